@@ -1,0 +1,68 @@
+# Needs make and Python 3.11 or newer; everything else goes into $(VENV).
+#   make quickstart PYTHON=python3.12     another Python
+#   make test VENV=/elsewhere/venv        another environment (made if it is not there)
+#   make test PYTEST_ARGS="-k losses"     more arguments for pytest
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+SHELL := /bin/sh
+PY := $(VENV)/bin/python
+INSTALL = @$(PY) -m pip --version > /dev/null 2>&1 || $(PY) -m ensurepip; \
+  PIP_USER=0 $(PY) -m pip install --quiet --constraint constraints.txt --editable
+DEMO := $(VENV)/.jaxgan-demo
+TEST := $(VENV)/.jaxgan-test
+
+.DEFAULT_GOAL := help
+.PHONY: help venv quickstart test test-all lint clean
+
+help:
+	@echo "make quickstart   train a small GAN on a CPU; the results go to runs/quickstart"
+	@echo "make test         the fast tests"
+	@echo "make test-all     the slow tests too"
+	@echo "make lint         ruff check, ruff format --check, mypy"
+	@echo "make venv         only make $(VENV), with all that the tests and the linters need"
+	@echo "make clean        remove caches and build output ($(VENV) and runs/ stay)"
+
+venv: $(TEST)
+
+quickstart: $(DEMO)
+	$(PY) launch.py --config=configs/quickstart.py --workdir=runs/quickstart
+
+test: $(TEST)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-all: $(TEST)
+	$(PY) -m pytest -m "" $(PYTEST_ARGS)
+
+lint: $(TEST)
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find benchmarks configs jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	  -exec rm -rf {} + 2>/dev/null || true
+
+# The two stamps: what was last installed from pyproject.toml and constraints.txt. Whatever serves the tests serves the demo.
+$(DEMO): pyproject.toml constraints.txt | $(PY)
+	@echo "installing jaxgan and its demo data into $(VENV); this takes a few minutes the first time"
+	$(INSTALL) '.[demo]'
+	@touch $@
+
+$(TEST): pyproject.toml constraints.txt | $(PY)
+	@echo "installing jaxgan, its tests and linters into $(VENV); this takes a few minutes the first time"
+	$(INSTALL) '.[demo,test]'
+	@touch $(DEMO) $@
+
+# Asked before anything is made, so that a failure leaves no half-made environment behind.
+$(PY):
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	  echo "jaxgan: error: no $(PYTHON) here; jaxgan needs Python 3.11 or newer; say which: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "jaxgan: error: $(PYTHON) is too old ($$($(PYTHON) -V 2>&1)); jaxgan needs Python 3.11 or newer; say which: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "jaxgan: error: $(PYTHON) cannot make environments; on Debian and Ubuntu this is a package of its own; sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -f $(PY); exit 1; }

@@ -1,0 +1,95 @@
+"""Every field of a config, with its default. An experiment's file starts from this one and changes what differs.
+
+    python launch.py --config=configs/default.py --workdir=runs/default
+
+Any field can be set on the command line: `--config.batch_size=128 --config.generator.widths="(256, 256)"`.
+Counts are whole numbers, tuples are written as in Python, and no field may be added: a mistyped name is an error.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config(platform: str = "") -> ConfigDict:
+    """The default config; `platform` is what follows the colon in `--config=FILE:platform`: cpu, gpu, tpu or nothing."""
+    config = ConfigDict()
+    config.platform = platform  # "cpu", "gpu" or "tpu" to insist on one; "" takes the best that JAX finds
+    config.mapping = "auto"  # "jit" (one device), "pmap", "shard_map"; "auto": jit on one device, pmap on several
+    config.seed = 0  # of the networks, the latents, the order of the data and a mixture's draw
+
+    # The game: Algorithm 1.
+    config.loss = "non_saturating"  # or "minimax"; the names are those of jaxgan.losses.LOSSES
+    config.discriminator_steps = 1  # k: discriminator updates per step, each on its own minibatch and latents
+    config.generator_steps = 1  # generator updates per step, each on its own latents
+    config.steps = 10_000  # training steps in all; raise it and run again to go on from the last checkpoint
+    config.batch_size = 64  # examples in a minibatch, over all devices
+    config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
+
+    config.latent = ConfigDict()
+    config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I)
+    config.latent.dim = 100
+
+    config.dataset = ConfigDict()
+    config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz: jaxgan.datasets.DATASETS
+    config.dataset.path = ""  # idx: directory; npz: file; tfds: data_dir ("": $TFDS_DATA_DIR, else its default)
+    config.dataset.tfds_name = "mnist"  # tfds: which dataset, as in tfds.builder(...)
+    config.dataset.examples = 100_000  # ring, grid, gaussian: how many training examples to draw
+    config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
+    config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
+    config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
+
+    # A player's network. mlp reads all of these; maxout all but activation, output and output_bias.
+    config.generator = _network()
+    config.generator.widths = (256, 512)
+    config.generator.output = "sigmoid"  # "sigmoid" for unit images, "tanh" for symmetric ones, "linear"
+    config.generator.output_bias = "data"  # "data": zero weights would give the mean example; "zero"
+    config.discriminator = _network()
+    config.discriminator.widths = (512, 256)
+    config.discriminator.activation = "leaky_relu"
+
+    config.generator_optimizer = _optimizer()
+    config.discriminator_optimizer = _optimizer()
+
+    # What a run writes, and when, in training steps. Their greatest common divisor is the number of steps compiled
+    # into one call, so round numbers are fast.
+    config.log_every = 100  # a line of metrics.jsonl: means over these steps
+    config.sample_every = 1_000  # a picture in samples/, always of the same latents
+    config.sample_count = 100  # examples in that picture
+    config.checkpoint_every = 1_000
+    config.keep_checkpoints = 3  # the newest so many
+    return config
+
+
+def _network() -> ConfigDict:
+    network = ConfigDict()
+    network.network = "mlp"  # or "maxout": jaxgan.networks.NETWORKS
+    network.widths = (256,)  # units of each hidden layer
+    network.activation = "relu"  # relu, leaky_relu, ...; "relu,sigmoid": one for each hidden layer
+    network.output = "linear"  # a discriminator's output is a logit: linear
+    network.output_bias = "zero"
+    network.pieces = 5  # maxout: linear pieces per unit
+    network.keep_input = 1.0  # dropout on the layers' inputs: probability of keeping a pixel ...
+    network.keep_hidden = 1.0  # ... and a hidden unit
+    network.initializer = "lecun_normal"  # uniform, normal, lecun_normal, he_normal, glorot_uniform
+    network.initial_scale = 1.0  # half-width of uniform, deviation of normal, factor of the others' variance
+    return network
+
+
+def _optimizer() -> ConfigDict:
+    optimizer = ConfigDict()
+    optimizer.name = "adam"  # sgd, adam, adamw, rmsprop
+    optimizer.learning_rate = 2e-4
+    optimizer.b1 = 0.5  # adam, adamw: decay of the mean gradient
+    optimizer.b2 = 0.999  # adam, adamw, rmsprop: decay of the mean squared gradient
+    optimizer.eps = 1e-8  # adam, adamw, rmsprop
+    optimizer.weight_decay = 0.0  # adamw
+    optimizer.momentum = 0.0  # sgd, rmsprop
+    optimizer.clip_norm = 0.0  # gradients of a larger norm are scaled down to it; 0 is off
+
+    optimizer.rate_schedule = "constant"  # or "exponential", "linear", "cosine"; t counts the player's own updates
+    optimizer.rate_decay = 1.0  # exponential: rate / rate_decay^t
+    optimizer.rate_floor = 0.0  # the rate does not fall below; linear and cosine end there with the run
+
+    optimizer.momentum_schedule = "constant"  # or "linear": changes every epoch (b1, for adam and adamw)
+    optimizer.momentum_final = 0.0  # linear: its value in epoch momentum_epochs and after
+    optimizer.momentum_epochs = 1
+    return optimizer

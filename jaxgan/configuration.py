@@ -1,0 +1,251 @@
+"""From a ConfigDict to checked values, and from them to the parts of a run. Nothing below this file sees a config."""
+
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxgan import fields
+from jaxgan.datasets import DATASETS
+from jaxgan.datasets.base import DatasetOptions
+from jaxgan.errors import UsageError
+from jaxgan.latents import LATENTS, Latent
+from jaxgan.losses import LOSSES, Loss
+from jaxgan.networks import NETWORKS
+from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
+from jaxgan.optimizers import OPTIMIZERS, RATE_SCHEDULES, Settings, momentum_by_epoch
+from jaxgan.parallel import MAPPINGS, compiled
+from jaxgan.state import Network, TrainState
+from jaxgan.step import TrainStep, init_state, make_train_step
+
+RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
+_RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
+
+_NETWORK = {
+    "network": fields.choice(NETWORKS),
+    "widths": fields.widths,
+    "activation": fields.names(ACTIVATIONS),
+    "output": fields.choice(OUTPUTS),
+    "output_bias": fields.choice(("zero", "data")),
+    "pieces": fields.integer(1),
+    "keep_input": fields.number(0, 1, above=True),
+    "keep_hidden": fields.number(0, 1, above=True),
+    "initializer": fields.choice(INITIALIZERS),
+    "initial_scale": fields.number(0, above=True),
+}
+_OPTIMIZER = {
+    "name": fields.choice(OPTIMIZERS),
+    "learning_rate": fields.number(0, above=True),
+    "b1": fields.number(0, 1, below=True),
+    "b2": fields.number(0, 1, below=True),
+    "eps": fields.number(0, above=True),
+    "weight_decay": fields.number(0),
+    "momentum": fields.number(0, 1, below=True),
+    "clip_norm": fields.number(0),
+    "rate_schedule": fields.choice(RATE_SCHEDULES),
+    "rate_decay": fields.number(1),
+    "rate_floor": fields.number(0),
+    "momentum_schedule": fields.choice(("constant", "linear")),
+    "momentum_final": fields.number(0, 1, below=True),
+    "momentum_epochs": fields.integer(1),
+}
+RULES: dict[str, Any] = {
+    "platform": fields.choice(("", "cpu", "gpu", "tpu")),
+    "mapping": fields.choice(MAPPINGS),
+    "seed": fields.integer(0, 2**32 - 1),
+    "loss": fields.choice(LOSSES),
+    "discriminator_steps": fields.integer(1),
+    "generator_steps": fields.integer(1),
+    "steps": fields.integer(1, 2**31 - 1),
+    "batch_size": fields.integer(1),
+    "average_decay": fields.number(0, 1, below=True),
+    "latent": {"name": fields.choice(LATENTS), "dim": fields.integer(1)},
+    "dataset": {
+        "name": fields.choice(DATASETS),
+        "path": fields.text,
+        "tfds_name": fields.text,
+        "examples": fields.integer(1),
+        "validation_examples": fields.integer(-1),
+        "range": fields.choice(RANGES),
+        "placement": fields.choice(("auto", "device", "stream")),
+    },
+    "generator": _NETWORK,
+    "discriminator": _NETWORK,
+    "generator_optimizer": _OPTIMIZER,
+    "discriminator_optimizer": _OPTIMIZER,
+    "log_every": fields.integer(1),
+    "sample_every": fields.integer(1),
+    "sample_count": fields.integer(1),
+    "checkpoint_every": fields.integer(1),
+    "keep_checkpoints": fields.integer(1),
+}
+
+
+def check(config: Mapping[str, Any], problems: tuple[str, ...] = ()) -> None:
+    """Raises UsageError with all problems of a config in one message; touches no data.
+
+    Args:
+      config: a ConfigDict, or a nested mapping like it.
+      problems: what is known to be wrong already, such as overrides of fields that do not exist.
+    """
+    found = [*problems, *fields.problems(config, RULES)]
+    found += [] if found else _cross_problems(config)
+    if found:
+        listed = found[0] if len(found) == 1 else " ".join(f"({i}) {p}" for i, p in enumerate(found, 1))
+        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
+        raise UsageError(f"{count} in the config", listed, "mend it; configs/default.py explains every field")
+
+
+def _cross_problems(config: Mapping[str, Any]) -> list[str]:
+    """Problems between fields that are each allowed."""
+    found = []
+    if config["discriminator"]["output"] != "linear":
+        found.append("discriminator.output must be linear: its output is a logit")
+    if config["discriminator"]["output_bias"] == "data":
+        found.append("discriminator.output_bias: only a generator's output has the data's means")
+    wanted = _RANGE_OF_OUTPUT.get(config["generator"]["output"])
+    if wanted not in (None, config["dataset"]["range"]):
+        found.append(
+            f"generator.output {config['generator']['output']} goes with dataset.range {wanted}, "
+            f"not {config['dataset']['range']}"
+        )
+    if config["dataset"]["name"] in ("idx", "npz") and not config["dataset"]["path"]:
+        kind = {"idx": "a directory of IDX files", "npz": "an .npz file"}[config["dataset"]["name"]]
+        found.append(f"dataset.path is empty: dataset {config['dataset']['name']} reads {kind}")
+    for player in ("generator", "discriminator"):
+        named, layers = config[player]["activation"].split(","), config[player]["widths"]
+        if config[player]["network"] == "mlp" and len(named) not in (1, len(layers)):
+            found.append(f"{player}.activation names {len(named)} activations for {len(layers)} hidden layers")
+        optimizer = config[f"{player}_optimizer"]
+        if optimizer["rate_floor"] > optimizer["learning_rate"]:
+            found.append(f"{player}_optimizer.rate_floor is above its learning_rate")
+    return found
+
+
+class DataFacts(NamedTuple):
+    """What a run's parts need to know of its data.
+
+    Attributes:
+      example_shape: shape of one example.
+      train_examples: how many training examples there are.
+      means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
+    """
+
+    example_shape: tuple[int, ...]
+    train_examples: int
+    means: np.ndarray | None = None
+
+
+class Experiment(NamedTuple):
+    """The parts of a GAN as pure functions and values, made from a config by `build`."""
+
+    generator: Network
+    discriminator: Network
+    loss: Loss
+    generator_tx: optax.GradientTransformation
+    discriminator_tx: optax.GradientTransformation
+    latent: Latent
+    discriminator_steps: int
+    generator_steps: int
+    average_decay: float | None
+    example_shape: tuple[int, ...]
+
+    def train_step(self, axis_name: str | None = None) -> TrainStep:
+        """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`."""
+        parts = {name: value for name, value in self._asdict().items() if name != "example_shape"}
+        return make_train_step(**parts, axis_name=axis_name)
+
+    def initial_state(self, seed: int) -> TrainState:
+        """The state before the first step, a pure function of the seed."""
+        return compiled(self._initial_state)(jax.random.key(seed))
+
+    def abstract_state(self) -> TrainState:
+        """Shapes and types of the state, without the work of making it."""
+        return jax.eval_shape(self._initial_state, jax.random.key(0))
+
+    def _initial_state(self, key) -> TrainState:
+        return init_state(
+            key,
+            generator=self.generator,
+            discriminator=self.discriminator,
+            generator_tx=self.generator_tx,
+            discriminator_tx=self.discriminator_tx,
+            latent=self.latent,
+            example=jnp.zeros((2, *self.example_shape)),
+            average=self.average_decay is not None,
+        )
+
+
+def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
+    """The parts of a run from a config that `check` has passed.
+
+    Args:
+      config: a ConfigDict, or a nested mapping like it.
+      facts: what the data is like.
+
+    Returns:
+      An `Experiment`.
+    """
+    k, m = config["discriminator_steps"], config["generator_steps"]
+    batches = max(facts.train_examples // config["batch_size"], 1)
+    make_tx = functools.partial(_build_optimizer, steps=config["steps"])
+    return Experiment(
+        generator=_build_network(config["generator"], facts.example_shape, facts.means),
+        discriminator=_build_network(config["discriminator"], (), None),
+        loss=LOSSES[config["loss"]],
+        generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
+        discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
+        latent=LATENTS[config["latent"]["name"]](config["latent"]["dim"]),
+        discriminator_steps=k,
+        generator_steps=m,
+        average_decay=config["average_decay"] or None,
+        example_shape=facts.example_shape,
+    )
+
+
+def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:
+    """What the dataset's loader needs of the config."""
+    section = config["dataset"]
+    return DatasetOptions(
+        path=section["path"],
+        tfds_name=section["tfds_name"],
+        examples=section["examples"],
+        validation_examples=section["validation_examples"],
+        seed=config["seed"],
+        memory_limit=memory_limit,
+    )
+
+
+def _build_network(section: Mapping[str, Any], output_shape: tuple[int, ...], means: np.ndarray | None) -> Network:
+    """Hands a network those fields of its section that it takes."""
+    builder = NETWORKS[section["network"]]
+    values = {**section, "output_shape": output_shape, "means": means if section["output_bias"] == "data" else None}
+    taken = inspect.signature(builder).parameters
+    return builder(**{name: value for name, value in values.items() if name in taken})
+
+
+def _build_optimizer(
+    section: Mapping[str, Any], *, steps: int, updates_per_step: int, updates_per_epoch: float
+) -> optax.GradientTransformation:
+    rate = RATE_SCHEDULES[section["rate_schedule"]](
+        section["learning_rate"],
+        decay=section["rate_decay"],
+        floor=section["rate_floor"],
+        updates=steps * updates_per_step,
+    )
+    momentum = section["b1" if section["name"] in ("adam", "adamw") else "momentum"]
+    if section["momentum_schedule"] == "linear":
+        momentum = momentum_by_epoch(
+            momentum,
+            section["momentum_final"],
+            epochs=section["momentum_epochs"],
+            updates_per_epoch=updates_per_epoch,
+        )
+    settings = Settings(section["b2"], section["eps"], section["weight_decay"])
+    tx = OPTIMIZERS[section["name"]](rate, momentum, settings)
+    return optax.chain(optax.clip_by_global_norm(section["clip_norm"]), tx) if section["clip_norm"] else tx

@@ -1,0 +1,82 @@
+"""Decoded splits on disk, so that a dataset is decoded once and not at the start of every run."""
+
+import contextlib
+import hashlib
+import os
+import uuid
+import zipfile
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+
+from jaxgan.datasets.base import Split
+
+
+def directory() -> str:
+    """Where the cache is: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan."""
+    if place := os.environ.get("JAXGAN_CACHE_DIR"):
+        return os.path.expanduser(place)
+    return os.path.join(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"), "jaxgan")
+
+
+def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
+    """A hash that changes with the data.
+
+    Args:
+      descriptions: small files whose content counts.
+      shards: large files, of which name, size and time of change count.
+
+    Returns:
+      16 hexadecimal digits.
+
+    Raises:
+      OSError: one of them is missing.
+    """
+    digest = hashlib.sha256(b"jaxgan 1")
+    for path in descriptions:
+        with open(path, "rb") as file:
+            digest.update(file.read())
+    for path in shards:
+        state = os.stat(path)
+        digest.update(f"{os.path.basename(path)} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def read(path: str, count: int) -> Split | None:
+    """A split from the cache.
+
+    Args:
+      path: its file.
+      count: how many examples it must have.
+
+    Returns:
+      The split, or None if the file is missing or damaged (each array has a check sum).
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            examples, labels = archive["examples"], archive["labels"] if "labels" in archive.files else None
+    except (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error):
+        return None
+    right = len(examples) == count and examples.dtype == np.uint8 and examples.ndim == 4
+    return Split(examples, labels) if right and (labels is None or labels.shape == (count,)) else None
+
+
+def write(path: str, split: Split) -> None:
+    """Puts a split of arrays into the cache; a disk that is full or read-only is no error, only slower next time.
+
+    Args:
+      path: its file; it appears whole or not at all.
+      split: what to write.
+    """
+    arrays = {"examples": split.examples} | ({} if split.labels is None else {"labels": split.labels})
+    # A name of its own for each writer: several runs may start at once.
+    temporary = f"{path}.{uuid.uuid4().hex}"
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(temporary, "wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.remove(temporary)

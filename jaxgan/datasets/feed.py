@@ -1,0 +1,157 @@
+"""How batches get to the device: gathered there from the whole data, or streamed to it in chunks."""
+
+import os
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.datasets import order
+from jaxgan.datasets.base import Source, Split
+
+
+def scale(examples: jax.Array, low: float = 0.0, high: float = 1.0) -> jax.Array:
+    """Bytes to floats: low·(1 − x/255) + high·x/255; floats pass through unchanged.
+
+    Args:
+      examples: uint8 0 to 255, or float32, any shape.
+      low: what 0 becomes.
+      high: what 255 becomes.
+
+    Returns:
+      float32, same shape, never outside [low, high].
+    """
+    if examples.dtype != jnp.uint8:
+        return examples
+    part = examples.astype(jnp.float32) / 255
+    # A compiler that fuses these, or divides by multiplying, may overshoot an end by one unit in the last place.
+    return jnp.clip(low * (1 - part) + high * part, low, high)
+
+
+def gather(
+    data: dict[str, jax.Array], indices: jax.Array, *, low: float = 0.0, high: float = 1.0
+) -> dict[str, jax.Array]:
+    """The batches at some indices, from data on the device; pure, for use inside a compiled step.
+
+    Args:
+      data: "examples": uint8 or float32 [n, ...]; if class labels are to be the condition, "labels": int32 [n].
+      indices: int32 [..., batch], 0 to n − 1, as `order.batch_indices` gives them.
+      low: what byte 0 becomes.
+      high: what byte 255 becomes.
+
+    Returns:
+      "real": float32 [..., batch, ...]; and with labels "condition": int32 [..., batch].
+    """
+    batch = {"real": scale(jnp.take(data["examples"], indices, axis=0), low, high)}
+    if "labels" in data:
+        batch["condition"] = jnp.take(data["labels"], indices, axis=0)
+    return batch
+
+
+def memory_limit(fraction: float = 0.25) -> int:
+    """How many bytes of data may live on the device.
+
+    Args:
+      fraction: of the device's memory, 0 to 1.
+
+    Returns:
+      That part of the first device's memory; where the device does not tell (CPUs), of the host's.
+    """
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    total = statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return int(fraction * total)
+
+
+def fits(split: Split, limit: int) -> bool:
+    """Whether a split may live on the device.
+
+    Args:
+      split: any split.
+      limit: bytes.
+
+    Returns:
+      True if it is an array of at most that size; False for larger ones and for every `Source`.
+    """
+    return isinstance(split.examples, np.ndarray) and split.examples.nbytes <= limit
+
+
+def stream(
+    split: Split | Source,
+    *,
+    seed: int,
+    start: int,
+    stop: int,
+    chunk: int,
+    batch_size: int,
+    minibatches: int = 1,
+    labels: bool = False,
+    workers: int = 2,
+    prefetch: int = 2,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The batches of steps start, …, stop − 1, read ahead by threads (Grain), a chunk of steps at a time.
+
+    They are exactly those of `order.batch_indices`, so `gather` would give the same; nothing before `start` is read.
+
+    Args:
+      split: what to read from.
+      seed: seed of the order.
+      start: first step.
+      stop: one past the last step.
+      chunk: steps in an element, at least 1; the last element has what is left.
+      batch_size: examples in a batch.
+      minibatches: batches in a step.
+      labels: whether to read the class labels too.
+      workers: threads that read, each a chunk; 0 reads in the caller's thread.
+      prefetch: chunks read ahead, which must fit in memory; at least `workers`.
+
+    Returns:
+      An iterator of "real": [chunk, minibatches, batch_size, ...] as stored (uint8 or float32; `scale` it on the
+      device), and if asked for "condition": int32 [chunk, minibatches, batch_size].
+
+    Raises:
+      DataError: the batch does not fit the data, or the data cannot be read; at the chunk it happens in.
+      ValueError: labels are asked for and there are none.
+    """
+    size = len(split)
+    order.batches_per_epoch(size=size, batch_size=batch_size)
+
+    def read(number: int) -> dict[str, np.ndarray]:
+        first = start + number * chunk
+        indices = order.batch_indices(
+            seed, first, min(first + chunk, stop), size=size, batch_size=batch_size, minibatches=minibatches
+        )
+        examples, targets = _read(split, indices.ravel(), labels)
+        batch = {"real": examples.reshape(*indices.shape, *examples.shape[1:])}
+        if targets is not None:
+            batch["condition"] = targets.reshape(indices.shape)
+        return batch
+
+    return _prefetched(read, -(-(stop - start) // chunk), workers, prefetch)
+
+
+def _read(split: Split | Source, indices: np.ndarray, labels: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    source = split.examples if isinstance(split, Split) else split
+    if isinstance(source, np.ndarray):
+        assert isinstance(split, Split)
+        targets = split.labels[indices] if labels and split.labels is not None else None
+        examples = source[indices]
+    else:
+        targets = source.read_labels(indices) if labels else None
+        examples = source.read(indices)
+    if labels and targets is None:
+        raise ValueError("labels were asked for, and the data has none")
+    return examples, targets
+
+
+def _prefetched(read, chunks: int, workers: int, prefetch: int) -> Iterator[dict[str, np.ndarray]]:
+    import grain
+
+    options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=max(prefetch, workers) if workers else 0)
+    if chunks < 1:
+        return
+    iterator = iter(grain.MapDataset.range(chunks).map(read).to_iter_dataset(options))
+    try:
+        yield from iterator
+    finally:
+        iterator.close()  # A caller that stops early must not leave threads reading.

@@ -1,0 +1,181 @@
+"""Images in IDX files, plain or gzipped: MNIST, Fashion-MNIST, KMNIST, EMNIST.
+
+Format: http://yann.lecun.com/exdb/mnist/: two zero bytes, the type, the number of dimensions, the dimensions as
+big-endian uint32, then the values, big-endian.
+"""
+
+import gzip
+import math
+import os
+import re
+import struct
+import zlib
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from jaxgan.datasets import splits
+from jaxgan.datasets.base import Dataset, DatasetOptions, Split
+from jaxgan.errors import DataError
+
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_NAME = re.compile(
+    r"(?P<prefix>(?:[^.].*[-_.])?)(?P<split>train|test|t10k)-(?P<kind>images|labels)[-.]idx\d-\w+(\.gz)?"
+)
+_PIECE = 2**20
+
+
+def load(options: DatasetOptions) -> Dataset:
+    """The images of a directory of IDX files, under their canonical names with any prefix.
+
+    Without labels the splits have none. Without a test set (`test-…` or `t10k-…`), as many examples as the validation
+    split has are cut off the end of the training examples for one, before the validation split is. Where a file is
+    there both plain and gzipped, the plain one is read.
+
+    Args:
+      options: reads `path`, the directory, and `validation_examples`.
+
+    Returns:
+      The dataset; uint8 images [n, height, width, 1], or float32 if the files hold floats.
+
+    Raises:
+      DataError: a directory or a file is missing, damaged, or does not hold images.
+      UsageError: no training example would be left.
+    """
+    files = find(options.path)
+    train = read_split(files, "train")
+    test = read_split(files, "test") if ("test", "images") in files else None
+    if test is not None and _kind(test) != _kind(train):
+        raise DataError(
+            f"cannot use the images in {options.path}",
+            f"the training images are {_kind(train)} and the test images {_kind(test)}",
+            "put files of one dataset in the directory",
+        )
+    return splits.assemble("idx", train, test, options)
+
+
+def find(directory: str) -> dict[tuple[str, str], str]:
+    """The IDX files of a directory.
+
+    Args:
+      directory: its path.
+
+    Returns:
+      The path of each file there is, by ("train" or "test", "images" or "labels").
+
+    Raises:
+      DataError: no such directory, no training images in it, or files of several datasets.
+    """
+    place = os.path.expanduser(directory)
+    if not os.path.isdir(place):
+        state = "a file" if os.path.exists(place) else "missing"
+        why = f"{directory} is {state}" if directory else "the path is empty"
+        raise DataError("cannot load IDX files", why, "give the directory that holds train-images-idx3-ubyte.gz")
+    # Sorted, plain names come before gzipped ones, and t10k before test: the first wins.
+    matches = [match for name in sorted(os.listdir(place)) if (match := _NAME.fullmatch(name))]
+    matches = [match for match in matches if os.path.isfile(os.path.join(place, match[0]))]
+    prefixes = sorted({match["prefix"] for match in matches})
+    if len(prefixes) > 1:
+        raise DataError(
+            f"cannot tell which IDX files of {directory} to load",
+            f"they have the prefixes {', '.join(repr(prefix) for prefix in prefixes)}",
+            "put each dataset in a directory of its own",
+        )
+    files: dict[tuple[str, str], str] = {}
+    for match in matches:
+        slot = ("train" if match["split"] == "train" else "test", match["kind"])
+        files.setdefault(slot, os.path.join(place, match[0]))
+    if ("train", "images") not in files:
+        raise DataError(
+            f"cannot load IDX files from {directory}",
+            "it has no training images",
+            "put train-images-idx3-ubyte or train-images-idx3-ubyte.gz there (a prefix before train is fine)",
+        )
+    return files
+
+
+def read_split(files: dict[tuple[str, str], str], split: str) -> Split:
+    """The images and labels of one split.
+
+    Args:
+      files: what `find` returned.
+      split: "train" or "test".
+
+    Returns:
+      The split; uint8 or float32 images [n, height, width, 1].
+
+    Raises:
+      DataError: a file is damaged or does not hold images, or the numbers of images and labels differ.
+    """
+    path = files[split, "images"]
+    images = read_idx(path)
+    if images.ndim != 3 or images.dtype.kind not in "uf" or 0 in images.shape:
+        raise DataError(
+            f"cannot use {path} as images",
+            f"it holds {images.dtype} {list(images.shape)}",
+            "give uint8 or float images [number, height, width]",
+        )
+    if images.dtype.kind == "f":
+        images = splits.check_finite(images, path)
+    labels = None
+    if (split, "labels") in files:
+        labels = splits.check_labels(read_idx(files[split, "labels"]), len(images), files[split, "labels"])
+    return Split(images[..., None], labels)
+
+
+def read_idx(path: str) -> np.ndarray:
+    """The array in one IDX file of any type.
+
+    Args:
+      path: the file; gzip is told by its content, not by its name.
+
+    Returns:
+      The array in the machine's byte order: uint8, int8, int16, int32, float32 or float64.
+
+    Raises:
+      DataError: missing, unreadable, truncated or corrupt, not IDX, or of another size than its header says.
+    """
+    try:
+        with open(path, "rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if not packed:
+                return _parse(file, path)
+            with gzip.GzipFile(fileobj=file) as content:
+                return _parse(cast(BinaryIO, content), path)
+    except (OSError, EOFError, zlib.error) as error:
+        # Covers gzip's own errors: a bad header or check sum, and an end before the end.
+        raise _damaged(path, str(error) or type(error).__name__) from error
+
+
+def _parse(content: BinaryIO, path: str) -> np.ndarray:
+    magic = content.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _TYPES or magic[3] == 0:
+        raise DataError(
+            f"cannot read {path}",
+            f"it is not an IDX file (it starts with the bytes {magic.hex(' ') or 'of nothing at all'})",
+            "check that this is the right file, or download it again",
+        )
+    header = content.read(4 * magic[3])
+    if len(header) < 4 * magic[3]:
+        raise _damaged(path, "it ends within its header")
+    shape = struct.unpack(f">{magic[3]}I", header)
+    dtype = np.dtype(_TYPES[magic[2]])
+    claimed = math.prod(shape) * dtype.itemsize
+    values = bytearray()
+    # In pieces: a single read would allocate whatever a lying header claims.
+    while piece := content.read(min(_PIECE, claimed + 1 - len(values))):
+        values += piece
+    if len(values) != claimed:
+        actual = f"only {len(values)}" if len(values) < claimed else "more"
+        raise _damaged(path, f"its header claims {claimed} bytes of values ({list(shape)}) and there are {actual}")
+    return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _kind(split: Split) -> str:
+    assert isinstance(split.examples, np.ndarray)
+    return f"{split.examples.dtype} {list(split.examples.shape[1:])}"
+
+
+def _damaged(path: str, why: str) -> DataError:
+    return DataError(f"cannot read {path}", why, "the file is missing or damaged: download it again")

@@ -1,0 +1,102 @@
+"""Arrays in one .npz file, as `numpy.savez` and `numpy.savez_compressed` write them."""
+
+import os
+import zipfile
+import zlib
+
+import numpy as np
+
+from jaxgan.datasets import splits
+from jaxgan.datasets.base import Dataset, DatasetOptions, Split
+from jaxgan.errors import DataError
+
+_KEYS = "x_train (and y_train, x_test, y_test), or examples (and labels)"
+
+
+def load(options: DatasetOptions) -> Dataset:
+    """The examples of an .npz file, under one of two sets of names.
+
+    - `x_train`, and if they are there `y_train`, `x_test` and `y_test`: the layout of Keras' mnist.npz;
+    - `examples`, and if it is there `labels`.
+
+    Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training; floats [n, ...] are used as
+    they are. Labels are integers [n] or [n, 1]. Without `x_test`, as many examples as the validation split has (a
+    sixth, if it has none) are cut off the end for the test split, before the validation split is.
+
+    Args:
+      options: reads `path`, the file, and `validation_examples`.
+
+    Returns:
+      The dataset; uint8 [n, height, width, channels], or float32 [n, ...].
+
+    Raises:
+      DataError: the file is missing or damaged, holds Python objects, has none of the names, or its arrays do not fit.
+      UsageError: no training example would be left.
+    """
+    arrays = _read(options.path)
+    examples, labels = ("x_train", "y_train") if "x_train" in arrays else ("examples", "labels")
+    train = _split(arrays, examples, labels, options.path)
+    test = _split(arrays, "x_test", "y_test", options.path) if {"x_train", "x_test"} <= set(arrays) else None
+    if test is not None and (_kind(test) != _kind(train)):
+        raise DataError(
+            f"cannot use {options.path}",
+            f"the training examples are {_kind(train)} and the test examples {_kind(test)}",
+            "store both with the same shape and type",
+        )
+    return splits.assemble("npz", train, test, options)
+
+
+def _read(path: str) -> dict[str, np.ndarray]:
+    """The arrays we know of, by name."""
+    place = os.path.expanduser(path)
+    if not os.path.isfile(place):
+        state = "a directory" if os.path.isdir(place) else "missing"
+        why = f"{path} is {state}" if path else "the path is empty"
+        raise DataError("cannot load the .npz file", why, "give the path of an .npz file")
+    with open(place, "rb") as file:
+        start = file.read(4)
+    if not zipfile.is_zipfile(place):
+        # A zip file's index is at its end, so a truncated one only starts like a zip file.
+        why = "it is truncated" if start[:2] == b"PK" else "it is not an .npz file"
+        raise DataError(f"cannot read {path}", why, "write it again with numpy.savez_compressed")
+    try:
+        with np.load(place, allow_pickle=False) as archive:
+            known = [name for name in ("x_train", "y_train", "x_test", "y_test") if name in archive.files]
+            if "x_train" not in known:
+                known = [name for name in ("examples", "labels") if name in archive.files]
+            if not {"x_train", "examples"} & set(known):
+                found = ", ".join(archive.files) or "nothing"
+                raise DataError(f"cannot use {path}", f"it holds {found}", f"name the arrays {_KEYS}")
+            return {name: archive[name] for name in known}
+    except (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        if "allow_pickle" in str(error):
+            raise DataError(
+                f"cannot read {path}",
+                "it holds Python objects, which could run any code when they are read",
+                "store arrays of numbers, all examples of one shape",
+            ) from error
+        raise DataError(
+            f"cannot read {path}", f"it is damaged: {error}", "write it again with numpy.savez_compressed"
+        ) from error
+
+
+def _split(arrays: dict[str, np.ndarray], examples: str, labels: str, path: str) -> Split:
+    values, where = arrays[examples], f"{examples} of {path}"
+    image = values.dtype == np.uint8 and values.ndim in (3, 4)
+    if not (image or (values.dtype.kind == "f" and values.ndim >= 2)) or values.size == 0:
+        raise DataError(
+            f"cannot use {where}",
+            f"it is {values.dtype} {list(values.shape)}",
+            "store uint8 images [n, height, width] or [n, height, width, channels], or floats [n, ...]",
+        )
+    if not image:
+        values = splits.check_finite(values, where)
+    elif values.ndim == 3:
+        values = values[..., None]
+    targets = splits.check_labels(arrays[labels], len(values), f"{where} ({labels})") if labels in arrays else None
+    return Split(np.ascontiguousarray(values), targets)
+
+
+def _kind(split: Split) -> str:
+    assert isinstance(split.examples, np.ndarray)
+    return f"{split.examples.dtype} {list(split.examples.shape[1:])}"

@@ -1,0 +1,103 @@
+"""Which examples a step sees: a pure function of (seed, step), so a resumed run needs nothing but its step number.
+
+Batch number m = step · minibatches + j belongs to epoch ⌊m / per_epoch⌋, with per_epoch = ⌊size / batch_size⌋. Every
+epoch has a permutation of its own; within it nothing is seen twice, and the remainder that fills no batch is dropped.
+"""
+
+import functools
+
+import numpy as np
+
+from jaxgan.errors import DataError
+
+_WORD = 2**64 - 1
+
+
+@functools.lru_cache(maxsize=2)
+def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
+    """The order of the examples in one epoch.
+
+    The order sorts the raw words of a Philox stream: numpy promises those for good, but not what
+    `Generator.permutation` makes of them, and a run must resume the same under a later numpy.
+
+    Args:
+      seed: any integer; taken modulo 2⁶⁴.
+      epoch: at least 0.
+      size: how many examples there are.
+
+    Returns:
+      [size] int32, read-only: it is cached and shared.
+    """
+    key = np.array([seed & _WORD, epoch & _WORD], np.uint64)
+    order = np.argsort(np.random.Philox(key=key).random_raw(size), kind="stable").astype(np.int32)
+    order.setflags(write=False)
+    return order
+
+
+def batches_per_epoch(*, size: int, batch_size: int) -> int:
+    """How many whole batches an epoch has: ⌊size / batch_size⌋.
+
+    Args:
+      size: how many examples there are.
+      batch_size: examples in a batch.
+
+    Returns:
+      At least 1.
+
+    Raises:
+      DataError: the batch is smaller than 1, or larger than the data.
+    """
+    if not 1 <= batch_size <= size:
+        raise DataError(
+            "cannot form a batch",
+            f"batch_size is {batch_size} and there are {size} training examples",
+            "choose a batch_size from 1 to the number of training examples",
+        )
+    return size // batch_size
+
+
+def batch_indices(seed: int, start: int, stop: int, *, size: int, batch_size: int, minibatches: int = 1) -> np.ndarray:
+    """The examples of training steps start, …, stop − 1.
+
+    Args:
+      seed: any integer.
+      start: the first step, at least 0.
+      stop: one past the last step.
+      size: how many examples there are.
+      batch_size: examples in a batch, at most `size`.
+      minibatches: batches that one step sees (k of Algorithm 1), at least 1.
+
+    Returns:
+      [stop − start, minibatches, batch_size] int32 indices, 0 to size − 1.
+
+    Raises:
+      DataError: the batch does not fit the data.
+      ValueError: the steps do not make a range.
+    """
+    if not 0 <= start <= stop or minibatches < 1:
+        raise ValueError(f"need 0 <= start <= stop and minibatches >= 1, got {start}, {stop} and {minibatches}")
+    per_epoch = batches_per_epoch(size=size, batch_size=batch_size)
+    first, last = start * minibatches, stop * minibatches
+    rows = [np.empty((0, batch_size), np.int32)]
+    for epoch in range(first // per_epoch, -(-last // per_epoch)):
+        begin, end = max(first - epoch * per_epoch, 0), min(last - epoch * per_epoch, per_epoch)
+        rows.append(permutation(seed, epoch, size)[begin * batch_size : end * batch_size].reshape(-1, batch_size))
+    return np.concatenate(rows).reshape(stop - start, minibatches, batch_size)
+
+
+def epoch_of(step: int, *, size: int, batch_size: int, minibatches: int = 1) -> float:
+    """How many epochs are done before a step.
+
+    Args:
+      step: at least 0.
+      size: how many examples there are.
+      batch_size: examples in a batch.
+      minibatches: batches that one step sees.
+
+    Returns:
+      step · minibatches / ⌊size / batch_size⌋.
+
+    Raises:
+      DataError: the batch does not fit the data.
+    """
+    return step * minibatches / batches_per_epoch(size=size, batch_size=batch_size)

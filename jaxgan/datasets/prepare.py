@@ -1,0 +1,169 @@
+"""Writes a tensorflow-datasets directory from local IDX files, without TensorFlow and without a network.
+
+    python -m jaxgan.datasets.prepare mnist --from DIRECTORY [--to DATA_DIR]
+
+A stock `tfds.builder("mnist", data_dir=DATA_DIR)` reads the result. Its examples are in the order of the IDX files, so
+a run on `tfds` sees the same batches as one on `idx`.
+"""
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxgan.datasets import idx, tfds
+from jaxgan.datasets.base import Split
+from jaxgan.errors import DataError, JaxganError
+
+# Builder classes of tensorflow_datasets.image_classification.mnist.
+_BUILDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
+
+
+def prepare(name: str, source: str, data_dir: str, *, progress: bool = False) -> tuple[str, bool]:
+    """Writes one dataset as array_record files.
+
+    Args:
+      name: "mnist", "fashion_mnist" or "kmnist".
+      source: directory of its IDX files, images and labels of both splits.
+      data_dir: where tensorflow-datasets is to find it; made if missing.
+      progress: whether to show progress bars.
+
+    Returns:
+      The directory of the prepared dataset, and whether it was written now (False: it was there already).
+
+    Raises:
+      DataError: the IDX files are missing, damaged or not of this dataset, or the target cannot be written.
+    """
+    import tensorflow_datasets
+
+    found = tfds.find_directory(name, data_dir)
+    if found is not None:
+        _check_format(found)
+        return found, False
+    splits = _read(name, source)
+    (tensorflow_datasets.enable_progress_bar if progress else tensorflow_datasets.disable_progress_bar)()
+    try:
+        os.makedirs(data_dir, exist_ok=True)
+        builder = _builder(name, splits)(data_dir=data_dir, file_format="array_record")
+        # tensorflow-datasets writes to a directory of another name and renames it when all is there. It announces a
+        # download on stdout, and makes a directory for one.
+        with tempfile.TemporaryDirectory() as downloads, contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare(download_dir=downloads)
+    except OSError as error:
+        remedy = "choose another directory with --to"
+        raise DataError(f"cannot write {name} to {data_dir}", str(error), remedy) from error
+    return str(builder.data_dir), True
+
+
+def _read(name: str, source: str) -> dict[str, Split]:
+    files = idx.find(source)
+    for slot in [(split, kind) for split in ("train", "test") for kind in ("images", "labels")]:
+        if slot not in files:
+            raise DataError(f"cannot prepare {name}", f"{source} has no {' '.join(slot)}", "add the missing file")
+    splits = {split: idx.read_split(files, split) for split in ("train", "test")}
+    for key, split in splits.items():
+        images, labels = split.examples, split.labels
+        assert isinstance(images, np.ndarray) and labels is not None
+        if images.dtype != np.uint8 or images.shape[1:] != (28, 28, 1) or labels.max() > 9:
+            raise DataError(
+                f"cannot prepare {name}",
+                f"its {key} images are {images.dtype} {list(images.shape[1:3])} with classes up to {labels.max()}",
+                "give uint8 images of 28 by 28 pixels and classes 0 to 9",
+            )
+    return splits
+
+
+def _check_format(directory: str) -> None:
+    if (kind := tfds.file_format(directory)) != "array_record":
+        raise DataError(
+            f"cannot prepare {directory}",
+            f"it is there already, as {kind}, which only TensorFlow can read",
+            "choose another directory with --to, or remove that one first",
+        )
+
+
+def _builder(name: str, splits: dict[str, Split]) -> type:
+    """A subclass of the stock builder that takes its examples from memory, in their order."""
+    import tensorflow_datasets
+    from tensorflow_datasets.image_classification import mnist
+
+    stock = getattr(mnist, _BUILDERS[name])
+
+    class Local(stock, skip_registration=True):  # type: ignore[call-arg, misc, valid-type]
+        pkg_dir_path = None
+
+        def _info(self) -> Any:
+            info = super()._info()
+            return tensorflow_datasets.core.DatasetInfo(
+                builder=self,
+                description=info.description,
+                features=info.features,
+                supervised_keys=info.supervised_keys,
+                homepage=info.homepage,
+                citation=info.citation,
+                disable_shuffling=True,  # Otherwise the order is that of a hash.
+            )
+
+        def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+            return {key: self._generate_examples(split) for key, split in splits.items()}
+
+        def _generate_examples(self, split: Split) -> Iterator[tuple[int, dict[str, Any]]]:
+            assert isinstance(split.examples, np.ndarray) and split.labels is not None
+            for number, (image, label) in enumerate(zip(split.examples, split.labels, strict=True)):
+                yield number, {"image": _png(image[..., 0]), "label": int(label)}
+
+    Local.name = name
+    Local.__module__ = stock.__module__  # It goes into the dataset's description.
+    return Local
+
+
+def _png(image: np.ndarray) -> bytes:
+    from PIL import Image
+
+    # The stock builder's PNG encoder needs TensorFlow; bytes are stored as they are.
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line.
+
+    Args:
+      arguments: without the program's name; None: those of this process.
+
+    Returns:
+      The exit code: 0, or that of the error, after printing it as one line.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m jaxgan.datasets.prepare",
+        description="Writes a tensorflow-datasets directory from local IDX files, without TensorFlow.",
+    )
+    parser.add_argument("name", choices=sorted(_BUILDERS), help="which dataset")
+    parser.add_argument("--from", dest="source", required=True, help="directory with its IDX files, plain or gzipped")
+    parser.add_argument("--to", default="", help="data_dir to write to ($TFDS_DATA_DIR, else ~/tensorflow_datasets)")
+    options = parser.parse_args(arguments)
+    data_dir = tfds.data_directory(options.to)
+    try:
+        written, new = prepare(options.name, options.source, data_dir, progress=sys.stderr.isatty())
+    except JaxganError as error:
+        print(f"jaxgan: error: {error}", file=sys.stderr)
+        return error.exit_code
+    state = "is written to" if new else "was prepared already in"
+    command = "python launch.py --config=configs/mnist.py --config.dataset.name=tfds"
+    which = "" if options.name == "mnist" else f" --config.dataset.tfds_name={options.name}"
+    print(
+        f"{options.name} {state} {written}; train on it with: "
+        f"{command} --config.dataset.path={data_dir}{which} --workdir=runs/{options.name}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

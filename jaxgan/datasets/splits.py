@@ -1,0 +1,174 @@
+"""What datasets of images share: checking arrays, and cutting off a validation and a test split."""
+
+import numpy as np
+
+from jaxgan.datasets.base import Dataset, DatasetOptions, Source, Split
+from jaxgan.errors import DataError, UsageError
+
+
+class Part:
+    """Consecutive examples of a `Source`, as a `Source`.
+
+    Args:
+      source: the whole.
+      start: the first example.
+      stop: one past the last.
+    """
+
+    def __init__(self, source: Source, start: int, stop: int):
+        self.shape, self.dtype = source.shape, source.dtype
+        self._source, self._start, self._stop = source, start, stop
+
+    def __len__(self) -> int:
+        return self._stop - self._start
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """The examples at int `indices` [n], as one array [n, ...]."""
+        return self._source.read(np.asarray(indices) + self._start)
+
+    def read_labels(self, indices: np.ndarray) -> np.ndarray | None:
+        """Their int32 labels [n], or None if the data has none."""
+        return self._source.read_labels(np.asarray(indices) + self._start)
+
+
+def check_finite(values: np.ndarray, where: str) -> np.ndarray:
+    """Floats as float32, after looking for NaN and infinities.
+
+    Args:
+      values: [n, ...] floats of any width.
+      where: what holds them, for the message.
+
+    Returns:
+      float32, same shape.
+
+    Raises:
+      DataError: some are not finite (or too large for float32), with their number and the first one's place.
+    """
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(values, dtype=np.float32)
+    if not (finite := np.isfinite(values)).all():
+        bad = values.size - int(finite.sum())
+        first = ", ".join(str(int(place)) for place in np.unravel_index(int(np.argmin(finite)), values.shape))
+        raise DataError(
+            f"cannot train on {where}",
+            f"{bad} of its {values.size} values are NaN or infinite, the first at [{first}]",
+            "repair or remove those examples",
+        )
+    return values
+
+
+def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
+    """Class labels as int32 [count].
+
+    Args:
+      labels: integers ≥ 0, [count] or [count, 1].
+      count: how many examples they label.
+      where: what holds them, for the message.
+
+    Returns:
+      [count] int32.
+
+    Raises:
+      DataError: another type, shape or number, or a negative label.
+    """
+    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"cannot use the labels of {where}",
+            f"they are {labels.dtype} {list(labels.shape)}",
+            "store one integer class number for each example",
+        )
+    if len(labels) != count:
+        raise DataError(
+            f"cannot use the labels of {where}",
+            f"there are {len(labels)} labels and {count} examples",
+            "store one label for each example",
+        )
+    if count and not 0 <= int(labels.min()) <= int(labels.max()) < 2**31:
+        raise DataError(
+            f"cannot use the labels of {where}",
+            f"they run from {labels.min()} to {labels.max()}",
+            "number the classes from 0",
+        )
+    return labels.astype(np.int32)
+
+
+def held_out(count: int, requested: int) -> int:
+    """How many of `count` examples to hold out.
+
+    Args:
+      count: examples there are.
+      requested: examples wanted, or −1 for a sixth (10,000 of MNIST's 60,000).
+
+    Returns:
+      0 to count − 1.
+
+    Raises:
+      UsageError: that would leave no training example.
+    """
+    number = count // 6 if requested < 0 else requested
+    if number >= count:
+        raise UsageError(
+            "cannot hold out a validation split",
+            f"validation_examples is {number} and there are {count} examples to cut it from",
+            "set validation_examples lower, or to -1 for a sixth",
+        )
+    return number
+
+
+def cut(split: Split, count: int) -> tuple[Split, Split]:
+    """Cuts the last examples off a split.
+
+    Args:
+      split: arrays, or a `Source`.
+      count: how many to cut off, 0 to len(split).
+
+    Returns:
+      The first len(split) − count examples, and the last `count`.
+    """
+    size, middle = len(split), len(split) - count
+    if not isinstance(split.examples, np.ndarray):
+        return Split(Part(split.examples, 0, middle)), Split(Part(split.examples, middle, size))
+    first, second = (None, None) if split.labels is None else (split.labels[:middle], split.labels[middle:])
+    return Split(split.examples[:middle], first), Split(split.examples[middle:], second)
+
+
+def assemble(
+    name: str,
+    train: Split,
+    test: Split | None,
+    options: DatasetOptions,
+    *,
+    validation: Split | None = None,
+    num_classes: int | None = None,
+) -> Dataset:
+    """A dataset, its validation split cut from the end of the training examples unless it is given.
+
+    Without a test set, as many examples again (a sixth, if no validation is wanted) are cut off for one, last of all:
+    [train | validation | test].
+
+    Args:
+      name: the dataset's name.
+      train: the training examples.
+      test: the test examples, if the data has its own.
+      options: reads `validation_examples`.
+      validation: the data's own validation split, if it is to be used.
+      num_classes: None: one more than the largest label, if there are labels.
+
+    Returns:
+      The dataset.
+
+    Raises:
+      UsageError: nothing would be left to train on.
+    """
+    count = held_out(len(train), options.validation_examples)
+    if test is None:
+        train, test = cut(train, count or len(train) // 6)
+    if validation is None:
+        train, validation = cut(train, held_out(len(train), count))
+    labels = [split.labels for split in (train, validation, test) if split.labels is not None]
+    if num_classes is None and labels:
+        num_classes = 1 + max(int(part.max(initial=0)) for part in labels)
+    examples = train.examples
+    shape = examples.shape[1:] if isinstance(examples, np.ndarray) else examples.shape
+    return Dataset(name, train, validation, test, shape, num_classes)

@@ -1,0 +1,230 @@
+"""Image datasets of tensorflow-datasets, read without TensorFlow and without a network.
+
+They must have been prepared before, as array_record files; where TensorFlow is installed, TFRecord files do too.
+"""
+
+import contextlib
+import difflib
+import fnmatch
+import glob
+import importlib.util
+import json
+import math
+import os
+import re
+from typing import Any, NamedTuple
+
+from jaxgan.datasets import cache, records, splits
+from jaxgan.datasets.base import Dataset, DatasetOptions, Split
+from jaxgan.errors import DataError
+
+_NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>[\d*]+\.[\d*]+\.[\d*]+))?")
+_LOCAL = ("mnist", "fashion_mnist", "kmnist")  # What `jaxgan.datasets.prepare` can write.
+
+
+def load(options: DatasetOptions) -> Dataset:
+    """An image dataset of tensorflow-datasets, in stored order, decoded to bytes.
+
+    A split of at most `memory_limit` bytes is decoded as a whole and cached (`cache.directory`); a larger one becomes a
+    `Source`, which decodes what is read. The data's own validation split is used if `validation_examples` is −1;
+    otherwise one is cut from the end of the training split, and so is a test split if there is none.
+
+    Args:
+      options: reads `path`, `tfds_name`, `validation_examples` and `memory_limit`.
+
+    Returns:
+      The dataset; uint8 images [n, height, width, channels], with the labels of its ClassLabel if it has one.
+
+    Raises:
+      DataError: an unknown name; not prepared, damaged, or only readable by TensorFlow; no images, or not all of one
+        size and of bytes.
+      UsageError: no training example would be left.
+    """
+    data_dir = data_directory(options.path)
+    directory = find_directory(options.tfds_name, data_dir)
+    if directory is None:
+        raise _not_prepared(options.tfds_name, data_dir)
+    import tensorflow_datasets
+
+    with records.reading(directory):
+        builder = tensorflow_datasets.builder_from_directory(directory)
+    layout = records.layout_of(builder.info.features, options.tfds_name)
+    stored = _Stored(builder, directory, layout, options.memory_limit)
+    sizes = {name: split.num_examples for name, split in builder.info.splits.items() if split.num_examples}
+    if "train" not in sizes:
+        raise DataError(
+            f"cannot train on {options.tfds_name}",
+            f"it has no split train, only {', '.join(sizes) or 'empty ones'}",
+            "choose another dataset or config with tfds_name",
+        )
+    wanted = ["train", "test"] + ["validation"] * (options.validation_examples == -1)
+    loaded = {name: _split(stored, name, sizes[name]) for name in wanted if name in sizes}
+    for split in loaded.values():
+        if (shape := split.examples.shape[-3:]) != (first := loaded["train"].examples.shape[-3:]):
+            raise records.uneven(options.tfds_name, first, shape)
+    return splits.assemble(
+        "tfds",
+        loaded["train"],
+        loaded.get("test"),
+        options,
+        validation=loaded.get("validation"),
+        num_classes=layout.num_classes,
+    )
+
+
+def data_directory(path: str) -> str:
+    """Where tensorflow-datasets keeps its data.
+
+    Args:
+      path: the directory, or "" for $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+
+    Returns:
+      Its absolute path.
+    """
+    return os.path.abspath(os.path.expanduser(path or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
+
+
+def find_directory(name: str, data_dir: str) -> str | None:
+    """The directory of a prepared dataset: the newest version there is, unless one is named.
+
+    Args:
+      name: "mnist", "emnist/letters", "emnist/letters:3.1.0", "mnist:3.*.*".
+      data_dir: where to look.
+
+    Returns:
+      data_dir/name[/config]/version, or None if it is not prepared there.
+
+    Raises:
+      DataError: the name is not one, or several configs are prepared and none is named.
+    """
+    parsed = _NAME.fullmatch(name)
+    if parsed is None:
+        why = "that is not a dataset's name"
+        raise DataError(f"cannot load the dataset {name!r}", why, "write name[/config][:version]")
+    root = os.path.join(glob.escape(data_dir), parsed["name"])
+    pattern = [root, parsed["config"], "*"] if parsed["config"] else [root, "*"]
+    found = _versions(os.path.join(*pattern), parsed["version"])
+    if not found and not parsed["config"]:
+        found = _versions(os.path.join(root, "*", "*"), parsed["version"])
+        configs = sorted({os.path.basename(os.path.dirname(path)) for path in found})
+        if len(configs) > 1:
+            raise DataError(
+                f"cannot tell which config of {name} to load",
+                f"{data_dir} has {', '.join(configs)}",
+                f"set tfds_name to {parsed['name']}/{configs[0]}, or to another of them",
+            )
+    return found[-1] if found else None
+
+
+def file_format(directory: str) -> str:
+    """The format of a prepared dataset's files, "array_record" or "tfrecord".
+
+    Args:
+      directory: what `find_directory` returned.
+
+    Returns:
+      The format's name.
+
+    Raises:
+      DataError: the description of the dataset cannot be read.
+    """
+    with records.reading(directory), open(os.path.join(directory, "dataset_info.json"), encoding="utf-8") as file:
+        return json.load(file).get("fileFormat") or "tfrecord"
+
+
+class _Stored(NamedTuple):
+    """A prepared dataset: what tensorflow-datasets knows of it, and how to read it."""
+
+    builder: Any
+    directory: str
+    layout: records.Layout
+    memory_limit: int
+
+
+def _split(stored: _Stored, name: str, count: int) -> Split:
+    """One stored split: arrays if they fit the memory limit, from the cache if they are there."""
+    source = None
+    if (kind := file_format(stored.directory)) == "array_record":
+        with records.reading(stored.directory):
+            examples = stored.builder.as_data_source(split=name, decoders=stored.layout.decoders())
+            source = records.Records(examples, stored.layout, stored.directory)
+        if count * math.prod(source.shape) > stored.memory_limit:
+            return Split(source)
+    elif importlib.util.find_spec("tensorflow") is None:
+        raise DataError(
+            f"cannot read {stored.directory}",
+            f"its files are {kind}, which only TensorFlow can read",
+            "run: pip install \"jaxgan[tensorflow]\", or prepare it elsewhere with file_format='array_record'",
+        )
+    path = _cached(stored, name)
+    if (split := cache.read(path, count)) is None:
+        split = source.decoded() if source else _with_tensorflow(stored, name, count)
+        cache.write(path, split)
+    return split
+
+
+def _cached(stored: _Stored, name: str) -> str:
+    """The cache's file for one split."""
+    described = [os.path.join(stored.directory, file) for file in ("dataset_info.json", "features.json")]
+    with records.reading(stored.directory):
+        mark = cache.fingerprint(described, map(os.fspath, stored.builder.info.splits[name].filepaths))
+    full = stored.builder.info.full_name.replace("/", "-")
+    return os.path.join(cache.directory(), f"{full}-{name}-{mark}.npz")
+
+
+def _with_tensorflow(stored: _Stored, name: str, count: int) -> Split:
+    """A whole split through TensorFlow, in stored order."""
+    import tensorflow
+    import tensorflow_datasets
+
+    with contextlib.suppress(RuntimeError):  # Too late if someone has used it already.
+        tensorflow.config.set_visible_devices([], "GPU")  # Or it would take the whole GPU, which is for jax.
+    with records.reading(stored.directory):
+        # One shard after the other, rather than sixteen at once.
+        ordered = tensorflow_datasets.ReadConfig(interleave_cycle_length=1)
+        data = stored.builder.as_dataset(split=name, decoders=stored.layout.decoders(), read_config=ordered)
+        shape = records.decode(next(iter(data.take(1).as_numpy_iterator())), stored.layout).shape
+        if count * math.prod(shape) > stored.memory_limit:
+            raise DataError(
+                f"cannot read {stored.directory}",
+                f"its split {name} is larger than {stored.memory_limit} bytes and its files allow no random access",
+                "prepare the dataset in another directory with file_format='array_record'",
+            )
+        return Split(*records.stack(data.as_numpy_iterator(), stored.layout, count, shape, stored.directory))
+
+
+def _versions(pattern: str, wanted: str | None) -> list[str]:
+    """The prepared directories that match a pattern ending in a version, oldest version first."""
+    numbered = []
+    for path in glob.glob(os.path.join(pattern, "dataset_info.json")):
+        directory = os.path.dirname(path)
+        version = os.path.basename(directory)
+        if re.fullmatch(r"\d+\.\d+\.\d+", version) and fnmatch.fnmatch(version, wanted or "*"):
+            numbered.append((tuple(int(part) for part in version.split(".")), directory))
+    return [directory for _, directory in sorted(numbered)]
+
+
+def _not_prepared(name: str, data_dir: str) -> DataError:
+    """The error for a dataset that is not there: its name is wrong, or it must be prepared first."""
+    import tensorflow_datasets
+
+    base = re.split("[/:]", name)[0]
+    known = set(tensorflow_datasets.list_builders(with_community_datasets=False))
+    here = {os.path.basename(os.path.dirname(os.path.dirname(path))) for path in
+            glob.glob(os.path.join(glob.escape(data_dir), "*", "*.*.*", "dataset_info.json"))}  # fmt: skip
+    if base not in known | here:
+        near = difflib.get_close_matches(base, sorted(known | here), 3, 0.5)
+        remedy = f"the nearest names are {', '.join(near)}" if near else "see the catalog of tensorflow-datasets"
+        raise DataError(f"cannot load the dataset {name}", "tensorflow-datasets has none of that name", remedy)
+    if base in _LOCAL:
+        remedy = (
+            f"run: python -m jaxgan.datasets.prepare {base} --from DIR --to {data_dir}, "
+            "with DIR the directory of its IDX files"
+        )
+    else:
+        call = f"tfds.builder({name!r}, data_dir=DATA_DIR, file_format='array_record').download_and_prepare()"
+        remedy = (
+            f'on a machine with a network and TensorFlow run: python -c "import tensorflow_datasets as tfds; {call}", '
+            f"and put what it writes in {data_dir}"
+        )
+    return DataError(f"cannot load the dataset {name}", f"it is not prepared in {data_dir}", remedy)

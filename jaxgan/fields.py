@@ -1,0 +1,106 @@
+"""What each field of a config may hold: one rule per field, and the problems a config has with them."""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+Rule = Callable[[Any], str | None]
+"""`value -> what is wrong with it`, or None."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean x?` with the known names most like `name`, or an empty string."""
+    matches = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
+    return f"; did you mean {' or '.join(matches)}?" if matches else ""
+
+
+def choice(names: Iterable[str]) -> Rule:
+    """One of the names."""
+    known = sorted(names)
+
+    def rule(value):
+        if isinstance(value, str) and value in known:
+            return None
+        hint = nearest(value, known) if isinstance(value, str) else ""
+        return f"{value!r} is none of {', '.join(known)}{hint}"
+
+    return rule
+
+
+def integer(low: int, high: int | None = None) -> Rule:
+    """A whole number in [low, high]."""
+
+    def rule(value):
+        if isinstance(value, bool) or not isinstance(value, int):
+            return f"{value!r} is not a whole number"
+        if value < low or (high is not None and value > high):
+            return f"{value} is {f'below {low}' if value < low else f'above {high}'}"
+        return None
+
+    return rule
+
+
+def number(low: float, high: float = float("inf"), *, above: bool = False, below: bool = False) -> Rule:
+    """A number in [low, high]; `above` and `below` leave out the ends."""
+
+    def rule(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"{value!r} is not a number"
+        inside = (value > low if above else value >= low) and (value < high if below else value <= high)
+        if inside and value != float("inf"):
+            return None
+        interval = f"{'(' if above else '['}{low:g}, {high:g}{')' if below or high == float('inf') else ']'}"
+        return f"{value} does not lie in {interval}"
+
+    return rule
+
+
+def text(value: Any) -> str | None:
+    """Any string."""
+    return None if isinstance(value, str) else f"{value!r} is not a string"
+
+
+def widths(value: Any) -> str | None:
+    """A tuple of whole numbers of at least 1."""
+    if isinstance(value, tuple) and all(integer(1)(width) is None for width in value):
+        return None
+    return f'{value!r} is not a tuple of whole numbers of at least 1, such as "(256, 256)"'
+
+
+def names(known: Iterable[str]) -> Rule:
+    """One or more of the names, separated by commas."""
+    single = choice(known)
+
+    def rule(value):
+        if not isinstance(value, str):
+            return single(value)
+        return next((problem for part in value.split(",") if (problem := single(part.strip()))), None)
+
+    return rule
+
+
+def problems(config: Mapping[str, Any], rules: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """All problems of a nested config: fields that are unknown, missing, or against their rule.
+
+    Args:
+      config: nested mapping of values.
+      rules: nested mapping of the same shape, with a `Rule` for each value.
+      prefix: name of the section, with a dot behind it.
+
+    Yields:
+      One line per problem.
+    """
+    for name in config:
+        if name not in rules:
+            yield f"{prefix}{name} is no field{nearest(name, rules)}"
+    for name, rule in rules.items():
+        if name not in config:
+            yield f"{prefix}{name} is missing"
+        elif isinstance(rule, Mapping):
+            section = config[name]
+            if hasattr(section, "items"):
+                yield from problems(section, rule, f"{prefix}{name}.")
+            else:
+                yield f"{prefix}{name} is a section, not {section!r}; set its fields"
+        elif problem := rule(config[name]):
+            yield f"{prefix}{name}: {problem}"

@@ -1,0 +1,129 @@
+"""Optimizers with schedules for the rate and for the momentum, made of optax.
+
+A schedule is a function of the number of updates done, `count -> value`; optimizers count their own updates, so with
+k discriminator updates per step the discriminator's schedules run k times as fast as the generator's.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import optax
+
+
+class Settings(NamedTuple):
+    """What an optimizer needs beside its two schedules.
+
+    Attributes:
+      b2: adam, adamw: decay of the squared gradients' average; rmsprop: the same, its `decay`.
+      eps: added to the denominator.
+      weight_decay: adamw only.
+    """
+
+    b2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+
+Optimizer = Callable[[optax.Schedule, optax.Schedule | float, Settings], optax.GradientTransformation]
+
+
+def sgd(
+    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
+) -> optax.GradientTransformation:
+    """Stochastic gradient descent with momentum: v ← m·v − rate·g, θ ← θ + v.
+
+    The rate multiplies the gradient as it enters the velocity, as in the paper's code; `optax.sgd` multiplies the
+    velocity as it leaves, which differs where the rate changes.
+
+    Source: Goodfellow et al. 2014 (goodfeli/adversarial), pylearn2's SGD with `Momentum`.
+    """
+    if not callable(momentum):
+        velocity = optax.trace(momentum) if momentum else optax.identity()
+        return optax.chain(optax.scale_by_learning_rate(rate), velocity)
+    return optax.chain(optax.scale_by_learning_rate(rate), optax.inject_hyperparams(optax.trace)(decay=momentum))
+
+
+def adam(
+    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
+) -> optax.GradientTransformation:
+    """Adam, with `momentum` as its β1. Source: Kingma and Ba 2015 (arXiv:1412.6980), Algorithm 1."""
+    if not callable(momentum):
+        return optax.adam(rate, b1=momentum, b2=settings.b2, eps=settings.eps)
+    scale = optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))
+    adaptive = scale(b1=momentum, b2=settings.b2, eps=settings.eps)
+    return optax.chain(adaptive, optax.scale_by_learning_rate(rate))
+
+
+def adamw(
+    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
+) -> optax.GradientTransformation:
+    """Adam with decoupled weight decay. Source: Loshchilov and Hutter 2019 (arXiv:1711.05101), Algorithm 2."""
+    if not callable(momentum):
+        return optax.adamw(rate, b1=momentum, b2=settings.b2, eps=settings.eps, weight_decay=settings.weight_decay)
+    scale = optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))
+    adaptive = scale(b1=momentum, b2=settings.b2, eps=settings.eps)
+    return optax.chain(
+        adaptive, optax.add_decayed_weights(settings.weight_decay), optax.scale_by_learning_rate(rate)
+    )  # fmt: skip
+
+
+def rmsprop(
+    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
+) -> optax.GradientTransformation:
+    """RMSProp, the scaled gradient fed to a momentum. Source: Tieleman and Hinton 2012, lecture 6.5."""
+    scale = optax.scale_by_rms(decay=settings.b2, eps=settings.eps)
+    return optax.chain(scale, sgd(rate, momentum))
+
+
+OPTIMIZERS: dict[str, Optimizer] = {"sgd": sgd, "adam": adam, "adamw": adamw, "rmsprop": rmsprop}
+
+
+def constant(rate: float, **_: float) -> optax.Schedule:
+    """The same rate throughout."""
+    return optax.constant_schedule(rate)
+
+
+def exponential(rate: float, *, decay: float, floor: float, **_: float) -> optax.Schedule:
+    """rate / decay^t after t updates, and never below `floor`.
+
+    Source: the paper's code, which uses decay = 1.000004 and floor = 1e-6.
+    """
+    return lambda count: jnp.maximum(rate * jnp.exp(-jnp.log1p(decay - 1.0) * count), floor)
+
+
+def linear(rate: float, *, floor: float, updates: float, **_: float) -> optax.Schedule:
+    """A straight line from `rate` to `floor` over `updates` updates."""
+    return optax.linear_schedule(rate, floor, int(updates))
+
+
+def cosine(rate: float, *, floor: float, updates: float, **_: float) -> optax.Schedule:
+    """Half a cosine from `rate` to `floor` over `updates` updates."""
+    return optax.cosine_decay_schedule(rate, int(updates), alpha=floor / rate)
+
+
+RATE_SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
+    "constant": constant,
+    "exponential": exponential,
+    "linear": linear,
+    "cosine": cosine,
+}
+
+
+def momentum_by_epoch(initial: float, final: float, *, epochs: int, updates_per_epoch: float) -> optax.Schedule:
+    """Momentum that changes once per epoch, linearly from `initial` in epoch 1 to `final` in epoch `epochs`.
+
+    Args:
+      initial: momentum in the first epoch.
+      final: momentum in epoch `epochs` and after.
+      epochs: over how many epochs, ≥ 1.
+      updates_per_epoch: how many updates of this player make an epoch.
+
+    Source: the paper's code, pylearn2's `MomentumAdjustor`: 0.5 to 0.7 over 250 epochs.
+    """
+
+    def schedule(count):
+        epochs_done = jnp.floor((count + 0.5) / updates_per_epoch)  # half an update clear of rounding at the boundary
+        return initial + (final - initial) * jnp.clip(epochs_done / max(epochs - 1, 1), 0.0, 1.0)
+
+    return schedule

@@ -1,0 +1,124 @@
+"""Maps one training step over devices: the only file that names jit, pmap and shard_map.
+
+The step is the same pure function under all three; only the name of the axis over which it averages differs. The
+state stays unstacked, one copy seen from outside, so a checkpoint does not know how many devices wrote it.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
+
+from jaxgan.step import TrainStep
+
+AXIS = "batch"
+MAPPINGS = ("auto", "jit", "pmap", "shard_map")
+
+Place = Callable[[Any], Any]
+
+
+def distribute(
+    train_step_factory: Callable[..., TrainStep],
+    *,
+    mapping: str = "auto",
+    devices: Sequence[jax.Device] | None = None,
+    batch_axis: int = 1,
+    shared: int = 0,
+) -> tuple[Callable[..., Any], Place, Place]:
+    """Compiles a training step for one device or several.
+
+    Args:
+      train_step_factory: called with `axis_name` (None on one device) and returns `(state, batch, *shared) ->
+        (state, metrics)`; `functools.partial(make_train_step, ...)` will do.
+      mapping: "jit" (one device), "pmap", "shard_map", or "auto": jit on one device, pmap on several.
+      devices: the devices to use; default all of this process, or the first of them for "jit".
+      batch_axis: which axis of a batch's leaves is the batch: 1 in [k, batch, ...], 2 in [steps, k, batch, ...].
+      shared: how many further arguments the step takes that every device gets whole, such as a dataset.
+
+    Returns:
+      `(step, place_state, place_batch)`. `step` donates the state it is given. `place_state` copies a state, or any
+      pytree that every device is to have whole, to the devices; `place_batch` splits a batch over them.
+
+    Raises:
+      ValueError: for an unknown mapping, or "jit" on several devices; from `place_batch`, when the batch does not
+        divide by the number of devices.
+    """
+    if mapping not in MAPPINGS:
+        raise ValueError(f"unknown mapping {mapping!r}; one of {', '.join(MAPPINGS)}")
+    devices = list(devices if devices is not None else jax.local_devices()[: 1 if mapping == "jit" else None])
+    if mapping == "jit" and len(devices) > 1:
+        raise ValueError(f'mapping "jit" runs on one device, got {len(devices)}; use "auto", "pmap" or "shard_map"')
+    if mapping == "jit" or (mapping == "auto" and len(devices) == 1):
+        return _with_jit(train_step_factory, devices[0])
+    train_step = _build(train_step_factory, AXIS)
+    mesh = Mesh(np.array(devices), (AXIS,))
+    replicated = NamedSharding(mesh, PartitionSpec())
+    if mapping == "shard_map":
+        split = PartitionSpec(*[None] * batch_axis, AXIS)
+        specs = (PartitionSpec(), split) + (PartitionSpec(),) * shared
+        mapped = jax.shard_map(train_step, mesh=mesh, in_specs=specs, out_specs=PartitionSpec())
+        step = jax.jit(mapped, donate_argnums=0)
+        batch_sharding = NamedSharding(mesh, split)
+
+        def place_batch(batch):
+            _check_divides(batch, batch_axis, len(devices))
+            return jax.device_put(batch, batch_sharding)
+    else:
+        in_axes = (None, 0) + (None,) * shared
+        step = jax.pmap(
+            train_step, axis_name=AXIS, in_axes=in_axes, out_axes=None, donate_argnums=0, devices=devices
+        )  # fmt: skip
+        batch_sharding = NamedSharding(mesh, PartitionSpec(AXIS))
+
+        def place_batch(batch):
+            _check_divides(batch, batch_axis, len(devices))
+            return jax.device_put(_stack_devices(batch, batch_axis, len(devices)), batch_sharding)
+
+    return step, _copier(replicated), place_batch
+
+
+def _with_jit(train_step_factory, device) -> tuple[Callable[..., Any], Place, Place]:
+    step = jax.jit(_build(train_step_factory, None), donate_argnums=0)
+    sharding = SingleDeviceSharding(device)
+    return step, _copier(sharding), lambda batch: jax.device_put(batch, sharding)
+
+
+def _build(train_step_factory, axis_name) -> TrainStep:
+    """Passes the axis by name where the factory knows the name, else as its one argument."""
+    parameters = inspect.signature(train_step_factory).parameters.values()
+    if any(p.name == "axis_name" or p.kind is p.VAR_KEYWORD for p in parameters):
+        return train_step_factory(axis_name=axis_name)
+    return train_step_factory(axis_name)
+
+
+def _copier(sharding) -> Place:
+    # A copy even where the data is in place already: the step donates its state, and would delete the caller's.
+    return lambda tree: jax.device_put(jax.tree.map(jnp.copy, tree), sharding)
+
+
+def _stack_devices(batch, batch_axis: int, count: int):
+    def stack(leaf):
+        shape = leaf.shape
+        split = (*shape[:batch_axis], count, shape[batch_axis] // count, *shape[batch_axis + 1 :])
+        return np.moveaxis(np.reshape(leaf, split), batch_axis, 0)
+
+    return jax.tree.map(stack, batch)
+
+
+def _check_divides(batch, batch_axis: int, count: int) -> None:
+    for path, leaf in jax.tree.leaves_with_path(batch):
+        if leaf.ndim <= batch_axis or leaf.shape[batch_axis] % count:
+            name = jax.tree_util.keystr(path, simple=True, separator=".")
+            raise ValueError(
+                f"batch entry {name!r} of shape {leaf.shape} cannot be split over {count} devices along axis "
+                f"{batch_axis}; choose a batch size that is a multiple of {count}"
+            )
+
+
+def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Compiles a function that is not a training step, such as sampling, for the devices its arguments live on."""
+    return jax.jit(function, **options)

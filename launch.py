@@ -1,0 +1,69 @@
+"""Train, sample from and look at GANs: absl flags in, a run's directory out. See README.md."""
+
+import sys
+
+from absl import app, flags
+
+from jaxgan.errors import JaxganError, UsageError
+
+MODES = ("train", "sample")
+
+flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, or sample from a trained one.")
+flags.DEFINE_string(
+    "config",
+    None,
+    "The experiment: a Python file, with :cpu, :gpu or :tpu behind it if wanted (configs/mnist.py:gpu). Any of its "
+    "fields can be set with --config.FIELD=VALUE; configs/default.py explains them all. For --mode=sample the run's "
+    "own config is the default.",
+)
+flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
+flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)
+flags.DEFINE_integer("seed", 0, "--mode=sample: seed of the latents.", lower_bound=0)
+flags.DEFINE_bool("debug", False, "Show the traceback of an expected failure too.")
+
+OVERRIDES: dict[str, str] = {}
+
+
+def parse(arguments: list[str]) -> list[str]:
+    """absl's parser, with the config's own overrides set apart and every mistake answered in one line."""
+    from jaxgan.runs.command_line import split_overrides
+
+    try:
+        others, overrides = split_overrides(arguments)
+        OVERRIDES.update(overrides)
+        rest = flags.FLAGS(others)
+        if any(argument in ("--help", "-h", "-help", "--helpshort", "--helpfull") for argument in others):
+            print(f"{__doc__}\n{flags.FLAGS.main_module_help()}")
+            sys.exit(0)
+        if len(rest) > 1:
+            raise UsageError("the command line", f"{rest[1]!r} is no flag", "flags look like --mode=train; see --help")
+        if flags.FLAGS.workdir is None:
+            raise UsageError("the command line", "--workdir is missing", "name the run's directory: --workdir=runs/NAME")
+        return rest
+    except flags.Error as error:
+        _fail(UsageError("the command line", str(error), "see --help"))
+    except JaxganError as error:
+        _fail(error)
+    raise AssertionError("unreachable")
+
+
+def main(_: list[str]) -> None:
+    """Runs one mode."""
+    from jaxgan import runs
+
+    try:
+        options = {"count": flags.FLAGS.count, "seed": flags.FLAGS.seed}
+        runs.run(flags.FLAGS.mode, flags.FLAGS.config, OVERRIDES, flags.FLAGS.workdir, options)
+    except JaxganError as error:
+        if flags.FLAGS.debug:
+            raise
+        _fail(error)
+
+
+def _fail(error: JaxganError) -> None:
+    print(f"jaxgan: error: {error}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=parse)

@@ -1,0 +1,137 @@
+"""Feeding: scaling, gathering on the device, and streaming exactly the same batches."""
+
+import threading
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.datasets import Split, feed, order
+from jaxgan.errors import DataError
+
+_SETTINGS = {"seed": 4, "batch_size": 8, "minibatches": 2}
+
+
+class Numbers:
+    """A `Source` whose example i is full of i; it notes what is read."""
+
+    shape, dtype = (2, 3), np.dtype(np.uint8)
+
+    def __init__(self, size=100, broken=-1):
+        self.size, self.broken, self.seen = size, broken, []
+
+    def __len__(self):
+        return self.size
+
+    def read(self, indices):
+        if self.broken in indices:
+            raise DataError("cannot read", f"example {self.broken} is damaged", "mend it")
+        self.seen.append(np.array(indices))
+        return np.broadcast_to(indices[:, None, None], (len(indices), 2, 3)).astype(np.uint8)
+
+    def read_labels(self, indices):
+        return (indices % 7).astype(np.int32)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1.0, 1.0), (-0.5, 2.0)])
+def test_scale_all_bytes(low, high):
+    expected = low + (high - low) * np.arange(256) / 255
+    for function in (feed.scale, jax.jit(feed.scale, static_argnums=(1, 2))):
+        scaled = function(jnp.arange(256, dtype=jnp.uint8), low, high)
+        assert scaled.dtype == jnp.float32
+        assert abs(np.asarray(scaled) - expected).max() < 3e-7
+        assert (float(scaled[0]), float(scaled[-1])) == (low, high)
+        assert float(scaled.min()) >= low and float(scaled.max()) <= high
+
+
+def test_scale_leaves_floats_alone():
+    values = jnp.array([-7.5, 0.0, 300.0])
+    assert np.array_equal(feed.scale(values, 0.0, 1.0), values)
+
+
+def test_gather():
+    data = {"examples": jnp.array([[0, 255], [51, 102]], jnp.uint8), "labels": jnp.array([3, 5], jnp.int32)}
+    indices = jnp.array([[[1, 0]], [[1, 1]]], jnp.int32)
+    batch = jax.jit(feed.gather)(data, indices)
+    assert batch["real"].shape == (2, 1, 2, 2)
+    # 51/255 = .2 and 102/255 = .4
+    assert np.allclose(batch["real"][0, 0], [[0.2, 0.4], [0.0, 1.0]], atol=1e-7)
+    assert batch["condition"].tolist() == [[[5, 3]], [[5, 5]]]
+    assert set(feed.gather({"examples": data["examples"]}, indices)) == {"real"}
+
+
+@pytest.mark.parametrize("kind", ["array", "source"])
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize(("start", "stop", "chunk"), [(0, 12, 4), (5, 18, 4), (3, 4, 10), (1000, 1007, 3)])
+def test_stream_equals_gather(kind, workers, start, stop, chunk):
+    source = Numbers()
+    examples = source.read(np.arange(100))
+    labels = source.read_labels(np.arange(100))
+    split = Split(examples, labels) if kind == "array" else Split(source)
+    chunks = list(feed.stream(split, start=start, stop=stop, chunk=chunk, workers=workers, labels=True, **_SETTINGS))
+    lengths = [len(batch["real"]) for batch in chunks]
+    assert sum(lengths) == stop - start and set(lengths[:-1]) <= {chunk} and lengths[-1] <= chunk
+    assert all(batch["real"].dtype == np.uint8 for batch in chunks)
+    indices = order.batch_indices(4, start, stop, size=100, batch_size=8, minibatches=2)
+    expected = feed.gather({"examples": jnp.asarray(examples), "labels": jnp.asarray(labels)}, jnp.asarray(indices))
+    streamed = np.concatenate([batch["real"] for batch in chunks])
+    assert np.array_equal(feed.scale(jnp.asarray(streamed)), expected["real"])
+    assert np.array_equal(np.concatenate([batch["condition"] for batch in chunks]), expected["condition"])
+
+
+def test_stream_reads_nothing_that_is_skipped():
+    source = Numbers()
+    batches = list(feed.stream(source, start=10**9, stop=10**9 + 4, chunk=2, **_SETTINGS))
+    assert len(batches) == 2 and set(batches[0]) == {"real"}
+    assert sum(len(indices) for indices in source.seen) == 4 * 2 * 8
+
+
+def test_stream_of_nothing():
+    assert list(feed.stream(Numbers(), start=5, stop=5, chunk=2, **_SETTINGS)) == []
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_error_while_reading_reaches_the_caller(workers):
+    batches = feed.stream(Numbers(broken=99), start=0, stop=60, chunk=1, workers=workers, **_SETTINGS)
+    with pytest.raises(DataError) as caught:
+        list(batches)
+    assert type(caught.value) is DataError and caught.value.exit_code == 3
+    assert str(caught.value) == "cannot read; example 99 is damaged; mend it"
+
+
+def test_errors_before_reading():
+    with pytest.raises(DataError, match="batch_size is 8 and there are 5"):
+        feed.stream(Numbers(5), start=0, stop=1, chunk=1, **_SETTINGS)
+    unlabelled = Split(np.zeros((20, 2), np.float32))
+    with pytest.raises(ValueError, match="the data has none"):
+        list(feed.stream(unlabelled, start=0, stop=1, chunk=1, labels=True, **_SETTINGS))
+
+
+def test_stopping_early_leaves_no_threads():
+    batches = feed.stream(Numbers(), start=0, stop=10_000, chunk=1, **_SETTINGS)
+    next(batches)
+    assert any("grain-prefetch" in thread.name for thread in threading.enumerate())
+    batches.close()
+    for thread in threading.enumerate():
+        if "grain-prefetch" in thread.name:
+            thread.join(5)
+            assert not thread.is_alive()
+
+
+def test_fits():
+    split = Split(np.zeros((10, 7), np.float32))
+    assert feed.fits(split, 280) and not feed.fits(split, 279)
+    assert not feed.fits(Split(Numbers()), 10**12)
+
+
+def test_memory_limit(monkeypatch):
+    physical = feed.memory_limit(1.0)
+    assert physical > 2**28 and feed.memory_limit() == int(physical / 4)
+
+    class Device:
+        def memory_stats(self):
+            return {"bytes_limit": 1000}
+
+    monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
+    assert feed.memory_limit() == 250 and feed.memory_limit(0.5) == 500

@@ -1,0 +1,117 @@
+"""The .npz files: both layouts, and everything that can be wrong with them."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from jaxgan.datasets import DATASETS, DatasetOptions
+from jaxgan.errors import DataError
+
+
+def load(path, **options):
+    return DATASETS["npz"](DatasetOptions(path=str(path), **options))
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "data.npz"
+
+
+def test_the_layout_of_keras(file):
+    images = np.random.default_rng(0).integers(0, 256, (30, 4, 5), dtype=np.uint8)
+    labels = np.arange(30) % 3
+    np.savez_compressed(file, x_train=images[:24], y_train=labels[:24, None], x_test=images[24:], y_test=labels[24:])
+    data = load(file)
+    assert (len(data.train), len(data.validation), len(data.test)) == (20, 4, 6)
+    assert data.example_shape == (4, 5, 1) and data.num_classes == 3
+    assert np.array_equal(data.validation.examples[..., 0], images[20:24])
+    assert np.array_equal(data.test.examples[..., 0], images[24:])
+    assert data.train.labels.dtype == np.int32 and data.train.labels.tolist() == labels[:20].tolist()
+
+
+def test_examples_and_labels(file):
+    values = np.arange(12, dtype=np.float64)[:, None] / 8
+    np.savez(file, examples=values, labels=np.arange(12), other=np.zeros(3))
+    data = load(file)
+    parts = [split.examples.ravel().tolist() for split in (data.train, data.validation, data.test)]
+    assert parts == [[n / 8 for n in range(8)], [1.0, 1.125], [1.25, 1.375]]
+    assert data.train.examples.dtype == np.float32 and data.example_shape == (1,) and data.num_classes == 12
+    assert data.test.labels.tolist() == [10, 11]
+
+
+def test_color_images_without_labels(file):
+    np.savez(file, examples=np.zeros((6, 4, 4, 3), np.uint8))
+    data = load(file)
+    assert data.example_shape == (4, 4, 3) and data.num_classes is None and data.train.labels is None
+
+
+def test_not_finite(file):
+    values = np.zeros((6, 2, 3), np.float32)
+    values[2, 1, 0] = values[4] = np.nan
+    np.savez(file, examples=values)
+    with pytest.raises(DataError, match=r"7 of its 36 values are NaN or infinite, the first at \[2, 1, 0\]"):
+        load(file)
+    np.savez(file, examples=np.full((6, 1), 1e300))
+    with pytest.raises(DataError, match="6 of its 6 values"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"pictures": np.zeros(3), "names": np.zeros(2)}, "it holds pictures, names; name the arrays x_train"),
+        ({"x_test": np.zeros((3, 2, 2))}, "it holds x_test; name the arrays"),
+        ({"examples": np.zeros((6, 4), np.uint8)}, r"it is uint8 \[6, 4\]; store uint8 images"),
+        ({"examples": np.zeros((6, 4, 4), np.int64)}, r"it is int64 \[6, 4, 4\]"),
+        ({"examples": np.zeros((0, 4, 4), np.uint8)}, r"it is uint8 \[0, 4, 4\]"),
+        ({"examples": np.zeros(6)}, r"it is float64 \[6\]"),
+        ({"examples": np.zeros((6, 2)), "labels": np.zeros(5, int)}, "5 labels and 6 examples"),
+        ({"examples": np.zeros((6, 2)), "labels": np.zeros(6)}, r"float64 \[6\]; store one integer class"),
+        ({"examples": np.zeros((6, 2)), "labels": np.full(6, -1)}, "they run from -1 to -1"),
+        (
+            {"x_train": np.zeros((6, 2)), "x_test": np.zeros((6, 3))},
+            r"float32 \[2\] and the test examples float32 \[3\]",
+        ),
+        ({"examples": np.array([{}, "objects"])}, "holds Python objects"),
+    ],
+)
+def test_wrong_arrays(file, arrays, message):
+    np.savez(file, **arrays)
+    with pytest.raises(DataError, match=message) as caught:
+        load(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_files(tmp_path, file):
+    with pytest.raises(DataError, match=r"data.npz is missing"):
+        load(file)
+    with pytest.raises(DataError, match="is a directory"):
+        load(tmp_path)
+    with pytest.raises(DataError, match="the path is empty"):
+        load("")
+    file.write_text("text")
+    with pytest.raises(DataError, match=r"it is not an .npz file"):
+        load(file)
+    np.save(tmp_path / "one.npy", np.zeros((3, 3)))
+    with pytest.raises(DataError, match=r"it is not an .npz file"):
+        load(tmp_path / "one.npy")
+    np.savez(file, examples=np.zeros((60, 9)))
+    content = bytearray(file.read_bytes())
+    file.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match="it is truncated"):
+        load(file)
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    with pytest.raises(DataError, match="it is damaged: Bad CRC-32"):
+        load(file)
+
+
+def test_header_that_claims_more_than_there_is(file):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (2**45, 28, 28)})
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("examples.npy", header.getvalue() + bytes(100))
+    with pytest.raises(DataError, match="it is damaged"):
+        load(file)

@@ -1,0 +1,101 @@
+"""Small games for the tests: hand-written networks whose every step can be worked out or compared."""
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen
+
+from jaxgan.latents import LATENTS
+from jaxgan.losses import LOSSES
+from jaxgan.networks import from_linen, maxout, mlp
+from jaxgan.state import Network
+from jaxgan.step import init_state
+
+
+def scalar_game(loss="non_saturating"):
+    """D(x) = w·x with w = 0, G(z) = θ with θ = −1, plain SGD 0.1."""
+
+    def judge(variables, inputs, *, condition=None, key=None, train=False):
+        return variables["params"]["w"] * inputs, {}
+
+    def generate(variables, latents, *, condition=None, key=None, train=False):
+        return jnp.broadcast_to(variables["params"]["theta"], (latents.shape[0],)), {}
+
+    return {
+        "discriminator": Network(lambda key, inputs, condition=None: {"params": {"w": jnp.zeros(())}}, judge),
+        "generator": Network(lambda key, inputs, condition=None: {"params": {"theta": -jnp.ones(())}}, generate),
+        "generator_tx": optax.sgd(0.1),
+        "discriminator_tx": optax.sgd(0.1),
+        "latent": LATENTS["normal"](1),
+        "loss": LOSSES[loss],
+    }
+
+
+def dropout_game():
+    """The paper's kind of networks, small: an MLP against maxout with dropout."""
+    return {
+        "generator": mlp(output_shape=(6,), widths=(16,), output="sigmoid"),
+        "discriminator": maxout(widths=(12, 8), pieces=3, initial_scale=0.5),
+        "generator_tx": optax.adam(1e-2),
+        "discriminator_tx": optax.adam(1e-2),
+        "latent": LATENTS["uniform"](4),
+        "loss": LOSSES["non_saturating"],
+    }
+
+
+class BatchNormNet(linen.Module):
+    """A dense layer, batch norm, a dense layer."""
+
+    out: int
+    axis_name: str | None = None
+
+    @linen.compact
+    def __call__(self, inputs, *, condition=None, train=False):
+        norm = linen.BatchNorm(use_running_average=not train, axis_name=self.axis_name, momentum=0.9)
+        hidden = jax.nn.relu(norm(linen.Dense(16, use_bias=False)(inputs)))  # Adam would scale a bias's noise up
+        hidden = linen.Dense(self.out)(hidden)
+        return hidden[:, 0] if self.out == 1 else hidden
+
+
+def batch_norm_game(axis_name=None):
+    """Both players with batch statistics, synced over `axis_name`."""
+    return dropout_game() | {
+        "generator": from_linen(BatchNormNet(6, axis_name)),
+        "discriminator": from_linen(BatchNormNet(1, axis_name)),
+    }
+
+
+def start(game, seed=0, example_shape=(6,), **options):
+    """The game's state before its first step."""
+    parts = {name: value for name, value in game.items() if name != "loss"}
+    init = jax.jit(lambda key: init_state(key, **parts, example=jnp.zeros((2, *example_shape)), **options))
+    return init(jax.random.key(seed))
+
+
+def data(steps, k=1, batch=8, shape=(6,), seed=1):
+    """Uniform examples [steps, k, batch, ...]."""
+    return {"real": jax.random.uniform(jax.random.key(seed), (steps, k, batch, *shape))}
+
+
+def step_of(batches, i):
+    """The batch of step i."""
+    return jax.tree.map(lambda leaf: leaf[i], batches)
+
+
+def equal(a, b):
+    """Whether two trees have the same leaves, bit for bit."""
+    leaves = [jax.tree.leaves(jax.tree.map(_data, tree)) for tree in (a, b)]
+    return len(leaves[0]) == len(leaves[1]) and all(
+        x.dtype == y.dtype and x.shape == y.shape and bool((x == y).all()) for x, y in zip(*leaves, strict=True)
+    )
+
+
+def difference(a, b):
+    """The largest absolute difference between two trees."""
+    pairs = jax.tree.map(lambda x, y: float(jnp.abs(_data(x) - _data(y)).max()), a, b)
+    return max(jax.tree.leaves(pairs))
+
+
+def _data(leaf):
+    leaf = jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+    return jnp.asarray(jax.device_get(leaf))
