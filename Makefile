@@ -42,8 +42,8 @@ lint: $(TEST)
 	$(PY) -m mypy
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find benchmarks configs jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find benchmarks configs jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	  -exec rm -rf {} + 2>/dev/null || true
 
 # The two stamps: what was last installed from pyproject.toml and constraints.txt. Whatever serves the tests serves the demo.

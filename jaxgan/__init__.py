@@ -1,0 +1,72 @@
+"""jaxgan: generative adversarial networks as pure JAX functions.
+
+The names below are loaded when they are first used, so `import jaxgan` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:  # what a type checker and an editor see; the table below is what runs
+    from jaxgan.datasets import DATASETS
+    from jaxgan.latents import LATENTS, Latent
+    from jaxgan.losses import LOSSES, Loss
+    from jaxgan.networks import NETWORKS
+    from jaxgan.optimizers import OPTIMIZERS
+    from jaxgan.parallel import distribute
+    from jaxgan.state import Judgement, Network, PerExample, PlayerState, TrainState
+    from jaxgan.step import generate, init_state, make_train_step, sample, scan_steps
+
+_HOME = {
+    "DATASETS": "datasets",
+    "LATENTS": "latents",
+    "Latent": "latents",
+    "LOSSES": "losses",
+    "Loss": "losses",
+    "NETWORKS": "networks",
+    "OPTIMIZERS": "optimizers",
+    "distribute": "parallel",
+    "Judgement": "state",
+    "Network": "state",
+    "PerExample": "state",
+    "PlayerState": "state",
+    "TrainState": "state",
+    "generate": "step",
+    "init_state": "step",
+    "make_train_step": "step",
+    "sample": "step",
+    "scan_steps": "step",
+}
+
+__all__ = [
+    "DATASETS",
+    "LATENTS",
+    "LOSSES",
+    "NETWORKS",
+    "OPTIMIZERS",
+    "Judgement",
+    "Latent",
+    "Loss",
+    "Network",
+    "PerExample",
+    "PlayerState",
+    "TrainState",
+    "__version__",
+    "distribute",
+    "generate",
+    "init_state",
+    "make_train_step",
+    "sample",
+    "scan_steps",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'jaxgan' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
+    return getattr(importlib.import_module(f"jaxgan.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -91,8 +91,15 @@ class MetricsFile:
             raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
-        """Closes the file; twice does no harm."""
-        self._stream.close()
+        """Closes the file; twice does no harm.
+
+        Raises:
+          UsageError: what was left could not be written.
+        """
+        try:
+            self._stream.close()
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
 
 
 class TensorBoard:

@@ -1,7 +1,7 @@
 """How batches get to the device: gathered there from the whole data, or streamed to it in chunks."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -144,7 +144,9 @@ def _read(split: Split | Source, indices: np.ndarray, labels: bool) -> tuple[np.
     return examples, targets
 
 
-def _prefetched(read, chunks: int, workers: int, prefetch: int) -> Iterator[dict[str, np.ndarray]]:
+def _prefetched(
+    read: Callable[[int], dict[str, np.ndarray]], chunks: int, workers: int, prefetch: int
+) -> Iterator[dict[str, np.ndarray]]:
     import grain
 
     options = grain.ReadOptions(num_threads=workers, prefetch_buffer_size=max(prefetch, workers) if workers else 0)

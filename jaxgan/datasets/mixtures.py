@@ -10,6 +10,22 @@ from jaxgan.datasets.base import Dataset, DatasetOptions, Mixture, Split
 from jaxgan.errors import UsageError
 
 
+def _circle(modes: int) -> np.ndarray:
+    angles = 2 * np.pi * np.arange(modes) / modes
+    return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+
+
+def _lattice(places: tuple[int, ...]) -> np.ndarray:
+    return np.stack(np.meshgrid(places, places, indexing="ij"), -1).reshape(-1, 2).astype(np.float32)
+
+
+MIXTURES: dict[str, Mixture] = {
+    "ring": Mixture(_circle(8), 0.01),
+    "grid": Mixture(_lattice((-4, -2, 0, 2, 4)), 0.05),
+    "gaussian": Mixture(np.zeros((1, 1), np.float32), 1.0),
+}
+
+
 def ring(options: DatasetOptions) -> Dataset:
     """Eight Gaussians evenly on the unit circle, σ = 0.01; examples [n, 2], mode 0 at (1, 0), then anticlockwise.
 
@@ -22,8 +38,7 @@ def ring(options: DatasetOptions) -> Dataset:
     Raises:
       UsageError: too few examples.
     """
-    angles = 2 * np.pi * np.arange(8) / 8
-    return _draw("ring", np.stack([np.cos(angles), np.sin(angles)], 1), 0.01, options)
+    return _draw("ring", options)
 
 
 def grid(options: DatasetOptions) -> Dataset:
@@ -38,8 +53,7 @@ def grid(options: DatasetOptions) -> Dataset:
     Raises:
       UsageError: too few examples.
     """
-    places = np.arange(-4, 5, 2)
-    return _draw("grid", np.stack(np.meshgrid(places, places, indexing="ij"), -1).reshape(25, 2), 0.05, options)
+    return _draw("grid", options)
 
 
 def gaussian(options: DatasetOptions) -> Dataset:
@@ -54,24 +68,24 @@ def gaussian(options: DatasetOptions) -> Dataset:
     Raises:
       UsageError: too few examples.
     """
-    return _draw("gaussian", np.zeros((1, 1)), 1.0, options)
+    return _draw("gaussian", options)
 
 
-def _draw(name: str, centers: np.ndarray, sigma: float, options: DatasetOptions) -> Dataset:
-    modes = len(centers)
+def _draw(name: str, options: DatasetOptions) -> Dataset:
+    mixture = MIXTURES[name]
+    modes, dim = mixture.centers.shape
     if options.examples < modes:
         raise UsageError(
             f"cannot draw the mixture {name}",
             f"examples is {options.examples} and it has {modes} mode{'s' if modes > 1 else ''}",
             f"set examples to at least {modes}",
         )
-    mixture = Mixture(centers.astype(np.float32), sigma)
     held_out = -(-options.examples // 10)
     sizes = (options.examples, held_out, held_out)
     # A stream for each split, so that more training examples do not change the test set.
     streams = [np.random.default_rng([options.seed & (2**64 - 1), number]) for number in range(3)]
     train, validation, test = (_split(mixture, size, stream) for size, stream in zip(sizes, streams, strict=True))
-    return Dataset(name, train, validation, test, centers.shape[1:], modes, mixture)
+    return Dataset(name, train, validation, test, (dim,), modes, mixture)
 
 
 def _split(mixture: Mixture, size: int, stream: np.random.Generator) -> Split:
