@@ -38,7 +38,9 @@ def parse(arguments: list[str]) -> list[str]:
         if len(rest) > 1:
             raise UsageError("the command line", f"{rest[1]!r} is no flag", "flags look like --mode=train; see --help")
         if flags.FLAGS.workdir is None:
-            raise UsageError("the command line", "--workdir is missing", "name the run's directory: --workdir=runs/NAME")
+            raise UsageError(
+                "the command line", "--workdir is missing", "name the run's directory: --workdir=runs/NAME"
+            )
         return rest
     except flags.Error as error:
         _fail(UsageError("the command line", str(error), "see --help"))

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 
 def get_config(platform: str = "") -> ConfigDict:
-    """The default config; `platform` is what follows the colon in `--config=FILE:platform`: cpu, gpu, tpu or nothing."""
+    """The default config; `platform` is what follows the colon in `--config=FILE:cpu`: cpu, gpu, tpu or nothing."""
     config = ConfigDict()
     config.platform = platform  # "cpu", "gpu" or "tpu" to insist on one; "" takes the best that JAX finds
     config.mapping = "auto"  # "jit" (one device), "pmap", "shard_map"; "auto": jit on one device, pmap on several
@@ -91,5 +91,5 @@ def _optimizer() -> ConfigDict:
 
     optimizer.momentum_schedule = "constant"  # or "linear": changes every epoch (b1, for adam and adamw)
     optimizer.momentum_final = 0.0  # linear: its value in epoch momentum_epochs and after
-    optimizer.momentum_epochs = 1
+    optimizer.momentum_epochs = 1  # linear: over how many epochs
     return optimizer

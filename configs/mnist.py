@@ -4,8 +4,8 @@
 
 Data: the first 50,000 training images, in [0, 1]. Generator: 100 uniform latents, ReLU 1200-1200, sigmoid 784, weights
 U(-.05, .05), last bias at the logit of the pixel means. Discriminator: maxout 240x5, 240x5, dropout on layer inputs
-(keep .8, then .5), weights U(-.005, .005). SGD at .1 / 1.000004^t, not below 1e-6; momentum .5 in epoch 1 to .7 in epoch
-250; batch 100; k = 1. The authors' code updates both players at once from one batch; this runs the paper's Algorithm 1.
+(keep .8, then .5), weights U(-.005, .005). SGD at .1 / 1.000004^t, not below 1e-6; momentum .5 in epoch 1 to .7 in
+epoch 250; batch 100; k = 1. The authors' code updates both players at once from one batch; this runs Algorithm 1.
 
 Time: 250 epochs are 125,000 steps. Expected: the paper's Table 1 gives a Parzen-window log-likelihood of 225 +- 2 nats;
 this config has not been run to its end here.

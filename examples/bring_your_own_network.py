@@ -1,6 +1,6 @@
 """A GAN of two hand-written functions each, without flax: it learns a ring of eight Gaussians.
 
-    python examples/bring_your_own_network.py
+python examples/bring_your_own_network.py
 """
 
 import jax
@@ -40,7 +40,7 @@ def real_batches(key, steps):
     return CENTERS[jax.random.randint(modes, shape, 0, 8)] + 0.02 * jax.random.normal(noise, (*shape, 2))
 
 
-generator, discriminator, latent = mlp((*SIZES, 2)), mlp((*SIZES, 1)), jaxgan.LATENTS["normal"](2)
+generator, discriminator, latent = mlp((*SIZES, 2)), mlp((*SIZES, 1)), jaxgan.LATENTS["uniform"](2)
 txs = {"generator_tx": optax.adam(1e-3, b1=0.5), "discriminator_tx": optax.adam(1e-3, b1=0.5)}
 parts = {"generator": generator, "discriminator": discriminator, "latent": latent, **txs}
 state = jaxgan.init_state(jax.random.key(0), **parts, example=CENTERS, average=True)

@@ -225,9 +225,7 @@ class Checkpoints:
             # Asked of the files, because the manager answers None for a checkpoint whose metadata it cannot read.
             with self._ocp.StandardCheckpointer() as reader:
                 metadata = reader.metadata(self.directory / str(step) / "state").item_metadata
-            return {
-                path: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in _leaves(metadata.tree).items()
-            }
+            return {path: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in _leaves(metadata.tree).items()}
 
     def _check(self, step: int, wanted: Leaves, saved: Leaves) -> None:
         what = f"checkpoint {step} in {self.directory} does not fit the networks and optimizers asked for"

@@ -10,7 +10,7 @@ Rule = Callable[[Any], str | None]
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean x?` with the known names most like `name`, or an empty string."""
-    matches = difflib.get_close_matches(name, list(known), n=2, cutoff=0.5)
+    matches = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
     return f"; did you mean {' or '.join(matches)}?" if matches else ""
 
 

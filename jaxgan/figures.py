@@ -17,8 +17,15 @@ MARGIN = 4.0
 class Density(Protocol):
     """A distribution to draw beside samples; `jaxgan.datasets.base.Mixture` is one."""
 
-    centers: np.ndarray  # [modes, dim]
-    sigma: float
+    @property
+    def centers(self) -> np.ndarray:
+        """[modes, dim]."""
+        ...
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of every mode."""
+        ...
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
         """log p(x) at points [n, dim], in nats: [n]."""

@@ -5,6 +5,7 @@ then updates the generator against the *updated* discriminator. A player's updat
 model state untouched. Nothing here names jit or a device; `jaxgan.parallel` maps the step.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -359,7 +360,7 @@ def _descend(game: Game, loss_fn, player: PlayerState, tx) -> tuple[PlayerState,
     (loss, (model_state, metrics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
     if game.axis_name is not None:
         loss, metrics, grads = jax.lax.pmean((loss, metrics, grads), game.axis_name)
-        model_state = jax.tree.map(lambda x: _mean_state(x, game.axis_name), model_state)
+        model_state = jax.tree.map(functools.partial(_mean_state, axis_name=game.axis_name), model_state)
     updates, opt_state = tx.update(grads, player.opt_state, player.params)
     metrics = {**metrics, "gradient_norm": optax.tree.norm(grads)}
     return PlayerState(optax.apply_updates(player.params, updates), model_state, opt_state), loss, metrics

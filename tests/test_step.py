@@ -187,7 +187,9 @@ def test_a_condition_reaches_both_players():
     batch = {"real": jnp.ones((1, 3)), "condition": jnp.arange(3.0)[None]}
     make_train_step(**game)(state, batch)
     assert set(seen) == {("init", (2,)), ("discriminator", (3,)), ("generator", (3,))}
-    drawn = sample(game["generator"], state, jax.random.key(0), 3, latent=LATENTS["normal"](1), condition=jnp.arange(3.0))
+    drawn = sample(
+        game["generator"], state, jax.random.key(0), 3, latent=LATENTS["normal"](1), condition=jnp.arange(3.0)
+    )
     np.testing.assert_array_equal(drawn, [0, 1, 2])
 
 

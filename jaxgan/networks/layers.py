@@ -58,7 +58,7 @@ def output_bias(output: str, means: chex.Array) -> chex.Array:
 
 
 def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: int) -> chex.Array:
-    """Keeps each input with probability `keep` and divides it by `keep`; the mask of an example depends on its key only.
+    """Keeps each input with probability `keep` and divides it by `keep`; an example's mask depends on its key only.
 
     Args:
       keys: [batch] keys, one per example, or None for no dropout.

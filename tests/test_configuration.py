@@ -1,0 +1,212 @@
+"""Configs: every problem in one message, nothing touched before, and the parts that come out."""
+
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from configs import default, mnist
+from jaxgan import configuration
+from jaxgan.configuration import RULES, DataFacts, build, check
+from jaxgan.errors import UsageError
+from jaxgan.runs import command_line
+
+CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+@pytest.mark.parametrize("platform", ["", ":cpu", ":gpu", ":tpu"])
+def test_every_config_passes_the_check(path, platform):
+    config = command_line.load_config(path + platform)
+    assert config.platform == platform.removeprefix(":")
+    config.dataset.path = config.dataset.path or "somewhere"
+    check(config)
+
+
+def _leaves(config, prefix=""):
+    for name, value in config.items():
+        yield from _leaves(value, f"{prefix}{name}.") if hasattr(value, "items") else [f"{prefix}{name}"]
+
+
+def test_the_default_has_every_field_with_a_comment_and_no_other():
+    assert set(_leaves(default.get_config())) == set(_leaves(RULES))
+    lines = pathlib.Path("configs/default.py").read_text().splitlines()
+    assignments = [line for line in lines if " = " in line and "ConfigDict()" not in line and "_network()" not in line]
+    explained = {line.split(" = ")[0].split(".")[-1].strip() for line in assignments if "#" in line}
+    plain = {"batch_size", "dim", "seed", "learning_rate", "checkpoint_every"}  # named whole, explained by their name
+    assert {name.split(".")[-1] for name in _leaves(RULES)} - explained - plain == set()
+
+
+def test_all_problems_come_in_one_message_with_the_nearest_names():
+    config = default.get_config()
+    config.loss = "nonsaturating"
+    config.discriminator_steps = 0
+    config.latnet = 3
+    config.generator.widths = (0, 5)
+    config.average_decay = 1.0
+    with pytest.raises(UsageError) as error:
+        check(config, ("log_evry is no field; did you mean log_every?",))
+    message = str(error.value)
+    assert "\n" not in message
+    for part in (
+        "6 problems",
+        "log_evry",
+        "'nonsaturating' is none of minimax, non_saturating; did you mean non_saturating?",
+        "discriminator_steps: 0 is below 1",
+        "latnet is no field; did you mean latent?",
+        "generator.widths: (0, 5)",
+        "average_decay: 1.0 does not lie in [0, 1)",
+    ):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"generator.output": "tanh"}, "goes with dataset.range symmetric"),
+        ({"dataset.name": "idx"}, "dataset.path is empty"),
+        ({"discriminator.output": "sigmoid"}, "logit"),
+        ({"discriminator.activation": "relu,relu,relu"}, "3 activations for 2"),
+        ({"generator_optimizer.rate_floor": 1.0}, "rate_floor is above"),
+        ({"batch_size": True}, "True is not a whole number"),
+        ({"steps": 10.0}, "10.0 is not a whole number"),
+        ({"generator_optimizer.learning_rate": float("nan")}, "nan does not lie in"),
+        ({"generator_optimizer.learning_rate": float("inf")}, "inf does not lie in"),
+        ({"generator.activation": "relu,rellu"}, "'rellu' is none of"),
+        ({"latent": 3}, "latent is a section"),
+    ],
+)
+def test_problems(change, said):
+    plain = default.get_config().to_dict()
+    for name, value in change.items():
+        *parents, field = name.split(".")
+        section = plain
+        for parent in parents:
+            section = section[parent]
+        section[field] = value
+    with pytest.raises(UsageError) as error:
+        check(plain)
+    assert said in str(error.value)
+
+
+def test_a_missing_field_is_named():
+    plain = default.get_config().to_dict()
+    del plain["latent"]["dim"]
+    with pytest.raises(UsageError, match=r"latent\.dim is missing"):
+        check(plain)
+
+
+def test_mnist_is_the_papers_experiment():
+    config = mnist.get_config()
+    config.dataset.path = "somewhere"
+    experiment = build(config, DataFacts((28, 28, 1), 50_000, np.full((28, 28, 1), 0.13, np.float32)))
+    state = experiment.abstract_state()
+    shapes = {name: layer["kernel"].shape for name, layer in state.generator.params.items()}
+    assert shapes == {"Dense_0": (100, 1200), "Dense_1": (1200, 1200), "Dense_2": (1200, 784)}
+    shapes = {name: layer["kernel"].shape for name, layer in state.discriminator.params.items()}
+    assert shapes == {"Dense_0": (784, 1200), "Dense_1": (240, 1200), "Dense_2": (240, 1)}
+    assert (experiment.discriminator_steps, config.batch_size, config.steps) == (1, 100, 250 * 500)
+    # One update by hand: the rate of update 0 is .1, and momentum has nothing to carry yet.
+    params = {"w": np.float32(1.0)}
+    updates, opt_state = experiment.generator_tx.update(
+        {"w": np.float32(2.0)}, experiment.generator_tx.init(params), params
+    )
+    np.testing.assert_allclose(updates["w"], -0.2, rtol=1e-6)
+    updates, _ = experiment.generator_tx.update({"w": np.float32(0.0)}, opt_state, params)
+    np.testing.assert_allclose(updates["w"], -0.1, rtol=1e-6)  # momentum .5 of -0.2
+
+
+def test_epochs_of_the_momentum_count_each_players_own_updates():
+    config = mnist.get_config()
+    config.dataset.path, config.discriminator_steps = "somewhere", 5
+    experiment = build(config, DataFacts((28, 28, 1), 50_000, None))
+    params = {"w": np.float32(0.0)}
+
+    def momentum_after(tx, updates):
+        state = tx.init(params)
+        set_count = jax.tree.map(lambda leaf: np.int32(updates) if leaf.dtype == np.int32 else leaf, state)
+        _, state = tx.update({"w": np.float32(1.0)}, set_count, params)
+        return float(state[1].hyperparams["decay"])
+
+    # An epoch is 500 minibatches: 500 discriminator updates, 100 generator updates.
+    second = 0.5 + 0.2 / 249
+    np.testing.assert_allclose(momentum_after(experiment.discriminator_tx, 499), 0.5, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.discriminator_tx, 500), second, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.generator_tx, 99), 0.5, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.generator_tx, 100), second, rtol=1e-6)
+
+
+def test_every_network_gets_only_what_it_takes():
+    for name in configuration.NETWORKS:
+        config = default.get_config()
+        config.discriminator.network = name
+        check(config)
+        assert build(config, DataFacts((2,), 100, None)).abstract_state().step.shape == ()
+
+
+def test_overrides_keep_the_types_and_name_what_is_wrong():
+    config = default.get_config()
+    good = {
+        "batch_size": "1_28",
+        "steps": "1e5",
+        "average_decay": "0",
+        "generator.widths": "(7,)",
+        "discriminator.widths": "[3, 4]",
+        "loss": "minimax",
+    }
+    assert command_line.override(config, good) == []
+    assert (config.batch_size, config.steps, config.average_decay, config.loss) == (128, 100_000, 0.0, "minimax")
+    assert (config.generator.widths, config.discriminator.widths) == ((7,), (3, 4))
+    bad = {
+        "kk": "3",
+        "generator.width": "(3,)",
+        "learning_rate": "3",
+        "batch_size": "many",
+        "latent": "5",
+        "ltent.dim": "3",
+    }
+    problems = command_line.override(config, bad)
+    assert len(problems) == len(bad)
+    assert "generator.width is no field; did you mean widths?" in problems[1]
+    assert "generator_optimizer.learning_rate" in problems[2]
+    assert "'many' is not a whole number" in problems[3]
+    assert "latent is a section" in problems[4]
+    assert "ltent is no section; did you mean latent?" in problems[5]
+
+
+def test_overrides_are_found_in_both_forms():
+    arguments = ["launch.py", "--config=x.py", "--config.a.b=1", "--config.c", "2", "--mode=train"]
+    others, overrides = command_line.split_overrides(arguments)
+    assert others == ["launch.py", "--config=x.py", "--mode=train"]
+    assert overrides == {"a.b": "1", "c": "2"}
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [("configs/rin.py", "configs/ring.py"), ("configs/ring.py:cuda", ":gpu"), ("x/y.py", "no file")],
+)
+def test_a_config_file_that_is_not_there(location, said):
+    with pytest.raises(UsageError, match=said):
+        command_line.load_config(location)
+
+
+def test_a_broken_config_file_is_one_line(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text("def get_config():\n    return 1 / 0\n")
+    with pytest.raises(UsageError, match="ZeroDivisionError"):
+        command_line.load_config(str(path))
+    path.write_text("def get_config():\n    return {}\n")
+    with pytest.raises(UsageError, match="ConfigDict"):
+        command_line.load_config(str(path))
+
+
+def test_the_check_reads_no_data_and_configs_import_no_jax():
+    script = "import sys; from configs import mnist; mnist.get_config(); assert 'jax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    config = ConfigDict(mnist.get_config())
+    config.dataset.path = "/nowhere/at/all"
+    check(config)

@@ -1,0 +1,72 @@
+"""The layers: imports go one way, the core is light, and the public names are where they should be."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import jaxgan
+
+PACKAGE = pathlib.Path(jaxgan.__file__).parent
+CORE = {"state", "losses", "latents", "step", "parallel", "optimizers", "errors"}
+EDGES = {"networks", "datasets", "checkpoints", "writers", "figures"}
+TOP = {"fields", "configuration", "runs"}
+ALLOWED_IN_THE_CORE = {"jax", "optax", "chex", "numpy"} | set(sys.stdlib_module_names)
+MAY_IMPORT = {"configuration": {"fields"}, "runs": {"fields", "configuration"}, "fields": set()}
+
+
+def _modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path, path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_module_has_a_layer():
+    assert {unit for _, unit in _modules()} - {"__init__"} == CORE | EDGES | TOP
+
+
+@pytest.mark.parametrize(("path", "unit"), [pytest.param(*m, id=str(m[0].relative_to(PACKAGE))) for m in _modules()])
+def test_imports_go_one_way(path, unit):
+    for name in _imports(path):
+        package, _, rest = name.partition(".")
+        target = rest.split(".")[0]
+        if package in ("launch", "configs", "benchmarks", "tests"):
+            pytest.fail(f"{path} imports {name}")
+        if unit in CORE:
+            assert (package == "jaxgan" and target in CORE) or package in ALLOWED_IN_THE_CORE, name
+        elif unit in EDGES and package == "jaxgan":
+            assert target in CORE | {unit}, f"{name}: an edge imports the core and itself only"
+        elif unit in TOP and package == "jaxgan":
+            assert target in CORE | EDGES | MAY_IMPORT[unit] | {unit}, name
+
+
+def test_one_file_names_the_mappings():
+    for path, _ in _modules():
+        names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+        assert path.name == "parallel.py" or not names & {"jit", "pmap", "shard_map"}, path
+
+
+@pytest.mark.parametrize("module", ["jaxgan", "jaxgan.step", "jaxgan.parallel", "jaxgan.losses", "jaxgan.optimizers"])
+def test_the_core_loads_no_heavy_library(module):
+    heavy = ("flax", "orbax", "tensorflow_datasets", "ml_collections", "matplotlib", "tensorboardX", "PIL", "grain")
+    script = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "[]"
+
+
+def test_the_public_names():
+    for name in jaxgan.__all__:
+        assert getattr(jaxgan, name) is not None
+    assert set(jaxgan._HOME) <= set(jaxgan.__all__) <= set(dir(jaxgan))
+    with pytest.raises(AttributeError, match="make_train_step"):
+        _ = jaxgan.make_trian_step
