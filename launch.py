@@ -1,8 +1,9 @@
 """Train, sample from and look at GANs: absl flags in, a run's directory out. See README.md."""
 
 import sys
+import traceback
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from jaxgan.errors import JaxganError, UsageError
 
@@ -31,10 +32,10 @@ def parse(arguments: list[str]) -> list[str]:
     try:
         others, overrides = split_overrides(arguments)
         OVERRIDES.update(overrides)
-        rest = flags.FLAGS(others)
-        if any(argument in ("--help", "-h", "-help", "--helpshort", "--helpfull") for argument in others):
+        if {"-h", "-help", "--help", "--helpshort", "--helpfull"}.intersection(others):  # absl would exit with 1
             print(f"{__doc__}\n{flags.FLAGS.main_module_help()}")
             sys.exit(0)
+        rest = flags.FLAGS(others)
         if len(rest) > 1:
             raise UsageError("the command line", f"{rest[1]!r} is no flag", "flags look like --mode=train; see --help")
         if flags.FLAGS.workdir is None:
@@ -53,12 +54,13 @@ def main(_: list[str]) -> None:
     """Runs one mode."""
     from jaxgan import runs
 
+    logging.set_verbosity(logging.WARNING)  # JAX tells of every kind of device that it does not find
     try:
         options = {"count": flags.FLAGS.count, "seed": flags.FLAGS.seed}
         runs.run(flags.FLAGS.mode, flags.FLAGS.config, OVERRIDES, flags.FLAGS.workdir, options)
     except JaxganError as error:
         if flags.FLAGS.debug:
-            raise
+            traceback.print_exc()
         _fail(error)
 
 

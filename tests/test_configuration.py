@@ -45,7 +45,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
     config = default.get_config()
     config.loss = "nonsaturating"
     config.discriminator_steps = 0
-    config.latnet = 3
+    config.generator_stpes = 3
     config.generator.widths = (0, 5)
     config.average_decay = 1.0
     with pytest.raises(UsageError) as error:
@@ -57,7 +57,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         "log_evry",
         "'nonsaturating' is none of minimax, non_saturating; did you mean non_saturating?",
         "discriminator_steps: 0 is below 1",
-        "latnet is no field; did you mean latent?",
+        "generator_stpes is no field; did you mean generator_steps",
         "generator.widths: (0, 5)",
         "average_decay: 1.0 does not lie in [0, 1)",
     ):

@@ -1,0 +1,17 @@
+"""The example of two hand-written functions: short, without flax, and it finds all modes."""
+
+import pathlib
+import subprocess
+import sys
+
+EXAMPLE = pathlib.Path("examples/bring_your_own_network.py")
+
+
+def test_it_finds_all_eight_modes_without_flax():
+    assert len(EXAMPLE.read_text().splitlines()) < 60
+    script = f"import runpy, sys; runpy.run_path({str(EXAMPLE)!r}); print('flax' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    *_, modes, flax = out.strip().splitlines()
+    assert modes.startswith("8 of 8 modes")
+    assert int(modes.split(", ")[1].split(" %")[0]) >= 85
+    assert flax == "False"
