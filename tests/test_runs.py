@@ -273,6 +273,20 @@ def test_what_does_not_fit_the_data_is_said_before_training(tmp_path):
         assert not (tmp_path / name / "config.json").exists()
 
 
+@pytest.mark.parametrize("raised", [RuntimeError("Unable to initialize backend 'cuda'"), AssertionError()])
+def test_a_platform_that_is_not_there(tmp_path, monkeypatch, raised):
+    def count():
+        raise raised
+
+    monkeypatch.setattr(jax, "local_device_count", count)
+    platforms = jax.config.jax_platforms
+    try:
+        with pytest.raises(UsageError, match="JAX finds no such device"):
+            _train(tmp_path, platform="gpu")
+    finally:
+        jax.config.update("jax_platforms", platforms)
+
+
 def _launch(*arguments):
     return subprocess.run([sys.executable, "launch.py", *arguments], capture_output=True, text=True)
 
