@@ -60,7 +60,8 @@ def discriminator_update(
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, inner loop.
     """
-    keys = dict(zip(("latent", "generator", "real", "fake", "penalty"), jax.random.split(key, 5), strict=True))
+    names = ("latent", "generator", "real", "fake", "critic", "penalty")
+    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     count = real.shape[0]
     latents = _draw_latents(game, keys["latent"], count)
     fake, _ = _apply(game, game.generator, state.generator.variables, latents, keys["generator"], condition)
@@ -75,7 +76,7 @@ def discriminator_update(
         loss = game.loss.discriminator(real_logits, fake_logits)
 
         def critic(examples):
-            return _judge(game, variables, examples, keys["penalty"], condition)[0].logits
+            return _judge(game, variables, examples, keys["critic"], condition)[0].logits
 
         for penalty in game.penalties:
             loss = loss + penalty(critic, real, fake, _device_key(game, keys["penalty"]))
