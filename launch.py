@@ -19,7 +19,7 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
 flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "--mode=sample: seed of the latents.", lower_bound=0)
+flags.DEFINE_integer("seed", 0, "--mode=sample: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
 flags.DEFINE_bool("debug", False, "Show the traceback of an expected failure too.")
 
 OVERRIDES: dict[str, str] = {}
@@ -38,10 +38,14 @@ def parse(arguments: list[str]) -> list[str]:
         rest = flags.FLAGS(others)
         if len(rest) > 1:
             raise UsageError("the command line", f"{rest[1]!r} is no flag", "flags look like --mode=train; see --help")
-        if flags.FLAGS.workdir is None:
+        if not flags.FLAGS.workdir:
             raise UsageError(
                 "the command line", "--workdir is missing", "name the run's directory: --workdir=runs/NAME"
             )
+        given = [name for name in ("count", "seed") if flags.FLAGS[name].present]
+        if flags.FLAGS.mode != "sample" and given:
+            remedy = "a run's own seed is --config.seed, and its pictures' size --config.sample_count"
+            raise UsageError("the command line", f"--{given[0]} goes with --mode=sample", remedy)
         return rest
     except flags.Error as error:
         _fail(UsageError("the command line", str(error), "see --help"))

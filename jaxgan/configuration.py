@@ -1,5 +1,6 @@
 """From a ConfigDict to checked values, and from them to the parts of a run. Nothing below this file sees a config."""
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Mapping
@@ -33,8 +34,8 @@ _NETWORK = {
     "output": fields.choice(OUTPUTS),
     "output_bias": fields.choice(("zero", "data")),
     "pieces": fields.integer(1),
-    "keep_input": fields.number(0, 1, above=True),
-    "keep_hidden": fields.number(0, 1, above=True),
+    "keep_input": fields.number(2**-16, 1),
+    "keep_hidden": fields.number(2**-16, 1),
     "initializer": fields.choice(INITIALIZERS),
     "initial_scale": fields.number(0, above=True),
 }
@@ -94,37 +95,65 @@ def check(config: Mapping[str, Any], problems: tuple[str, ...] = ()) -> None:
       problems: what is known to be wrong already, such as overrides of fields that do not exist.
     """
     found = [*problems, *fields.problems(config, RULES)]
-    found += [] if found else _cross_problems(config)
+    for question in _CROSS_CHECKS:
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):  # of fields that are wrong already
+            found += question(config)
     if found:
         listed = found[0] if len(found) == 1 else " ".join(f"({i}) {p}" for i, p in enumerate(found, 1))
         count = "a problem" if len(found) == 1 else f"{len(found)} problems"
         raise UsageError(f"{count} in the config", listed, "mend it; configs/default.py explains every field")
 
 
-def _cross_problems(config: Mapping[str, Any]) -> list[str]:
-    """Problems between fields that are each allowed."""
+def _outputs(config: Mapping[str, Any]) -> list[str]:
+    """Each player's output, and the range of the data."""
     found = []
-    if config["discriminator"]["output"] != "linear":
+    generator, discriminator = config["generator"], config["discriminator"]
+    if discriminator["output"] != "linear":
         found.append("discriminator.output must be linear: its output is a logit")
-    if config["discriminator"]["output_bias"] == "data":
+    if discriminator["output_bias"] == "data":
         found.append("discriminator.output_bias: only a generator's output has the data's means")
-    wanted = _RANGE_OF_OUTPUT.get(config["generator"]["output"])
+    taken = inspect.signature(NETWORKS[generator["network"]]).parameters
+    if "output" not in taken and (generator["output"], generator["output_bias"]) != ("linear", "zero"):
+        found.append(
+            f"generator.network {generator['network']} has a linear output and a zero output_bias; set them so"
+        )
+    wanted = _RANGE_OF_OUTPUT.get(generator["output"])
     if wanted not in (None, config["dataset"]["range"]):
         found.append(
-            f"generator.output {config['generator']['output']} goes with dataset.range {wanted}, "
-            f"not {config['dataset']['range']}"
+            f"generator.output {generator['output']} goes with dataset.range {wanted}, not {config['dataset']['range']}"
         )
-    if config["dataset"]["name"] in ("idx", "npz") and not config["dataset"]["path"]:
-        kind = {"idx": "a directory of IDX files", "npz": "an .npz file"}[config["dataset"]["name"]]
-        found.append(f"dataset.path is empty: dataset {config['dataset']['name']} reads {kind}")
+    return found
+
+
+def _paths(config: Mapping[str, Any]) -> list[str]:
+    """Datasets that are read from somewhere."""
+    kind = {"idx": "a directory of IDX files", "npz": "an .npz file"}.get(config["dataset"]["name"])
+    if kind and not config["dataset"]["path"]:
+        return [f"dataset.path is empty: dataset {config['dataset']['name']} reads {kind}"]
+    return []
+
+
+def _activations(config: Mapping[str, Any]) -> list[str]:
+    """As many activations as hidden layers."""
+    found = []
     for player in ("generator", "discriminator"):
         named, layers = config[player]["activation"].split(","), config[player]["widths"]
         if config[player]["network"] == "mlp" and len(named) not in (1, len(layers)):
             found.append(f"{player}.activation names {len(named)} activations for {len(layers)} hidden layers")
-        optimizer = config[f"{player}_optimizer"]
-        if optimizer["rate_floor"] > optimizer["learning_rate"]:
-            found.append(f"{player}_optimizer.rate_floor is above its learning_rate")
     return found
+
+
+def _rates(config: Mapping[str, Any]) -> list[str]:
+    """Rates that can fall to their floors."""
+    return [
+        f"{player}_optimizer.rate_floor is above its learning_rate"
+        for player in ("generator", "discriminator")
+        if config[f"{player}_optimizer"]["rate_floor"] > config[f"{player}_optimizer"]["learning_rate"]
+    ]
+
+
+_CROSS_CHECKS = (_outputs, _paths, _activations, _rates)
+"""Problems between fields that are each allowed."""
 
 
 class DataFacts(NamedTuple):

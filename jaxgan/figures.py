@@ -44,7 +44,8 @@ def image_grid(
     """Images in rows, with lines of mid grey between them, which set off both black images and white ones.
 
     Args:
-      images: [n, height, width, 1 or 3] or [n, height, width]; values outside [low, high] are clipped, NaN is grey.
+      images: [n, height, width, 1, 3 or 4] or [n, height, width]; values outside [low, high] are clipped, NaN is grey,
+        and a fourth channel, alpha, is left out.
       columns: how many in a row; None for a nearly square picture.
       low: the value shown black.
       high: the value shown white.
@@ -60,8 +61,9 @@ def image_grid(
     images = np.asarray(images)
     if images.ndim == 3:
         images = images[..., None]
+    images = images[..., :3] if images.shape[-1] == 4 else images
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
-        raise ValueError(f"images are [n, height, width, 1 or 3] or [n, height, width], not {list(images.shape)}")
+        raise ValueError(f"images are [n, height, width, 1, 3 or 4] or [n, height, width], not {list(images.shape)}")
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n * height / width))
     rows = -(-n // columns)
@@ -100,6 +102,11 @@ def save_png(path: str | Path, array: np.ndarray) -> None:
         raise UsageError(f"cannot write {path}", error.strerror or str(error), remedy) from error
 
 
+def is_image(shape: tuple[int, ...]) -> bool:
+    """Whether an example of this shape is drawn as an image: [height, width], or that with 1, 3 or 4 channels."""
+    return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
+
+
 def save_samples(
     path: str | Path, samples: np.ndarray, *, low: float = 0.0, high: float = 1.0, mixture: Density | None = None
 ) -> None:
@@ -107,7 +114,7 @@ def save_samples(
 
     Args:
       path: the file.
-      samples: [n, height, width, 1 or 3] or [n, height, width]: a grid; [n, 2]: points, over the contours of the
+      samples: [n, height, width, 1, 3 or 4] or [n, height, width]: a grid; [n, 2]: points, over the contours of the
         mixture; [n] or [n, 1]: a histogram, with the mixture's density; [n, features]: one line each (256 at most)
         over the features, their median and their middle 90 %.
       low: of images: the value shown black.
@@ -121,10 +128,11 @@ def save_samples(
     samples = np.asarray(samples)
     if samples.ndim == 1:
         samples = samples[:, None]
-    if 0 in samples.shape or not 2 <= samples.ndim <= 4:
+    if 0 in samples.shape or samples.ndim < 1:
         raise ValueError(f"there is no picture for samples of shape {list(samples.shape)}")
-    if samples.ndim > 2:
+    if is_image(samples.shape[1:]):
         return save_png(path, image_grid(samples, low=low, high=high, scale=None))
+    samples = samples.reshape(len(samples), -1)
     samples = samples.astype(np.float64)
     draw = {1: _histogram, 2: _scatter}.get(samples.shape[1])
     save_png(path, _profiles(samples) if draw is None else draw(samples, mixture))

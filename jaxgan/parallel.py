@@ -10,8 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
+from jax.sharding import NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from jaxgan.step import TrainStep
 
@@ -55,7 +54,7 @@ def distribute(
     if mapping == "jit" or (mapping == "auto" and len(devices) == 1):
         return _with_jit(train_step_factory, devices[0])
     train_step = _build(train_step_factory, AXIS)
-    mesh = Mesh(np.array(devices), (AXIS,))
+    mesh = jax.make_mesh((len(devices),), (AXIS,), (jax.sharding.AxisType.Auto,), devices=devices)
     replicated = NamedSharding(mesh, PartitionSpec())
     if mapping == "shard_map":
         split = PartitionSpec(*[None] * batch_axis, AXIS)
@@ -104,7 +103,8 @@ def _stack_devices(batch, batch_axis: int, count: int):
     def stack(leaf):
         shape = leaf.shape
         split = (*shape[:batch_axis], count, shape[batch_axis] // count, *shape[batch_axis + 1 :])
-        return np.moveaxis(np.reshape(leaf, split), batch_axis, 0)
+        axes = (batch_axis, *(axis for axis in range(len(split)) if axis != batch_axis))
+        return leaf.reshape(split).transpose(axes)
 
     return jax.tree.map(stack, batch)
 

@@ -109,7 +109,14 @@ def scan_steps(train_step: TrainStep) -> TrainStep:
     def steps(state: TrainState, batches: Batch) -> tuple[TrainState, Metrics]:
         if getattr(train_step, "keeps_average", False):
             state = start_average(state)  # a loop's carry cannot gain a field on the way
-        return jax.lax.scan(train_step, state, batches)
+
+        def step(state, batch):
+            after, metrics = train_step(state, batch)
+            if (after.average_params is None) != (state.average_params is None):
+                raise ValueError("the step keeps an average and the state has none; use init_state(..., average=True)")
+            return after, metrics
+
+        return jax.lax.scan(step, state, batches)
 
     return steps
 

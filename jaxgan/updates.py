@@ -78,8 +78,9 @@ def discriminator_update(
         def critic(examples):
             return _judge(game, variables, examples, keys["critic"], condition)[0].logits
 
-        for penalty in game.penalties:
-            loss = loss + penalty(critic, real, fake, _device_key(game, keys["penalty"]))
+        for i, penalty in enumerate(game.penalties):
+            penalty_key = _device_key(game, jax.random.fold_in(keys["penalty"], i))
+            loss = loss + penalty(critic, real, fake, penalty_key)
         metrics = {
             "d_accuracy": ((real_logits > 0).mean() + (fake_logits < 0).mean()) / 2,
             "d_real_logit": real_logits.mean(),

@@ -116,10 +116,11 @@ class TensorBoard:
     def __init__(self, directory: str | Path, *, purge_step: int | None = None):
         import tensorboardX
 
+        self._directory = directory
         try:
             # TensorBoard hides the purge step itself too, but the step resumed at was logged and stays.
             purge = None if purge_step is None else purge_step + 1
-            self._writer = tensorboardX.SummaryWriter(str(directory), purge_step=purge)
+            self._writer = tensorboardX.SummaryWriter(str(directory), purge_step=purge, max_queue=1000)
         except OSError as error:
             raise _unwritable(directory, error) from error
 
@@ -131,6 +132,7 @@ class TensorBoard:
 
     def scalars(self, step: int, values: Values) -> None:
         """Logs numbers by name, those that are not finite too, at a training step."""
+        self._check_alive()
         for name, value in values.items():
             self._writer.add_scalar(name, float(np.asarray(value).reshape(())), int(step))
 
@@ -142,12 +144,23 @@ class TensorBoard:
           name: of the series it belongs to.
           image: uint8 [height, width, 1 or 3], or [height, width].
         """
+        self._check_alive()
         image = np.asarray(image)
         self._writer.add_image(name, image, int(step), dataformats="HW" if image.ndim == 2 else "HWC")
 
     def close(self) -> None:
         """Writes what is left, and closes the file."""
-        self._writer.close()
+        if self._worker_is_alive():
+            self._writer.close()
+
+    def _worker_is_alive(self) -> bool:
+        return self._writer.file_writer.event_writer._worker.is_alive()
+
+    def _check_alive(self) -> None:
+        # tensorboardX writes in a thread, which ends when the disk is full: its queue would then fill, and block.
+        if not self._worker_is_alive():
+            reason = OSError(0, "tensorboardX could not write its events")
+            raise _unwritable(self._directory, reason)
 
 
 class Progress:

@@ -93,6 +93,15 @@ def test_problems(change, said):
     assert said in str(error.value)
 
 
+def test_field_and_cross_problems_come_together():
+    config = default.get_config()
+    config.loss, config.discriminator.output, config.generator.network = "bad", "sigmoid", "maxout"
+    with pytest.raises(UsageError) as error:
+        check(config)
+    message = str(error.value)
+    assert "3 problems" in message and "'bad'" in message and "logit" in message and "maxout has a linear" in message
+
+
 def test_a_missing_field_is_named():
     plain = default.get_config().to_dict()
     del plain["latent"]["dim"]

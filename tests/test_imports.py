@@ -13,7 +13,7 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 CORE = {"state", "losses", "latents", "updates", "step", "parallel", "optimizers", "errors", "manifest"}
 EDGES = {"networks", "datasets", "checkpoints", "writers", "figures"}
 TOP = {"fields", "configuration", "runs"}
-ALLOWED_IN_THE_CORE = {"jax", "optax", "chex", "numpy"} | set(sys.stdlib_module_names)
+ALLOWED_IN_THE_CORE = {"jax", "optax", "chex"} | set(sys.stdlib_module_names)
 MAY_IMPORT = {"configuration": {"fields"}, "runs": {"fields", "configuration"}, "fields": set()}
 
 

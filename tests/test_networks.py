@@ -105,6 +105,11 @@ def test_dropout_keeps_its_share_and_the_mean(keep):
     assert (outputs != np.asarray(dropout(example_keys(KEY, 400), inputs, keep, 1))).any()
 
 
+def test_dropout_that_keeps_almost_all_keeps_all():
+    inputs = jnp.ones((3, 5))
+    np.testing.assert_array_equal(dropout(example_keys(KEY, 3), inputs, 0.999999, 0), inputs)
+
+
 def test_dropout_of_an_example_depends_on_its_global_index_only():
     inputs = jnp.ones((8, 10))
     whole = dropout(example_keys(KEY, 8), inputs, 0.5, 0)

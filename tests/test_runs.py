@@ -122,7 +122,7 @@ def test_intervals_that_share_no_divisor_are_kept(tmp_path):
     lines = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines == [5, 10, 15, 20, 23]
     assert sorted(path.name for path in (tmp_path / "samples").iterdir())[-1] == "step_00000023.png"
-    assert _saved(tmp_path)[1]["window"] == {}
+    assert len(_saved(tmp_path)[1]["window"]["d_loss"]) == 3  # 21 to 23, for the line of step 25 should there be one
     assert len(_saved(tmp_path, 22)[1]["window"]["d_loss"]) == 2  # steps 21 and 22 wait for their line
 
 
@@ -167,14 +167,14 @@ def _command(workdir, **changes):
 
 
 def test_killed_at_random_and_run_again_is_bit_identical(tmp_path):
-    choose = random.Random(time.time_ns())
+    choose = random.Random(7)  # of the log line; the step within it is as the timing has it
     a, b = tmp_path / "whole", tmp_path / "killed"
     long = {"steps": 3_000, "checkpoint_every": 100, "log_every": 50, "sample_every": 1_500}
     subprocess.run(_command(a, **long), check=True, capture_output=True)
     for _ in range(2):
         metrics = b / "metrics.jsonl"
         lines = len(metrics.read_bytes().splitlines()) if metrics.exists() else 0
-        wanted = choose.randint(lines + 1, min(lines + 30, 58))
+        wanted = choose.randint(lines + 1, lines + 20)  # of 60
         process = subprocess.Popen(_command(b, **long), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while process.poll() is None and not (metrics.exists() and len(metrics.read_bytes().splitlines()) >= wanted):
             time.sleep(0.002)

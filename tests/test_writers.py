@@ -192,3 +192,13 @@ def test_progress_without_values_or_time():
     bar.update(0)
     bar.close()
     assert stream.getvalue() == "step 0/0 (0 %)\nstep 0/0 (0 %)\n"
+
+
+def test_a_dead_event_writer_is_an_error_and_not_a_hang(tmp_path):
+    board = TensorBoard(tmp_path)
+    worker = board._writer.file_writer.event_writer._worker
+    worker.stop()
+    worker.join()  # as after an OSError in its thread: a full disk
+    with pytest.raises(UsageError, match="tensorboardX could not write"):
+        board.scalars(1, {"a": 1.0})
+    board.close()

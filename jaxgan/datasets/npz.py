@@ -53,9 +53,14 @@ def _read(path: str) -> dict[str, np.ndarray]:
         state = "a directory" if os.path.isdir(place) else "missing"
         why = f"{path} is {state}" if path else "the path is empty"
         raise DataError("cannot load the .npz file", why, "give the path of an .npz file")
-    with open(place, "rb") as file:
-        start = file.read(4)
-    if not zipfile.is_zipfile(place):
+    try:
+        with open(place, "rb") as file:
+            start = file.read(4)
+        whole = zipfile.is_zipfile(place)
+    except OSError as error:
+        remedy = "give a file that you may read"
+        raise DataError(f"cannot read {path}", error.strerror or str(error), remedy) from error
+    if not whole:
         # A zip file's index is at its end, so a truncated one only starts like a zip file.
         why = "it is truncated" if start[:2] == b"PK" else "it is not an .npz file"
         raise DataError(f"cannot read {path}", why, "write it again with numpy.savez_compressed")

@@ -63,7 +63,7 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
     Args:
       keys: [batch] keys, one per example, or None for no dropout.
       inputs: [batch, features].
-      keep: probability in (0, 1], met to 2⁻¹⁶.
+      keep: probability in [2⁻¹⁶, 1], met to 2⁻¹⁷.
       layer: number of the layer, so that layers draw apart.
 
     Returns:
@@ -71,7 +71,8 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
 
     Source: Srivastava et al. 2014, JMLR 15; the paper's code keeps .8 of the pixels and .5 of hidden units.
     """
-    if keys is None or keep == 1.0:
+    threshold = round(keep * 2**16)
+    if keys is None or threshold >= 2**16:
         return inputs
     features = inputs.shape[-1]
 
@@ -80,7 +81,6 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
         words = jax.random.bits(jax.random.fold_in(key, layer), ((features + 1) // 2,), jnp.uint32)
         return jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:features]
 
-    threshold = round(keep * 2**16)
     return jnp.where(jax.vmap(bits)(keys) < threshold, inputs / keep, 0.0)
 
 
