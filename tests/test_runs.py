@@ -16,6 +16,7 @@ from PIL import Image
 from jaxgan import runs
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
+from jaxgan.runs import inputs as inputs_module
 from jaxgan.runs import train as train_module
 
 SMALL = {
@@ -115,6 +116,44 @@ def test_a_finished_run_says_so_and_can_be_made_longer(whole, tmp_path, capsys):
     states, expected = _saved(tmp_path)[0], _saved(whole)[0]
     for path, leaf in expected.items():
         np.testing.assert_array_equal(states[path], leaf, err_msg=path)
+
+
+def test_a_run_that_ended_between_log_steps_and_is_made_longer_logs_what_an_uninterrupted_one_does(whole, tmp_path):
+    _train(tmp_path, steps=23)
+    assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 23
+    _train(tmp_path, steps=60)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+
+
+def test_other_data_in_the_same_run_is_refused(tmp_path):
+    examples = np.random.default_rng(0).random((200, 2), np.float32)
+    for name, values in (("a", examples), ("b", examples + 5), ("c", examples[:150])):
+        np.savez(tmp_path / f"{name}.npz", examples=values)
+    npz = {"dataset__name": "npz", "dataset__validation_examples": 10}
+    _train(tmp_path / "run", **npz, dataset__path=tmp_path / "a.npz", steps=20)
+    for name, said in (("b", "fingerprint"), ("c", "train_examples")):
+        with pytest.raises(DataError, match=said):
+            _train(tmp_path / "run", **npz, dataset__path=tmp_path / f"{name}.npz", steps=40)
+    (tmp_path / "a.npz").rename(tmp_path / "moved.npz")
+    _train(tmp_path / "run", **npz, dataset__path=tmp_path / "moved.npz", steps=40)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "resident", "expected"),
+    [
+        ((100, 500, 500), True, 100),
+        ((10_000, 10_000, 10_000), True, 500),
+        ((7, 14, 21), True, 7),
+        ((2_003, 2_003, 2_003), True, 1),  # a prime
+        ((100, 1_000, 1_000), False, 10),  # 64 · 3 · 224² values a step, 2²⁷ at most: 13 steps, of which 10 divides
+    ],
+)
+def test_how_long_a_chunk_is(intervals, resident, expected):
+    config = dict(zip(("log_every", "sample_every", "checkpoint_every"), intervals, strict=True))
+    config |= {"batch_size": 64, "discriminator_steps": 1}
+    facts = inputs_module.DataFacts((224, 224, 3), 100)
+    inputs = inputs_module.Inputs(None, facts, resident, 100, 0, 0.0, 1.0)
+    assert inputs_module.chunk_length(config, inputs) == expected
 
 
 def test_intervals_that_share_no_divisor_are_kept(tmp_path):
@@ -302,6 +341,9 @@ def _launch(*arguments):
         (["--config=configs/ring.py"], 2, "--workdir is missing"),
         (["--workdir=x"], 2, "--config is missing"),
         (["nonsense", "--workdir=x"], 2, "nonsense"),
+        (["--config=configs/ring.py", "--workdir="], 2, "--workdir is missing"),
+        (["--config=configs/ring.py", "--workdir=x", "--seed=5"], 2, "--config.seed"),
+        (["--mode=sample", "--workdir=x", "--seed=18446744073709551616"], 2, "seed"),
         (["--mode=sample", "--workdir={tmp}/none"], 2, "no checkpoints"),
         (["--config=configs/mnist.py", "--workdir={tmp}/run", "--config.dataset.path={tmp}/none"], 3, "none"),
         (

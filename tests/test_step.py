@@ -10,7 +10,8 @@ import optax
 import pytest
 from games import batch_norm_game, data, dropout_game, equal, scalar_game, start, step_of
 
-from jaxgan.latents import LATENTS
+from jaxgan.latents import LATENTS, Latent
+from jaxgan.parallel import distribute
 from jaxgan.state import Judgement, Network
 from jaxgan.step import (
     Game,
@@ -190,6 +191,86 @@ def test_a_condition_reaches_both_players():
         game["generator"], state, jax.random.key(0), 3, latent=LATENTS["normal"](1), condition=jnp.arange(3.0)
     )
     np.testing.assert_array_equal(drawn, [0, 1, 2])
+
+
+def test_every_draw_of_a_step_has_a_key_of_its_own():
+    seen = []
+
+    def note(key):
+        if key is not None:
+            seen.append(tuple(map(int, jax.random.key_data(key))))
+
+    def judge(variables, inputs, *, condition=None, key=None, train=False):
+        note(key)
+        return variables["params"]["w"] * inputs, {}
+
+    def generate(variables, latents, *, condition=None, key=None, train=False):
+        note(key)
+        return jnp.broadcast_to(variables["params"]["theta"], (latents.shape[0],)), {}
+
+    def penalty(critic, real, fake, key):
+        note(key)
+        return critic(real).mean()
+
+    def draw(key, count):
+        note(key)
+        return jnp.zeros((count, 1))
+
+    game = scalar_game()
+    game |= {
+        "discriminator": Network(game["discriminator"].init, judge),
+        "generator": Network(game["generator"].init, generate),
+        "latent": Latent(draw, 1),
+    }
+    state = start(scalar_game(), example_shape=())
+    step = make_train_step(**game, discriminator_steps=3, generator_steps=2, penalties=[penalty, penalty])
+    with jax.disable_jit():
+        state, _ = step(state, {"real": jnp.ones((3, 2))})
+        step(state, {"real": jnp.ones((3, 2))})
+    # In each of 3 discriminator updates: a latent, a generator, 2 penalties and 4 judgements, 2 by the penalties,
+    # which see the same critic; in each of 2 generator updates: a latent, a generator and 2 judgements.
+    assert len(seen) == 2 * (3 * 8 + 2 * 4)
+    assert len(set(seen)) == 2 * (3 * 7 + 2 * 4)
+
+
+def test_noise_that_is_not_drawn_per_example_differs_between_devices():
+    def judge(variables, inputs, *, condition=None, key=None, train=False):
+        return jax.random.normal(key, inputs.shape[:1]) + 0 * variables["params"]["w"], {}
+
+    game = scalar_game() | {"discriminator": Network(scalar_game()["discriminator"].init, judge)}
+    logits = []
+
+    def spy(real_logits, fake_logits):
+        jax.debug.callback(lambda values: logits.append(np.asarray(values)), real_logits)
+        return real_logits.mean()
+
+    factory = functools.partial(make_train_step, **game | {"loss": game["loss"]._replace(discriminator=spy)})
+    step, place_state, place_batch = distribute(factory, mapping="pmap")
+    jax.block_until_ready(step(place_state(start(game, example_shape=())), place_batch({"real": jnp.ones((1, 8))})))
+    jax.effects_barrier()
+    assert len(logits) == 4
+    assert len(np.unique(np.concatenate(logits))) == 8
+
+
+def test_the_fake_pass_starts_from_the_model_state_of_the_real_one():
+    # A running mean with momentum .5 over the inputs: real 4, then fake -1: .5·(.5·0 + .5·4) + .5·(-1) = .5
+    def judge(variables, inputs, *, condition=None, key=None, train=False):
+        mean = 0.5 * variables["stats"]["mean"] + 0.5 * inputs.mean()
+        return variables["params"]["w"] * inputs, {"stats": {"mean": mean}}
+
+    def init(key, inputs, condition=None):
+        return {"params": {"w": jnp.zeros(())}, "stats": {"mean": jnp.zeros(())}}
+
+    game = scalar_game() | {"discriminator": Network(init, judge)}
+    state, _ = make_train_step(**game)(start(game, example_shape=()), {"real": jnp.array([[3.0, 5.0]])})
+    np.testing.assert_allclose(state.discriminator.model_state["stats"]["mean"], 0.5, rtol=1e-6)
+
+
+def test_a_loop_cannot_start_an_average_unknown_to_it():
+    game = scalar_game()
+    step = make_train_step(**game, average_decay=0.9)
+    with pytest.raises(ValueError, match="average=True"):
+        scan_steps(lambda state, batch: step(state, batch))(start(game, example_shape=()), data(2, shape=()))
 
 
 @pytest.mark.parametrize("options", [{"discriminator_steps": 0}, {"generator_steps": 0}, {"average_decay": 1.0}])
