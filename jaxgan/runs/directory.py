@@ -1,0 +1,112 @@
+"""A run's directory: its config, and the lock that keeps two processes from writing to it at once."""
+
+import fcntl
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import IO, Any
+
+from jaxgan.errors import UsageError
+
+MAY_CHANGE = frozenset(
+    "steps keep_checkpoints checkpoint_every platform mapping dataset.path dataset.placement sample_every sample_count".split()
+)
+"""Fields that a resumed run may have otherwise. Of these only platform and mapping touch the numbers, by rounding."""
+
+
+class RunDirectory:
+    """A directory that holds one run; a context manager that lets go of it.
+
+    Args:
+      path: made if it is not there.
+      create: make it, and lock it until `close` or the end of the process.
+
+    Raises:
+      UsageError: if it cannot be written, or another process trains in it.
+    """
+
+    def __init__(self, path: str, *, create: bool = True):
+        self.path = pathlib.Path(path).expanduser().absolute()
+        self.config_file = self.path / "config.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.tensorboard = self.path / "tensorboard"
+        self._lock: IO[str] | None = None
+        if create:
+            self._open()
+
+    def __enter__(self) -> "RunDirectory":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets another process train here."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def _open(self) -> None:
+        try:
+            self.samples.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / ".lock", "w")  # noqa: SIM115  (held until the process ends)
+        except OSError as error:
+            raise UsageError(
+                f"--workdir={self.path} cannot be written", error.strerror or str(error), "choose a directory you may write to"
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"--workdir={self.path} is in use", "another process trains in it", "stop it, or choose another workdir"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Writes the config as used, whole or not at all."""
+        temporary = self.config_file.with_suffix(".tmp")
+        try:
+            temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+            os.replace(temporary, self.config_file)
+        except OSError as error:
+            raise UsageError(f"{self.config_file} cannot be written", str(error.strerror), "make room") from error
+
+
+def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Path) -> None:
+    """Raises UsageError, naming every field that differs, if a run cannot go on with a config.
+
+    Args:
+      old: the config that the run's checkpoints were made with, as JSON has it.
+      new: the config wanted.
+      where: the run's directory.
+    """
+    before, now = (dict(_flatten(json.loads(json.dumps(config)))) for config in (old, new))
+    allowed = set(MAY_CHANGE)
+    if any(str(now.get(f"{player}_optimizer.rate_schedule")) in ("linear", "cosine") for player in _PLAYERS):
+        allowed.remove("steps")  # these schedules end with the run, so its length is part of them
+    missing = "(not there)"
+    differing = [
+        f"{name}: {before.get(name, missing)} there, {now.get(name, missing)} now"
+        for name in sorted({*before, *now})
+        if before.get(name, missing) != now.get(name, missing) and name not in allowed
+    ]
+    if differing:
+        raise UsageError(
+            f"{where} has a run with another config",
+            ", ".join(differing),
+            "use the same config to go on with it, or another --workdir to start anew",
+        )
+
+
+_PLAYERS = ("generator", "discriminator")
+
+
+def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

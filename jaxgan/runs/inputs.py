@@ -1,0 +1,195 @@
+"""The data of a training run: read, checked against the networks, and handed over a chunk of steps at a time."""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgan.configuration import RANGES, DataFacts, Experiment, dataset_options
+from jaxgan.datasets import DATASETS, feed, order
+from jaxgan.datasets.base import Dataset, Split
+from jaxgan.errors import DataError, UsageError
+from jaxgan.step import TrainStep, scan_steps
+
+CHUNK_STEPS = 500
+"""Most steps in one call."""
+
+CHUNK_BYTES = 2**27
+"""Most values of streamed data in one call."""
+
+MEANS_FROM = 10_000
+"""Examples from which the means are taken where the data is too large to be read for them."""
+
+
+class Inputs(NamedTuple):
+    """The data of a training run.
+
+    Attributes:
+      dataset: all splits.
+      facts: what the networks need to know of it.
+      resident: whether it lives on the device.
+      size: training examples.
+      fingerprint: checksum of examples from all over the training split, to know the data again.
+      low, high: the range that bytes are scaled to.
+    """
+
+    dataset: Dataset
+    facts: DataFacts
+    resident: bool
+    size: int
+    fingerprint: int
+    low: float
+    high: float
+
+    def describe(self) -> dict[str, Any]:
+        """What a checkpoint says of the data it was made with."""
+        return {
+            "example_shape": list(self.facts.example_shape),
+            "train_examples": self.size,
+            "fingerprint": self.fingerprint,
+            "low": self.low,
+            "high": self.high,
+        }
+
+
+def read_inputs(config: Mapping[str, Any]) -> Inputs:
+    """Reads the dataset of a checked config.
+
+    Raises:
+      DataError: if it is missing, damaged or empty, does not suit the generator's output, or is smaller than a batch.
+    """
+    section = config["dataset"]
+    limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
+    dataset = DATASETS[section["name"]](dataset_options(config, limit))
+    low, high = RANGES[section["range"]]
+    size = len(dataset.train)
+    order.batches_per_epoch(size=size, batch_size=config["batch_size"])
+    _check_range(dataset.train, config["generator"]["output"], section["name"])
+    means = _means(dataset.train, low, high) if config["generator"]["output_bias"] == "data" else None
+    facts = DataFacts(tuple(dataset.example_shape), size, means)
+    return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, _fingerprint(dataset.train), low, high)
+
+
+def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | None], TrainStep]:
+    """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, *data) -> ...`.
+
+    With resident data `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as a third argument;
+    otherwise it is `{"real": [steps, k, batch, ...]}` as stored.
+    """
+
+    def factory(axis_name: str | None):
+        train_step = experiment.train_step(axis_name)
+
+        def run_chunk(state, batches, *data):
+            def step(state, batch):
+                if data:
+                    return train_step(state, feed.gather(data[0], batch["index"], low=inputs.low, high=inputs.high))
+                return train_step(state, {"real": feed.scale(batch["real"], inputs.low, inputs.high)})
+
+            return scan_steps(step)(state, batches)
+
+        return run_chunk
+
+    return factory
+
+
+def chunk_length(config: Mapping[str, Any], inputs: Inputs) -> int:
+    """How many steps run in one call: what divides all intervals, but not so many that a stop request waits for long,
+    or that a chunk of streamed data fills the memory."""
+    common = math.gcd(*(config[f"{interval}_every"] for interval in ("log", "sample", "checkpoint")))
+    most = CHUNK_STEPS
+    if not inputs.resident:
+        per_step = config["batch_size"] * config["discriminator_steps"] * math.prod(inputs.facts.example_shape)
+        most = min(most, max(CHUNK_BYTES // per_step, 1))
+    return max(length for length in range(1, min(common, most) + 1) if common % length == 0)
+
+
+def chunks(config: Mapping[str, Any], inputs: Inputs, stops: list[int]) -> Iterator[dict[str, np.ndarray]]:
+    """The batches of each chunk of steps stops[i] to stops[i + 1] − 1, a pure function of the seed and these steps."""
+    batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
+    if inputs.resident:
+        for start, stop in zip(stops, stops[1:], strict=False):
+            yield {"index": order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)}
+    elif len(stops) > 1:
+        chunk = max(stop - start for start, stop in zip(stops, stops[1:], strict=False))
+        # A resumed run may begin inside a chunk: what is left of that one is read by itself.
+        for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
+            yield from feed.stream(
+                inputs.dataset.train, seed=config["seed"], start=start, stop=stop, chunk=chunk, **batch
+            )
+
+
+def check_devices(config: Mapping[str, Any]) -> None:
+    """Selects the platform and checks that the batch divides by its devices; before any data is read.
+
+    Raises:
+      UsageError: if the platform is not there, or the mapping does not suit its devices.
+    """
+    if config["platform"]:
+        jax.config.update("jax_platforms", "cuda" if config["platform"] == "gpu" else config["platform"])
+    try:
+        count = jax.local_device_count()
+    except (RuntimeError, AssertionError) as error:  # the second where JAX knows no plugin for it at all
+        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
+        raise UsageError(
+            f"--config=...:{config['platform']}",
+            f"JAX finds no such device ({reason})",
+            "install JAX for it (BUILD.md), or use :cpu",
+        ) from error
+    if config["mapping"] == "jit":
+        count = 1
+    if config["batch_size"] % count:
+        raise UsageError(
+            "a problem in the config",
+            f"batch_size {config['batch_size']} does not divide by {count} devices",
+            f"choose a multiple of {count}, or mapping=jit for one device",
+        )
+
+
+def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> None:
+    """Raises DataError if the data is not that of the run whose checkpoint says `saved`."""
+    now = inputs.describe()
+    differing = [f"{name} {saved.get(name)} then, {value} now" for name, value in now.items() if saved.get(name) != value]
+    if differing:
+        raise DataError(
+            f"the run in {where} was trained on other data",
+            ", ".join(differing),
+            "give it the data it was started with, or use another --workdir",
+        )
+
+
+def _fingerprint(split: Split) -> int:
+    indices = np.unique(np.linspace(0, len(split) - 1, 64).astype(np.int64))
+    source = split.examples
+    examples = source[indices] if isinstance(source, np.ndarray) else source.read(indices)
+    return zlib.crc32(np.ascontiguousarray(examples))
+
+
+def _sample_of(split: Split) -> np.ndarray:
+    if isinstance(split.examples, np.ndarray):
+        return split.examples
+    return split.examples.read(order.permutation(0, 0, len(split))[:MEANS_FROM])
+
+
+def _means(split: Split, low: float, high: float) -> np.ndarray:
+    examples = _sample_of(split)
+    means = examples.mean(0, dtype=np.float64)
+    return (low + (high - low) * means / 255 if examples.dtype == np.uint8 else means).astype(np.float32)
+
+
+def _check_range(split: Split, output: str, name: str) -> None:
+    """Floats are used as they are, so a bounded output must be able to reach them."""
+    examples = _sample_of(split)
+    bounds = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(output)
+    if bounds is None or examples.dtype == np.uint8:
+        return
+    low, high = float(examples.min()), float(examples.max())
+    if low < bounds[0] or high > bounds[1]:
+        raise DataError(
+            f"dataset {name} does not suit generator.output={output}",
+            f"the data lies in [{low:.4g}, {high:.4g}], the output in [{bounds[0]:g}, {bounds[1]:g}]",
+            "use --config.generator.output=linear, or scale the data",
+        )

@@ -1,0 +1,78 @@
+"""`--mode=sample`: examples from a trained generator, as a picture and as an array."""
+
+import io
+import os
+
+import jax
+import numpy as np
+
+from jaxgan import figures
+from jaxgan.checkpoints import Checkpoints
+from jaxgan.configuration import DataFacts, build, check
+from jaxgan.datasets.mixtures import MIXTURES
+from jaxgan.errors import UsageError
+from jaxgan.parallel import compiled
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.step import sample as sample_step
+
+BATCH = 1_000
+"""Examples made at once."""
+
+SHOWN = 400
+"""At most so many images go into the picture; the array has them all."""
+
+
+def sample(workdir: str, *, count: int, seed: int) -> None:
+    """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` (key "samples") from a run's newest checkpoint.
+
+    Args:
+      workdir: the run's directory.
+      count: how many examples, ≥ 1.
+      seed: seed of the latents, ≥ 0.
+
+    Raises:
+      UsageError: if there is no run, or no checkpoint.
+      DataError: if the checkpoint is damaged.
+    """
+    directory = RunDirectory(workdir, create=False)
+    if not directory.checkpoints.is_dir():
+        raise UsageError(
+            f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run --mode=train first"
+        )
+    with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
+        extra = checkpoints.extra()
+        config, data = extra["config"], extra["data"]
+        for player in ("generator", "discriminator"):
+            config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
+        check(config)
+        experiment = build(config, DataFacts(tuple(data["example_shape"]), config["batch_size"]))
+        state = checkpoints.restore_generator(experiment.abstract_state())
+    draw = compiled(
+        lambda state, key, size: sample_step(experiment.generator, state, key, size, latent=experiment.latent),
+        static_argnums=2,
+    )
+    key = jax.random.key(seed)
+    parts = [
+        np.asarray(draw(state, jax.random.fold_in(key, start), min(BATCH, count - start)))
+        for start in range(0, count, BATCH)
+    ]
+    samples = np.concatenate(parts)
+    stem = directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}"
+    shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
+    mixture = MIXTURES.get(config["dataset"]["name"])
+    picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
+    try:
+        directory.samples.mkdir(exist_ok=True)
+        figures.save_samples(picture, shown, low=data["low"], high=data["high"], mixture=mixture)
+        _save_array(array, samples)
+    except OSError as error:
+        raise UsageError(f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions") from error
+    print(f"{count} samples of step {int(state.step):,}: {picture} shows {len(shown)}, {array} holds them all.")
+
+
+def _save_array(path, samples: np.ndarray) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, samples=samples)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(buffer.getvalue())
+    os.replace(temporary, path)

@@ -1,0 +1,193 @@
+"""`--mode=train`: the host loop around the compiled steps, with checkpoints, metrics and pictures."""
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import figures
+from jaxgan.checkpoints import Checkpoints
+from jaxgan.configuration import Experiment, build
+from jaxgan.datasets import order
+from jaxgan.errors import DivergedError, PreemptedError
+from jaxgan.parallel import compiled, distribute
+from jaxgan.runs.directory import RunDirectory, check_same
+from jaxgan.runs.inputs import Inputs, check_devices, check_same_data, chunk_factory, chunk_length, chunks, read_inputs
+from jaxgan.runs.recorder import DIVERGED_REMEDY, Recorder
+from jaxgan.runs.stopping import StopRequest
+from jaxgan.state import TrainState
+from jaxgan.step import generate
+from jaxgan.writers import MetricsFile, Progress, TensorBoard
+
+SAMPLE_LATENTS = 4
+"""Folded into the seed's key for the latents of the pictures: `init_state` splits that key into 0 to 3."""
+
+
+def train(config: Mapping[str, Any], workdir: str) -> None:
+    """Trains a GAN, or goes on with the run that is in `workdir`.
+
+    Args:
+      config: a checked ConfigDict.
+      workdir: the run's directory.
+
+    Raises:
+      JaxganError: any expected failure; what was saved before it stays.
+    """
+    plain = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(RunDirectory(workdir))
+        check_devices(plain)
+        stop = stack.enter_context(StopRequest())
+        checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"]))
+        latest = checkpoints.latest_step()
+        if latest is not None:
+            check_same(checkpoints.extra()["config"], plain, directory.path)
+        if latest is not None and latest >= plain["steps"]:
+            print(f"{directory.path} has all {plain['steps']:,} steps already; raise --config.steps to go on.")
+            return
+        inputs = read_inputs(plain)
+        if latest is not None:
+            check_same_data(checkpoints.extra()["data"], inputs, directory.path)
+        experiment = build(plain, inputs.facts)
+        directory.write_config(plain)
+        _Run(plain, directory, checkpoints, inputs, experiment, stop).run()
+
+
+class _Run:
+    """One run's loop and what it holds on to."""
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        directory: RunDirectory,
+        checkpoints: Checkpoints,
+        inputs: Inputs,
+        experiment: Experiment,
+        stop: StopRequest,
+    ):
+        self.config, self.directory, self.checkpoints = config, directory, checkpoints
+        self.inputs, self.experiment, self.stop = inputs, experiment, stop
+        self.started = time.monotonic()
+        self.total = config["steps"]
+        self.advance, self.place_state, self.place_batch = distribute(
+            chunk_factory(experiment, inputs), mapping=config["mapping"], batch_axis=2, shared=int(inputs.resident)
+        )
+        self.generate = compiled(lambda state, latents: generate(experiment.generator, state, latents))
+        self.all_finite = compiled(lambda tree: jnp.all(jnp.array([jnp.isfinite(x).all() for x in _floats(tree)])))
+        key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
+        self.latents = experiment.latent.sample(key, config["sample_count"])
+
+    def run(self) -> None:
+        """From the last checkpoint, or the beginning, to the last step."""
+        state, extra = self._first_state()
+        first = int(state.step)
+        config = self.config
+        file = MetricsFile(self.directory.metrics_file)
+        # A run that ended between two log steps wrote a line of fewer steps; made longer, it writes that line in full.
+        file.truncate(first - first % config["log_every"])
+        batch = {"size": self.inputs.size, "batch_size": config["batch_size"]}
+        with (
+            contextlib.closing(TensorBoard(self.directory.tensorboard, purge_step=first)) as board,
+            contextlib.closing(Progress(self.total, first)) as progress,
+        ):
+            recorder = Recorder(
+                log_every=config["log_every"],
+                total=self.total,
+                window=extra["window"],
+                epoch_of=lambda step: order.epoch_of(step, minibatches=config["discriminator_steps"], **batch),
+                file=file,
+                board=board,
+                progress=progress,
+            )
+            if first == 0:
+                self._draw(0, state, board)
+            else:
+                progress.message(f"going on from step {first:,} in {self.directory.path}")
+            self._loop(first, state, recorder, board)
+        self._summarise(first)
+
+    def _first_state(self) -> tuple[TrainState, dict[str, Any]]:
+        if self.checkpoints.latest_step() is None:
+            return self.place_state(self.experiment.initial_state(self.config["seed"])), {"window": {}}
+        state, extra = self.checkpoints.restore(self.experiment.abstract_state())
+        return self.place_state(state), extra
+
+    def _loop(self, first: int, state: TrainState, recorder: Recorder, board: TensorBoard) -> None:
+        """Dispatches chunk after chunk; the metrics of one are read while the next is computed."""
+        config = self.config
+        stops = _stops(first, self.total, chunk_length(config, self.inputs))
+        train = self.inputs.dataset.train
+        shared = (self.place_state({"examples": train.examples}),) if self.inputs.resident else ()
+        waiting: tuple[int, dict[str, Any]] | None = None
+        for start, step, batches in zip(stops, stops[1:], chunks(config, self.inputs, stops), strict=False):
+            state, metrics = self.advance(state, self.place_batch(batches), *shared)
+            if waiting is not None:
+                recorder.record(*waiting)
+            waiting = (start, metrics)
+            draws, saves = _due(step, config["sample_every"]), _due(step, config["checkpoint_every"])
+            ends = step == self.total or self.stop.signal_name is not None
+            if not (draws or saves or ends):
+                continue
+            recorder.record(*waiting)
+            waiting = None
+            if draws or step == self.total:
+                self._draw(step, state, board)
+            if saves or ends:
+                self._save(step, state, recorder)
+            if ends and step < self.total:
+                self.checkpoints.wait()
+                raise PreemptedError(
+                    f"stopped by {self.stop.signal_name} at step {step:,} of {self.total:,}",
+                    "a checkpoint is saved",
+                    "run the same command again to go on",
+                )
+
+    def _draw(self, step: int, state: TrainState, board: TensorBoard) -> None:
+        samples = np.asarray(self.generate(state, self.latents), np.float32)
+        path = self.directory.samples / f"step_{step:08d}.png"
+        mixture = self.inputs.dataset.mixture
+        figures.save_samples(path, samples, low=self.inputs.low, high=self.inputs.high, mixture=mixture)
+        if figures.is_image(samples.shape[1:]):
+            board.image(step, "samples", figures.image_grid(samples, low=self.inputs.low, high=self.inputs.high))
+
+    def _save(self, step: int, state: TrainState, recorder: Recorder) -> None:
+        if not self.all_finite(state):
+            raise DivergedError(
+                f"the run diverged before step {step}",
+                "a parameter is not finite",
+                DIVERGED_REMEDY,
+            )
+        extra = {"config": self.config, "window": recorder.window, "data": self.inputs.describe()}
+        self.checkpoints.save(step, state, extra)
+
+    def _summarise(self, first: int) -> None:
+        self.checkpoints.wait()
+        seconds = time.monotonic() - self.started
+        last = sorted(self.directory.samples.glob("step_*.png"))[-1]
+        print(
+            f"Done: steps {first:,} to {self.total:,} in {seconds:.0f} s. Look at {last} first (the other pictures in "
+            f"{self.directory.samples} show how it got there); the losses are in {self.directory.metrics_file} and in "
+            f"TensorBoard (tensorboard --logdir={self.directory.path}); the checkpoints in "
+            f"{self.directory.checkpoints}. For more samples: python launch.py --mode=sample "
+            f"--workdir={self.directory.path}"
+        )
+
+
+def _due(step: int, every: int) -> bool:
+    return step % every == 0
+
+
+def _stops(first: int, total: int, chunk: int) -> list[int]:
+    """The steps at which chunks end: multiples of `chunk`, so that a resumed run cuts them as the first one did."""
+    inner = range((first // chunk + 1) * chunk, total, chunk)
+    return [first, *inner, total]
+
+
+def _floats(tree: Any) -> list[jax.Array]:
+    return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+
+
