@@ -23,7 +23,9 @@ def run(
     """
     if mode == "train":
         if location is None:
-            raise UsageError("the command line", "--config is missing", "name one, such as --config=configs/quickstart.py")
+            raise UsageError(
+                "the command line", "--config is missing", "name one, such as --config=configs/quickstart.py"
+            )
         from jaxgan.configuration import check
         from jaxgan.runs import command_line
         from jaxgan.runs.train import train

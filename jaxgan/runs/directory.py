@@ -10,7 +10,8 @@ from typing import IO, Any
 from jaxgan.errors import UsageError
 
 MAY_CHANGE = frozenset(
-    "steps keep_checkpoints checkpoint_every platform mapping dataset.path dataset.placement sample_every sample_count".split()
+    ("steps", "platform", "mapping", "dataset.path", "dataset.placement")
+    + ("checkpoint_every", "keep_checkpoints", "sample_every", "sample_count")
 )
 """Fields that a resumed run may have otherwise. Of these only platform and mapping touch the numbers, by rounding."""
 
@@ -54,7 +55,9 @@ class RunDirectory:
             self._lock = open(self.path / ".lock", "w")  # noqa: SIM115  (held until the process ends)
         except OSError as error:
             raise UsageError(
-                f"--workdir={self.path} cannot be written", error.strerror or str(error), "choose a directory you may write to"
+                f"--workdir={self.path} cannot be written",
+                error.strerror or str(error),
+                "choose a directory you may write to",
             ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,5 +1,6 @@
 """The data of a training run: read, checked against the networks, and handed over a chunk of steps at a time."""
 
+import itertools
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -111,10 +112,10 @@ def chunks(config: Mapping[str, Any], inputs: Inputs, stops: list[int]) -> Itera
     """The batches of each chunk of steps stops[i] to stops[i + 1] − 1, a pure function of the seed and these steps."""
     batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
     if inputs.resident:
-        for start, stop in zip(stops, stops[1:], strict=False):
+        for start, stop in itertools.pairwise(stops):
             yield {"index": order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)}
     elif len(stops) > 1:
-        chunk = max(stop - start for start, stop in zip(stops, stops[1:], strict=False))
+        chunk = max(stop - start for start, stop in itertools.pairwise(stops))
         # A resumed run may begin inside a chunk: what is left of that one is read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             yield from feed.stream(
@@ -152,7 +153,9 @@ def check_devices(config: Mapping[str, Any]) -> None:
 def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> None:
     """Raises DataError if the data is not that of the run whose checkpoint says `saved`."""
     now = inputs.describe()
-    differing = [f"{name} {saved.get(name)} then, {value} now" for name, value in now.items() if saved.get(name) != value]
+    differing = [
+        f"{name} {saved.get(name)} then, {value} now" for name, value in now.items() if saved.get(name) != value
+    ]
     if differing:
         raise DataError(
             f"the run in {where} was trained on other data",

@@ -9,7 +9,7 @@ from jaxgan.errors import DivergedError
 from jaxgan.writers import MetricsFile, Progress, TensorBoard
 
 DIVERGED_REMEDY = (
-    "lower the optimizers' learning_rate or set their clip_norm, in another --workdir; checkpoints saved before are kept"
+    "lower the optimizers' learning_rate or set their clip_norm, in another --workdir; good checkpoints are kept"
 )
 
 Window = dict[str, list[float]]
@@ -61,7 +61,9 @@ class Recorder:
             if step % self.log_every == 0 or step == self.total:
                 self._write(step)
         if good < count:
-            bad = ", ".join(f"{name} is {values[good]}" for name, values in host.items() if not np.isfinite(values[good]))
+            bad = ", ".join(
+                f"{name} is {values[good]}" for name, values in host.items() if not np.isfinite(values[good])
+            )
             raise DivergedError(
                 f"the run diverged at step {start + good + 1}",
                 bad,

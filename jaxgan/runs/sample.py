@@ -66,7 +66,9 @@ def sample(workdir: str, *, count: int, seed: int) -> None:
         figures.save_samples(picture, shown, low=data["low"], high=data["high"], mixture=mixture)
         _save_array(array, samples)
     except OSError as error:
-        raise UsageError(f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions") from error
+        raise UsageError(
+            f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
+        ) from error
     print(f"{count} samples of step {int(state.step):,}: {picture} shows {len(shown)}, {array} holds them all.")
 
 

@@ -189,5 +189,3 @@ def _stops(first: int, total: int, chunk: int) -> list[int]:
 
 def _floats(tree: Any) -> list[jax.Array]:
     return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-
-
