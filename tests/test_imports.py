@@ -10,7 +10,7 @@ import pytest
 import jaxgan
 
 PACKAGE = pathlib.Path(jaxgan.__file__).parent
-CORE = {"state", "losses", "latents", "updates", "step", "parallel", "optimizers", "errors", "manifest"}
+CORE = {"state", "losses", "latents", "updates", "step", "parallel", "optimizers", "errors", "manifest", "theory"}
 EDGES = {"networks", "datasets", "checkpoints", "writers", "figures"}
 TOP = {"fields", "configuration", "runs"}
 ALLOWED_IN_THE_CORE = {"jax", "optax", "chex"} | set(sys.stdlib_module_names)
@@ -56,7 +56,7 @@ def test_one_file_names_the_mappings():
         assert path.name == "parallel.py" or not names & {"jit", "pmap", "shard_map"}, path
 
 
-@pytest.mark.parametrize("module", ["jaxgan", "jaxgan.step", "jaxgan.parallel", "jaxgan.losses", "jaxgan.optimizers"])
+@pytest.mark.parametrize("module", ["jaxgan", "jaxgan.step", "jaxgan.parallel", "jaxgan.losses", "jaxgan.theory"])
 def test_the_core_loads_no_heavy_library(module):
     heavy = ("flax", "orbax", "tensorflow_datasets", "ml_collections", "matplotlib", "tensorboardX", "PIL", "grain")
     script = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"

@@ -1,0 +1,85 @@
+"""Distributions: probability vectors, and densities on a grid.
+
+A distribution is a probability vector [..., n], or a density on a grid of n cells with `cell_width` the length, area
+or volume of one cell; leading axes are a batch. Integrals over a density are sums over the cells, value at the cell's
+centre times `cell_width` (the midpoint rule), so a grid of two dimensions is passed flattened. A probability vector is
+the case `cell_width=1`.
+
+A vector that is negative or does not sum to 1 (within `TOLERANCE`) raises ValueError; under `jit` or `vmap`, where
+values cannot be looked at, the result is NaN instead.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+TOLERANCE = 1e-3
+"""How far from 1 a total mass may lie: room for a density cut off at the ends of its grid."""
+
+
+def distribution(p: ArrayLike, *, cell_width: float = 1.0, name: str = "p") -> jax.Array:
+    """Checks one distribution, and returns it as an array of floating type.
+
+    Args:
+      p: [..., n], probabilities, or a density.
+      cell_width: length, area or volume of a cell, > 0; 1 for probabilities.
+      name: what to call it in an error.
+
+    Returns:
+      [..., n]; filled with NaN where a check failed that could not raise (under `jit` or `vmap`).
+
+    Raises:
+      ValueError: no axis or an empty one, an entry that is negative or not a number, or a total mass off 1 by more
+        than `TOLERANCE`.
+    """
+    p = floating(p)
+    if p.ndim < 1 or p.shape[-1] == 0:
+        raise ValueError(f"{name} must be a distribution [..., n] with n at least 1, got shape {p.shape}")
+    if known(cell_width > 0) is False:
+        raise ValueError(f"cell_width must be above 0, got {cell_width}")
+    negative = ~(p >= 0).all(-1)  # so NaN is caught too
+    mass = p.sum(-1) * cell_width
+    off = jnp.abs(mass - 1) > TOLERANCE
+    if known(negative.any()):
+        raise ValueError(f"{name} has an entry that is negative or not a number: {jnp.min(p)}")
+    if known(off.any()):
+        worst = mass.reshape(-1)[jnp.argmax(jnp.abs(mass - 1))]
+        hint = "divide it by its sum" if known(cell_width == 1) else "check cell_width, or widen the grid"
+        raise ValueError(f"{name} has a total mass of {worst:.6g} where 1 is needed; {hint}")
+    return jnp.where((negative | off)[..., None], jnp.nan, p)
+
+
+def pair(
+    p: ArrayLike, q: ArrayLike, cell_width: float = 1.0, names: tuple[str, str] = ("p", "q")
+) -> tuple[jax.Array, jax.Array]:
+    """Two checked distributions over the same points; ValueError, naming both shapes, when these differ."""
+    first, second = floating(p), floating(q)
+    if first.shape != second.shape:
+        raise ValueError(
+            f"{names[0]} and {names[1]} must have one shape, got {first.shape} and {second.shape}; put both on the "
+            "same points"
+        )
+    return (
+        distribution(first, cell_width=cell_width, name=names[0]),
+        distribution(second, cell_width=cell_width, name=names[1]),
+    )
+
+
+def expectation(p: jax.Array, values: jax.Array, cell_width: float = 1.0) -> jax.Array:
+    """Σ p·values, where a point that P cannot reach counts nothing, whatever the value there: [...]."""
+    reached = p > 0
+    return jnp.where(reached, p * jnp.where(reached, values, 0.0), p * 0).sum(-1) * cell_width
+
+
+def floating(p: ArrayLike) -> jax.Array:
+    """An array of floating type."""
+    p = jnp.asarray(p)
+    return p if jnp.issubdtype(p.dtype, jnp.floating) else p.astype(jnp.result_type(float))
+
+
+def known(condition: ArrayLike) -> bool | None:
+    """The truth of a condition, or None while it is being traced and has none."""
+    try:
+        return bool(condition)
+    except jax.errors.ConcretizationTypeError:
+        return None
