@@ -14,7 +14,12 @@ FAKE = jnp.array([10.0, 4.4, -5.5, 3.6])
 # TensorFlow-GAN's own cases, recomputed in float64.
 @pytest.mark.parametrize(
     ("name", "generator", "discriminator"),
-    [("non_saturating", 1.38582, 5.833866), ("minimax", -4.510821, 5.833866)],
+    [
+        ("non_saturating", 1.38582, 5.833866),
+        ("minimax", -4.510821, 5.833866),
+        ("hinge", -3.125, 6.75),
+        ("wasserstein", -3.125, 0.225),
+    ],
 )
 def test_published_case(name, generator, discriminator):
     np.testing.assert_allclose(LOSSES[name].generator(REAL, FAKE), generator, rtol=1e-5)
@@ -53,6 +58,8 @@ def test_equilibrium_without_a_factor_of_one_half():
         np.testing.assert_allclose(LOSSES[name].discriminator(zeros, zeros), 2 * np.log(2), rtol=1e-6)
     np.testing.assert_allclose(LOSSES["minimax"].generator(zeros, zeros), -np.log(2), rtol=1e-6)
     np.testing.assert_allclose(LOSSES["non_saturating"].generator(zeros, zeros), np.log(2), rtol=1e-6)
+    assert LOSSES["hinge"].discriminator(zeros, zeros) == 2 and LOSSES["hinge"].generator(zeros, zeros) == 0
+    assert LOSSES["wasserstein"].discriminator(zeros, zeros) == LOSSES["wasserstein"].generator(zeros, zeros) == 0
 
 
 def test_minimax_saturates_where_non_saturating_does_not():
