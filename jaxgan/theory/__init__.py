@@ -1,9 +1,20 @@
-"""The theory of Goodfellow et al. 2014 as functions: information measures.
+"""The theory of Goodfellow et al. 2014 as functions: information measures, the game, its solution for every loss.
 
 Every function is pure and differentiable, and works on probability vectors or on densities on a grid.
 """
 
-from jaxgan.theory.distributions import distribution
+from jaxgan.theory.distributions import distribution, expectation
+from jaxgan.theory.estimates import Estimate, estimate_value, js_lower_bound
+from jaxgan.theory.game import (
+    MinimaxTerms,
+    NonSaturatingTerms,
+    criterion,
+    minimax_terms,
+    non_saturating_terms,
+    optimal_discriminator,
+    optimal_logits,
+    value,
+)
 from jaxgan.theory.information import (
     F_DIVERGENCES,
     FDivergence,
@@ -15,16 +26,32 @@ from jaxgan.theory.information import (
     self_information,
     total_variation,
 )
+from jaxgan.theory.solutions import SOLUTIONS, Solution, expected_loss
 
 __all__ = [
     "F_DIVERGENCES",
+    "SOLUTIONS",
+    "Estimate",
     "FDivergence",
+    "MinimaxTerms",
+    "NonSaturatingTerms",
+    "Solution",
+    "criterion",
     "cross_entropy",
     "distribution",
     "entropy",
+    "estimate_value",
+    "expectation",
+    "expected_loss",
     "f_divergence",
     "js_divergence",
+    "js_lower_bound",
     "kl_divergence",
+    "minimax_terms",
+    "non_saturating_terms",
+    "optimal_discriminator",
+    "optimal_logits",
     "self_information",
     "total_variation",
+    "value",
 ]

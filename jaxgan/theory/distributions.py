@@ -83,3 +83,12 @@ def known(condition: ArrayLike) -> bool | None:
         return bool(condition)
     except jax.errors.ConcretizationTypeError:
         return None
+
+
+def in_base(nats: jax.Array, base: float | None) -> jax.Array:
+    """A number of nats, in units of log `base`: ValueError for a base that is not above 1."""
+    if base is None:
+        return nats
+    if not base > 1:
+        raise ValueError(f"base must be above 1, got {base}; 2 for bits, None for nats")
+    return nats / jnp.log(jnp.asarray(base, nats.dtype))

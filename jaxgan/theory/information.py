@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxgan.theory.distributions import distribution, expectation, floating, known, pair
+from jaxgan.theory.distributions import distribution, expectation, floating, in_base, known, pair
 
 
 def self_information(p: ArrayLike, *, base: float | None = None) -> jax.Array:
@@ -36,7 +36,7 @@ def self_information(p: ArrayLike, *, base: float | None = None) -> jax.Array:
     valid = (p >= 0) & (p <= 1)
     if known(~valid.all()):
         raise ValueError(f"probabilities lie in [0, 1], got values from {jnp.min(p)} to {jnp.max(p)}")
-    return _in_base(jnp.where(valid, -jnp.log(p) + 0.0, jnp.nan), base)  # + 0: not −0 at p = 1
+    return in_base(jnp.where(valid, -jnp.log(p) + 0.0, jnp.nan), base)  # + 0: not −0 at p = 1
 
 
 def entropy(p: ArrayLike, *, cell_width: float = 1.0, base: float | None = None) -> jax.Array:
@@ -56,7 +56,7 @@ def entropy(p: ArrayLike, *, cell_width: float = 1.0, base: float | None = None)
     Source: Shannon 1948.
     """
     p = distribution(p, cell_width=cell_width)
-    return _in_base(-_expectation(p, p, cell_width), base)
+    return in_base(-_expectation(p, p, cell_width), base)
 
 
 def cross_entropy(p: ArrayLike, q: ArrayLike, *, cell_width: float = 1.0, base: float | None = None) -> jax.Array:
@@ -76,7 +76,7 @@ def cross_entropy(p: ArrayLike, q: ArrayLike, *, cell_width: float = 1.0, base: 
     Source: Shannon 1948; equation 1 of Goodfellow et al. 2014 (arXiv:1406.2661) is a sum of two of these.
     """
     p, q = pair(p, q, cell_width)
-    return _in_base(-_expectation(p, q, cell_width), base)
+    return in_base(-_expectation(p, q, cell_width), base)
 
 
 def kl_divergence(p: ArrayLike, q: ArrayLike, *, cell_width: float = 1.0, base: float | None = None) -> jax.Array:
@@ -96,7 +96,7 @@ def kl_divergence(p: ArrayLike, q: ArrayLike, *, cell_width: float = 1.0, base: 
     Source: Kullback and Leibler 1951.
     """
     p, q = pair(p, q, cell_width)
-    return _in_base(f_divergence(p, q, "kl", cell_width=cell_width), base)
+    return in_base(f_divergence(p, q, "kl", cell_width=cell_width), base)
 
 
 def js_divergence(p: ArrayLike, q: ArrayLike, *, cell_width: float = 1.0, base: float | None = None) -> jax.Array:
@@ -116,7 +116,7 @@ def js_divergence(p: ArrayLike, q: ArrayLike, *, cell_width: float = 1.0, base: 
     Source: Lin 1991; Theorem 1 of Goodfellow et al. 2014 (arXiv:1406.2661).
     """
     p, q = pair(p, q, cell_width)
-    return _in_base(f_divergence(p, q, "jensen_shannon", cell_width=cell_width), base)
+    return in_base(f_divergence(p, q, "jensen_shannon", cell_width=cell_width), base)
 
 
 def total_variation(p: ArrayLike, q: ArrayLike, *, cell_width: float = 1.0) -> jax.Array:
@@ -215,11 +215,3 @@ def _expectation(p: jax.Array, q: jax.Array, cell_width: float) -> jax.Array:
 def _times(x: jax.Array, factor: float) -> jax.Array:
     """x·factor for a factor that may be infinite, without 0·inf in the value or in the gradient."""
     return jnp.full_like(x, factor) if factor == float("inf") else x * factor
-
-
-def _in_base(nats: jax.Array, base: float | None) -> jax.Array:
-    if base is None:
-        return nats
-    if not base > 1:
-        raise ValueError(f"base must be above 1, got {base}; 2 for bits, None for nats")
-    return nats / jnp.log(jnp.asarray(base, nats.dtype))

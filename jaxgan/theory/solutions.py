@@ -1,0 +1,118 @@
+"""Every loss solved: its optimal discriminator, its values at equilibrium, the divergence its generator minimises.
+
+The losses are the library's own. With p_d and p_g known, the loss of a minibatch becomes an expectation over the
+points (`expected_loss`), and the discriminator a table with one logit per point.
+
+The divergence of a loss is the one whose gradient the generator follows when the discriminator is optimal and, as in
+training, held fixed while the generator moves. Of a loss E_{p_g}[g(l)] with optimal logits l*(r), r = p_g/p_d, that is
+the f-divergence E_{p_d}[φ(p_g/p_d)] with φ′(r) = g(l*(r)), φ(1) = 0.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxgan.theory.distributions import expectation, floating, pair
+from jaxgan.theory.game import LOG4, optimal_logits
+from jaxgan.theory.information import js_divergence, kl_divergence, total_variation
+
+
+class Solution(NamedTuple):
+    """What the theory says of one loss.
+
+    Attributes:
+      optimal_logits: `(p_data, p_generator) -> logits [..., n]`, which minimise the discriminator's loss; where more
+        than one logit does, the one nearest 0.
+      bound: the largest |logit| the discriminator is allowed; None where the loss has a minimum without a bound.
+      discriminator_loss: the discriminator's loss at equilibrium: p_g = p_d and optimal logits, which are 0 there.
+      generator_loss: the generator's loss at equilibrium.
+      divergence: `(p_data, p_generator, *, cell_width) -> [...]`: ≥ 0, 0 for equal distributions; its gradient with
+        respect to p_g, along the simplex, is that of the generator's loss at the optimal discriminator held fixed.
+      statement: the divergence as a formula.
+    """
+
+    optimal_logits: Callable[[ArrayLike, ArrayLike], jax.Array]
+    bound: float | None
+    discriminator_loss: float
+    generator_loss: float
+    divergence: Callable[..., jax.Array]
+    statement: str
+
+
+def expected_loss(
+    loss: Callable[[jax.Array, jax.Array], jax.Array],
+    logits: ArrayLike,
+    p_data: ArrayLike,
+    p_generator: ArrayLike,
+    *,
+    cell_width: float = 1.0,
+) -> jax.Array:
+    """Σ_ij p_d(x_i) p_g(x_j) loss(l_i, l_j): what a minibatch loss is on average, exactly.
+
+    Args:
+      loss: `(real_logits [batch], fake_logits [batch]) -> scalar`, a mean over the batch; either half of a `Loss`.
+      logits: [n], the discriminator's logit at every point; may be infinite where the loss at that logit is finite.
+      p_data, p_generator: [n], probabilities, or densities on one grid.
+      cell_width: of the grid, for densities.
+
+    Returns:
+      Scalar. Of a loss that compares a logit with others of its own batch, the value for batches of one.
+
+    Raises:
+      ValueError: an argument is not a distribution, or the shapes differ.
+    """
+    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    logits = floating(logits)
+    if p_data.ndim != 1 or logits.shape != p_data.shape:
+        raise ValueError(f"logits and distributions must be vectors of one length, got {logits.shape}, {p_data.shape}")
+
+    def of_pair(real_logit, fake_logit):
+        return loss(real_logit[None], fake_logit[None])
+
+    def of_real(real_logit):
+        return expectation(p_generator, jax.vmap(of_pair, (None, 0))(real_logit, logits), cell_width)
+
+    return expectation(p_data, jax.vmap(of_real)(logits), cell_width)
+
+
+def _sign(p_data: ArrayLike, p_generator: ArrayLike) -> jax.Array:
+    """+1 where data are likelier, −1 where generated examples are, 0 where they are alike."""
+    return jnp.sign(floating(p_data) - floating(p_generator))
+
+
+def _twice_jensen_shannon(p_data, p_generator, *, cell_width=1.0):
+    return 2 * js_divergence(p_data, p_generator, cell_width=cell_width)
+
+
+def _softened_reverse_kl(p_data, p_generator, *, cell_width=1.0):
+    # KL(p_g‖p_d) − 2·JSD(p_d‖p_g), in a form without the difference of two large numbers.
+    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    return 2 * kl_divergence((p_data + p_generator) / 2, p_data, cell_width=cell_width)
+
+
+def _twice_total_variation(p_data, p_generator, *, cell_width=1.0):
+    return 2 * total_variation(p_data, p_generator, cell_width=cell_width)
+
+
+SOLUTIONS: dict[str, Solution] = {
+    # Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1 and Theorem 1.
+    "minimax": Solution(optimal_logits, None, LOG4, -LOG4 / 2, _twice_jensen_shannon, "2 JSD(p_d‖p_g)"),
+    # Arjovsky and Bottou 2017 (arXiv:1701.04862), Theorem 2.5; as one f-divergence: Shannon et al. 2020
+    # (arXiv:2010.08029).
+    "non_saturating": Solution(
+        optimal_logits,
+        None,
+        LOG4,
+        LOG4 / 2,
+        _softened_reverse_kl,
+        "KL(p_g‖p_d) − 2 JSD(p_d‖p_g) = 2 KL(½(p_d + p_g)‖p_d)",
+    ),
+    # Lim and Ye 2017 (arXiv:1705.02894).
+    "hinge": Solution(_sign, None, 2.0, 0.0, _twice_total_variation, "2 TV(p_d, p_g)"),
+    # Without a bound there is no optimum. |l| ≤ 1 is the bound that can be had at points without a distance between
+    # them; of 1-Lipschitz critics on a metric space the divergence is the Wasserstein-1 distance instead.
+    "wasserstein": Solution(_sign, 1.0, 0.0, 0.0, _twice_total_variation, "2 TV(p_d, p_g), for |l| ≤ 1"),
+}

@@ -1,0 +1,139 @@
+"""What the table claims of every loss, checked by training and by differentiating that very loss."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxgan import theory
+from jaxgan.latents import Latent
+from jaxgan.losses import LOSSES
+from jaxgan.state import Network
+from jaxgan.step import Game, discriminator_update, init_state
+from jaxgan.theory import SOLUTIONS
+
+# Of 64 examples: likelier as data, likelier as generated, alike, and one point for either alone.
+COUNTS_DATA = np.array([20, 6, 12, 16, 10, 0])
+COUNTS_GENERATOR = np.array([10, 18, 12, 4, 0, 20])
+P_DATA, P_GENERATOR = COUNTS_DATA / 64, COUNTS_GENERATOR / 64
+
+
+def test_every_loss_is_solved():
+    assert SOLUTIONS.keys() == LOSSES.keys()
+
+
+def within(bound):
+    """Keeps every parameter in [−bound, bound] after a step: projected gradient descent."""
+
+    def update(updates, state, params):
+        return jax.tree.map(lambda u, p: jnp.clip(p + u, -bound, bound) - p, updates, params), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_tabular_discriminator_trained_by_the_loss_reaches_the_optimal_one(name):
+    solution = SOLUTIONS[name]
+    points = {"real": np.repeat(np.arange(6), COUNTS_DATA), "fake": np.repeat(np.arange(6), COUNTS_GENERATOR)}
+
+    def judge(variables, inputs, *, condition=None, key=None, train=False):
+        return variables["params"][inputs], {}
+
+    def generate(variables, latents, *, condition=None, key=None, train=False):
+        return jnp.asarray(points["fake"]), {}  # p_g exactly, in every minibatch
+
+    rate = optax.linear_schedule(0.1, 0.0, 2000)
+    tx = optax.adam(rate, b1=0.0, b2=0.9)
+    game = Game(
+        generator=Network(lambda key, inputs, condition=None: {"params": {}}, generate),
+        discriminator=Network(lambda key, inputs, condition=None: {"params": jnp.zeros(6)}, judge),
+        loss=LOSSES[name],
+        generator_tx=optax.identity(),
+        discriminator_tx=tx if solution.bound is None else optax.chain(tx, within(solution.bound)),
+        latent=Latent(lambda key, count: jnp.zeros((count, 1)), 1),
+    )
+    parts = {k: v for k, v in game._asdict().items() if k not in ("loss", "penalties", "axis_name")}
+    real = jnp.asarray(points["real"])
+    state = init_state(jax.random.key(0), **parts, example=real)
+
+    def step(player, key):
+        return discriminator_update(game, state.replace(discriminator=player), key, real)
+
+    player, metrics = jax.jit(lambda p: jax.lax.scan(step, p, jax.random.split(state.key, 2000)))(state.discriminator)
+    logits = solution.optimal_logits(P_DATA, P_GENERATOR)
+    found = np.asarray(player.params)
+    if name == "hinge":  # a point of one player alone costs nothing from the margin outwards: bring it back to ±1
+        alone = (P_DATA == 0) | (P_GENERATOR == 0)
+        found = np.where(alone, np.clip(found, -1, 1), found)
+    np.testing.assert_allclose(jax.nn.sigmoid(found), jax.nn.sigmoid(logits), atol=1e-3)
+    finite = np.isfinite(logits)
+    np.testing.assert_allclose(found[finite], logits[finite], atol=5e-3)
+    # The loss it ends at is the smallest there is, and what `expected_loss` says of the closed form.
+    best = theory.expected_loss(LOSSES[name].discriminator, logits, P_DATA, P_GENERATOR)
+    np.testing.assert_allclose(metrics["d_loss"][-1], best, atol=2e-3)
+    rng = np.random.default_rng(0)
+    bound = 4.0 if solution.bound is None else solution.bound
+    for other in rng.uniform(-bound, bound, (20, 6)):
+        assert theory.expected_loss(LOSSES[name].discriminator, other, P_DATA, P_GENERATOR) >= best - 1e-12
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_values_at_equilibrium(name):
+    solution, p = SOLUTIONS[name], np.array([0.2, 0.5, 0.3])
+    logits = solution.optimal_logits(p, p)
+    np.testing.assert_array_equal(logits, 0)
+    for half in ("discriminator", "generator"):
+        expected = theory.expected_loss(getattr(LOSSES[name], half), logits, p, p)
+        np.testing.assert_allclose(getattr(solution, f"{half}_loss"), expected, rtol=1e-14)
+    assert solution.divergence(p, p) == 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_generator_follows_the_gradient_of_the_divergence(name):
+    rng = np.random.default_rng(1)
+    solution = SOLUTIONS[name]
+    for _ in range(5):
+        p, q = (jnp.asarray(rng.dirichlet(np.full(6, 3.0))) for _ in range(2))
+        fixed = solution.optimal_logits(p, q)
+        losses = jax.grad(lambda q, fixed=fixed, p=p: theory.expected_loss(LOSSES[name].generator, fixed, p, q))(q)
+        divergence = jax.grad(lambda q, p=p: solution.divergence(p, q))(q)
+        np.testing.assert_allclose(losses - losses.mean(), divergence - divergence.mean(), atol=1e-10)
+        assert solution.divergence(p, q) > 1e-3
+
+
+def test_the_divergence_of_the_non_saturating_loss_is_kl_less_twice_the_jsd():
+    rng = np.random.default_rng(2)
+    for _ in range(5):
+        p, q = rng.dirichlet(np.ones(6), 2)
+        terms = theory.non_saturating_terms(p, q)
+        found = SOLUTIONS["non_saturating"].divergence(p, q)
+        np.testing.assert_allclose(found, terms.kl + terms.jensen_shannon, rtol=1e-9)
+    assert np.isinf(SOLUTIONS["non_saturating"].divergence(np.array([1.0, 0.0]), np.array([0.5, 0.5])))
+
+
+def test_the_loss_value_at_the_optimum_is_the_statements_of_the_paper():
+    # −(D's loss) at the optimum is C(G) = −log 4 + 2 JSD for both cross-entropies, and 2 TV for the Wasserstein critic.
+    rng = np.random.default_rng(3)
+    p, q = rng.dirichlet(np.ones(6), 2)
+    for name in ("minimax", "non_saturating"):
+        best = theory.expected_loss(LOSSES[name].discriminator, SOLUTIONS[name].optimal_logits(p, q), p, q)
+        np.testing.assert_allclose(-best, theory.criterion(p, q), rtol=1e-12)
+    best = theory.expected_loss(
+        LOSSES["wasserstein"].discriminator, SOLUTIONS["wasserstein"].optimal_logits(p, q), p, q
+    )
+    np.testing.assert_allclose(-best, 2 * theory.total_variation(p, q), rtol=1e-12)
+    best = theory.expected_loss(LOSSES["hinge"].discriminator, SOLUTIONS["hinge"].optimal_logits(p, q), p, q)
+    np.testing.assert_allclose(best, 2 - 2 * theory.total_variation(p, q), rtol=1e-12)
+
+
+def test_expected_loss_is_the_mean_over_minibatches():
+    # All 64 real against all 64 generated examples, each pair once: the minibatch loss of the repeated points.
+    logits = np.array([0.5, -1.0, 2.0, 0.1, -0.3, 0.7])
+    real, fake = (jnp.asarray(np.repeat(logits, counts)) for counts in (COUNTS_DATA, COUNTS_GENERATOR))
+    for loss in LOSSES.values():
+        for half in loss:
+            exact = theory.expected_loss(half, logits, P_DATA, P_GENERATOR)
+            np.testing.assert_allclose(exact, half(real, fake), rtol=1e-12)
+    with pytest.raises(ValueError, match="vectors of one length"):
+        theory.expected_loss(LOSSES["hinge"].generator, logits[:3], P_DATA, P_GENERATOR)
