@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; the table below is w
     from jaxgan.networks import NETWORKS
     from jaxgan.optimizers import OPTIMIZERS
     from jaxgan.parallel import distribute
+    from jaxgan.penalties import PENALTIES
     from jaxgan.state import Judgement, Network, PerExample, PlayerState, TrainState
     from jaxgan.step import generate, init_state, make_train_step, sample, scan_steps
 
@@ -26,6 +27,7 @@ _HOME = {
     "Loss": "losses",
     "NETWORKS": "networks",
     "OPTIMIZERS": "optimizers",
+    "PENALTIES": "penalties",
     "distribute": "parallel",
     "Judgement": "state",
     "Network": "state",
@@ -45,6 +47,7 @@ __all__ = [
     "LOSSES",
     "NETWORKS",
     "OPTIMIZERS",
+    "PENALTIES",
     "Judgement",
     "Latent",
     "Loss",

@@ -52,6 +52,7 @@ def test_the_projects_table_of_names_is_complete():
     from jaxgan.losses import LOSSES
     from jaxgan.networks import NETWORKS
     from jaxgan.optimizers import OPTIMIZERS
+    from jaxgan.penalties import PENALTIES
 
-    for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS):
+    for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES):
         assert all(re.search(rf"\b{name}\b", README) for name in table)

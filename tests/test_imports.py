@@ -10,7 +10,19 @@ import pytest
 import jaxgan
 
 PACKAGE = pathlib.Path(jaxgan.__file__).parent
-CORE = {"state", "losses", "latents", "updates", "step", "parallel", "optimizers", "errors", "manifest", "theory"}
+CORE = {
+    "state",
+    "losses",
+    "penalties",
+    "latents",
+    "updates",
+    "step",
+    "parallel",
+    "optimizers",
+    "errors",
+    "manifest",
+    "theory",
+}
 EDGES = {"networks", "datasets", "checkpoints", "writers", "figures"}
 TOP = {"fields", "configuration", "runs"}
 ALLOWED_IN_THE_CORE = {"jax", "optax", "chex"} | set(sys.stdlib_module_names)
