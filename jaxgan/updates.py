@@ -65,7 +65,8 @@ def discriminator_update(
     count = real.shape[0]
     latents = _draw_latents(game, keys["latent"], count)
     fake, _ = _apply(game, game.generator, state.generator.variables, latents, keys["generator"], condition)
-    fake = jax.lax.stop_gradient(fake)
+    # No stop_gradient: the gradient below is in the discriminator's parameters alone, and without it the whole update
+    # can be differentiated in the generator's, as an analysis of the dynamics does.
     player = state.discriminator
 
     def loss_fn(params):

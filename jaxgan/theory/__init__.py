@@ -1,9 +1,20 @@
-"""The theory of Goodfellow et al. 2014 as functions: information measures, the game, its solution for every loss.
+"""The theory of Goodfellow et al. 2014 as functions: information measures, the game, its solution for every loss, and
+the dynamics of toy games.
 
 Every function is pure and differentiable, and works on probability vectors or on densities on a grid.
 """
 
 from jaxgan.theory.distributions import distribution, expectation
+from jaxgan.theory.dynamics import (
+    flow,
+    flow_behaviour,
+    jacobian,
+    loss_gradients,
+    make_toy_step,
+    step_behaviour,
+    step_jacobian,
+    trajectory,
+)
 from jaxgan.theory.estimates import Estimate, estimate_value, js_lower_bound
 from jaxgan.theory.game import (
     MinimaxTerms,
@@ -27,6 +38,7 @@ from jaxgan.theory.information import (
     total_variation,
 )
 from jaxgan.theory.solutions import SOLUTIONS, Solution, expected_loss
+from jaxgan.theory.toys import ToyGame, bilinear_game, dirac_gan, toy_state
 
 __all__ = [
     "F_DIVERGENCES",
@@ -36,22 +48,34 @@ __all__ = [
     "MinimaxTerms",
     "NonSaturatingTerms",
     "Solution",
+    "ToyGame",
+    "bilinear_game",
     "criterion",
     "cross_entropy",
+    "dirac_gan",
     "distribution",
     "entropy",
     "estimate_value",
     "expectation",
     "expected_loss",
     "f_divergence",
+    "flow",
+    "flow_behaviour",
+    "jacobian",
     "js_divergence",
     "js_lower_bound",
     "kl_divergence",
+    "loss_gradients",
+    "make_toy_step",
     "minimax_terms",
     "non_saturating_terms",
     "optimal_discriminator",
     "optimal_logits",
     "self_information",
+    "step_behaviour",
+    "step_jacobian",
     "total_variation",
+    "toy_state",
+    "trajectory",
     "value",
 ]

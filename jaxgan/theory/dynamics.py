@@ -1,0 +1,203 @@
+"""How the two players of a toy game move, continuously and in steps, through the library's own updates.
+
+The vector field is what `discriminator_update` and `generator_update` compute, the discrete steps are those of
+`make_train_step`, so what is shown here of eigenvalues and trajectories is shown of the code that trains.
+
+Use double precision (`jax.enable_x64(True)`) where more than six digits matter.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.experimental.ode import odeint
+from jax.flatten_util import ravel_pytree
+from jax.typing import ArrayLike
+
+from jaxgan.state import TrainState
+from jaxgan.step import make_train_step
+from jaxgan.theory.distributions import floating
+from jaxgan.theory.toys import PARTS, ToyGame, toy_state
+from jaxgan.updates import discriminator_update, generator_update
+
+Order = Literal["alternating", "simultaneous"]
+
+
+def loss_gradients(toy: ToyGame, point: ArrayLike) -> jax.Array:
+    """(∂L_D/∂ψ, ∂L_G/∂θ) at a point, penalties included: each player's gradient of its own loss.
+
+    Args:
+      toy: the game.
+      point: [m + n].
+
+    Returns:
+      [m + n]. The players move against it: the vector field of training is its negative.
+    """
+    record = _recorder()
+    toy = toy._replace(game=toy.game._replace(discriminator_tx=record, generator_tx=record))
+    state = toy_state(toy, point)
+    discriminator, _ = discriminator_update(toy.game, state, state.key, toy.real)
+    generator, _ = generator_update(toy.game, state, state.key, toy.real)
+    return jnp.concatenate([discriminator.opt_state, generator.opt_state])
+
+
+def jacobian(toy: ToyGame, point: ArrayLike) -> jax.Array:
+    """The derivative of the vector field v = −(∂L_D/∂ψ, ∂L_G/∂θ) at a point: [m + n, m + n].
+
+    Near an equilibrium the continuous dynamics ẋ = v(x) converge if all its eigenvalues have a negative real part.
+    """
+    return -jax.jacfwd(functools.partial(loss_gradients, toy))(floating(point))
+
+
+def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float | None = None) -> jax.Array:
+    """The solution of ẋ = v(x) from a point: gradient descent in the limit of small steps.
+
+    Args:
+      toy: the game.
+      point: [m + n], x at the first time.
+      times: [t], increasing; a step of gradient descent of rate h takes a time of h.
+      tolerance: relative and absolute error of one step of the solver (Dormand-Prince, order 5);
+        None for 1e-10 in double precision and 1e-6 in single.
+
+    Returns:
+      [t, m + n].
+    """
+    point = floating(point)
+    if tolerance is None:
+        tolerance = 1e-10 if point.dtype == jnp.float64 else 1e-6
+    times = jnp.asarray(times, point.dtype)
+    return odeint(lambda x, t: -loss_gradients(toy, x), point, times, rtol=tolerance, atol=tolerance)
+
+
+def make_toy_step(
+    toy: ToyGame, *, order: Order = "alternating", discriminator_steps: int = 1
+) -> Callable[[TrainState], TrainState]:
+    """One training step of a toy game.
+
+    Args:
+      toy: the game.
+      order: "alternating" is `make_train_step`, Algorithm 1; "simultaneous" updates both from the same state.
+      discriminator_steps: k.
+
+    Returns:
+      `state -> state`.
+
+    Raises:
+      ValueError: an unknown order, or k below 1.
+    """
+    if order == "alternating":
+        parts = {name: getattr(toy.game, name) for name in (*PARTS, "loss", "penalties")}
+        step = make_train_step(**parts, discriminator_steps=discriminator_steps)
+        batch = {"real": jnp.broadcast_to(toy.real, (discriminator_steps, *toy.real.shape))}
+        return lambda state: step(state, batch)[0]
+    if order != "simultaneous":
+        raise ValueError(f'order must be "alternating" or "simultaneous", got {order!r}')
+    if discriminator_steps < 1:
+        raise ValueError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
+
+    def simultaneous(state: TrainState) -> TrainState:
+        moved = state
+        for _ in range(discriminator_steps):
+            moved = moved.replace(discriminator=discriminator_update(toy.game, moved, state.key, toy.real)[0])
+        generator = generator_update(toy.game, state, state.key, toy.real)[0]
+        return moved.replace(step=state.step + 1, generator=generator)
+
+    return simultaneous
+
+
+def trajectory(
+    toy: ToyGame, point: ArrayLike, steps: int, *, order: Order = "alternating", discriminator_steps: int = 1
+) -> jax.Array:
+    """The points that training visits: [steps + 1, m + n], the first being `point`; the rest as `make_toy_step`."""
+    step = make_toy_step(toy, order=order, discriminator_steps=discriminator_steps)
+
+    def advance(state, _):
+        state = step(state)
+        return state, jnp.concatenate([state.discriminator.params, state.generator.params])
+
+    _, points = jax.lax.scan(advance, toy_state(toy, point), length=steps)
+    return jnp.concatenate([floating(point)[None], points])
+
+
+def step_jacobian(
+    toy: ToyGame, point: ArrayLike, *, order: Order = "alternating", discriminator_steps: int = 1
+) -> jax.Array:
+    """The derivative of one training step at a point, with respect to parameters and optimizer states alike.
+
+    Near an equilibrium training converges if all its eigenvalues lie inside the unit circle.
+
+    Args:
+      toy: the game; its optimizers' updates must be differentiable at the point (Adam's is not where a gradient is 0).
+      point: [m + n].
+      order, discriminator_steps: as for `make_toy_step`.
+
+    Returns:
+      [s, s], where s counts ψ, θ and every number of floating type in the optimizers' states (momentum, say).
+    """
+    step = make_toy_step(toy, order=order, discriminator_steps=discriminator_steps)
+    state = toy_state(toy, point)
+    moving, rebuild = _ravel(state)
+    return jax.jacfwd(lambda vector: _ravel(step(rebuild(vector)))[0])(moving)
+
+
+def flow_behaviour(eigenvalues: ArrayLike, *, tolerance: float = 1e-7) -> str:
+    """What the linearised flow does, by the largest real part: "converges", "circles" (it is 0) or "diverges".
+
+    To first order "circles" is all that can be said: terms of higher order may still draw in or push out, slowly.
+
+    Args:
+      eigenvalues: [n], of `jacobian` at an equilibrium.
+      tolerance: how near 0 counts as 0.
+    """
+    return _behaviour(jnp.real(jnp.asarray(eigenvalues)).max(), tolerance)
+
+
+def step_behaviour(eigenvalues: ArrayLike, *, tolerance: float = 1e-7) -> str:
+    """What the linearised step does, by the largest modulus: "converges", "circles" (it is 1) or "diverges".
+
+    Args:
+      eigenvalues: [n], of `step_jacobian` at an equilibrium.
+      tolerance: how near 1 counts as 1.
+    """
+    return _behaviour(jnp.abs(jnp.asarray(eigenvalues)).max() - 1, tolerance)
+
+
+def _behaviour(excess: jax.Array, tolerance: float) -> str:
+    if excess < -tolerance:
+        return "converges"
+    return "circles" if excess <= tolerance else "diverges"
+
+
+def _recorder() -> optax.GradientTransformation:
+    """Leaves the parameters where they are, and keeps the gradient as its state."""
+    return optax.GradientTransformation(
+        lambda params: optax.tree.zeros_like(params),
+        lambda grads, state, params=None: (optax.tree.zeros_like(grads), grads),
+    )
+
+
+def _ravel(state: TrainState) -> tuple[jax.Array, Callable[[jax.Array], TrainState]]:
+    """All of a state that moves continuously as one vector, parameters first, and the way back."""
+    players = (
+        state.discriminator.params,
+        state.generator.params,
+        state.discriminator.opt_state,
+        state.generator.opt_state,
+    )
+    leaves, structure = jax.tree.flatten(players)
+    moves = [jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves]
+    vector, unravel = ravel_pytree([leaf for leaf, moving in zip(leaves, moves, strict=True) if moving])
+
+    def rebuild(vector: jax.Array) -> TrainState:
+        floats = iter(unravel(vector))
+        merged = [next(floats) if moving else leaf for leaf, moving in zip(leaves, moves, strict=True)]
+        psi, theta, d_opt_state, g_opt_state = jax.tree.unflatten(structure, merged)
+        return state.replace(
+            discriminator=state.discriminator.replace(params=psi, opt_state=d_opt_state),
+            generator=state.generator.replace(params=theta, opt_state=g_opt_state),
+        )
+
+    return vector, rebuild

@@ -1,0 +1,235 @@
+"""The Dirac-GAN and bilinear games against their closed forms, through the library's losses and update rules."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy.linalg import expm
+from scipy.special import i0
+
+from jaxgan.losses import LOSSES
+from jaxgan.penalties import r1, r2
+from jaxgan.theory import (
+    bilinear_game,
+    dirac_gan,
+    flow,
+    flow_behaviour,
+    jacobian,
+    loss_gradients,
+    step_behaviour,
+    step_jacobian,
+    trajectory,
+)
+
+ORIGIN = np.zeros(2)
+START = np.array([0.5, -0.1])
+# Slope of the losses at the equilibrium: half of a logit for the cross-entropies, all of it for the others.
+SLOPES = {"minimax": 0.5, "non_saturating": 0.5, "hinge": 1.0, "wasserstein": 1.0}
+MATRIX = np.array([[1.0, 0.5, 0.0], [0.2, -0.8, 0.3], [0.0, 0.4, 1.5]])
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def eigenvalues(matrix):
+    return np.sort_complex(np.linalg.eigvals(np.asarray(matrix)))
+
+
+def with_rates(d_rate, g_rate, **options):
+    return {"discriminator_tx": optax.sgd(d_rate, **options), "generator_tx": optax.sgd(g_rate, **options)}
+
+
+def test_the_published_case():
+    # (ψ, θ) = (0.5, −0.1): ∂ψ = σ(ψθ)·θ = σ(−0.05)·(−0.1), ∂θ = −σ(ψθ)·ψ.
+    gradients = loss_gradients(dirac_gan(LOSSES["minimax"]), START)
+    np.testing.assert_allclose(gradients, [-0.0487503, -0.2437513], atol=5e-8)
+    np.testing.assert_allclose(gradients, [sigmoid(-0.05) * -0.1, -sigmoid(-0.05) * 0.5], rtol=1e-12)
+    # Non-saturating: ∂θ = −σ(−ψθ)·ψ.
+    gradients = loss_gradients(dirac_gan(LOSSES["non_saturating"]), START)
+    np.testing.assert_allclose(gradients, [sigmoid(-0.05) * -0.1, -sigmoid(0.05) * 0.5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_eigenvalues_of_the_flow_without_a_penalty(name):
+    found = eigenvalues(jacobian(dirac_gan(LOSSES[name]), ORIGIN))
+    np.testing.assert_allclose(found, [-1j * SLOPES[name], 1j * SLOPES[name]], atol=1e-12)
+    assert flow_behaviour(found) == "circles"
+
+
+@pytest.mark.parametrize("penalty", [r1, r2])
+@pytest.mark.parametrize("gamma", [0.3, 1.0, 2.5])  # below, at and above critical damping of the cross-entropies
+def test_eigenvalues_of_the_flow_with_r1_or_r2(penalty, gamma):
+    for name, slope in SLOPES.items():
+        root = np.sqrt(complex(gamma**2 / 4 - slope**2))
+        found = eigenvalues(jacobian(dirac_gan(LOSSES[name], penalties=(penalty(gamma),)), ORIGIN))
+        expected = np.sort_complex([-gamma / 2 - root, -gamma / 2 + root])
+        # The square root magnifies rounding where the two eigenvalues meet.
+        np.testing.assert_allclose(found, expected, atol=1e-12 if root != 0 else 1e-7)
+        assert flow_behaviour(found) == "converges"
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_eigenvalues_of_a_step(k):
+    h, g = 0.2, 0.3
+    toy = dirac_gan(LOSSES["non_saturating"], **with_rates(h, g))
+    a, b = k * h / 2, g / 2
+    alternating = step_jacobian(toy, ORIGIN, discriminator_steps=k)
+    np.testing.assert_allclose(alternating, [[1, -a], [b, 1 - a * b]], atol=1e-12)
+    found = eigenvalues(alternating)
+    np.testing.assert_allclose(np.abs(found), 1, atol=1e-12)
+    np.testing.assert_allclose(np.cos(np.angle(found)), 1 - a * b / 2, atol=1e-12)
+    assert step_behaviour(found) == "circles"
+    simultaneous = step_jacobian(toy, ORIGIN, order="simultaneous", discriminator_steps=k)
+    np.testing.assert_allclose(simultaneous, [[1, -a], [b, 1]], atol=1e-12)
+    found = eigenvalues(simultaneous)
+    np.testing.assert_allclose(found, [1 - 1j * np.sqrt(a * b), 1 + 1j * np.sqrt(a * b)], atol=1e-12)
+    assert step_behaviour(found) == "diverges"
+
+
+def test_alternation_diverges_beyond_its_largest_rates():
+    # On the unit circle while k·h_D·h_G/4 = ab ≤ 4.
+    for rate, behaviour in ((3.99, "circles"), (4.01, "diverges")):
+        toy = dirac_gan(LOSSES["minimax"], **with_rates(rate, rate))
+        assert step_behaviour(eigenvalues(step_jacobian(toy, ORIGIN))) == behaviour
+
+
+def test_r1_brings_every_order_of_updates_to_converge():
+    h, gamma = 0.2, 1.0
+    toy = dirac_gan(LOSSES["non_saturating"], penalties=(r1(gamma),), **with_rates(h, h))
+    # ψ ← (1 − hγ)ψ − (h/2)θ, then θ ← θ + (h/2)ψ with the new ψ or the old.
+    ours = eigenvalues(step_jacobian(toy, ORIGIN))
+    np.testing.assert_allclose(ours, eigenvalues([[0.8, -0.1], [0.08, 0.99]]), atol=1e-12)
+    simultaneous = eigenvalues(step_jacobian(toy, ORIGIN, order="simultaneous"))
+    np.testing.assert_allclose(simultaneous, eigenvalues([[0.8, -0.1], [0.1, 1.0]]), atol=1e-12)
+    assert step_behaviour(ours) == step_behaviour(simultaneous) == "converges"
+
+
+@pytest.mark.parametrize(("beta", "behaviour"), [(-0.3, "converges"), (0.0, "circles"), (0.5, "diverges")])
+def test_momentum(beta, behaviour):
+    # Alternating: (λ − 1)²(λ − β)² + ab λ³ = 0 with a = b = h/2; simultaneous: λ² − (1 + β ± ih/2)λ + β = 0.
+    h = 0.2
+    toy = dirac_gan(LOSSES["minimax"], **with_rates(h, h, momentum=beta))
+    found = eigenvalues(step_jacobian(toy, ORIGIN))
+    assert found.shape == (4,)
+    polynomial = np.polymul(np.poly([1, 1]), np.poly([beta, beta])) + np.array([0, h * h / 4, 0, 0, 0])
+    np.testing.assert_allclose(np.polyval(polynomial, found), 0, atol=1e-12)
+    assert step_behaviour(found) == behaviour
+    simultaneous = eigenvalues(step_jacobian(toy, ORIGIN, order="simultaneous"))
+    expected = np.concatenate([np.roots([1, -(1 + beta + sign * 1j * h / 2), beta]) for sign in (1, -1)])
+    np.testing.assert_allclose(np.abs(simultaneous[:, None] - expected).min(0), 0, atol=1e-7)
+    assert step_behaviour(simultaneous) == "diverges"
+
+
+def test_the_minimax_flow_circles_with_its_period():
+    # ψ² + θ² is conserved, and the angle turns at σ(ψθ): once round takes 2π(1 + I₀(r²/2)).
+    start = np.array([1.2, 0.5])
+    square = (start**2).sum()
+    period = 2 * np.pi * (1 + i0(square / 2))
+    points = flow(dirac_gan(LOSSES["minimax"]), start, np.linspace(0, period, 41))
+    np.testing.assert_allclose((points**2).sum(1), square, atol=1e-6)
+    np.testing.assert_allclose(points[-1], start, atol=1e-6)
+    assert np.abs(np.asarray(points[1:-1]) - start).max(1).min() > 0.1  # and not sooner
+
+
+def test_the_non_saturating_flow_spirals_in_slower_than_any_exponential():
+    # d(ψ² + θ²)/dt = −2s·tanh(s/2) with s = ψθ.
+    times = np.linspace(0, 100, 4001)
+    points = np.asarray(flow(dirac_gan(LOSSES["non_saturating"]), np.array([1.2, 0.5]), times))
+    squares, s = (points**2).sum(1), points.prod(1)
+    rate = -2 * s * np.tanh(s / 2)
+    lost = np.concatenate([[0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(times))])
+    np.testing.assert_allclose(squares - squares[0], lost, atol=1e-4)  # the trapezoid rule's error
+    assert (np.diff(squares) <= 1e-12).all() and squares[-1] > 0.02
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.7, 3.0])
+def test_linear_flows_against_the_matrix_exponential(gamma):
+    times = np.linspace(0, 20, 21)
+    toy = dirac_gan(LOSSES["wasserstein"], penalties=(r1(gamma),) if gamma else ())
+    points = flow(toy, START, times)
+    exact = np.array([expm(t * np.array([[-gamma, -1.0], [1.0, 0.0]])) @ START for t in times])
+    np.testing.assert_allclose(points, exact, atol=1e-6)
+    radius = np.linalg.norm(points[-1])
+    assert (radius < 0.01) if gamma else abs(radius - np.linalg.norm(START)) < 1e-6
+
+
+def test_the_bilinear_game():
+    # ψ̇ = −Aθ − γAAᵀψ, θ̇ = Aᵀψ: eigenvalues ± iσ without R1, roots of λ² + γσ²λ + σ² with it, σ the singular values.
+    singular = np.linalg.svd(MATRIX, compute_uv=False)
+    bare, penalised = (bilinear_game(MATRIX, loss=LOSSES["wasserstein"], penalties=p) for p in ((), (r1(0.5),)))
+    found = eigenvalues(jacobian(bare, np.zeros(6)))
+    np.testing.assert_allclose(np.sort(found.imag), np.sort([*singular, *-singular]), atol=1e-12)
+    assert flow_behaviour(found) == "circles"
+    found = eigenvalues(jacobian(penalised, np.zeros(6)))
+    expected = np.concatenate([np.roots([1, 0.5 * s**2, s**2]) for s in singular])
+    np.testing.assert_allclose(np.abs(found[:, None] - expected).min(0), 0, atol=1e-10)
+    assert flow_behaviour(found) == "converges"
+    start = np.linspace(-1, 1, 6)
+    field = np.block([[np.zeros((3, 3)), -MATRIX], [MATRIX.T, np.zeros((3, 3))]])
+    np.testing.assert_allclose(flow(bare, start, [0.0, 3.0])[-1], expm(3.0 * field) @ start, atol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["alternating", "simultaneous"])
+def test_linear_trajectories_against_matrix_powers(order):
+    h, k = 0.1, 2
+    toy = dirac_gan(LOSSES["wasserstein"], penalties=(r1(0.5),), **with_rates(h, h))
+    d_step = np.array([[1 - 0.5 * h, -h], [0, 1]])
+    g_step = np.array([[1, 0], [h, 1]])
+    once = d_step @ d_step  # k = 2
+    step = g_step @ once if order == "alternating" else once + g_step - np.eye(2)
+    points = trajectory(toy, START, 200, order=order, discriminator_steps=k)
+    exact = [START]
+    for _ in range(200):
+        exact.append(step @ exact[-1])
+    np.testing.assert_allclose(points, exact, atol=1e-12)
+
+
+def test_trajectories_of_the_cross_entropies_against_the_formula():
+    h = 0.1
+    for name, sign in (("minimax", 1), ("non_saturating", -1)):
+        points = trajectory(dirac_gan(LOSSES[name], **with_rates(h, h)), START, 300)
+        psi, theta = START
+        for point in points[1:]:
+            psi = psi - h * sigmoid(psi * theta) * theta
+            theta = theta + h * sigmoid(sign * psi * theta) * psi
+            np.testing.assert_allclose(point, [psi, theta], atol=1e-10)
+
+
+def test_training_circles_without_r1_and_converges_with_it():
+    start, steps = np.array([0.6, 0.8]), 5000
+    radii = {}
+    for label, name, penalties, order in (
+        ("alternating", "minimax", (), "alternating"),
+        ("simultaneous", "minimax", (), "simultaneous"),
+        ("r1", "minimax", (r1(1.0),), "alternating"),
+        ("r1 simultaneous", "non_saturating", (r1(1.0),), "simultaneous"),
+    ):
+        toy = dirac_gan(LOSSES[name], penalties=penalties, **with_rates(0.1, 0.1))
+        radii[label] = np.linalg.norm(trajectory(toy, start, steps, order=order), axis=1)
+    # The last 1,000 steps go round 15 times and more.
+    assert radii["alternating"][-1000:].min() > 0.9 and radii["alternating"][-1000:].max() < 1.1
+    assert radii["simultaneous"][-1] > 2
+    assert radii["r1"][-1] < 1e-6 and radii["r1 simultaneous"][-1] < 1e-6
+
+
+def test_errors():
+    toy = dirac_gan(LOSSES["minimax"])
+    with pytest.raises(ValueError, match="a vector of 2 numbers"):
+        loss_gradients(toy, np.zeros(3))
+    with pytest.raises(ValueError, match=r"matrix must be \[m, n\]"):
+        bilinear_game(np.ones(3), loss=LOSSES["minimax"])
+    with pytest.raises(ValueError, match="alternating"):
+        trajectory(toy, START, 3, order="both")
+    for order in ("alternating", "simultaneous"):
+        with pytest.raises(ValueError, match="discriminator_steps must be at least 1"):
+            trajectory(toy, START, 3, order=order, discriminator_steps=0)
+
+
+def test_single_precision_follows_the_flow():
+    with jax.enable_x64(False):
+        points = flow(dirac_gan(LOSSES["wasserstein"]), START, [0.0, 1.0])
+        assert points.dtype == jnp.float32
+        exact = expm(np.array([[0.0, -1.0], [1.0, 0.0]])) @ START
+        np.testing.assert_allclose(points[-1], exact, atol=1e-5)
