@@ -37,12 +37,14 @@ from jaxgan.theory.information import (
     self_information,
     total_variation,
 )
+from jaxgan.theory.nonparametric import Descent, descend
 from jaxgan.theory.solutions import SOLUTIONS, Solution, expected_loss
 from jaxgan.theory.toys import ToyGame, bilinear_game, dirac_gan, toy_state
 
 __all__ = [
     "F_DIVERGENCES",
     "SOLUTIONS",
+    "Descent",
     "Estimate",
     "FDivergence",
     "MinimaxTerms",
@@ -52,6 +54,7 @@ __all__ = [
     "bilinear_game",
     "criterion",
     "cross_entropy",
+    "descend",
     "dirac_gan",
     "distribution",
     "entropy",

@@ -1,0 +1,91 @@
+"""Proposition 2 without networks: p_g a free probability vector, the discriminator optimal at every step."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxgan.losses import LOSSES
+from jaxgan.theory.distributions import expectation, known, pair
+from jaxgan.theory.game import criterion
+from jaxgan.theory.solutions import SOLUTIONS
+
+
+class Descent(NamedTuple):
+    """A generator's way down.
+
+    Attributes:
+      p_generator: [steps + 1, n], from the first p_g to the last.
+      criterion: [steps + 1], C(G) of each in nats; −log 4 at p_g = p_d.
+      divergence: [steps + 1], what the loss minimises (`SOLUTIONS[loss].divergence`).
+    """
+
+    p_generator: jax.Array
+    criterion: jax.Array
+    divergence: jax.Array
+
+
+def descend(
+    p_data: ArrayLike,
+    p_generator: ArrayLike,
+    *,
+    loss: str = "minimax",
+    steps: int,
+    learning_rate: float | Callable[[jax.Array], ArrayLike] = 1.0,
+    cell_width: float = 1.0,
+) -> Descent:
+    """Alternates D ← D* with p_g ← p_g·exp(−η·∂L_G/∂p_g)/Z, D held fixed: exponentiated-gradient descent.
+
+    The step keeps p_g on the simplex. With the minimax loss and η = 1 it is p_g ← ½(p_d + p_g): the distance to p_d
+    halves at every step.
+
+    Args:
+      p_data: [n], probabilities, or a density on a grid.
+      p_generator: [n], where to start; above 0 wherever p_data is, since no such step brings back mass from 0.
+      loss: a name in `LOSSES`; the generator's half is what p_g descends.
+      steps: how many.
+      learning_rate: η > 0, or a function of the step's number; losses whose gradient jumps (hinge, Wasserstein) need
+        one that falls to 0.
+      cell_width: of the grid, for densities.
+
+    Returns:
+      The distributions on the way, with their C(G) and divergence.
+
+    Raises:
+      ValueError: an argument is not a distribution, the shapes differ, the name is unknown, or p_generator is 0 where
+        p_data is not.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 2; Kivinen and Warmuth 1997 for the step.
+    """
+    if loss not in SOLUTIONS:
+        raise ValueError(f"unknown loss {loss!r}; one of {', '.join(SOLUTIONS)}")
+    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    if p_data.ndim != 1:
+        raise ValueError(f"p_data and p_generator must be vectors [n], got shape {p_data.shape}")
+    if known(((p_data > 0) & (p_generator == 0)).any()):
+        raise ValueError("p_generator is 0 at a point that p_data can reach; start from one that is above 0 there")
+    solution, generator = SOLUTIONS[loss], LOSSES[loss].generator
+
+    def cost(fake_logit, logits):
+        """∂L_G/∂p_g at one point: what a generated example there costs, on average over the data."""
+        paired = jax.vmap(lambda real_logit: generator(real_logit[None], fake_logit[None]))(logits)
+        return expectation(p_data, paired, cell_width)
+
+    def step(p_generator, i):
+        logits = solution.optimal_logits(p_data, p_generator)
+        costs = jax.vmap(cost, (0, None))(logits, logits)
+        rate = learning_rate(i) if callable(learning_rate) else learning_rate
+        # A point that p_g cannot reach stays out, whatever it would cost.
+        exponents = jnp.where(p_generator > 0, jnp.log(p_generator) - rate * costs, -jnp.inf)
+        moved = jax.nn.softmax(exponents) / cell_width
+        return moved, moved
+
+    _, rest = jax.lax.scan(step, p_generator, jnp.arange(steps))
+    points = jnp.concatenate([p_generator[None], rest])
+    return Descent(
+        points,
+        jax.vmap(lambda p: criterion(p_data, p, cell_width=cell_width))(points),
+        jax.vmap(lambda p: solution.divergence(p_data, p, cell_width=cell_width))(points),
+    )
