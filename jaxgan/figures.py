@@ -3,7 +3,7 @@
 import math
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -143,16 +143,29 @@ def _to_uint8(images: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.where(np.isnan(values), GREY, np.rint(values)).astype(np.uint8)
 
 
-def _figure(width: float, height: float):
+def blank_figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+    """A matplotlib figure that needs no display.
+
+    Args:
+      width: in inches, of 100 pixels each.
+      height: in inches.
+      rows: of axes.
+      columns: of axes.
+      **options: for `Figure.subplots`.
+
+    Returns:
+      The canvas, and the axes: one, or an array of them.
+    """
     # No pyplot: it keeps every figure alive, and picks a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
-    return FigureCanvasAgg(figure), figure.add_subplot()
+    return FigureCanvasAgg(figure), figure.subplots(rows, columns, **options)
 
 
-def _pixels(canvas) -> np.ndarray:
+def pixels(canvas: Any) -> np.ndarray:
+    """A drawn figure as uint8 [height, width, 3], for `save_png`."""
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
@@ -179,7 +192,7 @@ def _title(samples: np.ndarray, bounds: np.ndarray) -> str:
 
 def _scatter(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
     bounds = _bounds(samples, mixture)
-    canvas, axes = _figure(6, 6)
+    canvas, axes = blank_figure(6, 6)
     if mixture is not None:
         x, y = (np.linspace(left, right, 300) for left, right in bounds)
         points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
@@ -196,12 +209,12 @@ def _scatter(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
         legend = axes.figure.legend(loc="outside lower center", ncols=2, frameon=False)  # over no mode
         legend.legend_handles[0].set_sizes([20])
     axes.set(xlim=bounds[0], ylim=bounds[1], aspect="equal", title=_title(samples, bounds))
-    return _pixels(canvas)
+    return pixels(canvas)
 
 
 def _histogram(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
     bounds = _bounds(samples, mixture)
-    canvas, axes = _figure(7, 4.5)
+    canvas, axes = blank_figure(7, 4.5)
     bins = np.linspace(bounds[0, 0], bounds[0, 1], 81)
     counts = np.histogram(samples[np.isfinite(samples)], bins)[0]
     # Divided by all samples, not by those inside, so that mass outside the axes is missing from the bars.
@@ -211,11 +224,11 @@ def _histogram(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
         axes.plot(x, np.exp(mixture.log_density(x[:, None])), color="black", linewidth=1.5, label="true density")
         axes.legend()
     axes.set(xlim=bounds[0], title=_title(samples, bounds), ylabel="density")
-    return _pixels(canvas)
+    return pixels(canvas)
 
 
 def _profiles(samples: np.ndarray) -> np.ndarray:
-    canvas, axes = _figure(7, 4.5)
+    canvas, axes = blank_figure(7, 4.5)
     features = np.arange(samples.shape[1])
     finite = samples[np.isfinite(samples).all(1)]
     axes.plot(features, finite[:256].T, color="#08519c", alpha=0.15, linewidth=0.7)
@@ -229,4 +242,4 @@ def _profiles(samples: np.ndarray) -> np.ndarray:
     title = f"{len(samples):,} samples" + (f", {odd:,} of them not finite" if odd else "")
     axes.set(title=title, xlabel="feature", ylabel="value")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    return _pixels(canvas)
+    return pixels(canvas)

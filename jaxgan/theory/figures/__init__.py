@@ -1,0 +1,1 @@
+"""The theory's pictures: `python -m jaxgan.theory.figures --out DIR`."""

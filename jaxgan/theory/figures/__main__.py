@@ -1,0 +1,149 @@
+"""Draws the theory's figures.
+
+    python -m jaxgan.theory.figures --out DIR [--seeds 10] [--steps 6000] [--key 0]
+
+Trains GANs on the line for the paper's figure 1 (about a minute on two CPU cores), and writes figure_1.png,
+training_curves.png, generator_losses.png, dirac_trajectories.png, and one_dimension.json with the numbers.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import math
+import platform
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxgan.errors import JaxganError, UsageError
+
+BOUNDS = {"deviation": 0.05, "jsd": 0.01, "value": 0.02}
+"""What a run has to end within: |D − ½| over the central 95 % of p_d, JSD in nats, |V + log 4| in nats."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line.
+
+    Args:
+      arguments: without the program's name; None: those of this process.
+
+    Returns:
+      The exit code: 0, or that of the error, after printing it as one line.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m jaxgan.theory.figures",
+        description="Draws the theory's figures, from training runs on the line.",
+    )
+    parser.add_argument("--out", required=True, help="directory to write to; made if it is not there")
+    parser.add_argument("--seeds", type=_positive, default=10, help="training runs (10)")
+    parser.add_argument("--steps", type=_positive, default=6000, help="of training, a multiple of 20 (6000)")
+    parser.add_argument("--key", type=int, default=0, help="the random key they all come from (0)")
+    options = parser.parse_args(arguments)
+    try:
+        _draw(_writable(options.out), options.seeds, options.steps, options.key)
+    except JaxganError as error:
+        print(f"jaxgan: error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def summary(history: Any, key: int) -> dict[str, Any]:
+    """The end of every run against `BOUNDS`, with mean and standard error over the seeds, as JSON holds it.
+
+    Args:
+      history: of `jaxgan.theory.figures.one_dimension.train`.
+      key: the key it was trained from.
+
+    Returns:
+      A dict of numbers, lists and strings.
+    """
+    import numpy as np
+
+    from jaxgan.theory.figures import one_dimension as settings
+
+    ends = {
+        "deviation": np.asarray(history.deviation, np.float64),
+        "jsd": np.asarray(history.jsd[:, -1], np.float64),
+        "value": np.asarray(history.value[:, -1], np.float64),
+    }
+    distance = ends | {"value": np.abs(ends["value"] + math.log(4))}
+    within = np.all([distance[name] < bound for name, bound in BOUNDS.items()], axis=0)
+    seeds = len(within)
+    error = {name: float(x.std(ddof=1) / math.sqrt(seeds)) if seeds > 1 else None for name, x in ends.items()}
+    steps = int(history.steps[-1])
+    packages = ("jaxgan", "jax", "jaxlib", "optax", "numpy")
+    return {
+        "command": f"python -m jaxgan.theory.figures --seeds {seeds} --steps {steps} --key {key} --out DIR",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in packages},
+        "key": key,
+        "seeds": seeds,
+        "settings": {
+            "loss": "non_saturating",
+            "steps": steps,
+            "batch": settings.BATCH,
+            "r1_gamma": settings.GAMMA,
+            "generator_rate": settings.GENERATOR_RATE,
+            "discriminator_rate": settings.DISCRIMINATOR_RATE,
+            "cell_width": settings.CELL_WIDTH,
+        },
+        "bounds": BOUNDS,
+        "within_bounds": int(within.sum()),
+        "mean": {name: float(x.mean()) for name, x in ends.items()},
+        "standard_error": error,
+        "runs": [{name: float(x[i]) for name, x in ends.items()} | {"within": bool(within[i])} for i in range(seeds)],
+    }
+
+
+def _draw(out: Path, seeds: int, steps: int, key: int) -> None:
+    import jax
+
+    from jaxgan.figures import save_png
+    from jaxgan.theory.figures import drawing, one_dimension
+
+    if steps % one_dimension.EVERY:
+        remedy = f"give a multiple of {one_dimension.EVERY}, the steps between two measurements"
+        raise UsageError("cannot train", f"--steps is {steps}", remedy)
+    save_png(out / "generator_losses.png", drawing.generator_losses())
+    save_png(out / "dirac_trajectories.png", drawing.dirac_trajectories())
+    print(f"training {seeds} GANs for {steps:,} steps; a minute for 10 of 6,000 steps on two CPU cores", flush=True)
+    history = jax.device_get(one_dimension.train(jax.random.key(key), seeds, steps))
+    save_png(out / "figure_1.png", drawing.figure_1(history))
+    save_png(out / "training_curves.png", drawing.training_curves(history))
+    found = summary(history, key)
+    try:
+        (out / "one_dimension.json").write_text(json.dumps(found, indent=1) + "\n")
+    except OSError as error:
+        raise _unwritable(out, error) from error
+    print(f"{found['within_bounds']} of {seeds} runs end within the bounds {BOUNDS}; the figures are in {out}")
+
+
+def _writable(directory: str) -> Path:
+    """The directory, made and tried out before any time is spent."""
+    path = Path(directory)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return path
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot write to {path}", error.strerror or str(error), "choose another directory with --out")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

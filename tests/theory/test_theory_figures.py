@@ -1,0 +1,118 @@
+"""The run on the line and the pictures drawn of it."""
+
+import json
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from jaxgan import theory
+from jaxgan.theory.figures import __main__ as command
+from jaxgan.theory.figures import drawing, one_dimension
+
+PICTURES = ["dirac_trajectories", "figure_1", "generator_losses", "training_curves"]
+
+
+@pytest.fixture(autouse=True)
+def single_precision(double_precision):
+    with jax.enable_x64(False):
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """A short run of the command."""
+    out = tmp_path_factory.mktemp("theory") / "new"
+    assert command.main(["--out", str(out), "--seeds", "2", "--steps", "400"]) == 0
+    return out
+
+
+def test_the_command_writes_every_picture_and_the_numbers(drawn):
+    assert sorted(path.name for path in drawn.iterdir()) == [f"{p}.png" for p in PICTURES[:3]] + [
+        "one_dimension.json",
+        "training_curves.png",
+    ]
+    for name in PICTURES:
+        picture = np.asarray(Image.open(drawn / f"{name}.png"))
+        assert picture.shape[0] >= 300 and picture.shape[1] >= 800 and picture.shape[2] == 3
+        assert picture.std() > 10
+    found = json.loads((drawn / "one_dimension.json").read_text())
+    assert found["seeds"] == len(found["runs"]) == 2
+    assert found["settings"]["steps"] == 400
+    np.testing.assert_allclose(found["mean"]["jsd"], np.mean([run["jsd"] for run in found["runs"]]))
+    # 400 steps are enough to come near, and too few to arrive.
+    assert all(0.002 < run["jsd"] < 0.1 and abs(run["value"] + np.log(4)) < 0.1 for run in found["runs"])
+    spread = abs(found["runs"][0]["jsd"] - found["runs"][1]["jsd"])
+    np.testing.assert_allclose(found["standard_error"]["jsd"], spread / 2)  # of two: |a − b|/2
+
+
+@pytest.fixture(scope="module")
+def history():
+    with jax.enable_x64(False):
+        return jax.device_get(one_dimension.train(jax.random.key(3), seeds=1, steps=20))
+
+
+def test_the_cells_hold_the_masses_of_p_d_and_p_g(history):
+    edges = np.linspace(-6, 6, one_dimension.CELLS + 1)
+    edges[0], edges[-1] = -np.inf, np.inf
+    masses = np.diff(stats.norm.cdf(edges))
+    np.testing.assert_allclose(one_dimension.data_masses(), masses, atol=2e-7)
+    assert history.p_generator.shape == history.d.shape == (1, 2, one_dimension.CELLS)
+    np.testing.assert_allclose(history.p_generator.sum(-1), 1, atol=1e-5)
+    # What is recorded is what the theory says of the recorded p_g and D.
+    with jax.enable_x64(True):
+        p_generator, d = (np.asarray(x[0, -1], np.float64) for x in (history.p_generator, history.d))
+        np.testing.assert_allclose(history.jsd[0, -1], theory.js_divergence(masses, p_generator), rtol=1e-4)
+        np.testing.assert_allclose(history.value[0, -1], theory.value(d, masses, p_generator), rtol=1e-4)
+    # The images of evenly spaced latents lie where p_g has its mass.
+    low, high = np.nonzero(np.asarray(history.p_generator[0, -1]))[0][[0, -1]] * one_dimension.CELL_WIDTH - 6
+    assert low - 0.05 <= history.images[0, -1].min() and history.images[0, -1].max() <= high + 0.1
+
+
+def test_the_deviation_is_taken_over_the_central_95_percent(history):
+    d = np.full((1, 2, one_dimension.CELLS), 0.5, np.float32)
+    central = np.abs(one_dimension.CENTERS) < 1.96
+    d[:, :, ~central] = 1.0
+    assert history._replace(d=d).deviation == 0
+    d[:, -1, np.flatnonzero(central)[0]] = 0.3
+    np.testing.assert_allclose(history._replace(d=d).deviation, 0.2, rtol=1e-6)
+
+
+def test_bad_input_is_answered_in_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    for arguments, part in (
+        (["--out", str(tmp_path / "file")], "cannot write to"),
+        (["--out", str(tmp_path / "file" / "under")], "choose another directory with --out"),
+        (["--out", str(tmp_path / "new"), "--steps", "30"], "--steps is 30; give a multiple of 20"),
+    ):
+        assert command.main(arguments) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("jaxgan: error: ") and message.count("\n") == 1 and part in message
+    with pytest.raises(SystemExit):
+        command.main(["--out", str(tmp_path), "--seeds", "0"])
+    assert "must be at least 1" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="multiple of 20, got 30"):
+        one_dimension.train(jax.random.key(0), seeds=1, steps=30)
+
+
+def test_a_single_figure_can_be_drawn():
+    assert drawing.generator_losses().dtype == np.uint8
+
+
+def test_the_published_result_is_within_the_bounds():
+    found = json.loads(pathlib.Path("results/theory/one_dimension.json").read_text())
+    assert found["bounds"] == command.BOUNDS
+    assert found["seeds"] == 10 and found["settings"]["steps"] == one_dimension.STEPS
+    assert found["within_bounds"] >= 8
+    settings = {"batch": one_dimension.BATCH, "r1_gamma": one_dimension.GAMMA}
+    assert found["settings"] | settings == found["settings"]
+
+
+@pytest.mark.slow
+def test_at_least_eight_of_ten_runs_reach_the_equilibrium():
+    history = one_dimension.train(jax.random.key(0))
+    found = command.summary(history, key=0)
+    assert found["within_bounds"] >= 8
