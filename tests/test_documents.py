@@ -1,16 +1,19 @@
 """What the documents say is so: the README's program runs, its links lead somewhere, its commands are CI's."""
 
+import json
 import pathlib
 import re
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
+from jaxgan import theory
 from jaxgan.configuration import RULES
 from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
-DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -28,9 +31,10 @@ def test_the_readmes_program_runs():
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_and_files_exist(document):
     text = pathlib.Path(document).read_text()
-    targets = [target for target in re.findall(r"\[[^\]\"]*\]\(([^)#]+)\)", text) if "://" not in target]
-    targets += re.findall(r"(?:configs|examples|notebooks)/\w+\.\w+", text)
-    assert all(pathlib.Path(target).exists() for target in targets), targets
+    links = [target for target in re.findall(r"\[[^\]\"]*\]\(([^)#]+)\)", text) if "://" not in target]
+    targets = [pathlib.Path(document).parent / target for target in links]
+    targets += map(pathlib.Path, re.findall(r"(?:configs|examples|notebooks)/\w+\.\w+", text))
+    assert all(target.exists() for target in targets), targets
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
@@ -45,6 +49,32 @@ def test_config_fields_exist(document):
 def test_ci_runs_the_readmes_test_command():
     assert "make test" in README
     assert "lint test" in pathlib.Path(".ci/run").read_text()
+
+
+def test_the_theorys_functions_tests_and_numbers_exist():
+    text = pathlib.Path("docs/theory.md").read_text()
+    names = set(re.findall(r"`theory\.(\w+)`", text))
+    assert len(names) > 20 and names <= set(theory.__all__), names - set(theory.__all__)
+    tests = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text))
+    assert len(tests) > 20
+    missing = [name for path, name in tests if f"def {name}(" not in pathlib.Path(path).read_text()]
+    assert not missing
+    # The published numbers are those of the results.
+    found = json.loads(pathlib.Path("results/theory/one_dimension.json").read_text())
+    for name, digits in (("deviation", 3), ("jsd", 4), ("value", 4)):
+        published = f"{found['mean'][name]:.{digits}f} ± {found['standard_error'][name]:.{digits}f}".replace("-", "−")
+        assert published in text, published
+    assert f"{found['within_bounds']} of {found['seeds']} seeds do" in text
+    for solution in theory.SOLUTIONS.values():
+        assert solution.statement.split(", for")[0] in text
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", pathlib.Path("docs/theory.md").read_text(), re.S))
+def test_the_theorys_programs_give_what_their_comments_say(block):
+    names = {}
+    exec(block, names)
+    for expression, comment in re.findall(r"^(theory\..*?)  # ([-\d.]+)", block, re.M):
+        np.testing.assert_allclose(eval(expression, names), float(comment), atol=1e-4)
 
 
 def test_the_projects_table_of_names_is_complete():

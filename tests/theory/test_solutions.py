@@ -112,6 +112,25 @@ def test_the_divergence_of_the_non_saturating_loss_is_kl_less_twice_the_jsd():
     assert np.isinf(SOLUTIONS["non_saturating"].divergence(np.array([1.0, 0.0]), np.array([0.5, 0.5])))
 
 
+def test_the_last_term_of_the_non_saturating_decomposition_moves_with_the_optimal_discriminator():
+    rng = np.random.default_rng(4)
+    p, q = (jnp.asarray(rng.dirichlet(np.full(6, 3.0))) for _ in range(2))
+
+    def along_the_simplex(function):
+        gradient = jax.grad(function)(q)
+        return gradient - gradient.mean()
+
+    term = along_the_simplex(lambda q: theory.non_saturating_terms(p, q).data)
+    # d/dp_g Σ p_d log(p_d/(p_d + p_g)) = −p_d/(p_d + p_g) = −D*.
+    expected = -p / (p + q)
+    np.testing.assert_allclose(term, expected - expected.mean(), atol=1e-12)
+    assert np.abs(term).max() > 0.05
+    # So the gradient with D* followed along is another than with D* held fixed.
+    followed = along_the_simplex(lambda q: theory.non_saturating_terms(p, q).total)
+    fixed = along_the_simplex(lambda q: SOLUTIONS["non_saturating"].divergence(p, q))
+    np.testing.assert_allclose(followed - fixed, term, atol=1e-10)
+
+
 def test_the_loss_value_at_the_optimum_is_the_statements_of_the_paper():
     # −(D's loss) at the optimum is C(G) = −log 4 + 2 JSD for both cross-entropies, and 2 TV for the Wasserstein critic.
     rng = np.random.default_rng(3)
