@@ -33,7 +33,7 @@ quickstart: $(DEMO)
 	$(PY) launch.py --config=configs/quickstart.py --workdir=runs/quickstart
 
 test: $(TEST)
-	$(PY) -m pytest -n $(PYTEST_JOBS) $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 test-all: $(TEST)
 	$(PY) -m pytest -n $(PYTEST_JOBS) -m "" $(PYTEST_ARGS)
@@ -44,7 +44,7 @@ lint: $(TEST)
 	$(PY) -m mypy
 
 clean:
-	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jax_cache
 	@find configs examples jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	  -exec rm -rf {} + 2>/dev/null || true
 

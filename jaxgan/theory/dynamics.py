@@ -17,6 +17,7 @@ from jax.experimental.ode import odeint
 from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 
+from jaxgan.parallel import compiled
 from jaxgan.state import TrainState
 from jaxgan.step import make_train_step
 from jaxgan.theory.distributions import floating
@@ -49,7 +50,7 @@ def jacobian(toy: ToyGame, point: ArrayLike) -> jax.Array:
 
     Near an equilibrium the continuous dynamics ẋ = v(x) converge if all its eigenvalues have a negative real part.
     """
-    return -jax.jacfwd(functools.partial(loss_gradients, toy))(floating(point))
+    return -compiled(jax.jacfwd(functools.partial(loss_gradients, toy)))(floating(point))
 
 
 def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float | None = None) -> jax.Array:
@@ -68,8 +69,11 @@ def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float |
     point = floating(point)
     if tolerance is None:
         tolerance = 1e-10 if point.dtype == jnp.float64 else 1e-6
-    times = jnp.asarray(times, point.dtype)
-    return odeint(lambda x, t: -loss_gradients(toy, x), point, times, rtol=tolerance, atol=tolerance)
+
+    def solve(point, times):
+        return odeint(lambda x, t: -loss_gradients(toy, x), point, times, rtol=tolerance, atol=tolerance)
+
+    return compiled(solve)(point, jnp.asarray(times, point.dtype))
 
 
 def make_toy_step(
@@ -118,8 +122,11 @@ def trajectory(
         state = step(state)
         return state, jnp.concatenate([state.discriminator.params, state.generator.params])
 
-    _, points = jax.lax.scan(advance, toy_state(toy, point), length=steps)
-    return jnp.concatenate([floating(point)[None], points])
+    def follow(point):
+        _, points = jax.lax.scan(advance, toy_state(toy, point), length=steps)
+        return jnp.concatenate([point[None], points])
+
+    return compiled(follow)(floating(point))
 
 
 def step_jacobian(
@@ -138,9 +145,8 @@ def step_jacobian(
       [s, s], where s counts ψ, θ and every number of floating type in the optimizers' states (momentum, say).
     """
     step = make_toy_step(toy, order=order, discriminator_steps=discriminator_steps)
-    state = toy_state(toy, point)
-    moving, rebuild = _ravel(state)
-    return jax.jacfwd(lambda vector: _ravel(step(rebuild(vector)))[0])(moving)
+    moving, rebuild = _ravel(toy_state(toy, point))
+    return compiled(jax.jacfwd(lambda vector: _ravel(step(rebuild(vector)))[0]))(moving)
 
 
 def flow_behaviour(eigenvalues: ArrayLike, *, tolerance: float = 1e-7) -> str:

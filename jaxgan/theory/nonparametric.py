@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.losses import LOSSES
+from jaxgan.parallel import compiled
 from jaxgan.theory.distributions import expectation, known, pair
 from jaxgan.theory.game import criterion
 from jaxgan.theory.solutions import SOLUTIONS
@@ -66,8 +67,14 @@ def descend(
         raise ValueError(f"p_data and p_generator must be vectors [n], got shape {p_data.shape}")
     if known(((p_data > 0) & (p_generator == 0)).any()):
         raise ValueError("p_generator is 0 at a point that p_data can reach; start from one that is above 0 there")
-    solution, generator = SOLUTIONS[loss], LOSSES[loss].generator
 
+    def run(p_data, p_generator):
+        return _descend(p_data, p_generator, SOLUTIONS[loss], LOSSES[loss].generator, steps, learning_rate, cell_width)
+
+    return compiled(run)(p_data, p_generator)
+
+
+def _descend(p_data, p_generator, solution, generator, steps, learning_rate, cell_width) -> Descent:
     def cost(fake_logit, logits):
         """∂L_G/∂p_g at one point: what a generated example there costs, on average over the data."""
         paired = jax.vmap(lambda real_logit: generator(real_logit[None], fake_logit[None]))(logits)

@@ -13,6 +13,7 @@ from jaxgan import theory
 from jaxgan.theory.figures import __main__ as command
 from jaxgan.theory.figures import drawing, one_dimension
 
+pytestmark = pytest.mark.xdist_group("theory figures")  # one process trains for all of them
 PICTURES = ["dirac_trajectories", "figure_1", "generator_losses", "training_curves"]
 
 
@@ -50,9 +51,9 @@ def test_the_command_writes_every_picture_and_the_numbers(drawn):
 
 
 @pytest.fixture(scope="module")
-def history():
+def history(drawn):
     with jax.enable_x64(False):
-        return jax.device_get(one_dimension.train(jax.random.key(3), seeds=1, steps=20))
+        return jax.device_get(one_dimension.train(jax.random.key(0), seeds=2, steps=400))  # compiled by the command
 
 
 def test_the_cells_hold_the_masses_of_p_d_and_p_g(history):
@@ -60,7 +61,7 @@ def test_the_cells_hold_the_masses_of_p_d_and_p_g(history):
     edges[0], edges[-1] = -np.inf, np.inf
     masses = np.diff(stats.norm.cdf(edges))
     np.testing.assert_allclose(one_dimension.data_masses(), masses, atol=2e-7)
-    assert history.p_generator.shape == history.d.shape == (1, 2, one_dimension.CELLS)
+    assert history.p_generator.shape == history.d.shape == (2, 21, one_dimension.CELLS)
     np.testing.assert_allclose(history.p_generator.sum(-1), 1, atol=1e-5)
     # What is recorded is what the theory says of the recorded p_g and D.
     with jax.enable_x64(True):
@@ -73,7 +74,7 @@ def test_the_cells_hold_the_masses_of_p_d_and_p_g(history):
 
 
 def test_the_deviation_is_taken_over_the_central_95_percent(history):
-    d = np.full((1, 2, one_dimension.CELLS), 0.5, np.float32)
+    d = np.full((1, 3, one_dimension.CELLS), 0.5, np.float32)
     central = np.abs(one_dimension.CENTERS) < 1.96
     d[:, :, ~central] = 1.0
     assert history._replace(d=d).deviation == 0
