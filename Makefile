@@ -9,6 +9,8 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 PYTEST_JOBS ?= 2
 
+PYTEST = -n $(PYTEST_JOBS) --dist loadgroup $(PYTEST_ARGS)
+
 SHELL := /bin/sh
 PY := $(VENV)/bin/python
 INSTALL = @$(PY) -m pip --version > /dev/null 2>&1 || $(PY) -m ensurepip; \
@@ -33,10 +35,10 @@ quickstart: $(DEMO)
 	$(PY) launch.py --config=configs/quickstart.py --workdir=runs/quickstart
 
 test: $(TEST)
-	$(PY) -m pytest -n $(PYTEST_JOBS) --dist loadgroup $(PYTEST_ARGS)
+	$(PY) -m pytest $(PYTEST)
 
 test-all: $(TEST)
-	$(PY) -m pytest -n $(PYTEST_JOBS) -m "" $(PYTEST_ARGS)
+	$(PY) -m pytest $(PYTEST) -m ""
 
 lint: $(TEST)
 	$(PY) -m ruff check .

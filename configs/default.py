@@ -17,7 +17,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.seed = 0  # of the networks, the latents, the order of the data and a mixture's draw
 
     # The game: Algorithm 1.
-    config.loss = "non_saturating"  # a name in jaxgan.losses.LOSSES: also "minimax", "hinge", "wasserstein"
+    config.loss = "non_saturating"  # or "minimax", "hinge", "wasserstein" (bound its critic: no field here does)
     config.discriminator_steps = 1  # k: discriminator updates per step, each on its own minibatch and latents
     config.generator_steps = 1  # generator updates per step, each on its own latents
     config.steps = 10_000  # training steps in all; raise it and run again to go on from the last checkpoint

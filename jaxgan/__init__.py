@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what a type checker and an editor see; the table below is what runs
+    from jaxgan import theory
     from jaxgan.datasets import DATASETS
     from jaxgan.latents import LATENTS, Latent
     from jaxgan.losses import LOSSES, Loss
@@ -41,6 +42,8 @@ _HOME = {
     "scan_steps": "step",
 }
 
+_MODULES = ("theory",)
+
 __all__ = [
     "DATASETS",
     "LATENTS",
@@ -62,14 +65,19 @@ __all__ = [
     "make_train_step",
     "sample",
     "scan_steps",
+    "theory",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"jaxgan.{name}")
     if name not in _HOME:
-        raise AttributeError(f"module 'jaxgan' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
+        raise AttributeError(
+            f"module 'jaxgan' has no attribute {name!r}; it has {', '.join(sorted((*_HOME, *_MODULES)))}"
+        )
     return getattr(importlib.import_module(f"jaxgan.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -90,7 +90,11 @@ def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples:
 
 
 def _check_gamma(gamma: float) -> None:
-    if isinstance(gamma, int | float) and not gamma >= 0:  # a traced weight cannot be looked at
+    try:
+        valid = bool(gamma >= 0)
+    except jax.errors.ConcretizationTypeError:  # a weight that is traced cannot be looked at
+        return
+    if not valid:
         raise ValueError(f"gamma must be at least 0, got {gamma}")
 
 

@@ -52,11 +52,16 @@ def make_train_step(
       metrics are scalars, the discriminator's averaged over its k updates and the generator's over its own.
 
     Raises:
-      ValueError: if a count is below 1 or `average_decay` lies outside [0, 1).
+      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, or `penalties` is no
+        sequence.
     """
     for name, count in (("discriminator_steps", discriminator_steps), ("generator_steps", generator_steps)):
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
+    if isinstance(loss, str):
+        raise ValueError(f'loss must be a pair of functions, got the name {loss!r}; pass LOSSES["{loss}"]')
+    if callable(penalties):
+        raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
     if average_decay is not None and not 0 <= average_decay < 1:
         raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")
     game = Game(generator, discriminator, loss, generator_tx, discriminator_tx, latent, tuple(penalties), axis_name)

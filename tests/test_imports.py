@@ -78,7 +78,9 @@ def test_one_file_names_the_mappings():
         assert path.name == "parallel.py" or not names & {"jit", "pmap", "shard_map"}, path
 
 
-@pytest.mark.parametrize("module", ["jaxgan", "jaxgan.step", "jaxgan.parallel", "jaxgan.losses", "jaxgan.theory"])
+@pytest.mark.parametrize(
+    "module", ["jaxgan", "jaxgan.step", "jaxgan.parallel", "jaxgan.optimizers", "jaxgan.penalties", "jaxgan.theory"]
+)
 def test_the_core_loads_no_heavy_library(module):
     heavy = ("flax", "orbax", "tensorflow_datasets", "ml_collections", "matplotlib", "tensorboardX", "PIL", "grain")
     script = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"

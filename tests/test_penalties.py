@@ -88,7 +88,7 @@ def test_every_penalty_is_a_scalar_that_grows_with_its_weight_and_spares_a_flat_
 
 @pytest.mark.parametrize("name", PENALTIES)
 def test_errors(name):
-    for wrong in (-1.0, float("nan")):
+    for wrong in (-1.0, float("nan"), np.float32(-1), jnp.array(-1.0)):
         with pytest.raises(ValueError, match="gamma must be at least 0, got"):
             PENALTIES[name](wrong)
     with pytest.raises(ValueError, match=r"logits \[batch\], got \(5, 1\)"):

@@ -304,3 +304,11 @@ def test_an_untyped_key_is_refused():
     game = {name: value for name, value in scalar_game().items() if name != "loss"}
     with pytest.raises(TypeError, match=r"jax\.random\.key"):
         init_state(jax.random.PRNGKey(0), **game, example=jnp.zeros(2))
+
+
+def test_a_loss_by_name_and_a_bare_penalty_are_answered_with_what_to_pass():
+    game = scalar_game()
+    with pytest.raises(ValueError, match=r'got the name .hinge.; pass LOSSES\["hinge"\]'):
+        make_train_step(**game | {"loss": "hinge"})
+    with pytest.raises(ValueError, match="got one function; put it in a list"):
+        make_train_step(**game, penalties=lambda critic, real, fake, key: 0.0)

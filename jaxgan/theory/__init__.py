@@ -1,7 +1,7 @@
 """The theory of Goodfellow et al. 2014 as functions: information measures, the game, its solution for every loss, and
 the dynamics of toy games.
 
-Every function is pure and differentiable, and works on probability vectors or on densities on a grid.
+Functions of distributions are pure and differentiable, and take probability vectors or densities on a grid.
 """
 
 from jaxgan.theory.distributions import distribution, expectation
@@ -25,6 +25,7 @@ from jaxgan.theory.game import (
     optimal_discriminator,
     optimal_logits,
     value,
+    value_of_logits,
 )
 from jaxgan.theory.information import (
     F_DIVERGENCES,
@@ -81,4 +82,5 @@ __all__ = [
     "toy_state",
     "trajectory",
     "value",
+    "value_of_logits",
 ]

@@ -41,11 +41,15 @@ def distribution(p: ArrayLike, *, cell_width: float = 1.0, name: str = "p") -> j
     mass = p.sum(-1) * cell_width
     off = jnp.abs(mass - 1) > TOLERANCE
     if known(negative.any()):
-        raise ValueError(f"{name} has an entry that is negative or not a number: {jnp.min(p)}")
+        raise ValueError(f"{name} has an entry that is negative or not a number: {number(jnp.min(p)):.6g}")
     if known(off.any()):
         worst = mass.reshape(-1)[jnp.argmax(jnp.abs(mass - 1))]
-        hint = "divide it by its sum" if known(cell_width == 1) else "check cell_width, or widen the grid"
-        raise ValueError(f"{name} has a total mass of {worst:.6g} where 1 is needed; {hint}")
+        hint = (
+            "divide it by its sum, or pass cell_width if it is a density"
+            if known(cell_width == 1)
+            else "check cell_width, or widen the grid"
+        )
+        raise ValueError(f"{name} has a total mass of {number(worst):.6g} where 1 is needed; {hint}")
     return jnp.where((negative | off)[..., None], jnp.nan, p)
 
 
@@ -65,8 +69,38 @@ def pair(
     )
 
 
+def densities(
+    p_data: ArrayLike, p_generator: ArrayLike, cell_width: float | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Two arrays of densities at the same points, whose mass is checked only if a cell's width is given.
+
+    Raises:
+      ValueError: an entry is negative or not a number, the shapes differ, or with `cell_width` the mass is not 1.
+    """
+    if cell_width is not None:
+        return pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = floating(p_data), floating(p_generator)
+    if p_data.shape != p_generator.shape:
+        raise ValueError(f"p_data and p_generator must have one shape, got {p_data.shape} and {p_generator.shape}")
+    checked = []
+    for name, p in (("p_data", p_data), ("p_generator", p_generator)):
+        if known(~(p >= 0).all()):
+            raise ValueError(f"{name} has an entry that is negative or not a number: {number(p.min()):.6g}")
+        checked.append(jnp.where(p >= 0, p, jnp.nan))
+    return checked[0], checked[1]
+
+
 def expectation(p: jax.Array, values: jax.Array, cell_width: float = 1.0) -> jax.Array:
-    """Σ p·values, where a point that P cannot reach counts nothing, whatever the value there: [...]."""
+    """E_P[values] = Σ p·values, where a point that P cannot reach counts nothing, whatever the value there.
+
+    Args:
+      p: [..., n], a distribution; it is not checked.
+      values: [..., n].
+      cell_width: of the grid, for a density.
+
+    Returns:
+      [...].
+    """
     reached = p > 0
     return jnp.where(reached, p * jnp.where(reached, values, 0.0), p * 0).sum(-1) * cell_width
 
@@ -83,6 +117,11 @@ def known(condition: ArrayLike) -> bool | None:
         return bool(condition)
     except jax.errors.ConcretizationTypeError:
         return None
+
+
+def number(x: jax.Array) -> float:
+    """A scalar's value, to be put into an error, also while its gradient is being taken."""
+    return float(jax.lax.stop_gradient(x))
 
 
 def in_base(nats: jax.Array, base: float | None) -> jax.Array:

@@ -20,7 +20,7 @@ from jax.typing import ArrayLike
 from jaxgan.parallel import compiled
 from jaxgan.state import TrainState
 from jaxgan.step import make_train_step
-from jaxgan.theory.distributions import floating
+from jaxgan.theory.distributions import floating, known
 from jaxgan.theory.toys import PARTS, ToyGame, toy_state
 from jaxgan.updates import discriminator_update, generator_update
 
@@ -46,9 +46,19 @@ def loss_gradients(toy: ToyGame, point: ArrayLike) -> jax.Array:
 
 
 def jacobian(toy: ToyGame, point: ArrayLike) -> jax.Array:
-    """The derivative of the vector field v = −(∂L_D/∂ψ, ∂L_G/∂θ) at a point: [m + n, m + n].
+    """The derivative of the vector field v = −(∂L_D/∂ψ, ∂L_G/∂θ) at a point.
 
     Near an equilibrium the continuous dynamics ẋ = v(x) converge if all its eigenvalues have a negative real part.
+
+    Args:
+      toy: the game.
+      point: [m + n].
+
+    Returns:
+      [m + n, m + n].
+
+    Raises:
+      ValueError: the point has another length.
     """
     return -compiled(jax.jacfwd(functools.partial(loss_gradients, toy)))(floating(point))
 
@@ -65,15 +75,21 @@ def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float |
 
     Returns:
       [t, m + n].
+
+    Raises:
+      ValueError: the point has another length, or the times are not an increasing vector.
     """
     point = floating(point)
+    times = jnp.asarray(times, point.dtype)
+    if times.ndim != 1 or times.size == 0 or known(~(jnp.diff(times) > 0).all()):
+        raise ValueError(f"times must be an increasing vector [t], the first being that of the point, got {times}")
     if tolerance is None:
         tolerance = 1e-10 if point.dtype == jnp.float64 else 1e-6
 
     def solve(point, times):
         return odeint(lambda x, t: -loss_gradients(toy, x), point, times, rtol=tolerance, atol=tolerance)
 
-    return compiled(solve)(point, jnp.asarray(times, point.dtype))
+    return compiled(solve)(point, times)
 
 
 def make_toy_step(
@@ -115,7 +131,22 @@ def make_toy_step(
 def trajectory(
     toy: ToyGame, point: ArrayLike, steps: int, *, order: Order = "alternating", discriminator_steps: int = 1
 ) -> jax.Array:
-    """The points that training visits: [steps + 1, m + n], the first being `point`; the rest as `make_toy_step`."""
+    """The points that training visits.
+
+    Args:
+      toy: the game.
+      point: [m + n], where to start.
+      steps: how many.
+      order, discriminator_steps: as for `make_toy_step`.
+
+    Returns:
+      [steps + 1, m + n], the first being `point`.
+
+    Raises:
+      ValueError: the point has another length, the order is unknown, k is below 1, or the steps are below 0.
+    """
+    if steps < 0:
+        raise ValueError(f"steps must be at least 0, got {steps}")
     step = make_toy_step(toy, order=order, discriminator_steps=discriminator_steps)
 
     def advance(state, _):
@@ -149,26 +180,47 @@ def step_jacobian(
     return compiled(jax.jacfwd(lambda vector: _ravel(step(rebuild(vector)))[0]))(moving)
 
 
-def flow_behaviour(eigenvalues: ArrayLike, *, tolerance: float = 1e-7) -> str:
+def flow_behaviour(eigenvalues: ArrayLike, *, tolerance: float | None = None) -> str:
     """What the linearised flow does, by the largest real part: "converges", "circles" (it is 0) or "diverges".
 
     To first order "circles" is all that can be said: terms of higher order may still draw in or push out, slowly.
 
     Args:
       eigenvalues: [n], of `jacobian` at an equilibrium.
-      tolerance: how near 0 counts as 0.
+      tolerance: how near 0 counts as 0; None for 1e-7 in double precision and 2e-4 in single.
+
+    Raises:
+      ValueError: not a vector of finite numbers.
     """
-    return _behaviour(jnp.real(jnp.asarray(eigenvalues)).max(), tolerance)
+    eigenvalues, tolerance = _checked(eigenvalues, tolerance)
+    return _behaviour(eigenvalues.real.max(), tolerance)
 
 
-def step_behaviour(eigenvalues: ArrayLike, *, tolerance: float = 1e-7) -> str:
+def step_behaviour(eigenvalues: ArrayLike, *, tolerance: float | None = None) -> str:
     """What the linearised step does, by the largest modulus: "converges", "circles" (it is 1) or "diverges".
+
+    An eigenvalue of modulus 1 that is there twice may belong to a step that diverges, in proportion to its number.
 
     Args:
       eigenvalues: [n], of `step_jacobian` at an equilibrium.
-      tolerance: how near 1 counts as 1.
+      tolerance: how near 1 counts as 1; None for 1e-7 in double precision and 2e-4 in single.
+
+    Raises:
+      ValueError: not a vector of finite numbers.
     """
-    return _behaviour(jnp.abs(jnp.asarray(eigenvalues)).max() - 1, tolerance)
+    eigenvalues, tolerance = _checked(eigenvalues, tolerance)
+    return _behaviour(jnp.abs(eigenvalues).max() - 1, tolerance)
+
+
+def _checked(eigenvalues: ArrayLike, tolerance: float | None) -> tuple[jax.Array, float]:
+    eigenvalues = jnp.asarray(eigenvalues)
+    if eigenvalues.ndim != 1 or eigenvalues.size == 0:
+        raise ValueError(f"eigenvalues must be a vector [n], got shape {eigenvalues.shape}; see jnp.linalg.eigvals")
+    if not jnp.isfinite(eigenvalues).all():
+        raise ValueError("an eigenvalue is not finite; is every update differentiable at the point?")
+    if tolerance is None:
+        tolerance = 1e-7 if jnp.finfo(eigenvalues.dtype).eps < 1e-10 else 2e-4
+    return eigenvalues, tolerance
 
 
 def _behaviour(excess: jax.Array, tolerance: float) -> str:

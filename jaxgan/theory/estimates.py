@@ -63,7 +63,7 @@ def js_lower_bound(real_logits: ArrayLike, fake_logits: ArrayLike) -> Estimate:
     Raises:
       ValueError: an argument is not a vector, or is shorter than 2.
 
-    Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 4: V(D, G) ≤ C(G) = −log 4 + 2·JSD.
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), equations 4 and 6: V(D, G) ≤ C(G) = −log 4 + 2·JSD.
     """
     estimate = estimate_value(real_logits, fake_logits)
     return Estimate((estimate.value + LOG4) / 2, estimate.standard_error / 2)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxgan.theory.distributions import expectation, floating, in_base, known, pair
+from jaxgan.theory.distributions import densities, expectation, floating, in_base, known, number, pair
 from jaxgan.theory.information import js_divergence, kl_divergence
 
 LOG4 = math.log(4)
@@ -17,7 +17,8 @@ def value(d: ArrayLike, p_data: ArrayLike, p_generator: ArrayLike, *, cell_width
     """V(D, G) = E_{p_d}[log D] + E_{p_g}[log(1 − D)], the game's value for any discriminator.
 
     Args:
-      d: [..., n], D(x) in [0, 1] at every point.
+      d: [..., n], D(x) in [0, 1] at every point. A D that rounds to 1 where G reaches gives −inf; `value_of_logits`
+        has no such limit.
       p_data, p_generator: [..., n], probabilities, or densities on one grid.
       cell_width: of the grid, for densities.
 
@@ -35,11 +36,36 @@ def value(d: ArrayLike, p_data: ArrayLike, p_generator: ArrayLike, *, cell_width
         raise ValueError(f"d must have the shape of p_data, {p_data.shape}, got {d.shape}")
     outside = ~((d >= 0) & (d <= 1))
     if known(outside.any()):
-        raise ValueError(
-            f"d is a probability, in [0, 1], got values from {d.min()} to {d.max()}; apply sigmoid to logits"
-        )
+        values = f"{number(d.min()):.6g} to {number(d.max()):.6g}"
+        raise ValueError(f"d is a probability, in [0, 1], got values from {values}; apply sigmoid to logits")
     d = jnp.where(outside, jnp.nan, d)
     return _expected_log(p_data, d, cell_width) + _expected_log(p_generator, 1 - d, cell_width)
+
+
+def value_of_logits(
+    logits: ArrayLike, p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float = 1.0
+) -> jax.Array:
+    """V(D, G) for D = sigmoid(l): −E_{p_d}[softplus(−l)] − E_{p_g}[softplus(l)], exact for logits of any size.
+
+    Args:
+      logits: [..., n], l(x) at every point; ±inf where D is 1 or 0.
+      p_data, p_generator: [..., n], probabilities, or densities on one grid.
+      cell_width: of the grid, for densities.
+
+    Returns:
+      [...], in [−inf, 0], in nats.
+
+    Raises:
+      ValueError: p_data or p_generator is not a distribution, or the shapes differ.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1.
+    """
+    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    logits = floating(logits)
+    if logits.shape != p_data.shape:
+        raise ValueError(f"logits must have the shape of p_data, {p_data.shape}, got {logits.shape}")
+    of_data = expectation(p_data, jax.nn.softplus(-logits), cell_width)
+    return -of_data - expectation(p_generator, jax.nn.softplus(logits), cell_width)
 
 
 def optimal_discriminator(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float | None = None) -> jax.Array:
@@ -57,7 +83,7 @@ def optimal_discriminator(p_data: ArrayLike, p_generator: ArrayLike, *, cell_wid
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1.
     """
-    p_data, p_generator = _densities(p_data, p_generator, cell_width)
+    p_data, p_generator = densities(p_data, p_generator, cell_width)
     total = p_data + p_generator
     # The NaN of a bad entry is kept: NaN == 0 is false.
     return jnp.where(total == 0, 0.5, p_data / jnp.where(total == 0, 1.0, total))
@@ -66,9 +92,19 @@ def optimal_discriminator(p_data: ArrayLike, p_generator: ArrayLike, *, cell_wid
 def optimal_logits(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float | None = None) -> jax.Array:
     """l*(x) = log p_d(x) − log p_g(x), the logit of D*: ±inf where one of the two cannot come, 0 where neither can.
 
-    Takes and raises what `optimal_discriminator` does; returns [..., n].
+    Args:
+      p_data, p_generator: [..., n], probabilities or densities at the same points.
+      cell_width: if given, both must be distributions on a grid of that cell width.
+
+    Returns:
+      [..., n].
+
+    Raises:
+      ValueError: as `optimal_discriminator`.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1, with D = sigmoid(l).
     """
-    p_data, p_generator = _densities(p_data, p_generator, cell_width)
+    p_data, p_generator = densities(p_data, p_generator, cell_width)
     neither = (p_data == 0) & (p_generator == 0)
     p_data, p_generator = (jnp.where(neither, 1.0, p) for p in (p_data, p_generator))
     return jnp.log(p_data) - jnp.log(p_generator)
@@ -90,7 +126,7 @@ def criterion(
     Raises:
       ValueError: an argument is not a distribution, or the shapes differ.
 
-    Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 4 and Theorem 1.
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), equations 4 and 6, Theorem 1.
     """
     p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
     return in_base(2 * js_divergence(p_data, p_generator, cell_width=cell_width) - LOG4, base)
@@ -175,22 +211,9 @@ def non_saturating_terms(p_data: ArrayLike, p_generator: ArrayLike, *, cell_widt
         kl=kl_divergence(p_generator, p_data, cell_width=cell_width),
         jensen_shannon=-2 * jsd,
         constant=jnp.full_like(jsd, LOG4),
-        data=_expected_log(p_data, optimal_discriminator(p_data, p_generator), cell_width),
+        # E_{p_d}[log p_d/(p_d + p_g)] = KL(p_d‖½(p_d + p_g)) − log 2.
+        data=kl_divergence(p_data, (p_data + p_generator) / 2, cell_width=cell_width) - LOG4 / 2,
     )
-
-
-def _densities(p_data: ArrayLike, p_generator: ArrayLike, cell_width: float | None) -> tuple[jax.Array, jax.Array]:
-    if cell_width is not None:
-        return pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
-    p_data, p_generator = floating(p_data), floating(p_generator)
-    if p_data.shape != p_generator.shape:
-        raise ValueError(f"p_data and p_generator must have one shape, got {p_data.shape} and {p_generator.shape}")
-    checked = []
-    for name, p in (("p_data", p_data), ("p_generator", p_generator)):
-        if known(~(p >= 0).all()):
-            raise ValueError(f"{name} has an entry that is negative or not a number: {p.min()}")
-        checked.append(jnp.where(p >= 0, p, jnp.nan))
-    return checked[0], checked[1]
 
 
 def _expected_log(p: jax.Array, d: jax.Array, cell_width: float) -> jax.Array:

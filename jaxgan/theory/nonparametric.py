@@ -55,18 +55,24 @@ def descend(
       The distributions on the way, with their C(G) and divergence.
 
     Raises:
-      ValueError: an argument is not a distribution, the shapes differ, the name is unknown, or p_generator is 0 where
-        p_data is not.
+      ValueError: an argument is not a distribution, the shapes differ, the name is unknown, the rate or the number of
+        steps is too small, or p_generator is 0 where p_data is not.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 2; Kivinen and Warmuth 1997 for the step.
     """
-    if loss not in SOLUTIONS:
-        raise ValueError(f"unknown loss {loss!r}; one of {', '.join(SOLUTIONS)}")
+    if not isinstance(loss, str) or loss not in SOLUTIONS:
+        raise ValueError(f"unknown loss {loss!s:.30}; a name is needed, one of {', '.join(SOLUTIONS)}")
     p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
     if p_data.ndim != 1:
         raise ValueError(f"p_data and p_generator must be vectors [n], got shape {p_data.shape}")
-    if known(((p_data > 0) & (p_generator == 0)).any()):
+    if steps < 0:
+        raise ValueError(f"steps must be at least 0, got {steps}")
+    if not callable(learning_rate) and known(jnp.asarray(learning_rate) <= 0):
+        raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
+    lost = ((p_data > 0) & (p_generator == 0)).any()
+    if known(lost):
         raise ValueError("p_generator is 0 at a point that p_data can reach; start from one that is above 0 there")
+    p_generator = jnp.where(lost, jnp.nan, p_generator)  # under jit, where it cannot be looked at
 
     def run(p_data, p_generator):
         return _descend(p_data, p_generator, SOLUTIONS[loss], LOSSES[loss].generator, steps, learning_rate, cell_width)
@@ -85,7 +91,7 @@ def _descend(p_data, p_generator, solution, generator, steps, learning_rate, cel
         costs = jax.vmap(cost, (0, None))(logits, logits)
         rate = learning_rate(i) if callable(learning_rate) else learning_rate
         # A point that p_g cannot reach stays out, whatever it would cost.
-        exponents = jnp.where(p_generator > 0, jnp.log(p_generator) - rate * costs, -jnp.inf)
+        exponents = jnp.where(p_generator != 0, jnp.log(p_generator) - rate * costs, -jnp.inf)
         moved = jax.nn.softmax(exponents) / cell_width
         return moved, moved
 

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxgan.theory.distributions import expectation, floating, pair
+from jaxgan.theory.distributions import densities, expectation, floating, pair
 from jaxgan.theory.game import LOG4, optimal_logits
 from jaxgan.theory.information import js_divergence, kl_divergence, total_variation
 
@@ -80,7 +80,8 @@ def expected_loss(
 
 def _sign(p_data: ArrayLike, p_generator: ArrayLike) -> jax.Array:
     """+1 where data are likelier, −1 where generated examples are, 0 where they are alike."""
-    return jnp.sign(floating(p_data) - floating(p_generator))
+    p_data, p_generator = densities(p_data, p_generator)
+    return jnp.sign(p_data - p_generator)
 
 
 def _twice_jensen_shannon(p_data, p_generator, *, cell_width=1.0):

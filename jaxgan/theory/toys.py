@@ -12,7 +12,7 @@ import optax
 from jax.typing import ArrayLike
 
 from jaxgan.latents import Latent
-from jaxgan.losses import Loss
+from jaxgan.losses import LOSSES, Loss
 from jaxgan.state import Network, TrainState
 from jaxgan.step import init_state
 from jaxgan.theory.distributions import floating
@@ -39,7 +39,7 @@ class ToyGame(NamedTuple):
 def bilinear_game(
     matrix: ArrayLike,
     *,
-    loss: Loss,
+    loss: Loss | str,
     penalties: tuple[Penalty, ...] = (),
     discriminator_tx: optax.GradientTransformation | None = None,
     generator_tx: optax.GradientTransformation | None = None,
@@ -48,23 +48,30 @@ def bilinear_game(
 
     Args:
       matrix: A [m, n]; ψ has m coordinates, θ and the data n.
-      loss: one of `LOSSES`; those whose generator reads the data's logits too.
+      loss: a name in `LOSSES`, or a `Loss`.
       penalties: of `PENALTIES`.
       discriminator_tx, generator_tx: what discrete steps are taken with; plain gradient descent of rate 0.1 if None.
 
     Returns:
-      The game; its equilibrium is x = 0 if A has full rank.
+      The game. x = 0 is an equilibrium, and the only one if A is square and of full rank; else nothing moves along
+      the null spaces of A and Aᵀ, and the eigenvalues there are 0.
 
     Raises:
-      ValueError: A is not a matrix.
+      ValueError: A is not a matrix, or the loss's name is unknown.
 
     Source: Mescheder et al. 2018 (arXiv:1801.04406), section 2, for A = 1; Gidel et al. 2019
-      (arXiv:1807.04740), section 3.
+      (arXiv:1807.04740) for any A.
     """
     matrix = floating(matrix)
     if matrix.ndim != 2:
         raise ValueError(f"matrix must be [m, n], got shape {matrix.shape}")
     m, n = matrix.shape
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ValueError(f"unknown loss {loss!r}; one of {', '.join(LOSSES)}")
+        loss = LOSSES[loss]
+    if callable(penalties):
+        raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
 
     def judge(variables, inputs, *, condition=None, key=None, train=False):
         return inputs @ matrix.T @ variables["params"], {}
@@ -84,11 +91,11 @@ def bilinear_game(
     return ToyGame(game, jnp.zeros((1, n), matrix.dtype), m)
 
 
-def dirac_gan(loss: Loss, **options: Any) -> ToyGame:
+def dirac_gan(loss: Loss | str, **options: Any) -> ToyGame:
     """l(x) = ψx, G(z) = θ, all data at 0: the smallest GAN there is, and one that unpenalised training circles in.
 
     Args:
-      loss: one of `LOSSES`.
+      loss: a name in `LOSSES`, or a `Loss`.
       **options: `penalties`, `discriminator_tx` and `generator_tx`, as for `bilinear_game`.
 
     Returns:

@@ -1,5 +1,7 @@
 """Information measures against scipy, closed forms of Gaussians, and the cases that other code gets wrong."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -89,6 +91,26 @@ def test_gradients_against_finite_differences(name):
         np.testing.assert_allclose(gradient @ direction, numeric, rtol=1e-6)
 
 
+@pytest.mark.parametrize("precise", [True, False])
+def test_gradients_are_finite_in_the_tails_of_densities(precise):
+    # The tails run down to the smallest numbers there are; 1/q² would overflow there.
+    with jax.enable_x64(precise):
+        reach = 30.0 if precise else 12.0
+        x = jnp.linspace(-reach, reach, 601)
+        p, q = (jnp.exp(-((x - mean) ** 2) / 2) / np.sqrt(2 * np.pi) for mean in (0.0, 1.0))
+        measures = {name: getattr(theory, name) for name in PAIRED}
+        measures |= {name: functools.partial(theory.f_divergence, f=name) for name in F_DIVERGENCES}
+        for name, measure in measures.items():
+            width = float(x[1] - x[0])
+            gradient = jax.jit(jax.grad(lambda p, q, m=measure, w=width: m(p, q, cell_width=w), argnums=(0, 1)))
+            for first, second in ((p, q), (p, p)):
+                by_p, by_q = gradient(first, second)
+                assert not np.isnan(by_p).any() and not np.isnan(by_q).any(), name
+        by_q = jax.jit(jax.grad(theory.kl_divergence, argnums=1))(p * width, q * width)
+        reached = (p * width > 0) & (q * width > 0)
+        np.testing.assert_allclose(by_q[reached], -(p / q)[reached], rtol=1e-4)
+
+
 def test_densities_on_a_grid_against_closed_forms_of_gaussians():
     edges = np.linspace(-14, 14, 4001)
     x, width = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]
@@ -154,7 +176,7 @@ def test_leading_axes_are_a_batch_and_mappings_agree():
 @pytest.mark.parametrize(
     ("vector", "message"),
     [
-        ([0.5, 0.6], "total mass of 1.1 where 1 is needed; divide it by its sum"),
+        ([0.5, 0.6], "total mass of 1.1 where 1 is needed; divide it by its sum, or pass cell_width"),
         ([-0.1, 1.1], "negative"),
         ([np.nan, 1.0], "not a number"),
         ([], "at least 1"),
@@ -182,10 +204,27 @@ def test_errors_name_both_shapes_the_base_and_the_grid():
         theory.entropy([1.0, 1.0], cell_width=0.1)
     with pytest.raises(ValueError, match="cell_width must be above 0"):
         theory.entropy([1.0, 1.0], cell_width=-0.5)
+    with pytest.raises(ValueError, match=r"f\(1\) must be 0, got -1"):
+        theory.f_divergence([1.0], [1.0], FDivergence(lambda p, q: p - 2 * q, -2.0, 1.0))
+    with pytest.raises(ValueError, match="a name in F_DIVERGENCES or an FDivergence, got function"):
+        theory.f_divergence([1.0], [1.0], lambda t: t)
+    with pytest.raises(ValueError, match="total mass of 1.1"):  # also while a gradient is taken
+        jax.grad(theory.entropy)(jnp.array([0.5, 0.6]))
     with pytest.raises(ValueError, match="unknown f-divergence 'kullback'; one of kl, "):
         theory.f_divergence([1.0], [1.0], "kullback")
     with pytest.raises(ValueError, match=r"lie in \[0, 1\]"):
         theory.self_information([0.5, 1.5])
+
+
+def test_only_rounding_is_cut_off_at_0():
+    # Masses that differ by 5e-4 are let through, and the sum is what it is: ½ log 1 + 0.4995·log 0.999.
+    np.testing.assert_allclose(theory.kl_divergence([0.5, 0.4995], [0.5, 0.5]), 0.4995 * np.log(0.999), rtol=1e-9)
+    with jax.enable_x64(False):
+        rng = np.random.default_rng(0)
+        for _ in range(20):
+            p = rng.dirichlet(np.ones(50)).astype(np.float32)
+            q = (p * (1 + 1e-7 * rng.normal(size=50))).astype(np.float32)
+            assert theory.kl_divergence(p, q) >= 0 and theory.js_divergence(p, q) >= 0
 
 
 def test_single_precision_keeps_its_digits_where_the_two_are_nearly_equal():

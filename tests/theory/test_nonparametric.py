@@ -76,7 +76,12 @@ def test_errors():
     p, q = np.array([0.5, 0.5]), np.array([1.0, 0.0])
     with pytest.raises(ValueError, match="p_generator is 0 at a point that p_data can reach"):
         descend(p, q, steps=1)
-    with pytest.raises(ValueError, match="unknown loss 'vanilla'; one of minimax"):
+    assert np.isnan(jax.jit(lambda p, q: descend(p, q, steps=1).criterion)(p, q)).all()
+    with pytest.raises(ValueError, match="learning_rate must be above 0, got -1"):
+        descend(p, p, steps=1, learning_rate=-1.0)
+    with pytest.raises(ValueError, match="steps must be at least 0, got -3"):
+        descend(p, p, steps=-3)
+    with pytest.raises(ValueError, match="unknown loss vanilla; a name is needed, one of minimax"):
         descend(p, p, loss="vanilla", steps=1)
     with pytest.raises(ValueError, match="must be vectors"):
         descend(p[None], p[None], steps=1)

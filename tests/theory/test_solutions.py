@@ -93,13 +93,21 @@ def test_values_at_equilibrium(name):
 def test_the_generator_follows_the_gradient_of_the_divergence(name):
     rng = np.random.default_rng(1)
     solution = SOLUTIONS[name]
-    for _ in range(5):
-        p, q = (jnp.asarray(rng.dirichlet(np.full(6, 3.0))) for _ in range(2))
+    tied = jnp.array([0.3, 0.3, 0.4]), jnp.array([0.1, 0.5, 0.4])  # the third point is as likely under both
+    for p, q in [tied] + [tuple(map(jnp.asarray, rng.dirichlet(np.full(3, 3.0), 2))) for _ in range(4)]:
         fixed = solution.optimal_logits(p, q)
         losses = jax.grad(lambda q, fixed=fixed, p=p: theory.expected_loss(LOSSES[name].generator, fixed, p, q))(q)
         divergence = jax.grad(lambda q, p=p: solution.divergence(p, q))(q)
         np.testing.assert_allclose(losses - losses.mean(), divergence - divergence.mean(), atol=1e-10)
         assert solution.divergence(p, q) > 1e-3
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_optimal_logits_check_their_arguments(name):
+    with pytest.raises(ValueError, match="p_generator has an entry that is negative"):
+        SOLUTIONS[name].optimal_logits([0.5, 0.5], [1.5, -0.5])
+    with pytest.raises(ValueError, match="must have one shape"):
+        SOLUTIONS[name].optimal_logits([0.5, 0.5], [[0.2], [0.3]])
 
 
 def test_the_divergence_of_the_non_saturating_loss_is_kl_less_twice_the_jsd():

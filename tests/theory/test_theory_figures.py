@@ -42,7 +42,7 @@ def test_the_command_writes_every_picture_and_the_numbers(drawn):
         assert picture.std() > 10
     found = json.loads((drawn / "one_dimension.json").read_text())
     assert found["seeds"] == len(found["runs"]) == 2
-    assert found["settings"]["steps"] == 400
+    assert found["steps"] == 400
     np.testing.assert_allclose(found["mean"]["jsd"], np.mean([run["jsd"] for run in found["runs"]]))
     # 400 steps are enough to come near, and too few to arrive.
     assert all(0.002 < run["jsd"] < 0.1 and abs(run["value"] + np.log(4)) < 0.1 for run in found["runs"])
@@ -53,7 +53,7 @@ def test_the_command_writes_every_picture_and_the_numbers(drawn):
 @pytest.fixture(scope="module")
 def history(drawn):
     with jax.enable_x64(False):
-        return jax.device_get(one_dimension.train(jax.random.key(0), seeds=2, steps=400))  # compiled by the command
+        return jax.device_get(one_dimension.train(jax.random.key(7), seeds=2, steps=400))  # compiled by the command
 
 
 def test_the_cells_hold_the_masses_of_p_d_and_p_g(history):
@@ -87,14 +87,16 @@ def test_bad_input_is_answered_in_one_line(tmp_path, capsys):
     for arguments, part in (
         (["--out", str(tmp_path / "file")], "cannot write to"),
         (["--out", str(tmp_path / "file" / "under")], "choose another directory with --out"),
+        (["--out", ""], "--out is empty"),
         (["--out", str(tmp_path / "new"), "--steps", "30"], "--steps is 30; give a multiple of 20"),
     ):
         assert command.main(arguments) == 2
         message = capsys.readouterr().err
         assert message.startswith("jaxgan: error: ") and message.count("\n") == 1 and part in message
-    with pytest.raises(SystemExit):
-        command.main(["--out", str(tmp_path), "--seeds", "0"])
-    assert "must be at least 1" in capsys.readouterr().err
+    for option, text in (("--seeds", "0"), ("--steps", "abc"), ("--key", "99999999999999999999"), ("--key", "-1")):
+        with pytest.raises(SystemExit):
+            command.main(["--out", str(tmp_path), f"{option}={text}"])
+        assert f"not '{text}'" in capsys.readouterr().err
     with pytest.raises(ValueError, match="multiple of 20, got 30"):
         one_dimension.train(jax.random.key(0), seeds=1, steps=30)
 
@@ -106,14 +108,13 @@ def test_a_single_figure_can_be_drawn():
 def test_the_published_result_is_within_the_bounds():
     found = json.loads(pathlib.Path("results/theory/one_dimension.json").read_text())
     assert found["bounds"] == command.BOUNDS
-    assert found["seeds"] == 10 and found["settings"]["steps"] == one_dimension.STEPS
+    assert found["seeds"] == 10 and found["steps"] == one_dimension.STEPS
+    assert found["settings"] == one_dimension.settings()
     assert found["within_bounds"] >= 8
-    settings = {"batch": one_dimension.BATCH, "r1_gamma": one_dimension.GAMMA}
-    assert found["settings"] | settings == found["settings"]
 
 
 @pytest.mark.slow
 def test_at_least_eight_of_ten_runs_reach_the_equilibrium():
-    history = one_dimension.train(jax.random.key(0))
-    found = command.summary(history, key=0)
+    history = one_dimension.train(jax.random.key(8))  # neither what was tuned on, nor what is published
+    found = command.summary(history, key=8)
     assert found["within_bounds"] >= 8

@@ -21,7 +21,7 @@ from jaxgan.parallel import compiled
 from jaxgan.penalties import r1
 from jaxgan.state import Network, TrainState
 from jaxgan.step import generate, init_state, make_train_step
-from jaxgan.theory import js_divergence, value
+from jaxgan.theory import js_divergence, value_of_logits
 
 STEPS = 6000
 BATCH = 512
@@ -63,6 +63,18 @@ class History(NamedTuple):
     def deviation(self) -> jax.Array:
         """[seeds], the largest |D − ½| over the central 95 % of p_d, at the end."""
         return jnp.where(CENTRAL, jnp.abs(self.d[:, -1] - 0.5), 0.0).max(-1)
+
+
+def settings() -> dict[str, float | str]:
+    """What a run is made with, beside its key, seeds and steps."""
+    return {
+        "loss": "non_saturating",
+        "batch": BATCH,
+        "r1_gamma": GAMMA,
+        "generator_rate": GENERATOR_RATE,
+        "discriminator_rate": DISCRIMINATOR_RATE,
+        "cell_width": CELL_WIDTH,
+    }
 
 
 def data_masses() -> jax.Array:
@@ -127,13 +139,13 @@ def _measure(parts: dict, state: TrainState) -> dict[str, jax.Array]:
     cells = jnp.clip(jnp.floor((images + REACH) / CELL_WIDTH), 0, CELLS - 1).astype(jnp.int32)
     p_generator = jnp.zeros(CELLS, jnp.int32).at[cells].add(1) / RESOLUTION
     logits, _ = parts["discriminator"].apply(state.discriminator.variables, jnp.asarray(CENTERS)[:, None])
-    d, p_data = jax.nn.sigmoid(logits), data_masses()
+    p_data = data_masses()
     return {
         "p_generator": p_generator,
-        "d": d,
+        "d": jax.nn.sigmoid(logits),
         "images": generate(parts["generator"], state, arrow_latents())[:, 0],
         "jsd": js_divergence(p_data, p_generator),
-        "value": value(d, p_data, p_generator),
+        "value": value_of_logits(logits, p_data, p_generator),
     }
 
 
