@@ -33,15 +33,16 @@ def figure_1(history: History, moments: Sequence[float] = MOMENTS, seed: int | N
     Args:
       history: of `train`.
       moments: from 0, the start, to 1, the end.
-      seed: which of the runs; None for the first whose G ends up increasing, so that the arrows do not cross.
+      seed: which of the runs; None for the first whose G ends up increasing, without a fold, so that no arrows
+        cross.
 
     Returns:
       uint8 [height, width, 3].
     """
     canvas, axes = blank_figure(3.6 * len(moments), 4.6, 2, len(moments), sharex=True, height_ratios=(3, 1))
     if seed is None:
-        increasing = np.asarray(history.images[:, -1, -1] > history.images[:, -1, 0])
-        seed = int(increasing.argmax())
+        increasing = (np.diff(history.images[:, -1]) > 0).all(-1)
+        seed = int(increasing.argmax())  # the first run if there is none
     x, latents = np.asarray(CENTERS), np.asarray(arrow_latents())[:, 0]
     p_data = np.asarray(data_masses())
     for (top, bottom), moment in zip(axes.T, moments, strict=True):
