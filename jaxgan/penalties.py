@@ -76,8 +76,10 @@ def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples:
       [batch], ≥ 0.
 
     Raises:
-      ValueError: the critic's output is not one logit per example.
+      ValueError: the examples are not of floating type, or the critic's output is not one logit per example.
     """
+    if not jnp.issubdtype(examples.dtype, jnp.floating):
+        raise ValueError(f"no gradient can be taken at examples of type {examples.dtype}; scale them to floats")
 
     def total(examples):
         logits = critic(examples)

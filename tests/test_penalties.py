@@ -88,6 +88,8 @@ def test_every_penalty_is_a_scalar_that_grows_with_its_weight_and_spares_a_flat_
 
 @pytest.mark.parametrize("name", PENALTIES)
 def test_errors(name):
+    with pytest.raises(ValueError, match="examples of type uint8; scale them to floats"):
+        PENALTIES[name](1.0)(curved_critic, *2 * [examples(0).astype(jnp.uint8)], KEY)
     for wrong in (-1.0, float("nan"), np.float32(-1), jnp.array(-1.0)):
         with pytest.raises(ValueError, match="gamma must be at least 0, got"):
             PENALTIES[name](wrong)

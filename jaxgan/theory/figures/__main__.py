@@ -98,8 +98,9 @@ def _draw(out: Path, seeds: int, steps: int, key: int) -> None:
     from jaxgan.figures import save_png
     from jaxgan.theory.figures import drawing, one_dimension
 
-    if steps % one_dimension.EVERY:
-        remedy = f"give a multiple of {one_dimension.EVERY}, the steps between two measurements"
+    if steps % one_dimension.EVERY or steps < 2 * one_dimension.EVERY:
+        every = one_dimension.EVERY
+        remedy = f"give a multiple of {every}, the steps between two measurements, and at least {2 * every}"
         raise UsageError("cannot train", f"--steps is {steps}", remedy)
     save_png(out / "generator_losses.png", drawing.generator_losses())
     save_png(out / "dirac_trajectories.png", drawing.dirac_trajectories())
