@@ -9,7 +9,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 PYTEST_JOBS ?= 2
 
-PYTEST = -n $(PYTEST_JOBS) --dist loadgroup $(PYTEST_ARGS)
+PYTEST = -n $(PYTEST_JOBS) $(PYTEST_ARGS)
 
 SHELL := /bin/sh
 PY := $(VENV)/bin/python

@@ -13,7 +13,6 @@ from jaxgan import theory
 from jaxgan.theory.figures import __main__ as command
 from jaxgan.theory.figures import drawing, one_dimension
 
-pytestmark = pytest.mark.xdist_group("theory figures")  # one process trains for all of them
 PICTURES = ["dirac_trajectories", "figure_1", "generator_losses", "training_curves"]
 
 
