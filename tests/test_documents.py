@@ -62,7 +62,7 @@ def test_the_theorys_functions_tests_and_numbers_exist():
     assert not missing
     # The published numbers are those of the results.
     found = json.loads(pathlib.Path("results/theory/one_dimension.json").read_text())
-    for name, digits in (("deviation", 3), ("jsd", 4), ("value", 4)):
+    for name, digits in (("deviation", 3), ("jsd", 4), ("value", 4), ("jsd_share_beyond_2", 2)):
         published = f"{found['mean'][name]:.{digits}f} ± {found['standard_error'][name]:.{digits}f}".replace("-", "−")
         assert published in text, published
     assert f"{found['within_bounds']} of {found['seeds']} seeds do" in text

@@ -81,6 +81,19 @@ def test_the_deviation_is_taken_over_the_central_95_percent(history):
     np.testing.assert_allclose(history._replace(d=d).deviation, 0.2, rtol=1e-6)
 
 
+def test_the_share_of_the_tails(history):
+    # p_g = p_d but for a mass moved from cell a to cell b: only those two cells count, b beyond 2 and a not.
+    moved = np.asarray(one_dimension.data_masses(), np.float64)
+    a, b = np.argmin(np.abs(one_dimension.CENTERS)), np.argmin(np.abs(one_dimension.CENTERS - 2.5))
+    masses = moved[[a, b]].copy()
+    moved[a] -= 1e-3
+    moved[b] += 1e-3
+    after, middle = moved[[a, b]], (masses + moved[[a, b]]) / 2
+    terms = masses * np.log(masses / middle) + after * np.log(after / middle)
+    share = one_dimension.tail_share(history._replace(p_generator=np.float32(moved)[None, None]))
+    np.testing.assert_allclose(share, terms[1] / terms.sum(), rtol=1e-3)
+
+
 def test_bad_input_is_answered_in_one_line(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     for arguments, part in (

@@ -62,7 +62,7 @@ def summary(history: Any, key: int) -> dict[str, Any]:
     """
     import numpy as np
 
-    from jaxgan.theory.figures.one_dimension import settings
+    from jaxgan.theory.figures.one_dimension import settings, tail_share
 
     ends = {
         "deviation": np.asarray(history.deviation, np.float64),
@@ -71,6 +71,7 @@ def summary(history: Any, key: int) -> dict[str, Any]:
     }
     distance = ends | {"value": np.abs(ends["value"] + math.log(4))}
     within = np.all([distance[name] < bound for name, bound in BOUNDS.items()], axis=0)
+    ends["jsd_share_beyond_2"] = np.asarray(tail_share(history), np.float64)
     seeds = len(within)
     error = {name: float(x.std(ddof=1) / math.sqrt(seeds)) if seeds > 1 else None for name, x in ends.items()}
     steps = int(history.steps[-1])

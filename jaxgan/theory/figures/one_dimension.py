@@ -65,6 +65,15 @@ class History(NamedTuple):
         return jnp.where(CENTRAL, jnp.abs(self.d[:, -1] - 0.5), 0.0).max(-1)
 
 
+def tail_share(history: History) -> jax.Array:
+    """[seeds], the share of the final Jensen-Shannon divergence that comes from |x| > 2."""
+    p_data, p_generator = data_masses(), history.p_generator[:, -1]
+    middle = (p_data[None] + p_generator) / 2
+    relative_entropy = jax.scipy.special.rel_entr  # 0·log 0 = 0, also where both are 0
+    terms = relative_entropy(jnp.broadcast_to(p_data, middle.shape), middle) + relative_entropy(p_generator, middle)
+    return jnp.where(np.abs(CENTERS) > 2, terms, 0.0).sum(-1) / terms.sum(-1)
+
+
 def settings() -> dict[str, float | str]:
     """What a run is made with, beside its key, seeds and steps."""
     return {
