@@ -11,7 +11,7 @@ from scipy import stats
 
 from jaxgan import theory
 from jaxgan.theory.figures import __main__ as command
-from jaxgan.theory.figures import drawing, one_dimension
+from jaxgan.theory.figures import one_dimension
 
 PICTURES = ["dirac_trajectories", "figure_1", "generator_losses", "training_curves"]
 
@@ -111,10 +111,6 @@ def test_bad_input_is_answered_in_one_line(tmp_path, capsys):
         assert f"not '{text}'" in capsys.readouterr().err
     with pytest.raises(ValueError, match="multiple of 20, got 30"):
         one_dimension.train(jax.random.key(0), seeds=1, steps=30)
-
-
-def test_a_single_figure_can_be_drawn():
-    assert drawing.generator_losses().dtype == np.uint8
 
 
 def test_the_published_result_is_within_the_bounds():
