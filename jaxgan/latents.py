@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import chex
 import jax
+import jax.numpy as jnp
 
 
 class Latent(NamedTuple):
@@ -40,6 +41,47 @@ def normal(dim: int) -> Latent:
     """
     _check_dim(dim)
     return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim)
+
+
+def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
+    """Latents on the straight line between two: (1 − t)·start + t·end, t = 0 … 1.
+
+    Args:
+      start, end: [dim].
+      count: how many, ≥ 2, both ends among them.
+
+    Returns:
+      [count, dim].
+
+    Source: figure 3 of Goodfellow et al. 2014 (arXiv:1406.2661).
+    """
+    t = jnp.linspace(0, 1, count)[:, None]
+    return (1 - t) * start[None] + t * end[None]
+
+
+def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
+    """Latents on the great arc between two: sin((1 − t)Ω)/sin Ω·start + sin(tΩ)/sin Ω·end, Ω the angle between them.
+
+    Between two normal latents of many dimensions a straight line passes nearer to the origin than any draw comes; the
+    arc does not.
+
+    Args:
+      start, end: [dim], not zero.
+      count: how many, ≥ 2, both ends among them.
+
+    Returns:
+      [count, dim]; the straight line where the two point the same way.
+
+    Source: White 2016 (arXiv:1609.04468), section 2.1.
+    """
+    cosine = jnp.vdot(start, end) / (jnp.linalg.norm(start) * jnp.linalg.norm(end))
+    angle = jnp.arccos(jnp.clip(cosine, -1, 1))
+    t = jnp.linspace(0, 1, count)[:, None]
+    sine = jnp.sin(angle)
+    flat = sine < 1e-4
+    safe = jnp.where(flat, 1.0, sine)
+    arc = (jnp.sin((1 - t) * angle) * start[None] + jnp.sin(t * angle) * end[None]) / safe
+    return jnp.where(flat, linear_path(start, end, count), arc)
 
 
 def _between(low: float, high: float, dim: int) -> Latent:

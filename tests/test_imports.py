@@ -23,7 +23,7 @@ CORE = {
     "manifest",
     "theory",
 }
-EDGES = {"networks", "datasets", "checkpoints", "writers", "figures"}
+EDGES = {"networks", "datasets", "evaluation", "checkpoints", "writers", "figures"}
 TOP = {"fields", "configuration", "runs", "theory.figures"}
 ALLOWED_IN_THE_CORE = {"jax", "optax", "chex"} | set(sys.stdlib_module_names)
 MAY_IMPORT = {

@@ -1,0 +1,162 @@
+"""Pictures of samples: grids of images, points over the density they should have, histograms and profiles."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from jaxgan.figures.images import image_grid, is_image, save_png
+
+MARGIN = 4.0
+"""The axes reach this many standard deviations beyond the outermost modes of a mixture."""
+
+
+class Density(Protocol):
+    """A distribution to draw beside samples; `jaxgan.datasets.base.Mixture` is one."""
+
+    @property
+    def centers(self) -> np.ndarray:
+        """[modes, dim]."""
+        ...
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of every mode."""
+        ...
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """log p(x) at points [n, dim], in nats: [n]."""
+        ...
+
+
+def save_samples(
+    path: str | Path, samples: np.ndarray, *, low: float = 0.0, high: float = 1.0, mixture: Density | None = None
+) -> None:
+    """Writes a picture of samples as PNG: a grid of images, points in the plane, a histogram, or profiles.
+
+    Args:
+      path: the file.
+      samples: [n, height, width, 1, 3 or 4] or [n, height, width]: a grid; [n, 2]: points, over the contours of the
+        mixture; [n] or [n, 1]: a histogram, with the mixture's density; [n, features]: one line each (256 at most)
+        over the features, their median and their middle 90 %.
+      low: of images: the value shown black.
+      high: of images: the value shown white.
+      mixture: what the samples should be distributed as, or None.
+
+    Raises:
+      UsageError: the file cannot be written.
+      ValueError: there is no picture for samples of this shape.
+    """
+    samples = np.asarray(samples)
+    if samples.ndim == 1:
+        samples = samples[:, None]
+    if 0 in samples.shape or samples.ndim < 1:
+        raise ValueError(f"there is no picture for samples of shape {list(samples.shape)}")
+    if is_image(samples.shape[1:]):
+        return save_png(path, image_grid(samples, low=low, high=high, scale=None))
+    samples = samples.reshape(len(samples), -1)
+    samples = samples.astype(np.float64)
+    draw = {1: _histogram, 2: _scatter}.get(samples.shape[1])
+    save_png(path, _profiles(samples) if draw is None else draw(samples, mixture))
+
+
+def blank_figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+    """A matplotlib figure that needs no display.
+
+    Args:
+      width: in inches, of 100 pixels each.
+      height: in inches.
+      rows: of axes.
+      columns: of axes.
+      **options: for `Figure.subplots`.
+
+    Returns:
+      The canvas, and the axes: one, or an array of them.
+    """
+    # No pyplot: it keeps every figure alive, and picks a display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    return FigureCanvasAgg(figure), figure.subplots(rows, columns, **options)
+
+
+def pixels(canvas: Any) -> np.ndarray:
+    """A drawn figure as uint8 [height, width, 3], for `save_png`."""
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _bounds(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
+    """[dim, 2]: the mixture's extent, the same for every picture of a run; without one the samples' middle 98 %."""
+    if mixture is not None:
+        reach = MARGIN * mixture.sigma
+        low, high = mixture.centers.min(0) - reach, mixture.centers.max(0) + reach
+    else:
+        finite = samples[np.isfinite(samples).all(1)]
+        low, high = np.percentile(finite, (1, 99), axis=0) if len(finite) else (finite.sum(0), finite.sum(0) + 1)
+    # Axes need a width, also around points that are all in one place, however far away.
+    edge = 0.12 * max((high - low).max(), 1e-3 * np.abs([low, high]).max(), 1e-6)
+    return np.stack([low - edge, high + edge], axis=1).astype(np.float64)
+
+
+def _title(samples: np.ndarray, bounds: np.ndarray) -> str:
+    inside = ((samples >= bounds[:, 0]) & (samples <= bounds[:, 1])).all(1)  # NaN is outside
+    share = 100 * (1 - inside.mean())
+    amount = f"{share:.1f}" if share >= 0.1 else "under 0.1"
+    return f"{len(samples):,} samples" + (f", {amount} % outside the axes" if share else "")
+
+
+def _scatter(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
+    bounds = _bounds(samples, mixture)
+    canvas, axes = blank_figure(6, 6)
+    if mixture is not None:
+        x, y = (np.linspace(left, right, 300) for left, right in bounds)
+        points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+        # Contours 1, 2 and 3 standard deviations out from a mode: p falls to exp(-s²/2) of its peak.
+        peak = mixture.log_density(np.asarray(mixture.centers, np.float64)).max()
+        heights = mixture.log_density(points).reshape(300, 300) - peak
+        axes.contourf(x, y, heights, levels=[-4.5, -2.0, -0.5, 0.5], colors=["#e8e8e8", "#d4d4d4", "#bdbdbd"])
+    size = float(np.clip(12000 / len(samples), 3, 14))
+    axes.scatter(*samples.T, s=size, color="#08519c", alpha=0.6, linewidths=0, label="samples")
+    if mixture is not None:
+        # Drawn above the samples, and edged in white, so that a covered mode still shows its centre.
+        axes.plot(*mixture.centers.T, "+", color="white", markersize=7, markeredgewidth=2.2)
+        axes.plot(*mixture.centers.T, "+", color="black", markersize=6, markeredgewidth=1.0, label="modes")
+        legend = axes.figure.legend(loc="outside lower center", ncols=2, frameon=False)  # over no mode
+        legend.legend_handles[0].set_sizes([20])
+    axes.set(xlim=bounds[0], ylim=bounds[1], aspect="equal", title=_title(samples, bounds))
+    return pixels(canvas)
+
+
+def _histogram(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
+    bounds = _bounds(samples, mixture)
+    canvas, axes = blank_figure(7, 4.5)
+    bins = np.linspace(bounds[0, 0], bounds[0, 1], 81)
+    counts = np.histogram(samples[np.isfinite(samples)], bins)[0]
+    # Divided by all samples, not by those inside, so that mass outside the axes is missing from the bars.
+    axes.stairs(counts / (len(samples) * np.diff(bins)), bins, fill=True, color="#9ecae1", label="samples")
+    if mixture is not None:
+        x = np.linspace(bounds[0, 0], bounds[0, 1], 1000)
+        axes.plot(x, np.exp(mixture.log_density(x[:, None])), color="black", linewidth=1.5, label="true density")
+        axes.legend()
+    axes.set(xlim=bounds[0], title=_title(samples, bounds), ylabel="density")
+    return pixels(canvas)
+
+
+def _profiles(samples: np.ndarray) -> np.ndarray:
+    canvas, axes = blank_figure(7, 4.5)
+    features = np.arange(samples.shape[1])
+    finite = samples[np.isfinite(samples).all(1)]
+    axes.plot(features, finite[:256].T, color="#08519c", alpha=0.15, linewidth=0.7)
+    if len(finite):
+        low, middle, high = np.percentile(finite, (5, 50, 95), axis=0)
+        axes.plot(features, low, "--", color="black", linewidth=1.2, label="middle 90 %")
+        axes.plot(features, high, "--", color="black", linewidth=1.2)
+        axes.plot(features, middle, "o-", color="black", markersize=3, label="median")
+        axes.legend(loc="upper right", framealpha=0.9)
+    odd = len(samples) - len(finite)
+    title = f"{len(samples):,} samples" + (f", {odd:,} of them not finite" if odd else "")
+    axes.set(title=title, xlabel="feature", ylabel="value")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return pixels(canvas)
