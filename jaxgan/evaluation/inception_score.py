@@ -1,0 +1,84 @@
+"""Inception score: how sure a classifier is of each sample, and how evenly the samples fill its classes."""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxgan.evaluation.base import Data, Examples, Score, feature_score
+from jaxgan.evaluation.precision import double_precision
+
+SPLITS = 10
+"""Parts over which the score is averaged, as in the authors' code."""
+
+
+class Estimate(NamedTuple):
+    """A score, and its standard error over the parts."""
+
+    value: float
+    standard_error: float
+
+
+def inception_score(logits: ArrayLike) -> float:
+    """exp E_x KL(p(y|x) ‖ p(y)), with p(y) the mean of p(y|x) = softmax(logits) over the samples; in float64.
+
+    Args:
+      logits: [n, classes], a classifier's on the samples.
+
+    Returns:
+      From 1 (every sample judged alike) to the number of classes.
+
+    Raises:
+      ValueError: `logits` is not [n, classes] with at least one sample.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 4.
+    """
+    if np.ndim(logits) != 2 or 0 in np.shape(logits):
+        raise ValueError(f"logits must be [n, classes] with at least one sample, got shape {np.shape(logits)}")
+    with double_precision():
+        log_conditional = jax.nn.log_softmax(jnp.asarray(logits, float), axis=1)
+        log_marginal = jax.nn.logsumexp(log_conditional, axis=0, keepdims=True) - math.log(len(log_conditional))
+        divergence = (jnp.exp(log_conditional) * (log_conditional - log_marginal)).sum(1)
+        return float(jnp.exp(divergence.mean()))
+
+
+def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SPLITS) -> Estimate:
+    """The mean score of disjoint random parts, with its standard error (ddof 1).
+
+    Args:
+      key: draws the parts.
+      logits: [n, classes], n ≥ splits.
+      splits: how many parts, ≥ 2.
+
+    Raises:
+      ValueError: there are fewer samples than parts, or fewer than two parts.
+    """
+    logits = np.asarray(logits)
+    if splits < 2 or len(logits) < splits:
+        raise ValueError(f"{splits} parts need at least as many samples, and there must be two; got {len(logits)}")
+    size = len(logits) // splits
+    order = np.asarray(jax.random.permutation(key, len(logits)))[: size * splits].reshape(splits, size)
+    scores = [inception_score(logits[part]) for part in order]
+    return Estimate(float(np.mean(scores)), float(np.std(scores, ddof=1)) / math.sqrt(splits))
+
+
+def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
+    """The evaluator "inception_score": of the samples alone, by the features' classifier."""
+    assert samples.logits is not None
+    value, error = inception_score_estimate(key, samples.logits)
+    details = {"splits": SPLITS, "classes": samples.logits.shape[1]}
+    return [feature_score("inception_score", value, error, samples, data, better="higher", details=details)]
+
+
+def minimum(data: Data) -> int:
+    """Enough for every part to have more samples than classes."""
+    assert data.test.logits is not None
+    return SPLITS * (data.test.logits.shape[1] + 1)
+
+
+def suits(data: Data) -> str | None:
+    """The features must come with a classifier's logits."""
+    return None if data.test.logits is not None else f"the features {data.test.features_of.name!r} have no classifier"
