@@ -1,0 +1,75 @@
+"""Distances between two sets of examples, in blocks, so that memory grows with one set and not with their product."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+BLOCK_VALUES = 2**23
+"""Distances held at once: 32 MiB in single precision."""
+
+
+def rows(examples: ArrayLike, name: str = "examples") -> jax.Array:
+    """Examples [n, ...] as floats [n, dim].
+
+    Args:
+      examples: [n, ...]; a vector [n] is n examples of one dimension.
+      name: of the argument, for the message.
+
+    Returns:
+      [n, dim], of the floating type it has, or the default one for integers.
+
+    Raises:
+      ValueError: there are no examples, or no dimensions.
+    """
+    examples = jnp.asarray(examples)
+    if examples.ndim < 1 or 0 in examples.shape:
+        raise ValueError(f"{name} must be [n, ...] with at least one example, got shape {examples.shape}")
+    examples = examples if jnp.issubdtype(examples.dtype, jnp.floating) else examples.astype(float)
+    return examples.reshape(len(examples), -1)
+
+
+def same_dimension(a: jax.Array, b: jax.Array, names: tuple[str, str]) -> None:
+    """Raises ValueError, naming both shapes, unless two sets [n, dim] have the same dimension."""
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"{names[0]} and {names[1]} must have the same dimension, got shapes {a.shape} and {b.shape}")
+
+
+def block_size(columns: int) -> int:
+    """How many rows of distances to `columns` examples are held at once."""
+    return max(1, BLOCK_VALUES // columns)
+
+
+def map_blocks(function: Callable[[jax.Array], Any], values: jax.Array, block: int) -> Any:
+    """Applies a function to blocks of rows, one after another.
+
+    Args:
+      function: [block, ...] -> pytree of [block, ...], row by row: the last block is filled up with zeros.
+      values: [n, ...].
+      block: rows at a time.
+
+    Returns:
+      The pytree for all n rows.
+    """
+    count = len(values)
+    block = min(block, count)
+    filled = jnp.pad(values, [(0, -count % block)] + [(0, 0)] * (values.ndim - 1))
+    results = jax.lax.map(function, filled.reshape(-1, block, *values.shape[1:]))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], results)
+
+
+def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
+    """‖a_i − b_j‖² [n, m] of a [n, dim] and b [m, dim], by one matrix product; never negative."""
+    squares = jnp.square(a).sum(1)[:, None] + jnp.square(b).sum(1)[None]
+    return jnp.maximum(squares - 2 * jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST), 0)
+
+
+def first_minimum(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The smallest value of each row [n, m], and where it stands first: as `min` and `argmin`, which XLA does not
+    vectorise on a CPU."""
+    smallest = values.min(1)
+    columns = jnp.arange(values.shape[1], dtype=jnp.int32)
+    index = jnp.where(values == smallest[:, None], columns[None], values.shape[1]).min(1)
+    return smallest, jnp.minimum(index, values.shape[1] - 1)  # no value equals a smallest that is NaN

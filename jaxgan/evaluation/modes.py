@@ -1,0 +1,153 @@
+"""Modes: how many of them the samples hit, how evenly, and how many samples belong to none."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
+from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
+
+HIGH_QUALITY = 3.0
+"""A sample within so many standard deviations of the nearest mode is of high quality."""
+
+
+class ModeCoverage(NamedTuple):
+    """How samples cover known modes.
+
+    Attributes:
+      modes: modes with at least one sample of high quality.
+      high_quality: share of the samples within 3σ of the nearest mode; 0.9889 for the mixture itself in the plane.
+      reverse_kl: KL(q ‖ p) in nats; q: shares of the samples by nearest mode, p: uniform.
+    """
+
+    modes: int
+    high_quality: float
+    reverse_kl: float
+
+
+def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeCoverage:
+    """Modes hit, share of high quality, and reverse KL divergence over the modes, for a mixture of equal Gaussians.
+
+    Args:
+      samples: [n, dim].
+      centers: [modes, dim].
+      sigma: standard deviation of each mode, > 0.
+
+    Returns:
+      The three numbers. Samples of low quality count towards the nearest mode's share, as in the source.
+
+    Raises:
+      ValueError: a set is empty, the dimensions differ, or sigma is not positive.
+
+    Source: Lin et al. 2018, PacGAN (arXiv:1712.04086), section 4.1; Srivastava et al. 2017 (arXiv:1705.07761).
+    """
+    samples, centers = rows(samples, "samples"), rows(centers, "centers")
+    same_dimension(samples, centers, ("samples", "centers"))
+    if not sigma > 0:
+        raise ValueError(f"sigma must be positive, got {sigma}")
+
+    def of_block(samples):
+        # By differences: a product of matrices would lose σ's digits where σ is small beside the centres.
+        squared = jnp.square(samples[:, None] - centers[None]).sum(-1)
+        return squared.argmin(1), squared.min(1)
+
+    block = max(1, block_size(len(centers)) // samples.shape[1])
+    modes, squared = map(np.asarray, map_blocks(of_block, samples, block))
+    good = squared < (HIGH_QUALITY * sigma) ** 2  # NaN is not
+    counts = np.bincount(modes, minlength=len(centers))
+    hit = np.bincount(modes[good], minlength=len(centers)) > 0
+    return ModeCoverage(int(hit.sum()), float(good.mean()), reverse_kl(counts, np.ones(len(centers))))
+
+
+def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
+    """KL(q ‖ p) = Σ q log(q/p) in nats, of counts over the modes.
+
+    Args:
+      counts: [modes] ≥ 0, of the samples: q but for its sum.
+      expected: [modes] ≥ 0, of the data: p but for its sum.
+
+    Returns:
+      ≥ 0; 0 where the shares agree; infinite where the data has none of a mode that is hit.
+
+    Raises:
+      ValueError: all counts of one are 0.
+    """
+    q, p = (np.asarray(x, np.float64) for x in (counts, expected))
+    if q.sum() <= 0 or p.sum() <= 0:
+        raise ValueError("there must be at least one sample and one expected example")
+    q, p = q / q.sum(), p / p.sum()
+    there = q > 0
+    with np.errstate(divide="ignore"):
+        return max(0.0, float((q[there] * np.log(q[there] / p[there])).sum()))
+
+
+class ClassCoverage(NamedTuple):
+    """How samples cover the classes that a classifier sees in them.
+
+    Attributes:
+      modes: classes with at least one sample.
+      high_quality: share of the samples whose class has a probability of at least 0.9.
+      reverse_kl: KL(q ‖ p) in nats; q: shares of the samples by class, p: shares of the data.
+    """
+
+    modes: int
+    high_quality: float
+    reverse_kl: float
+
+
+def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.9) -> ClassCoverage:
+    """The same for images, with the classes of a classifier as the modes.
+
+    Args:
+      logits: [n, classes], of the samples.
+      expected: [classes] ≥ 0, how often the data has each class.
+      confident: probability from which on a sample is of high quality.
+
+    Raises:
+      ValueError: the numbers of classes differ, or there are no samples.
+
+    Source: the count of modes of Srivastava et al. 2017 (arXiv:1705.07761), section 4.1.
+    """
+    logits, expected = np.asarray(logits, np.float64), np.asarray(expected)
+    if logits.ndim != 2 or not len(logits) or expected.shape != logits.shape[1:]:
+        raise ValueError(f"logits [n, classes] and expected [classes] do not fit: {logits.shape}, {expected.shape}")
+    shifted = logits - logits.max(1, keepdims=True)
+    probability = 1 / np.exp(shifted).sum(1)  # of the likeliest class
+    counts = np.bincount(logits.argmax(1), minlength=logits.shape[1])
+    good = float((probability >= confident).mean())
+    return ClassCoverage(int((counts > 0).sum()), good, reverse_kl(counts, expected))
+
+
+def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
+    """The evaluator "modes": of a known mixture, or of the classes that the features' classifier sees."""
+    if data.mixture is not None:
+        found: ModeCoverage | ClassCoverage = mode_coverage(samples.rows, data.mixture.centers, data.mixture.sigma)
+        of, features = len(data.mixture.centers), "raw"
+    else:
+        assert samples.logits is not None and data.test.logits is not None
+        expected = np.bincount(data.test.logits.argmax(1), minlength=data.test.logits.shape[1])
+        found, of, features = class_coverage(samples.logits, expected), len(expected), samples.features_of.name
+    details = {"modes": of, "kind": "mixture" if data.mixture is not None else "classes"}
+    errors = {"high_quality": share_error(found.high_quality, len(samples))}
+    return [
+        feature_score(
+            name,
+            value,
+            errors.get(name),
+            samples,
+            data,
+            better="lower" if name == "reverse_kl" else "higher",
+            unit={"reverse_kl": "nats", "modes": f"of {of}"}.get(name, ""),
+            details=details,
+        )._replace(features=features)
+        for name, value in found._asdict().items()
+    ]
+
+
+def suits(data: Data) -> str | None:
+    """The modes must be known: those of a mixture, or classes."""
+    known = data.mixture is not None or data.test.logits is not None
+    return None if known else "the data is no known mixture, and the features have no classifier"

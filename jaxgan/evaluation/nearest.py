@@ -1,0 +1,121 @@
+"""Nearest training examples: has the generator learned, or learned by heart?"""
+
+import functools
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from jaxgan.evaluation.base import Data, Examples, Score, feature_score
+from jaxgan.evaluation.distances import block_size, first_minimum, map_blocks, rows, same_dimension, squared_distances
+from jaxgan.parallel import compiled
+
+QUERIES = 2_000
+"""The evaluator looks up so many examples of each set."""
+
+
+class Neighbors(NamedTuple):
+    """The nearest training example of each query.
+
+    Attributes:
+      distances: [queries] float32, Euclidean.
+      indices: [queries] int32, into the training examples; the first of equals.
+    """
+
+    distances: np.ndarray
+    indices: np.ndarray
+
+
+class Memorisation(NamedTuple):
+    """Distances to the nearest training example, of generated examples and of held-out ones.
+
+    Attributes:
+      generated: mean distance of the generated examples.
+      held_out: mean distance of the held-out examples.
+      closer: probability that a generated example is closer to the training set than a held-out one (ties count
+        half). ½: as far as new data; near 1: copies, or examples with less detail than the data has.
+      standard_error: of `closer`, were the two distributions equal.
+    """
+
+    generated: float
+    held_out: float
+    closer: float
+    standard_error: float
+
+
+def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
+    """The nearest training example of each query, by Euclidean distance; exact, in blocks.
+
+    Args:
+      queries: [queries, ...].
+      training: [n, ...], as many dimensions.
+
+    Returns:
+      Distances and indices.
+
+    Raises:
+      ValueError: a set is empty, or the dimensions differ.
+
+    Source: the last column of figure 2 of Goodfellow et al. 2014 (arXiv:1406.2661).
+    """
+    queries, training = rows(queries, "queries"), rows(training, "training")
+    same_dimension(queries, training, ("queries", "training"))
+    distances, indices = _nearest(queries, training, block_size(len(training)))
+    return Neighbors(np.asarray(distances), np.asarray(indices))
+
+
+@functools.partial(compiled, static_argnums=2)
+def _nearest(queries, training, block):
+    center = training.mean(0, keepdims=True)
+    centered = training - center  # fewer digits cancel
+
+    def of_block(block_queries):
+        index = first_minimum(squared_distances(block_queries - center, centered))[1]
+        # Once more by differences: an exact copy has distance 0.
+        return jnp.linalg.norm(block_queries - training[index], axis=1), index
+
+    return map_blocks(of_block, queries, block)
+
+
+def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
+    """Compares distances to the training set.
+
+    Args:
+      generated: [n], of generated examples, as `nearest_neighbors` gives them.
+      held_out: [m], of examples of the data that were not trained on.
+
+    Raises:
+      ValueError: one is empty.
+
+    Source: the rank test of Mann and Whitney 1947; used for memorisation by Meehan et al. 2020 (arXiv:2004.05675).
+    """
+    generated, held_out = (np.asarray(x, np.float64) for x in (generated, held_out))
+    n, m = len(generated), len(held_out)
+    if not n or not m:
+        raise ValueError(f"need distances of both, got {n} generated and {m} held out")
+    ordered = np.sort(generated)
+    below, up_to = (np.searchsorted(ordered, held_out, side) for side in ("left", "right"))
+    closer = float((below + up_to).sum() / (2 * n * m))
+    error = math.sqrt((n + m + 1) / (12 * n * m))
+    return Memorisation(float(generated.mean()), float(held_out.mean()), closer, error)
+
+
+def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
+    """The evaluator "nearest": distances to the nearest training examples, against those of the test split."""
+    generated = nearest_neighbors(samples.rows[:QUERIES], data.train.rows).distances
+    held_out = nearest_neighbors(data.test.rows[:QUERIES], data.train.rows).distances
+    found = memorisation(generated, held_out)
+    spread = float(generated.std(ddof=1)) / math.sqrt(len(generated))
+    details = {"training_examples": len(data.train), "held_out_distance": found.held_out}
+    return [
+        feature_score(name, value, error, samples, data, better="", details=details)._replace(
+            features="raw", samples=len(generated), against=len(held_out)
+        )
+        for name, value, error in (
+            ("nearest_distance", found.generated, spread),
+            ("nearest_closer", found.closer, found.standard_error),
+        )
+    ]

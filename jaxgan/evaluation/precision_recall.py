@@ -1,0 +1,125 @@
+"""Precision and recall, density and coverage: is what is generated like the data, and is all of the data generated?"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
+from jaxgan.evaluation.distances import block_size, first_minimum, map_blocks, rows, same_dimension, squared_distances
+from jaxgan.evaluation.precision import double_precision
+from jaxgan.parallel import compiled
+
+NEIGHBOR = 5
+"""Which neighbour the balls of the evaluator reach to."""
+
+
+class Manifolds(NamedTuple):
+    """How two sets of examples cover each other; all but density lie in [0, 1].
+
+    Attributes:
+      precision: share of the fake examples that lie in the ball, up to its k-th neighbour, of some real one.
+      recall: share of the real examples that lie in such a ball of some fake one.
+      density: real balls that a fake example lies in, over k: 1 for the data itself, and it may be above.
+      coverage: share of the real examples whose ball holds a fake one.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
+    """Precision, recall, density and coverage from Euclidean distances between features, in float64.
+
+    Args:
+      real: [n, dim], n > k.
+      fake: [m, dim], m > k.
+      k: which neighbour, among its own set and not counting itself, a ball reaches to; ≥ 1.
+
+    Returns:
+      The four numbers.
+
+    Raises:
+      ValueError: k is below 1, a set has no more than k examples, or the dimensions differ.
+
+    Source: Kynkäänniemi et al. 2019 (arXiv:1904.06991), equations 1 and 2; Naeem et al. 2020 (arXiv:2002.09797),
+    equations 3 and 5.
+    """
+    with double_precision():
+        real, fake = (rows(x, name).astype(float) for x, name in ((real, "real"), (fake, "fake")))
+        same_dimension(real, fake, ("real", "fake"))
+        if k < 1 or min(len(real), len(fake)) <= k:
+            raise ValueError(
+                f"k = {k} needs k >= 1 and more than k examples, got {len(real)} real and {len(fake)} fake"
+            )
+        hits, recalled, balls, covered = map(int, _precision_recall(real, fake, k))
+        n, m = len(real), len(fake)
+        return Manifolds(hits / m, recalled / n, balls / (k * m), covered / n)
+
+
+@functools.partial(compiled, static_argnums=2)
+def _precision_recall(real, fake, k):
+    """How many fake examples lie in some real ball, real ones in some fake ball, pairs of a real ball and a fake
+    example in it, and real balls with a fake example."""
+    real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
+    block = min(block_size(len(real)), len(fake))
+    count = -len(fake) % block
+    # A ball of radius -1 holds nothing, and marks what only fills up the last block.
+    fake = jnp.pad(fake, [(0, count), (0, 0)]).reshape(-1, block, fake.shape[1])
+    fake_radii = jnp.pad(fake_radii, (0, count), constant_values=-1).reshape(-1, block)
+
+    def of_block(inputs):
+        fake, radii = inputs
+        distances = squared_distances(fake, real)
+        distances = jnp.where(radii[:, None] < 0, jnp.inf, distances)
+        inside = (distances < real_radii[None]).sum(1)
+        return (inside > 0).sum(), inside.sum(), (distances < radii[:, None]).any(0), distances.min(0)
+
+    hits, balls, recalled, nearest = jax.lax.map(of_block, (fake, fake_radii))
+    return hits.sum(), recalled.any(0).sum(), balls.sum(), (nearest.min(0) < real_radii).sum()
+
+
+def _squared_radii(points, k):
+    """Squared distance of every point [n, dim] to its k-th neighbour among the others: [n]."""
+    columns = jnp.arange(len(points))
+    row = columns[None]
+
+    def of_block(indices):
+        distances = squared_distances(points[indices], points)
+        distances = jnp.where(row == indices[:, None], jnp.inf, distances)
+        # Not top_k, which sorts whole rows of float64 on a CPU: k minima, each taken out once.
+        for _ in range(k - 1):
+            distances = jnp.where(row == first_minimum(distances)[1][:, None], jnp.inf, distances)
+        return distances.min(1)
+
+    return map_blocks(of_block, columns, block_size(len(points)))
+
+
+def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
+    """The evaluator "precision_recall": its four numbers between the samples' features and the test split's.
+
+    The standard errors are those of shares of independent examples; the balls' own spread is not in them.
+    """
+    found = precision_recall(data.test.features, samples.features, NEIGHBOR)
+    sizes = {"precision": len(samples), "coverage": len(data.test), "recall": len(data.test)}
+    return [
+        feature_score(
+            name,
+            value,
+            share_error(value, sizes[name]) if name in sizes else None,
+            samples,
+            data,
+            better="" if name == "density" else "higher",
+            details={"k": NEIGHBOR},
+        )
+        for name, value in found._asdict().items()
+    ]
+
+
+def minimum(data: Data) -> int:
+    """More examples than the neighbour's number."""
+    return NEIGHBOR + 1
