@@ -1,4 +1,4 @@
-"""Train, sample from and look at GANs: absl flags in, a run's directory out. See README.md."""
+"""Train, sample from and evaluate GANs: absl flags in, a run's directory out. See README.md."""
 
 import sys
 import traceback
@@ -7,19 +7,20 @@ from absl import app, flags, logging
 
 from jaxgan.errors import JaxganError, UsageError
 
-MODES = ("train", "sample")
+MODES = ("train", "sample", "evaluate")
+OPTIONS = ("count", "seed", "step")
 
-flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, or sample from a trained one.")
+flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, sample from a trained one, or score it.")
 flags.DEFINE_string(
     "config",
     None,
-    "The experiment: a Python file, with :cpu, :gpu or :tpu behind it if wanted (configs/mnist.py:gpu). Any of its "
-    "fields can be set with --config.FIELD=VALUE; configs/default.py explains them all. For --mode=sample the run's "
-    "own config is the default.",
+    "--mode=train: a Python file, with :cpu, :gpu or :tpu behind it if wanted (configs/mnist.py:gpu); set its fields "
+    "with --config.FIELD=VALUE (see configs/default.py). --mode=evaluate takes --config.evaluation.FIELD=VALUE.",
 )
 flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
 flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)
-flags.DEFINE_integer("seed", 0, "--mode=sample: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
+flags.DEFINE_integer("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
+flags.DEFINE_integer("step", None, "--mode=sample, evaluate: step of the checkpoint; the newest by default.")
 flags.DEFINE_bool("debug", False, "Show the traceback of an expected failure too.")
 
 OVERRIDES: dict[str, str] = {}
@@ -42,10 +43,6 @@ def parse(arguments: list[str]) -> list[str]:
             raise UsageError(
                 "the command line", "--workdir is missing", "name the run's directory: --workdir=runs/NAME"
             )
-        given = [name for name in ("count", "seed") if flags.FLAGS[name].present]
-        if flags.FLAGS.mode != "sample" and given:
-            remedy = "a run's own seed is --config.seed, and its pictures' size --config.sample_count"
-            raise UsageError("the command line", f"--{given[0]} goes with --mode=sample", remedy)
         return rest
     except flags.Error as error:
         _fail(UsageError("the command line", str(error), "see --help"))
@@ -60,7 +57,7 @@ def main(_: list[str]) -> None:
 
     logging.set_verbosity(logging.WARNING)  # JAX tells of every kind of device that it does not find
     try:
-        options = {"count": flags.FLAGS.count, "seed": flags.FLAGS.seed}
+        options = {name: flags.FLAGS[name].value for name in OPTIONS if flags.FLAGS[name].present}
         runs.run(flags.FLAGS.mode, flags.FLAGS.config, OVERRIDES, flags.FLAGS.workdir, options)
     except JaxganError as error:
         if flags.FLAGS.debug:

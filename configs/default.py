@@ -49,6 +49,31 @@ def get_config(platform: str = "") -> ConfigDict:
     config.generator_optimizer = _optimizer()
     config.discriminator_optimizer = _optimizer()
 
+    # How samples are judged: by --mode=evaluate, where these fields may be given anew, and if wanted in training.
+    config.evaluation = ConfigDict()
+    config.evaluation.metrics = (
+        "auto"  # those that suit the data; or names of jaxgan.evaluation.EVALUATORS, with commas
+    )
+    config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
+    config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
+    # "FILE.py:FUNCTION", a function of images [n, ...] in [0, 1] that gives [n, dim]; "auto": classifier, else raw
+    config.evaluation.inception_weights = ""  # inception: the file of the FID weights, .pth or .pb
+    config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the file's
+    config.evaluation.every = 0  # in training, evaluate every so many steps; 0: never
+
+    # Alarms, at log steps: each is a warning and a metric.
+    config.alarms = ConfigDict()
+    config.alarms.patience = 10  # an alarm is for so many log lines in a row; 0 turns all off
+    config.alarms.stop = ""  # names of alarms that end the run (exit code 4, checkpoint saved), with commas:
+    # discriminator_wins, vanishing_gradient, low_diversity, lost_modes
+    config.alarms.d_accuracy = 0.99  # discriminator_wins: its accuracy is above
+    config.alarms.gradient = 1e-3  # vanishing_gradient: the norm of G's gradient is below this part of its largest
+    config.alarms.diversity = (
+        0.2  # low_diversity: distances between samples are below this part of the data's, and fall
+    )
+    config.alarms.modes = 0.8  # lost_modes: fewer modes, or classes, are hit than this part of the most that ever were
+    config.alarms.samples = 256  # samples that diversity and modes are measured on
+
     # What a run writes, and when, in training steps. Their greatest common divisor is the number of steps compiled
     # into one call, so round numbers are fast.
     config.log_every = 100  # a line of metrics.jsonl: means over these steps

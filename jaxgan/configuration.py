@@ -15,6 +15,8 @@ from jaxgan import fields
 from jaxgan.datasets import DATASETS
 from jaxgan.datasets.base import DatasetOptions
 from jaxgan.errors import UsageError
+from jaxgan.evaluation import EVALUATORS
+from jaxgan.evaluation.alarms import ALARMS
 from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss
 from jaxgan.networks import NETWORKS
@@ -79,6 +81,23 @@ RULES: dict[str, Any] = {
     "discriminator": _NETWORK,
     "generator_optimizer": _OPTIMIZER,
     "discriminator_optimizer": _OPTIMIZER,
+    "evaluation": {
+        "metrics": fields.names(("auto", *EVALUATORS)),
+        "samples": fields.integer(1),
+        "features": fields.choice_or_function(("auto", "classifier", "inception", "raw")),
+        "inception_weights": fields.text,
+        "inception_style": fields.choice(("auto", "torch", "tensorflow")),
+        "every": fields.integer(0),
+    },
+    "alarms": {
+        "patience": fields.integer(0),
+        "stop": fields.names(("", *ALARMS)),
+        "d_accuracy": fields.number(0.5, 1),
+        "gradient": fields.number(0, 1),
+        "diversity": fields.number(0),
+        "modes": fields.number(0, 1),
+        "samples": fields.integer(2),
+    },
     "log_every": fields.integer(1),
     "sample_every": fields.integer(1),
     "sample_count": fields.integer(1),
@@ -102,6 +121,26 @@ def check(config: Mapping[str, Any], problems: tuple[str, ...] = ()) -> None:
         listed = found[0] if len(found) == 1 else " ".join(f"({i}) {p}" for i, p in enumerate(found, 1))
         count = "a problem" if len(found) == 1 else f"{len(found)} problems"
         raise UsageError(f"{count} in the config", listed, "mend it; configs/default.py explains every field")
+
+
+LATER: dict[str, dict[str, Any]] = {
+    "evaluation": {
+        "metrics": "auto",
+        "samples": 10_000,
+        "features": "auto",
+        "inception_weights": "",
+        "inception_style": "auto",
+        "every": 0,
+    },
+    "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-3}
+    | {"diversity": 0.2, "modes": 0.8, "samples": 256},
+}
+"""Sections that the configs of older runs do not have, as they were without them."""
+
+
+def complete(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a run, with the sections that there were not yet when it was trained."""
+    return {**LATER, **config}
 
 
 def _outputs(config: Mapping[str, Any]) -> list[str]:
@@ -152,7 +191,15 @@ def _rates(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
-_CROSS_CHECKS = (_outputs, _paths, _activations, _rates)
+def _evaluation(config: Mapping[str, Any]) -> list[str]:
+    """Inception needs its weights."""
+    section = config["evaluation"]
+    if section["features"] == "inception" and not section["inception_weights"]:
+        return ["evaluation.inception_weights is empty: evaluation.features inception reads a file of weights"]
+    return []
+
+
+_CROSS_CHECKS = (_outputs, _paths, _activations, _rates, _evaluation)
 """Problems between fields that are each allowed."""
 
 

@@ -27,6 +27,19 @@ def choice(names: Iterable[str]) -> Rule:
     return rule
 
 
+def choice_or_function(names: Iterable[str]) -> Rule:
+    """One of the names, or FILE.py:FUNCTION."""
+    single = choice(names)
+
+    def rule(value):
+        if isinstance(value, str) and ".py:" in value:
+            return None
+        problem = single(value)
+        return problem and f"{problem}, and not FILE.py:FUNCTION"
+
+    return rule
+
+
 def integer(low: int, high: int | None = None) -> Rule:
     """A whole number in [low, high]."""
 

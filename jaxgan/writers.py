@@ -61,6 +61,16 @@ class MetricsFile:
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines that are there; one that is no JSON object ends them."""
+        found = []
+        for line in self.path.read_bytes().decode("utf-8", "replace").splitlines():
+            try:
+                found.append(dict(json.loads(line)))
+            except (ValueError, TypeError):
+                break
+        return found
+
     def truncate(self, step: int) -> None:
         """Drops all lines of later steps, and a half-written last line, as a run that resumes at `step` must.
 

@@ -5,6 +5,15 @@ from typing import Any
 
 from jaxgan.errors import UsageError
 
+OPTIONS: dict[str, tuple[str, ...]] = {"train": (), "sample": ("count", "seed", "step"), "evaluate": ("seed", "step")}
+"""Each mode's own: how many examples, the seed of their latents, the step of the checkpoint."""
+
+_INSTEAD = {
+    "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
+    "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
+    "step": "a run goes on from its newest checkpoint",
+}
+
 
 def run(
     mode: str, location: str | None, overrides: Mapping[str, str], workdir: str, options: Mapping[str, Any]
@@ -12,15 +21,18 @@ def run(
     """Runs one mode.
 
     Args:
-      mode: "train" or "sample".
+      mode: "train", "sample" or "evaluate".
       location: the config's file, with `:argument` behind it if wanted; None for the run's own config.
       overrides: fields of the config to set, as text.
       workdir: the run's directory.
-      options: the mode's own: `count` and `seed` for "sample".
+      options: the mode's own, those that were given; see `OPTIONS`.
 
     Raises:
       JaxganError: any expected failure, as one line.
     """
+    for name in options:
+        if name not in OPTIONS[mode]:
+            raise UsageError("the command line", f"--{name} does not go with --mode={mode}", _INSTEAD[name])
     if mode == "train":
         if location is None:
             raise UsageError(
@@ -33,11 +45,19 @@ def run(
         config = command_line.load_config(location)
         check(config, tuple(command_line.override(config, dict(overrides))))
         train(config, workdir)
-    else:
-        if location is not None or overrides:
-            raise UsageError(
-                "the command line", f"--mode={mode} uses the run's own config", "leave out --config and its fields"
-            )
+        return
+    if location is not None or (overrides and mode == "sample"):
+        raise UsageError(
+            "the command line", f"--mode={mode} uses the run's own config", "leave out --config" + _FIELDS[mode]
+        )
+    if mode == "sample":
         from jaxgan.runs.sample import sample
 
         sample(workdir, **options)
+    else:
+        from jaxgan.runs.evaluate import evaluate
+
+        evaluate(workdir, overrides=overrides, **options)
+
+
+_FIELDS = {"sample": " and its fields", "evaluate": "; fields such as --config.evaluation.samples=2000 may be given"}

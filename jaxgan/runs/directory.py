@@ -15,6 +15,9 @@ MAY_CHANGE = frozenset(
 )
 """Fields that a resumed run may have otherwise. Of these only platform and mapping touch the numbers, by rounding."""
 
+MAY_CHANGE_SECTIONS = ("evaluation.", "alarms.")
+"""Sections of which a resumed run may have any field otherwise: they look at the training, and do not touch it."""
+
 
 class RunDirectory:
     """A directory that holds one run; a context manager that lets go of it.
@@ -32,6 +35,7 @@ class RunDirectory:
         self.config_file = self.path / "config.json"
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
+        self.evaluation = self.path / "evaluation"
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
         self._lock: IO[str] | None = None
@@ -94,7 +98,9 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Pa
     differing = [
         f"{name}: {before.get(name, missing)} there, {now.get(name, missing)} now"
         for name in sorted({*before, *now})
-        if before.get(name, missing) != now.get(name, missing) and name not in allowed
+        if before.get(name, missing) != now.get(name, missing)
+        and name not in allowed
+        and not name.startswith(MAY_CHANGE_SECTIONS)
     ]
     if differing:
         raise UsageError(

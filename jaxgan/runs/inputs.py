@@ -100,7 +100,8 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
 def chunk_length(config: Mapping[str, Any], inputs: Inputs) -> int:
     """How many steps run in one call: what divides all intervals, but not so many that a stop request waits for long,
     or that a chunk of streamed data fills the memory."""
-    common = math.gcd(*(config[f"{interval}_every"] for interval in ("log", "sample", "checkpoint")))
+    intervals = [config[f"{interval}_every"] for interval in ("log", "sample", "checkpoint")]
+    common = math.gcd(*intervals, config["evaluation"]["every"])  # gcd(n, 0) is n
     most = CHUNK_STEPS
     if not inputs.resident:
         per_step = config["batch_size"] * config["discriminator_steps"] * math.prod(inputs.facts.example_shape)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.errors import DivergedError
+from jaxgan.evaluation.alarms import Watch
 from jaxgan.writers import MetricsFile, Progress, TensorBoard
 
 DIVERGED_REMEDY = (
@@ -26,7 +27,11 @@ class Recorder:
       total: steps of the run; the last line is written there.
       window: values of the steps since the last line, as a checkpoint kept them.
       epoch_of: `step -> epochs done`.
+      watch: the alarms; it has seen the lines that are in the file already.
       file, board, progress: where the lines go.
+
+    Attributes:
+      warnings: of the alarms that were set off since the run started or resumed, by the alarm's name.
     """
 
     def __init__(
@@ -36,16 +41,24 @@ class Recorder:
         total: int,
         window: Window,
         epoch_of: Callable[[int], float],
+        watch: Watch,
         file: MetricsFile,
         board: TensorBoard,
         progress: Progress,
     ):
         self.log_every, self.total, self.epoch_of = log_every, total, epoch_of
         self.file, self.board, self.progress = file, board, progress
+        self.watch = watch
+        self.warnings: dict[str, str] = {}
         self.window: Window = {name: list(values) for name, values in window.items()}
 
-    def record(self, start: int, metrics: dict[str, Any]) -> None:
+    def record(self, start: int, metrics: dict[str, Any], health: dict[str, Any] | None = None) -> None:
         """Takes the metrics [steps] of the steps from `start`.
+
+        Args:
+          start: steps done before.
+          metrics: [steps] each.
+          health: scalars measured after the last of these steps, where that one is logged.
 
         Raises:
           DivergedError: if one is not finite; what was logged before it stays.
@@ -59,7 +72,7 @@ class Recorder:
                 self.window.setdefault(name, []).append(float(values[offset]))
             step = start + offset + 1
             if step % self.log_every == 0 or step == self.total:
-                self._write(step)
+                self._write(step, health or {})
         if good < count:
             bad = ", ".join(
                 f"{name} is {values[good]}" for name, values in host.items() if not np.isfinite(values[good])
@@ -71,8 +84,14 @@ class Recorder:
             )
         self.progress.update(start + count, {name: float(values[-1]) for name, values in host.items()})
 
-    def _write(self, step: int) -> None:
+    def _write(self, step: int, health: dict[str, Any]) -> None:
         means = {name: float(np.mean(values)) for name, values in self.window.items()}
+        means |= {name: float(np.asarray(value)) for name, value in health.items()}
+        warnings = self.watch.observe(means)
+        means |= self.watch.metrics()
+        for warning in warnings.values():
+            self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
+        self.warnings |= warnings
         self.file.write(step, {"epoch": round(self.epoch_of(step), 6), **means})
         self.board.scalars(step, means)
         if step % self.log_every == 0:

@@ -7,12 +7,10 @@ import jax
 import numpy as np
 
 from jaxgan import figures
-from jaxgan.checkpoints import Checkpoints
-from jaxgan.configuration import DataFacts, build, check
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.parallel import compiled
-from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.trained import load_run
 from jaxgan.step import sample as sample_step
 
 BATCH = 1_000
@@ -22,31 +20,21 @@ SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
 
 
-def sample(workdir: str, *, count: int, seed: int) -> None:
-    """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` (key "samples") from a run's newest checkpoint.
+def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None) -> None:
+    """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` (key "samples") from one of a run's checkpoints.
 
     Args:
       workdir: the run's directory.
       count: how many examples, ≥ 1.
       seed: seed of the latents, ≥ 0.
+      step: of the checkpoint; None for the newest.
 
     Raises:
       UsageError: if there is no run, or no checkpoint.
       DataError: if the checkpoint is damaged.
     """
-    directory = RunDirectory(workdir, create=False)
-    if not directory.checkpoints.is_dir():
-        raise UsageError(
-            f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run --mode=train first"
-        )
-    with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
-        extra = checkpoints.extra()
-        config, data = extra["config"], extra["data"]
-        for player in ("generator", "discriminator"):
-            config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
-        check(config)
-        experiment = build(config, DataFacts(tuple(data["example_shape"]), config["batch_size"]))
-        state = checkpoints.restore_generator(experiment.abstract_state())
+    run = load_run(workdir, step)
+    directory, config, data, experiment, state = run.directory, run.config, run.data, run.experiment, run.state
     draw = compiled(
         lambda state, key, size: sample_step(experiment.generator, state, key, size, latent=experiment.latent),
         static_argnums=2,

@@ -15,7 +15,9 @@ from jaxgan.configuration import Experiment, build
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
 from jaxgan.parallel import compiled, distribute
+from jaxgan.runs.alarms import Health, stopped_by
 from jaxgan.runs.directory import RunDirectory, check_same
+from jaxgan.runs.evaluation import Evaluation, write
 from jaxgan.runs.inputs import Inputs, check_devices, check_same_data, chunk_factory, chunk_length, chunks, read_inputs
 from jaxgan.runs.recorder import DIVERGED_REMEDY, Recorder
 from jaxgan.runs.stopping import StopRequest
@@ -80,6 +82,8 @@ class _Run:
         self.all_finite = compiled(lambda tree: jnp.all(jnp.array([jnp.isfinite(x).all() for x in _floats(tree)])))
         key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
         self.latents = experiment.latent.sample(key, config["sample_count"])
+        self.health = Health(config, inputs, experiment)
+        self._evaluation: Evaluation | None = None
 
     def run(self) -> None:
         """From the last checkpoint, or the beginning, to the last step."""
@@ -99,6 +103,7 @@ class _Run:
                 total=self.total,
                 window=extra["window"],
                 epoch_of=lambda step: order.epoch_of(step, minibatches=config["discriminator_steps"], **batch),
+                watch=self.health.watch(file.lines()),
                 file=file,
                 board=board,
                 progress=progress,
@@ -122,15 +127,18 @@ class _Run:
         stops = _stops(first, self.total, chunk_length(config, self.inputs))
         train = self.inputs.dataset.train
         shared = (self.place_state({"examples": train.examples}),) if self.inputs.resident else ()
-        waiting: tuple[int, dict[str, Any]] | None = None
+        waiting: tuple[int, dict[str, Any], dict[str, Any]] | None = None
         for start, step, batches in zip(stops, stops[1:], chunks(config, self.inputs, stops), strict=False):
             state, metrics = self.advance(state, self.place_batch(batches), *shared)
             if waiting is not None:
                 recorder.record(*waiting)
-            waiting = (start, metrics)
+            logged = _due(step, config["log_every"]) or step == self.total
+            waiting = (start, metrics, self.health.measure(state) if logged else {})
             draws, saves = _due(step, config["sample_every"]), _due(step, config["checkpoint_every"])
+            evaluates = _due(step, config["evaluation"]["every"])
             ends = step == self.total or self.stop.signal_name is not None
-            if not (draws or saves or ends):
+            ends = ends or stopped_by(config, recorder.warnings) is not None
+            if not (draws or saves or evaluates or ends):
                 continue
             recorder.record(*waiting)
             waiting = None
@@ -138,6 +146,17 @@ class _Run:
                 self._draw(step, state, board)
             if saves or ends:
                 self._save(step, state, recorder)
+            if evaluates:
+                self._evaluate(state, recorder.progress, board)
+            alarm = stopped_by(config, recorder.warnings)
+            if alarm is not None:
+                self._save(step, state, recorder)
+                self.checkpoints.wait()
+                raise DivergedError(
+                    f"an alarm of alarms.stop ended the run at step {step:,}",
+                    recorder.warnings[alarm],
+                    "or run the same command again to go on all the same; a checkpoint is saved",
+                )
             if ends and step < self.total:
                 self.checkpoints.wait()
                 raise PreemptedError(
@@ -153,6 +172,18 @@ class _Run:
         figures.save_samples(path, samples, low=self.inputs.low, high=self.inputs.high, mixture=mixture)
         if figures.is_image(samples.shape[1:]):
             board.image(step, "samples", figures.image_grid(samples, low=self.inputs.low, high=self.inputs.high))
+
+    def _evaluate(self, state: TrainState, progress: Progress, board: TensorBoard) -> None:
+        """Scores the generator as it is now, as `--mode=evaluate` would."""
+        if self._evaluation is None:
+            self._evaluation = Evaluation(self.config, self.inputs, self.experiment, 0, progress.message)
+        report = self._evaluation.run(state)
+        write(report, self._evaluation, self.directory.evaluation, self.directory.path.name)
+        board.scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
+        scores = "  ".join(
+            f"{row.score.name} {row.score.value:.4g} (real {row.reference.value:.4g})" for row in report.rows
+        )
+        progress.message(f"step {report.step:,}: {scores}")
 
     def _save(self, step: int, state: TrainState, recorder: Recorder) -> None:
         if not self.all_finite(state):
@@ -178,7 +209,7 @@ class _Run:
 
 
 def _due(step: int, every: int) -> bool:
-    return step % every == 0
+    return every > 0 and step % every == 0
 
 
 def _stops(first: int, total: int, chunk: int) -> list[int]:

@@ -1,0 +1,101 @@
+"""The alarms of a training run: what is measured for them, on the device, and which end the run."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan.configuration import Experiment
+from jaxgan.datasets import feed, order
+from jaxgan.datasets.base import Split
+from jaxgan.evaluation.alarms import Limits, Watch
+from jaxgan.evaluation.health import Anchors, diversity, measure, modes_hit
+from jaxgan.parallel import compiled
+from jaxgan.runs.inputs import Inputs
+from jaxgan.state import TrainState
+from jaxgan.step import generate
+
+HEALTH_LATENTS = 5
+"""Folded into the seed's key for the latents of these samples; the pictures' are 4, and `init_state` has 0 to 3."""
+
+ANCHORS = 1_000
+"""Labelled training examples that tell the classes of samples."""
+
+NO_PROBABILITY = frozenset(("wasserstein",))
+"""Losses whose discriminator has no accuracy: its output 0 is no boundary."""
+
+
+class Health:
+    """Measures a generator's samples at log steps; without patience it measures nothing.
+
+    Args:
+      config: a checked config.
+      inputs: the run's data.
+      experiment: the run's parts.
+    """
+
+    def __init__(self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment):
+        self.config = config
+        section = config["alarms"]
+        self.real_modes = 0.0
+        self._measure = None
+        if not section["patience"]:
+            return
+        count = min(section["samples"], inputs.size)
+        if count < 2:
+            return
+        real, _ = _drawn(inputs, count, 0)
+        anchors = _anchors(inputs)
+        real_diversity = float(compiled(diversity)(real)) or 1.0  # data of a single example has none
+        if anchors is not None:
+            self.real_modes = float(compiled(lambda real: modes_hit(real, anchors))(real))
+        key = jax.random.fold_in(jax.random.key(config["seed"]), HEALTH_LATENTS)
+        latents = experiment.latent.sample(key, count)
+
+        def measure_state(state):
+            playing = state.replace(average_params=None)  # the average lags behind the game
+            return measure(generate(experiment.generator, playing, latents), real_diversity, anchors)
+
+        self._measure = compiled(measure_state)
+
+    def measure(self, state: TrainState) -> dict[str, jax.Array]:
+        """The metrics of a state, on the device: nothing here waits for them."""
+        return {} if self._measure is None else self._measure(state)
+
+    def watch(self, lines: Iterable[Mapping[str, Any]]) -> Watch:
+        """The alarms as the lines of the run so far leave them."""
+        section = self.config["alarms"]
+        limits = Limits(**{name: section[name] for name in Limits._fields})
+        ignored = ("discriminator_wins",) if self.config["loss"] in NO_PROBABILITY else ()
+        watch = Watch(section["patience"], limits, self.real_modes, ignored)
+        for line in lines:
+            watch.observe(line)
+        return watch
+
+
+def stopped_by(config: Mapping[str, Any], warnings: Iterable[str]) -> str | None:
+    """The first alarm set off that is to end the run."""
+    wanted = [name.strip() for name in config["alarms"]["stop"].split(",")]
+    return next((name for name in warnings if name in wanted), None)
+
+
+def _anchors(inputs: Inputs) -> Anchors | None:
+    mixture, classes = inputs.dataset.mixture, inputs.dataset.num_classes
+    if mixture is not None:
+        return Anchors(mixture.centers, np.arange(len(mixture.centers)), len(mixture.centers))
+    examples, labels = _drawn(inputs, min(ANCHORS, inputs.size), 1)
+    if labels is None or classes is None or len(examples) < 20 * classes:
+        return None
+    return Anchors(examples.reshape(len(examples), -1), labels, classes)
+
+
+def _drawn(inputs: Inputs, count: int, stream: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Training examples in the networks' range, and their labels; always the same of the same data."""
+    split: Split = inputs.dataset.train
+    chosen = np.sort(order.permutation(0, stream, len(split))[:count])
+    if isinstance(split.examples, np.ndarray):
+        examples, labels = split.examples[chosen], None if split.labels is None else split.labels[chosen]
+    else:
+        examples, labels = split.examples.read(chosen), split.examples.read_labels(chosen)
+    return np.asarray(feed.scale(jax.numpy.asarray(examples), inputs.low, inputs.high)), labels

@@ -1,0 +1,56 @@
+"""`--mode=evaluate`: a table of scores beside those of real data, the same as JSON, and pictures."""
+
+import functools
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxgan.runs import command_line
+from jaxgan.runs.evaluation import Evaluation, write
+from jaxgan.runs.inputs import check_same_data, read_inputs
+from jaxgan.runs.pictures import draw
+from jaxgan.runs.table import table
+from jaxgan.runs.trained import load_run
+
+MAY_SET = ("evaluation.", "dataset.path", "dataset.placement")
+"""Fields of the config that an evaluation may have otherwise than the run."""
+
+
+def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}) -> None:
+    """Writes `evaluation/step_STEP_seed_SEED.json` and pictures beside it, and prints the scores.
+
+    Args:
+      workdir: the run's directory.
+      seed: seed of the latents, ≥ 0.
+      step: of the checkpoint; None for the newest.
+      overrides: fields of the run's config to set, as text; those of `MAY_SET`.
+
+    Raises:
+      JaxganError: any expected failure.
+    """
+    run = load_run(workdir, step, functools.partial(_change, overrides=overrides))
+    inputs = read_inputs(run.config)
+    check_same_data(run.data, inputs, run.directory.path)
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    evaluation = Evaluation(run.config, inputs, run.experiment, seed, say)
+    report = evaluation.run(run.state)
+    path = write(report, evaluation, run.directory.evaluation, run.directory.path.name)
+    pictures = draw(report, evaluation, run, path.with_suffix(""))
+    print(table(report, evaluation, str(run.directory.path)))
+    print(f"Written: {path}" + "".join(f", {picture.name}" for picture in pictures))
+
+
+def _change(config: dict[str, Any], overrides: Mapping[str, str]) -> list[str]:
+    allowed = {name: text for name, text in overrides.items() if name.startswith(MAY_SET)}
+    problems = [
+        f"{name} cannot be changed in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
+        for name in overrides
+        if name not in allowed
+    ]
+    wrapped = ConfigDict(config)
+    problems += command_line.override(wrapped, allowed)
+    for section in ("evaluation", "dataset"):
+        config[section] = wrapped[section].to_dict()
+    return problems

@@ -1,0 +1,224 @@
+"""Scores of a run's generator: the samples, the data they are compared with, and what is written of it."""
+
+import datetime
+import json
+import math
+import os
+import pathlib
+import platform
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgan.configuration import Experiment
+from jaxgan.datasets import order
+from jaxgan.datasets.base import Split
+from jaxgan.errors import DataError, DivergedError, UsageError
+from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Row, evaluate
+from jaxgan.evaluation.evaluate import check, reference_scores
+from jaxgan.parallel import compiled
+from jaxgan.runs.features import build_features, unit_values
+from jaxgan.runs.inputs import Inputs
+from jaxgan.state import TrainState
+from jaxgan.step import sample
+
+BATCH = 1_000
+"""Samples made at once."""
+
+SPLIT_BYTES = 2**30
+"""At most so much of a split is read, as floats, from its beginning or at random."""
+
+NOTES = {
+    "parzen": "The Parzen log-likelihood is no measure of quality (arXiv:1511.01844): real images can score below "
+    "blurred ones. It is for comparing with published tables.",
+    "frechet": "Fréchet and kernel distances, precision and the like compare only in the same features, with equally "
+    "many examples; the classifier's are not those of published FIDs.",
+    "nearest": "nearest_closer: the probability that a sample is closer to the training set than new data is; near 1: "
+    "copies, or samples with less detail than the data.",
+}
+
+
+class Report(NamedTuple):
+    """What an evaluation found.
+
+    Attributes:
+      step: of the generator.
+      seed: of the latents.
+      rows: the scores, each beside that of real data.
+      samples: what was judged; images in [0, 1].
+      left_out: evaluators that "auto" left out, with the reason.
+    """
+
+    step: int
+    seed: int
+    rows: list[Row]
+    samples: Examples
+    left_out: dict[str, str]
+
+
+class Evaluation:
+    """Evaluates generators of one run: reads what is needed of the data, and keeps the scores of real examples.
+
+    Args:
+      config: a checked config; its section `evaluation` says what is measured.
+      inputs: the run's data.
+      experiment: the run's parts.
+      seed: of the latents.
+      say: told what takes long.
+
+    Raises:
+      UsageError: an evaluator does not suit the data, or there are too few samples.
+      DataError: the test split is too small, or the data or the weights cannot be read.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment, seed: int, say: Callable[[str], None]
+    ):
+        self.config, self.inputs, self.seed = config, inputs, seed
+        self.count = config["evaluation"]["samples"]
+        self.latent_key, self.key = jax.random.split(jax.random.key(seed))
+        dataset = inputs.dataset
+        self.features: Features = build_features(config, dataset, say)
+        splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
+        self.data = Data(**splits, mixture=dataset.mixture)
+        if not len(self.data.test):
+            raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
+        self.evaluators, self.left_out = self._choose()
+        self.references: dict[str, Any] | None = None
+        self._draw = compiled(
+            lambda state, key, count: sample(experiment.generator, state, key, count, latent=experiment.latent),
+            static_argnums=2,
+        )
+
+    def run(self, state: TrainState) -> Report:
+        """Scores a generator.
+
+        Raises:
+          DivergedError: its samples are not finite.
+        """
+        samples = Examples("generated", self._samples(state), self.features)
+        if self.references is None:
+            self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
+        rows = evaluate(samples, self.data, self.evaluators, self.key, self.references)
+        return Report(int(state.step), self.seed, rows, samples, self.left_out)
+
+    def _samples(self, state: TrainState) -> np.ndarray:
+        parts = []
+        for start in range(0, self.count, BATCH):
+            key = jax.random.fold_in(self.latent_key, start)
+            parts.append(np.asarray(self._draw(state, key, min(BATCH, self.count - start)), np.float32))
+        samples = np.concatenate(parts)
+        if not np.isfinite(samples).all():
+            raise DivergedError(
+                f"cannot evaluate step {int(state.step)}", "its samples are not finite", "use an earlier checkpoint"
+            )
+        return self.to_unit(samples)
+
+    def to_unit(self, samples: np.ndarray) -> np.ndarray:
+        """Generated images in [0, 1] where the data is bytes; of other data, the samples as they are."""
+        if self.inputs.dataset.train.examples.dtype != np.uint8:
+            return samples
+        low, high = self.inputs.low, self.inputs.high
+        return np.clip((samples - low) / (high - low), 0, 1)
+
+    def _examples(self, name: str, split: Split) -> Examples:
+        size = 4 * math.prod(self.inputs.facts.example_shape)
+        most = max(SPLIT_BYTES // size, 1)
+        if isinstance(split.examples, np.ndarray):
+            chosen = np.arange(len(split)) if len(split) <= most else _chosen(len(split), most)
+            labels = None if split.labels is None else split.labels[chosen]
+            return Examples(name, unit_values(split.examples[chosen]), self.features, labels)
+        chosen = _chosen(len(split), min(most, len(split), max(self.count, 10_000)))
+        return Examples(
+            name, unit_values(split.examples.read(chosen)), self.features, split.examples.read_labels(chosen)
+        )
+
+    def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
+        """The evaluators of `config.evaluation.metrics`, checked; for "auto", and why others were left out."""
+        named = [name.strip() for name in self.config["evaluation"]["metrics"].split(",")]
+        chosen, left_out = {}, {}
+        for name, evaluator in EVALUATORS.items():
+            if name not in named and "auto" not in named:
+                continue
+            if name not in named and (reason := evaluator.suits(self.data)):
+                left_out[name] = reason
+                continue
+            try:
+                check(name, evaluator, self.data, self.count)
+            except DataError as error:
+                if name in named:
+                    raise
+                left_out[name] = str(error)
+                continue
+            chosen[name] = evaluator
+        if not chosen:
+            raise UsageError("nothing to evaluate", str(left_out), "name other evaluation.metrics")
+        return chosen, left_out
+
+
+def _chosen(size: int, count: int) -> np.ndarray:
+    """`count` of `size` places, at random but always the same, in order."""
+    return np.sort(order.permutation(0, 0, size)[:count])
+
+
+def to_json(report: Report, evaluation: Evaluation, run: str) -> dict[str, Any]:
+    """All that a report says, for `evaluation/*.json`."""
+    dataset = evaluation.inputs.dataset
+    return {
+        "run": run,
+        "step": report.step,
+        "seed": report.seed,
+        "dataset": dataset.name,
+        "samples": len(report.samples),
+        "features": {"name": evaluation.features.name, **evaluation.features.description},
+        "scores": [_score_to_json(row) for row in report.rows],
+        "left_out": report.left_out,
+        "notes": notes(evaluation),
+        "versions": versions(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def _score_to_json(row: Row) -> dict[str, Any]:
+    score = {name: _plain(value) for name, value in row.score._asdict().items()}
+    real = row.reference
+    reference = {"value": _plain(real.value), "standard_error": _plain(real.standard_error), "samples": real.samples}
+    return {**score, "real_data": {**reference, "details": real.details}}
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """What a reader must know of the scores."""
+    return [note for name, note in NOTES.items() if name in evaluation.evaluators]
+
+
+def versions() -> dict[str, str]:
+    """Of what computed the numbers."""
+    names = ("jaxgan", "jax", "jaxlib", "flax", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+def write(report: Report, evaluation: Evaluation, directory: pathlib.Path, run: str) -> pathlib.Path:
+    """Writes `step_STEP_seed_SEED.json`, whole or not at all.
+
+    Returns:
+      Its path.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    path = directory / f"step_{report.step:08d}_seed_{report.seed}.json"
+    temporary = path.with_suffix(".tmp")
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(to_json(report, evaluation, run), indent=2, ensure_ascii=False) + "\n")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}", error.strerror or str(error), "make room") from error
+    return path

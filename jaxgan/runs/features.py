@@ -1,0 +1,131 @@
+"""The features that a config names: a classifier of the data's own, Inception, the values, or the user's function."""
+
+import importlib.util
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jaxgan.datasets import cache
+from jaxgan.datasets.base import Dataset
+from jaxgan.errors import UsageError
+from jaxgan.evaluation.base import RAW, Features
+from jaxgan.figures import is_image
+from jaxgan.parallel import compiled
+
+CLASSES = 1_000
+"""A dataset of more classes gets no classifier of its own."""
+
+
+def build_features(config: Mapping[str, Any], dataset: Dataset, say: Callable[[str], None]) -> Features:
+    """The features of `config.evaluation.features`.
+
+    Args:
+      config: a checked config.
+      dataset: on whose labels a classifier is trained.
+      say: told what takes long.
+
+    Returns:
+      The features; "auto" is the classifier for labelled images, and the raw values for all else.
+
+    Raises:
+      UsageError: they do not suit the data, or cannot be loaded.
+      DataError: the file of weights is missing or damaged.
+    """
+    section = config["evaluation"]
+    name = section["features"]
+    if name == "auto":
+        name = "raw" if _why_no_classifier(dataset) else "classifier"
+    if name == "raw":
+        return RAW
+    if ".py:" in name:
+        return _of_user(name)
+    if not is_image(dataset.example_shape):
+        raise UsageError(
+            f"evaluation.features={name} is for images",
+            f"the examples of {dataset.name} are {list(dataset.example_shape)}",
+            "set evaluation.features=raw",
+        )
+    return _inception(section) if name == "inception" else _classifier(dataset, say)
+
+
+def unit_values(examples: np.ndarray) -> np.ndarray:
+    """Stored examples as floats: bytes in [0, 1], floats as they are."""
+    return examples.astype(np.float32) / np.float32(255) if examples.dtype == np.uint8 else examples
+
+
+def _why_no_classifier(dataset: Dataset) -> str:
+    if not is_image(dataset.example_shape) or dataset.mixture is not None:
+        return "its examples are no images"
+    if dataset.num_classes is None or dataset.num_classes < 2:
+        return "it has no labels"
+    if not all(isinstance(split.examples, np.ndarray) for split in (dataset.train, dataset.test)):
+        return "it is too large to be held in memory"
+    return f"it has {dataset.num_classes} classes" if dataset.num_classes > CLASSES else ""
+
+
+def _classifier(dataset: Dataset, say: Callable[[str], None]) -> Features:
+    from jaxgan.evaluation import classifier
+
+    if reason := _why_no_classifier(dataset):
+        raise UsageError(
+            f"evaluation.features=classifier does not suit the dataset {dataset.name}",
+            reason,
+            "set evaluation.features=raw or inception",
+        )
+    arrays = [
+        np.asarray(array)
+        for split in (dataset.train, dataset.test)
+        for array in (unit_values(np.asarray(split.examples)), split.labels)
+    ]
+    assert dataset.num_classes is not None
+    path = classifier.path_of(cache.directory(), *arrays, num_classes=dataset.num_classes)
+    if not path.exists():
+        say(f"training a classifier on the labels of {dataset.name} for its features (once; kept in {path.parent})")
+    return classifier.features(classifier.load_or_train(path, *arrays, num_classes=dataset.num_classes))
+
+
+def _inception(section: Mapping[str, Any]) -> Features:
+    from jaxgan.evaluation import inception, inception_weights
+
+    path = section["inception_weights"]
+    variables, style = inception_weights.load(path)
+    style = style if section["inception_style"] == "auto" else section["inception_style"]
+
+    @compiled
+    def apply(variables, images):
+        images = inception.preprocess(images, low=0.0, high=1.0, style=style)
+        outputs: Any = inception.InceptionV3().apply(variables, images)
+        # The Inception score's authors leave out the bias.
+        return outputs.features, outputs.logits - variables["params"]["fc"]["bias"]
+
+    description = {"weights": pathlib.Path(path).name, "style": style, "dim": 2048}
+    return Features("inception", lambda images: apply(variables, images), description, batch=50)
+
+
+def _of_user(name: str) -> Features:
+    """FILE.py:FUNCTION."""
+    file, _, function = name.rpartition(":")
+    if not pathlib.Path(file).is_file():
+        raise UsageError(f"evaluation.features={name}", f"there is no file {file}", "give the path of a Python file")
+    spec = importlib.util.spec_from_file_location("jaxgan_features_file", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        call = getattr(module, function)
+    except Exception as error:
+        raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "mend the file") from error
+
+    def checked(examples):
+        try:
+            features = np.asarray(call(examples))
+        except Exception as error:
+            raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "mend it") from error
+        if features.ndim != 2 or len(features) != len(examples):
+            why = f"of {len(examples)} examples it made an array of shape {list(features.shape)}"
+            raise UsageError(f"evaluation.features={name}", why, "return features [n, dim]")
+        return features, None
+
+    return Features(name, checked)

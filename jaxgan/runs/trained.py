@@ -1,0 +1,58 @@
+"""A trained run, as the modes that use one load it: its config, its parts and the generator of a checkpoint."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jaxgan.checkpoints import Checkpoints
+from jaxgan.configuration import DataFacts, Experiment, build, check, complete
+from jaxgan.errors import UsageError
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.state import TrainState
+
+
+class TrainedRun(NamedTuple):
+    """What a run left.
+
+    Attributes:
+      directory: of the run.
+      config: as used, with changes that were asked for.
+      data: what its checkpoint says of the data.
+      experiment: its parts.
+      state: of the checkpoint, without the discriminator.
+    """
+
+    directory: RunDirectory
+    config: dict[str, Any]
+    data: Mapping[str, Any]
+    experiment: Experiment
+    state: TrainState
+
+
+def load_run(
+    workdir: str, step: int | None = None, change: Callable[[dict[str, Any]], list[str]] = lambda config: []
+) -> TrainedRun:
+    """Loads the generator of one of a run's checkpoints.
+
+    Args:
+      workdir: the run's directory.
+      step: of the checkpoint; None for the newest.
+      change: changes the config in place, and returns the problems with that.
+
+    Raises:
+      UsageError: there is no run, or no such checkpoint, or the config is not right.
+      DataError: the checkpoint is damaged.
+    """
+    directory = RunDirectory(workdir, create=False)
+    if not directory.checkpoints.is_dir():
+        raise UsageError(
+            f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run --mode=train first"
+        )
+    with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
+        extra = checkpoints.extra(step)
+        config, data = complete(extra["config"]), extra["data"]
+        for player in ("generator", "discriminator"):
+            config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
+        check(config, tuple(change(config)))
+        experiment = build(config, DataFacts(tuple(data["example_shape"]), config["batch_size"]))
+        state = checkpoints.restore_generator(experiment.abstract_state(), step)
+    return TrainedRun(directory, config, data, experiment, state)
