@@ -67,7 +67,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.alarms.stop = ""  # names of alarms that end the run (exit code 4, checkpoint saved), with commas:
     # discriminator_wins, vanishing_gradient, low_diversity, lost_modes
     config.alarms.d_accuracy = 0.99  # discriminator_wins: its accuracy is above
-    config.alarms.gradient = 1e-3  # vanishing_gradient: the norm of G's gradient is below this part of its largest
+    config.alarms.gradient = 1e-2  # vanishing_gradient: the norm of G's gradient is below this part of its largest
     config.alarms.diversity = (
         0.2  # low_diversity: distances between samples are below this part of the data's, and fall
     )

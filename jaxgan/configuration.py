@@ -132,7 +132,7 @@ LATER: dict[str, dict[str, Any]] = {
         "inception_style": "auto",
         "every": 0,
     },
-    "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-3}
+    "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-2}
     | {"diversity": 0.2, "modes": 0.8, "samples": 256},
 }
 """Sections that the configs of older runs do not have, as they were without them."""

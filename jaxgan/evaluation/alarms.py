@@ -15,7 +15,7 @@ class Limits(NamedTuple):
     """From where on a metric is ill; fields of `config.alarms`."""
 
     d_accuracy: float = 0.99
-    gradient: float = 1e-3
+    gradient: float = 1e-2
     diversity: float = 0.2
     modes: float = 0.8
 
@@ -103,7 +103,7 @@ ALARMS: dict[str, Alarm] = {
     "lost_modes": Alarm(
         "modes",
         lost_modes,
-        "modes are lost: the samples hit {value:g}, after {largest[modes]:g} before, of the data's {real_modes:g}, for "
+        "modes are lost: the samples hit {value:g}, and at most {largest[modes]:g} so far, of the data's {real_modes:g}, for "
         "{lines} log lines",
         "raise discriminator_steps, batch_size or latent.dim, or lower generator_optimizer.learning_rate",
     ),

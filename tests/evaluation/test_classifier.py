@@ -1,0 +1,90 @@
+"""The classifier whose hidden layer serves as features: it learns, it is cached, and on MNIST it is good enough."""
+
+import os
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+import scipy.signal
+
+from jaxgan.evaluation import classifier as module
+from jaxgan.evaluation.base import Examples
+from tests.evaluation.conftest import bars
+
+
+def data(count=600):
+    (images, labels), (test_images, test_labels) = bars(count, 0), bars(200, 1)
+    return [(images / 255).astype(np.float32), labels, (test_images / 255).astype(np.float32), test_labels]
+
+
+@pytest.fixture(scope="module")
+def trained(quick_classifier, tmp_path_factory):
+    path = quick_classifier.path_of(tmp_path_factory.mktemp("cache"), *data(), num_classes=3)
+    return path, quick_classifier.load_or_train(path, *data(), num_classes=3)
+
+
+def test_it_learns_what_it_is_shown_and_states_its_accuracy(trained):
+    _, found = trained
+    assert found.accuracy >= 0.97  # one of three classes: guessing is .33
+    assert found.accuracy == module.accuracy(found, *data()[2:])
+    assert (found.train_examples, found.test_examples, found.num_classes) == (600, 200, 3)
+    examples = Examples("test", data()[2], module.features(found))
+    assert examples.features.shape == (200, module.UNITS) and examples.logits.shape == (200, 3)
+    assert (examples.logits.argmax(1) == data()[3]).mean() == found.accuracy
+    assert examples.features_of.description["test_accuracy"] == found.accuracy
+
+
+def test_the_cache_gives_the_same_classifier_and_survives_damage(trained, quick_classifier, monkeypatch):
+    path, found = trained
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "train", None)
+        again = module.load_or_train(path, *data(), num_classes=3)
+    assert again._replace(params=None) == found._replace(params=None)
+    for a, b in zip(jax.tree.leaves(found.params), jax.tree.leaves(again.params), strict=True):
+        np.testing.assert_array_equal(a, b)
+    path.write_bytes(path.read_bytes()[:-500])
+    monkeypatch.setattr(module, "train", lambda *arrays, num_classes: found)
+    assert module.load_or_train(path, *data(), num_classes=3) is found
+    assert module._read(path).accuracy == found.accuracy  # written anew
+
+
+def test_other_data_is_another_classifier():
+    paths = {module.path_of("cache", *data(count), num_classes=3) for count in (600, 599)}
+    changed = data()
+    changed[1] = changed[1].copy()
+    changed[1][0] = (changed[1][0] + 1) % 3
+    paths.add(module.path_of("cache", *changed, num_classes=3))
+    paths.add(module.path_of("cache", *data(), num_classes=4))
+    assert len(paths) == 4
+    assert module.path_of("cache", *data(), num_classes=3) in paths
+
+
+@pytest.mark.parametrize(("side", "size"), [(10, 5), (9, 5), (7, 3), (28, 5)])
+def test_patches_times_weights_are_a_convolution(side, size):
+    images = np.random.default_rng(0).normal(size=(2, side, side, 1)).astype(np.float32)
+    kernel = np.random.default_rng(1).normal(size=(size, size))
+    found = np.asarray(module._patches(images, size, 2)) @ kernel.reshape(-1)
+    whole = np.stack([scipy.signal.correlate2d(image[..., 0], kernel, mode="full") for image in images])
+    first = size - 1 - (size - 2) // 2  # `full` begins with size − 1 of padding, the patches with (size − 2)/2
+    count = -(-side // 2)
+    expected = whole[:, first : first + 2 * count : 2, first : first + 2 * count : 2]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "least"), [("digits", 0.97), ("idx", 0.99)])
+def test_it_is_good_enough_on_real_digits(name, least):
+    """A minute or two for each."""
+    from jaxgan.datasets import DATASETS, DatasetOptions
+
+    directory = pathlib.Path(os.environ.get("JAXGAN_DATA_DIR", "")) / "mnist"
+    if name == "idx" and not directory.is_dir():
+        pytest.skip("set JAXGAN_DATA_DIR to a directory with the IDX files of MNIST in its sub-directory mnist")
+    dataset = DATASETS[name](DatasetOptions(path=str(directory)))
+    arrays = [
+        array
+        for split in (dataset.train, dataset.test)
+        for array in (split.examples.astype(np.float32) / 255, split.labels)
+    ]
+    assert module.train(*arrays, num_classes=10).accuracy >= least

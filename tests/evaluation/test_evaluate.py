@@ -1,0 +1,267 @@
+"""`--mode=evaluate` and evaluation in training: what is written, what it says, and how it fails."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgan import runs
+from jaxgan.datasets.mixtures import MIXTURES
+from jaxgan.errors import DataError, DivergedError, UsageError
+from jaxgan.evaluation import EVALUATORS, RAW, Data, Evaluator, Examples, Score, evaluate, modes
+from jaxgan.evaluation.evaluate import reference_scores
+
+RING = {
+    "mapping": "jit",
+    "steps": "40",
+    "batch_size": "16",
+    "dataset.examples": "3000",
+    "generator.widths": "(16,)",
+    "discriminator.widths": "(16,)",
+    "log_every": "20",
+    "sample_every": "40",
+    "checkpoint_every": "20",
+    "evaluation.samples": "400",
+}
+BARS = RING | {"dataset.name": "npz", "dataset.validation_examples": "100", "latent.dim": "8"}
+FAST = "modes,frechet,nearest"
+
+
+def train(config, overrides, workdir, **changes):
+    overrides = overrides | {name.replace("__", "."): str(value) for name, value in changes.items()}
+    runs.run("train", config, overrides, str(workdir), {})
+
+
+def evaluated(workdir, step=None, seed=None, **overrides):
+    overrides = {name.replace("__", "."): str(value) for name, value in overrides.items()}
+    options = {name: value for name, value in (("step", step), ("seed", seed)) if value is not None}
+    runs.run("evaluate", None, overrides, str(workdir), options)
+
+
+def report(workdir, step=40, seed=0):
+    return json.loads((workdir / "evaluation" / f"step_{step:08d}_seed_{seed}.json").read_text())
+
+
+def scores(workdir, **which):
+    return {score["name"]: score for score in report(workdir, **which)["scores"]}
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("ring")
+    train("configs/ring.py", RING, workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory, bars_file):
+    workdir = tmp_path_factory.mktemp("images")
+    train("configs/default.py", BARS, workdir, dataset__path=bars_file)
+    return workdir
+
+
+def test_a_mixture(ring, capsys):
+    evaluated(ring)
+    said = capsys.readouterr().out
+    found = scores(ring)
+    assert list(found)[:2] == ["parzen_paper", "parzen_fine"]
+    assert set(found) >= {"frechet", "kernel", "precision", "coverage", "sliced_wasserstein", "modes", "reverse_kl"}
+    for name, score in found.items():
+        assert f"\n{name}" in said
+        assert (score["samples"], score["against"]) == ((400, 300))
+        assert score["features"] == "raw" and score["split"] == "test"
+        assert np.isfinite(score["value"]) and np.isfinite(score["real_data"]["value"])
+        assert score["standard_error"] is None or score["standard_error"] >= 0
+        assert score["real_data"]["samples"] == (300 if name.startswith("nearest") else 400)
+    # The untrained generator is far from the data, and real data is not.
+    assert found["modes"]["real_data"]["value"] == 8
+    assert found["high_quality"]["real_data"]["value"] > 0.97 > 0.5 > found["high_quality"]["value"]
+    assert found["frechet"]["value"] > 20 * found["frechet"]["real_data"]["value"]
+    assert found["nearest_closer"]["real_data"]["value"] == 0.5
+    whole = report(ring)
+    assert whole["dataset"] == "ring" and whole["step"] == 40 and whole["seed"] == 0 and whole["samples"] == 400
+    assert {"jax", "jaxgan", "numpy", "python"} <= set(whole["versions"])
+    assert whole["features"] == {"name": "raw"} and list(whole["left_out"]) == ["inception_score"]
+    assert "no measure of quality" in said and "left out: inception_score" in said
+    for name in ("step_00000040_seed_0_samples.png", "curves.png"):
+        assert np.asarray(Image.open(ring / "evaluation" / name)).std() > 5
+
+
+def test_scores_are_those_of_the_functions(ring):
+    evaluated(ring, evaluation__metrics="modes")
+    runs.run("sample", None, {}, str(ring), {"count": 5})  # another mode reads the same directory
+    found = scores(ring)
+    whole = report(ring)
+    assert list(found) == ["modes", "high_quality", "reverse_kl"] and whole["left_out"] == {}
+    train_split = _ring_train()
+    drawn = modes.mode_coverage(train_split, MIXTURES["ring"].centers, MIXTURES["ring"].sigma)
+    assert found["high_quality"]["real_data"]["value"] == pytest.approx(drawn.high_quality, abs=0.03)
+
+
+def _ring_train():
+    from jaxgan.datasets import DATASETS, DatasetOptions
+
+    return DATASETS["ring"](DatasetOptions(examples=3000)).train.examples
+
+
+def test_images_by_the_datas_own_classifier(images, quick_classifier, capsys):
+    evaluated(images)
+    said, error = capsys.readouterr()
+    assert "training a classifier on the labels of npz" in error
+    found = scores(images)
+    features = report(images)["features"]
+    assert features["name"] == "classifier" and features["test_accuracy"] > 0.9 and features["test_examples"] == 200
+    assert f"test_accuracy {features['test_accuracy']:.4f}" in said
+    assert {found[name]["features"] for name in ("frechet", "inception_score", "modes", "recall")} == {"classifier"}
+    assert {found[name]["features"] for name in ("parzen_paper", "nearest_distance")} == {"raw"}
+    assert found["modes"]["details"]["modes"] == 3 and found["modes"]["real_data"]["value"] == 3
+    assert 2.5 < found["inception_score"]["real_data"]["value"] <= 3
+    assert found["parzen_paper"]["details"]["validation_examples"] == 100
+    for name in ("nearest", "interpolation", "classes"):
+        picture = np.asarray(Image.open(images / "evaluation" / f"step_00000040_seed_0_{name}.png"))
+        assert picture.ndim == 2 and picture.std() > 5
+    evaluated(images, evaluation__metrics="modes")
+    assert "training a classifier" not in capsys.readouterr().err  # kept
+
+
+def test_the_same_evaluation_gives_the_same_numbers_and_another_seed_others(images, quick_classifier):
+    evaluated(images)
+    first = scores(images)
+    evaluated(images)
+    assert scores(images) == first
+    evaluated(images, seed=1)
+    other = scores(images, seed=1)
+    for name, score in first.items():
+        assert np.isfinite(other[name]["value"])
+        error = score["standard_error"]
+        if name.startswith("parzen"):
+            assert other[name]["value"] != score["value"]
+            assert abs(other[name]["value"] - score["value"]) < 6 * error
+
+
+def test_evaluation_in_training_is_that_of_the_mode(tmp_path, capfd):
+    train("configs/ring.py", RING, tmp_path, evaluation__every=20, evaluation__metrics=FAST)
+    said = capfd.readouterr().err
+    assert said.count("frechet") == 2 and "(real " in said
+    in_training = {step: scores(tmp_path, step=step) for step in (20, 40)}
+    for step, found in in_training.items():
+        evaluated(tmp_path, step=step)
+        assert scores(tmp_path, step=step) == found
+    assert in_training[20]["frechet"]["value"] != in_training[40]["frechet"]["value"]
+    capfd.readouterr()
+    plain = tmp_path / "plain"
+    train("configs/ring.py", RING, plain)
+    assert (plain / "metrics.jsonl").read_bytes() == (tmp_path / "metrics.jsonl").read_bytes()
+
+
+def test_raw_features_and_features_of_the_users(images, tmp_path):
+    evaluated(images, evaluation__features="raw", evaluation__metrics=FAST.replace("modes,", ""))
+    assert scores(images)["frechet"]["features"] == "raw" and scores(images)["frechet"]["details"]["dim"] == 100
+    file = tmp_path / "mine.py"
+    file.write_text("def embed(images):\n    return images.reshape(len(images), -1)[:, :7] * 2\n")
+    evaluated(images, evaluation__features=f"{file}:embed", evaluation__metrics="frechet,kernel")
+    assert scores(images)["frechet"]["details"]["dim"] == 7
+    assert report(images)["features"]["name"] == f"{file}:embed"
+    for text, said in (("def embed(i): return 1 / 0", "ZeroDivision"), ("def embed(i): return i", "return features")):
+        file.write_text(text)
+        with pytest.raises(UsageError, match=said):
+            evaluated(images, evaluation__features=f"{file}:embed")
+    with pytest.raises(UsageError, match="has no attribute 'other'"):
+        evaluated(images, evaluation__features=f"{file}:other")
+    with pytest.raises(UsageError, match=r"no file .*none.py"):
+        evaluated(images, evaluation__features="none.py:embed")
+
+
+@pytest.mark.parametrize(
+    ("kind", "overrides", "error", "said"),
+    [
+        ("ring", {"evaluation__samples": 2}, UsageError, "kernel of 2 samples|frechet of 2 samples"),
+        ("ring", {"evaluation__metrics": "inception_score"}, UsageError, "no classifier; leave it out"),
+        ("ring", {"evaluation__metrics": "fretchet"}, UsageError, "did you mean frechet"),
+        ("ring", {"evaluation__features": "classifier"}, UsageError, "is for images"),
+        ("ring", {"evaluation__features": "inception"}, UsageError, "inception_weights is empty"),
+        ("ring", {"steps": 50}, UsageError, "steps cannot be changed in an evaluation"),
+        ("ring", {"evaluation__count": 50}, UsageError, "count is no field"),
+        ("ring", {"step": 7}, UsageError, "no checkpoint of step 7"),
+        ("images", {"dataset__path": "none.npz"}, DataError, "none.npz"),
+        (
+            "images",
+            {"evaluation__features": "inception", "evaluation__inception_weights": "no.pth"},
+            DataError,
+            "no.pth",
+        ),
+    ],
+)
+def test_mistakes(kind, overrides, error, said, request):
+    workdir = request.getfixturevalue(kind)
+    with pytest.raises(error, match=said) as caught:
+        evaluated(workdir, **overrides)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_data_than_the_runs_and_no_run_at_all(images, bars_file, tmp_path):
+    with np.load(bars_file) as arrays:
+        np.savez(tmp_path / "other.npz", **{name: value[::-1] for name, value in arrays.items()})
+    with pytest.raises(DataError, match="trained on other data.*fingerprint"):
+        evaluated(images, dataset__path=tmp_path / "other.npz")
+    with pytest.raises(UsageError, match="has no checkpoints"):
+        evaluated(tmp_path / "none")
+
+
+def test_a_run_from_before_there_were_evaluations(ring, tmp_path):
+    shutil.copytree(ring, tmp_path / "old")
+    for path in (tmp_path / "old" / "checkpoints").glob("*/run/metadata"):
+        saved = json.loads(path.read_text())
+        del saved["config"]["evaluation"], saved["config"]["alarms"]
+        path.write_text(json.dumps(saved))
+        (path.parent.parent / "manifest.json").unlink()
+    evaluated(tmp_path / "old", evaluation__metrics="modes", evaluation__samples=50)
+    assert scores(tmp_path / "old")["modes"]["samples"] == 50
+
+
+def test_samples_that_are_not_finite(ring, monkeypatch):
+    from jaxgan.runs import evaluation
+
+    monkeypatch.setattr(evaluation, "sample", lambda generator, state, key, count, latent: np.full((count, 2), np.nan))
+    with pytest.raises(DivergedError, match="samples are not finite"):
+        evaluated(ring)
+
+
+def test_evaluators_of_ones_own_and_references_from_the_named_split():
+    values = {name: np.full((50, 2), i, np.float32) for i, name in enumerate(("generated", "train", "test"))}
+    sets = {name: Examples(name, value) for name, value in values.items()}
+    data = Data(sets["train"], sets["train"], sets["test"])
+
+    def mean(samples, data, key):
+        details = {"drawn": len(samples)}
+        return [Score("mean", float(samples.rows.mean()), None, "", "", "raw", "test", len(samples), 50, details)]
+
+    own = {"mine": Evaluator(mean), "held_out": Evaluator(mean, reference="test")}
+    rows = evaluate(sets["generated"], data, own, _key())
+    assert [(row.score.value, row.reference.value) for row in rows] == [(0, 1), (0, 2)]
+    assert reference_scores(data, own, _key(), 20)["mine"][0].details["drawn"] == 20
+    with pytest.raises(UsageError, match="frechet of 2 samples; it needs at least 3"):
+        evaluate(Examples("generated", np.zeros((2, 2), np.float32)), data, {"frechet": EVALUATORS["frechet"]}, _key())
+
+
+def _key():
+    import jax
+
+    return jax.random.key(0)
+
+
+def test_features_are_computed_once_in_batches_of_one_shape():
+    shapes = []
+
+    def function(values):
+        shapes.append(values.shape)
+        return values * 2, values + 1
+
+    examples = Examples(
+        "test", np.arange(25, dtype=np.float32).reshape(25, 1), RAW._replace(function=function, batch=10)
+    )
+    np.testing.assert_array_equal(examples.features, 2 * examples.values)
+    np.testing.assert_array_equal(examples.logits, examples.values + 1)
+    assert shapes == [(10, 1)] * 3
