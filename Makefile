@@ -38,7 +38,7 @@ test: $(TEST)
 	$(PY) -m pytest $(PYTEST)
 
 test-all: $(TEST)
-	$(PY) -m pytest $(PYTEST) -m ""
+	JAXGAN_TEST_OPTIMIZE=1 $(PY) -m pytest $(PYTEST) -m ""
 
 lint: $(TEST)
 	$(PY) -m ruff check .
@@ -47,7 +47,7 @@ lint: $(TEST)
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jax_cache
-	@find configs examples jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	@find benchmarks configs examples jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	  -exec rm -rf {} + 2>/dev/null || true
 
 # The two stamps: what was last installed from pyproject.toml and constraints.txt. Whatever serves the tests serves the demo.

@@ -51,9 +51,7 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # How samples are judged: by --mode=evaluate, where these fields may be given anew, and if wanted in training.
     config.evaluation = ConfigDict()
-    config.evaluation.metrics = (
-        "auto"  # those that suit the data; or names of jaxgan.evaluation.EVALUATORS, with commas
-    )
+    config.evaluation.metrics = "auto"  # what suits the data; or names of jaxgan.evaluation.EVALUATORS, with commas
     config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
     config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
     # "FILE.py:FUNCTION", a function of images [n, ...] in [0, 1] that gives [n, dim]; "auto": classifier, else raw
@@ -68,9 +66,7 @@ def get_config(platform: str = "") -> ConfigDict:
     # discriminator_wins, vanishing_gradient, low_diversity, lost_modes
     config.alarms.d_accuracy = 0.99  # discriminator_wins: its accuracy is above
     config.alarms.gradient = 1e-2  # vanishing_gradient: the norm of G's gradient is below this part of its largest
-    config.alarms.diversity = (
-        0.2  # low_diversity: distances between samples are below this part of the data's, and fall
-    )
+    config.alarms.diversity = 0.2  # low_diversity: distances between samples are below this part of the data's
     config.alarms.modes = 0.8  # lost_modes: fewer modes, or classes, are hit than this part of the most that ever were
     config.alarms.samples = 256  # samples that diversity and modes are measured on
 

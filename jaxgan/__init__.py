@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what a type checker and an editor see; the table below is what runs
-    from jaxgan import theory
+    from jaxgan import evaluation, theory
     from jaxgan.datasets import DATASETS
     from jaxgan.latents import LATENTS, Latent
     from jaxgan.losses import LOSSES, Loss
@@ -42,7 +42,7 @@ _HOME = {
     "scan_steps": "step",
 }
 
-_MODULES = ("theory",)
+_MODULES = ("evaluation", "theory")
 
 __all__ = [
     "DATASETS",
@@ -60,6 +60,7 @@ __all__ = [
     "TrainState",
     "__version__",
     "distribute",
+    "evaluation",
     "generate",
     "init_state",
     "make_train_step",

@@ -4,6 +4,9 @@ import os
 import pathlib
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
+if not os.environ.get("JAXGAN_TEST_OPTIMIZE"):
+    # Most programs here run once on little data: compiling them well takes longer than running them badly.
+    os.environ["XLA_FLAGS"] += " --xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Compiling is most of what the tests do. What one process has compiled, the others and the next run find here.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path(__file__).parent.parent / ".jax_cache"))

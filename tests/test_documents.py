@@ -9,12 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan import theory
-from jaxgan.configuration import RULES
+from configs import default
+from jaxgan import evaluation, theory
+from jaxgan.configuration import LATER, RULES
+from jaxgan.evaluation.alarms import ALARMS, Limits
 from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
-DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "results/README.md"]
+DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
+DOCUMENTS += ["results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -68,6 +71,45 @@ def test_the_theorys_functions_tests_and_numbers_exist():
     assert f"{found['within_bounds']} of {found['seeds']} seeds do" in text
     for solution in theory.SOLUTIONS.values():
         assert solution.statement.split(", for")[0] in text
+
+
+def test_the_evaluations_functions_tests_fields_and_alarms_exist():
+    text = pathlib.Path("docs/evaluation.md").read_text()
+    names = set(re.findall(r"`evaluation\.(\w+)\.(\w+)`", text))
+    assert len(names) > 10 and all(hasattr(getattr(evaluation, module), name) for module, name in names)
+    tests = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text))
+    assert len(tests) == len(evaluation.EVALUATORS)
+    assert all(f"def {name}(" in pathlib.Path(path).read_text() for path, name in tests)
+    assert all(f"| `{name}` |" in text for name in (*evaluation.EVALUATORS, *ALARMS))
+    # The limits that it names are the defaults.
+    limits = Limits()
+    assert (limits.d_accuracy, limits.gradient, limits.diversity, limits.modes) == (0.99, 0.01, 0.2, 0.8)
+    config = default.get_config()
+    assert config.alarms.patience == 10
+    assert all(config.alarms[name] == value for name, value in limits._asdict().items())
+
+
+def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
+    config = default.get_config().to_dict()
+    assert LATER["evaluation"] == config["evaluation"]
+    assert LATER["alarms"] == config["alarms"] | {"patience": 0}
+
+
+def test_the_published_numbers_are_those_of_the_results():
+    text = pathlib.Path("docs/evaluation.md").read_text()
+    reference = json.loads(pathlib.Path("results/evaluation/mnist_reference.json").read_text())
+    for grid in ("paper", "fine"):
+        found = reference[grid]
+        assert f"{found['mean']:.1f} ± {found['standard_error_over_test_images']:.1f}" in text
+        assert f"{found['standard_error_over_seeds']:.2f}" in text
+    timed = json.loads(pathlib.Path("results/benchmarks/evaluation.json").read_text())
+    for ratio in (
+        timed["parzen"]["times_as_fast_as_the_faster"],
+        timed["frechet"]["times_as_fast_as_scipy"],
+        timed["frechet"]["with_standard_error_times_as_fast"],
+    ):
+        assert f"{ratio['median']:.3g} times" in text
+    assert f"{timed['parzen']['memory']['above_mib']} MiB" in text
 
 
 PROGRAMS = re.findall(r"```python\n(.*?)```", README + pathlib.Path("docs/theory.md").read_text(), re.S)

@@ -5,9 +5,12 @@ import pathlib
 import subprocess
 import sys
 
+import pytest
+
 EXAMPLE = pathlib.Path("examples/bring_your_own_network.py")
 
 
+@pytest.mark.slow
 def test_it_finds_all_eight_modes_without_flax():
     assert len(EXAMPLE.read_text().splitlines()) < 60
     script = f"import runpy, sys; runpy.run_path({str(EXAMPLE)!r}); print('flax' in sys.modules)"

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgan.latents import LATENTS
+from jaxgan.latents import LATENTS, linear_path, spherical_path
 
 # Source of the moments: U(-a, a) has variance a²/3.
 MOMENTS = {"uniform": (1.0, np.sqrt(3)), "uniform_unit": (1 / 3, 1.0), "normal": (1.0, np.inf)}
@@ -31,3 +31,17 @@ def test_moments_and_support(name):
 def test_a_dimension_below_one_is_refused(name):
     with pytest.raises(ValueError, match="dim=0"):
         LATENTS[name](0)
+
+
+def test_paths_between_latents():
+    start, end = np.array([2.0, 0.0], np.float32), np.array([0.0, 2.0], np.float32)
+    np.testing.assert_allclose(linear_path(start, end, 5)[1], [1.5, 0.5])
+    arc = np.asarray(spherical_path(start, end, 4))
+    # a quarter of a circle in three steps of 30°: (2cos 30°, 2 sin 30°) = (√3, 1)
+    np.testing.assert_allclose(arc[1], [np.sqrt(3), 1], rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(arc, axis=1), 2, rtol=1e-6)
+    for path in (linear_path, spherical_path):
+        np.testing.assert_allclose(np.asarray(path(start, end, 7))[[0, -1]], [start, end], atol=1e-6)
+    # of different lengths: sin((1 − t)Ω) and sin(tΩ) are √½ in the middle of a right angle
+    np.testing.assert_allclose(spherical_path(start, 2 * end, 3)[1], [np.sqrt(2), 2 * np.sqrt(2)], rtol=1e-6)
+    np.testing.assert_allclose(spherical_path(start, 3 * start, 3), linear_path(start, 3 * start, 3), rtol=1e-6)

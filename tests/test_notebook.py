@@ -24,7 +24,7 @@ def test_it_executes_from_start_to_end(monkeypatch):
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
-    assert len(pictures) == 5  # data, training, losses, samples, lines
+    assert len(pictures) == 6  # data, training, losses, samples, lines, nearest training images
     assert all(picture.std() > 20 for picture in pictures)
 
 

@@ -150,7 +150,7 @@ def test_other_data_in_the_same_run_is_refused(tmp_path):
 )
 def test_how_long_a_chunk_is(intervals, resident, expected):
     config = dict(zip(("log_every", "sample_every", "checkpoint_every"), intervals, strict=True))
-    config |= {"batch_size": 64, "discriminator_steps": 1}
+    config |= {"batch_size": 64, "discriminator_steps": 1, "evaluation": {"every": 0}}
     facts = inputs_module.DataFacts((224, 224, 3), 100)
     inputs = inputs_module.Inputs(None, facts, resident, 100, 0, 0.0, 1.0)
     assert inputs_module.chunk_length(config, inputs) == expected
@@ -205,6 +205,7 @@ def _command(workdir, **changes):
     return [sys.executable, "launch.py", "--config=configs/ring.py", f"--workdir={workdir}", *fields]
 
 
+@pytest.mark.slow
 def test_killed_at_random_and_run_again_is_bit_identical(tmp_path):
     choose = random.Random(7)  # of the log line; the step within it is as the timing has it
     a, b = tmp_path / "whole", tmp_path / "killed"

@@ -103,8 +103,8 @@ ALARMS: dict[str, Alarm] = {
     "lost_modes": Alarm(
         "modes",
         lost_modes,
-        "modes are lost: the samples hit {value:g}, and at most {largest[modes]:g} so far, of the data's {real_modes:g}, for "
-        "{lines} log lines",
+        "modes are lost: the samples hit {value:g}, and at most {largest[modes]:g} so far, of the data's "
+        "{real_modes:g}, for {lines} log lines",
         "raise discriminator_steps, batch_size or latent.dim, or lower generator_optimizer.learning_rate",
     ),
 }

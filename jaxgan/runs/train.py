@@ -1,6 +1,8 @@
 """`--mode=train`: the host loop around the compiled steps, with checkpoints, metrics and pictures."""
 
 import contextlib
+import functools
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +15,7 @@ from jaxgan import figures
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.configuration import Experiment, build
 from jaxgan.datasets import order
-from jaxgan.errors import DivergedError, PreemptedError
+from jaxgan.errors import DivergedError, JaxganError, PreemptedError
 from jaxgan.parallel import compiled, distribute
 from jaxgan.runs.alarms import Health, stopped_by
 from jaxgan.runs.directory import RunDirectory, check_same
@@ -83,7 +85,11 @@ class _Run:
         key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
         self.latents = experiment.latent.sample(key, config["sample_count"])
         self.health = Health(config, inputs, experiment)
-        self._evaluation: Evaluation | None = None
+        # Made before the first step, so that what cannot be evaluated is said at once.
+        self.evaluation = None
+        if config["evaluation"]["every"]:
+            say = functools.partial(print, file=sys.stderr, flush=True)
+            self.evaluation = Evaluation(config, inputs, experiment, 0, say)
 
     def run(self) -> None:
         """From the last checkpoint, or the beginning, to the last step."""
@@ -136,8 +142,7 @@ class _Run:
             waiting = (start, metrics, self.health.measure(state) if logged else {})
             draws, saves = _due(step, config["sample_every"]), _due(step, config["checkpoint_every"])
             evaluates = _due(step, config["evaluation"]["every"])
-            ends = step == self.total or self.stop.signal_name is not None
-            ends = ends or stopped_by(config, recorder.warnings) is not None
+            ends = step == self.total or self._early_end(step, recorder) is not None
             if not (draws or saves or evaluates or ends):
                 continue
             recorder.record(*waiting)
@@ -146,24 +151,27 @@ class _Run:
                 self._draw(step, state, board)
             if saves or ends:
                 self._save(step, state, recorder)
-            if evaluates:
-                self._evaluate(state, recorder.progress, board)
-            alarm = stopped_by(config, recorder.warnings)
-            if alarm is not None:
-                self._save(step, state, recorder)
+            if evaluates and self.evaluation is not None:
+                self._evaluate(self.evaluation, state, recorder.progress, board)
+            if ends and step < self.total and (end := self._early_end(step, recorder)):
                 self.checkpoints.wait()
-                raise DivergedError(
-                    f"an alarm of alarms.stop ended the run at step {step:,}",
-                    recorder.warnings[alarm],
-                    "or run the same command again to go on all the same; a checkpoint is saved",
-                )
-            if ends and step < self.total:
-                self.checkpoints.wait()
-                raise PreemptedError(
-                    f"stopped by {self.stop.signal_name} at step {step:,} of {self.total:,}",
-                    "a checkpoint is saved",
-                    "run the same command again to go on",
-                )
+                raise end
+
+    def _early_end(self, step: int, recorder: Recorder) -> JaxganError | None:
+        """Why the run is to end before its last step: a signal, or an alarm."""
+        if self.stop.signal_name is not None:
+            return PreemptedError(
+                f"stopped by {self.stop.signal_name} at step {step:,} of {self.total:,}",
+                "a checkpoint is saved",
+                "run the same command again to go on",
+            )
+        if (alarm := stopped_by(self.config, recorder.warnings)) is not None:
+            return DivergedError(
+                f"an alarm of alarms.stop ended the run at step {step:,}",
+                recorder.warnings[alarm],
+                "or run the same command again to go on all the same; a checkpoint is saved",
+            )
+        return None
 
     def _draw(self, step: int, state: TrainState, board: TensorBoard) -> None:
         samples = np.asarray(self.generate(state, self.latents), np.float32)
@@ -173,12 +181,10 @@ class _Run:
         if figures.is_image(samples.shape[1:]):
             board.image(step, "samples", figures.image_grid(samples, low=self.inputs.low, high=self.inputs.high))
 
-    def _evaluate(self, state: TrainState, progress: Progress, board: TensorBoard) -> None:
+    def _evaluate(self, evaluation: Evaluation, state: TrainState, progress: Progress, board: TensorBoard) -> None:
         """Scores the generator as it is now, as `--mode=evaluate` would."""
-        if self._evaluation is None:
-            self._evaluation = Evaluation(self.config, self.inputs, self.experiment, 0, progress.message)
-        report = self._evaluation.run(state)
-        write(report, self._evaluation, self.directory.evaluation, self.directory.path.name)
+        report = evaluation.run(state)
+        write(report, evaluation, self.directory.evaluation, self.directory.path.name)
         board.scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
         scores = "  ".join(
             f"{row.score.name} {row.score.value:.4g} (real {row.reference.value:.4g})" for row in report.rows

@@ -1,0 +1,66 @@
+"""Timing several functions in turn, so that the noise of a shared machine falls on all of them alike."""
+
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any
+
+
+def in_turn(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
+    """Seconds of every call: after one call of each to warm up, all in turn, `repeats` times.
+
+    Args:
+      functions: by name; each returns when its work is done.
+      repeats: ≥ 1.
+
+    Returns:
+      By name, [repeats] seconds.
+    """
+    for function in functions.values():
+        function()
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            started = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def summary(seconds: list[float]) -> dict[str, float]:
+    """Median, least and largest."""
+    return {"median": statistics.median(seconds), "least": min(seconds), "largest": max(seconds), "runs": len(seconds)}
+
+
+def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
+    """How many times as long the first takes: median of the pairs' ratios, and their range."""
+    return summary([a / b for a, b in zip(slow, fast, strict=True)])
+
+
+def machine(*packages: str) -> dict[str, Any]:
+    """What the timings were made on."""
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return {
+        "cpu": model,
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in packages},
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def write(path: str, result: Mapping[str, Any]) -> None:
+    """Writes a result as JSON, whole or not at all."""
+    target = pathlib.Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(".tmp")
+    temporary.write_text(json.dumps(result, indent=2) + "\n")
+    os.replace(temporary, target)
+    print(f"Written: {target}")
