@@ -9,7 +9,8 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 PYTEST_JOBS ?= 2
 
-PYTEST = -n $(PYTEST_JOBS) $(PYTEST_ARGS)
+# A file's tests go to one process, which makes its fixtures once.
+PYTEST = -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS)
 
 SHELL := /bin/sh
 PY := $(VENV)/bin/python

@@ -224,17 +224,20 @@ def test_killed_at_random_and_run_again_is_bit_identical(tmp_path):
     _assert_same_run(b, a)
 
 
-def test_four_devices_and_streamed_data_train_the_same(whole, tmp_path):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset__placement": "stream", "mapping": "pmap"},
+        pytest.param({"mapping": "auto"}, marks=pytest.mark.slow),
+        pytest.param({"mapping": "shard_map"}, marks=pytest.mark.slow),
+        pytest.param({"dataset__placement": "stream"}, marks=pytest.mark.slow),
+    ],
+)
+def test_four_devices_and_streamed_data_train_the_same(whole, tmp_path, changes):
+    _train(tmp_path, **changes)
     expected = _saved(whole)[0]
-    for name, changes in {
-        "pmap": {"mapping": "auto"},
-        "shard_map": {"mapping": "shard_map"},
-        "stream": {"dataset__placement": "stream"},
-        "stream_pmap": {"dataset__placement": "stream", "mapping": "pmap"},
-    }.items():
-        _train(tmp_path / name, **changes)
-        for path, leaf in _saved(tmp_path / name)[0].items():
-            np.testing.assert_allclose(leaf, expected[path], atol=2e-5, err_msg=f"{name} {path}")
+    for path, leaf in _saved(tmp_path)[0].items():
+        np.testing.assert_allclose(leaf, expected[path], atol=2e-5, err_msg=path)
 
 
 def test_another_config_is_refused_with_the_differing_fields(whole):

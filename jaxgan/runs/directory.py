@@ -36,6 +36,7 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
         self.evaluation = self.path / "evaluation"
+        self.report = self.path / "report.html"
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
         self._lock: IO[str] | None = None

@@ -11,6 +11,7 @@ from jaxgan.runs import command_line
 from jaxgan.runs.evaluation import Evaluation, write
 from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.runs.pictures import draw
+from jaxgan.runs.report import write_report
 from jaxgan.runs.table import table
 from jaxgan.runs.trained import load_run
 
@@ -38,8 +39,9 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     report = evaluation.run(run.state)
     path = write(report, evaluation, run.directory.evaluation, run.directory.path.name)
     pictures = draw(report, evaluation, run, path.with_suffix(""))
+    write_report(run.directory)
     print(table(report, evaluation, str(run.directory.path)))
-    print(f"Written: {path}" + "".join(f", {picture.name}" for picture in pictures))
+    print(f"Written: {path}" + "".join(f", {picture.name}" for picture in pictures) + f"; {run.directory.report}")
 
 
 def _change(config: dict[str, Any], overrides: Mapping[str, str]) -> list[str]:

@@ -1,8 +1,6 @@
 """An evaluation's pictures: the paper's figures 2 and 3, samples by class or over the true density, and curves."""
 
-import json
 import pathlib
-from typing import Any
 
 import jax
 import numpy as np
@@ -11,6 +9,7 @@ from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
 from jaxgan.latents import linear_path, spherical_path
 from jaxgan.parallel import compiled
+from jaxgan.runs.curves import panels_of
 from jaxgan.runs.evaluation import Evaluation, Report
 from jaxgan.runs.trained import TrainedRun
 from jaxgan.step import generate
@@ -51,8 +50,8 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
     if not figures.is_image(samples.values.shape[1:]):
         paths.append(stem.with_name(f"{stem.name}_samples.png"))
         figures.save_samples(paths[-1], samples.values, mixture=evaluation.inputs.dataset.mixture)
-    panels = _panels(run)
-    if any(panels.values()):
+    panels = panels_of(run.directory)
+    if panels:
         paths.append(stem.with_name("curves.png"))
         figures.save_png(paths[-1], figures.curves(panels))
     return paths
@@ -68,41 +67,3 @@ def _interpolation(report: Report, evaluation: Evaluation, run: TrainedRun) -> n
         images = evaluation.to_unit(np.asarray(draw(run.state, latents), np.float32))
         sheets.append(images.reshape(PATHS, POINTS, *images.shape[1:]))
     return figures.interpolation_sheet(*sheets)
-
-
-def _panels(run: TrainedRun) -> dict[str, dict[str, figures.Curve]]:
-    """Of the metrics that were logged, and of the scores of every evaluation with this seed."""
-    lines = _json_lines(run.directory.metrics_file)
-    groups = {
-        "losses": ("d_loss", "g_loss"),
-        "discriminator's accuracy": ("d_accuracy",),
-        "gradient norms": ("d_gradient_norm", "g_gradient_norm"),
-        "diversity of the samples, relative to the data's": ("diversity",),
-        "modes hit": ("modes",),
-    }
-    panels = {title: {name: _curve(lines, name) for name in names} for title, names in groups.items()}
-    panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
-    reports = [json.loads(path.read_text()) for path in sorted(run.directory.evaluation.glob("step_*_seed_*.json"))]
-    names = [score["name"] for score in reports[-1]["scores"]] if reports else []
-    for name in names:
-        found = [(r["step"], s) for r in reports for s in r["scores"] if s["name"] == name]
-        found = [(step, score) for step, score in sorted(found, key=lambda pair: pair[0]) if score["value"] is not None]
-        if len({step for step, _ in found}) > 1:
-            panels[name] = {
-                name: figures.Curve(
-                    [step for step, _ in found],
-                    [score["value"] for _, score in found],
-                    [score["standard_error"] or 0.0 for _, score in found],
-                    found[-1][1]["real_data"]["value"],
-                )
-            }
-    return panels
-
-
-def _curve(lines: list[dict[str, Any]], name: str) -> figures.Curve:
-    there = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
-    return figures.Curve([step for step, _ in there], [value for _, value in there])
-
-
-def _json_lines(path: pathlib.Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

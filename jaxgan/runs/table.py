@@ -1,9 +1,7 @@
 """An evaluation's scores as text."""
 
-import numpy as np
-
-from jaxgan.evaluation import Score
 from jaxgan.runs.evaluation import Evaluation, Report, notes
+from jaxgan.runs.report import number
 
 
 def table(report: Report, evaluation: Evaluation, run: str) -> str:
@@ -17,9 +15,8 @@ def table(report: Report, evaluation: Evaluation, run: str) -> str:
     for score, real in report.rows:
         spread = f"{score.samples:,} : {score.against:,} {score.split}"
         unit = f" ({score.unit})" if score.unit else ""
-        lines.append(
-            (score.name + unit, _number(score), _number(real), score.better or "as real", score.features, spread)
-        )
+        values = number(score.value, score.standard_error), number(real.value, real.standard_error)
+        lines.append((score.name + unit, *values, score.better or "as real", score.features, spread))
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     body = ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     body.insert(1, "-" * max(map(len, body)))
@@ -34,11 +31,3 @@ def table(report: Report, evaluation: Evaluation, run: str) -> str:
         "all there are; ±: standard error."
     )
     return "\n".join([*head, "", *body, "", meaning, *notes(evaluation), *left_out])
-
-
-def _number(score: Score) -> str:
-    error = score.standard_error
-    if error is None or not np.isfinite(error):
-        return f"{score.value:.4g}"
-    digits = 0 if error <= 0 else max(0, min(8, 1 - int(np.floor(np.log10(error)))))
-    return f"{score.value:.{digits}f} ± {error:.{digits}f}" if error > 0 else f"{score.value:.4g} ± 0"

@@ -22,6 +22,7 @@ from jaxgan.runs.directory import RunDirectory, check_same
 from jaxgan.runs.evaluation import Evaluation, write
 from jaxgan.runs.inputs import Inputs, check_devices, check_same_data, chunk_factory, chunk_length, chunks, read_inputs
 from jaxgan.runs.recorder import DIVERGED_REMEDY, Recorder
+from jaxgan.runs.report import write_report
 from jaxgan.runs.stopping import StopRequest
 from jaxgan.state import TrainState
 from jaxgan.step import generate
@@ -203,14 +204,15 @@ class _Run:
 
     def _summarise(self, first: int) -> None:
         self.checkpoints.wait()
+        write_report(self.directory)
         seconds = time.monotonic() - self.started
         last = sorted(self.directory.samples.glob("step_*.png"))[-1]
         print(
             f"Done: steps {first:,} to {self.total:,} in {seconds:.0f} s. Look at {last} first (the other pictures in "
             f"{self.directory.samples} show how it got there); the losses are in {self.directory.metrics_file} and in "
             f"TensorBoard (tensorboard --logdir={self.directory.path}); the checkpoints in "
-            f"{self.directory.checkpoints}. For more samples: python launch.py --mode=sample "
-            f"--workdir={self.directory.path}"
+            f"{self.directory.checkpoints}; all of it to look at in {self.directory.report}. For more samples, or for "
+            f"scores: python launch.py --mode=sample, or --mode=evaluate, --workdir={self.directory.path}"
         )
 
 

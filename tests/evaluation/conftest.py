@@ -28,10 +28,11 @@ def bars_file(tmp_path_factory):
 
 @pytest.fixture(scope="package")
 def quick_classifier(tmp_path_factory):
-    """Classifiers that train for 200 steps, and a cache for them."""
+    """Classifiers that train for a moment, and a cache for them."""
     from jaxgan.evaluation import classifier
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(classifier, "STEPS", 200)
+        patch.setattr(classifier, "BATCH", 32)
         patch.setenv("JAXGAN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield classifier

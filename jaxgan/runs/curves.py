@@ -1,0 +1,72 @@
+"""The curves of a run: its logged metrics, and the scores of its evaluations."""
+
+import json
+import pathlib
+from typing import Any
+
+from jaxgan.figures import Curve
+from jaxgan.runs.directory import RunDirectory
+
+METRICS = {
+    "losses": ("d_loss", "g_loss"),
+    "discriminator's accuracy": ("d_accuracy",),
+    "gradient norms": ("d_gradient_norm", "g_gradient_norm"),
+    "diversity of the samples, relative to the data's": ("diversity",),
+    "modes hit": ("modes",),
+}
+"""Panels, and the metrics in each."""
+
+Panels = dict[str, dict[str, Curve]]
+
+
+def panels_of(directory: RunDirectory) -> Panels:
+    """Panels for `jaxgan.figures.curves`: of the metrics that were logged, and of every score of the newest evaluation
+    that other evaluations, of other steps and in the same way, have too."""
+    lines = _read_lines(directory.metrics_file)
+    panels = {title: {name: _curve(lines, name) for name in names} for title, names in METRICS.items()}
+    panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
+    reports = read_evaluations(directory)
+    if reports:
+        alike = [r for r in reports if all(r[key] == reports[-1][key] for key in ("seed", "samples", "features"))]
+        for score in reports[-1]["scores"]:
+            panels[score["name"]] = _score_curve(alike, score["name"])
+    return {title: found for title, found in panels.items() if found}
+
+
+def read_evaluations(directory: RunDirectory) -> list[dict[str, Any]]:
+    """The reports of a run's evaluations, the one made last at the end; what cannot be read is left out."""
+    found = []
+    for path in sorted(directory.evaluation.glob("step_*_seed_*.json"), key=lambda path: path.stat().st_mtime_ns):
+        try:
+            found.append(json.loads(path.read_text()))
+        except ValueError:
+            continue
+    return found
+
+
+def _score_curve(reports: list[dict[str, Any]], name: str) -> dict[str, Curve]:
+    """Of one score over the steps; empty where there is only one."""
+    by_step = {r["step"]: score for r in reports for score in r["scores"] if score["name"] == name}
+    steps = [step for step in sorted(by_step) if by_step[step]["value"] is not None]
+    if len(steps) < 2:
+        return {}
+    errors = [by_step[step]["standard_error"] or 0.0 for step in steps]
+    reference = by_step[steps[-1]]["real_data"]["value"]
+    return {name: Curve(steps, [by_step[step]["value"] for step in steps], errors, reference)}
+
+
+def _curve(lines: list[dict[str, Any]], name: str) -> Curve:
+    there = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
+    return Curve([step for step, _ in there], [value for _, value in there])
+
+
+def _read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    lines = []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:  # half a line, of a run that goes on
+            continue
+    return lines
