@@ -8,6 +8,9 @@ import numpy as np
 from jaxgan.figures.plots import blank_figure, pixels
 
 STYLES = ("-", "--", ":", "-.")
+BOTTOM, PANEL = 0.6, 2.0
+"""Inches below the panels, and for each."""
+
 COLORS = ("#08519c", "#a63603", "#1b7837", "#54278f")
 
 
@@ -42,7 +45,11 @@ def curves(panels: Mapping[str, Mapping[str, Curve]]) -> np.ndarray:
     panels = {title: lines for title, lines in panels.items() if lines}
     if not panels:
         raise ValueError("there are no curves to draw")
-    canvas, axes = blank_figure(8, 0.6 + 2.2 * len(panels), len(panels), 1, sharex=True, squeeze=False)
+    height = BOTTOM + PANEL * len(panels)
+    place = {"left": 0.09, "right": 0.74, "bottom": BOTTOM / height, "top": 1 - 0.3 / height, "hspace": 0.3}
+    canvas, axes = blank_figure(
+        8, height, len(panels), 1, layout=None, sharex=True, squeeze=False, gridspec_kw=place
+    )  # fmt: skip
     for panel, (title, lines) in zip(axes[:, 0], panels.items(), strict=True):
         for number, (label, curve) in enumerate(lines.items()):
             _draw(panel, label, curve, STYLES[number % len(STYLES)], COLORS[number % len(COLORS)])

@@ -60,7 +60,9 @@ def save_samples(
     save_png(path, _profiles(samples) if draw is None else draw(samples, mixture))
 
 
-def blank_figure(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+def blank_figure(
+    width: float, height: float, rows: int = 1, columns: int = 1, *, layout: Any = "constrained", **options: Any
+) -> tuple[Any, Any]:
     """A matplotlib figure that needs no display.
 
     Args:
@@ -68,6 +70,7 @@ def blank_figure(width: float, height: float, rows: int = 1, columns: int = 1, *
       height: in inches.
       rows: of axes.
       columns: of axes.
+      layout: matplotlib's layout engine; None, which is faster, where `options` place the axes.
       **options: for `Figure.subplots`.
 
     Returns:
@@ -77,7 +80,7 @@ def blank_figure(width: float, height: float, rows: int = 1, columns: int = 1, *
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=100, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
     return FigureCanvasAgg(figure), figure.subplots(rows, columns, **options)
 
 

@@ -9,7 +9,6 @@ from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
 from jaxgan.latents import linear_path, spherical_path
 from jaxgan.parallel import compiled
-from jaxgan.runs.curves import panels_of
 from jaxgan.runs.evaluation import Evaluation, Report
 from jaxgan.runs.trained import TrainedRun
 from jaxgan.step import generate
@@ -50,10 +49,6 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
     if not figures.is_image(samples.values.shape[1:]):
         paths.append(stem.with_name(f"{stem.name}_samples.png"))
         figures.save_samples(paths[-1], samples.values, mixture=evaluation.inputs.dataset.mixture)
-    panels = panels_of(run.directory)
-    if panels:
-        paths.append(stem.with_name("curves.png"))
-        figures.save_png(paths[-1], figures.curves(panels))
     return paths
 
 

@@ -2,12 +2,9 @@
 
 import base64
 import html
-import io
 import math
 import os
 from collections.abc import Iterator
-
-import numpy as np
 
 from jaxgan import figures
 from jaxgan.errors import UsageError
@@ -21,7 +18,7 @@ pre{background:#f4f4f4;padding:1em;overflow:auto}"""
 
 
 def write_report(directory: RunDirectory) -> None:
-    """Writes `report.html` of a run: its newest scores with their pictures, samples, curves and config.
+    """Writes `curves.png`, and `report.html`: a run's newest scores with their pictures, samples, curves and config.
 
     Raises:
       UsageError: it cannot be written.
@@ -75,7 +72,8 @@ def _samples(directory: RunDirectory) -> Iterator[str]:
 
 def _curves(directory: RunDirectory) -> Iterator[str]:
     if panels := panels_of(directory):
-        yield f"<h2>Curves</h2>{_image(_png(figures.curves(panels)))}"
+        figures.save_png(directory.curves, figures.curves(panels))
+        yield f"<h2>Curves</h2>{_image(directory.curves.read_bytes())}"
 
 
 def number(value: float | None, error: float | None) -> str:
@@ -92,11 +90,3 @@ def number(value: float | None, error: float | None) -> str:
 
 def _image(content: bytes) -> str:
     return f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
-
-
-def _png(array: np.ndarray) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, format="PNG")
-    return buffer.getvalue()

@@ -89,8 +89,8 @@ def test_a_mixture(ring, capsys):
     assert {"jax", "jaxgan", "numpy", "python"} <= set(whole["versions"])
     assert whole["features"] == {"name": "raw"} and list(whole["left_out"]) == ["inception_score"]
     assert "no measure of quality" in said and "left out: inception_score" in said
-    for name in ("step_00000040_seed_0_samples.png", "curves.png"):
-        assert np.asarray(Image.open(ring / "evaluation" / name)).std() > 5
+    for name in ("evaluation/step_00000040_seed_0_samples.png", "curves.png"):
+        assert np.asarray(Image.open(ring / name)).std() > 5
 
 
 def test_the_report_is_one_page_that_needs_no_other_file(ring):
