@@ -81,11 +81,11 @@ class Evaluation:
         self.count = config["evaluation"]["samples"]
         self.latent_key, self.key = jax.random.split(jax.random.key(seed))
         dataset = inputs.dataset
+        if not len(dataset.test):
+            raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
         self.features: Features = build_features(config, dataset, say)
         splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
         self.data = Data(**splits, mixture=dataset.mixture)
-        if not len(self.data.test):
-            raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
         self.evaluators, self.left_out = self._choose()
         self.references: dict[str, Any] | None = None
         self._draw = compiled(
