@@ -30,6 +30,7 @@ SMALL = {
     "sample_every": "30",
     "sample_count": "50",
     "checkpoint_every": "20",
+    "alarms.patience": "0",  # tests/evaluation/test_alarms.py has them; here each run would compile them
 }
 
 

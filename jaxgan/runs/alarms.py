@@ -10,7 +10,7 @@ from jaxgan.configuration import Experiment
 from jaxgan.datasets import feed, order
 from jaxgan.datasets.base import Split
 from jaxgan.evaluation.alarms import Limits, Watch
-from jaxgan.evaluation.health import Anchors, diversity, measure, modes_hit
+from jaxgan.evaluation.health import Anchors, measure
 from jaxgan.parallel import compiled
 from jaxgan.runs.inputs import Inputs
 from jaxgan.state import TrainState
@@ -47,9 +47,9 @@ class Health:
             return
         real, _ = _drawn(inputs, count, 0)
         anchors = _anchors(inputs)
-        real_diversity = float(compiled(diversity)(real)) or 1.0  # data of a single example has none
-        if anchors is not None:
-            self.real_modes = float(compiled(lambda real: modes_hit(real, anchors))(real))
+        found = compiled(lambda real: measure(real, 1.0, anchors))(real)
+        real_diversity = float(found["diversity"]) or 1.0  # data of one example, many times, has none
+        self.real_modes = float(found.get("modes", 0.0))
         key = jax.random.fold_in(jax.random.key(config["seed"]), HEALTH_LATENTS)
         latents = experiment.latent.sample(key, count)
 

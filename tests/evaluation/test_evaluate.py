@@ -27,6 +27,7 @@ RING = {
     "log_every": "20",
     "sample_every": "40",
     "checkpoint_every": "20",
+    "alarms.patience": "0",
     "evaluation.samples": "400",
 }
 BARS = RING | {"dataset.name": "npz", "dataset.validation_examples": "100", "latent.dim": "8"}
