@@ -97,6 +97,7 @@ def test_what_a_run_writes(whole, capsys):
     assert len(_saved(whole)[0]) > 30
 
 
+@pytest.mark.slow
 def test_logged_means_are_those_of_the_steps(whole, tmp_path):
     _train(tmp_path, log_every=1)
     every = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
@@ -119,6 +120,7 @@ def test_a_finished_run_says_so_and_can_be_made_longer(whole, tmp_path, capsys):
         np.testing.assert_array_equal(states[path], leaf, err_msg=path)
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_between_log_steps_and_is_made_longer_logs_what_an_uninterrupted_one_does(whole, tmp_path):
     _train(tmp_path, steps=23)
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 23

@@ -30,6 +30,7 @@ def drawn(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_command_writes_every_picture_and_the_numbers(drawn):
     assert sorted(path.name for path in drawn.iterdir()) == [f"{p}.png" for p in PICTURES[:3]] + [
         "one_dimension.json",
@@ -55,6 +56,7 @@ def history(drawn):
         return jax.device_get(one_dimension.train(jax.random.key(7), seeds=2, steps=400))  # compiled by the command
 
 
+@pytest.mark.slow
 def test_the_cells_hold_the_masses_of_p_d_and_p_g(history):
     edges = np.linspace(-6, 6, one_dimension.CELLS + 1)
     edges[0], edges[-1] = -np.inf, np.inf
@@ -72,6 +74,7 @@ def test_the_cells_hold_the_masses_of_p_d_and_p_g(history):
     assert low - 0.05 <= history.images[0, -1].min() and history.images[0, -1].max() <= high + 0.1
 
 
+@pytest.mark.slow
 def test_the_deviation_is_taken_over_the_central_95_percent(history):
     d = np.full((1, 3, one_dimension.CELLS), 0.5, np.float32)
     central = np.abs(one_dimension.CENTERS) < 1.96
@@ -81,6 +84,7 @@ def test_the_deviation_is_taken_over_the_central_95_percent(history):
     np.testing.assert_allclose(history._replace(d=d).deviation, 0.2, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_share_of_the_tails(history):
     # p_g = p_d but for a mass moved from cell a to cell b: only those two cells count, b beyond 2 and a not.
     moved = np.asarray(one_dimension.data_masses(), np.float64)
