@@ -62,6 +62,8 @@ def _why_no_classifier(dataset: Dataset) -> str:
         return "it has no labels"
     if not all(isinstance(split.examples, np.ndarray) for split in (dataset.train, dataset.test)):
         return "it is too large to be held in memory"
+    if dataset.train.labels is None or dataset.test.labels is None:
+        return "not all of it has labels"
     return f"it has {dataset.num_classes} classes" if dataset.num_classes > CLASSES else ""
 
 
