@@ -111,7 +111,7 @@ def train(
     *,
     num_classes: int,
     seed: int = 0,
-    steps: int = STEPS,
+    steps: int | None = None,
 ) -> Classifier:
     """Trains a classifier: Adam, dropout, and random shifts of the images.
 
@@ -121,11 +121,12 @@ def train(
       test_images, test_labels: on which the accuracy is measured, after training.
       num_classes: ≥ 2.
       seed: of the weights, the order and the shifts.
-      steps: a multiple of `CHUNK`.
+      steps: a multiple of `CHUNK`; `STEPS` by default.
 
     Returns:
       The classifier.
     """
+    steps = STEPS if steps is None else steps
     mean, deviation = float(images.mean()), float(max(images.std(), 1e-6))
     data = {"images": jnp.asarray(_as_images(images)), "labels": jnp.asarray(labels, jnp.int32)}
     key = jax.random.key(seed)
