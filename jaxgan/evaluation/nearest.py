@@ -49,8 +49,8 @@ class Memorisation(NamedTuple):
 def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
     """The nearest training example of each query, by Euclidean distance in float32, in blocks.
 
-    The choice is by a matrix product, so neighbours whose squared distances differ by less than about 1e-7 of the data's
-    squared extent may be taken for each other; the distance is then that of the one taken.
+    The choice is by a matrix product, so neighbours whose squared distances differ by less than about 1e-7 of the
+    data's squared extent may be taken for each other; the distance is then that of the one taken.
 
     Args:
       queries: [queries, ...].
