@@ -91,7 +91,7 @@ RULES: dict[str, Any] = {
     },
     "alarms": {
         "patience": fields.integer(0),
-        "stop": fields.names(("", *ALARMS)),
+        "stop": fields.optional(fields.names(ALARMS)),
         "d_accuracy": fields.number(0.5, 1),
         "gradient": fields.number(0, 1),
         "diversity": fields.number(0),
@@ -199,7 +199,15 @@ def _evaluation(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
-_CROSS_CHECKS = (_outputs, _paths, _activations, _rates, _evaluation)
+def _alarms(config: Mapping[str, Any]) -> list[str]:
+    """An alarm that is to end the run must be able to go on."""
+    section = config["alarms"]
+    if section["stop"] and not section["patience"]:
+        return ["alarms.stop names alarms, and alarms.patience 0 turns all alarms off"]
+    return []
+
+
+_CROSS_CHECKS = (_outputs, _paths, _activations, _rates, _evaluation, _alarms)
 """Problems between fields that are each allowed."""
 
 

@@ -13,7 +13,8 @@ class JaxganError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, why: str, remedy: str):
-        super().__init__("; ".join(" ".join(str(part).split()) for part in (what, why, remedy)))
+        self.what, self.why, self.remedy = (" ".join(str(part).split()) for part in (what, why, remedy))
+        super().__init__(f"{self.what}; {self.why}; {self.remedy}")
 
 
 class UsageError(JaxganError):

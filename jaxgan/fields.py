@@ -92,6 +92,11 @@ def names(known: Iterable[str]) -> Rule:
     return rule
 
 
+def optional(rule: Rule) -> Rule:
+    """The empty string, or what another rule allows."""
+    return lambda value: None if value == "" else rule(value)
+
+
 def problems(config: Mapping[str, Any], rules: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """All problems of a nested config: fields that are unknown, missing, or against their rule.
 

@@ -70,7 +70,7 @@ def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array
       count: how many, ≥ 2, both ends among them.
 
     Returns:
-      [count, dim]; the straight line where the two point the same way.
+      [count, dim]; the straight line where the two point the same way, or opposite ways, which no one arc joins.
 
     Source: White 2016 (arXiv:1609.04468), section 2.1.
     """

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from jaxgan.errors import UsageError
+from jaxgan.files import write_whole
 
 Values = Mapping[str, Any]
 """Metrics by name: python numbers, or arrays of one element."""
@@ -63,13 +63,7 @@ class MetricsFile:
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines that are there; one that is no JSON object ends them."""
-        found = []
-        for line in self.path.read_bytes().decode("utf-8", "replace").splitlines():
-            try:
-                found.append(dict(json.loads(line)))
-            except (ValueError, TypeError):
-                break
-        return found
+        return read_lines(self.path)
 
     def truncate(self, step: int) -> None:
         """Drops all lines of later steps, and a half-written last line, as a run that resumes at `step` must.
@@ -91,11 +85,9 @@ class MetricsFile:
                 raise UsageError(f"cannot resume {self.path}", why, "delete that line, or the file") from error
             if not late:
                 kept.append(line + "\n")
-        temporary = self.path.with_name(self.path.name + ".tmp")
         try:
-            temporary.write_text("".join(kept), encoding="utf-8", newline="")
             self._stream.close()
-            os.replace(temporary, self.path)
+            write_whole(self.path, "".join(kept).encode())
             self._stream = self.path.open("a", encoding="utf-8")
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -110,6 +102,17 @@ class MetricsFile:
             self._stream.close()
         except OSError as error:
             raise _unwritable(self.path, error) from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`, none if it is not there; one that is no JSON object ends them."""
+    found = []
+    for line in path.read_bytes().decode("utf-8", "replace").splitlines() if path.exists() else ():
+        try:
+            found.append(dict(json.loads(line)))
+        except (ValueError, TypeError):
+            break
+    return found
 
 
 class TensorBoard:

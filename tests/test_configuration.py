@@ -77,6 +77,8 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"generator_optimizer.learning_rate": float("nan")}, "nan does not lie in"),
         ({"generator_optimizer.learning_rate": float("inf")}, "inf does not lie in"),
         ({"generator.activation": "relu,rellu"}, "'rellu' is none of"),
+        ({"alarms.patience": 0, "alarms.stop": "lost_modes"}, "alarms.patience 0 turns all alarms off"),
+        ({"alarms.stop": "lost_mode"}, "'lost_mode' is none of discriminator_wins"),
         ({"latent": 3}, "latent is a section"),
     ],
 )

@@ -82,11 +82,16 @@ def test_the_evaluations_functions_tests_fields_and_alarms_exist():
     assert all(f"def {name}(" in pathlib.Path(path).read_text() for path, name in tests)
     assert all(f"| `{name}` |" in text for name in (*evaluation.EVALUATORS, *ALARMS))
     # The limits that it names are the defaults.
-    limits = Limits()
-    assert (limits.d_accuracy, limits.gradient, limits.diversity, limits.modes) == (0.99, 0.01, 0.2, 0.8)
-    config = default.get_config()
-    assert config.alarms.patience == 10
+    limits, config = Limits(), default.get_config()
     assert all(config.alarms[name] == value for name, value in limits._asdict().items())
+    named = re.search(r"`alarms.patience` = (\d+) log lines", text)
+    assert int(named[1]) == config.alarms.patience
+    found = {name: re.search(rf"\| `{name}` \|(.*)", text)[1] for name in ALARMS}
+    assert f"`d_accuracy` above {limits.d_accuracy:g} " in found["discriminator_wins"]
+    assert limits.gradient == 0.01 and "below a hundredth of its largest" in found["vanishing_gradient"]
+    assert f"`diversity` below {limits.diversity:g}," in found["low_diversity"]
+    assert f"`modes` below {limits.modes:g} of the most" in found["lost_modes"]
+    assert f"from {config.alarms.samples} samples" in text
 
 
 def test_older_configs_are_completed_with_the_defaults_and_without_alarms():

@@ -20,6 +20,7 @@ CORE = {
     "parallel",
     "optimizers",
     "errors",
+    "files",
     "manifest",
     "theory",
 }

@@ -16,7 +16,7 @@ from jaxgan.evaluation import (
     precision_recall,
     sliced_wasserstein,
 )
-from jaxgan.evaluation.base import RAW, Data, Evaluator, Examples, Features, Row, Score
+from jaxgan.evaluation.base import RAW, Data, Estimate, Evaluator, Examples, Features, Row, Score
 from jaxgan.evaluation.evaluate import evaluate
 
 EVALUATORS: dict[str, Evaluator] = {
@@ -24,7 +24,7 @@ EVALUATORS: dict[str, Evaluator] = {
     "frechet": Evaluator(frechet.evaluate, minimum=frechet.minimum),
     "kernel": Evaluator(kernel.evaluate, minimum=kernel.minimum),
     "inception_score": Evaluator(
-        inception_score.evaluate, suits=inception_score.suits, minimum=inception_score.minimum
+        inception_score.evaluate, suits=inception_score.suits, minimum=inception_score.minimum, compares=False
     ),
     "precision_recall": Evaluator(precision_recall.evaluate, minimum=precision_recall.minimum),
     "sliced_wasserstein": Evaluator(sliced_wasserstein.evaluate),
@@ -36,6 +36,7 @@ __all__ = [
     "EVALUATORS",
     "RAW",
     "Data",
+    "Estimate",
     "Evaluator",
     "Examples",
     "Features",

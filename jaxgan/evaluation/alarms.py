@@ -62,9 +62,9 @@ def discriminator_wins(seen: Seen) -> bool:
 
 
 def vanishing_gradient(seen: Seen) -> bool:
-    """G's gradient is a tiny part of what it was."""
+    """G's gradient is a tiny part of what it was, or nothing from the beginning."""
     norm = seen.line["g_gradient_norm"]
-    return norm < seen.limits.gradient * seen.largest.get("g_gradient_norm", norm)
+    return norm == 0 or norm < seen.limits.gradient * seen.largest.get("g_gradient_norm", norm)
 
 
 def low_diversity(seen: Seen) -> bool:
@@ -89,8 +89,8 @@ ALARMS: dict[str, Alarm] = {
     "vanishing_gradient": Alarm(
         "g_gradient_norm",
         vanishing_gradient,
-        "the generator's gradient vanishes: its norm, {value:.2g}, has been below {limits.gradient:g} of its largest, "
-        "{largest[g_gradient_norm]:.2g}, for {lines} log lines",
+        "the generator's gradient vanishes: its norm, {value:.2g}, has been 0, or below {limits.gradient:g} of its "
+        "largest, {largest[g_gradient_norm]:.2g}, for {lines} log lines",
         "use loss=non_saturating, or lower discriminator_optimizer.learning_rate",
     ),
     "low_diversity": Alarm(
@@ -132,14 +132,16 @@ class Watch:
         Returns:
           The warnings of the alarms that this line has set off, by name: what is seen; what to do.
         """
-        known = {name: value for name, value in line.items() if isinstance(value, int | float)}  # a null is not
+        # Not a null, as the file has for what is not finite; nor that itself.
+        known = {n: value for n, value in line.items() if isinstance(value, int | float) and math.isfinite(value)}
         seen = Seen(known, self.largest, self.limits, self.real_modes)
         warnings = {}
         for name, alarm in self.alarms.items():
             ill = alarm.metric in known and alarm.ill(seen)
             self.streaks[name] = self.streaks[name] + 1 if ill else 0
             if self.streaks[name] == self.patience:
-                sign = alarm.sign.format(value=known[alarm.metric], lines=self.patience, **seen._asdict())
+                shown = seen._replace(largest=known | self.largest)  # of the first line nothing is known before
+                sign = alarm.sign.format(value=known[alarm.metric], lines=self.patience, **shown._asdict())
                 warnings[name] = f"{name}: {sign}; {alarm.remedy}"
         self.largest = {**self.largest, **{n: max(v, self.largest.get(n, v)) for n, v in known.items()}}
         return warnings

@@ -49,6 +49,13 @@ RAW = Features("raw", raw)
 """The values themselves: pixels, coordinates."""
 
 
+class Estimate(NamedTuple):
+    """A number, and its standard error."""
+
+    value: float
+    standard_error: float
+
+
 class Examples:
     """A set of examples and, once they are asked for, their features.
 
@@ -56,14 +63,22 @@ class Examples:
       name: "generated", or the split: "train", "validation", "test".
       values: [n, ...] floats; images in [0, 1].
       features: what to compare them in.
-      labels: [n] int, or None.
+      of: how many there are in all, where these are a part of them.
     """
 
-    def __init__(self, name: str, values: np.ndarray, features: Features = RAW, labels: np.ndarray | None = None):
-        self.name, self.values, self.features_of, self.labels = name, values, features, labels
+    def __init__(self, name: str, values: np.ndarray, features: Features = RAW, of: int | None = None):
+        self.name, self.values, self.features_of = name, values, features
+        self.of = len(values) if of is None else of
+        self._known: dict[str, Any] = {}
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def once(self, name: str, compute: Callable[[], Any]) -> Any:
+        """What an evaluator computes of this set, computed the first time only; `name` says what it is."""
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
 
     @property
     def rows(self) -> np.ndarray:
@@ -114,11 +129,11 @@ class Score(NamedTuple):
     Attributes:
       name: of the score.
       value: the number; not finite where it could not be computed, because the samples are not.
-      standard_error: of the value, or None where there is none (`details` says why).
+      standard_error: of the value, or None where none is estimated.
       better: "higher", "lower", or "" where the reference is what to be near to.
       unit: "nats" and the like.
       features: in what the examples were compared.
-      split: with which split of the data.
+      split: with which split of the data; "" where with none.
       samples: how many samples were used.
       against: how many examples of the split were used.
       details: settings and parts of the score, for the JSON.
@@ -142,14 +157,16 @@ class Evaluator(NamedTuple):
     Attributes:
       run: `(samples, data, key) -> scores`.
       suits: `(data) -> None`, or why it cannot be computed on this data.
-      minimum: `(data) -> examples` that samples and test split need at least.
+      minimum: `(data) -> examples` that it needs at least: samples, real ones in their place, and test examples.
       reference: which split, in the samples' place, gives the reference value.
+      compares: whether it compares with the test split at all.
     """
 
     run: Callable[[Examples, Data, jax.Array], list[Score]]
     suits: Callable[[Data], str | None] = lambda data: None
     minimum: Callable[[Data], int] = lambda data: 2
     reference: str = "train"
+    compares: bool = True
 
 
 class Row(NamedTuple):

@@ -91,7 +91,7 @@ def features(classifier: Classifier) -> Features:
 
     @compiled
     def function(images):
-        images = (_as_images(images) - classifier.mean) / classifier.deviation
+        images = (_unit(_as_images(images)) - classifier.mean) / classifier.deviation
         return Network(classifier.num_classes).apply({"params": classifier.params}, images)
 
     description = {
@@ -116,7 +116,7 @@ def train(
     """Trains a classifier: Adam, dropout, and random shifts of the images.
 
     Args:
-      images: [n, height, width] or [n, height, width, channels], in [0, 1].
+      images: [n, height, width] or [n, height, width, channels], bytes or floats in [0, 1]; kept as they are.
       labels: [n] int, 0 to num_classes − 1.
       test_images, test_labels: on which the accuracy is measured, after training.
       num_classes: ≥ 2.
@@ -127,7 +127,7 @@ def train(
       The classifier.
     """
     steps = STEPS if steps is None else steps
-    mean, deviation = float(images.mean()), float(max(images.std(), 1e-6))
+    mean, deviation = _moments(images)
     data = {"images": jnp.asarray(_as_images(images)), "labels": jnp.asarray(labels, jnp.int32)}
     key = jax.random.key(seed)
     network = Network(num_classes)
@@ -152,7 +152,7 @@ def _advance(network, tx, mean, deviation):
         params, opt_state = state
         keys = jax.random.split(jax.random.fold_in(key, number), 3)
         index = jax.random.randint(keys[0], (BATCH,), 0, len(data["labels"]))
-        images = (_shifted(keys[1], data["images"][index]) - mean) / deviation
+        images = (_shifted(keys[1], _unit(data["images"][index])) - mean) / deviation
         gradients = jax.grad(loss_fn)(params, images, data["labels"][index], keys[2])
         updates, opt_state = tx.update(gradients, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), None
@@ -246,6 +246,20 @@ def _write(path: Path, classifier: Classifier) -> None:
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _moments(images: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of all values in [0, 1], without a copy of them as floats."""
+    sums = np.zeros(2)
+    for start in range(0, len(images), 1_000):
+        part = images[start : start + 1_000].astype(np.float64) / (255 if images.dtype == np.uint8 else 1)
+        sums += part.sum(), np.square(part).sum()
+    mean, square = sums / images.size
+    return float(mean), max(float(np.sqrt(max(square - mean**2, 0))), 1e-6)
+
+
+def _unit(images):
+    return images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images
 
 
 def _as_images(images):

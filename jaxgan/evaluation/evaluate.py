@@ -34,7 +34,7 @@ def evaluate(
 
     Raises:
       UsageError: there are too few samples for an evaluator, or one does not suit the data.
-      DataError: the test split is too small for one.
+      DataError: a split of the data is too small for one.
     """
     for name, evaluator in evaluators.items():
         check(name, evaluator, data, len(samples))
@@ -80,18 +80,18 @@ def check(name: str, evaluator: Evaluator, data: Data, count: int) -> None:
         raise UsageError(
             f"cannot compute {name} of {count} samples", f"it needs at least {needed}", "raise evaluation.samples"
         )
-    if len(data.test) < needed:
-        raise DataError(
-            f"cannot compute {name} against {len(data.test)} test examples",
-            f"it needs at least {needed}",
-            "leave it out of evaluation.metrics, or choose features of fewer dimensions",
-        )
+    for split in {evaluator.reference, *(["test"] if evaluator.compares else [])}:
+        if (there := len(getattr(data, split))) < needed:
+            raise DataError(
+                f"cannot compute {name} with {there} {split} examples",
+                f"it needs at least {needed}",
+                "leave it out of evaluation.metrics, or choose features of fewer dimensions",
+            )
 
 
 def _drawn(whole: Examples, key: jax.Array, count: int) -> Examples:
     chosen = np.sort(np.asarray(jax.random.permutation(key, len(whole)))[:count])
-    labels = None if whole.labels is None else whole.labels[chosen]
-    return Examples(whole.name, whole.values[chosen], whole.features_of, labels)
+    return Examples(whole.name, whole.values[chosen], whole.features_of)
 
 
 def _key(key: jax.Array, name: str) -> jax.Array:

@@ -6,17 +6,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxgan.evaluation.base import Data, Examples, Score, feature_score
+from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
 from jaxgan.evaluation.distances import rows, same_dimension
 from jaxgan.evaluation.precision import double_precision
 from jaxgan.parallel import compiled
-
-
-class Estimate(NamedTuple):
-    """A distance, with its standard error over the choice of both sets (by the delta method)."""
-
-    value: float
-    standard_error: float
 
 
 def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxgan.evaluation.distances import first_minimum, squared_distances
 
@@ -22,8 +21,8 @@ class Anchors(NamedTuple):
       kinds: how many modes there are.
     """
 
-    points: np.ndarray
-    modes: np.ndarray
+    points: chex.Array
+    modes: chex.Array
     kinds: int
 
 
@@ -66,11 +65,11 @@ def measure(samples: chex.Array, real_diversity: float, anchors: Anchors | None)
 
     Args:
       samples: [n, ...], generated.
-      real_diversity: `diversity` of n real examples.
+      real_diversity: `diversity` of n real examples; 0 if unknown, or if these are all alike.
       anchors: None where no modes are known.
 
     Returns:
-      "diversity": relative to the data's; with anchors "modes".
+      "diversity": relative to the data's, unless that is 0; with anchors "modes".
     """
-    metrics = {"diversity": diversity(samples) / real_diversity}
+    metrics = {"diversity": diversity(samples) / real_diversity} if real_diversity else {}
     return metrics if anchors is None else {**metrics, "modes": modes_hit(samples, anchors)}

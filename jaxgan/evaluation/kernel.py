@@ -8,20 +8,13 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxgan.evaluation.base import Data, Examples, Score, feature_score
+from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
 from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
 from jaxgan.evaluation.precision import double_precision
 from jaxgan.parallel import compiled
 
 SUBSETS = 10
 """Parts into which the features are cut for the standard error."""
-
-
-class Estimate(NamedTuple):
-    """A distance, and its standard error."""
-
-    value: float
-    standard_error: float
 
 
 def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:

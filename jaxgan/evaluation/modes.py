@@ -1,5 +1,6 @@
 """Modes: how many of them the samples hit, how evenly, and how many samples belong to none."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -9,18 +10,20 @@ from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
 from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
+from jaxgan.parallel import compiled
 
 HIGH_QUALITY = 3.0
 """A sample within so many standard deviations of the nearest mode is of high quality."""
 
 
 class ModeCoverage(NamedTuple):
-    """How samples cover known modes.
+    """How samples cover known modes, or the classes that a classifier sees in them.
 
     Attributes:
-      modes: modes with at least one sample of high quality.
-      high_quality: share of the samples within 3σ of the nearest mode; 0.9889 for the mixture itself in the plane.
-      reverse_kl: KL(q ‖ p) in nats; q: shares of the samples by nearest mode, p: uniform.
+      modes: modes with at least one sample of high quality; classes with at least one sample.
+      high_quality: share of the samples within 3σ of the nearest mode, 0.9889 for the mixture itself in the plane; or
+        whose class is sure.
+      reverse_kl: KL(q ‖ p) in nats; q: shares of the samples by nearest mode or class, p: uniform, or the data's.
     """
 
     modes: int
@@ -49,17 +52,22 @@ def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeC
     if not sigma > 0:
         raise ValueError(f"sigma must be positive, got {sigma}")
 
+    block = max(1, block_size(len(centers)) // samples.shape[1])
+    modes, squared = map(np.asarray, _nearest_centers(samples, centers, block))
+    good = squared < (HIGH_QUALITY * sigma) ** 2  # NaN is not
+    counts = np.bincount(modes, minlength=len(centers))
+    hit = np.bincount(modes[good], minlength=len(centers)) > 0
+    return ModeCoverage(int(hit.sum()), float(good.mean()), reverse_kl(counts, np.ones(len(centers))))
+
+
+@functools.partial(compiled, static_argnums=2)
+def _nearest_centers(samples, centers, block):
     def of_block(samples):
         # By differences: a product of matrices would lose σ's digits where σ is small beside the centres.
         squared = jnp.square(samples[:, None] - centers[None]).sum(-1)
         return squared.argmin(1), squared.min(1)
 
-    block = max(1, block_size(len(centers)) // samples.shape[1])
-    modes, squared = map(np.asarray, map_blocks(of_block, samples, block))
-    good = squared < (HIGH_QUALITY * sigma) ** 2  # NaN is not
-    counts = np.bincount(modes, minlength=len(centers))
-    hit = np.bincount(modes[good], minlength=len(centers)) > 0
-    return ModeCoverage(int(hit.sum()), float(good.mean()), reverse_kl(counts, np.ones(len(centers))))
+    return map_blocks(of_block, samples, block)
 
 
 def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
@@ -84,27 +92,16 @@ def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
         return max(0.0, float((q[there] * np.log(q[there] / p[there])).sum()))
 
 
-class ClassCoverage(NamedTuple):
-    """How samples cover the classes that a classifier sees in them.
-
-    Attributes:
-      modes: classes with at least one sample.
-      high_quality: share of the samples whose class has a probability of at least 0.9.
-      reverse_kl: KL(q ‖ p) in nats; q: shares of the samples by class, p: shares of the data.
-    """
-
-    modes: int
-    high_quality: float
-    reverse_kl: float
-
-
-def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.9) -> ClassCoverage:
+def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.9) -> ModeCoverage:
     """The same for images, with the classes of a classifier as the modes.
 
     Args:
       logits: [n, classes], of the samples.
       expected: [classes] ≥ 0, how often the data has each class.
       confident: probability from which on a sample is of high quality.
+
+    Returns:
+      The three numbers.
 
     Raises:
       ValueError: the numbers of classes differ, or there are no samples.
@@ -118,18 +115,19 @@ def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.
     probability = 1 / np.exp(shifted).sum(1)  # of the likeliest class
     counts = np.bincount(logits.argmax(1), minlength=logits.shape[1])
     good = float((probability >= confident).mean())
-    return ClassCoverage(int((counts > 0).sum()), good, reverse_kl(counts, expected))
+    return ModeCoverage(int((counts > 0).sum()), good, reverse_kl(counts, expected))
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "modes": of a known mixture, or of the classes that the features' classifier sees."""
     if data.mixture is not None:
-        found: ModeCoverage | ClassCoverage = mode_coverage(samples.rows, data.mixture.centers, data.mixture.sigma)
-        of, features = len(data.mixture.centers), "raw"
+        found = mode_coverage(samples.rows, data.mixture.centers, data.mixture.sigma)
+        of, features, split, against = len(data.mixture.centers), "raw", "", 0
     else:
         assert samples.logits is not None and data.test.logits is not None
         expected = np.bincount(data.test.logits.argmax(1), minlength=data.test.logits.shape[1])
         found, of, features = class_coverage(samples.logits, expected), len(expected), samples.features_of.name
+        split, against = "test", len(data.test)
     details = {"modes": of, "kind": "mixture" if data.mixture is not None else "classes"}
     errors = {"high_quality": share_error(found.high_quality, len(samples))}
     return [
@@ -142,7 +140,7 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
             better="lower" if name == "reverse_kl" else "higher",
             unit={"reverse_kl": "nats", "modes": f"of {of}"}.get(name, ""),
             details=details,
-        )._replace(features=features)
+        )._replace(features=features, split=split, against=against)
         for name, value in found._asdict().items()
     ]
 

@@ -10,7 +10,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, first_minimum, map_blocks, rows, same_dimension, squared_distances
+from jaxgan.evaluation.distances import block_size, first_minimum, rows, same_dimension, squared_distances
+from jaxgan.evaluation.precision import double_precision
 from jaxgan.parallel import compiled
 
 QUERIES = 2_000
@@ -22,7 +23,7 @@ class Neighbors(NamedTuple):
 
     Attributes:
       distances: [queries] float32, Euclidean.
-      indices: [queries] int32, into the training examples; the first of equals.
+      indices: [queries] int32, into the training examples; one of them, where several are as near.
     """
 
     distances: np.ndarray
@@ -47,10 +48,9 @@ class Memorisation(NamedTuple):
 
 
 def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
-    """The nearest training example of each query, by Euclidean distance in float32, in blocks.
+    """The nearest training example of each query, by Euclidean distance, in blocks.
 
-    The choice is by a matrix product, so neighbours whose squared distances differ by less than about 1e-7 of the
-    data's squared extent may be taken for each other; the distance is then that of the one taken.
+    Distances are compared in float64: copies, and neighbours that are close beside the data's extent, are told apart.
 
     Args:
       queries: [queries, ...].
@@ -64,23 +64,30 @@ def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
 
     Source: the last column of figure 2 of Goodfellow et al. 2014 (arXiv:1406.2661).
     """
-    queries, training = rows(queries, "queries"), rows(training, "training")
-    same_dimension(queries, training, ("queries", "training"))
-    distances, indices = _nearest(queries, training, block_size(len(training)))
-    return Neighbors(np.asarray(distances), np.asarray(indices))
+    with double_precision():
+        queries, training = (rows(x, name).astype(float) for x, name in ((queries, "queries"), (training, "training")))
+        same_dimension(queries, training, ("queries", "training"))
+        distances, indices = _nearest(queries, training, block_size(len(queries)))
+        return Neighbors(np.asarray(distances, np.float32), np.asarray(indices, np.int32))
 
 
 @functools.partial(compiled, static_argnums=2)
 def _nearest(queries, training, block):
-    center = training.mean(0, keepdims=True)
-    centered = training - center  # fewer digits cancel
+    center = training.mean(0, keepdims=True)  # fewer digits cancel near it
+    block = min(block, len(training))
+    blocks = -(-len(training) // block)
 
-    def of_block(block_queries):
-        index = first_minimum(squared_distances(block_queries - center, centered))[1]
-        # Once more by differences: an exact copy has distance 0.
-        return jnp.linalg.norm(block_queries - training[index], axis=1), index
+    def search(i, best):
+        start = jnp.minimum(i * block, len(training) - block)  # the last one overlaps
+        part = jax.lax.dynamic_slice_in_dim(training, start, block)
+        distances, found = first_minimum(squared_distances(queries - center, part - center))
+        closer = distances < best[0]
+        return jnp.where(closer, distances, best[0]), jnp.where(closer, start + found, best[1])
 
-    return map_blocks(of_block, queries, block)
+    nothing = jnp.full(len(queries), jnp.inf, queries.dtype), jnp.zeros(len(queries), int)
+    _, index = jax.lax.fori_loop(0, blocks, search, nothing)
+    # Once more by differences: an exact copy has distance 0.
+    return jnp.linalg.norm(queries - training[index], axis=1), index
 
 
 def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
@@ -106,13 +113,23 @@ def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
     return Memorisation(float(generated.mean()), float(held_out.mean()), closer, error)
 
 
+def _distances(examples: Examples, training: Examples) -> np.ndarray:
+    def distances():
+        return nearest_neighbors(examples.rows[:QUERIES], training.rows).distances
+
+    return examples.once("distances to the nearest training examples", distances)
+
+
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "nearest": distances to the nearest training examples, against those of the test split."""
-    generated = nearest_neighbors(samples.rows[:QUERIES], data.train.rows).distances
-    held_out = nearest_neighbors(data.test.rows[:QUERIES], data.train.rows).distances
+    generated, held_out = (_distances(examples, data.train) for examples in (samples, data.test))
     found = memorisation(generated, held_out)
     spread = float(generated.std(ddof=1)) / math.sqrt(len(generated))
-    details = {"training_examples": len(data.train), "held_out_distance": found.held_out}
+    details = {
+        "training_examples": len(data.train),
+        "training_examples_in_all": data.train.of,
+        "held_out_distance": found.held_out,
+    }
     return [
         feature_score(name, value, error, samples, data, better="", details=details)._replace(
             features="raw", samples=len(generated), against=len(held_out)

@@ -2,25 +2,18 @@
 
 import functools
 import math
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxgan.evaluation.base import Data, Examples, Score, feature_score
+from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
 from jaxgan.evaluation.distances import rows, same_dimension
+from jaxgan.evaluation.precision import double_precision
 from jaxgan.parallel import compiled
 
 PROJECTIONS = 256
-
-
-class Estimate(NamedTuple):
-    """A distance, and its standard error over the random directions."""
-
-    value: float
-    standard_error: float
 
 
 def sliced_wasserstein(
@@ -45,14 +38,15 @@ def sliced_wasserstein(
 
     Source: Rabin et al. 2011, "Wasserstein barycenter and its application to texture mixing"; Bonneel et al. 2015.
     """
-    a, b = rows(a, "a"), rows(b, "b")
-    same_dimension(a, b, ("a", "b"))
     if projections < 2 or order < 1:
         raise ValueError(f"need projections >= 2 and order >= 1, got {projections} and {order}")
-    costs = np.asarray(_costs(key, a, b, projections, order), np.float64)
+    with double_precision():
+        a, b = (rows(x, name).astype(float) for x, name in ((a, "a"), (b, "b")))
+        same_dimension(a, b, ("a", "b"))
+        costs = np.asarray(_costs(key, a, b, projections, order))
     mean, error = costs.mean(), costs.std(ddof=1) / math.sqrt(projections)
     value = mean ** (1 / order)
-    return Estimate(float(value), float(error * value / (order * mean)) if mean > 0 else 0.0)
+    return Estimate(float(value), 0.0 if mean == 0 else float(error * value / (order * mean)))  # NaN stays NaN
 
 
 @functools.partial(compiled, static_argnums=(3, 4))
@@ -60,6 +54,8 @@ def _costs(key, a, b, projections, order):
     directions = jax.random.normal(key, (projections, a.shape[1]), a.dtype)
     directions = directions / jnp.linalg.norm(directions, axis=1, keepdims=True)
     index_a, index_b, lengths = _quantiles(len(a), len(b))
+    center = b.mean(0, keepdims=True)  # a distance does not change with the origin, and near it fewer digits cancel
+    a, b = a - center, b - center
 
     def of_direction(u):
         gaps = jnp.abs(jnp.sort(a @ u)[index_a] - jnp.sort(b @ u)[index_b])
@@ -72,7 +68,7 @@ def _quantiles(n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where both quantile functions of sets of n and m are constant: the places in each, and the intervals' lengths."""
     # In whole numbers of 1/(n·m), so that coinciding steps do coincide.
     edges = np.union1d(np.arange(n + 1) * m, np.arange(m + 1) * n)
-    return edges[:-1] // m, edges[:-1] // n, (np.diff(edges) / (n * m)).astype(np.float32)
+    return edges[:-1] // m, edges[:-1] // n, np.diff(edges) / (n * m)
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:

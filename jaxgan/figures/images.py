@@ -1,12 +1,13 @@
 """Grids of images, as arrays of bytes and as files."""
 
+import io
 import math
-import os
 from pathlib import Path
 
 import numpy as np
 
 from jaxgan.errors import UsageError
+from jaxgan.files import write_whole
 
 GREY = 128
 
@@ -71,11 +72,10 @@ def save_png(path: str | Path, array: np.ndarray) -> None:
     from PIL import Image
 
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
+    content = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(array)).save(content, format="PNG")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.ascontiguousarray(array)).save(temporary, format="PNG")
-        os.replace(temporary, path)
+        write_whole(path, content.getvalue())
     except OSError as error:
         remedy = "make room, or choose another directory"
         raise UsageError(f"cannot write {path}", error.strerror or str(error), remedy) from error

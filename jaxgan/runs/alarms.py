@@ -1,6 +1,7 @@
 """The alarms of a training run: what is measured for them, on the device, and which end the run."""
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -39,7 +40,7 @@ class Health:
         self.config = config
         section = config["alarms"]
         self.real_modes = 0.0
-        self._measure = None
+        self._measure: Callable[[TrainState], dict[str, jax.Array]] | None = None
         if not section["patience"]:
             return
         count = min(section["samples"], inputs.size)
@@ -47,17 +48,25 @@ class Health:
             return
         real, _ = _drawn(inputs, count, 0)
         anchors = _anchors(inputs)
-        found = compiled(lambda real: measure(real, 1.0, anchors))(real)
-        real_diversity = float(found["diversity"]) or 1.0  # data of one example, many times, has none
+        kinds = 0 if anchors is None else anchors.kinds
+        # The arrays as arguments, since constants of this size take XLA seconds to compile.
+        given = None if anchors is None else jax.device_put((anchors.points, anchors.modes))
+
+        def measured(samples, real_diversity, given):
+            return measure(samples, real_diversity, None if given is None else Anchors(given[0], given[1], kinds))
+
+        found = compiled(measured, static_argnums=1)(real, 1.0, given)
         self.real_modes = float(found.get("modes", 0.0))
+        real_diversity = float(found["diversity"])
         key = jax.random.fold_in(jax.random.key(config["seed"]), HEALTH_LATENTS)
-        latents = experiment.latent.sample(key, count)
 
-        def measure_state(state):
+        @compiled
+        def measure_state(state, given):
             playing = state.replace(average_params=None)  # the average lags behind the game
-            return measure(generate(experiment.generator, playing, latents), real_diversity, anchors)
+            samples = generate(experiment.generator, playing, experiment.latent.sample(key, count))
+            return measured(samples, real_diversity, given)
 
-        self._measure = compiled(measure_state)
+        self._measure = functools.partial(measure_state, given=given)
 
     def measure(self, state: TrainState) -> dict[str, jax.Array]:
         """The metrics of a state, on the device: nothing here waits for them."""

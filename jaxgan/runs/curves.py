@@ -1,11 +1,11 @@
 """The curves of a run: its logged metrics, and the scores of its evaluations."""
 
 import json
-import pathlib
 from typing import Any
 
 from jaxgan.figures import Curve
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.writers import read_lines
 
 METRICS = {
     "losses": ("d_loss", "g_loss"),
@@ -22,7 +22,7 @@ Panels = dict[str, dict[str, Curve]]
 def panels_of(directory: RunDirectory) -> Panels:
     """Panels for `jaxgan.figures.curves`: of the metrics that were logged, and of every score of the newest evaluation
     that other evaluations, of other steps and in the same way, have too."""
-    lines = _read_lines(directory.metrics_file)
+    lines = read_lines(directory.metrics_file)
     panels = {title: {name: _curve(lines, name) for name in names} for title, names in METRICS.items()}
     panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
     reports = read_evaluations(directory)
@@ -58,15 +58,3 @@ def _score_curve(reports: list[dict[str, Any]], name: str) -> dict[str, Curve]:
 def _curve(lines: list[dict[str, Any]], name: str) -> Curve:
     there = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
     return Curve([step for step, _ in there], [value for _, value in there])
-
-
-def _read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    lines = []
-    for text in path.read_text().splitlines():
-        try:
-            lines.append(json.loads(text))
-        except ValueError:  # half a line, of a run that goes on
-            continue
-    return lines

@@ -2,12 +2,12 @@
 
 import fcntl
 import json
-import os
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from jaxgan.errors import UsageError
+from jaxgan.files import write_whole
 
 MAY_CHANGE = frozenset(
     ("steps", "platform", "mapping", "dataset.path", "dataset.placement")
@@ -76,10 +76,8 @@ class RunDirectory:
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Writes the config as used, whole or not at all."""
-        temporary = self.config_file.with_suffix(".tmp")
         try:
-            temporary.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-            os.replace(temporary, self.config_file)
+            write_whole(self.config_file, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
         except OSError as error:
             raise UsageError(f"{self.config_file} cannot be written", str(error.strerror), "make room") from error
 

@@ -8,7 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxgan.runs import command_line
-from jaxgan.runs.evaluation import Evaluation, write
+from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.runs.pictures import draw
 from jaxgan.runs.report import write_report
@@ -37,8 +37,9 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     say = functools.partial(print, file=sys.stderr, flush=True)
     evaluation = Evaluation(run.config, inputs, run.experiment, seed, say)
     report = evaluation.run(run.state)
-    path = write(report, evaluation, run.directory.evaluation, run.directory.path.name)
+    path = path_of(run.directory.evaluation, report.step, report.seed)
     pictures = draw(report, evaluation, run, path.with_suffix(""))
+    write(path, to_json(report, evaluation, run.directory.path.name, pictures))
     write_report(run.directory)
     print(table(report, evaluation, str(run.directory.path)))
     print(f"Written: {path}" + "".join(f", {picture.name}" for picture in pictures) + f"; {run.directory.report}")

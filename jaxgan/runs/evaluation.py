@@ -3,10 +3,9 @@
 import datetime
 import json
 import math
-import os
 import pathlib
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
 
@@ -16,17 +15,14 @@ import numpy as np
 from jaxgan.configuration import Experiment
 from jaxgan.datasets import order
 from jaxgan.datasets.base import Split
-from jaxgan.errors import DataError, DivergedError, UsageError
+from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Row, evaluate
 from jaxgan.evaluation.evaluate import check, reference_scores
-from jaxgan.parallel import compiled
+from jaxgan.files import write_whole
 from jaxgan.runs.features import build_features, unit_values
 from jaxgan.runs.inputs import Inputs
+from jaxgan.runs.sampling import sampler
 from jaxgan.state import TrainState
-from jaxgan.step import sample
-
-BATCH = 1_000
-"""Samples made at once."""
 
 SPLIT_BYTES = 2**30
 """At most so much of a split is read, as floats, from its beginning or at random."""
@@ -83,15 +79,12 @@ class Evaluation:
         dataset = inputs.dataset
         if not len(dataset.test):
             raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
-        self.features: Features = build_features(config, dataset, say)
+        self.features: Features = build_features(config, inputs, say)
         splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
         self.data = Data(**splits, mixture=dataset.mixture)
         self.evaluators, self.left_out = self._choose()
         self.references: dict[str, Any] | None = None
-        self._draw = compiled(
-            lambda state, key, count: sample(experiment.generator, state, key, count, latent=experiment.latent),
-            static_argnums=2,
-        )
+        self._sample = sampler(experiment)
 
     def run(self, state: TrainState) -> Report:
         """Scores a generator.
@@ -106,11 +99,7 @@ class Evaluation:
         return Report(int(state.step), self.seed, rows, samples, self.left_out)
 
     def _samples(self, state: TrainState) -> np.ndarray:
-        parts = []
-        for start in range(0, self.count, BATCH):
-            key = jax.random.fold_in(self.latent_key, start)
-            parts.append(np.asarray(self._draw(state, key, min(BATCH, self.count - start)), np.float32))
-        samples = np.concatenate(parts)
+        samples = self._sample(state, self.latent_key, self.count)
         if not np.isfinite(samples).all():
             raise DivergedError(
                 f"cannot evaluate step {int(state.step)}", "its samples are not finite", "use an earlier checkpoint"
@@ -118,23 +107,20 @@ class Evaluation:
         return self.to_unit(samples)
 
     def to_unit(self, samples: np.ndarray) -> np.ndarray:
-        """Generated images in [0, 1] where the data is bytes; of other data, the samples as they are."""
-        if self.inputs.dataset.train.examples.dtype != np.uint8:
-            return samples
+        """Generated examples as the data's are given to evaluators: images and what stands for bytes in [0, 1]."""
         low, high = self.inputs.low, self.inputs.high
-        return np.clip((samples - low) / (high - low), 0, 1)
+        if self.inputs.dataset.train.examples.dtype == np.uint8:
+            return np.clip((samples - low) / (high - low), 0, 1)
+        return unit_values(samples, low, high)
 
     def _examples(self, name: str, split: Split) -> Examples:
         size = 4 * math.prod(self.inputs.facts.example_shape)
         most = max(SPLIT_BYTES // size, 1)
         if isinstance(split.examples, np.ndarray):
-            chosen = np.arange(len(split)) if len(split) <= most else _chosen(len(split), most)
-            labels = None if split.labels is None else split.labels[chosen]
-            return Examples(name, unit_values(split.examples[chosen]), self.features, labels)
-        chosen = _chosen(len(split), min(most, len(split), max(self.count, 10_000)))
-        return Examples(
-            name, unit_values(split.examples.read(chosen)), self.features, split.examples.read_labels(chosen)
-        )
+            values = split.examples if len(split) <= most else split.examples[_chosen(len(split), most)]
+        else:
+            values = split.examples.read(_chosen(len(split), min(most, len(split), max(self.count, 10_000))))
+        return Examples(name, unit_values(values, self.inputs.low, self.inputs.high), self.features, len(split))
 
     def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
         """The evaluators of `config.evaluation.metrics`, checked; for "auto", and why others were left out."""
@@ -148,14 +134,15 @@ class Evaluation:
                 continue
             try:
                 check(name, evaluator, self.data, self.count)
-            except DataError as error:
+            except JaxganError as error:
                 if name in named:
                     raise
-                left_out[name] = str(error)
+                left_out[name] = f"{error.what}; {error.why}"
                 continue
             chosen[name] = evaluator
         if not chosen:
-            raise UsageError("nothing to evaluate", str(left_out), "name other evaluation.metrics")
+            reasons = ", ".join(f"{name}: {reason}" for name, reason in left_out.items())
+            raise UsageError("nothing to evaluate", reasons, "name other evaluation.metrics")
         return chosen, left_out
 
 
@@ -164,8 +151,8 @@ def _chosen(size: int, count: int) -> np.ndarray:
     return np.sort(order.permutation(0, 0, size)[:count])
 
 
-def to_json(report: Report, evaluation: Evaluation, run: str) -> dict[str, Any]:
-    """All that a report says, for `evaluation/*.json`."""
+def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence[pathlib.Path] = ()) -> dict[str, Any]:
+    """All that a report says, for `evaluation/*.json`, with the names of the pictures beside it."""
     dataset = evaluation.inputs.dataset
     return {
         "run": run,
@@ -177,6 +164,7 @@ def to_json(report: Report, evaluation: Evaluation, run: str) -> dict[str, Any]:
         "scores": [_score_to_json(row) for row in report.rows],
         "left_out": report.left_out,
         "notes": notes(evaluation),
+        "pictures": [picture.name for picture in pictures],
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
@@ -204,21 +192,20 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
-def write(report: Report, evaluation: Evaluation, directory: pathlib.Path, run: str) -> pathlib.Path:
-    """Writes `step_STEP_seed_SEED.json`, whole or not at all.
+def path_of(directory: pathlib.Path, step: int, seed: int) -> pathlib.Path:
+    """The JSON of an evaluation."""
+    return directory / f"step_{step:08d}_seed_{seed}.json"
 
-    Returns:
-      Its path.
+
+def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
+    """Writes what `to_json` gives, whole or not at all.
 
     Raises:
       UsageError: it cannot be written.
     """
-    path = directory / f"step_{report.step:08d}_seed_{report.seed}.json"
-    temporary = path.with_suffix(".tmp")
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(to_json(report, evaluation, run), indent=2, ensure_ascii=False) + "\n")
-        os.replace(temporary, path)
+        write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError as error:
-        raise UsageError(f"cannot write {path}", error.strerror or str(error), "make room") from error
-    return path
+        raise UsageError(
+            f"cannot write {path}", error.strerror or str(error), "make room, or mend what is in its way"
+        ) from error

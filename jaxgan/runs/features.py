@@ -1,6 +1,7 @@
 """The features that a config names: a classifier of the data's own, Inception, the values, or the user's function."""
 
 import importlib.util
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,17 +14,18 @@ from jaxgan.errors import UsageError
 from jaxgan.evaluation.base import RAW, Features
 from jaxgan.figures import is_image
 from jaxgan.parallel import compiled
+from jaxgan.runs.inputs import Inputs
 
 CLASSES = 1_000
 """A dataset of more classes gets no classifier of its own."""
 
 
-def build_features(config: Mapping[str, Any], dataset: Dataset, say: Callable[[str], None]) -> Features:
+def build_features(config: Mapping[str, Any], inputs: Inputs, say: Callable[[str], None]) -> Features:
     """The features of `config.evaluation.features`.
 
     Args:
       config: a checked config.
-      dataset: on whose labels a classifier is trained.
+      inputs: the run's data, on whose labels a classifier is trained.
       say: told what takes long.
 
     Returns:
@@ -33,10 +35,14 @@ def build_features(config: Mapping[str, Any], dataset: Dataset, say: Callable[[s
       UsageError: they do not suit the data, or cannot be loaded.
       DataError: the file of weights is missing or damaged.
     """
-    section = config["evaluation"]
+    section, dataset = config["evaluation"], inputs.dataset
     name = section["features"]
     if name == "auto":
-        name = "raw" if _why_no_classifier(dataset) else "classifier"
+        reason = _why_no_classifier(dataset)
+        if reason:
+            images = is_image(dataset.example_shape)
+            return RAW._replace(description={"no classifier": reason}) if images else RAW
+        name = "classifier"
     if name == "raw":
         return RAW
     if ".py:" in name:
@@ -47,19 +53,25 @@ def build_features(config: Mapping[str, Any], dataset: Dataset, say: Callable[[s
             f"the examples of {dataset.name} are {list(dataset.example_shape)}",
             "set evaluation.features=raw",
         )
-    return _inception(section) if name == "inception" else _classifier(dataset, say)
+    return _inception(section) if name == "inception" else _classifier(inputs, say)
 
 
-def unit_values(examples: np.ndarray) -> np.ndarray:
-    """Stored examples as floats: bytes in [0, 1], floats as they are."""
-    return examples.astype(np.float32) / np.float32(255) if examples.dtype == np.uint8 else examples
+def unit_values(examples: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Examples as evaluators take them: images as floats in [0, 1], of bytes or of floats; other floats as they are."""
+    if examples.dtype == np.uint8:
+        return examples.astype(np.float32) / np.float32(255)
+    if not is_image(examples.shape[1:]):
+        return examples
+    return np.clip((examples.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
 
 
 def _why_no_classifier(dataset: Dataset) -> str:
     if not is_image(dataset.example_shape) or dataset.mixture is not None:
         return "its examples are no images"
-    if dataset.num_classes is None or dataset.num_classes < 2:
+    if dataset.num_classes is None:
         return "it has no labels"
+    if dataset.num_classes < 2:
+        return "all of it has the same label"
     if not all(isinstance(split.examples, np.ndarray) for split in (dataset.train, dataset.test)):
         return "it is too large to be held in memory"
     if dataset.train.labels is None or dataset.test.labels is None:
@@ -67,20 +79,21 @@ def _why_no_classifier(dataset: Dataset) -> str:
     return f"it has {dataset.num_classes} classes" if dataset.num_classes > CLASSES else ""
 
 
-def _classifier(dataset: Dataset, say: Callable[[str], None]) -> Features:
+def _classifier(inputs: Inputs, say: Callable[[str], None]) -> Features:
     from jaxgan.evaluation import classifier
 
+    dataset = inputs.dataset
     if reason := _why_no_classifier(dataset):
         raise UsageError(
             f"evaluation.features=classifier does not suit the dataset {dataset.name}",
             reason,
             "set evaluation.features=raw or inception",
         )
-    arrays = [
-        np.asarray(array)
-        for split in (dataset.train, dataset.test)
-        for array in (unit_values(np.asarray(split.examples)), split.labels)
-    ]
+    arrays: list[np.ndarray] = []
+    for split in (dataset.train, dataset.test):
+        images = np.asarray(split.examples)
+        assert split.labels is not None
+        arrays += [images if images.dtype == np.uint8 else unit_values(images, inputs.low, inputs.high), split.labels]
     assert dataset.num_classes is not None
     path = classifier.path_of(cache.directory(), *arrays, num_classes=dataset.num_classes)
     if not path.exists():
@@ -91,12 +104,13 @@ def _classifier(dataset: Dataset, say: Callable[[str], None]) -> Features:
 def _inception(section: Mapping[str, Any]) -> Features:
     from jaxgan.evaluation import inception, inception_weights
 
-    path = section["inception_weights"]
+    path = os.path.expanduser(section["inception_weights"])
     variables, style = inception_weights.load(path)
     style = style if section["inception_style"] == "auto" else section["inception_style"]
 
     @compiled
     def apply(variables, images):
+        images = images[..., None] if images.ndim == 3 else images[..., :3]  # a fourth channel is alpha
         images = inception.preprocess(images, low=0.0, high=1.0, style=style)
         outputs: Any = inception.InceptionV3().apply(variables, images)
         # The Inception score's authors leave out the bias.
@@ -108,7 +122,7 @@ def _inception(section: Mapping[str, Any]) -> Features:
 
 def _of_user(name: str) -> Features:
     """FILE.py:FUNCTION."""
-    file, _, function = name.rpartition(":")
+    file, _, function = os.path.expanduser(name).rpartition(":")
     if not pathlib.Path(file).is_file():
         raise UsageError(f"evaluation.features={name}", f"there is no file {file}", "give the path of a Python file")
     spec = importlib.util.spec_from_file_location("jaxgan_features_file", file)
@@ -122,12 +136,14 @@ def _of_user(name: str) -> Features:
 
     def checked(examples):
         try:
-            features = np.asarray(call(examples))
+            features = np.asarray(np.asarray(call(examples)), np.float32)
         except Exception as error:
             raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "mend it") from error
-        if features.ndim != 2 or len(features) != len(examples):
+        if features.ndim != 2 or len(features) != len(examples) or not features.size:
             why = f"of {len(examples)} examples it made an array of shape {list(features.shape)}"
             raise UsageError(f"evaluation.features={name}", why, "return features [n, dim]")
+        if not np.isfinite(features).all():
+            raise UsageError(f"evaluation.features={name}", "it made a feature that is not finite", "mend it")
         return features, None
 
     return Features(name, checked)

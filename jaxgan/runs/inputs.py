@@ -34,7 +34,8 @@ class Inputs(NamedTuple):
       resident: whether it lives on the device.
       size: training examples.
       fingerprint: checksum of examples from all over the training split, to know the data again.
-      low, high: the range that bytes are scaled to.
+      low, high: the values of black and white, as the networks see them: the range that bytes are scaled to; of floats,
+        which are used as they are, [0, 1] or [-1, 1] if they lie in it, else what they span.
     """
 
     dataset: Dataset
@@ -65,7 +66,7 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
     dataset = DATASETS[section["name"]](dataset_options(config, limit))
-    low, high = RANGES[section["range"]]
+    low, high = _range(dataset.train, section["range"])
     size = len(dataset.train)
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
     _check_range(dataset.train, config["generator"]["output"], section["name"])
@@ -154,6 +155,8 @@ def check_devices(config: Mapping[str, Any]) -> None:
 def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> None:
     """Raises DataError if the data is not that of the run whose checkpoint says `saved`."""
     now = inputs.describe()
+    if inputs.dataset.train.examples.dtype != np.uint8:
+        now = {name: value for name, value in now.items() if name not in ("low", "high")}  # they are only for pictures
     differing = [
         f"{name} {saved.get(name)} then, {value} now" for name, value in now.items() if saved.get(name) != value
     ]
@@ -170,6 +173,14 @@ def _fingerprint(split: Split) -> int:
     source = split.examples
     examples = source[indices] if isinstance(source, np.ndarray) else source.read(indices)
     return zlib.crc32(np.ascontiguousarray(examples))
+
+
+def _range(split: Split, name: str) -> tuple[float, float]:
+    if split.examples.dtype == np.uint8:
+        return RANGES[name]
+    examples = _sample_of(split)
+    low, high = float(examples.min()), float(examples.max())
+    return next((r for r in RANGES.values() if r[0] <= low and high <= r[1]), (low, high if high > low else low + 1))
 
 
 def _sample_of(split: Split) -> np.ndarray:

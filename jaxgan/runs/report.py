@@ -3,11 +3,12 @@
 import base64
 import html
 import math
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from jaxgan import figures
 from jaxgan.errors import UsageError
+from jaxgan.files import write_whole
 from jaxgan.runs.curves import panels_of, read_evaluations
 from jaxgan.runs.directory import RunDirectory
 
@@ -28,10 +29,8 @@ def write_report(directory: RunDirectory) -> None:
     body = [f"<h1>{name}</h1>", *_evaluation(directory), *_samples(directory), *_curves(directory)]
     body += ["<h2>Config</h2>", f"<pre>{html.escape(config)}</pre>"]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
-    temporary = directory.report.with_suffix(".tmp")
     try:
-        temporary.write_text(page + "\n".join(body) + "</html>\n", encoding="utf-8")
-        os.replace(temporary, directory.report)
+        write_whole(directory.report, (page + "\n".join(body) + "</html>\n").encode())
     except OSError as error:
         raise UsageError(f"cannot write {directory.report}", error.strerror or str(error), "make room") from error
 
@@ -48,19 +47,20 @@ def _evaluation(directory: RunDirectory) -> Iterator[str]:
     yield html.escape(
         f"{newest['samples']:,} samples of seed {newest['seed']}; dataset {newest['dataset']}; features: {described}."
     )
-    yield "<table><tr><th>score<th>samples<th>real data<th>better<th>features<th>against</tr>"
+    yield f"<table><tr><th>score<th>samples<th>real data<th>better<th>features<th>{NUMBERS}</tr>"
     for score in newest["scores"]:
         real = score["real_data"]
         cells = [number(score["value"], score["standard_error"]), number(real["value"], real["standard_error"])]
         yield f"<tr><td>{score['name']} {score['unit'] and '(' + score['unit'] + ')'}" + "".join(
             f'<td class="n">{cell}' for cell in cells
         )
-        where = f"<td>{html.escape(score['features'])}<td>{score['against']:,} {score['split']}</tr>"
+        where = f"<td>{html.escape(score['features'])}<td>{numbers(score)}</tr>"
         yield f"<td>{score['better'] or 'as real'}{where}"
     yield "</table>"
     yield from (f"<p>{html.escape(note)}</p>" for note in newest["notes"])
-    for path in sorted(directory.evaluation.glob(f"step_{newest['step']:08d}_seed_{newest['seed']}_*.png")):
-        yield f"<h3>{path.stem.rpartition('_')[2]}</h3>{_image(path.read_bytes())}"
+    for path in (directory.evaluation / name for name in newest.get("pictures", ())):
+        if path.exists():
+            yield f"<h3>{path.stem.rpartition('_')[2]}</h3>{_image(path.read_bytes())}"
 
 
 def _samples(directory: RunDirectory) -> Iterator[str]:
@@ -74,6 +74,17 @@ def _curves(directory: RunDirectory) -> Iterator[str]:
     if panels := panels_of(directory):
         figures.save_png(directory.curves, figures.curves(panels))
         yield f"<h2>Curves</h2>{_image(directory.curves.read_bytes())}"
+
+
+NUMBERS = "samples (real) : against"
+"""Heading of what `numbers` gives."""
+
+
+def numbers(score: Mapping[str, Any]) -> str:
+    """How many samples were used, how many real examples in their place if not as many, and against what."""
+    real = score["real_data"]["samples"]
+    used = f"{score['samples']:,}" + (f" ({real:,})" if real != score["samples"] else "")
+    return f"{used} : {score['against']:,} {score['split']}" if score["split"] else used
 
 
 def number(value: float | None, error: float | None) -> str:

@@ -1,7 +1,6 @@
 """`--mode=sample`: examples from a trained generator, as a picture and as an array."""
 
 import io
-import os
 
 import jax
 import numpy as np
@@ -9,12 +8,9 @@ import numpy as np
 from jaxgan import figures
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
-from jaxgan.parallel import compiled
+from jaxgan.files import write_whole
+from jaxgan.runs.sampling import sampler
 from jaxgan.runs.trained import load_run
-from jaxgan.step import sample as sample_step
-
-BATCH = 1_000
-"""Examples made at once."""
 
 SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
@@ -35,16 +31,7 @@ def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = 
     """
     run = load_run(workdir, step)
     directory, config, data, experiment, state = run.directory, run.config, run.data, run.experiment, run.state
-    draw = compiled(
-        lambda state, key, size: sample_step(experiment.generator, state, key, size, latent=experiment.latent),
-        static_argnums=2,
-    )
-    key = jax.random.key(seed)
-    parts = [
-        np.asarray(draw(state, jax.random.fold_in(key, start), min(BATCH, count - start)))
-        for start in range(0, count, BATCH)
-    ]
-    samples = np.concatenate(parts)
+    samples = sampler(experiment)(state, jax.random.key(seed), count)
     stem = directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}"
     shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
     mixture = MIXTURES.get(config["dataset"]["name"])
@@ -63,6 +50,4 @@ def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = 
 def _save_array(path, samples: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, samples=samples)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
+    write_whole(path, buffer.getvalue())

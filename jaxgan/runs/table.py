@@ -1,7 +1,7 @@
 """An evaluation's scores as text."""
 
 from jaxgan.runs.evaluation import Evaluation, Report, notes
-from jaxgan.runs.report import number
+from jaxgan.runs.report import NUMBERS, number, numbers
 
 
 def table(report: Report, evaluation: Evaluation, run: str) -> str:
@@ -11,9 +11,9 @@ def table(report: Report, evaluation: Evaluation, run: str) -> str:
         f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
         for name, value in features.description.items()
     )
-    lines: list[tuple[str, ...]] = [("score", "samples", "real data", "better", "in", "samples : against")]
+    lines: list[tuple[str, ...]] = [("score", "samples", "real data", "better", "in", NUMBERS)]
     for score, real in report.rows:
-        spread = f"{score.samples:,} : {score.against:,} {score.split}"
+        spread = numbers(score._asdict() | {"real_data": real._asdict()})
         unit = f" ({score.unit})" if score.unit else ""
         values = number(score.value, score.standard_error), number(real.value, real.standard_error)
         lines.append((score.name + unit, *values, score.better or "as real", score.features, spread))
@@ -25,6 +25,9 @@ def table(report: Report, evaluation: Evaluation, run: str) -> str:
         f"dataset {evaluation.inputs.dataset.name}",
         f"features: {features.name}" + (f" ({described})" if described else ""),
     ]
+    train = evaluation.data.train
+    if len(train) < train.of:
+        head.append(f"training data: {len(train):,} of {train.of:,} examples were read for this")
     left_out = [f"left out: {name}: {reason}" for name, reason in report.left_out.items()]
     meaning = (
         "real data: training examples in the samples' place (nearest: test examples), as many as there are samples, or "

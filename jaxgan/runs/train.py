@@ -19,7 +19,7 @@ from jaxgan.errors import DivergedError, JaxganError, PreemptedError
 from jaxgan.parallel import compiled, distribute
 from jaxgan.runs.alarms import Health, stopped_by
 from jaxgan.runs.directory import RunDirectory, check_same
-from jaxgan.runs.evaluation import Evaluation, write
+from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.inputs import Inputs, check_devices, check_same_data, chunk_factory, chunk_length, chunks, read_inputs
 from jaxgan.runs.recorder import DIVERGED_REMEDY, Recorder
 from jaxgan.runs.report import write_report
@@ -119,6 +119,8 @@ class _Run:
                 self._draw(0, state, board)
             else:
                 progress.message(f"going on from step {first:,} in {self.directory.path}")
+                if self._due_evaluation(first) and not path_of(self.directory.evaluation, first, 0).exists():
+                    self._evaluate(state, progress, board)
             self._loop(first, state, recorder, board)
         self._summarise(first)
 
@@ -142,7 +144,7 @@ class _Run:
             logged = _due(step, config["log_every"]) or step == self.total
             waiting = (start, metrics, self.health.measure(state) if logged else {})
             draws, saves = _due(step, config["sample_every"]), _due(step, config["checkpoint_every"])
-            evaluates = _due(step, config["evaluation"]["every"])
+            evaluates = self._due_evaluation(step)
             ends = step == self.total or self._early_end(step, recorder) is not None
             if not (draws or saves or evaluates or ends):
                 continue
@@ -152,25 +154,32 @@ class _Run:
                 self._draw(step, state, board)
             if saves or ends:
                 self._save(step, state, recorder)
-            if evaluates and self.evaluation is not None:
-                self._evaluate(self.evaluation, state, recorder.progress, board)
-            if ends and step < self.total and (end := self._early_end(step, recorder)):
+            end = self._early_end(step, recorder)
+            if evaluates and end is None:  # else the run, when it goes on, begins with it
+                self._evaluate(state, recorder.progress, board)
+            if ends and end is not None:
                 self.checkpoints.wait()
+                if not isinstance(end, PreemptedError):  # which may have seconds left
+                    write_report(self.directory)
                 raise end
+
+    def _due_evaluation(self, step: int) -> bool:
+        return _due(step, self.config["evaluation"]["every"])
 
     def _early_end(self, step: int, recorder: Recorder) -> JaxganError | None:
         """Why the run is to end before its last step: a signal, or an alarm."""
-        if self.stop.signal_name is not None:
+        if self.stop.signal_name is not None and step < self.total:
             return PreemptedError(
                 f"stopped by {self.stop.signal_name} at step {step:,} of {self.total:,}",
                 "a checkpoint is saved",
                 "run the same command again to go on",
             )
         if (alarm := stopped_by(self.config, recorder.warnings)) is not None:
+            after = "or run the same command again to go on all the same; a checkpoint is saved"
             return DivergedError(
-                f"an alarm of alarms.stop ended the run at step {step:,}",
+                f"an alarm of alarms.stop ended the run at step {step:,} of {self.total:,}",
                 recorder.warnings[alarm],
-                "or run the same command again to go on all the same; a checkpoint is saved",
+                after if step < self.total else "all steps are done; a checkpoint is saved",
             )
         return None
 
@@ -182,10 +191,12 @@ class _Run:
         if figures.is_image(samples.shape[1:]):
             board.image(step, "samples", figures.image_grid(samples, low=self.inputs.low, high=self.inputs.high))
 
-    def _evaluate(self, evaluation: Evaluation, state: TrainState, progress: Progress, board: TensorBoard) -> None:
+    def _evaluate(self, state: TrainState, progress: Progress, board: TensorBoard) -> None:
         """Scores the generator as it is now, as `--mode=evaluate` would."""
-        report = evaluation.run(state)
-        write(report, evaluation, self.directory.evaluation, self.directory.path.name)
+        assert self.evaluation is not None
+        report = self.evaluation.run(state)
+        path = path_of(self.directory.evaluation, report.step, report.seed)
+        write(path, to_json(report, self.evaluation, self.directory.path.name))
         board.scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
         scores = "  ".join(
             f"{row.score.name} {row.score.value:.4g} (real {row.reference.value:.4g})" for row in report.rows

@@ -83,6 +83,22 @@ def test_what_is_missing_not_finite_ignored_or_turned_off_is_no_alarm():
     assert set_off(off, *[sick] * 5) == [[]] * 5 and off.metrics() == {}
 
 
+def test_a_gradient_that_is_nothing_from_the_first_line_on():
+    found = watch(patience=2)
+    assert set_off(found, *[{"g_gradient_norm": 0.0}] * 2) == [[], ["vanishing_gradient"]]
+    (warning,) = watch(patience=1).observe(HEALTHY | {"g_gradient_norm": 0.0}).values()
+    assert "its norm, 0, has been 0, or below 0.01 of its largest, 0," in warning
+
+
+def test_a_run_that_goes_on_knows_what_it_knew():
+    lines = [{"g_gradient_norm": math.inf}, {"g_gradient_norm": 1.0}, {"g_gradient_norm": 0.5}]
+    live, resumed = watch(), watch()
+    for line in lines:
+        live.observe(line)
+        resumed.observe({name: value if math.isfinite(value) else None for name, value in line.items()})  # as the file
+    assert live.largest == resumed.largest == {"g_gradient_norm": 1.0}
+
+
 def test_diversity_by_hand():
     # nearest others: 0→3 (3), 3→0 (3), 7→3 (4): mean 10/3
     assert float(diversity(jnp.array([[0.0], [3.0], [7.0]]))) == pytest.approx(10 / 3)
@@ -98,6 +114,7 @@ def test_modes_hit_by_hand():
     assert float(modes_hit(jnp.array([[1.0]] * 8), anchors)) == 1
     assert float(modes_hit(jnp.array([[1.0]] * 15 + [[9.0]]), anchors)) == 1  # 1 of 16, and 2 are needed
     assert set(measure(jnp.eye(3), 1.0, None)) == {"diversity"}
+    assert measure(jnp.eye(3), 0.0, None) == {}  # of data that is all alike nothing can be said
     assert float(measure(jnp.eye(3), 2.0, None)["diversity"]) == pytest.approx(math.sqrt(2) / 2)
 
 
@@ -130,7 +147,7 @@ EVERY = {"mapping": "jit", "batch_size": "32", "log_every": "20", "sample_every"
 
 
 def run(illness, workdir, **changes):
-    overrides = EVERY | SICK[illness] | {name.replace("__", "."): value for name, value in changes.items()}
+    overrides = EVERY | SICK[illness] | {name.replace("__", "."): str(value) for name, value in changes.items()}
     if overrides.get("dataset.name") == "npz":
         overrides["dataset.path"] = str(workdir.parent / "far.npz")
         np.savez(
@@ -166,6 +183,14 @@ def test_a_discriminator_that_is_too_strong_is_noticed_and_can_end_the_run(tmp_p
     # The checkpoint goes on, with the alarm still on and not set off anew, to the lines of the uninterrupted run.
     assert int(saved) >= json.loads(ended[-1])["step"]
     assert run("too_strong", tmp_path / "ended", alarms__stop="discriminator_wins") == lines
+
+
+def test_an_alarm_in_the_last_steps_counts_too(tmp_path):
+    at_once = {"alarms__patience": 1, "alarms__d_accuracy": 0.5, "alarms__stop": "discriminator_wins", "steps": 20}
+    with pytest.raises(DivergedError, match="at step 20 of 20.*discriminator_wins.*all steps are done"):
+        run("too_strong", tmp_path, **at_once)
+    assert (tmp_path / "checkpoints" / "20").is_dir() and (tmp_path / "report.html").exists()
+    assert len(run("too_strong", tmp_path, **at_once)) == 1  # nothing is left to do
 
 
 def test_an_exploding_rate_ends_the_run_with_a_line_that_names_the_fields(tmp_path):

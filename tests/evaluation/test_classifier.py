@@ -49,6 +49,17 @@ def test_the_cache_gives_the_same_classifier_and_survives_damage(trained, quick_
     assert module._read(path).accuracy == found.accuracy  # written anew
 
 
+def test_bytes_and_the_floats_they_stand_for_are_the_same():
+    floats = data()
+    stored = [np.rint(255 * array).astype(np.uint8) if array.ndim == 4 else array for array in floats]
+    found = [module.train(*arrays, num_classes=3, steps=module.CHUNK) for arrays in (floats, stored)]
+    assert found[0].mean == pytest.approx(float(floats[0].mean()), rel=1e-5)
+    assert found[0].deviation == pytest.approx(float(floats[0].std()), rel=1e-5)
+    assert found[0][1:] == pytest.approx(found[1][1:], rel=1e-5)
+    for a, b in zip(*(jax.tree.leaves(c.params) for c in found), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
+
+
 def test_other_data_is_another_classifier():
     paths = {module.path_of("cache", *data(count), num_classes=3) for count in (600, 599)}
     changed = data()

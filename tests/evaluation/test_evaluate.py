@@ -1,21 +1,30 @@
 """`--mode=evaluate` and evaluation in training: what is written, what it says, and how it fails."""
 
 import base64
+import contextlib
 import io
 import json
 import re
 import shutil
+from typing import NamedTuple
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
+from configs import default
 from jaxgan import runs
+from jaxgan.configuration import build
 from jaxgan.datasets.mixtures import MIXTURES
-from jaxgan.errors import DataError, DivergedError, UsageError
+from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
 from jaxgan.evaluation import EVALUATORS, RAW, Data, Evaluator, Examples, Score, evaluate, modes
 from jaxgan.evaluation.evaluate import reference_scores
+from jaxgan.runs.evaluation import Evaluation
+from jaxgan.runs.inputs import read_inputs
 from jaxgan.runs.report import number
+from jaxgan.runs.sampling import sampler
+from jaxgan.runs.trained import load_run
 
 RING = {
     "mapping": "jit",
@@ -75,8 +84,9 @@ def test_a_mixture(ring, capsys):
     assert set(found) >= {"frechet", "kernel", "precision", "coverage", "sliced_wasserstein", "modes", "reverse_kl"}
     for name, score in found.items():
         assert f"\n{name}" in said
-        assert (score["samples"], score["against"]) == ((400, 300))
-        assert score["features"] == "raw" and score["split"] == "test"
+        alone = name in ("modes", "high_quality", "reverse_kl")  # against the mixture, not a split
+        assert (score["samples"], score["against"], score["split"]) == ((400, 0, "") if alone else (400, 300, "test"))
+        assert score["features"] == "raw"
         assert np.isfinite(score["value"]) and np.isfinite(score["real_data"]["value"])
         assert score["standard_error"] is None or score["standard_error"] >= 0
         assert score["real_data"]["samples"] == (300 if name.startswith("nearest") else 400)
@@ -90,6 +100,8 @@ def test_a_mixture(ring, capsys):
     assert {"jax", "jaxgan", "numpy", "python"} <= set(whole["versions"])
     assert whole["features"] == {"name": "raw"} and list(whole["left_out"]) == ["inception_score"]
     assert "no measure of quality" in said and "left out: inception_score" in said
+    assert "400 (300) : 300 test" in said  # nearest's real examples are the test split
+    assert whole["pictures"] == ["step_00000040_seed_0_samples.png"]
     for name in ("evaluation/step_00000040_seed_0_samples.png", "curves.png"):
         assert np.asarray(Image.open(ring / name)).std() > 5
 
@@ -131,8 +143,15 @@ def test_scores_are_those_of_the_functions(ring):
     whole = report(ring)
     assert list(found) == ["modes", "high_quality", "reverse_kl"] and whole["left_out"] == {}
     train_split = _ring_train()
-    drawn = modes.mode_coverage(train_split, MIXTURES["ring"].centers, MIXTURES["ring"].sigma)
+    mixture = MIXTURES["ring"]
+    drawn = modes.mode_coverage(train_split, mixture.centers, mixture.sigma)
     assert found["high_quality"]["real_data"]["value"] == pytest.approx(drawn.high_quality, abs=0.03)
+    # The generator's, from the samples that --mode=sample makes of the key that the evaluation has.
+    run = load_run(str(ring))
+    key, _ = jax.random.split(jax.random.key(0))
+    samples = sampler(run.experiment)(run.state, key, 400)
+    expected = modes.mode_coverage(samples, mixture.centers, mixture.sigma)
+    assert {name: score["value"] for name, score in found.items()} == expected._asdict()
 
 
 def _ring_train():
@@ -176,15 +195,26 @@ def test_the_same_evaluation_gives_the_same_numbers_and_another_seed_others(imag
             assert abs(other[name]["value"] - score["value"]) < 6 * error
 
 
-def test_evaluation_in_training_is_that_of_the_mode(tmp_path, capfd):
-    train("configs/ring.py", RING, tmp_path, evaluation__every=20, evaluation__metrics=FAST)
+class Stopped(NamedTuple):
+    signal_name: str
+
+
+def test_evaluation_in_training_is_that_of_the_mode(tmp_path, capfd, monkeypatch):
+    often = {"evaluation__every": 15, "evaluation__metrics": FAST, "checkpoint_every": 15}  # at no other's steps
+    with monkeypatch.context() as patch:  # a signal comes at once: the checkpoint first, the scores when it goes on
+        patch.setattr("jaxgan.runs.train.StopRequest", lambda: contextlib.nullcontext(Stopped("SIGTERM")))
+        for _ in range(3):  # chunks are of 5 steps
+            with pytest.raises(PreemptedError, match="stopped by SIGTERM"):
+                train("configs/ring.py", RING, tmp_path, **often)
+        assert not (tmp_path / "evaluation").exists()
+    train("configs/ring.py", RING, tmp_path, **often)
     said = capfd.readouterr().err
     assert said.count("high_quality") == 2 and "(real " in said
-    in_training = {step: scores(tmp_path, step=step) for step in (20, 40)}
+    in_training = {step: scores(tmp_path, step=step) for step in (15, 30)}
     for step, found in in_training.items():
         evaluated(tmp_path, step=step)
         assert scores(tmp_path, step=step) == found
-    assert in_training[20]["nearest_distance"]["value"] != in_training[40]["nearest_distance"]["value"]
+    assert in_training[15]["nearest_distance"]["value"] != in_training[30]["nearest_distance"]["value"]
     capfd.readouterr()
     plain = tmp_path / "plain"
     train("configs/ring.py", RING, plain)
@@ -199,7 +229,12 @@ def test_raw_features_and_features_of_the_users(images, tmp_path):
     evaluated(images, evaluation__features=f"{file}:embed", evaluation__metrics="frechet,kernel")
     assert scores(images)["frechet"]["details"]["dim"] == 7
     assert report(images)["features"]["name"] == f"{file}:embed"
-    for text, said in (("def embed(i): return 1 / 0", "ZeroDivision"), ("def embed(i): return i", "return features")):
+    for text, said in (
+        ("def embed(i): return 1 / 0", "ZeroDivision"),
+        ("def embed(i): return i", "return features"),
+        ("def embed(i): return [['a']] * len(i)", "ValueError: could not convert string"),
+        ("def embed(i): return [[float('nan')]] * len(i)", "not finite"),
+    ):
         file.write_text(text)
         with pytest.raises(UsageError, match=said):
             evaluated(images, evaluation__features=f"{file}:embed")
@@ -212,7 +247,8 @@ def test_raw_features_and_features_of_the_users(images, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "overrides", "error", "said"),
     [
-        ("ring", {"evaluation__samples": 2}, UsageError, "kernel of 2 samples|frechet of 2 samples"),
+        ("ring", {"evaluation__samples": 2, "evaluation__metrics": "frechet"}, UsageError, "frechet of 2 samples"),
+        ("ring", {"evaluation__samples": 2, "evaluation__metrics": "kernel"}, UsageError, "of 2 samples; it needs"),
         ("ring", {"evaluation__metrics": "inception_score"}, UsageError, "no classifier; leave it out"),
         ("ring", {"evaluation__metrics": "fretchet"}, UsageError, "did you mean frechet"),
         ("ring", {"evaluation__features": "classifier"}, UsageError, "is for images"),
@@ -259,7 +295,7 @@ def test_a_run_from_before_there_were_evaluations(ring, tmp_path):
 def test_samples_that_are_not_finite(ring, monkeypatch):
     from jaxgan.runs import evaluation
 
-    monkeypatch.setattr(evaluation, "sample", lambda generator, state, key, count, latent: np.full((count, 2), np.nan))
+    monkeypatch.setattr(evaluation, "sampler", lambda experiment: lambda state, key, count: np.full((count, 2), np.nan))
     with pytest.raises(DivergedError, match="samples are not finite"):
         evaluated(ring)
 
@@ -282,9 +318,56 @@ def test_evaluators_of_ones_own_and_references_from_the_named_split():
 
 
 def _key():
-    import jax
-
     return jax.random.key(0)
+
+
+def test_auto_leaves_out_what_has_too_few_samples(ring, capsys):
+    evaluated(ring, evaluation__samples=2)
+    assert {"frechet", "kernel", "precision_recall", "inception_score"} == set(report(ring)["left_out"])
+    assert "left out: frechet: cannot compute frechet of 2 samples; it needs at least 3" in capsys.readouterr().out
+    assert {"parzen_paper", "sliced_wasserstein", "modes"} <= set(scores(ring))
+
+
+def test_a_split_that_is_too_small_is_said_and_one_that_is_not_used_is_not_asked_for():
+    few, many = (Examples("train", np.eye(n, 3, dtype=np.float32)) for n in (3, 40))
+    classes = RAW._replace(function=lambda values: (values, values))
+    with_logits = [Examples("any", np.eye(n, 3, dtype=np.float32), classes) for n in (40, 3)]
+    with pytest.raises(DataError, match="cannot compute kernel with 3 train examples; it needs at least 20"):
+        evaluate(many, Data(few, few, many), {"kernel": EVALUATORS["kernel"]}, _key())
+    with pytest.raises(DataError, match="with 3 test examples"):
+        evaluate(many, Data(many, few, few), {"kernel": EVALUATORS["kernel"]}, _key())
+    samples, test = with_logits
+    (row,) = evaluate(samples, Data(samples, test, test), {"i": EVALUATORS["inception_score"]}, _key())
+    assert (row.score.against, row.score.split) == (0, "") and 1 <= row.score.value <= 3
+
+
+@pytest.mark.parametrize(("low", "high", "seen"), [(-1, 1, (-1, 1)), (0, 1, (0, 1)), (-3, 5, (-3, 5))])
+def test_float_images_are_brought_to_the_unit_range(bars_file, tmp_path, low, high, seen):
+    with np.load(bars_file) as arrays:
+        unit = {name: arrays[name].astype(np.float32) / 255 for name in ("x_train", "x_test")}
+    np.savez(tmp_path / "floats.npz", **{name: low + (high - low) * values for name, values in unit.items()})
+    config = default.get_config()
+    with config.unlocked():
+        config.update_from_flattened_dict(
+            {
+                "dataset.name": "npz",
+                "dataset.path": str(tmp_path / "floats.npz"),
+                "evaluation.samples": 30,
+                "evaluation.metrics": "sliced_wasserstein",
+                "generator.output": "linear",
+            }
+        )
+    inputs = read_inputs(config.to_dict())
+    assert (inputs.low, inputs.high) == pytest.approx(seen, abs=1e-6)
+    experiment = build(config, inputs.facts)
+    evaluation = Evaluation(config.to_dict(), inputs, experiment, 0, print)
+    np.testing.assert_allclose(evaluation.data.train.values, unit["x_train"][:500], atol=1e-6)  # the rest validates
+    np.testing.assert_allclose(evaluation.data.test.values, unit["x_test"], atol=1e-6)
+    state = experiment.initial_state(0)
+    raw = sampler(experiment)(state, evaluation.latent_key, 30)
+    expected = np.clip((raw - low) / (high - low), 0, 1)
+    np.testing.assert_allclose(evaluation.run(state).samples.values, expected, atol=1e-6)
+    assert evaluation.features.description == {"no classifier": "it has no labels"}
 
 
 def test_features_are_computed_once_in_batches_of_one_shape():

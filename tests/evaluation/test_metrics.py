@@ -61,6 +61,40 @@ def test_parzen_against_scikit_learn(sigma, dim):
     np.testing.assert_allclose(found, kernel_density(samples, points, sigma), rtol=1e-6, atol=1e-4)
 
 
+@pytest.mark.parametrize("offset", [0, 100])
+@pytest.mark.parametrize("name", ["ring", "gaussian"])
+def test_parzen_with_windows_far_narrower_than_the_data(name, offset):
+    samples, points = (split + np.float32(offset) for split in drawn(name))
+    found = parzen.log_likelihood(samples, points[:300], 0.0036)
+    np.testing.assert_allclose(found, kernel_density(samples, points[:300], 0.0036), atol=1e-4, rtol=1e-6)
+
+
+def drawn(name):
+    from jaxgan.datasets import DATASETS, DatasetOptions
+
+    data = DATASETS[name](DatasetOptions(examples=5_000))
+    return data.train.examples, data.test.examples
+
+
+def test_parzen_of_near_copies_of_images():
+    samples = images(200)
+    points = samples[:50] + np.float32(1e-3) * images(50, 1)
+    found = parzen.log_likelihood(samples, points, 0.002)
+    np.testing.assert_allclose(found, kernel_density(samples, points, 0.002), atol=1e-4, rtol=1e-6)
+
+
+def test_means_in_float32_are_right_to_a_ten_thousandth(monkeypatch):
+    samples, points = images(1_000), images(500, 1)
+    sigmas = [0.1, 0.2, 1.0]
+    assert parzen._float32_will_do(samples, sigmas)
+    assert not parzen._float32_will_do(samples, [0.01]) and not parzen._float32_will_do(samples[:, :32], sigmas)
+    means, errors = parzen.mean_log_likelihoods(samples, points, sigmas)
+    monkeypatch.setattr(parzen, "ROUNDING", 0.0)
+    exact, exact_errors = parzen.mean_log_likelihoods(samples, points, sigmas)
+    assert 0 < np.abs(means - exact).max() < 1e-4
+    np.testing.assert_allclose(errors, exact_errors, rtol=1e-4)
+
+
 def test_parzen_far_from_the_origin_and_far_from_the_samples():
     samples, points = blobs(50, 10) + 1000, blobs(20, 10, seed=1) + 1000
     near = parzen.log_likelihood(samples, points, 0.3)
@@ -260,6 +294,14 @@ def test_sliced_wasserstein_of_one_dimension_is_scipys():
     assert found.value == pytest.approx(scipy.stats.wasserstein_distance(a, b), rel=1e-5)
 
 
+def test_sliced_wasserstein_does_not_change_with_the_origin_and_keeps_nan():
+    a, b = blobs(200, 10), blobs(150, 10, 0.01, seed=1)
+    near, far = (sliced_wasserstein.sliced_wasserstein(KEY, a + x, b + x) for x in (np.float64(0), np.float64(1e6)))
+    assert far.value == pytest.approx(near.value, rel=1e-6)
+    a[0] = np.nan
+    assert all(map(math.isnan, sliced_wasserstein.sliced_wasserstein(KEY, a, b)))
+
+
 def test_sliced_wasserstein_of_a_shift():
     # all of a shift v is seen along u as |uᵀv|; E (uᵀv)² = ‖v‖²/dim
     a = blobs(200, 10)
@@ -327,6 +369,25 @@ def test_nearest_neighbors_against_scikit_learn(block, monkeypatch):
     found = nearest.nearest_neighbors(queries, training)
     np.testing.assert_array_equal(found.indices, indices[:, 0])
     np.testing.assert_allclose(found.distances, distances[:, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["ring", "gaussian"])
+def test_nearest_neighbors_that_are_close_beside_the_datas_extent(name):
+    training, queries = drawn(name)
+    exact = NearestNeighbors(n_neighbors=1).fit(training.astype(np.float64))
+    distances, indices = exact.kneighbors(queries[:500].astype(np.float64))
+    for offset in (0, 8):
+        found = nearest.nearest_neighbors(queries[:500] + np.float32(offset), training + np.float32(offset))
+        if not offset:  # the sums round
+            np.testing.assert_array_equal(found.indices, indices[:, 0])
+        np.testing.assert_allclose(found.distances, distances[:, 0], atol=2e-6 if offset else 1e-8, rtol=1e-6)
+
+
+def test_near_copies_of_images_are_told_apart():
+    training = images(300).repeat(2, 0)
+    training[1::2] += np.float32(1e-4) * images(300, 1)
+    found = nearest.nearest_neighbors(training + np.float32(1e-6), training)
+    np.testing.assert_array_equal(found.indices, np.arange(600))
 
 
 def test_a_copy_has_distance_zero_and_is_found():
