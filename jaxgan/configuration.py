@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +20,7 @@ from jaxgan.evaluation.alarms import ALARMS
 from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss
 from jaxgan.networks import NETWORKS
+from jaxgan.networks.dcgan import NORMALIZATIONS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
 from jaxgan.optimizers import OPTIMIZERS, RATE_SCHEDULES, Settings, momentum_by_epoch
 from jaxgan.parallel import MAPPINGS, compiled
@@ -36,6 +37,7 @@ _NETWORK = {
     "output": fields.choice(OUTPUTS),
     "output_bias": fields.choice(("zero", "data")),
     "pieces": fields.integer(1),
+    "normalization": fields.choice(NORMALIZATIONS),
     "keep_input": fields.number(2**-16, 1),
     "keep_hidden": fields.number(2**-16, 1),
     "initializer": fields.choice(INITIALIZERS),
@@ -134,13 +136,15 @@ LATER: dict[str, dict[str, Any]] = {
     },
     "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-2}
     | {"diversity": 0.2, "modes": 0.8, "samples": 256},
+    "generator": {"normalization": "batch"},
+    "discriminator": {"normalization": "batch"},
 }
-"""Sections that the configs of older runs do not have, as they were without them."""
+"""Fields that the configs of older runs do not have, as they were without them."""
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config of a run, with the sections that there were not yet when it was trained."""
-    return {**LATER, **config}
+    """The config of a run, with the fields that there were not yet when it was trained."""
+    return {**config, **{name: {**fields, **config.get(name, {})} for name, fields in LATER.items()}}
 
 
 def _outputs(config: Mapping[str, Any]) -> list[str]:
@@ -238,10 +242,12 @@ class Experiment(NamedTuple):
     generator_steps: int
     average_decay: float | None
     example_shape: tuple[int, ...]
+    networks: Callable[[str | None], tuple[Network, Network]]
 
     def train_step(self, axis_name: str | None = None) -> TrainStep:
-        """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`."""
-        parts = {name: value for name, value in self._asdict().items() if name != "example_shape"}
+        """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""
+        parts = {name: value for name, value in self._asdict().items() if name not in ("example_shape", "networks")}
+        parts["generator"], parts["discriminator"] = self.networks(axis_name)
         return make_train_step(**parts, axis_name=axis_name)
 
     def initial_state(self, seed: int) -> TrainState:
@@ -253,16 +259,19 @@ class Experiment(NamedTuple):
         return jax.eval_shape(self._initial_state, jax.random.key(0))
 
     def _initial_state(self, key) -> TrainState:
-        return init_state(
-            key,
-            generator=self.generator,
-            discriminator=self.discriminator,
-            generator_tx=self.generator_tx,
-            discriminator_tx=self.discriminator_tx,
-            latent=self.latent,
-            example=jnp.zeros((2, *self.example_shape)),
-            average=self.average_decay is not None,
-        )
+        try:
+            return init_state(
+                key,
+                generator=self.generator,
+                discriminator=self.discriminator,
+                generator_tx=self.generator_tx,
+                discriminator_tx=self.discriminator_tx,
+                latent=self.latent,
+                example=jnp.zeros((2, *self.example_shape)),
+                average=self.average_decay is not None,
+            )
+        except ValueError as error:
+            raise UsageError("a network does not suit the data", str(error), "choose another network") from error
 
 
 def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
@@ -274,13 +283,18 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
 
     Returns:
       An `Experiment`.
+
+    Raises:
+      UsageError: a network does not suit the data's shape.
     """
+    networks = functools.partial(_build_networks, config, facts)
+    generator, discriminator = networks(None)
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
     make_tx = functools.partial(_build_optimizer, steps=config["steps"])
     return Experiment(
-        generator=_build_network(config["generator"], facts.example_shape, facts.means),
-        discriminator=_build_network(config["discriminator"], (), None),
+        generator=generator,
+        discriminator=discriminator,
         loss=LOSSES[config["loss"]],
         generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
         discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
@@ -289,6 +303,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         generator_steps=m,
         average_decay=config["average_decay"] or None,
         example_shape=facts.example_shape,
+        networks=networks,
     )
 
 
@@ -305,12 +320,21 @@ def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOpti
     )
 
 
-def _build_network(section: Mapping[str, Any], output_shape: tuple[int, ...], means: np.ndarray | None) -> Network:
-    """Hands a network those fields of its section that it takes."""
-    builder = NETWORKS[section["network"]]
-    values = {**section, "output_shape": output_shape, "means": means if section["output_bias"] == "data" else None}
-    taken = inspect.signature(builder).parameters
-    return builder(**{name: value for name, value in values.items() if name in taken})
+def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str | None) -> tuple[Network, Network]:
+    """Hands each player's network those fields of its section that it takes."""
+    found = []
+    for player, shape in (("generator", facts.example_shape), ("discriminator", ())):
+        section = config[player]
+        builder, means = NETWORKS[section["network"]], facts.means if section["output_bias"] == "data" else None
+        values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
+        taken = inspect.signature(builder).parameters
+        try:
+            found.append(builder(**{name: value for name, value in values.items() if name in taken}))
+        except ValueError as error:
+            raise UsageError(
+                f"{player}.network={section['network']} does not suit the data", str(error), "choose other widths"
+            ) from error
+    return found[0], found[1]
 
 
 def _build_optimizer(

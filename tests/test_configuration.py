@@ -154,9 +154,19 @@ def test_epochs_of_the_momentum_count_each_players_own_updates():
 def test_every_network_gets_only_what_it_takes():
     for name in configuration.NETWORKS:
         config = default.get_config()
-        config.discriminator.network = name
+        config.discriminator.network, config.discriminator.widths = name, (6,)
         check(config)
-        assert build(config, DataFacts((2,), 100, None)).abstract_state().step.shape == ()
+        assert build(config, DataFacts((8, 8, 1), 100, None)).abstract_state().step.shape == ()
+
+
+def test_networks_that_do_not_suit_the_data():
+    config = default.get_config()
+    config.discriminator.network = "dcgan"
+    with pytest.raises(UsageError, match=r"needs images \[height, width, channels\], and examples are \(2,\)"):
+        build(config, DataFacts((2,), 100, None)).initial_state(0)
+    config.generator.network = "dcgan"
+    with pytest.raises(UsageError, match=r"generator.network=dcgan does not suit the data; .*divide by 4"):
+        build(config, DataFacts((30, 28, 1), 100, None))
 
 
 def test_overrides_keep_the_types_and_name_what_is_wrong():

@@ -98,6 +98,8 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     config = default.get_config().to_dict()
     assert LATER["evaluation"] == config["evaluation"]
     assert LATER["alarms"] == config["alarms"] | {"patience": 0}
+    for player in ("generator", "discriminator"):
+        assert LATER[player].items() <= config[player].items()
 
 
 def test_the_published_numbers_are_those_of_the_results():
@@ -115,6 +117,16 @@ def test_the_published_numbers_are_those_of_the_results():
     ):
         assert f"{ratio['median']:.3g} times" in text
     assert f"{timed['parzen']['memory']['above_mib']} MiB" in text
+
+
+def test_the_scores_that_a_config_expects_are_those_of_the_results():
+    text = pathlib.Path("configs/quickstart.py").read_text()
+    found = json.loads(pathlib.Path("results/scores/quickstart.json").read_text())
+    assert len(found["seeds"]) == 4 and "four seeds" in text and not any(found["alarms"].values())
+    for name, digits in (("parzen_paper", 1), ("precision", 3), ("recall", 3), ("frechet", 1)):
+        score = found["scores"][name]
+        assert f"{name} {score['mean']:.{digits}f} ± {score['standard_error']:.{digits}f}" in text
+    assert found["scores"]["modes"]["values"] == [10] * 4 and found["step"] == 15_000
 
 
 PROGRAMS = re.findall(r"```python\n(.*?)```", README + pathlib.Path("docs/theory.md").read_text(), re.S)

@@ -1,5 +1,6 @@
 """Networks: layer by layer against numpy, the paper's initial values, dropout, and the contract every one keeps."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,21 +19,39 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("shape", [(), (2, 3)])
+LATENTS, IMAGES = jax.random.normal(KEY, (5, 7)), jax.random.normal(KEY, (5, 8, 12, 2))
+CASES = {
+    ("mlp", ()): ({"widths": (8, 6), "initial_scale": 1.0}, INPUTS),
+    ("mlp", (2, 3)): ({"widths": (8, 6), "initial_scale": 1.0}, INPUTS),
+    ("maxout", ()): ({"widths": (8, 6), "initial_scale": 1.0}, INPUTS),
+    ("maxout", (2, 3)): ({"widths": (8, 6), "initial_scale": 1.0}, INPUTS),
+    ("dcgan", ()): ({"widths": (3, 4), "initial_scale": 1.0}, IMAGES),
+    ("dcgan", (8, 12, 2)): ({"widths": (4, 3), "initial_scale": 0.1}, LATENTS),
+    ("cifar10", ()): ({"widths": (6,), "initial_scale": 0.5}, jax.random.normal(KEY, (5, 32, 32, 3))),
+    ("cifar10", (32, 32, 3)): ({"widths": (6,), "initial_scale": 0.5}, LATENTS),
+}
+
+
+def test_every_network_has_a_case():
+    assert {name for name, _ in CASES} == set(NETWORKS)
+
+
+@pytest.mark.parametrize(("name", "shape"), CASES)
 def test_contract(name, shape):
-    network = NETWORKS[name](output_shape=shape, widths=(8, 6), initial_scale=1.0)
-    variables = network.init(KEY, INPUTS)
+    options, inputs = CASES[name, shape]
+    network = NETWORKS[name](output_shape=shape, **options)
+    init, apply = jax.jit(network.init), jax.jit(network.apply, static_argnames="train")
+    variables = init(KEY, inputs)
     assert "params" in variables
-    outputs, model_state = network.apply(variables, INPUTS)
+    outputs, model_state = apply(variables, inputs)
     assert outputs.shape == (5, *shape)
     assert outputs.dtype == jnp.float32
-    assert model_state == {name: value for name, value in variables.items() if name != "params"}
+    chex.assert_trees_all_equal(model_state, {name: value for name, value in variables.items() if name != "params"})
     # One example's output does not depend on the others, and inference draws nothing.
-    alone, _ = network.apply(variables, INPUTS[2:3], key=KEY, train=False)
+    alone, _ = apply(variables, inputs[2:3], key=KEY, train=False)
     np.testing.assert_allclose(alone[0], outputs[2], rtol=1e-5, atol=1e-6)
-    conditioned = network.init(KEY, INPUTS, condition=jnp.ones((5, 2)))
-    a, b = (network.apply(conditioned, INPUTS, condition=c)[0] for c in (jnp.ones((5, 2)), -jnp.ones((5, 2))))
+    conditioned = init(KEY, inputs, condition=jnp.ones((5, 2)))
+    a, b = (apply(conditioned, inputs, condition=c)[0] for c in (jnp.ones((5, 2)), -jnp.ones((5, 2))))
     assert np.abs(np.asarray(a - b)).max() > 1e-6
 
 

@@ -127,3 +127,28 @@ def test_auto_is_jit_on_one_device_and_jit_refuses_several():
         distribute(_factory(dropout_game), mapping="jit", devices=jax.devices())
     with pytest.raises(ValueError, match="shard_map"):
         distribute(_factory(dropout_game), mapping="xmap")
+
+
+def _dcgan_experiment():
+    from configs import dcgan
+    from jaxgan.configuration import DataFacts, build
+
+    config = dcgan.get_config()
+    config.generator.widths, config.discriminator.widths, config.batch_size = (4, 3), (3, 4), 8
+    config.generator.initial_scale = config.discriminator.initial_scale = 0.3
+    return build(config, DataFacts((8, 8, 1), 8))
+
+
+def test_batch_statistics_of_a_configs_network_are_over_all_devices():
+    experiment = _dcgan_experiment()
+    batch = {"real": jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (1, 8, 8, 8, 1)), jnp.float32)}
+    states = []
+    for mapping in ("jit", "pmap"):
+        step, place_state, place_batch = distribute(experiment.train_step, mapping=mapping)
+        state = place_state(experiment.initial_state(0))
+        for _ in range(3):
+            state, _ = step(state, place_batch(batch))
+        states.append(jax.device_get(state.replace(key=jax.random.key_data(state.key))))
+    assert difference(*states) < 1e-4  # Adam divides by small numbers at first
+    statistics = states[0].discriminator.model_state["batch_stats"]["BatchNorm_0"]["mean"]
+    assert np.abs(statistics).max() > 0.01

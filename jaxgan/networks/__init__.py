@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from jaxgan.networks.cifar10 import cifar10
+from jaxgan.networks.dcgan import dcgan
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.maxout import maxout
 from jaxgan.networks.mlp import mlp
 from jaxgan.state import Network
 
-NETWORKS: dict[str, Callable[..., Network]] = {"mlp": mlp, "maxout": maxout}
+NETWORKS: dict[str, Callable[..., Network]] = {"mlp": mlp, "maxout": maxout, "dcgan": dcgan, "cifar10": cifar10}
 
-__all__ = ["NETWORKS", "from_linen", "maxout", "mlp"]
+__all__ = ["NETWORKS", "cifar10", "dcgan", "from_linen", "maxout", "mlp"]

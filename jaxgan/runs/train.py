@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.checkpoints import Checkpoints
-from jaxgan.configuration import Experiment, build
+from jaxgan.configuration import Experiment, build, complete
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError
 from jaxgan.parallel import compiled, distribute
@@ -50,7 +50,7 @@ def train(config: Mapping[str, Any], workdir: str) -> None:
         checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"]))
         latest = checkpoints.latest_step()
         if latest is not None:
-            check_same(checkpoints.extra()["config"], plain, directory.path)
+            check_same(complete(checkpoints.extra()["config"]), plain, directory.path)
         if latest is not None and latest >= plain["steps"]:
             print(f"{directory.path} has all {plain['steps']:,} steps already; raise --config.steps to go on.")
             return

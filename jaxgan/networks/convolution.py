@@ -1,0 +1,184 @@
+"""Convolutions and transposed ones: native on a GPU or TPU, and as one matrix product on a CPU, where XLA's own
+convolutions, and above all their gradients, take a multiple of the time. Parameters and results are the same."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+from flax import linen
+
+METHODS = ("auto", "native", "product")
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def convolve(
+    images: chex.Array, kernel: chex.Array, *, stride: int = 1, padding: int = 0, method: str = "auto"
+) -> chex.Array:
+    """Cross-correlation, as every deep learning library's convolution.
+
+    Args:
+      images: [n, height, width, channels].
+      kernel: [rows, columns, channels, features].
+      stride: of both axes.
+      padding: zeros on every side.
+      method: "native" for XLA's convolution, "product" for patches times the kernel as a matrix, "auto": the product
+        where the default backend is a CPU.
+
+    Returns:
+      [n, (height + 2·padding − rows) // stride + 1, likewise, features].
+
+    Raises:
+      ValueError: for an unknown method.
+    """
+    if _native(method):
+        pads = [(padding, padding)] * 2
+        return jax.lax.conv_general_dilated(images, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS)
+    rows, columns, _, features = kernel.shape
+    padded = jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    if rows == columns == 2 * stride and not padded.shape[1] % stride and not padded.shape[2] % stride:
+        cells = _space_to_depth(padded, stride)  # a kernel of two by two cells, each of stride² pixels
+        kernel = _space_to_depth(kernel.transpose(3, 0, 1, 2), stride).transpose(1, 2, 3, 0)
+        return _patches(cells, 2, 2, 1) @ kernel.reshape(-1, features)
+    return _patches(padded, rows, columns, stride) @ kernel.reshape(-1, features)
+
+
+def convolve_transposed(
+    images: chex.Array, kernel: chex.Array, *, stride: int, padding: int = 0, method: str = "auto"
+) -> chex.Array:
+    """The transpose of a convolution: every input pixel adds its multiple of the kernel to the output.
+
+    Args:
+      images: [n, height, width, channels].
+      kernel: [rows, columns, channels, features]; pixel (i, j) of the input adds `images[i, j] @ kernel[a, b]` to
+        (i·stride + a − padding, j·stride + b − padding) of the output.
+      stride: of both axes.
+      padding: rows and columns cut off on every side.
+      method: as for `convolve`.
+
+    Returns:
+      [n, (height − 1)·stride + rows − 2·padding, likewise, features].
+
+    Raises:
+      ValueError: for an unknown method.
+    """
+    rows, columns, channels, features = kernel.shape
+    n, height, width, _ = images.shape
+    if _native(method):
+        pads = [(size - 1 - padding, size - 1 - padding) for size in (rows, columns)]
+        return jax.lax.conv_general_dilated(
+            images, kernel[::-1, ::-1], (1, 1), pads, lhs_dilation=(stride, stride), dimension_numbers=DIMENSIONS
+        )
+    down, across = -(-rows // stride), -(-columns // stride)  # cells of stride² pixels that a kernel covers
+    kernel = jnp.pad(kernel, ((0, down * stride - rows), (0, across * stride - columns), (0, 0), (0, 0)))
+    # Cell (u, v) of the output is the sum over (a, b) of input pixel (u − a, v − b) times cell (a, b) of the kernel.
+    kernel = kernel.reshape(down, stride, across, stride, channels, features)
+    grid = (height + down - 1, width + across - 1)
+    if channels <= stride * stride * features:
+        kernel = kernel[::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5).reshape(-1, stride * stride * features)
+        edges = ((0, 0), (down - 1, down - 1), (across - 1, across - 1), (0, 0))
+        cells = _patches(jnp.pad(images, edges), down, across, 1) @ kernel
+    else:  # few features: the products are smaller than the patches would be
+        kernel = kernel.transpose(4, 0, 2, 1, 3, 5).reshape(channels, -1)
+        products = (images @ kernel).reshape(n, height, width, down, across, -1)
+        cells = jnp.zeros((), images.dtype)
+        for a in range(down):
+            for b in range(across):
+                edges = ((0, 0), (a, down - 1 - a), (b, across - 1 - b), (0, 0))
+                cells = cells + jnp.pad(products[:, :, :, a, b], edges)
+    pixels = cells.reshape(n, *grid, stride, stride, features).transpose(0, 1, 3, 2, 4, 5)
+    pixels = pixels.reshape(n, grid[0] * stride, grid[1] * stride, features)
+    size = [(extent - 1) * stride + k - 2 * padding for extent, k in ((height, rows), (width, columns))]
+    return pixels[:, padding : padding + size[0], padding : padding + size[1]]
+
+
+class Conv(linen.Module):
+    """`convolve` with a kernel [size, size, channels, features] and a bias [features]."""
+
+    features: int
+    size: int
+    stride: int = 1
+    padding: int = 0
+    use_bias: bool = True
+    kernel_init: Callable[..., Any] = linen.initializers.lecun_normal()
+    method: str = "auto"
+
+    @linen.compact
+    def __call__(self, images):
+        shape = (self.size, self.size, images.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        outputs = convolve(images, kernel, stride=self.stride, padding=self.padding, method=self.method)
+        if not self.use_bias:
+            return outputs
+        return outputs + self.param("bias", linen.initializers.zeros, (self.features,))[None, None, None]
+
+
+class ConvTranspose(linen.Module):
+    """`convolve_transposed` with a kernel [size, size, channels, features] and a bias [features]."""
+
+    features: int
+    size: int
+    stride: int
+    padding: int = 0
+    use_bias: bool = True
+    kernel_init: Callable[..., Any] = linen.initializers.lecun_normal()
+    bias_init: Callable[..., Any] = linen.initializers.zeros
+    untied_bias: bool = False
+    method: str = "auto"
+
+    @linen.compact
+    def __call__(self, images):
+        shape = (self.size, self.size, images.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
+        outputs = convolve_transposed(images, kernel, stride=self.stride, padding=self.padding, method=self.method)
+        if not self.use_bias:
+            return outputs
+        bias = self.param("bias", self.bias_init, outputs.shape[1:] if self.untied_bias else (self.features,))
+        return outputs + bias.reshape(1, *(() if self.untied_bias else (1, 1)), *bias.shape)
+
+
+def max_pool(images: chex.Array, size: int, stride: int) -> chex.Array:
+    """Maxima of size × size windows; the last window of an axis may reach beyond its end, so that no pixel is left out.
+
+    Args:
+      images: [n, height, width, channels].
+      size, stride: of the windows.
+
+    Returns:
+      [n, ⌈(height − size) / stride⌉ + 1, likewise, channels].
+    """
+    beyond = [(-(-(extent - size) // stride)) * stride + size - extent for extent in images.shape[1:3]]
+    edges = ((0, 0), (0, beyond[0]), (0, beyond[1]), (0, 0))
+    pooled = jnp.pad(images, edges, constant_values=-jnp.inf)
+    for axis in (1, 2):  # one after the other; XLA's own window maximum has a slow gradient on a CPU
+        pooled = functools.reduce(jnp.maximum, _shifted(pooled, size, stride, axis))
+    return pooled
+
+
+def _native(method: str) -> bool:
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; one of {', '.join(METHODS)}")
+    return method == "native" or (method == "auto" and jax.default_backend() != "cpu")
+
+
+def _shifted(images, size: int, stride: int, axis: int):
+    """What lies under each of `size` places of a window that moves along an axis."""
+    count = (images.shape[axis] - size) // stride + 1
+    return [jax.lax.slice_in_dim(images, i, i + (count - 1) * stride + 1, stride, axis) for i in range(size)]
+
+
+def _patches(padded, rows: int, columns: int, stride: int):
+    """What lies under a kernel at each of its places, in the kernel's order: [n, out, out, rows · columns · channels].
+
+    Columns first, then rows: few large copies, where one for every pixel of the kernel would be many small ones.
+    """
+    lines = jnp.concatenate(_shifted(padded, columns, stride, 2), axis=-1)
+    return jnp.concatenate(_shifted(lines, rows, stride, 1), axis=-1)
+
+
+def _space_to_depth(images, size: int):
+    n, height, width, channels = images.shape
+    cells = images.reshape(n, height // size, size, width // size, size, channels).transpose(0, 1, 3, 2, 4, 5)
+    return cells.reshape(n, height // size, width // size, -1)

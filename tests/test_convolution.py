@@ -1,0 +1,158 @@
+"""Convolutions as matrix products: equal to XLA's own and to PyTorch's rules, and the two convolutional networks."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.networks import cifar10, dcgan
+from jaxgan.networks.convolution import convolve, convolve_transposed, max_pool
+
+KEY = jax.random.key(0)
+
+
+def arrays(size, channels, features, kernel):
+    keys = jax.random.split(KEY)
+    images = jax.random.normal(keys[0], (2, size, size + 2, channels))
+    return images, jax.random.normal(keys[1], (kernel, kernel, channels, features)) / kernel
+
+
+def with_gradients(function, *inputs):
+    def weighted(*inputs):
+        value = function(*inputs)
+        return (value * jnp.cos(jnp.arange(value.size, dtype=jnp.float32)).reshape(value.shape)).sum(), value
+
+    gradients, value = jax.jit(jax.grad(weighted, range(len(inputs)), has_aux=True))(*inputs)
+    return value, *gradients
+
+
+# size, channels, features, kernel, stride, padding: dcgan's, the paper's, one whose last column is left out
+@pytest.mark.parametrize(
+    "case", [(8, 1, 5, 4, 2, 1), (6, 7, 4, 4, 2, 1), (9, 3, 4, 8, 1, 4), (7, 6, 5, 5, 1, 3), (7, 2, 3, 3, 2, 0)]
+)
+def test_convolutions_as_products_are_the_native_ones(case):
+    size, channels, features, kernel, stride, padding = case
+    inputs = arrays(size, channels, features, kernel)
+    native, product = (
+        with_gradients(lambda x, w, m=method: convolve(x, w, stride=stride, padding=padding, method=m), *inputs)
+        for method in ("native", "product")
+    )
+    for a, b in zip(native, product, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", [(4, 6, 5, 4, 2, 1), (4, 9, 1, 4, 2, 1), (5, 8, 3, 5, 3, 0), (3, 2, 4, 5, 3, 0)])
+def test_transposed_convolutions_as_products_are_the_native_ones_and_the_transpose(case):
+    size, channels, features, kernel, stride, padding = case
+    images, weights = arrays(size, channels, features, kernel)
+    native, product = (
+        with_gradients(
+            lambda x, w, m=method: convolve_transposed(x, w, stride=stride, padding=padding, method=m), images, weights
+        )
+        for method in ("native", "product")
+    )
+    for a, b in zip(native, product, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+    expected = [(extent - 1) * stride + kernel - 2 * padding for extent in (size, size + 2)]
+    assert product[0].shape == (2, *expected, features)
+    # <conv(y), x> = <y, conv_transposed(x)>, with the kernel's channels and features exchanged
+    other = jax.random.normal(KEY, product[0].shape)
+    there = convolve(other, weights.transpose(0, 1, 3, 2), stride=stride, padding=padding)
+    np.testing.assert_allclose(jnp.vdot(there, images), jnp.vdot(other, product[0]), rtol=1e-4)
+
+
+def test_convolution_by_hand():
+    # rows (1 2), (3 4) under a kernel of (1 10), (100 1000), stride 1, no padding: 1 + 20 + 300 + 4000
+    image, kernel = jnp.array([[1.0, 2], [3, 4]]), jnp.array([[1.0, 10], [100, 1000]])
+    for method in ("native", "product"):
+        found = convolve(image[None, :, :, None], kernel[:, :, None, None], method=method)
+        assert found.tolist() == [[[[4321.0]]]]
+        # one pixel of value 2 makes twice the kernel, not turned
+        found = convolve_transposed(jnp.full((1, 1, 1, 1), 2.0), kernel[:, :, None, None], stride=2, method=method)
+        assert found[0, :, :, 0].tolist() == [[2.0, 20.0], [200.0, 2000.0]]
+    with pytest.raises(ValueError, match="unknown method 'fast'; one of auto"):
+        convolve(image[None, :, :, None], kernel[:, :, None, None], method="fast")
+
+
+@pytest.mark.parametrize(("size", "pool", "out"), [(33, 4, 16), (15, 4, 7), (9, 2, 5), (8, 2, 4)])
+def test_the_last_window_of_a_maximum_may_overhang(size, pool, out):
+    images = jax.random.normal(KEY, (2, size, size, 3))
+    found = max_pool(images, pool, 2)
+    assert found.shape == (2, out, out, 3)
+    starts = range(0, 2 * out, 2)
+    expected = [[images[:, i : i + pool, j : j + pool].max((1, 2)) for j in starts] for i in starts]
+    np.testing.assert_array_equal(found, np.asarray(expected).transpose(2, 0, 1, 3))
+
+
+def sizes(network, inputs):
+    return jax.tree.map(jnp.shape, jax.eval_shape(network.init, KEY, inputs)["params"])
+
+
+def test_dcgan_has_the_layers_of_its_source_and_says_what_it_cannot_make():
+    found = sizes(dcgan(output_shape=(28, 28, 1), widths=(128, 64)), jnp.zeros((2, 100)))
+    assert found["Dense_0"] == {"kernel": (100, 7 * 7 * 128)}
+    assert found["ConvTranspose_0"] == {"kernel": (4, 4, 128, 64)}
+    assert found["ConvTranspose_1"] == {"kernel": (4, 4, 64, 1), "bias": (1,)}
+    assert found["BatchNorm_1"] == {"scale": (64,), "bias": (64,)} and "BatchNorm_2" not in found
+    found = sizes(dcgan(widths=(64, 128)), jnp.zeros((2, 28, 28, 1)))
+    assert found["Conv_0"] == {"kernel": (4, 4, 1, 64), "bias": (64,)}
+    assert found["Conv_1"] == {"kernel": (4, 4, 64, 128)} and found["BatchNorm_0"]["scale"] == (128,)
+    assert found["Dense_0"]["kernel"] == (7 * 7 * 128, 1) and "BatchNorm_1" not in found
+    for side in (32, 64):
+        widths = (512, 256, 128, 64)[-(side // 16) :]
+        network = dcgan(output_shape=(side, side, 3), widths=widths, output="tanh")
+        out, _ = jax.eval_shape(network.apply, jax.eval_shape(network.init, KEY, jnp.zeros((2, 9))), jnp.zeros((2, 9)))
+        assert out.shape == (2, side, side, 3)
+    with pytest.raises(ValueError, match=r"with 3 widths makes images .* divide by 8, not \[28, 28, 1\]"):
+        dcgan(output_shape=(28, 28, 1), widths=(64, 32, 16))
+    with pytest.raises(ValueError, match="unknown normalization 'layer'; one of batch, none"):
+        dcgan(normalization="layer")
+
+
+def test_dcgan_starts_at_the_datas_means_and_without_normalisation_has_no_statistics():
+    means = np.random.default_rng(0).uniform(0.1, 0.9, (8, 8, 2)).astype(np.float32)
+    network = dcgan(output_shape=(8, 8, 2), widths=(4,), output="sigmoid", means=means, normalization="none")
+    variables = network.init(KEY, jnp.zeros((2, 5)))
+    assert set(variables) == {"params"}
+    outputs, _ = network.apply(variables, jnp.zeros((3, 5)))
+    np.testing.assert_allclose(outputs, np.broadcast_to(means, (3, 8, 8, 2)), atol=1e-6)
+
+
+def test_batch_statistics_move_in_training_only():
+    network = dcgan(widths=(4, 5))
+    images = 3 + jax.random.normal(KEY, (6, 8, 8, 1))
+    variables = jax.jit(network.init)(KEY, images)
+    apply = jax.jit(network.apply, static_argnames="train")
+    _, state = apply(variables, images, train=True)
+    assert np.abs(state["batch_stats"]["BatchNorm_0"]["mean"]).max() > 0
+    chex.assert_trees_all_equal(apply(variables, images)[1], {"batch_stats": variables["batch_stats"]})
+
+
+def test_the_papers_cifar_10_pair_has_its_layers():
+    found = sizes(cifar10(output_shape=(32, 32, 3)), jnp.zeros((2, 100)))
+    assert found["Dense_0"]["kernel"] == (100, 8000) and found["Dense_1"]["kernel"] == (8000, 8000)
+    assert found["ConvTranspose_0"] == {"kernel": (5, 5, 80, 3), "bias": (32, 32, 3)}
+    found = sizes(cifar10(initial_scale=0.005), jnp.zeros((2, 32, 32, 3)))
+    assert found["Conv_0"]["kernel"] == (8, 8, 3, 64) and found["Conv_1"]["kernel"] == (8, 8, 32, 64)
+    assert found["Conv_2"]["kernel"] == (5, 5, 32, 384)
+    assert found["Dense_0"]["kernel"] == (5 * 5 * 192, 5 * 500) and found["Dense_1"]["kernel"] == (500, 1)
+    with pytest.raises(ValueError, match="not \\(28, 28, 1\\)"):
+        cifar10(output_shape=(28, 28, 1))
+    with pytest.raises(ValueError, match="one width"):
+        cifar10(widths=(5, 5))
+
+
+def test_the_papers_dropout_is_on_every_layers_input_and_per_example():
+    def training(images, key, **options):
+        network = cifar10(widths=(6,), initial_scale=0.5, **options)
+        return jax.jit(functools.partial(network.apply, train=True))(variables, images, key=key)[0]
+
+    network = cifar10(widths=(6,), initial_scale=0.5)
+    images = jax.random.normal(KEY, (3, 32, 32, 3))
+    variables = jax.jit(network.init)(KEY, images)
+    first, plain = training(images, KEY), jax.jit(network.apply)(variables, images)[0]
+    assert not np.allclose(first, training(images, jax.random.key(1))) and not np.allclose(first, plain)
+    np.testing.assert_allclose(training(images, KEY, keep_input=1.0, keep_hidden=1.0), plain, rtol=1e-5)
