@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 _INSTRUCTION = re.compile(r"^\s*(?:ROOT )?%?([\w.\-]+) = (\w+)\[([\d,]*)\]")
 _OPERANDS = re.compile(r" dot\((.*?)\), (.*)")
-_DIMENSIONS = "lhs_batch_dims rhs_batch_dims lhs_contracting_dims rhs_contracting_dims".split()
+_DIMENSIONS = ["lhs_batch_dims", "rhs_batch_dims", "lhs_contracting_dims", "rhs_contracting_dims"]
 
 
 class Product(NamedTuple):
