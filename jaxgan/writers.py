@@ -127,8 +127,7 @@ class TensorBoard:
     """
 
     def __init__(self, directory: str | Path, *, purge_step: int | None = None):
-        import tensorboardX
-
+        tensorboardX = _import_tensorboardx()
         self._directory = directory
         try:
             # TensorBoard hides the purge step itself too, but the step resumed at was logged and stays.
@@ -174,6 +173,20 @@ class TensorBoard:
         if not self._worker_is_alive():
             reason = OSError(0, "tensorboardX could not write its events")
             raise _unwritable(self._directory, reason)
+
+
+def _import_tensorboardx() -> Any:
+    """tensorboardX, which imports torch where that is installed: seconds, for what is not used here."""
+    if "torch" in sys.modules:
+        import tensorboardX
+
+        return tensorboardX
+    sys.modules["torch"] = None  # type: ignore[assignment]  # an import of it now fails as if it were not there
+    try:
+        import tensorboardX
+    finally:
+        del sys.modules["torch"]
+    return tensorboardX
 
 
 class Progress:

@@ -381,3 +381,27 @@ def test_help_names_the_flags_and_ends_well():
 def test_debug_shows_the_traceback(tmp_path):
     result = _launch("--config=configs/mnist.py", f"--workdir={tmp_path}/run", "--config.dataset.path=none", "--debug")
     assert "Traceback" in result.stderr and result.returncode == 3
+
+
+def test_compiled_code_is_kept_in_the_cache_unless_jax_was_told_where(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXGAN_CACHE_DIR", str(tmp_path))
+    before = jax.config.values["jax_compilation_cache_dir"]
+    runs._keep_compiled_code()
+    assert jax.config.values["jax_compilation_cache_dir"] == before is not None  # the tests have told it
+    least = jax.config.values["jax_persistent_cache_min_compile_time_secs"]
+    jax.config.update("jax_compilation_cache_dir", None)
+    try:
+        runs._keep_compiled_code()
+        assert jax.config.values["jax_compilation_cache_dir"].startswith(str(tmp_path / "compiled"))
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
+
+
+def test_a_profiled_run_leaves_a_trace_and_is_the_same_run(tmp_path):
+    small = SMALL | {"steps": "10", "sample_every": "10", "checkpoint_every": "10"}
+    runs.run("train", "configs/ring.py", small, str(tmp_path / "plain"), {})
+    runs.run("train", "configs/ring.py", small, str(tmp_path / "traced"), {"profile": True})
+    (trace,) = (tmp_path / "traced" / "profile").rglob("perfetto_trace.json.gz")
+    assert trace.stat().st_size > 1_000 and not (tmp_path / "plain" / "profile").exists()
+    assert (tmp_path / "plain/metrics.jsonl").read_bytes() == (tmp_path / "traced/metrics.jsonl").read_bytes()

@@ -1,17 +1,25 @@
 """One host loop per mode of `launch.py`; each is imported when it runs."""
 
+import os
+import platform
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.errors import UsageError
 
-OPTIONS: dict[str, tuple[str, ...]] = {"train": (), "sample": ("count", "seed", "step"), "evaluate": ("seed", "step")}
-"""Each mode's own: how many examples, the seed of their latents, the step of the checkpoint."""
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "train": ("profile",),
+    "sample": ("count", "seed", "step"),
+    "evaluate": ("seed", "step"),
+}
+"""Each mode's own: a trace of some steps; how many examples, the seed of their latents, the step of the checkpoint."""
 
 _INSTEAD = {
     "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
     "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
     "step": "a run goes on from its newest checkpoint",
+    "profile": "a trace is of training steps",
 }
 
 
@@ -33,6 +41,7 @@ def run(
     for name in options:
         if name not in OPTIONS[mode]:
             raise UsageError("the command line", f"--{name} does not go with --mode={mode}", _INSTEAD[name])
+    _keep_compiled_code()
     if mode == "train":
         if location is None:
             raise UsageError(
@@ -44,7 +53,7 @@ def run(
 
         config = command_line.load_config(location)
         check(config, tuple(command_line.override(config, dict(overrides))))
-        train(config, workdir)
+        train(config, workdir, **options)
         return
     if location is not None or (overrides and mode == "sample"):
         raise UsageError(
@@ -58,6 +67,28 @@ def run(
         from jaxgan.runs.evaluate import evaluate
 
         evaluate(workdir, overrides=overrides, **options)
+
+
+def _keep_compiled_code() -> None:
+    """Lets JAX keep what it compiles, for the next process; what its own variables or the caller set, stays so."""
+    import jax
+
+    from jaxgan.datasets import cache
+
+    if jax.config.values["jax_compilation_cache_dir"] is None:
+        # Code for one processor may not run on another, and a home directory may be that of many machines.
+        processor = zlib.crc32("".join(sorted(set(_processor_flags()))).encode())
+        place = os.path.join(cache.directory(), "compiled", f"{platform.machine()}-{processor:08x}")
+        jax.config.update("jax_compilation_cache_dir", place)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _processor_flags() -> list[str]:
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next((line.split(":")[1].split() for line in file if line.startswith(("flags", "Features"))), [])
+    except OSError:
+        return [platform.processor()]
 
 
 _FIELDS = {"sample": " and its fields", "evaluate": "; fields such as --config.evaluation.samples=2000 may be given"}

@@ -98,12 +98,12 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
     return factory
 
 
-def chunk_length(config: Mapping[str, Any], inputs: Inputs) -> int:
+def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = None) -> int:
     """How many steps run in one call: what divides all intervals, but not so many that a stop request waits for long,
-    or that a chunk of streamed data fills the memory."""
+    or that a chunk of streamed data fills the memory; at most `limit`."""
     intervals = [config[f"{interval}_every"] for interval in ("log", "sample", "checkpoint")]
     common = math.gcd(*intervals, config["evaluation"]["every"])  # gcd(n, 0) is n
-    most = CHUNK_STEPS
+    most = CHUNK_STEPS if limit is None else limit
     if not inputs.resident:
         per_step = config["batch_size"] * config["discriminator_steps"] * math.prod(inputs.facts.example_shape)
         most = min(most, max(CHUNK_BYTES // per_step, 1))

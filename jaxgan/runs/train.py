@@ -4,7 +4,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -28,16 +28,20 @@ from jaxgan.state import TrainState
 from jaxgan.step import generate
 from jaxgan.writers import MetricsFile, Progress, TensorBoard
 
+PROFILED_STEPS = 5
+"""At most so many steps are in a trace."""
+
 SAMPLE_LATENTS = 4
 """Folded into the seed's key for the latents of the pictures: `init_state` splits that key into 0 to 3."""
 
 
-def train(config: Mapping[str, Any], workdir: str) -> None:
+def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> None:
     """Trains a GAN, or goes on with the run that is in `workdir`.
 
     Args:
       config: a checked ConfigDict.
       workdir: the run's directory.
+      profile: write a trace of a few steps, with chunks cut so short that they all are slower, to `profile/` there.
 
     Raises:
       JaxganError: any expected failure; what was saved before it stays.
@@ -59,7 +63,7 @@ def train(config: Mapping[str, Any], workdir: str) -> None:
             check_same_data(checkpoints.extra()["data"], inputs, directory.path)
         experiment = build(plain, inputs.facts)
         directory.write_config(plain)
-        _Run(plain, directory, checkpoints, inputs, experiment, stop).run()
+        _Run(plain, directory, checkpoints, inputs, experiment, stop, profile).run()
 
 
 class _Run:
@@ -73,9 +77,10 @@ class _Run:
         inputs: Inputs,
         experiment: Experiment,
         stop: StopRequest,
+        profile: bool,
     ):
         self.config, self.directory, self.checkpoints = config, directory, checkpoints
-        self.inputs, self.experiment, self.stop = inputs, experiment, stop
+        self.inputs, self.experiment, self.stop, self.profile = inputs, experiment, stop, profile
         self.started = time.monotonic()
         self.total = config["steps"]
         self.advance, self.place_state, self.place_batch = distribute(
@@ -133,12 +138,15 @@ class _Run:
     def _loop(self, first: int, state: TrainState, recorder: Recorder, board: TensorBoard) -> None:
         """Dispatches chunk after chunk; the metrics of one are read while the next is computed."""
         config = self.config
-        stops = _stops(first, self.total, chunk_length(config, self.inputs))
+        stops = _stops(first, self.total, chunk_length(config, self.inputs, PROFILED_STEPS if self.profile else None))
         train = self.inputs.dataset.train
         shared = (self.place_state({"examples": train.examples}),) if self.inputs.resident else ()
         waiting: tuple[int, dict[str, Any], dict[str, Any]] | None = None
         for start, step, batches in zip(stops, stops[1:], chunks(config, self.inputs, stops), strict=False):
-            state, metrics = self.advance(state, self.place_batch(batches), *shared)
+            with self._trace(start, stops, recorder.progress):
+                state, metrics = self.advance(state, self.place_batch(batches), *shared)
+                if self.profile:
+                    jax.block_until_ready(state)
             if waiting is not None:
                 recorder.record(*waiting)
             logged = _due(step, config["log_every"]) or step == self.total
@@ -162,6 +170,19 @@ class _Run:
                 if not isinstance(end, PreemptedError):  # which may have seconds left
                     write_report(self.directory)
                 raise end
+
+    @contextlib.contextmanager
+    def _trace(self, start: int, stops: list[int], progress: Progress) -> Iterator[None]:
+        """A trace of the second chunk of a run that is profiled: the first one is compiled."""
+        if not self.profile or start != stops[min(1, len(stops) - 2)]:
+            yield
+            return
+        directory = self.directory.path / "profile"
+        with jax.profiler.trace(str(directory), create_perfetto_trace=True):
+            yield
+        progress.message(
+            f"a trace from step {start:,} on is in {directory}: open its perfetto_trace.json.gz with Perfetto"
+        )
 
     def _due_evaluation(self, step: int) -> bool:
         return _due(step, self.config["evaluation"]["every"])

@@ -1,0 +1,276 @@
+"""A training step of jaxgan beside PyTorch's, a plain flax loop's, and its own matrix products alone.
+
+    python -m benchmarks.step --out results/benchmarks/step.json
+    python -m benchmarks.step --games mnist ring --out ""
+
+All take turns in one process, on the same number of threads, after a warm-up of each; medians and ratios of pairs.
+Every contender makes the same step: Algorithm 1 with k = 1, fresh latents for both players, dropout, batch statistics,
+optimizer. The floor is the products of jaxgan's own compiled step, one after another with nothing between them, so
+padding and the like counts as work. PyTorch (`pip install torch==2.13.0`) is left out, and said to be, if it is not
+there. Convolutions in the flax loop are XLA's own.
+"""
+
+import argparse
+import functools
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from benchmarks import flax_gans, timing
+from benchmarks.floor import floor, products
+from jaxgan.latents import LATENTS
+from jaxgan.losses import LOSSES
+from jaxgan.networks import cifar10, dcgan, maxout, mlp
+from jaxgan.optimizers import OPTIMIZERS
+from jaxgan.parallel import distribute
+from jaxgan.step import init_state, make_train_step, scan_steps
+
+
+class Game(NamedTuple):
+    """One benchmark: networks in all three libraries, and the batch.
+
+    Attributes:
+      players: jaxgan's generator and discriminator.
+      flax: the flax loop's, or None.
+      torch: name of the function in `torch_gans`, and its arguments.
+      shape: of an example, channels last.
+      batch: examples.
+      latent: dimensions.
+      optimizer: "sgd" (.1, momentum .5) or "adam" (2e-4, β₁ .5).
+      steps: of every contender in one turn.
+    """
+
+    players: Callable[[], tuple[Any, Any]]
+    flax: Callable[[], tuple[Any, Any]] | None
+    torch: tuple[Any, ...]
+    shape: tuple[int, ...]
+    batch: int
+    latent: int
+    optimizer: str
+    steps: int
+
+
+def _dcgan(size: int, channels: int, widths: tuple[int, ...], steps: int) -> Game:
+    return Game(
+        lambda: (
+            dcgan(output_shape=(size, size, channels), widths=widths, output="tanh"),
+            dcgan(widths=widths[::-1]),
+        ),
+        lambda: (flax_gans.DcganGenerator(size, channels, widths), flax_gans.DcganDiscriminator(widths[::-1])),
+        ("dcgan", size, channels, widths),
+        (size, size, channels),
+        64,
+        100,
+        "adam",
+        steps,
+    )
+
+
+GAMES = {
+    "mnist": Game(
+        lambda: (
+            mlp(output_shape=(784,), widths=(1200, 1200), output="sigmoid", initializer="uniform", initial_scale=0.05),
+            maxout(),
+        ),
+        lambda: (flax_gans.Mlp((1200, 1200), 784, last=jax.nn.sigmoid), flax_gans.MnistDiscriminator()),
+        ("mnist",),
+        (784,),
+        100,
+        100,
+        "sgd",
+        4,
+    ),
+    "ring": Game(
+        lambda: (
+            mlp(output_shape=(2,), widths=(128, 128)),
+            mlp(output_shape=(), widths=(128, 128), activation="leaky_relu"),
+        ),
+        lambda: (flax_gans.Mlp((128, 128), 2), flax_gans.Mlp((128, 128), 1, jax.nn.leaky_relu)),
+        ("ring",),
+        (2,),
+        256,
+        2,
+        "adam",
+        40,
+    ),
+    "dcgan28": _dcgan(28, 1, (128, 64), 1),
+    "dcgan64": _dcgan(64, 3, (512, 256, 128, 64), 1),
+    "cifar10": Game(
+        lambda: (cifar10(output_shape=(32, 32, 3)), cifar10(initial_scale=0.005)),
+        None,
+        ("cifar10",),
+        (32, 32, 3),
+        128,
+        100,
+        "sgd",
+        1,
+    ),
+}
+
+
+def transformation(name: str) -> optax.GradientTransformation:
+    """jaxgan's own optimizer of a game."""
+    return OPTIMIZERS["sgd"](lambda count: 0.1, 0.5) if name == "sgd" else OPTIMIZERS["adam"](lambda count: 2e-4, 0.5)
+
+
+class Ours:
+    """jaxgan's step, and the same step many times in one call."""
+
+    def __init__(self, game: Game):
+        generator, discriminator = game.players()
+        tx, latent = transformation(game.optimizer), LATENTS["uniform"](game.latent)
+        parts = {"generator": generator, "discriminator": discriminator, "generator_tx": tx, "discriminator_tx": tx}
+        make = functools.partial(make_train_step, loss=LOSSES["non_saturating"], latent=latent, **parts)
+        self._step, place, place_batch = distribute(make, mapping="jit")
+        self._scan, _, _ = distribute(lambda axis_name: scan_steps(make(axis_name=axis_name)), mapping="jit")
+        initial = init_state(jax.random.key(0), latent=latent, example=jnp.zeros((2, *game.shape)), **parts)
+        self.state = place(initial)
+        real = jax.random.uniform(jax.random.key(1), (1, game.batch, *game.shape), minval=-1)
+        self.batch = place_batch({"real": real})
+        self.batches = {"real": jnp.broadcast_to(real[None], (game.steps, *real.shape)) + 0}
+
+    def step(self) -> dict[str, jax.Array]:
+        """One step; its metrics when it is done."""
+        self.state, metrics = self._step(self.state, self.batch)
+        return jax.block_until_ready(metrics)
+
+    def chunk(self) -> None:
+        """The game's number of steps in one call."""
+        self.state, metrics = self._scan(self.state, self.batches)
+        jax.block_until_ready((self.state, metrics))
+
+    def products(self):
+        """The matrix products of one step."""
+        return products(self._step.lower(self.state, self.batch).compile())
+
+
+def contenders(game: Game) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]]:
+    """The contenders' functions, each of `game.steps` steps, and what the floor consists of."""
+    ours = Ours(game)
+    found = ours.products()
+    alone = floor(found)
+    functions = {"jaxgan": _times(ours.step, game.steps), "floor": _times(alone, game.steps)}
+    if game.steps > 1:
+        functions["jaxgan, steps in one call"] = ours.chunk
+    if game.flax:
+        tx = optax.sgd(0.1, momentum=0.5) if game.optimizer == "sgd" else optax.adam(2e-4, b1=0.5)
+        functions["flax loop"] = _times(
+            flax_gans.make_step(*game.flax(), tx, ours.batch["real"][0], game.latent), game.steps
+        )
+    functions |= _torch(game)
+    return functions, {"products": len(found), "gflop": sum(product.flops for product in found) / 1e9}
+
+
+def _torch(game: Game) -> dict[str, Callable[[], Any]]:
+    try:
+        import torch
+
+        from benchmarks import torch_gans
+    except ImportError:
+        print("PyTorch is not there: pip install torch==2.13.0")
+        return {}
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    name, *arguments = game.torch
+    optimizer = getattr(torch_gans, game.optimizer)
+    shape = (game.shape[-1], *game.shape[:-1]) if len(game.shape) == 3 else game.shape
+    real = torch.rand(game.batch, *shape) * 2 - 1
+    found = {}
+    for label, compiled, layout in (
+        ("torch eager", False, torch.contiguous_format),
+        ("torch eager, channels last", False, torch.channels_last),
+        ("torch.compile", True, torch.contiguous_format),
+    ):
+        if layout is torch.channels_last and real.ndim != 4:
+            continue
+        pair = tuple(module.to(memory_format=layout) for module in getattr(torch_gans, name)(*arguments))
+        step = torch_gans.make_step(pair, optimizer, game.batch, game.latent, compiled)
+        placed = real.to(memory_format=layout) if real.ndim == 4 else real
+        found[label] = _times(functools.partial(step, placed), game.steps)
+    return found
+
+
+def _times(function: Callable[[], Any], count: int) -> Callable[[], None]:
+    def repeated():
+        for _ in range(count):
+            function()
+
+    return repeated
+
+
+def measure(name: str, repeats: int) -> dict[str, Any]:
+    """Milliseconds of a step of every contender, and ratios of pairs."""
+    game = GAMES[name]
+    functions, made_of = contenders(game)
+    seconds = timing.in_turn(functions, repeats)
+    each = {label: [1e3 * s / game.steps for s in values] for label, values in seconds.items()}
+    result = {
+        "batch": game.batch,
+        "optimizer": game.optimizer,
+        "floor": made_of,
+        "milliseconds": {label: timing.summary(values) for label, values in each.items()},
+        "times_the_floor": timing.ratio(each["jaxgan"], each["floor"]),
+    }
+    torch = {label: values for label, values in each.items() if label.startswith("torch")}
+    if torch:
+        better = min(torch, key=lambda label: timing.summary(torch[label])["median"])
+        result["better_torch"] = better
+        result["times_as_fast_as_the_better_torch"] = timing.ratio(each[better], each["jaxgan"])
+    if "flax loop" in each:
+        result["times_as_fast_as_the_flax_loop"] = timing.ratio(each["flax loop"], each["jaxgan"])
+    return result
+
+
+def loop(repeats: int, steps: int = 500) -> dict[str, Any]:
+    """The ring's step: many in one call, against a Python loop that reads the loss of every step."""
+    ours = Ours(GAMES["ring"]._replace(steps=steps, batch=64))
+
+    def python_loop():
+        for _ in range(steps):
+            float(ours.step()["d_loss"])
+
+    seconds = timing.in_turn({"one call": ours.chunk, "python loop": python_loop}, repeats)
+    return {
+        "steps": steps,
+        "batch": 64,
+        "microseconds_per_step": {
+            label: timing.summary([1e6 * s / steps for s in values]) for label, values in seconds.items()
+        },
+        "times_as_fast": timing.ratio(seconds["python loop"], seconds["one call"]),
+    }
+
+
+def main() -> None:
+    """Times the games that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--games", nargs="+", default=list(GAMES), choices=GAMES)
+    parser.add_argument("--out", default="results/benchmarks/step.json")
+    parser.add_argument("--repeats", type=int, default=15)
+    arguments = parser.parse_args()
+    result: dict[str, Any] = {}
+    for name in arguments.games:
+        slow = name in ("cifar10", "dcgan64")
+        result[name] = measure(name, max(3, arguments.repeats // 4) if slow else arguments.repeats)
+        medians = {label: round(s["median"], 2) for label, s in result[name]["milliseconds"].items()}
+        ratios = {key: round(v["median"], 3) for key, v in result[name].items() if key.startswith("times")}
+        print(name, medians, ratios, flush=True)
+    result["loop"] = loop(arguments.repeats)
+    print("loop", result["loop"]["times_as_fast"])
+    result["machine"] = timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax", *_versions())
+    if arguments.out:
+        timing.write(arguments.out, result)
+
+
+def _versions() -> tuple[str, ...]:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        return ()
+    return ("torch",)
+
+
+if __name__ == "__main__":
+    main()
