@@ -11,6 +11,9 @@ import jax.numpy as jnp
 from flax import linen
 
 METHODS = ("auto", "native", "product")
+FEW_CHANNELS = 16
+"""Of a cell: below, a product of its own for every cell of a kernel is too small to be worth it."""
+
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -41,7 +44,11 @@ def convolve(
     if rows == columns == 2 * stride and not padded.shape[1] % stride and not padded.shape[2] % stride:
         cells = _space_to_depth(padded, stride)  # a kernel of two by two cells, each of stride² pixels
         kernel = _space_to_depth(kernel.transpose(3, 0, 1, 2), stride).transpose(1, 2, 3, 0)
-        return _patches(cells, 2, 2, 1) @ kernel.reshape(-1, features)
+        if cells.shape[-1] < FEW_CHANNELS:
+            return _patches(cells, 2, 2, 1) @ kernel.reshape(-1, features)
+        height, width = (extent - 1 for extent in cells.shape[1:3])
+        # A product for each cell of the kernel: as many multiplications, without a copy of every cell for each.
+        return sum(cells[:, i : i + height, j : j + width] @ kernel[i, j] for i in range(2) for j in range(2))
     return _patches(padded, rows, columns, stride) @ kernel.reshape(-1, features)
 
 
@@ -172,8 +179,11 @@ def _shifted(images, size: int, stride: int, axis: int):
 def _patches(padded, rows: int, columns: int, stride: int):
     """What lies under a kernel at each of its places, in the kernel's order: [n, out, out, rows · columns · channels].
 
-    Columns first, then rows: few large copies, where one for every pixel of the kernel would be many small ones.
+    Of large kernels columns first, then rows: few large copies, where one for every pixel would be many small ones.
     """
+    if rows * columns <= 4:
+        parts = [part for line in _shifted(padded, rows, stride, 1) for part in _shifted(line, columns, stride, 2)]
+        return jnp.concatenate(parts, axis=-1)
     lines = jnp.concatenate(_shifted(padded, columns, stride, 2), axis=-1)
     return jnp.concatenate(_shifted(lines, rows, stride, 1), axis=-1)
 
