@@ -15,8 +15,9 @@ if TYPE_CHECKING:  # what a type checker and an editor see; the table below is w
     from jaxgan.losses import LOSSES, Loss
     from jaxgan.networks import NETWORKS
     from jaxgan.optimizers import OPTIMIZERS
-    from jaxgan.parallel import distribute
+    from jaxgan.parallel import distribute, distribute_population
     from jaxgan.penalties import PENALTIES
+    from jaxgan.population import init_population, member, population_step
     from jaxgan.state import Judgement, Network, PerExample, PlayerState, TrainState
     from jaxgan.step import generate, init_state, make_train_step, sample, scan_steps
 
@@ -30,6 +31,10 @@ _HOME = {
     "OPTIMIZERS": "optimizers",
     "PENALTIES": "penalties",
     "distribute": "parallel",
+    "distribute_population": "parallel",
+    "init_population": "population",
+    "member": "population",
+    "population_step": "population",
     "Judgement": "state",
     "Network": "state",
     "PerExample": "state",
@@ -60,10 +65,14 @@ __all__ = [
     "TrainState",
     "__version__",
     "distribute",
+    "distribute_population",
     "evaluation",
     "generate",
+    "init_population",
     "init_state",
     "make_train_step",
+    "member",
+    "population_step",
     "sample",
     "scan_steps",
     "theory",

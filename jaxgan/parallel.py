@@ -12,9 +12,11 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import NamedSharding, PartitionSpec, SingleDeviceSharding
 
+from jaxgan.population import population_step
 from jaxgan.step import TrainStep
 
 AXIS = "batch"
+MEMBER_AXIS = "members"
 MAPPINGS = ("auto", "jit", "pmap", "shard_map")
 
 Place = Callable[[Any], Any]
@@ -78,6 +80,53 @@ def distribute(
             return jax.device_put(_stack_devices(batch, batch_axis, len(devices)), batch_sharding)
 
     return step, _copier(replicated), place_batch
+
+
+def distribute_population(
+    member_step: Callable[[Any], TrainStep],
+    *,
+    members: str = "auto",
+    devices: Sequence[jax.Device] | None = None,
+    shared: int = 0,
+) -> tuple[Callable[..., Any], Place, Place]:
+    """Compiles a population's step and spreads its members over devices, which need not talk to each other.
+
+    On a CPU, start the process with one device per core and single-threaded products, since small products gain nothing
+    from threads: XLA_FLAGS="--xla_force_host_platform_device_count=CORES --xla_cpu_multi_thread_eigen=false".
+
+    Args:
+      member_step: `(hyperparameters) -> train_step`, see `jaxgan.population.population_step`.
+      members: how those of one device are run, "vmap" or "map", see there; "auto": "map" on a CPU, else "vmap".
+      devices: the devices to use; default all of this process.
+      shared: how many further arguments the step takes that all members get whole, such as a dataset.
+
+    Returns:
+      `(step, place_members, place_shared)`. `step(states, batches, hyperparameters, *shared)` donates the states.
+      `place_members` splits a pytree of [members, ...] over the devices, `place_shared` copies one to all of them.
+
+    Raises:
+      ValueError: from `place_members`, when the members do not divide by the number of devices.
+    """
+    devices = list(devices if devices is not None else jax.local_devices())
+    if members == "auto":
+        members = "map" if devices[0].platform == "cpu" else "vmap"
+    step = population_step(member_step, members=members)
+    mesh = jax.make_mesh((len(devices),), (MEMBER_AXIS,), (jax.sharding.AxisType.Auto,), devices=devices)
+    split, whole = PartitionSpec(MEMBER_AXIS), PartitionSpec()
+    if len(devices) > 1:
+        specs = (split, split, split) + (whole,) * shared
+        step = jax.shard_map(step, mesh=mesh, in_specs=specs, out_specs=split, check_vma=False)
+
+    def place_members(tree):
+        for leaf in jax.tree.leaves(tree):
+            if leaf.ndim < 1 or len(leaf) % len(devices):
+                raise ValueError(
+                    f"a leaf of shape {leaf.shape} cannot be split over {len(devices)} devices; choose a number of "
+                    f"members that is a multiple of {len(devices)}"
+                )
+        return _copier(NamedSharding(mesh, split))(tree)
+
+    return jax.jit(step, donate_argnums=0), place_members, _copier(NamedSharding(mesh, whole))
 
 
 def _with_jit(train_step_factory, device) -> tuple[Callable[..., Any], Place, Place]:

@@ -52,9 +52,15 @@ class PerExample:
     The training step then passes `key` as an array of [batch] keys made from each example's index in the *global*
     batch, so that dropout (say) is the same on one device as on many. With one scalar key, as anywhere outside a
     step, the examples' keys are made from it in the same way.
+
+    Attributes:
+      function: the network's `apply`, of [batch] keys.
+      independent: an example's output depends on that example alone, and not on others in its batch. A discriminator
+        of this kind without model state judges real and fake examples in one batch, which is faster.
     """
 
     function: Callable[..., Any]
+    independent: bool = False
 
     def __call__(self, variables, inputs, *, condition=None, key=None, train=False):
         if key is not None and key.ndim == 0:

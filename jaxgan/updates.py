@@ -71,8 +71,8 @@ def discriminator_update(
 
     def loss_fn(params):
         variables = {"params": params, **player.model_state}
-        real_judgement, model_state = _judge(game, variables, real, keys["real"], condition)
-        fake_judgement, model_state = _judge(game, {"params": params, **model_state}, fake, keys["fake"], condition)
+        inputs = (real, keys["real"]), (fake, keys["fake"])
+        (real_judgement, fake_judgement), model_state = _judge_both(game, variables, *inputs, condition)
         real_logits, fake_logits = real_judgement.logits, fake_judgement.logits
         loss = game.loss.discriminator(real_logits, fake_logits)
 
@@ -141,17 +141,39 @@ def _device_key(game: Game, key: chex.PRNGKey) -> chex.PRNGKey:
 
 def _apply(game: Game, network: Network, variables, inputs, key, condition):
     """The network in training, with its noise drawn per example of the global batch or, failing that, per device."""
-    if isinstance(network.apply, PerExample):
-        offset = 0 if game.axis_name is None else jax.lax.axis_index(game.axis_name) * inputs.shape[0]
-        key = example_keys(key, inputs.shape[0], offset)
-    else:
-        key = _device_key(game, key)
+    key = _example_keys(game, key, inputs) if isinstance(network.apply, PerExample) else _device_key(game, key)
     return network.apply(variables, inputs, condition=condition, key=key, train=True)
+
+
+def _example_keys(game: Game, key: chex.PRNGKey, inputs: chex.Array) -> chex.PRNGKey:
+    offset = 0 if game.axis_name is None else jax.lax.axis_index(game.axis_name) * inputs.shape[0]
+    return example_keys(key, inputs.shape[0], offset)
+
+
+def _judge_both(
+    game: Game, variables, real: tuple[chex.Array, Any], fake: tuple[chex.Array, Any], condition
+) -> tuple[list[Judgement], Any]:
+    """Judgements of real and of fake examples, each given with its key; in one batch where that changes nothing."""
+    apply = game.discriminator.apply
+    if len(variables) > 1 or not (isinstance(apply, PerExample) and apply.independent):
+        first, model_state = _judge(game, variables, *real, condition)
+        second, model_state = _judge(game, {"params": variables["params"], **model_state}, *fake, condition)
+        return [first, second], model_state
+    # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
+    keys = jnp.concatenate([_example_keys(game, key, inputs) for inputs, key in (real, fake)])
+    both = jax.tree.map(lambda x: jnp.concatenate([x, x]), condition)
+    outputs, model_state = apply(variables, jnp.concatenate([real[0], fake[0]]), condition=both, key=keys, train=True)
+    halves = [jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_judgement(outputs)) for i in range(2)]
+    return halves, model_state
 
 
 def _judge(game: Game, variables, inputs, key, condition) -> tuple[Judgement, Any]:
     outputs, model_state = _apply(game, game.discriminator, variables, inputs, key, condition)
-    return (outputs if isinstance(outputs, Judgement) else Judgement(outputs)), model_state
+    return _as_judgement(outputs), model_state
+
+
+def _as_judgement(outputs) -> Judgement:
+    return outputs if isinstance(outputs, Judgement) else Judgement(outputs)
 
 
 def _descend(game: Game, loss_fn, player: PlayerState, tx) -> tuple[PlayerState, chex.Array, Metrics]:

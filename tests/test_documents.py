@@ -17,7 +17,7 @@ from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
-DOCUMENTS += ["results/README.md"]
+DOCUMENTS += ["docs/speed.md", "results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -151,3 +151,30 @@ def test_the_projects_table_of_names_is_complete():
 
     for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES):
         assert all(re.search(rf"\b{name}\b", README) for name in table)
+
+
+def test_the_speeds_are_those_of_the_results():
+    text = pathlib.Path("docs/speed.md").read_text()
+    found = {
+        name: json.loads(pathlib.Path(f"results/benchmarks/{name}.json").read_text())
+        for name in ("step", "population", "startup")
+    }
+    games = [game for game in found["step"].values() if "times_the_floor" in game]
+    assert len(games) >= 4
+    for game in games:
+        ratios = (game["times_the_floor"]["median"], game["times_as_fast_as_the_better_torch"]["median"])
+        assert any(f"| {ratios[0]:.2f} |" in line and f"| {ratios[1]:.2f} |" in line for line in text.splitlines())
+    for game in found["step"]["loop"].values():
+        assert f"{game['times_as_fast']['median']:.1f} times" in text
+    for kind in ("cold", "warm"):
+        assert f"{found['startup']['seconds'][kind]['median']:.1f} s with" in text
+    for members, name, digits in (("16", "times_the_better_torch", 1), ("16", "times_one_at_a_time", 2)):
+        assert f"{found['population'][members][name]['median']:.{digits}f} times" in text
+
+
+def test_the_population_program_runs():
+    (program,) = re.findall(r"```python\n(.*?)```", pathlib.Path("docs/speed.md").read_text(), re.S)
+    names = {}
+    exec(program, names)
+    assert names["metrics"]["d_loss"].shape == (8, 10) and names["samples"].shape == (100, 2)
+    assert np.isfinite(names["samples"]).all()

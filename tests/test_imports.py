@@ -18,6 +18,7 @@ CORE = {
     "updates",
     "step",
     "parallel",
+    "population",
     "optimizers",
     "errors",
     "files",

@@ -12,7 +12,7 @@ from games import batch_norm_game, data, dropout_game, equal, scalar_game, start
 
 from jaxgan.latents import LATENTS, Latent
 from jaxgan.parallel import distribute
-from jaxgan.state import Judgement, Network
+from jaxgan.state import Judgement, Network, PerExample
 from jaxgan.step import (
     Game,
     discriminator_update,
@@ -264,6 +264,35 @@ def test_the_fake_pass_starts_from_the_model_state_of_the_real_one():
     game = scalar_game() | {"discriminator": Network(init, judge)}
     state, _ = make_train_step(**game)(start(game, example_shape=()), {"real": jnp.array([[3.0, 5.0]])})
     np.testing.assert_allclose(state.discriminator.model_state["stats"]["mean"], 0.5, rtol=1e-6)
+
+
+def test_real_and_fake_examples_judged_in_one_batch_are_judged_alike():
+    game = dropout_game()
+    apply = game["discriminator"].apply
+    assert apply.independent
+    apart = game | {"discriminator": game["discriminator"]._replace(apply=PerExample(apply.function))}
+    shapes, found = [], []
+    for parts in (game, apart):
+        judge = parts["discriminator"].apply
+
+        def watched(variables, inputs, *, judge=judge, **options):
+            shapes.append(inputs.shape[0])
+            return judge.function(variables, inputs, **options)
+
+        watching = PerExample(watched, judge.independent)
+        parts = parts | {"discriminator": parts["discriminator"]._replace(apply=watching)}
+        condition = jnp.arange(16.0).reshape(1, 8, 2) / 16
+        state = init_state(
+            jax.random.key(0),
+            **{name: part for name, part in parts.items() if name != "loss"},
+            example=jnp.zeros((2, 6)),
+            condition=condition[0, :2],
+        )
+        batch = {"real": step_of(data(1, 1, batch=8), 0)["real"], "condition": condition}
+        found.append(jax.jit(make_train_step(**parts))(state, batch))
+    assert shapes.count(16) == 1 and set(shapes) == {8, 16}
+    together, separate = ((state.discriminator, state.generator, metrics) for state, metrics in found)
+    chex.assert_trees_all_close(together, separate, rtol=1e-4, atol=1e-5)  # Adam's first step divides by the gradient
 
 
 def test_a_loop_cannot_start_an_average_unknown_to_it():

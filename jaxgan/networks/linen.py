@@ -5,7 +5,7 @@ from flax import linen
 from jaxgan.state import Network, PerExample
 
 
-def from_linen(module: linen.Module, *, per_example: bool = False) -> Network:
+def from_linen(module: linen.Module, *, per_example: bool = False, independent: bool = False) -> Network:
     """Wraps a linen module whose call takes `(inputs, *, condition=None, train=False)`.
 
     Args:
@@ -13,6 +13,7 @@ def from_linen(module: linen.Module, *, per_example: bool = False) -> Network:
       per_example: the module's call takes a further keyword `keys`, one key per example, and draws its noise from
         them, so that it does not depend on the number of devices. Otherwise the module draws from flax's "dropout"
         stream as usual, and every device has a stream of its own.
+      independent: with `per_example`: an example's output depends on that example alone, see `PerExample`.
 
     Returns:
       A `Network`.
@@ -32,4 +33,4 @@ def from_linen(module: linen.Module, *, per_example: bool = False) -> Network:
             return module.apply(variables, inputs, **options), state
         return module.apply(variables, inputs, mutable=list(state), **options)
 
-    return Network(init, PerExample(apply) if per_example else apply)
+    return Network(init, PerExample(apply, independent) if per_example else apply)

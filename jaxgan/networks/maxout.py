@@ -78,4 +78,4 @@ def maxout(
         initial_scale=initial_scale,
         keep=(keep_input, keep_hidden),
     )
-    return from_linen(module, per_example=True)
+    return from_linen(module, per_example=True, independent=True)

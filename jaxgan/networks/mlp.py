@@ -97,4 +97,4 @@ def mlp(
         keep=(keep_input, keep_hidden),
         means=means,
     )
-    return from_linen(module, per_example=True)
+    return from_linen(module, per_example=True, independent=True)
