@@ -158,14 +158,14 @@ class _Run:
                 continue
             recorder.record(*waiting)
             waiting = None
+            end = self._early_end(step, recorder)  # once: a signal may come at any moment
             if draws or step == self.total:
                 self._draw(step, state, board)
-            if saves or ends:
+            if saves or step == self.total or end is not None:
                 self._save(step, state, recorder)
-            end = self._early_end(step, recorder)
-            if evaluates and end is None:  # else the run, when it goes on, begins with it
+            if evaluates and (end is None or step == self.total):  # else the run, when it goes on, begins with it
                 self._evaluate(state, recorder.progress, board)
-            if ends and end is not None:
+            if end is not None:
                 self.checkpoints.wait()
                 if not isinstance(end, PreemptedError):  # which may have seconds left
                     write_report(self.directory)
