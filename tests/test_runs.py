@@ -391,6 +391,11 @@ def test_compiled_code_is_kept_in_the_cache_unless_jax_was_told_where(tmp_path, 
     least = jax.config.values["jax_persistent_cache_min_compile_time_secs"]
     jax.config.update("jax_compilation_cache_dir", None)
     try:
+        (tmp_path / "file").touch()
+        with monkeypatch.context() as patch:
+            patch.setenv("JAXGAN_CACHE_DIR", str(tmp_path / "file"))  # where no directory can be
+            runs._keep_compiled_code()
+        assert jax.config.values["jax_compilation_cache_dir"] is None
         runs._keep_compiled_code()
         assert jax.config.values["jax_compilation_cache_dir"].startswith(str(tmp_path / "compiled"))
     finally:

@@ -79,6 +79,10 @@ def _keep_compiled_code() -> None:
         # Code for one processor may not run on another, and a home directory may be that of many machines.
         processor = zlib.crc32("".join(sorted(set(_processor_flags()))).encode())
         place = os.path.join(cache.directory(), "compiled", f"{platform.machine()}-{processor:08x}")
+        try:
+            os.makedirs(place, exist_ok=True)
+        except OSError:
+            return  # without it all is as right, and slower next time
         jax.config.update("jax_compilation_cache_dir", place)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
