@@ -9,17 +9,19 @@ from typing import Any
 from jaxgan.errors import UsageError
 
 OPTIONS: dict[str, tuple[str, ...]] = {
-    "train": ("profile",),
+    "train": ("profile", "coordinator_address", "num_processes", "process_id"),
     "sample": ("count", "seed", "step"),
     "evaluate": ("seed", "step"),
 }
-"""Each mode's own: a trace of some steps; how many examples, the seed of their latents, the step of the checkpoint."""
+"""Each mode's own: a trace of some steps, and how several processes meet; how many examples, the seed of their latents,
+the step of the checkpoint."""
 
 _INSTEAD = {
     "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
     "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
     "step": "a run goes on from its newest checkpoint",
     "profile": "a trace is of training steps",
+    **dict.fromkeys(("coordinator_address", "num_processes", "process_id"), "several processes only train"),
 }
 
 
@@ -53,7 +55,10 @@ def run(
 
         config = command_line.load_config(location)
         check(config, tuple(command_line.override(config, dict(overrides))))
-        train(config, workdir, **options)
+        from jaxgan.runs import hosts
+
+        hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
+        train(config, workdir, profile=options.get("profile", False))
         return
     if location is not None or (overrides and mode == "sample"):
         raise UsageError(
