@@ -212,6 +212,19 @@ def test_flags_that_do_not_go_together(tmp_path, options, said):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_port_that_is_taken_and_a_process_0_that_does_not_come(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(hosts, "JOIN_SECONDS", 0.3)
+    monkeypatch.setattr(hosts, "_say_when_aborted", lambda error: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens there
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(UsageError, match=r"process 0 cannot listen at port \d+: Address already in use"):
+            hosts.join(address, 2, 0)
+        with pytest.raises(UsageError, match="was not there for 0.3 seconds: Connection refused; start all of them"):
+            hosts.join(address, 2, 1)
+    assert capsys.readouterr().err.count(f"waiting for process 0 at {address} (Connection refused)") == 1
+
+
 def test_several_processes_only_train(tmp_path):
     with pytest.raises(UsageError, match="--process_id does not go with --mode=sample; several processes only train"):
         runs.run("sample", None, {}, str(tmp_path), {"process_id": 0})

@@ -1,10 +1,13 @@
 """Several processes that train one GAN: how they find each other, and what the others do when one of them ends."""
 
 import ctypes
+import functools
 import os
 import re
 import signal
+import socket
 import sys
+import time
 from typing import Any, NoReturn
 
 from jaxgan.errors import JaxganError, PeerLostError, UsageError
@@ -14,11 +17,14 @@ FLAGS = ("coordinator_address", "num_processes", "process_id")
 HEARTBEAT_SECONDS = 30
 """A process that is silent for so long counts as dead."""
 
+JOIN_SECONDS = 300
+"""At most so long one waits for the others at the start."""
+
 SHUTDOWN_SECONDS = 20
 """At most so long one that is done waits for the others."""
 
 _kept: list[Any] = []
-"""The handler below, which C would call after Python has forgotten it."""
+"""The handlers below, which C would call after Python has forgotten them."""
 
 
 def join(
@@ -45,18 +51,26 @@ def join(
         return 1
     import jax
 
+    unreachable = UsageError(
+        "cannot join the other processes" + (f" that {manager} names" if manager else ""),
+        f"not all of them came within {JOIN_SECONDS} seconds",
+        "start all of them, with the same address of process 0, at a port that is free and that a firewall lets through",
+    )
+    _say_when_aborted(unreachable)
     if settings:
+        _knock(settings, unreachable)
         settings["cluster_detection_method"] = "deactivate"
     try:
         jax.distributed.initialize(
-            heartbeat_timeout_seconds=HEARTBEAT_SECONDS, shutdown_timeout_seconds=SHUTDOWN_SECONDS, **settings
+            initialization_timeout=JOIN_SECONDS,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=SHUTDOWN_SECONDS,
+            **settings,
         )
     except (RuntimeError, ValueError, OSError) as error:
-        what = "cannot join the other processes" + (f" that {manager} names" if manager else "")
         why = str(error).strip().split("\n")[0] or type(error).__name__
-        remedy = "start all of them within five minutes, with the same address of process 0, at a port that is free"
-        raise UsageError(what, why, remedy) from error
-    _report_abort()
+        raise UsageError(unreachable.what, why, unreachable.remedy) from error
+    _say_when_aborted(lost())
     return jax.process_count()
 
 
@@ -118,10 +132,40 @@ def _check(settings: dict[str, Any]) -> None:
         raise UsageError("the command line", f"--coordinator_address={address} has no port", "write HOST:PORT")
 
 
-def _report_abort() -> None:
-    """JAX's runtime aborts a process whose peers are gone, from a thread of its own: then say so, in a line."""
+def _knock(settings: dict[str, Any], unreachable: UsageError) -> None:
+    """What JAX's runtime would answer with pages, or a crash: the port is taken, or process 0 is not there."""
+    host, _, port = settings["coordinator_address"].rpartition(":")
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    if settings["process_id"] == 0:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", int(port)))
+            except OSError as error:
+                why = f"process 0 cannot listen at port {port}: {error.strerror}"
+                raise UsageError(unreachable.what, why, "choose another port, for all of them") from error
+        say(f"waiting for {settings['num_processes'] - 1} other processes at {settings['coordinator_address']}")
+        return
+    end, said = time.monotonic() + JOIN_SECONDS, ""
+    while True:
+        try:
+            return socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            if time.monotonic() > end:
+                why = (
+                    f"process 0 at {settings['coordinator_address']} was not there for {JOIN_SECONDS} seconds: {reason}"
+                )
+                raise UsageError(unreachable.what, why, unreachable.remedy) from error
+        if reason != said:
+            said = reason
+            say(f"waiting for process 0 at {settings['coordinator_address']} ({reason})")
+        time.sleep(0.2)
+
+
+def _say_when_aborted(error: JaxganError) -> None:
+    """JAX's runtime aborts a process that others leave alone, from a thread of its own: then say so, in a line."""
     handler_type = ctypes.CFUNCTYPE(None, ctypes.c_int)
-    handler = handler_type(lambda _: abandon(lost()))
+    handler = handler_type(lambda _: abandon(error))
     _kept.append(handler)
     library = ctypes.CDLL(None)
     library.signal.argtypes, library.signal.restype = (ctypes.c_int, handler_type), ctypes.c_void_p
