@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.losses import LOSSES
+from jaxgan.losses import LOSSES, bounded_exp, smooth_real_labels
 
 REAL = jnp.array([-5.0, 1.4, 12.5, 2.7])
 FAKE = jnp.array([10.0, 4.4, -5.5, 3.6])
@@ -19,11 +19,81 @@ FAKE = jnp.array([10.0, 4.4, -5.5, 3.6])
         ("minimax", -4.510821, 5.833866),
         ("hinge", -3.125, 6.75),
         ("wasserstein", -3.125, 0.225),
+        ("least_squares", 17.69625, 41.73375),
     ],
 )
 def test_published_case(name, generator, discriminator):
     np.testing.assert_allclose(LOSSES[name].generator(REAL, FAKE), generator, rtol=1e-5)
     np.testing.assert_allclose(LOSSES[name].discriminator(REAL, FAKE), discriminator, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "generator", "discriminator"),
+    [("relativistic_average", 4.9401135, 4.390114), ("relativistic_paired", 4.589827, 4.314827)],
+)
+def test_published_case_of_relativistic_losses(name, generator, discriminator):
+    real = jnp.array([-2.0, 0.4, 12.5, 2.7])
+    np.testing.assert_allclose(LOSSES[name].generator(real, FAKE), generator, rtol=1e-5)
+    np.testing.assert_allclose(LOSSES[name].discriminator(real, FAKE), discriminator, rtol=1e-5)
+
+
+# Conjugates f*(g(v)) by hand, in float64, from the source's tables 2 and 6.
+F_GANS = {
+    "f_kl": (lambda v: v, lambda t: np.exp(t - 1)),
+    "f_reverse_kl": (lambda v: -np.exp(-v), lambda t: -1 - np.log(-t)),
+    "f_pearson": (lambda v: v, lambda t: t**2 / 4 + t),
+    "f_squared_hellinger": (lambda v: 1 - np.exp(-v), lambda t: t / (1 - t)),
+    "f_jensen_shannon": (lambda v: np.log(2) - np.log1p(np.exp(-v)), lambda t: -np.log(2 - np.exp(t))),
+}
+
+
+@pytest.mark.parametrize("name", F_GANS)
+def test_f_gans_are_their_tables(name):
+    output, conjugate = F_GANS[name]
+    real, fake = np.array([-2.0, 0.3, 4.0]), np.array([1.5, -0.7, 3.0])
+    expected = -output(real).mean() + conjugate(output(fake)).mean()
+    np.testing.assert_allclose(LOSSES[name].discriminator(*map(jnp.asarray, (real, fake))), expected, rtol=1e-5)
+    generator = LOSSES[name].generator(*map(jnp.asarray, (real, fake)))
+    np.testing.assert_allclose(generator, -conjugate(output(fake)).mean(), rtol=1e-5)
+
+
+def test_exponentials_go_on_as_their_tangent_above_20():
+    x = jnp.array([-50.0, 0.0, 19.0, 20.0, 21.0, 1e4])
+    expected = [np.exp(-50.0), 1.0, np.exp(19.0), np.exp(20.0), 2 * np.exp(20.0), (1 + 1e4 - 20) * np.exp(20.0)]
+    np.testing.assert_allclose(bounded_exp(x), expected, rtol=2e-6)
+    slopes = jax.vmap(jax.grad(bounded_exp))(x)
+    np.testing.assert_allclose(slopes, np.exp(np.minimum(x, 20.0)), rtol=2e-6)
+
+
+def test_only_differences_of_logits_matter_to_relativistic_losses():
+    for name in ("relativistic_paired", "relativistic_average"):
+        for half in LOSSES[name]:
+            np.testing.assert_allclose(half(REAL + 3, FAKE + 3), half(REAL, FAKE), rtol=1e-5)
+    # Paired: real i with generated i, and no other: sp(10 - -5) + sp(3) + sp(-18) + sp(.9), of four.
+    expected = np.log1p(np.exp([15.0, 3.0, -18.0, 0.9])).mean()
+    np.testing.assert_allclose(LOSSES["relativistic_paired"].discriminator(REAL, FAKE), expected, rtol=1e-5)
+
+
+def test_smoothed_labels():
+    smoothed = smooth_real_labels(LOSSES["non_saturating"], 0.9)
+    softplus = np.log1p(np.exp(-np.abs(REAL))) + np.maximum(REAL, 0)  # softplus(l); softplus(-l) is it less l
+    expected = (0.9 * (softplus - REAL) + 0.1 * softplus).mean() + np.logaddexp(0, FAKE).mean()
+    np.testing.assert_allclose(smoothed.discriminator(REAL, FAKE), expected, rtol=1e-5)
+    assert smoothed.generator is LOSSES["non_saturating"].generator
+    # The optimum for p_d = p_g is D = alpha/2, where a smoothing that scales the logit has it at 1/2.
+    logits = jnp.log(jnp.array([0.45 / 0.55]))
+    slope = jax.grad(lambda both: smoothed.discriminator(both, both))(logits)
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
+    squares = smooth_real_labels(LOSSES["least_squares"], 0.9)
+    expected = (np.square(REAL - 0.9).mean() + np.square(FAKE).mean()) / 2
+    np.testing.assert_allclose(squares.discriminator(REAL, FAKE), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        smooth_real_labels(LOSSES["minimax"], 1.0).discriminator(REAL, FAKE), 5.833866, rtol=1e-5
+    )
+    with pytest.raises(ValueError, match="only a loss with labels"):
+        smooth_real_labels(LOSSES["hinge"], 0.9)
+    with pytest.raises(ValueError, match=r"alpha must lie in \(0, 1\], got 1.2"):
+        smooth_real_labels(LOSSES["minimax"], 1.2)
 
 
 @pytest.mark.parametrize("name", LOSSES)

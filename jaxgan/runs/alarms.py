@@ -23,8 +23,10 @@ HEALTH_LATENTS = 5
 ANCHORS = 1_000
 """Labelled training examples that tell the classes of samples."""
 
-NO_PROBABILITY = frozenset(("wasserstein",))
-"""Losses whose discriminator has no accuracy: its output 0 is no boundary."""
+NO_PROBABILITY = frozenset(
+    ("wasserstein", "least_squares", "f_kl", "f_pearson", "relativistic_paired", "relativistic_average")
+)
+"""Losses whose discriminator has no accuracy: the output 0 is no boundary, and only differences may count."""
 
 
 class Health:

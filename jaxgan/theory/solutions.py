@@ -16,7 +16,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.theory.distributions import densities, expectation, floating, pair
-from jaxgan.theory.game import LOG4, optimal_logits
+from jaxgan.theory.f_divergences import f_divergence
+from jaxgan.theory.game import LOG4, optimal_discriminator, optimal_logits
 from jaxgan.theory.information import js_divergence, kl_divergence, total_variation
 
 
@@ -27,11 +28,12 @@ class Solution(NamedTuple):
       optimal_logits: `(p_data, p_generator) -> logits [..., n]`, which minimise the discriminator's loss; where more
         than one logit does, the one nearest 0.
       bound: the largest |logit| the discriminator is allowed; None where the loss has a minimum without a bound.
-      discriminator_loss: the discriminator's loss at equilibrium: p_g = p_d and optimal logits, which are 0 there.
+      discriminator_loss: the discriminator's loss at equilibrium: p_g = p_d and optimal logits.
       generator_loss: the generator's loss at equilibrium.
       divergence: `(p_data, p_generator, *, cell_width) -> [...]`: ≥ 0, 0 for equal distributions; its gradient with
         respect to p_g, along the simplex, is that of the generator's loss at the optimal discriminator held fixed.
       statement: the divergence as a formula.
+      equilibrium_logit: the optimal logit, everywhere, at p_g = p_d.
     """
 
     optimal_logits: Callable[[ArrayLike, ArrayLike], jax.Array]
@@ -40,6 +42,7 @@ class Solution(NamedTuple):
     generator_loss: float
     divergence: Callable[..., jax.Array]
     statement: str
+    equilibrium_logit: float = 0.0
 
 
 def expected_loss(
@@ -98,6 +101,26 @@ def _twice_total_variation(p_data, p_generator, *, cell_width=1.0):
     return 2 * total_variation(p_data, p_generator, cell_width=cell_width)
 
 
+def _kl_less_triangular(p_data, p_generator, *, cell_width=1.0):
+    # φ′(r) = ½(r/(1 + r))², integrated. The triangular discrimination Σ (p − q)²/(p + q) is twice the Pearson χ² of one
+    # of them against the middle, up to what is linear.
+    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    middle = (p_data + p_generator) / 2
+    triangular = 2 * f_divergence(p_data, middle, "pearson", cell_width=cell_width)
+    return kl_divergence(p_data, middle, cell_width=cell_width) - triangular / 8
+
+
+def _of_f(name: str) -> Callable[..., jax.Array]:
+    return lambda p_data, p_generator, *, cell_width=1.0: f_divergence(
+        p_data, p_generator, name, cell_width=cell_width
+    )  # fmt: skip
+
+
+def _ratio_less_1(p_data: ArrayLike, p_generator: ArrayLike) -> jax.Array:
+    """2(p_d/p_g − 1), 0 where neither can come."""
+    return 2 * jnp.expm1(optimal_logits(p_data, p_generator))
+
+
 SOLUTIONS: dict[str, Solution] = {
     # Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1 and Theorem 1.
     "minimax": Solution(optimal_logits, None, LOG4, -LOG4 / 2, _twice_jensen_shannon, "2 JSD(p_d‖p_g)"),
@@ -111,9 +134,48 @@ SOLUTIONS: dict[str, Solution] = {
         _softened_reverse_kl,
         "KL(p_g‖p_d) − 2 JSD(p_d‖p_g) = 2 KL(½(p_d + p_g)‖p_d)",
     ),
+    # Goodfellow 2014 (arXiv:1412.6515), section 4.
+    "maximum_likelihood": Solution(optimal_logits, None, LOG4, -1.0, kl_divergence, "KL(p_d‖p_g)"),
+    # Mao et al. 2017 (arXiv:1611.04076), equation 5, for the optimum; its Pearson χ² is for targets that differ by 2.
+    "least_squares": Solution(
+        optimal_discriminator,
+        None,
+        0.25,
+        0.125,
+        _kl_less_triangular,
+        "KL(p_d‖½(p_d + p_g)) − ⅛ Σ (p_d − p_g)²/(p_d + p_g)",
+        0.5,
+    ),
+    # Nowozin et al. 2016 (arXiv:1606.00709): T = f′(p_d/p_g), and v with g(v) = T.
+    "f_kl": Solution(
+        lambda p_data, p_generator: 1 + optimal_logits(p_data, p_generator),
+        None,
+        0.0,
+        -1.0,
+        kl_divergence,
+        "KL(p_d‖p_g)",
+        1.0,
+    ),
+    "f_reverse_kl": Solution(optimal_logits, None, 0.0, 1.0, _of_f("reverse_kl"), "KL(p_g‖p_d)"),
+    "f_pearson": Solution(_ratio_less_1, None, 0.0, 0.0, _of_f("pearson"), "χ²(p_d‖p_g) = Σ (p_d − p_g)²/p_g"),
+    "f_squared_hellinger": Solution(
+        lambda p_data, p_generator: optimal_logits(p_data, p_generator) / 2,
+        None,
+        0.0,
+        0.0,
+        _of_f("squared_hellinger"),
+        "Σ (√p_d − √p_g)²",
+    ),
+    "f_jensen_shannon": Solution(optimal_logits, None, 0.0, 0.0, _twice_jensen_shannon, "2 JSD(p_d‖p_g)"),
     # Lim and Ye 2017 (arXiv:1705.02894).
     "hinge": Solution(_sign, None, 2.0, 0.0, _twice_total_variation, "2 TV(p_d, p_g)"),
     # Without a bound there is no optimum. |l| ≤ 1 is the bound that can be had at points without a distance between
     # them; of 1-Lipschitz critics on a metric space the divergence is the Wasserstein-1 distance instead.
     "wasserstein": Solution(_sign, 1.0, 0.0, 0.0, _twice_total_variation, "2 TV(p_d, p_g), for |l| ≤ 1"),
 }
+
+UNSOLVED: dict[str, str] = dict.fromkeys(
+    ("relativistic_paired", "relativistic_average"),
+    "its optimal discriminator compares each point with all others, and has no closed form",
+)
+"""Losses without a line in `SOLUTIONS`, and why."""
