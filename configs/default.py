@@ -18,10 +18,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.seed = 0  # of the networks, the latents, the order of the data and a mixture's draw
 
     # The game: Algorithm 1.
-    config.loss = (
-        "non_saturating"  # or another of jaxgan.LOSSES: minimax, least_squares, hinge, relativistic_paired, ...
-    )
-    # (wasserstein: bound its critic, which no field here does yet)
+    config.loss = "non_saturating"  # one of jaxgan.LOSSES, such as minimax, hinge, relativistic_paired
     config.discriminator_steps = 1  # k: discriminator updates per step, each on its own minibatch and latents
     config.generator_steps = 1  # generator updates per step, each on its own latents
     config.steps = 10_000  # training steps in all; raise it and run again to go on from the last checkpoint

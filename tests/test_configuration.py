@@ -55,7 +55,8 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
     for part in (
         "6 problems",
         "log_evry",
-        "'nonsaturating' is none of hinge, minimax, non_saturating, wasserstein; did you mean non_saturating?",
+        "'nonsaturating' is none of f_jensen_shannon, f_kl, f_pearson, ",
+        "relativistic_paired, wasserstein; did you mean non_saturating?",
         "discriminator_steps: 0 is below 1",
         "generator_stpes is no field; did you mean generator_steps",
         "generator.widths: (0, 5)",
