@@ -98,6 +98,7 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     config = default.get_config().to_dict()
     assert LATER["evaluation"] == config["evaluation"]
     assert LATER["alarms"] == config["alarms"] | {"patience": 0}
+    assert LATER["population"] == config["population"]
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
 
