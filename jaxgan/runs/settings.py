@@ -15,8 +15,10 @@ from jaxgan.runs import command_line
 
 MOST_MEMBERS = 10_000
 
-FIXED = ("platform", "mapping", "population", "evaluation", "alarms", "log_every", "sample_every", "sample_count")
-FIXED += ("checkpoint_every", "keep_checkpoints")
+FIXED = frozenset(
+    ("platform", "mapping", "population", "evaluation", "alarms", "log_every", "sample_every", "sample_count")
+    + ("checkpoint_every", "keep_checkpoints")
+)
 """Fields and sections that do not touch the training, and so make no setting."""
 
 DIGITS = 4
@@ -84,7 +86,9 @@ def _parse(text: str, where: str, read: Any, problems: list[str]) -> Iterator[Ax
             problems.append(f"population.{where}: {part!r} is not FIELD=...")
             continue
         fixed = [name for name in names if name.split(".")[0] in FIXED]
-        problems += [f"population.{where}: {name} does not touch the training, so it makes no setting" for name in fixed]
+        problems += [
+            f"population.{where}: {name} does not touch the training, so it makes no setting" for name in fixed
+        ]
         if "seed" in names:
             problems.append(f"population.{where}: seed has a field of its own, population.seeds")
         yield read(names, right.strip(), problems)
