@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -89,11 +90,15 @@ def _train_or_sweep(
 def _one_device_for_each_core() -> None:
     """On a CPU, members train on a device for each core, whose small products gain nothing from threads.
 
-    XLA reads these once, when JAX starts; what the caller has set stays so.
+    XLA reads these once, when JAX starts; what the caller has set, or has started, stays so.
     """
+    if "jax" in sys.modules:
+        return
     flags = os.environ.get("XLA_FLAGS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    wanted = {"--xla_force_host_platform_device_count": cores, "--xla_cpu_multi_thread_eigen": "false"}
+    wanted: dict[str, Any] = {"--xla_cpu_multi_thread_eigen": "false"}
+    if "JAX_NUM_CPU_DEVICES" not in os.environ:  # JAX takes one or the other
+        wanted["--xla_force_host_platform_device_count"] = cores
     added = [f"{name}={value}" for name, value in wanted.items() if name not in flags]
     os.environ["XLA_FLAGS"] = " ".join(filter(None, [flags, *added]))
 

@@ -32,8 +32,8 @@ class Verdict(NamedTuple):
     """
 
     step: int
-    scores: dict[str, float | None] = {}
-    real: dict[str, float | None] = {}
+    scores: Mapping[str, float | None] = {}
+    real: Mapping[str, float | None] = {}
 
 
 class Judge:

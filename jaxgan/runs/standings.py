@@ -1,4 +1,4 @@
-"""How the settings of a sweep stand: means over the seeds with their standard errors, as text, JSON and a picture."""
+"""How the settings of a sweep stand: means over the seeds with their standard errors, and as JSON."""
 
 import datetime
 import math
@@ -6,21 +6,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from jaxgan import figures
 from jaxgan.runs.evaluation import versions
 from jaxgan.runs.judge import Verdict
 from jaxgan.runs.members import Member
 from jaxgan.runs.ranking import Ranking, setting_order
-from jaxgan.runs.report import number
 from jaxgan.runs.settings import Setting
-
-WIDTH = 120
-"""Of the table, in letters; more scores go into a further one below."""
-
-SHOWN = 40
-"""At most so many settings are in the picture, the best ones."""
 
 
 class Summary(NamedTuple):
@@ -101,50 +91,6 @@ class Standings(NamedTuple):
         return summarise([verdict.real.get(score) for verdict in self.verdicts]).mean
 
 
-def labels(settings: Sequence[Setting]) -> tuple[list[str], list[list[str]]]:
-    """Headings of the varied fields, and each setting's values; fields that move together are one column."""
-    names = list(dict.fromkeys(name for setting in settings for name in setting.changes))
-    columns: dict[tuple[str, ...], list[str]] = {}
-    for name in names:
-        columns.setdefault(tuple(_text(setting.changes.get(name)) for setting in settings), []).append(name)
-    last = [{name.rpartition(".")[2] for name in group} for group in columns.values()]
-    short = [tails.pop() if len(tails) == 1 else "" for tails in map(set, last)]
-    headings = [
-        tail if tail and short.count(tail) == 1 else " & ".join(group)
-        for tail, group in zip(short, columns.values(), strict=True)
-    ]
-    return headings, [[values[i] for values in columns] for i in range(len(settings))]
-
-
-def table(standings: Standings, where: str) -> str:
-    """The settings, best first, with as many scores beside each other as fit."""
-    headings, values = labels(standings.settings)
-    order, steps = standings.order(), bool(standings.given_up)
-    rows = [["#", *headings, "seeds", *(["steps"] if steps else [])]]
-    for setting in order:
-        there = [member for member in standings.members if member.setting == setting]
-        good = sum(member.diverged is None for member in there)
-        seeds = str(good) if good == len(there) else f"{good} of {len(there)}"
-        done = [f"{standings.given_up.get(setting, there[0].config['steps']):,}"] if steps else []
-        rows.append([str(setting), *values[setting], seeds, *done])
-    rows.append(["", "real data", *[""] * (len(rows[0]) - 2)] if headings else ["real data", *[""] * len(rows[0][1:])])
-    columns = [_score_column(standings, name, order) for name in standings.scores()]
-    parts = [f"{where}: settings by {standings.ranking.name} ({standings.ranking.better} is better), best first", ""]
-    for number_, block in enumerate(_blocks(rows, columns)):
-        lead = rows if not number_ else [[row[0] or "real data"] for row in rows[:-1]] + [["real data"]]
-        parts += [*_format([[*a, *b] for a, b in zip(lead, zip(*block, strict=True), strict=True)]), ""]
-    parts.append("mean over the seeds ± its standard error; members that diverged are in no mean.")
-    names = [h for h, g in zip(headings, _fields(standings.settings), strict=True) if h != " & ".join(g)]
-    parts += [f"{h}: {' & '.join(g)}" for h, g in zip(headings, _fields(standings.settings), strict=True) if h in names]
-    parts += [
-        f"diverged: member {member.name} (setting {member.setting}, seed {member.config['seed']}) at step "
-        f"{member.diverged:,}; its newest checkpoint is of step {member.latest_step():,}"
-        for member in standings.members
-        if member.diverged is not None
-    ]
-    return "\n".join(parts)
-
-
 def to_json(
     config: Mapping[str, Any],
     settings: Sequence[Setting],
@@ -181,57 +127,3 @@ def to_json(
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
-
-
-def spread_of(standings: Standings) -> np.ndarray:
-    """The picture `sweep.png`: the ranking score of every member, by setting."""
-    headings, values = labels(standings.settings)
-    rows = []
-    for setting in standings.order()[:SHOWN]:
-        named = [f"{heading} {value}" for heading, value in zip(headings, values[setting], strict=True)]
-        step = standings.given_up.get(setting)
-        label = "\n".join(filter(None, (", ".join(named), "" if step is None else f"given up at step {step:,}")))
-        found = summarise(standings.values(setting, standings.ranking.name))
-        rows.append(figures.SpreadRow(label or "the config itself", *found))
-    ranking = standings.ranking
-    title = f"{ranking.name} ({ranking.better} is better)"
-    return figures.spread(rows, title=title, reference=standings.real(ranking.name))
-
-
-def _fields(settings: Sequence[Setting]) -> list[list[str]]:
-    columns: dict[tuple[str, ...], list[str]] = {}
-    for name in dict.fromkeys(name for setting in settings for name in setting.changes):
-        columns.setdefault(tuple(_text(s.changes.get(name)) for s in settings), []).append(name)
-    return list(columns.values())
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _score_column(standings: Standings, name: str, order: Sequence[int]) -> list[str]:
-    found = [summarise(standings.values(setting, name)) for setting in order]
-    cells = ["-" if s.mean is None else number(s.mean, s.standard_error) for s in found]
-    real = standings.real(name)
-    return [name, *cells, "" if real is None else number(real, None)]
-
-
-def _blocks(rows: Sequence[Sequence[str]], columns: Sequence[list[str]]) -> list[list[list[str]]]:
-    """The scores in parts that are no wider than `WIDTH`; the first one stands beside the settings."""
-    lead = sum(max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0])))
-    blocks: list[list[list[str]]] = [[]]
-    width = lead
-    for column in columns:
-        wide = max(map(len, column)) + 2
-        if blocks[-1] and width + wide > WIDTH:
-            blocks.append([])
-            width = len("real data") + 2
-        blocks[-1].append(column)
-        width += wide
-    return blocks
-
-
-def _format(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]

@@ -4,8 +4,6 @@ import contextlib
 import functools
 import json
 import math
-import os
-import pathlib
 import sys
 import time
 from collections.abc import Mapping
@@ -14,10 +12,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from jaxgan import figures
-from jaxgan.configuration import complete
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
-from jaxgan.files import write_whole
-from jaxgan.runs.directory import RunDirectory, check_same
+from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.inputs import check_devices
 from jaxgan.runs.judge import Judge
 from jaxgan.runs.lockstep import Lockstep
@@ -25,11 +21,11 @@ from jaxgan.runs.members import Member, make_groups, make_members, read_data
 from jaxgan.runs.ranking import Ranking, read_ranking, rungs, survivors
 from jaxgan.runs.report import write_report
 from jaxgan.runs.settings import Setting, read_settings
-from jaxgan.runs.standings import Standings, spread_of, table, to_json
+from jaxgan.runs.standings import Standings, to_json
 from jaxgan.runs.stopping import StopRequest
+from jaxgan.runs.sweep_file import NAME, TABLE, link_best, read_sweep, write_sweep, write_table
+from jaxgan.runs.sweep_views import spread_of, table
 from jaxgan.writers import Progress
-
-RANKED_BY_PLACE = ("score", "draws")
 
 
 def problems_of_sweep(config: ConfigDict) -> list[str]:
@@ -63,9 +59,9 @@ def sweep(config: ConfigDict, workdir: str) -> None:
             directory.samples.rmdir()  # a sweep has none of its own
         check_devices({**plain, "mapping": "jit"})
         stop = stack.enter_context(StopRequest())
-        saved = _read(directory, plain)
+        saved = read_sweep(directory, plain)
         if saved.get("finished") and saved["config"] == json.loads(json.dumps(plain)):
-            print(f"{directory.path} is finished; its table is that of {directory.path / 'sweep.json'}.")
+            print((directory.path / TABLE).read_text() + f"{directory.path} is finished.")
             return
         _Sweep(config, directory, stop, saved).run()
 
@@ -74,7 +70,7 @@ class _Sweep:
     """One sweep and what it holds on to."""
 
     def __init__(self, config: ConfigDict, directory: RunDirectory, stop: StopRequest, saved: Mapping[str, Any]):
-        self.config, self.path, self.stop = config.to_dict(), directory.path, stop
+        self.config, self.directory, self.path, self.stop = config.to_dict(), directory, directory.path, stop
         self.started = time.monotonic()
         population = self.config["population"]
         self.settings: list[Setting] = read_settings(config)[0]
@@ -191,67 +187,23 @@ class _Sweep:
             verdicts.append(self.judge.judge(member))
         given_up = {s: r["step"] for r in self.rungs for s in map(int, r["scores"]) if s not in r["kept"]}
         standings = Standings(self.settings, self.members, verdicts, self.ranking, given_up)
-        self._write(finished=True, standings=standings)
         figures.save_png(self.path / "sweep.png", spread_of(standings))
-        best = standings.best()
-        print(table(standings, str(self.path)))
+        best, text = standings.best(), table(standings, str(self.path))
+        write_table(self.directory, text)
+        self._write(finished=True, standings=standings)
+        print(text)
         if best is None:
             raise DivergedError(
                 "all members diverged", "no member has a score", "lower the learning rates, in another --workdir"
             )
         write_report(best.directory)
-        _link(self.path / "best", os.path.join("members", best.name))
+        link_best(self.directory, best.name)
         seconds = time.monotonic() - self.started
         print(
             f"Done in {seconds:.0f} s. Look at {self.path / 'sweep.png'} first; the best member is {best.name}: python "
-            f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / 'sweep.json'}."
+            f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / NAME}."
         )
 
     def _write(self, *, finished: bool, standings: Standings | None = None) -> None:
         content = to_json(self.config, self.settings, self.members, self.rungs, standings)
-        _save(self.path / "sweep.json", {"finished": finished, **content})
-
-
-def _read(directory: RunDirectory, config: dict[str, Any]) -> dict[str, Any]:
-    """What an earlier call wrote; checked against the config."""
-    path = directory.path / "sweep.json"
-    if directory.checkpoints.exists():
-        raise UsageError(
-            f"--workdir={directory.path} has a run of its own", "a sweep has its runs in members/", "choose another"
-        )
-    if not path.exists():
-        return {}
-    try:
-        saved = json.loads(path.read_text())
-    except ValueError as error:
-        raise UsageError(f"{path} cannot be read", str(error), "delete it to go on from the checkpoints") from error
-    old, new = (dict(json.loads(json.dumps(c))) for c in (complete(saved["config"]), config))
-    check_same(old, new, directory.path)
-    before, now = old["population"], new["population"]
-    free = () if now["halvings"] or before["halvings"] else ("score",)
-    different = [
-        f"population.{n}: {before[n]} there, {now[n]} now" for n in now if before[n] != now[n] and n not in free
-    ]
-    if now["halvings"] and old["steps"] != new["steps"]:
-        different.append(f"steps: {old['steps']} there, {new['steps']} now")
-    if different:
-        raise UsageError(
-            f"{directory.path} has another sweep", ", ".join(different), "use the same config, or another --workdir"
-        )
-    return saved
-
-
-def _save(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    try:
-        write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-    except OSError as error:
-        raise UsageError(f"cannot write {path}", error.strerror or str(error), "make room") from error
-
-
-def _link(path: pathlib.Path, target: str) -> None:
-    """A symbolic link, relative so that the directory can be moved, in one step."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    temporary.symlink_to(target)
-    os.replace(temporary, path)
+        write_sweep(self.directory, {"finished": finished, **content})
