@@ -25,8 +25,8 @@ from jaxgan.runs.stopping import StopRequest
 from jaxgan.state import TrainState
 from jaxgan.writers import MetricsFile
 
-PER_DEVICE = 32
-"""Members of one device in one call, where they are batched; on a CPU, where nothing is gained by more, one."""
+PER_DEVICE, PER_CPU = 32, 1
+"""Members of one device in one call: where they are batched, and on a CPU, where nothing is gained by more."""
 
 
 class Trainee:
@@ -115,7 +115,7 @@ class Lockstep:
         self.experiment = build(self.config, self.inputs.facts)
         self.step, self.place_members, self.place_shared = distribute_population(self._member_step, shared=1)
         self.devices = jax.local_device_count()
-        self.most = self.devices * (1 if jax.local_devices()[0].platform == "cpu" else PER_DEVICE)
+        self.most = self.devices * (PER_CPU if jax.local_devices()[0].platform == "cpu" else PER_DEVICE)
         self._start = compiled(self.experiment.state_from)
         self._data: dict[int, int] = {}  # where the examples of each distinct dataset begin
         self._shared: Any = None

@@ -25,6 +25,10 @@ DIGITS = 4
 """Significant digits of a number that is drawn."""
 
 
+TOLD = 10
+"""At most so many problems of a sweep are told."""
+
+
 class Axis(NamedTuple):
     """One part of a grid, or of what is drawn: some fields that have the same value.
 
@@ -74,7 +78,7 @@ def read_settings(config: ConfigDict) -> tuple[list[Setting], list[str]]:
     if members > MOST_MEMBERS:
         return [], [*problems, f"population: {members:,} members, and {MOST_MEMBERS:,} is the most"]
     settings = [_setting(config, texts, problems) for texts in _texts(axes, draws, count, config.seed)]
-    return ([] if problems else _without_repeats(settings)), list(dict.fromkeys(problems))
+    return ([] if problems else _without_repeats(settings)), _shortened(list(dict.fromkeys(problems)))
 
 
 def _parse(text: str, where: str, read: Any, problems: list[str]) -> Iterator[Axis]:
@@ -191,11 +195,10 @@ def _setting(config: ConfigDict, texts: Mapping[str, str], problems: list[str]) 
             bare = _whole(bare)
         wrong += [f"population: {problem}" for problem in command_line.override(changed, {name: bare})]
     changes = {name: _value(changed, name) for name in texts}
-    if not wrong:
-        before = set(problems_of(config))  # which the sweep's own check tells
-        said = ", ".join(f"{name}={value}" for name, value in changes.items())
-        found = [problem for problem in problems_of(changed) if problem not in before]
-        wrong = [p if p.split(":")[0] in changes else f"with {said}: {p}" for p in found]
+    before = set(problems_of(config))  # which the sweep's own check tells
+    said = ", ".join(f"{name}={value}" for name, value in changes.items())
+    found = [problem for problem in problems_of(changed) if problem not in before]
+    wrong += [p if p.split(":")[0] in changes else f"with {said}: {p}" for p in found]
     problems += wrong
     return Setting(changes, changed.to_dict())
 
@@ -215,6 +218,11 @@ def _value(config: ConfigDict, name: str) -> Any:
             return None
         value = value[part]
     return value
+
+
+def _shortened(problems: list[str]) -> list[str]:
+    more = len(problems) - TOLD
+    return problems if more <= 0 else [*problems[:TOLD], f"population: and {more} more like these"]
 
 
 def _without_repeats(settings: list[Setting]) -> list[Setting]:

@@ -1,4 +1,4 @@
-"""A sweep's own files. `sweep.json`: what a sweep that goes on must know, and at its end all it found; its table; its best."""
+"""A sweep's own files: `sweep.json`, which also tells a sweep that goes on what was decided; its table; its best."""
 
 import contextlib
 import json

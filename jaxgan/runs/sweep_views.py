@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan import figures
+from jaxgan.runs.members import Member
 from jaxgan.runs.report import number
 from jaxgan.runs.settings import Setting
 from jaxgan.runs.standings import Standings, summarise
@@ -61,13 +62,15 @@ def table(standings: Standings, where: str) -> str:
     parts.append("mean over the seeds ± its standard error; members that diverged are in no mean.")
     headed = zip(columns.headings, (" & ".join(group) for group in columns.fields), strict=True)
     parts += [f"{heading}: {names}" for heading, names in headed if heading != names]
-    parts += [
-        f"diverged: member {member.name} (setting {member.setting}, seed {member.config['seed']}) at step "
-        f"{member.diverged:,}; its newest checkpoint is of step {member.latest_step():,}"
-        for member in standings.members
-        if member.diverged is not None
-    ]
+    parts += [_diverged(member) for member in standings.members if member.diverged is not None]
     return "\n".join(parts)
+
+
+def _diverged(member: Member) -> str:
+    newest = member.latest_step()
+    rest = f"its newest checkpoint is of step {newest:,}" if newest else "it has no checkpoint"
+    seed = member.config["seed"]
+    return f"diverged: member {member.name} (setting {member.setting}, seed {seed}) at step {member.diverged:,}; {rest}"
 
 
 def _setting_rows(standings: Standings, columns: Columns, order: Sequence[int]) -> list[list[str]]:
