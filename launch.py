@@ -8,7 +8,7 @@ from absl import app, flags, logging
 from jaxgan.errors import JaxganError, UsageError
 
 MODES = ("train", "sweep", "sample", "evaluate")
-OPTIONS = ("count", "seed", "step", "profile")
+OPTIONS = ("count", "seed", "step", "profile", "coordinator_address", "num_processes", "process_id")
 
 flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, or many, sample from one, or score it.")
 flags.DEFINE_string(
@@ -22,6 +22,9 @@ flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bo
 flags.DEFINE_integer("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
 flags.DEFINE_integer("step", None, "--mode=sample, evaluate: step of the checkpoint; the newest by default.")
 flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")
+flags.DEFINE_string("coordinator_address", None, "Several processes: HOST:PORT of process 0; found under SLURM.")
+flags.DEFINE_integer("num_processes", None, "Several processes: how many; see docs/scaling.md.", lower_bound=1)
+flags.DEFINE_integer("process_id", None, "Several processes: which one this is, from 0.", lower_bound=0)
 flags.DEFINE_bool("debug", False, "Show the traceback of an expected failure too.")
 
 OVERRIDES: dict[str, str] = {}

@@ -39,3 +39,9 @@ class PreemptedError(JaxganError):
     """The run was told to stop; a checkpoint is saved and the same command goes on from it."""
 
     exit_code = 75
+
+
+class PeerLostError(JaxganError):
+    """Another process of the run is gone; checkpoints are kept and the same commands go on from the newest."""
+
+    exit_code = 75

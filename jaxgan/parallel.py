@@ -2,15 +2,18 @@
 
 The step is the same pure function under all three; only the name of the axis over which it averages differs. The
 state stays unstacked, one copy seen from outside, so a checkpoint does not know how many devices wrote it.
+
+Several processes (`jax.distributed`) run the same program, each with its own devices and its own share of every batch.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import NamedSharding, PartitionSpec, SingleDeviceSharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from jaxgan.population import population_step
 from jaxgan.step import TrainStep
@@ -35,14 +38,17 @@ def distribute(
     Args:
       train_step_factory: called with `axis_name` (None on one device) and returns `(state, batch, *shared) ->
         (state, metrics)`; `functools.partial(make_train_step, ...)` will do.
-      mapping: "jit" (one device), "pmap", "shard_map", or "auto": jit on one device, pmap on several.
-      devices: the devices to use; default all of this process, or the first of them for "jit".
+      mapping: "jit" (one device), "pmap", "shard_map", or "auto": jit on one device, pmap on several, and shard_map
+        on those of several processes.
+      devices: the devices to use; default all of all processes, by process, or the first of this one's for "jit".
       batch_axis: which axis of a batch's leaves is the batch: 1 in [k, batch, ...], 2 in [steps, k, batch, ...].
       shared: how many further arguments the step takes that every device gets whole, such as a dataset.
 
     Returns:
       `(step, place_state, place_batch)`. `step` donates the state it is given. `place_state` copies a state, or any
-      pytree that every device is to have whole, to the devices; `place_batch` splits a batch over them.
+      pytree that every device is to have whole, to the devices; `place_batch` splits a batch over them. With several
+      processes every one of them calls all three: `place_state` with the same state, `place_batch` with its own share
+      of the batch, the rows of `share`. States of "shard_map" are then global arrays, those of "pmap" each process's.
 
     Raises:
       ValueError: for an unknown mapping, or "jit" on several devices; from `place_batch`, when the batch does not
@@ -50,36 +56,97 @@ def distribute(
     """
     if mapping not in MAPPINGS:
         raise ValueError(f"unknown mapping {mapping!r}; one of {', '.join(MAPPINGS)}")
-    devices = list(devices if devices is not None else jax.local_devices()[: 1 if mapping == "jit" else None])
+    if devices is None:
+        devices = jax.local_devices()[:1] if mapping == "jit" else all_devices()
+    devices = list(devices)
     if mapping == "jit" and len(devices) > 1:
         raise ValueError(f'mapping "jit" runs on one device, got {len(devices)}; use "auto", "pmap" or "shard_map"')
     if mapping == "jit" or (mapping == "auto" and len(devices) == 1):
         return _with_jit(train_step_factory, devices[0])
     train_step = _build(train_step_factory, AXIS)
-    mesh = jax.make_mesh((len(devices),), (AXIS,), (jax.sharding.AxisType.Auto,), devices=devices)
-    replicated = NamedSharding(mesh, PartitionSpec())
-    if mapping == "shard_map":
-        split = PartitionSpec(*[None] * batch_axis, AXIS)
+    here = [device for device in devices if device.process_index == jax.process_index()]
+    if mapping == "shard_map" or (mapping == "auto" and len(here) < len(devices)):
+        mesh, split = Mesh(devices, (AXIS,)), PartitionSpec(*[None] * batch_axis, AXIS)
         specs = (PartitionSpec(), split) + (PartitionSpec(),) * shared
         mapped = jax.shard_map(train_step, mesh=mesh, in_specs=specs, out_specs=PartitionSpec())
-        step = jax.jit(mapped, donate_argnums=0)
-        batch_sharding = NamedSharding(mesh, split)
+        sharding = NamedSharding(mesh, split)
 
         def place_batch(batch):
-            _check_divides(batch, batch_axis, len(devices))
-            return jax.device_put(batch, batch_sharding)
-    else:
-        in_axes = (None, 0) + (None,) * shared
-        step = jax.pmap(
-            train_step, axis_name=AXIS, in_axes=in_axes, out_axes=None, donate_argnums=0, devices=devices
-        )  # fmt: skip
-        batch_sharding = NamedSharding(mesh, PartitionSpec(AXIS))
+            _check_divides(batch, batch_axis, len(here))
+            if len(here) == len(devices):
+                return jax.device_put(batch, sharding)
+            return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, leaf), batch)
 
-        def place_batch(batch):
-            _check_divides(batch, batch_axis, len(devices))
-            return jax.device_put(_stack_devices(batch, batch_axis, len(devices)), batch_sharding)
+        place_state = _copier(NamedSharding(mesh, PartitionSpec())) if len(here) == len(devices) else everywhere
+        return jax.jit(mapped, donate_argnums=0), place_state, place_batch
+    in_axes = (None, 0) + (None,) * shared
+    step = jax.pmap(
+        train_step, axis_name=AXIS, in_axes=in_axes, out_axes=None, donate_argnums=0, devices=devices
+    )  # fmt: skip
+    mesh = Mesh(here, (AXIS,))
 
-    return step, _copier(replicated), place_batch
+    def place_stacked(batch):
+        _check_divides(batch, batch_axis, len(here))
+        return jax.device_put(_stack_devices(batch, batch_axis, len(here)), NamedSharding(mesh, PartitionSpec(AXIS)))
+
+    return step, _copier(NamedSharding(mesh, PartitionSpec())), place_stacked
+
+
+def all_devices() -> list[jax.Device]:
+    """The devices of all processes, those of one process next to each other, which is the order of a batch's rows."""
+    return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+
+
+def share(batch_size: int, devices: Sequence[jax.Device] | None = None) -> slice:
+    """The rows of a batch that this process feeds to its devices.
+
+    Args:
+      batch_size: rows over all devices; a multiple of their number.
+      devices: as for `distribute`; default all of all processes.
+    """
+    devices = all_devices() if devices is None else devices
+    here = [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
+    rows = batch_size // len(devices)
+    return slice(here[0] * rows, (here[-1] + 1) * rows)
+
+
+def everywhere(tree: Any) -> Any:
+    """What every process has, as global arrays that every device of every process holds whole.
+
+    Args:
+      tree: a pytree of arrays and typed keys, with the same values in every process, which all call this; what is
+        global already stays as it is.
+    """
+    whole = NamedSharding(Mesh(all_devices(), (AXIS,)), PartitionSpec())
+
+    def place(leaf):
+        if not getattr(leaf, "is_fully_addressable", True):
+            return leaf
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            wrap = functools.partial(jax.random.wrap_key_data, impl=jax.random.key_impl(leaf))
+            return jax.jit(wrap, out_shardings=whole)(place(jax.random.key_data(leaf)))
+        return jax.make_array_from_process_local_data(whole, jax.device_get(leaf))
+
+    return jax.tree.map(place, tree)
+
+
+def own(tree: Any) -> Any:
+    """This process's copy of what every device has: arrays for work that it does by itself, such as sampling."""
+    return jax.tree.map(lambda leaf: leaf if leaf.is_fully_addressable else leaf.addressable_data(0), tree)
+
+
+def any_process() -> Callable[[int], jax.Array]:
+    """A function `code -> largest code of all processes`, which all call alike; it returns at once, with an array."""
+    mesh = Mesh(all_devices(), (AXIS,))
+    split = NamedSharding(mesh, PartitionSpec(AXIS))
+    largest = jax.jit(jnp.max, out_shardings=NamedSharding(mesh, PartitionSpec()))
+    count = jax.local_device_count()
+
+    def agree(code: int) -> jax.Array:
+        codes = jax.device_get(jnp.full(count, code, jnp.int32))
+        return largest(jax.make_array_from_process_local_data(split, codes))
+
+    return agree
 
 
 def distribute_population(
@@ -111,7 +178,7 @@ def distribute_population(
     if members == "auto":
         members = "map" if devices[0].platform == "cpu" else "vmap"
     step = population_step(member_step, members=members)
-    mesh = jax.make_mesh((len(devices),), (MEMBER_AXIS,), (jax.sharding.AxisType.Auto,), devices=devices)
+    mesh = Mesh(devices, (MEMBER_AXIS,))
     split, whole = PartitionSpec(MEMBER_AXIS), PartitionSpec()
     if len(devices) > 1:
         specs = (split, split, split) + (whole,) * shared

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks import communication
 from configs import default
 from jaxgan import evaluation, theory
 from jaxgan.configuration import LATER, RULES
@@ -17,7 +18,7 @@ from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
-DOCUMENTS += ["docs/speed.md", "results/README.md"]
+DOCUMENTS += ["docs/scaling.md", "docs/speed.md", "results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -171,6 +172,29 @@ def test_the_speeds_are_those_of_the_results():
         assert f"{found['startup']['seconds'][kind]['median']:.1f} s with" in text
     for members, name, digits in (("16", "times_the_better_torch", 1), ("16", "times_one_at_a_time", 2)):
         assert f"{found['population'][members][name]['median']:.{digits}f} times" in text
+
+
+def test_the_costs_of_communication_are_those_of_the_results():
+    text = pathlib.Path("docs/scaling.md").read_text()
+    found = json.loads(pathlib.Path("results/benchmarks/communication.json").read_text())
+    assert found == json.loads(json.dumps(communication.calculate())), "run benchmarks.communication again"
+    rows = communication.rows(found)
+    assert len(rows) == 5 + 5 * 4
+    assert [line for line in text.splitlines() if line in rows] == rows
+    assert f"{100 * found['utilisation']:.0f} % of the peak" in text
+    # What it says of the paper's networks, of convolutions, of DCGAN's batch normalisation and of a second host.
+    for name in ("mnist", "cifar10"):
+        for machine, on in found["games"][name]["on"].items():
+            assert on["communication_to_computing"] > found["machines"][machine]["devices"]
+    for name in ("dcgan64", "resnet32", "resnet128"):
+        for machine in ("TPU v5e-16", "8 × H100"):
+            assert 10 < found["games"][name]["on"][machine]["compute_bound_from_batch"] < 1000
+    on, games = found["games"]["dcgan64"]["on"]["8 × H100"], found["games"].values()
+    assert on["latency_microseconds"] > on["communication_microseconds"] / 2
+    for card in ("GPU", "host"):
+        pairs = [(game["on"]["8 × H100"], game["on"][f"2 × 8 H100, a 400 Gb/s card per {card}"]) for game in games]
+        ratios = [two["communication_microseconds"] / one["communication_microseconds"] for one, two in pairs]
+        assert f"{min(ratios):.1f} to {max(ratios):.1f} times" in text
 
 
 def test_the_population_program_runs():

@@ -86,6 +86,7 @@ def stream(
     batch_size: int,
     minibatches: int = 1,
     labels: bool = False,
+    rows: slice = slice(None),
     workers: int = 2,
     prefetch: int = 2,
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -102,12 +103,13 @@ def stream(
       batch_size: examples in a batch.
       minibatches: batches in a step.
       labels: whether to read the class labels too.
+      rows: which of a batch's examples to read: all, or one process's share of them.
       workers: threads that read, each a chunk; 0 reads in the caller's thread.
       prefetch: chunks read ahead, which must fit in memory; at least `workers`.
 
     Returns:
-      An iterator of "real": [chunk, minibatches, batch_size, ...] as stored (uint8 or float32; `scale` it on the
-      device), and if asked for "condition": int32 [chunk, minibatches, batch_size].
+      An iterator of "real": [chunk, minibatches, rows, ...] as stored (uint8 or float32; `scale` it on the
+      device), and if asked for "condition": int32 [chunk, minibatches, rows].
 
     Raises:
       DataError: the batch does not fit the data, or the data cannot be read; at the chunk it happens in.
@@ -120,7 +122,7 @@ def stream(
         first = start + number * chunk
         indices = order.batch_indices(
             seed, first, min(first + chunk, stop), size=size, batch_size=batch_size, minibatches=minibatches
-        )
+        )[..., rows]
         examples, targets = _read(split, indices.ravel(), labels)
         batch = {"real": examples.reshape(*indices.shape, *examples.shape[1:])}
         if targets is not None:

@@ -10,18 +10,20 @@ from typing import Any
 from jaxgan.errors import UsageError
 
 OPTIONS: dict[str, tuple[str, ...]] = {
-    "train": ("profile",),
+    "train": ("profile", "coordinator_address", "num_processes", "process_id"),
     "sample": ("count", "seed", "step"),
     "evaluate": ("seed", "step"),
     "sweep": (),
 }
-"""Each mode's own: a trace of some steps; how many examples, the seed of their latents, the step of the checkpoint."""
+"""Each mode's own: a trace of some steps, and how several processes meet; how many examples, the seed of their latents,
+the step of the checkpoint."""
 
 _INSTEAD = {
     "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
     "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
     "step": "a run goes on from its newest checkpoint",
     "profile": "a trace is of training steps",
+    **dict.fromkeys(("coordinator_address", "num_processes", "process_id"), "several processes only train"),
 }
 
 
@@ -75,9 +77,11 @@ def _train_or_sweep(
     problems = command_line.override(config, dict(overrides))
     if mode == "train":
         check(config, tuple(problems))
+        from jaxgan.runs import hosts
         from jaxgan.runs.train import train
 
-        train(config, workdir, **options)
+        hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
+        train(config, workdir, profile=options.get("profile", False))
         return
     from jaxgan.runs.sweep import problems_of_sweep, sweep
 

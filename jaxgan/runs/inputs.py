@@ -110,18 +110,28 @@ def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = 
     return max(length for length in range(1, min(common, most) + 1) if common % length == 0)
 
 
-def chunks(config: Mapping[str, Any], inputs: Inputs, stops: list[int]) -> Iterator[dict[str, np.ndarray]]:
-    """The batches of each chunk of steps stops[i] to stops[i + 1] − 1, a pure function of the seed and these steps."""
+def chunks(
+    config: Mapping[str, Any], inputs: Inputs, stops: list[int], rows: slice = slice(None)
+) -> Iterator[dict[str, np.ndarray]]:
+    """The batches of each chunk of steps stops[i] to stops[i + 1] − 1, a pure function of the seed and these steps.
+
+    Args:
+      config: a checked config.
+      inputs: the run's data.
+      stops: steps at which chunks begin and end.
+      rows: of every batch, those that this process feeds to its devices; nothing else is read.
+    """
     batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
     if inputs.resident:
         for start, stop in itertools.pairwise(stops):
-            yield {"index": order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)}
+            index = order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)
+            yield {"index": index[..., rows]}
     elif len(stops) > 1:
         chunk = max(stop - start for start, stop in itertools.pairwise(stops))
         # A resumed run may begin inside a chunk: what is left of that one is read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             yield from feed.stream(
-                inputs.dataset.train, seed=config["seed"], start=start, stop=stop, chunk=chunk, **batch
+                inputs.dataset.train, seed=config["seed"], start=start, stop=stop, chunk=chunk, rows=rows, **batch
             )
 
 
@@ -134,7 +144,7 @@ def check_devices(config: Mapping[str, Any]) -> None:
     if config["platform"]:
         jax.config.update("jax_platforms", "cuda" if config["platform"] == "gpu" else config["platform"])
     try:
-        count = jax.local_device_count()
+        jax.local_device_count()
     except (RuntimeError, AssertionError) as error:  # the second where JAX knows no plugin for it at all
         reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
         raise UsageError(
@@ -142,13 +152,19 @@ def check_devices(config: Mapping[str, Any]) -> None:
             f"JAX finds no such device ({reason})",
             "install JAX for it (BUILD.md), or use :cpu",
         ) from error
-    if config["mapping"] == "jit":
-        count = 1
+    several = jax.process_count() > 1
+    if config["mapping"] == "jit" and several:
+        raise UsageError(
+            "a problem in the config",
+            f"mapping=jit is for one device, and there are {jax.process_count()} processes",
+            "choose auto or shard_map",
+        )
+    count = 1 if config["mapping"] == "jit" else jax.device_count()
     if config["batch_size"] % count:
         raise UsageError(
             "a problem in the config",
             f"batch_size {config['batch_size']} does not divide by {count} devices",
-            f"choose a multiple of {count}, or mapping=jit for one device",
+            f"choose a multiple of {count}" + ("" if several else ", or mapping=jit for one device"),
         )
 
 

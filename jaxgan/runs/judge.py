@@ -16,8 +16,8 @@ from jaxgan.errors import DivergedError
 from jaxgan.parallel import compiled
 from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.members import Group, Member
+from jaxgan.runs.output import SAMPLE_LATENTS
 from jaxgan.runs.ranking import Ranking, metric_at
-from jaxgan.runs.train import SAMPLE_LATENTS
 from jaxgan.state import TrainState
 from jaxgan.step import generate
 

@@ -87,8 +87,8 @@ class Recorder:
     def _write(self, step: int, health: dict[str, Any]) -> None:
         means = {name: float(np.mean(values)) for name, values in self.window.items()}
         means |= {name: float(np.asarray(value)) for name, value in health.items()}
-        warnings = self.watch.observe(means)
-        means |= self.watch.metrics()
+        warnings = self.watch.observe(means) or {}
+        means |= self.watch.metrics() or {}
         for warning in warnings.values():
             self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
         self.warnings |= warnings
@@ -96,3 +96,10 @@ class Recorder:
         self.board.scalars(step, means)
         if step % self.log_every == 0:
             self.window = {}
+
+
+class Silence:
+    """Stands for whatever writes, in a process that writes nothing: every method of it does nothing."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None

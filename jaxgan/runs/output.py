@@ -1,0 +1,89 @@
+"""What a training run shows of its generator: pictures, scores, the report and the last words."""
+
+import functools
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import figures
+from jaxgan.configuration import Experiment
+from jaxgan.parallel import compiled
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
+from jaxgan.runs.inputs import Inputs
+from jaxgan.runs.report import write_report
+from jaxgan.state import TrainState
+from jaxgan.step import generate
+from jaxgan.writers import Progress, TensorBoard
+
+SAMPLE_LATENTS = 4
+"""Folded into the seed's key for the latents of the pictures: `init_state` splits that key into 0 to 3."""
+
+
+class Output:
+    """Pictures and scores of a run's generator, in its directory; of the one process that writes.
+
+    Args:
+      config: a checked config.
+      directory: of the run.
+      inputs: its data.
+      experiment: its parts.
+    """
+
+    def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
+        self.directory, self.inputs = directory, inputs
+        self._generate = compiled(lambda state, latents: generate(experiment.generator, state, latents))
+        key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
+        self._latents = experiment.latent.sample(key, config["sample_count"])
+        # Made before the first step, so that what cannot be evaluated is said at once.
+        self.evaluation = None
+        if config["evaluation"]["every"]:
+            say = functools.partial(print, file=sys.stderr, flush=True)
+            self.evaluation = Evaluation(config, inputs, experiment, 0, say)
+
+    def samples(self, state: TrainState) -> jax.Array:
+        """The samples of a picture, on the device."""
+        return self._generate(state, self._latents)
+
+    def draw(self, step: int, samples: jax.Array, board: TensorBoard) -> None:
+        """Writes the picture of some samples."""
+        values = np.asarray(samples, np.float32)
+        path = self.directory.samples / f"step_{step:08d}.png"
+        low, high = self.inputs.low, self.inputs.high
+        figures.save_samples(path, values, low=low, high=high, mixture=self.inputs.dataset.mixture)
+        if figures.is_image(values.shape[1:]):
+            board.image(step, "samples", figures.image_grid(values, low=low, high=high))
+
+    def has_evaluation(self, step: int) -> bool:
+        """Whether the scores of a step are there."""
+        return path_of(self.directory.evaluation, step, 0).exists()
+
+    def evaluate(self, state: TrainState, progress: Progress, board: TensorBoard) -> None:
+        """Scores the generator as it is now, as `--mode=evaluate` would."""
+        assert self.evaluation is not None
+        report = self.evaluation.run(state)
+        path = path_of(self.directory.evaluation, report.step, report.seed)
+        write(path, to_json(report, self.evaluation, self.directory.path.name))
+        board.scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
+        scores = "  ".join(
+            f"{row.score.name} {row.score.value:.4g} (real {row.reference.value:.4g})" for row in report.rows
+        )
+        progress.message(f"step {report.step:,}: {scores}")
+
+    def report(self) -> None:
+        """Writes `report.html`."""
+        write_report(self.directory)
+
+    def summarise(self, first: int, total: int, seconds: float) -> None:
+        """Says what there is to look at."""
+        last = sorted(self.directory.samples.glob("step_*.png"))[-1]
+        print(
+            f"Done: steps {first:,} to {total:,} in {seconds:.0f} s. Look at {last} first (the other pictures in "
+            f"{self.directory.samples} show how it got there); the losses are in {self.directory.metrics_file} and in "
+            f"TensorBoard (tensorboard --logdir={self.directory.path}); the checkpoints in "
+            f"{self.directory.checkpoints}; all of it to look at in {self.directory.report}. For more samples, or for "
+            f"scores: python launch.py --mode=sample, or --mode=evaluate, --workdir={self.directory.path}"
+        )
