@@ -14,6 +14,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config = ConfigDict()
     config.platform = platform  # "cpu", "gpu" or "tpu" to insist on one; "" takes the best that JAX finds
     config.mapping = "auto"  # "jit" (one device), "pmap", "shard_map"; "auto": jit on one device, pmap on several
+    config.precision = "float32"  # "bfloat16": the networks compute in it, and all that is kept stays float32
     config.seed = 0  # of the networks, the latents, the order of the data and a mixture's draw
 
     # The game: Algorithm 1.
@@ -22,6 +23,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.generator_steps = 1  # generator updates per step, each on its own latents
     config.steps = 10_000  # training steps in all; raise it and run again to go on from the last checkpoint
     config.batch_size = 64  # examples in a minibatch, over all devices
+    config.accumulation_steps = 1  # parts in which each device computes its batch, for batches that do not fit at once
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
 
     config.latent = ConfigDict()
@@ -99,6 +101,7 @@ def _network() -> ConfigDict:
     network.output_bias = "zero"
     network.pieces = 5  # maxout, cifar10: linear pieces per unit
     network.normalization = "batch"  # dcgan: "batch" (over all devices), "none"
+    network.remat = False  # dcgan, cifar10: keep only the layers' inputs for the gradient, and compute the rest again
     network.keep_input = 1.0  # dropout on the layers' inputs: probability of keeping a pixel ...
     network.keep_hidden = 1.0  # ... and a hidden unit
     network.initializer = "lecun_normal"  # uniform, normal, lecun_normal, he_normal, glorot_uniform

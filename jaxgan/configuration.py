@@ -24,6 +24,7 @@ from jaxgan.networks.dcgan import NORMALIZATIONS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
 from jaxgan.optimizers import OPTIMIZERS, RATE_SCHEDULES, Settings, momentum_by_epoch
 from jaxgan.parallel import MAPPINGS, compiled
+from jaxgan.precision import PRECISIONS, compute_in
 from jaxgan.state import Network, TrainState
 from jaxgan.step import TrainStep, init_state, make_train_step
 
@@ -38,6 +39,7 @@ _NETWORK = {
     "output_bias": fields.choice(("zero", "data")),
     "pieces": fields.integer(1),
     "normalization": fields.choice(NORMALIZATIONS),
+    "remat": fields.boolean,
     "keep_input": fields.number(2**-16, 1),
     "keep_hidden": fields.number(2**-16, 1),
     "initializer": fields.choice(INITIALIZERS),
@@ -62,12 +64,14 @@ _OPTIMIZER = {
 RULES: dict[str, Any] = {
     "platform": fields.choice(("", "cpu", "gpu", "tpu")),
     "mapping": fields.choice(MAPPINGS),
+    "precision": fields.choice(PRECISIONS),
     "seed": fields.integer(0, 2**32 - 1),
     "loss": fields.choice(LOSSES),
     "discriminator_steps": fields.integer(1),
     "generator_steps": fields.integer(1),
     "steps": fields.integer(1, 2**31 - 1),
     "batch_size": fields.integer(1),
+    "accumulation_steps": fields.integer(1),
     "average_decay": fields.number(0, 1, below=True),
     "latent": {"name": fields.choice(LATENTS), "dim": fields.integer(1)},
     "dataset": {
@@ -150,16 +154,18 @@ LATER: dict[str, dict[str, Any]] = {
     },
     "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-2}
     | {"diversity": 0.2, "modes": 0.8, "samples": 256},
-    "generator": {"normalization": "batch"},
-    "discriminator": {"normalization": "batch"},
+    "generator": {"normalization": "batch", "remat": False},
+    "discriminator": {"normalization": "batch", "remat": False},
+    "": {"precision": "float32", "accumulation_steps": 1},
     "population": {"seeds": 4, "grid": "", "random": "", "draws": 8, "score": "auto", "halvings": 0},
 }
-"""Fields that the configs of older runs do not have, as they were without them."""
+"""Fields that the configs of older runs do not have, by section, as they were without them; "" is the config itself."""
 
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a run, with the fields that there were not yet when it was trained."""
-    return {**config, **{name: {**fields, **config.get(name, {})} for name, fields in LATER.items()}}
+    sections = {name: {**fields, **config.get(name, {})} for name, fields in LATER.items() if name}
+    return {**LATER[""], **config, **sections}
 
 
 def _outputs(config: Mapping[str, Any]) -> list[str]:
@@ -256,6 +262,7 @@ class Experiment(NamedTuple):
     discriminator_steps: int
     generator_steps: int
     average_decay: float | None
+    accumulation_steps: int
     example_shape: tuple[int, ...]
     networks: Callable[[str | None], tuple[Network, Network]]
 
@@ -318,6 +325,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         discriminator_steps=k,
         generator_steps=m,
         average_decay=config["average_decay"] or None,
+        accumulation_steps=config["accumulation_steps"],
         example_shape=facts.example_shape,
         networks=networks,
     )
@@ -345,11 +353,12 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
         values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
         taken = inspect.signature(builder).parameters
         try:
-            found.append(builder(**{name: value for name, value in values.items() if name in taken}))
+            network = builder(**{name: value for name, value in values.items() if name in taken})
         except ValueError as error:
             raise UsageError(
                 f"{player}.network={section['network']} does not suit the data", str(error), "choose other widths"
             ) from error
+        found.append(compute_in(network, PRECISIONS[config["precision"]]))
     return found[0], found[1]
 
 

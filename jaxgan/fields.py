@@ -73,6 +73,11 @@ def text(value: Any) -> str | None:
     return None if isinstance(value, str) else f"{value!r} is not a string"
 
 
+def boolean(value: Any) -> str | None:
+    """True or False."""
+    return None if isinstance(value, bool) else f"{value!r} is not true or false"
+
+
 def widths(value: Any) -> str | None:
     """A tuple of whole numbers of at least 1."""
     if isinstance(value, tuple) and all(integer(1)(width) is None for width in value):

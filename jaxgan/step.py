@@ -32,6 +32,7 @@ def make_train_step(
     generator_steps: int = 1,
     penalties: Sequence[Penalty] = (),
     average_decay: float | None = None,
+    accumulation_steps: int = 1,
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -45,6 +46,10 @@ def make_train_step(
       generator_steps: generator updates per step, ≥ 1, each on fresh latents.
       penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss.
       average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, taken once per step; None for none.
+      accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit;
+        losses, metrics and gradients are means over the parts. Where the loss is a mean over examples this is what the
+        whole batch gives, up to rounding; batch statistics, penalties' draws, networks without keys per example, and
+        losses that compare examples, see a part at a time.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
@@ -55,7 +60,8 @@ def make_train_step(
       ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, or `penalties` is no
         sequence.
     """
-    for name, count in (("discriminator_steps", discriminator_steps), ("generator_steps", generator_steps)):
+    counts = {"discriminator_steps": discriminator_steps, "generator_steps": generator_steps}
+    for name, count in (counts | {"accumulation_steps": accumulation_steps}).items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
     if isinstance(loss, str):
@@ -64,7 +70,8 @@ def make_train_step(
         raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
     if isinstance(average_decay, int | float) and not 0 <= average_decay < 1:  # a number that is traced has no value
         raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")
-    game = Game(generator, discriminator, loss, generator_tx, discriminator_tx, latent, tuple(penalties), axis_name)
+    players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
+    game = Game(*players, tuple(penalties), axis_name, accumulation_steps)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         _check_batch(batch, discriminator_steps)

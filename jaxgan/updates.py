@@ -3,7 +3,6 @@
 What a player's update returns is that player's state alone, so the other's parameters and model state cannot change.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -31,6 +30,7 @@ class Game(NamedTuple):
       latent: the prior p_z(z).
       penalties: terms added to the discriminator's loss.
       axis_name: name of the mapped device axis over which gradients are averaged; None on one device.
+      accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
     """
 
     generator: Network
@@ -41,6 +41,25 @@ class Game(NamedTuple):
     latent: Latent
     penalties: tuple[Penalty, ...] = ()
     axis_name: str | None = None
+    accumulation_steps: int = 1
+
+
+class Rows(NamedTuple):
+    """The rows of the global batch that one computation sees: part `part` of `parts` of its device's share."""
+
+    axis_name: str | None
+    parts: int
+    part: chex.Numeric = 0
+
+    def example_keys(self, key: chex.PRNGKey, count: int) -> chex.PRNGKey:
+        """One key for each of these `count` examples, by its index in the global batch."""
+        offset: chex.Numeric = 0 if self.axis_name is None else jax.lax.axis_index(self.axis_name) * self.parts * count
+        return example_keys(key, count, offset if self.parts == 1 else offset + self.part * count)
+
+    def key(self, key: chex.PRNGKey) -> chex.PRNGKey:
+        """A key of the device's own, and of the part's."""
+        key = key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
+        return key if self.parts == 1 else jax.random.fold_in(key, self.part)
 
 
 def discriminator_update(
@@ -62,26 +81,25 @@ def discriminator_update(
     """
     names = ("latent", "generator", "real", "fake", "critic", "penalty")
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
-    count = real.shape[0]
-    latents = _draw_latents(game, keys["latent"], count)
-    fake, _ = _apply(game, game.generator, state.generator.variables, latents, keys["generator"], condition)
-    # No stop_gradient: the gradient below is in the discriminator's parameters alone, and without it the whole update
-    # can be differentiated in the generator's, as an analysis of the dynamics does.
-    player = state.discriminator
+    # No stop_gradient at the fake examples: the gradient is in the discriminator's parameters alone, and without it the
+    # whole update can be differentiated in the generator's, as an analysis of the dynamics does.
+    batch = {"real": real, "latent": _draw_latents(game, keys["latent"], real.shape[0]), "condition": condition}
 
-    def loss_fn(params):
-        variables = {"params": params, **player.model_state}
+    def loss_fn(params, model_state, batch, rows):
+        real, condition = batch["real"], batch["condition"]
+        generator = game.generator, state.generator.variables
+        fake, _ = _apply(rows, *generator, batch["latent"], keys["generator"], condition)
+        variables = {"params": params, **model_state}
         inputs = (real, keys["real"]), (fake, keys["fake"])
-        (real_judgement, fake_judgement), model_state = _judge_both(game, variables, *inputs, condition)
+        (real_judgement, fake_judgement), model_state = _judge_both(game, rows, variables, *inputs, condition)
         real_logits, fake_logits = real_judgement.logits, fake_judgement.logits
         loss = game.loss.discriminator(real_logits, fake_logits)
 
         def critic(examples):
-            return _judge(game, variables, examples, keys["critic"], condition)[0].logits
+            return _judge(game, rows, variables, examples, keys["critic"], condition)[0].logits
 
         for i, penalty in enumerate(game.penalties):
-            penalty_key = _device_key(game, jax.random.fold_in(keys["penalty"], i))
-            loss = loss + penalty(critic, real, fake, penalty_key)
+            loss = loss + penalty(critic, real, fake, rows.key(jax.random.fold_in(keys["penalty"], i)))
         metrics = {
             "d_accuracy": ((real_logits > 0).mean() + (fake_logits < 0).mean()) / 2,
             "d_real_logit": real_logits.mean(),
@@ -89,7 +107,7 @@ def discriminator_update(
         }
         return loss, (model_state, metrics)
 
-    player, loss, metrics = _descend(game, loss_fn, player, game.discriminator_tx)
+    player, loss, metrics = _descend(game, loss_fn, state.discriminator, batch, game.discriminator_tx)
     gradient_norm = metrics.pop("gradient_norm")
     return player, {"d_loss": loss, **metrics, "d_gradient_norm": gradient_norm}
 
@@ -113,17 +131,17 @@ def generator_update(
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, outer loop.
     """
     keys = dict(zip(("latent", "generator", "real", "fake"), jax.random.split(key, 4), strict=True))
-    latents = _draw_latents(game, keys["latent"], real.shape[0])
-    player, judge = state.generator, state.discriminator.variables
+    batch = {"real": real, "latent": _draw_latents(game, keys["latent"], real.shape[0]), "condition": condition}
+    judge = state.discriminator.variables
 
-    def loss_fn(params):
-        variables = {"params": params, **player.model_state}
-        fake, model_state = _apply(game, game.generator, variables, latents, keys["generator"], condition)
-        real_logits = _judge(game, judge, real, keys["real"], condition)[0].logits
-        fake_logits = _judge(game, judge, fake, keys["fake"], condition)[0].logits
+    def loss_fn(params, model_state, batch, rows):
+        variables, condition = {"params": params, **model_state}, batch["condition"]
+        fake, model_state = _apply(rows, game.generator, variables, batch["latent"], keys["generator"], condition)
+        real_logits = _judge(game, rows, judge, batch["real"], keys["real"], condition)[0].logits
+        fake_logits = _judge(game, rows, judge, fake, keys["fake"], condition)[0].logits
         return game.loss.generator(real_logits, fake_logits), (model_state, {})
 
-    player, loss, metrics = _descend(game, loss_fn, player, game.generator_tx)
+    player, loss, metrics = _descend(game, loss_fn, state.generator, batch, game.generator_tx)
     return player, {"g_loss": loss, "g_gradient_norm": metrics["gradient_norm"]}
 
 
@@ -135,40 +153,32 @@ def _draw_latents(game: Game, key: chex.PRNGKey, count: int) -> chex.Array:
     return jax.lax.dynamic_slice_in_dim(latents, jax.lax.axis_index(game.axis_name) * count, count)
 
 
-def _device_key(game: Game, key: chex.PRNGKey) -> chex.PRNGKey:
-    return key if game.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(game.axis_name))
-
-
-def _apply(game: Game, network: Network, variables, inputs, key, condition):
+def _apply(rows: Rows, network: Network, variables, inputs, key, condition):
     """The network in training, with its noise drawn per example of the global batch or, failing that, per device."""
-    key = _example_keys(game, key, inputs) if isinstance(network.apply, PerExample) else _device_key(game, key)
+    per_example = isinstance(network.apply, PerExample)
+    key = rows.example_keys(key, inputs.shape[0]) if per_example else rows.key(key)
     return network.apply(variables, inputs, condition=condition, key=key, train=True)
 
 
-def _example_keys(game: Game, key: chex.PRNGKey, inputs: chex.Array) -> chex.PRNGKey:
-    offset = 0 if game.axis_name is None else jax.lax.axis_index(game.axis_name) * inputs.shape[0]
-    return example_keys(key, inputs.shape[0], offset)
-
-
 def _judge_both(
-    game: Game, variables, real: tuple[chex.Array, Any], fake: tuple[chex.Array, Any], condition
+    game: Game, rows: Rows, variables, real: tuple[chex.Array, Any], fake: tuple[chex.Array, Any], condition
 ) -> tuple[list[Judgement], Any]:
     """Judgements of real and of fake examples, each given with its key; in one batch where that changes nothing."""
     apply = game.discriminator.apply
     if len(variables) > 1 or not (isinstance(apply, PerExample) and apply.independent):
-        first, model_state = _judge(game, variables, *real, condition)
-        second, model_state = _judge(game, {"params": variables["params"], **model_state}, *fake, condition)
+        first, model_state = _judge(game, rows, variables, *real, condition)
+        second, model_state = _judge(game, rows, {"params": variables["params"], **model_state}, *fake, condition)
         return [first, second], model_state
     # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
-    keys = jnp.concatenate([_example_keys(game, key, inputs) for inputs, key in (real, fake)])
+    keys = jnp.concatenate([rows.example_keys(key, inputs.shape[0]) for inputs, key in (real, fake)])
     both = jax.tree.map(lambda x: jnp.concatenate([x, x]), condition)
     outputs, model_state = apply(variables, jnp.concatenate([real[0], fake[0]]), condition=both, key=keys, train=True)
     halves = [jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_judgement(outputs)) for i in range(2)]
     return halves, model_state
 
 
-def _judge(game: Game, variables, inputs, key, condition) -> tuple[Judgement, Any]:
-    outputs, model_state = _apply(game, game.discriminator, variables, inputs, key, condition)
+def _judge(game: Game, rows: Rows, variables, inputs, key, condition) -> tuple[Judgement, Any]:
+    outputs, model_state = _apply(rows, game.discriminator, variables, inputs, key, condition)
     return _as_judgement(outputs), model_state
 
 
@@ -176,22 +186,60 @@ def _as_judgement(outputs) -> Judgement:
     return outputs if isinstance(outputs, Judgement) else Judgement(outputs)
 
 
-def _descend(game: Game, loss_fn, player: PlayerState, tx) -> tuple[PlayerState, chex.Array, Metrics]:
+def _descend(game: Game, loss_fn, player: PlayerState, batch, tx) -> tuple[PlayerState, chex.Array, Metrics]:
     """One optimizer step; gradient, loss, metrics and model state are averaged over the devices."""
-    params = player.params
-    if game.axis_name is not None:
-        # Without this cast shard_map sums a replicated parameter's gradient over the axis by itself, and the mean
-        # below would then be the sum.
-        params = jax.tree.map(lambda x: jax.lax.pcast(x, game.axis_name, to="varying"), params)
-    (loss, (model_state, metrics)), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
+    if game.accumulation_steps == 1:
+        params = _varying(player.params, game.axis_name)
+        rows = Rows(game.axis_name, 1)
+        found = jax.value_and_grad(loss_fn, has_aux=True)(params, player.model_state, batch, rows)
+        (loss, (model_state, metrics)), grads = found
+    else:
+        loss, model_state, metrics, grads = _accumulate(game, loss_fn, player, batch)
     if game.axis_name is not None:
         loss, metrics, grads = jax.lax.pmean((loss, metrics, grads), game.axis_name)
-        model_state = jax.tree.map(functools.partial(_mean_state, axis_name=game.axis_name), model_state)
+    model_state = _mean_state(model_state, game.axis_name)
     updates, opt_state = tx.update(grads, player.opt_state, player.params)
     metrics = {**metrics, "gradient_norm": optax.tree.norm(grads)}
     return PlayerState(optax.apply_updates(player.params, updates), model_state, opt_state), loss, metrics
 
 
-def _mean_state(leaf: chex.Array, axis_name: str) -> chex.Array:
-    floating = jnp.issubdtype(leaf.dtype, jnp.floating)
-    return jax.lax.pmean(leaf, axis_name) if floating else jax.lax.pmax(leaf, axis_name)
+def _accumulate(game: Game, loss_fn, player: PlayerState, batch):
+    """Loss, metrics and gradient as means over parts of a batch, one after another; the model state passes through."""
+    parts = game.accumulation_steps
+    count = batch["real"].shape[0]
+    if count % parts:
+        raise ValueError(
+            f"a device's batch of {count} does not divide into accumulation_steps={parts} parts; choose a batch size "
+            f"that is a multiple of {parts} times the number of devices"
+        )
+    batch = jax.tree.map(lambda x: x.reshape(parts, count // parts, *x.shape[1:]), batch)
+    params = _varying(player.params, game.axis_name)
+
+    def add(carry, inputs):
+        total, model_state = carry
+        part, batch = inputs
+        rows = Rows(game.axis_name, parts, part)
+        found = jax.value_and_grad(loss_fn, has_aux=True)(params, model_state, batch, rows)
+        (loss, (model_state, metrics)), grads = found
+        return (jax.tree.map(jnp.add, total, grads), _mean_state(model_state, game.axis_name)), (loss, metrics)
+
+    zeros = _varying(jax.tree.map(jnp.zeros_like, player.params), game.axis_name)
+    (total, model_state), each = jax.lax.scan(add, (zeros, player.model_state), (jnp.arange(parts), batch))
+    loss, metrics = jax.tree.map(lambda x: x.mean(0), each)
+    return loss, model_state, metrics, jax.tree.map(lambda x: x / parts, total)
+
+
+def _varying(tree, axis_name: str | None):
+    """Cast to differ from device to device: else shard_map sums a gradient over the axis by itself, and its mean over
+    the devices would be the sum."""
+    if axis_name is None:
+        return tree
+    return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, axis_name, to="varying"), tree)
+
+
+def _mean_state(tree, axis_name: str | None):
+    def mean(leaf):
+        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
+        return jax.lax.pmean(leaf, axis_name) if floating else jax.lax.pmax(leaf, axis_name)
+
+    return tree if axis_name is None else jax.tree.map(mean, tree)

@@ -102,6 +102,7 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     assert LATER["population"] == config["population"]
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
+    assert LATER[""].items() <= config.items()
 
 
 def test_the_published_numbers_are_those_of_the_results():

@@ -19,6 +19,7 @@ CORE = {
     "step",
     "parallel",
     "population",
+    "precision",
     "optimizers",
     "errors",
     "files",

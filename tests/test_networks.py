@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import linen
 
-from jaxgan.networks import NETWORKS, from_linen, maxout, mlp
+from jaxgan.networks import NETWORKS, cifar10, dcgan, from_linen, maxout, mlp
 from jaxgan.networks.layers import OUTPUTS, dropout, output_bias
 from jaxgan.state import PerExample, example_keys
 
@@ -166,3 +166,32 @@ def test_from_linen_keeps_batch_statistics_as_model_state():
 def test_a_wrong_number_of_activations_is_refused():
     with pytest.raises(ValueError, match="2 activations for 3 hidden layers"):
         mlp(output_shape=(), widths=(4, 4, 4), activation="relu,relu")
+
+
+@pytest.mark.parametrize(
+    ("build", "inputs", "saved"),
+    [
+        (lambda **options: dcgan(widths=(4, 8), initial_scale=0.3, **options), IMAGES, 0.6),
+        (lambda **options: dcgan(output_shape=(8, 12, 2), widths=(8, 4), initial_scale=0.3, **options), LATENTS, 0.8),
+        (
+            lambda **options: cifar10(widths=(6,), initial_scale=0.1, **options),
+            jax.random.normal(KEY, (2, 32, 32, 3)),
+            0.3,
+        ),
+    ],
+)
+def test_rematerialized_layers_keep_less_for_the_same_gradient(build, inputs, saved):
+    kept, gradients, variables = [], [], []
+    for remat in (False, True):
+        network = build(remat=remat)
+        variables.append(jax.jit(network.init)(KEY, inputs))
+
+        def total(params, network=network, rest=variables[0]):
+            return jnp.square(network.apply({**rest, "params": params}, inputs, key=KEY, train=True)[0]).sum()
+
+        gradients.append(jax.jit(jax.grad(total))(variables[0]["params"]))
+        residuals = jax.eval_shape(lambda params, total=total: jax.vjp(total, params)[1], variables[0]["params"])
+        kept.append(sum(leaf.size for leaf in jax.tree.leaves(residuals) if leaf.dtype == jnp.float32))
+    chex.assert_trees_all_equal(*variables)
+    chex.assert_trees_all_close(*gradients, rtol=1e-4, atol=1e-5)
+    assert kept[1] < saved * kept[0]

@@ -44,6 +44,34 @@ def test_four_devices_train_as_one_does(game, mapping):
     assert difference(_trained(game, mapping), _trained(game, "jit")) < 1e-5
 
 
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+def test_four_devices_in_two_parts_each_train_as_one_does(mapping):
+    step, place_state, place_batch = distribute(_factory(dropout_game, accumulation_steps=2), mapping=mapping)
+    whole, *_ = distribute(_factory(dropout_game), mapping="jit")
+    batches = data(4, batch=16)
+    state, expected = place_state(start(dropout_game())), start(dropout_game())
+    for i in range(4):
+        state, metrics = step(state, place_batch(step_of(batches, i)))
+        expected, last = whole(expected, step_of(batches, i))
+    assert (
+        difference((state.generator, state.discriminator, metrics), (expected.generator, expected.discriminator, last))
+        < 1e-5
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+def test_batch_statistics_in_parts_over_devices(mapping):
+    step, place_state, place_batch = distribute(_factory(batch_norm_game, accumulation_steps=2), mapping=mapping)
+    state, _ = step(place_state(start(batch_norm_game())), place_batch(step_of(data(1, batch=16), 0)))
+    found = state.discriminator.model_state["batch_stats"]["BatchNorm_0"]["mean"]
+    whole, *_ = distribute(_factory(batch_norm_game), mapping="jit")
+    once, _ = whole(start(batch_norm_game()), step_of(data(1, batch=16), 0))
+    expected = once.discriminator.model_state["batch_stats"]["BatchNorm_0"]["mean"]
+    # Moved towards the same means twice as often, from 0: 1 - .9^4 of the way where it was 1 - .9^2.
+    assert abs(np.linalg.norm(found) / np.linalg.norm(expected) - (1 - 0.9**4) / (1 - 0.9**2)) < 0.1
+
+
 @pytest.mark.parametrize("mapping", MAPPINGS)
 def test_gradients_are_averaged_and_not_summed(mapping):
     # d/dw of E softplus(-w·x) + E softplus(w·g) at w = 0 is -mean(x)/2 + g/2 = -(1 + ... + 8)/16 - .5 = -2.75.

@@ -341,3 +341,42 @@ def test_a_loss_by_name_and_a_bare_penalty_are_answered_with_what_to_pass():
         make_train_step(**game | {"loss": "hinge"})
     with pytest.raises(ValueError, match="got one function; put it in a list"):
         make_train_step(**game, penalties=lambda critic, real, fake, key: 0.0)
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch():
+    # The pinned case, a part for each of real 1 and 3: D's gradient is -x/2 - .5 over each, -1.5 as their mean.
+    game = scalar_game()
+    state, metrics = make_train_step(**game, accumulation_steps=2)(
+        start(game, example_shape=()), {"real": jnp.array([[1.0, 3.0]])}
+    )
+    np.testing.assert_allclose(state.discriminator.params["w"], 0.15, atol=1e-7)
+    np.testing.assert_allclose(state.generator.params["theta"], -0.99193853, atol=1e-7)
+    np.testing.assert_allclose(metrics["d_gradient_norm"], 1.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize("parts", [2, 8])
+def test_accumulation_draws_the_same_noise_for_every_example(parts):
+    game, batches = dropout_game(), data(3, 2)
+    state, expected = start(game), start(game)
+    whole = jax.jit(make_train_step(**game, discriminator_steps=2))
+    step = jax.jit(make_train_step(**game, discriminator_steps=2, accumulation_steps=parts))
+    for i in range(3):
+        expected, expected_metrics = whole(expected, step_of(batches, i))
+        state, metrics = step(state, step_of(batches, i))
+    state, expected = (s.replace(key=jax.random.key_data(s.key)) for s in (state, expected))
+    chex.assert_trees_all_close((state, metrics), (expected, expected_metrics), rtol=1e-4, atol=1e-5)
+
+
+def test_accumulation_with_a_condition_and_batch_statistics_and_a_batch_that_does_not_divide():
+    game = batch_norm_game()
+    step = jax.jit(make_train_step(**game, accumulation_steps=2))
+    state, _ = step(start(game), step_of(data(1), 0))
+    whole, _ = jax.jit(make_train_step(**game))(start(game), step_of(data(1), 0))
+    # D's statistics move once for real and once for fake examples of every part: 1 - .9^n of the way, from 0.
+    means = [s.discriminator.model_state["batch_stats"]["BatchNorm_0"]["mean"] for s in (state, whole)]
+    ratio = np.linalg.norm(means[0]) / np.linalg.norm(means[1])
+    assert abs(ratio - (1 - 0.9**4) / (1 - 0.9**2)) < 0.1
+    with pytest.raises(ValueError, match=r"batch of 8 does not divide into accumulation_steps=3"):
+        make_train_step(**game, accumulation_steps=3)(start(game), step_of(data(1), 0))
+    with pytest.raises(ValueError, match="accumulation_steps must be at least 1, got 0"):
+        make_train_step(**game, accumulation_steps=0)

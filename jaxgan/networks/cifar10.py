@@ -9,7 +9,7 @@ from flax import linen
 
 from jaxgan.networks.convolution import Conv, ConvTranspose, max_pool
 from jaxgan.networks.dcgan import with_condition
-from jaxgan.networks.layers import INITIALIZERS, OUTPUTS, dropout, flatten, output_bias
+from jaxgan.networks.layers import INITIALIZERS, OUTPUTS, dropout, flatten, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
 from jaxgan.state import Network
 
@@ -55,6 +55,7 @@ class Discriminator(linen.Module):
     initializer: str
     initial_scale: float
     keep: tuple[float, float]
+    remat: bool = False
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
@@ -62,10 +63,14 @@ class Discriminator(linen.Module):
         weights = INITIALIZERS[self.initializer](self.initial_scale)
         hidden = with_condition(inputs, condition)
         for i, (units, kernel, padding, pool, stride) in enumerate(LAYERS):
-            hidden = self._dropout(keys, hidden, i)
-            hidden = Conv(2 * units, kernel, padding=padding, kernel_init=weights)(hidden)
-            # Two pieces a unit, pieces before units as in `Maxout`.
-            hidden = max_pool(hidden.reshape(*hidden.shape[:3], 2, units).max(3), pool, stride)
+
+            def layer(module, hidden, i=i, units=units, kernel=kernel, padding=padding, pool=pool, stride=stride):
+                hidden = self._dropout(keys, hidden, i)
+                hidden = Conv(2 * units, kernel, padding=padding, kernel_init=weights)(hidden)
+                # Two pieces a unit, pieces before units as in `Maxout`.
+                return max_pool(hidden.reshape(*hidden.shape[:3], 2, units).max(3), pool, stride)
+
+            hidden = rematerialized(self.remat, layer)(self, hidden)
         hidden = self._dropout(keys, hidden.reshape(len(hidden), -1), len(LAYERS))
         hidden = linen.Dense(self.pieces * self.width, kernel_init=weights)(hidden)
         hidden = hidden.reshape(-1, self.pieces, self.width).max(1)
@@ -88,6 +93,7 @@ def cifar10(
     keep_input: float = 0.8,
     keep_hidden: float = 0.5,
     means: chex.Array | None = None,
+    remat: bool = False,
 ) -> Network:
     """The paper's CIFAR-10 convolutional generator (output_shape (32, 32, 3)) or discriminator (()).
 
@@ -104,6 +110,7 @@ def cifar10(
       initializer, initial_scale: name in `INITIALIZERS` and its scale; the paper has U(−.05, .05) and U(−.005, .005).
       keep_input, keep_hidden: the discriminator's probability of keeping an input in training.
       means: mean of each output over the data, where a generator starts; None: at 0.
+      remat: keep only the inputs of the discriminator's convolutions for the gradient: less memory, more time.
 
     Returns:
       A `Network`.
@@ -118,7 +125,7 @@ def cifar10(
         raise ValueError(f"cifar10 has one width, got {tuple(widths)}")
     if not output_shape:
         width = widths[0] if widths else 500
-        module = Discriminator(width, pieces, initializer, initial_scale, (keep_input, keep_hidden))
+        module = Discriminator(width, pieces, initializer, initial_scale, (keep_input, keep_hidden), remat)
         return from_linen(module, per_example=True)
     if tuple(output_shape) != (32, 32, 3):
         raise ValueError(f"cifar10 makes images of shape (32, 32, 3), not {tuple(output_shape)}")

@@ -1,5 +1,6 @@
 """DCGAN: strided convolutions without pooling, for images of any size that halves as often as there are layers."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from flax import linen
 
 from jaxgan.networks.convolution import Conv, ConvTranspose
-from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, flatten, output_bias
+from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, flatten, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
 from jaxgan.state import Network
 
@@ -30,6 +31,7 @@ class Generator(linen.Module):
       initializer, initial_scale: name in `INITIALIZERS` and its scale, for all kernels.
       means: mean of each pixel over the data, at which the last bias, one for every pixel then, starts; None: 0.
       axis_name: devices over which batch statistics are taken.
+      remat: keep only the layers' inputs for the gradient.
     """
 
     widths: Sequence[int]
@@ -41,6 +43,7 @@ class Generator(linen.Module):
     initial_scale: float
     means: chex.Array | None = None
     axis_name: str | None = None
+    remat: bool = False
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
@@ -53,8 +56,12 @@ class Generator(linen.Module):
         hidden = linen.Dense(math.prod(small), kernel_init=weights, use_bias=plain)(flatten(inputs, condition))
         hidden = activate(normalize(hidden.reshape(-1, *small)))
         for features in self.widths[1:]:
-            hidden = ConvTranspose(features, SIZE, STRIDE, PADDING, use_bias=plain, kernel_init=weights)(hidden)
-            hidden = activate(normalize(hidden))
+
+            def layer(module, hidden, features=features):
+                make = functools.partial(ConvTranspose, use_bias=plain, kernel_init=weights)
+                return activate(normalize(make(features, SIZE, STRIDE, PADDING)(hidden)))
+
+            hidden = rematerialized(self.remat, layer)(self, hidden)
         bias = linen.initializers.zeros if self.means is None else self._data_bias
         last = ConvTranspose(
             channels, SIZE, STRIDE, PADDING, kernel_init=weights, bias_init=bias, untied_bias=self.means is not None
@@ -74,6 +81,7 @@ class Discriminator(linen.Module):
       normalization: "batch", of every layer but the first, or "none".
       initializer, initial_scale: name in `INITIALIZERS` and its scale, for all kernels.
       axis_name: devices over which batch statistics are taken.
+      remat: keep only the layers' inputs for the gradient.
     """
 
     widths: Sequence[int]
@@ -82,6 +90,7 @@ class Discriminator(linen.Module):
     initializer: str
     initial_scale: float
     axis_name: str | None = None
+    remat: bool = False
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
@@ -89,9 +98,13 @@ class Discriminator(linen.Module):
         normalize, activate = _normalizer(self.normalization, self.axis_name, train), ACTIVATIONS[self.activation]
         hidden = with_condition(inputs, condition)
         for i, features in enumerate(self.widths):
-            plain = i == 0 or self.normalization == "none"
-            hidden = Conv(features, SIZE, STRIDE, PADDING, use_bias=plain, kernel_init=weights)(hidden)
-            hidden = activate(hidden if i == 0 else normalize(hidden))
+
+            def layer(module, hidden, i=i, features=features):
+                plain = i == 0 or self.normalization == "none"
+                hidden = Conv(features, SIZE, STRIDE, PADDING, use_bias=plain, kernel_init=weights)(hidden)
+                return activate(hidden if i == 0 else normalize(hidden))
+
+            hidden = rematerialized(self.remat, layer)(self, hidden)
         return linen.Dense(1, kernel_init=weights)(hidden.reshape(len(hidden), -1))[:, 0]
 
 
@@ -120,6 +133,7 @@ def dcgan(
     initial_scale: float = 0.02,
     means: chex.Array | None = None,
     axis_name: str | None = None,
+    remat: bool = False,
 ) -> Network:
     """A DCGAN's generator or discriminator: kernels of 4 × 4 and stride 2 throughout, batch normalisation.
 
@@ -135,6 +149,7 @@ def dcgan(
       initial_scale: its scale; the source has "normal" of .02.
       means: mean of each output over the data, where a generator starts; None: at 0.
       axis_name: name of the device axis, when the network runs in a step under pmap or shard_map.
+      remat: keep only the layers' inputs for the gradient, and compute the rest again: less memory, more time.
 
     Returns:
       A `Network`: of latents [batch, dim], or of images [batch, height, width, channels]. A condition joins the
@@ -155,6 +170,7 @@ def dcgan(
         "initializer": initializer,
         "initial_scale": initial_scale,
         "axis_name": axis_name,
+        "remat": remat,
     }
     if not output_shape:
         return from_linen(Discriminator(activation=activation or "leaky_relu", **common))

@@ -88,3 +88,9 @@ def flatten(inputs: chex.Array, condition: chex.Array | None) -> chex.Array:
     """[batch, ...] to [batch, features], with the condition's features behind the input's."""
     parts = [inputs] if condition is None else [inputs, condition]
     return jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=-1)
+
+
+def rematerialized(remat: bool, layer: Callable) -> Callable:
+    """A layer `(module, hidden) -> hidden` of a linen module, of which with `remat` only the input is kept for the
+    gradient; what is between is computed again. Names of parameters, and values up to rounding, are the same."""
+    return linen.remat(layer) if remat else layer

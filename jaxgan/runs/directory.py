@@ -10,10 +10,11 @@ from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
 
 MAY_CHANGE = frozenset(
-    ("steps", "platform", "mapping", "dataset.path", "dataset.placement")
+    ("steps", "platform", "mapping", "generator.remat", "discriminator.remat")
+    + ("dataset.path", "dataset.placement")
     + ("checkpoint_every", "keep_checkpoints", "sample_every", "sample_count")
 )
-"""Fields that a resumed run may have otherwise. Of these only platform and mapping touch the numbers, by rounding."""
+"""Fields that a resumed run may have otherwise. Of these platform, mapping and remat touch the numbers, by rounding."""
 
 MAY_CHANGE_SECTIONS = ("evaluation.", "alarms.", "population.")
 """Sections of which a resumed run may have any field otherwise: they do not touch the training."""

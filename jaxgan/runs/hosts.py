@@ -54,7 +54,7 @@ def join(
     unreachable = UsageError(
         "cannot join the other processes" + (f" that {manager} names" if manager else ""),
         f"not all of them came within {JOIN_SECONDS} seconds",
-        "start all of them, with the same address of process 0, at a port that is free and that a firewall lets through",
+        "start all of them, with one address of process 0, at a port that is free and that firewalls let through",
     )
     _say_when_aborted(unreachable)
     if settings:

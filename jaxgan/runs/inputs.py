@@ -160,11 +160,14 @@ def check_devices(config: Mapping[str, Any]) -> None:
             "choose auto or shard_map",
         )
     count = 1 if config["mapping"] == "jit" else jax.device_count()
-    if config["batch_size"] % count:
+    parts = config["accumulation_steps"]
+    if config["batch_size"] % (count * parts):
+        times = f" times accumulation_steps {parts}" if parts > 1 else ""
         raise UsageError(
             "a problem in the config",
-            f"batch_size {config['batch_size']} does not divide by {count} devices",
-            f"choose a multiple of {count}" + ("" if several else ", or mapping=jit for one device"),
+            f"batch_size {config['batch_size']} does not divide by {count} devices{times}",
+            f"choose a multiple of {count * parts}"
+            + ("" if several or count == 1 else ", or mapping=jit for one device"),
         )
 
 
