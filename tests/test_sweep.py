@@ -26,6 +26,7 @@ from jaxgan.population import Varying
 from jaxgan.runs import lockstep as lockstep_module
 from jaxgan.runs import sweep as sweep_module
 from jaxgan.runs.members import make_groups, make_members, read_data
+from jaxgan.runs.numbers import number_fields, numbers_of, stacked_numbers
 from jaxgan.runs.ranking import METRICS, SCORES, Ranking, metric_at, read_ranking, rungs, setting_order, survivors
 from jaxgan.runs.settings import read_settings, split_values
 from jaxgan.runs.standings import summarise
@@ -216,18 +217,40 @@ def test_groups_differ_in_structure_and_their_members_in_numbers(tmp_path):
     read_data(members)
     assert members[0].inputs is members[2].inputs is not members[1].inputs  # a mixture is drawn with the seed
     groups = make_groups(members)
-    # Two losses, and b1 = .5 and b1 = 0 are constants of their own.
-    assert [len(group.members) for group in groups] == [4] * 6
-    assert {group.varying for group in groups} == {tuple(name.strip() for name in RATES.split("&"))}
-    config.population.grid = "generator_optimizer.b1=.1,.2,.3; average_decay=.9,.99,0"
-    members = make_members(read_settings(config)[0], 1, tmp_path)
-    read_data(members)
-    groups = make_groups(members)
-    assert [len(group.members) for group in groups] == [6, 3]
-    assert [group.varying for group in groups] == [
-        ("average_decay", "generator_optimizer.b1"),
-        ("generator_optimizer.b1",),
-    ]
+    # Two losses, each with b1 = .1 and .5 together, and b1 = 0 by itself.
+    assert [len(group) for group in groups] == [8, 4, 8, 4]
+    assert {member.config["loss"] for member in groups[1]} == {"hinge"}
+    assert {member.config["generator_optimizer"]["b1"] for member in groups[0]} == {0.1, 0.5}
+    numbers = stacked_numbers([member.config for member in groups[0]])
+    np.testing.assert_array_equal(
+        numbers["generator_optimizer.learning_rate"].value, np.float32([1e-4] * 4 + [1e-3] * 4)
+    )
+    assert "generator_optimizer.b1" not in number_fields(groups[1][0].config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"name": "sgd"}, {"learning_rate"}),  # momentum and clip_norm are 0
+        ({"name": "sgd", "momentum": 0.5, "clip_norm": 1.0}, {"learning_rate", "momentum", "clip_norm"}),
+        ({"name": "adam"}, {"learning_rate", "b1", "b2", "eps"}),
+        ({"name": "adamw", "weight_decay": 0.1}, {"learning_rate", "b1", "b2", "eps", "weight_decay"}),
+        ({"name": "rmsprop", "momentum": 0.1}, {"learning_rate", "b2", "eps", "momentum"}),
+        ({"name": "sgd", "momentum": 0.5, "momentum_schedule": "linear"}, {"learning_rate"}),
+        ({"name": "sgd", "rate_schedule": "cosine"}, set()),
+        (
+            {"name": "sgd", "rate_schedule": "exponential", "rate_floor": 1e-6},
+            {"learning_rate", "rate_decay", "rate_floor"},
+        ),
+    ],
+)
+def test_which_numbers_are_arguments(changes, names):
+    config = ring.get_config()
+    config.average_decay = 0.0
+    config.generator_optimizer.update(changes)
+    found = number_fields(config)
+    assert {name.partition(".")[2] for name in found if name.startswith("generator")} == names
+    assert "average_decay" not in found and set(numbers_of(config)) == set(found)
 
 
 # Members

@@ -50,7 +50,7 @@ class Judge:
         self.metrics = config["evaluation"]["metrics"]
         if ranking.evaluator and ranking.evaluator not in self.metrics:
             self.metrics = f"{self.metrics},{ranking.evaluator}"
-        self._group = {member.number: number for number, group in enumerate(groups) for member in group.members}
+        self._group = {member.number: number for number, group in enumerate(groups) for member in group}
         self._parts: dict[int, tuple[Experiment, Any]] = {}
         self._of_data: dict[tuple[int, str], Evaluation] = {}
         self._of_group: dict[tuple[int, int, str], Evaluation] = {}

@@ -15,11 +15,11 @@ from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
 from jaxgan.evaluation.alarms import Limits, Watch
 from jaxgan.parallel import compiled, distribute_population
-from jaxgan.population import Varying
 from jaxgan.population import member as member_of
 from jaxgan.runs.directory import check_same
 from jaxgan.runs.inputs import CHUNK_STEPS, check_same_data, chunk_factory, chunk_length
-from jaxgan.runs.members import Group, Member, value_of, with_values
+from jaxgan.runs.members import Group, Member
+from jaxgan.runs.numbers import stacked_numbers
 from jaxgan.runs.recorder import Recorder
 from jaxgan.runs.stopping import StopRequest
 from jaxgan.state import TrainState
@@ -110,7 +110,7 @@ class Lockstep:
 
     def __init__(self, group: Group, stop: StopRequest, advanced: Callable[[int], None]):
         self.group, self.stop, self.advanced = group, stop, advanced
-        first = group.members[0]
+        first = group[0]
         self.config, self.inputs = first.config, first.inputs
         self.experiment = build(self.config, self.inputs.facts)
         self.step, self.place_members, self.place_shared = distribute_population(self._member_step, shared=1)
@@ -120,13 +120,13 @@ class Lockstep:
         self._data: dict[int, int] = {}  # where the examples of each distinct dataset begin
         self._shared: Any = None
 
-    def _member_step(self, values: dict[str, Any]) -> Any:
-        experiment = build(with_values(self.config, values), self.inputs.facts)
-        return chunk_factory(experiment, self.inputs)(None)
+    def _member_step(self, numbers: Any) -> Any:
+        run_chunk = chunk_factory(self.config, self.inputs)(None)
+        return lambda state, batches, data: run_chunk(state, batches, numbers, data)
 
     def chunk(self) -> int:
         """Steps in one call: so many that a request to stop waits no longer than it does alone."""
-        count = min(len(self.group.members), self.most)
+        count = min(len(self.group), self.most)
         return chunk_length(self.config, self.inputs, max(CHUNK_STEPS * self.devices // count, 1))
 
     def run(self, members: Sequence[Member], until: int) -> None:
@@ -151,7 +151,7 @@ class Lockstep:
             trainees = [stack.enter_context(Trainee(m, template, self._first_state)) for m in members]
             padded = [*trainees, *[trainees[0]] * (-len(trainees) % self.devices)]
             states = self.place_members(jax.tree.map(lambda *leaves: jnp.stack(leaves), *[t.state for t in padded]))
-            numbers = {n: Varying.of([value_of(t.member.config, n) for t in padded]) for n in self.group.varying}
+            numbers = stacked_numbers([t.member.config for t in padded])
             self._loop(trainees, padded, states, self.place_members(numbers), first, until)
 
     def _loop(self, trainees, padded, states, numbers, first: int, until: int) -> None:
@@ -196,7 +196,7 @@ class Lockstep:
 
     def _place_data(self) -> None:
         """All distinct datasets one behind the other, so that a member's indices only need an offset."""
-        distinct = {id(m.inputs): m.inputs.dataset.train.examples for m in self.group.members}
+        distinct = {id(m.inputs): m.inputs.dataset.train.examples for m in self.group}
         starts = itertools.accumulate((len(examples) for examples in distinct.values()), initial=0)
         self._data = dict(zip(distinct, starts, strict=False))
         self._shared = self.place_shared({"examples": np.concatenate([np.asarray(e) for e in distinct.values()])})

@@ -1,10 +1,9 @@
 """The members of a sweep: each a run of its own, in groups whose steps are one compiled program."""
 
 import json
-import math
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,18 +13,8 @@ from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.inputs import Inputs, read_inputs
+from jaxgan.runs.numbers import number_fields, with_values
 from jaxgan.runs.settings import Setting
-
-OPTIMIZER_NUMBERS: dict[str, tuple[str, ...]] = {
-    "sgd": ("momentum",),
-    "adam": ("b1", "b2", "eps"),
-    "adamw": ("b1", "b2", "eps", "weight_decay"),
-    "rmsprop": ("b2", "eps", "momentum"),
-}
-"""What members of one group may have of their own, by the optimizer's name, while the momentum is constant."""
-
-SCHEDULE_NUMBERS = {"constant": ("learning_rate",), "exponential": ("learning_rate", "rate_decay", "rate_floor")}
-"""The same, by the rate's schedule."""
 
 
 class Member:
@@ -68,16 +57,8 @@ class Member:
         return max((int(name) for name in names if name.isdigit()), default=0)
 
 
-class Group(NamedTuple):
-    """Members that differ in their seed and in numbers alone.
-
-    Attributes:
-      members: at least one.
-      varying: the fields in which they differ, with dots.
-    """
-
-    members: list[Member]
-    varying: tuple[str, ...]
+Group = list[Member]
+"""Members, at least one, that differ in their seed and in numbers alone: one compiled step serves them all."""
 
 
 def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Path) -> list[Member]:
@@ -124,40 +105,7 @@ def make_groups(members: Sequence[Member]) -> list[Group]:
     found: dict[str, list[Member]] = {}
     for member in members:
         found.setdefault(_structure(member), []).append(member)
-    return [Group(group, _varying(group)) for group in found.values()]
-
-
-def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields, with dots, whose numbers may be arguments of the compiled step."""
-    names = ["average_decay"]
-    for player in ("generator_optimizer", "discriminator_optimizer"):
-        section = config[player]
-        constant = section["momentum_schedule"] == "constant"
-        taken = ("clip_norm", *SCHEDULE_NUMBERS.get(section["rate_schedule"], ()))
-        taken += OPTIMIZER_NUMBERS[section["name"]] if constant else ()
-        names += [f"{player}.{name}" for name in taken]
-    # XLA treats products with 0 and with powers of two apart, as constants: as arguments they would round otherwise.
-    return tuple(name for name in names if math.frexp(value_of(config, name))[0] not in (0.0, 0.5))
-
-
-def value_of(config: Mapping[str, Any], name: str) -> Any:
-    """A field's value, by its name with dots."""
-    value: Any = config
-    for part in name.split("."):
-        value = value[part]
-    return value
-
-
-def with_values(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a config with some fields, named with dots, replaced."""
-    copy = dict(config)
-    for name, value in values.items():
-        section, _, field = name.rpartition(".")
-        if section:
-            copy[section] = {**copy[section], field: value}
-        else:
-            copy[field] = value
-    return copy
+    return list(found.values())
 
 
 def _structure(member: Member) -> str:
@@ -166,9 +114,3 @@ def _structure(member: Member) -> str:
     scaled = (inputs.low, inputs.high) if inputs.dataset.train.examples.dtype == np.uint8 else None
     means = None if inputs.facts.means is None else inputs.facts.means.tolist()
     return json.dumps([fixed, inputs.facts.example_shape, inputs.size, scaled, means], sort_keys=True)
-
-
-def _varying(group: Sequence[Member]) -> tuple[str, ...]:
-    # A number that they share stays a constant, as it is of one trained alone.
-    names = number_fields(group[0].config)
-    return tuple(name for name in names if len({value_of(member.config, name) for member in group}) > 1)

@@ -85,7 +85,7 @@ class _Sweep:
         self.groups = make_groups(self.members)
         self.judge = Judge(self.config, ranking, self.groups)
         for group in self.groups:
-            self.judge.check(group.members[0])
+            self.judge.check(group[0])
         self.lockstep = [Lockstep(group, stop, self._advanced) for group in self.groups]
         self.ends = self._rung_ends()
         self.done = 0
@@ -109,7 +109,7 @@ class _Sweep:
         left = self._left(rung)
         for lockstep in self.lockstep:
             self._check_stop()
-            lockstep.run([m for m in lockstep.group.members if m.setting in left], self._end(lockstep, rung))
+            lockstep.run([m for m in lockstep.group if m.setting in left], self._end(lockstep, rung))
         self._write(finished=False)
         if rung == len(self.ends) - 1 or rung < len(self.rungs):
             return
@@ -149,7 +149,7 @@ class _Sweep:
     def _steps(self) -> tuple[int, int]:
         """Steps done and steps to do in all, over all members."""
         seeds, count = self.config["population"]["seeds"], len(self.settings)
-        total = sum(lockstep.config["steps"] * len(lockstep.group.members) for lockstep in self.lockstep)
+        total = sum(lockstep.config["steps"] * len(lockstep.group) for lockstep in self.lockstep)
         if len(self.ends) > 1:
             total, before = 0, 0
             for end in self.ends:

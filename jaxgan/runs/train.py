@@ -20,6 +20,7 @@ from jaxgan.runs import hosts
 from jaxgan.runs.alarms import Health, stopped_by
 from jaxgan.runs.directory import RunDirectory, check_same
 from jaxgan.runs.inputs import Inputs, check_devices, check_same_data, chunk_factory, chunk_length, chunks, read_inputs
+from jaxgan.runs.numbers import numbers_of
 from jaxgan.runs.output import Output
 from jaxgan.runs.recorder import DIVERGED_REMEDY, Recorder, Silence
 from jaxgan.runs.stopping import StopRequest
@@ -94,7 +95,7 @@ class _Run:
         self.started = time.monotonic()
         self.total = config["steps"]
         self.advance, self.place_state, self.place_batch = distribute(
-            chunk_factory(experiment, inputs), mapping=config["mapping"], batch_axis=2, shared=int(inputs.resident)
+            chunk_factory(config, inputs), mapping=config["mapping"], batch_axis=2, shared=1 + int(inputs.resident)
         )
         self.all_finite = compiled(lambda tree: jnp.all(jnp.array([jnp.isfinite(x).all() for x in _floats(tree)])))
         self.several = jax.process_count() > 1
@@ -164,7 +165,8 @@ class _Run:
         config = self.config
         stops = _stops(first, self.total, chunk_length(config, self.inputs, PROFILED_STEPS if self.profile else None))
         train = self.inputs.dataset.train
-        shared = (self.place_state({"examples": train.examples}),) if self.inputs.resident else ()
+        shared: tuple[Any, ...] = (self.place_state(numbers_of(config)),)
+        shared += (self.place_state({"examples": train.examples}),) if self.inputs.resident else ()
         rows = share(config["batch_size"]) if self.several else slice(None)
         waiting: tuple[int, dict[str, Any], dict[str, Any]] | None = None
         for start, step, batches in zip(stops, stops[1:], chunks(config, self.inputs, stops, rows), strict=False):
