@@ -307,6 +307,8 @@ def test_the_table_the_json_and_the_best_are_those_of_the_members(swept, capsys)
     assert f"learning_rate: {RATES}" in table
     _sweep(swept, population__grid=f"{RATES}=1e-3,1e-2")  # the same again
     assert "is finished" in capsys.readouterr().out
+    with pytest.raises(UsageError, match=r"is a sweep; it has many runs; name one, such as .*/best"):
+        runs.run("sample", None, {}, str(swept), {})
     # A mode of launch.py on the best, and the same numbers from --mode=evaluate on any.
     runs.run("sample", None, {}, str(swept / "best"), {"count": 7})
     assert len(np.load(swept / "best/samples/sample_step_00000040_seed_0.npz")["samples"]) == 7

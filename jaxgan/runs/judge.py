@@ -48,7 +48,7 @@ class Judge:
     def __init__(self, config: Mapping[str, Any], ranking: Ranking, groups: list[Group]):
         self.ranking = ranking
         self.metrics = config["evaluation"]["metrics"]
-        if ranking.evaluator and ranking.evaluator not in self.metrics:
+        if ranking.evaluator and ranking.evaluator not in [name.strip() for name in self.metrics.split(",")]:
             self.metrics = f"{self.metrics},{ranking.evaluator}"
         self._group = {member.number: number for number, group in enumerate(groups) for member in group}
         self._parts: dict[int, tuple[Experiment, Any]] = {}

@@ -92,7 +92,7 @@ def read_data(members: Sequence[Member]) -> None:
         member.inputs = known[key]
     arrays = [inputs.dataset.train.examples for inputs in known.values() if inputs.resident]
     total = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
-    if len(arrays) < len(known) or total > feed.memory_limit():
+    if len(arrays) < len(known) or (len(known) > 1 and total > feed.memory_limit()):
         raise UsageError(
             "a sweep cannot stream its data",
             "its members' training data does not fit the device, or dataset.placement is stream",

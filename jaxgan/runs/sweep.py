@@ -1,12 +1,11 @@
 """`--mode=sweep`: many settings of one config, each with several seeds, trained side by side and ranked."""
 
 import contextlib
-import functools
 import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -15,7 +14,7 @@ from jaxgan import figures
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.inputs import check_devices
-from jaxgan.runs.judge import Judge
+from jaxgan.runs.judge import Judge, Verdict
 from jaxgan.runs.lockstep import Lockstep
 from jaxgan.runs.members import Member, make_groups, make_members, read_data
 from jaxgan.runs.ranking import Ranking, read_ranking, rungs, survivors
@@ -26,6 +25,9 @@ from jaxgan.runs.stopping import StopRequest
 from jaxgan.runs.sweep_file import NAME, TABLE, link_best, read_sweep, write_sweep, write_table
 from jaxgan.runs.sweep_views import spread_of, table
 from jaxgan.writers import Progress
+
+SAY_SECONDS = 10.0
+"""While members are evaluated, one is named so often."""
 
 
 def problems_of_sweep(config: ConfigDict) -> list[str]:
@@ -57,7 +59,8 @@ def sweep(config: ConfigDict, workdir: str) -> None:
         directory = stack.enter_context(RunDirectory(workdir))
         with contextlib.suppress(OSError):
             directory.samples.rmdir()  # a sweep has none of its own
-        check_devices({**plain, "mapping": "jit"})
+        for setting in read_settings(config)[0]:
+            check_devices({**setting.config, "mapping": "jit"})
         stop = stack.enter_context(StopRequest())
         saved = read_sweep(directory, plain)
         if saved.get("finished") and saved["config"] == json.loads(json.dumps(plain)):
@@ -179,12 +182,7 @@ class _Sweep:
 
     def _finish(self) -> None:
         """Judges all members and writes what a reader wants to see."""
-        say = functools.partial(print, file=sys.stderr, flush=True)
-        say(f"evaluating {len(self.members)} members")
-        verdicts = []
-        for member in self.members:
-            self._check_stop()
-            verdicts.append(self.judge.judge(member))
+        verdicts = list(self._judged())
         given_up = {s: r["step"] for r in self.rungs for s in map(int, r["scores"]) if s not in r["kept"]}
         standings = Standings(self.settings, self.members, verdicts, self.ranking, given_up)
         figures.save_png(self.path / "sweep.png", spread_of(standings))
@@ -203,6 +201,16 @@ class _Sweep:
             f"Done in {seconds:.0f} s. Look at {self.path / 'sweep.png'} first; the best member is {best.name}: python "
             f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / NAME}."
         )
+
+    def _judged(self) -> Iterator[Verdict]:
+        """A verdict for each member, and now and then a word of how far it is."""
+        said = -math.inf
+        for done, member in enumerate(self.members):
+            self._check_stop()
+            if time.monotonic() - said > SAY_SECONDS:
+                said = time.monotonic()
+                print(f"evaluating member {done + 1} of {len(self.members)}", file=sys.stderr, flush=True)
+            yield self.judge.judge(member)
 
     def _write(self, *, finished: bool, standings: Standings | None = None) -> None:
         content = to_json(self.config, self.settings, self.members, self.rungs, standings)

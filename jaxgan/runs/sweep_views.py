@@ -16,6 +16,9 @@ WIDTH = 120
 
 REAL = "real data"
 
+LABEL = 50
+"""Letters of a setting's fields in the picture; beyond, its number in the table stands there."""
+
 SHOWN = 40
 """At most so many settings are in the picture, the best ones."""
 
@@ -90,8 +93,9 @@ def spread_of(standings: Standings) -> np.ndarray:
     columns, rows = columns_of(standings.settings), []
     for setting in standings.order()[:SHOWN]:
         named = [f"{heading} {value}" for heading, value in zip(columns.headings, columns.values[setting], strict=True)]
-        step = standings.given_up.get(setting)
-        label = "\n".join(filter(None, (", ".join(named), "" if step is None else f"given up at step {step:,}")))
+        step, name = standings.given_up.get(setting), ", ".join(named)
+        name = name if len(name) <= LABEL else f"setting {setting}"
+        label = "\n".join(filter(None, (name, "" if step is None else f"given up at step {step:,}")))
         found = summarise(standings.values(setting, standings.ranking.name))
         rows.append(figures.SpreadRow(label or "the config itself", *found))
     ranking = standings.ranking
