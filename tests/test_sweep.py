@@ -18,7 +18,7 @@ import optax
 import pytest
 
 from configs import ring
-from jaxgan import configuration, evaluation, runs
+from jaxgan import configuration, evaluation, figures, runs
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Examples, Features
 from jaxgan.optimizers import OPTIMIZERS, Settings, exponential
@@ -473,6 +473,25 @@ def test_metrics_that_rank_are_those_of_every_line(swept):
     directory = sweep_module.RunDirectory(str(swept / "members/000"), create=False)
     assert metric_at(directory, "d_loss", 40) == line["d_loss"] != metric_at(directory, "d_loss", 39)
     assert metric_at(directory, "d_loss", 9) is None
+
+
+def test_the_picture_shows_every_seed_and_the_mean():
+    rows = [
+        figures.SpreadRow("a", 2.0, 0.5, [1.5, 2.5, None]),
+        figures.SpreadRow("b\ngiven up", None, None, [None] * 3),
+    ]
+    one, two = figures.spread(rows[:1], title="score"), figures.spread(rows, title="score", reference=1.0)
+    assert one.shape[1:] == two.shape[1:] == (800, 3) and two.shape[0] > one.shape[0]
+
+    def count(picture, color):
+        near = np.abs(picture.astype(int) - np.array(color)).max(-1) <= 2
+        columns = np.flatnonzero(near.any(0))
+        return (np.diff(columns) > 1).sum() + 1 if len(columns) else 0
+
+    assert count(one, (0x6B, 0xAE, 0xD6)) == 3  # two seeds, and the one in the legend
+    assert count(two, (0x1B, 0x78, 0x37)) >= 1 and count(one, (0x1B, 0x78, 0x37)) == 0
+    with pytest.raises(ValueError, match="no settings"):
+        figures.spread([], title="score")
 
 
 # From the command line

@@ -49,13 +49,13 @@ def spread(rows: Sequence[SpreadRow], *, title: str, reference: float | None = N
     canvas, axes = blank_figure(8, EDGES + ROW * len(rows) + 0.3)
     for place, row in enumerate(rows):
         known = [value for value in row.values if value is not None]
-        # Apart from each other and from the mean, so that seeds of equal scores are seen.
-        shifts = np.linspace(-0.16, 0.16, len(known)) if len(known) > 1 else np.zeros(len(known))
+        # Below the mean and apart from each other, so that none hides another.
+        shifts = np.linspace(0.04, 0.3, len(known)) if len(known) > 1 else np.full(len(known), 0.17)
         axes.plot(known, place + shifts, "o", color="#6baed6", markersize=5, label="one seed" if not place else None)
         if row.mean is not None:
             label = "mean ± standard error" if not place else None
             axes.errorbar(
-                [row.mean], [place], xerr=None if row.standard_error is None else [row.standard_error], fmt="D",
+                [row.mean], [place - 0.17], xerr=None if row.standard_error is None else [row.standard_error], fmt="D",
                 color="#08306b", markersize=5, capsize=4, linewidth=1.6, label=label, zorder=3,
             )  # fmt: skip
         missing = len(row.values) - len(known)
