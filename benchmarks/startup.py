@@ -25,7 +25,7 @@ PACKAGES = ("jax", "optax", "chex", "flax", "orbax", "tensorboardX", "matplotlib
 def first_line(cache: str, directory: str) -> float:
     """Seconds from the command to the first line of metrics.jsonl."""
     workdir = pathlib.Path(tempfile.mkdtemp(dir=directory))
-    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": cache}
+    environment = os.environ | {"JAXGAN_CACHE_DIR": cache}
     started = time.perf_counter()
     process = subprocess.Popen(
         [*COMMAND, f"--workdir={workdir}"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE

@@ -122,7 +122,7 @@ def _keep_compiled_code() -> None:
         except OSError:
             return  # without it all is as right, and slower next time
         jax.config.update("jax_compilation_cache_dir", place)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 
 def _processor_flags() -> list[str]:

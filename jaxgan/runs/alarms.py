@@ -107,4 +107,5 @@ def _drawn(inputs: Inputs, count: int, stream: int) -> tuple[np.ndarray, np.ndar
         examples, labels = split.examples[chosen], None if split.labels is None else split.labels[chosen]
     else:
         examples, labels = split.examples.read(chosen), split.examples.read_labels(chosen)
-    return np.asarray(feed.scale(jax.numpy.asarray(examples), inputs.low, inputs.high)), labels
+    scaled = compiled(lambda examples: feed.scale(examples, inputs.low, inputs.high))(examples)
+    return np.asarray(scaled), labels

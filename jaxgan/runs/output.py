@@ -36,8 +36,13 @@ class Output:
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
         self.directory, self.inputs = directory, inputs
         self._generate = compiled(lambda state, latents: generate(experiment.generator, state, latents))
-        key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
-        self._latents = experiment.latent.sample(key, config["sample_count"])
+        seed, count = config["seed"], config["sample_count"]
+
+        @compiled
+        def latents():
+            return experiment.latent.sample(jax.random.fold_in(jax.random.key(seed), SAMPLE_LATENTS), count)
+
+        self._latents = latents()
         # Made before the first step, so that what cannot be evaluated is said at once.
         self.evaluation = None
         if config["evaluation"]["every"]:

@@ -64,7 +64,7 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
         experiment = build(plain, inputs.facts)
         if jax.process_index() == 0:
             directory.write_config(plain)
-        run = _Run(plain, directory, checkpoints, inputs, experiment, stop, profile)
+        run = Run(plain, directory, checkpoints, inputs, experiment, stop, profile)
         try:
             run.run()
         except Exception as error:
@@ -77,8 +77,8 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
             raise
 
 
-class _Run:
-    """One run's loop and what it holds on to."""
+class Run:
+    """One run's loop and what it holds on to; `benchmarks.overhead` takes it apart."""
 
     def __init__(
         self,
@@ -111,23 +111,24 @@ class _Run:
 
     def run(self) -> None:
         """From the last checkpoint, or the beginning, to the last step."""
-        state, extra = self._first_state()
+        state, extra = self.first_state()
         first = int(own(state).step)
         with contextlib.ExitStack() as stack:
-            recorder, board = self._recorder(first, extra["window"], stack)
+            recorder, board = self.recorder(first, extra["window"], stack)
             if self.output is not None and first == 0:
                 self.output.draw(0, self.output.samples(own(state)), board)
             elif self.output is not None:
                 recorder.progress.message(f"going on from step {first:,} in {self.directory.path}")
                 if self._due_evaluation(first) and not self.output.has_evaluation(first):
                     self.output.evaluate(own(state), recorder.progress, board)
-            self._loop(first, state, recorder, board)
+            self.loop(first, self.total, state, recorder, board)
         self.checkpoints.wait()
         if self.output is not None:
             self.output.report()
             self.output.summarise(first, self.total, time.monotonic() - self.started)
 
-    def _recorder(self, first: int, window: dict[str, Any], stack: contextlib.ExitStack) -> tuple[Recorder, Any]:
+    def recorder(self, first: int, window: dict[str, Any], stack: contextlib.ExitStack) -> tuple[Recorder, Any]:
+        """What takes the metrics, and the TensorBoard it writes to; the stack closes them."""
         config = self.config
         file: Any = Silence()
         board: Any = Silence()
@@ -154,19 +155,24 @@ class _Run:
         )
         return recorder, board
 
-    def _first_state(self) -> tuple[TrainState, dict[str, Any]]:
+    def first_state(self) -> tuple[TrainState, dict[str, Any]]:
+        """The state to begin with, and what was saved beside it."""
         if self.checkpoints.latest_step() is None:
             return self.place_state(self.experiment.initial_state(self.config["seed"])), {"window": {}}
         state, extra = self.checkpoints.restore(self.experiment.abstract_state())
         return self.place_state(state), extra
 
-    def _loop(self, first: int, state: TrainState, recorder: Recorder, board: Any) -> None:
+    def shared(self) -> tuple[Any, ...]:
+        """What every chunk takes beside its batches: the numbers, and the data where it lives on the device."""
+        numbers = self.place_state(numbers_of(self.config))
+        if not self.inputs.resident:
+            return (numbers,)
+        return numbers, self.place_state({"examples": self.inputs.dataset.train.examples})
+
+    def loop(self, first: int, last: int, state: TrainState, recorder: Recorder, board: Any) -> TrainState:
         """Dispatches chunk after chunk; the metrics of one are read while the next is computed."""
-        config = self.config
-        stops = _stops(first, self.total, chunk_length(config, self.inputs, PROFILED_STEPS if self.profile else None))
-        train = self.inputs.dataset.train
-        shared: tuple[Any, ...] = (self.place_state(numbers_of(config)),)
-        shared += (self.place_state({"examples": train.examples}),) if self.inputs.resident else ()
+        config, shared = self.config, self.shared()
+        stops = _stops(first, last, chunk_length(config, self.inputs, PROFILED_STEPS if self.profile else None))
         rows = share(config["batch_size"]) if self.several else slice(None)
         waiting: tuple[int, dict[str, Any], dict[str, Any]] | None = None
         for start, step, batches in zip(stops, stops[1:], chunks(config, self.inputs, stops, rows), strict=False):
@@ -200,6 +206,7 @@ class _Run:
                 if self.output is not None and not isinstance(end, PreemptedError):  # which may have seconds left
                     self.output.report()
                 raise end
+        return state
 
     @contextlib.contextmanager
     def _trace(self, start: int, stops: list[int], progress: Progress) -> Iterator[None]:
