@@ -7,15 +7,15 @@ from absl import app, flags, logging
 
 from jaxgan.errors import JaxganError, UsageError
 
-MODES = ("train", "sample", "evaluate")
+MODES = ("train", "sweep", "sample", "evaluate")
 OPTIONS = ("count", "seed", "step", "profile", "coordinator_address", "num_processes", "process_id")
 
-flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, sample from a trained one, or score it.")
+flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, or many, sample from one, or score it.")
 flags.DEFINE_string(
     "config",
     None,
-    "--mode=train: a Python file, with :cpu, :gpu or :tpu behind it if wanted (configs/mnist.py:gpu); set its fields "
-    "with --config.FIELD=VALUE (see configs/default.py). --mode=evaluate takes --config.evaluation.FIELD=VALUE.",
+    "--mode=train, sweep: a Python file, with :cpu, :gpu or :tpu behind it if wanted (configs/mnist.py:gpu); set its "
+    "fields with --config.FIELD=VALUE (see configs/default.py). --mode=evaluate takes --config.evaluation.FIELD=VALUE.",
 )
 flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
 flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)

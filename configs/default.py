@@ -72,6 +72,16 @@ def get_config(platform: str = "") -> ConfigDict:
     config.alarms.modes = 0.8  # lost_modes: fewer modes, or classes, are hit than this part of the most that ever were
     config.alarms.samples = 256  # samples that diversity and modes are measured on
 
+    # --mode=sweep: settings, each trained with several seeds. Fields and values: docs/sweeps.md
+    config.population = ConfigDict()
+    config.population.seeds = 4  # of each setting: config.seed, config.seed + 1, ...
+    config.population.grid = ""  # all combinations of "FIELD=VALUE,VALUE; FIELD & FIELD=VALUE,VALUE"
+    config.population.random = ""  # draws of "FIELD=log(1e-5,1e-2); FIELD=uniform(0,.9); FIELD=choice(VALUE,VALUE)"
+    config.population.draws = 8  # random: how many, drawn by config.seed; each with all combinations of the grid
+    config.population.score = "auto"  # what ranks settings: a score's name, or a metric's, with - before it if lower
+    # is better; "auto": sliced_wasserstein
+    config.population.halvings = 0  # how often the worse half of the settings is given up before the end
+
     # What a run writes, and when, in training steps. Their greatest common divisor is the number of steps compiled
     # into one call, so round numbers are fast.
     config.log_every = 100  # a line of metrics.jsonl: means over these steps

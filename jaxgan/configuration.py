@@ -104,6 +104,14 @@ RULES: dict[str, Any] = {
         "modes": fields.number(0, 1),
         "samples": fields.integer(2),
     },
+    "population": {
+        "seeds": fields.integer(1),
+        "grid": fields.text,
+        "random": fields.text,
+        "draws": fields.integer(1),
+        "score": fields.text,
+        "halvings": fields.integer(0),
+    },
     "log_every": fields.integer(1),
     "sample_every": fields.integer(1),
     "sample_count": fields.integer(1),
@@ -119,14 +127,20 @@ def check(config: Mapping[str, Any], problems: tuple[str, ...] = ()) -> None:
       config: a ConfigDict, or a nested mapping like it.
       problems: what is known to be wrong already, such as overrides of fields that do not exist.
     """
-    found = [*problems, *fields.problems(config, RULES)]
-    for question in _CROSS_CHECKS:
-        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):  # of fields that are wrong already
-            found += question(config)
+    found = [*problems, *problems_of(config)]
     if found:
         listed = found[0] if len(found) == 1 else " ".join(f"({i}) {p}" for i, p in enumerate(found, 1))
         count = "a problem" if len(found) == 1 else f"{len(found)} problems"
         raise UsageError(f"{count} in the config", listed, "mend it; configs/default.py explains every field")
+
+
+def problems_of(config: Mapping[str, Any]) -> list[str]:
+    """All problems of a config, one line each."""
+    found = list(fields.problems(config, RULES))
+    for question in _CROSS_CHECKS:
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):  # of fields that are wrong already
+            found += question(config)
+    return found
 
 
 LATER: dict[str, dict[str, Any]] = {
@@ -143,6 +157,7 @@ LATER: dict[str, dict[str, Any]] = {
     "generator": {"normalization": "batch", "remat": False},
     "discriminator": {"normalization": "batch", "remat": False},
     "": {"precision": "float32", "accumulation_steps": 1},
+    "population": {"seeds": 4, "grid": "", "random": "", "draws": 8, "score": "auto", "halvings": 0},
 }
 """Fields that the configs of older runs do not have, by section, as they were without them; "" is the config itself."""
 
@@ -259,13 +274,14 @@ class Experiment(NamedTuple):
 
     def initial_state(self, seed: int) -> TrainState:
         """The state before the first step, a pure function of the seed."""
-        return compiled(self._initial_state)(jax.random.key(seed))
+        return compiled(self.state_from)(jax.random.key(seed))
 
     def abstract_state(self) -> TrainState:
         """Shapes and types of the state, without the work of making it."""
-        return jax.eval_shape(self._initial_state, jax.random.key(0))
+        return jax.eval_shape(self.state_from, jax.random.key(0))
 
-    def _initial_state(self, key) -> TrainState:
+    def state_from(self, key: jax.Array) -> TrainState:
+        """The state before the first step from the seed's key, not compiled."""
         try:
             return init_state(
                 key,

@@ -68,7 +68,7 @@ def make_train_step(
         raise ValueError(f'loss must be a pair of functions, got the name {loss!r}; pass LOSSES["{loss}"]')
     if callable(penalties):
         raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
-    if average_decay is not None and not 0 <= average_decay < 1:
+    if isinstance(average_decay, int | float) and not 0 <= average_decay < 1:  # a number that is traced has no value
         raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
     game = Game(*players, tuple(penalties), axis_name, accumulation_steps)

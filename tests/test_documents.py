@@ -18,7 +18,7 @@ from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
-DOCUMENTS += ["docs/scaling.md", "docs/speed.md", "results/README.md"]
+DOCUMENTS += ["docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -99,6 +99,7 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     config = default.get_config().to_dict()
     assert LATER["evaluation"] == config["evaluation"]
     assert LATER["alarms"] == config["alarms"] | {"patience": 0}
+    assert LATER["population"] == config["population"]
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
     assert LATER[""].items() <= config.items()
@@ -203,3 +204,11 @@ def test_the_population_program_runs():
     exec(program, names)
     assert names["metrics"]["d_loss"].shape == (8, 10) and names["samples"].shape == (100, 2)
     assert np.isfinite(names["samples"]).all()
+
+
+def test_the_sweeps_fields_and_numbers_are_those_of_the_config_and_the_results():
+    text = pathlib.Path("docs/sweeps.md").read_text()
+    for name, value in default.get_config().population.items():
+        assert re.search(rf"^\| `{name}` \| {f'`{value}`' if value == 'auto' else value} *\|", text, re.M), name
+    found = json.loads(pathlib.Path("results/benchmarks/sweep.json").read_text())["times_one_at_a_time"]
+    assert f"{found['median']:.1f} times" in text and f"{found['least']:.1f} to {found['largest']:.1f}" in text

@@ -4,10 +4,12 @@ from jaxgan.figures.curves import Curve, curves
 from jaxgan.figures.images import image_grid, is_image, save_png
 from jaxgan.figures.plots import Density, blank_figure, pixels, save_samples
 from jaxgan.figures.sheets import class_sheet, interpolation_sheet, nearest_sheet
+from jaxgan.figures.spread import SpreadRow, spread
 
 __all__ = [
     "Curve",
     "Density",
+    "SpreadRow",
     "blank_figure",
     "class_sheet",
     "curves",
@@ -18,4 +20,5 @@ __all__ = [
     "pixels",
     "save_png",
     "save_samples",
+    "spread",
 ]

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "train": ("profile", "coordinator_address", "num_processes", "process_id"),
     "sample": ("count", "seed", "step"),
     "evaluate": ("seed", "step"),
+    "sweep": (),
 }
 """Each mode's own: a trace of some steps, and how several processes meet; how many examples, the seed of their latents,
 the step of the checkpoint."""
@@ -31,7 +33,7 @@ def run(
     """Runs one mode.
 
     Args:
-      mode: "train", "sample" or "evaluate".
+      mode: "train", "sweep", "sample" or "evaluate".
       location: the config's file, with `:argument` behind it if wanted; None for the run's own config.
       overrides: fields of the config to set, as text.
       workdir: the run's directory.
@@ -43,22 +45,11 @@ def run(
     for name in options:
         if name not in OPTIONS[mode]:
             raise UsageError("the command line", f"--{name} does not go with --mode={mode}", _INSTEAD[name])
+    if mode == "sweep":
+        _one_device_for_each_core()
     _keep_compiled_code()
-    if mode == "train":
-        if location is None:
-            raise UsageError(
-                "the command line", "--config is missing", "name one, such as --config=configs/quickstart.py"
-            )
-        from jaxgan.configuration import check
-        from jaxgan.runs import command_line
-        from jaxgan.runs.train import train
-
-        config = command_line.load_config(location)
-        check(config, tuple(command_line.override(config, dict(overrides))))
-        from jaxgan.runs import hosts
-
-        hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
-        train(config, workdir, profile=options.get("profile", False))
+    if mode in ("train", "sweep"):
+        _train_or_sweep(mode, location, overrides, workdir, options)
         return
     if location is not None or (overrides and mode == "sample"):
         raise UsageError(
@@ -72,6 +63,48 @@ def run(
         from jaxgan.runs.evaluate import evaluate
 
         evaluate(workdir, overrides=overrides, **options)
+
+
+def _train_or_sweep(
+    mode: str, location: str | None, overrides: Mapping[str, str], workdir: str, options: Mapping[str, Any]
+) -> None:
+    if location is None:
+        raise UsageError("the command line", "--config is missing", "name one, such as --config=configs/quickstart.py")
+    from jaxgan.configuration import check, problems_of
+    from jaxgan.runs import command_line
+
+    config = command_line.load_config(location)
+    problems = command_line.override(config, dict(overrides))
+    if mode == "train":
+        check(config, tuple(problems))
+        from jaxgan.runs import hosts
+        from jaxgan.runs.train import train
+
+        hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
+        train(config, workdir, profile=options.get("profile", False))
+        return
+    from jaxgan.runs.sweep import problems_of_sweep, sweep
+
+    if not any(problem.startswith("population") for problem in problems_of(config)):
+        problems += problems_of_sweep(config)
+    check(config, tuple(problems))
+    sweep(config, workdir)
+
+
+def _one_device_for_each_core() -> None:
+    """On a CPU, members train on a device for each core, whose small products gain nothing from threads.
+
+    XLA reads these once, when JAX starts; what the caller has set, or has started, stays so.
+    """
+    if "jax" in sys.modules:
+        return
+    flags = os.environ.get("XLA_FLAGS", "")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    wanted: dict[str, Any] = {"--xla_cpu_multi_thread_eigen": "false"}
+    if "JAX_NUM_CPU_DEVICES" not in os.environ:  # JAX takes one or the other
+        wanted["--xla_force_host_platform_device_count"] = cores
+    added = [f"{name}={value}" for name, value in wanted.items() if name not in flags]
+    os.environ["XLA_FLAGS"] = " ".join(filter(None, [flags, *added]))
 
 
 def _keep_compiled_code() -> None:

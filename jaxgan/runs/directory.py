@@ -16,8 +16,8 @@ MAY_CHANGE = frozenset(
 )
 """Fields that a resumed run may have otherwise. Of these platform, mapping and remat touch the numbers, by rounding."""
 
-MAY_CHANGE_SECTIONS = ("evaluation.", "alarms.")
-"""Sections of which a resumed run may have any field otherwise: they look at the training, and do not touch it."""
+MAY_CHANGE_SECTIONS = ("evaluation.", "alarms.", "population.")
+"""Sections of which a resumed run may have any field otherwise: they do not touch the training."""
 
 
 class RunDirectory:

@@ -1,5 +1,6 @@
 """Scores of a run's generator: the samples, the data they are compared with, and what is written of it."""
 
+import copy
 import datetime
 import json
 import math
@@ -97,6 +98,12 @@ class Evaluation:
             self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
         rows = evaluate(samples, self.data, self.evaluators, self.key, self.references)
         return Report(int(state.step), self.seed, rows, samples, self.left_out)
+
+    def of(self, experiment: Experiment) -> "Evaluation":
+        """The same evaluation, on the same data, of another run's generators."""
+        other = copy.copy(self)
+        other._sample = sampler(experiment)
+        return other
 
     def _samples(self, state: TrainState) -> np.ndarray:
         samples = self._sample(state, self.latent_key, self.count)

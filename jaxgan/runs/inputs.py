@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgan.configuration import RANGES, DataFacts, Experiment, dataset_options
+from jaxgan.configuration import RANGES, DataFacts, build, dataset_options
 from jaxgan.datasets import DATASETS, feed, order
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError, UsageError
-from jaxgan.step import TrainStep, scan_steps
+from jaxgan.runs.numbers import with_values
+from jaxgan.step import scan_steps
 
 CHUNK_STEPS = 500
 """Most steps in one call."""
@@ -75,17 +76,18 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, _fingerprint(dataset.train), low, high)
 
 
-def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | None], TrainStep]:
-    """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, *data) -> ...`.
+def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
+    """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, numbers, *data) -> ...`.
 
-    With resident data `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as a third argument;
-    otherwise it is `{"real": [steps, k, batch, ...]}` as stored.
+    `numbers` is what `jaxgan.runs.numbers` makes of a config that is otherwise the same. With resident data `batches`
+    is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument; otherwise it is
+    `{"real": [steps, k, batch, ...]}` as stored.
     """
 
     def factory(axis_name: str | None):
-        train_step = experiment.train_step(axis_name)
+        def run_chunk(state, batches, numbers, *data):
+            train_step = build(with_values(config, numbers), inputs.facts).train_step(axis_name)
 
-        def run_chunk(state, batches, *data):
             def step(state, batch):
                 if data:
                     return train_step(state, feed.gather(data[0], batch["index"], low=inputs.low, high=inputs.high))

@@ -20,6 +20,7 @@ from jaxgan.runs import hosts
 from jaxgan.runs.alarms import Health, stopped_by
 from jaxgan.runs.directory import RunDirectory, check_same
 from jaxgan.runs.inputs import Inputs, check_devices, check_same_data, chunk_factory, chunk_length, chunks, read_inputs
+from jaxgan.runs.numbers import numbers_of
 from jaxgan.runs.output import Output
 from jaxgan.runs.recorder import DIVERGED_REMEDY, Recorder, Silence
 from jaxgan.runs.stopping import StopRequest
@@ -94,7 +95,7 @@ class Run:
         self.started = time.monotonic()
         self.total = config["steps"]
         self.advance, self.place_state, self.place_batch = distribute(
-            chunk_factory(experiment, inputs), mapping=config["mapping"], batch_axis=2, shared=int(inputs.resident)
+            chunk_factory(config, inputs), mapping=config["mapping"], batch_axis=2, shared=1 + int(inputs.resident)
         )
         self.all_finite = compiled(lambda tree: jnp.all(jnp.array([jnp.isfinite(x).all() for x in _floats(tree)])))
         self.several = jax.process_count() > 1
@@ -162,10 +163,11 @@ class Run:
         return self.place_state(state), extra
 
     def shared(self) -> tuple[Any, ...]:
-        """What every chunk takes beside its batches: the data, where it lives on the device."""
+        """What every chunk takes beside its batches: the numbers, and the data where it lives on the device."""
+        numbers = self.place_state(numbers_of(self.config))
         if not self.inputs.resident:
-            return ()
-        return (self.place_state({"examples": self.inputs.dataset.train.examples}),)
+            return (numbers,)
+        return numbers, self.place_state({"examples": self.inputs.dataset.train.examples})
 
     def loop(self, first: int, last: int, state: TrainState, recorder: Recorder, board: Any) -> TrainState:
         """Dispatches chunk after chunk; the metrics of one are read while the next is computed."""

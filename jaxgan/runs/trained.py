@@ -43,6 +43,10 @@ def load_run(
       DataError: the checkpoint is damaged.
     """
     directory = RunDirectory(workdir, create=False)
+    if not directory.checkpoints.is_dir() and (directory.path / "sweep.json").exists():
+        raise UsageError(
+            f"--workdir={directory.path} is a sweep", "it has many runs", f"name one, such as {directory.path / 'best'}"
+        )
     if not directory.checkpoints.is_dir():
         raise UsageError(
             f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run --mode=train first"
