@@ -15,7 +15,7 @@ import optax
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.state import Batch, Network, PlayerState, TrainState
-from jaxgan.updates import Game, Metrics, Penalty, discriminator_update, generator_update
+from jaxgan.updates import Game, Lazy, Metrics, Penalty, discriminator_update, generator_update
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
@@ -30,7 +30,7 @@ def make_train_step(
     latent: Latent,
     discriminator_steps: int = 1,
     generator_steps: int = 1,
-    penalties: Sequence[Penalty] = (),
+    penalties: Sequence[Penalty | Lazy] = (),
     average_decay: float | None = None,
     accumulation_steps: int = 1,
     axis_name: str | None = None,
@@ -44,7 +44,8 @@ def make_train_step(
       latent: the prior p_z(z).
       discriminator_steps: k ≥ 1, discriminator updates per step, each on its own minibatch `batch["real"][j]`.
       generator_steps: generator updates per step, ≥ 1, each on fresh latents.
-      penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss.
+      penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss, see
+        `jaxgan.penalties`.
       average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, taken once per step; None for none.
       accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit;
         losses, metrics and gradients are means over the parts. Where the loss is a mean over examples this is what the

@@ -3,6 +3,7 @@
 What a player's update returns is that player's state alone, so the other's parameters and model state cannot change.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,6 +21,14 @@ Penalty = Callable[..., chex.Array]
 """`(critic, real, fake, key) -> scalar` added to the discriminator's loss; `critic(examples) -> logits [batch]`."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Lazy:
+    """A penalty in every `interval`-th step alone, multiplied by `interval`; see `jaxgan.penalties.lazy`."""
+
+    penalty: Penalty
+    interval: int
+
+
 class Game(NamedTuple):
     """The fixed parts of a GAN: everything a step needs beside the state and the data.
 
@@ -28,7 +37,7 @@ class Game(NamedTuple):
       loss: the two players' objectives.
       generator_tx, discriminator_tx: optax gradient transformations.
       latent: the prior p_z(z).
-      penalties: terms added to the discriminator's loss.
+      penalties: terms added to the discriminator's loss, or some of them `Lazy`.
       axis_name: name of the mapped device axis over which gradients are averaged; None on one device.
       accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
     """
@@ -39,7 +48,7 @@ class Game(NamedTuple):
     generator_tx: optax.GradientTransformation
     discriminator_tx: optax.GradientTransformation
     latent: Latent
-    penalties: tuple[Penalty, ...] = ()
+    penalties: tuple[Penalty | Lazy, ...] = ()
     axis_name: str | None = None
     accumulation_steps: int = 1
 
@@ -99,7 +108,8 @@ def discriminator_update(
             return _judge(game, rows, variables, examples, keys["critic"], condition)[0].logits
 
         for i, penalty in enumerate(game.penalties):
-            loss = loss + penalty(critic, real, fake, rows.key(jax.random.fold_in(keys["penalty"], i)))
+            penalty_key = rows.key(jax.random.fold_in(keys["penalty"], i))
+            loss = _penalised(loss, penalty, state.step, (critic, real, fake, penalty_key))
         metrics = {
             "d_accuracy": ((real_logits > 0).mean() + (fake_logits < 0).mean()) / 2,
             "d_real_logit": real_logits.mean(),
@@ -227,6 +237,14 @@ def _accumulate(game: Game, loss_fn, player: PlayerState, batch):
     (total, model_state), each = jax.lax.scan(add, (zeros, player.model_state), (jnp.arange(parts), batch))
     loss, metrics = jax.tree.map(lambda x: x.mean(0), each)
     return loss, model_state, metrics, jax.tree.map(lambda x: x / parts, total)
+
+
+def _penalised(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:
+    if not isinstance(penalty, Lazy):
+        return loss + penalty(*arguments)
+    # A step without it does not compute it, except where members of a population are batched.
+    due = step % penalty.interval == 0
+    return jax.lax.cond(due, lambda: loss + penalty.interval * penalty.penalty(*arguments), lambda: loss)
 
 
 def _varying(tree, axis_name: str | None):
