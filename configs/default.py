@@ -26,6 +26,19 @@ def get_config(platform: str = "") -> ConfigDict:
     config.accumulation_steps = 1  # parts in which each device computes its batch, for batches that do not fit at once
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
 
+    config.packing = 1  # examples that the discriminator judges at once (PacGAN)
+    config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
+
+    # Weights of jaxgan.PENALTIES on the discriminator; 0 is off, and several may be on.
+    config.penalties = ConfigDict()
+    config.penalties.r1 = 0.0  # gamma: (gamma/2) E |grad|^2 on data
+    config.penalties.r2 = 0.0  # gamma: the same on samples
+    config.penalties.r1_r2 = 0.0  # gamma: both
+    config.penalties.gradient_penalty = 0.0  # lambda: (|grad| - 1)^2 between data and samples (WGAN-GP)
+    config.penalties.gradient_penalty_one_sided = 0.0  # lambda: the same, of norms above 1 alone
+    config.penalties.dragan = 0.0  # lambda: (|grad| - 1)^2 around data
+    config.penalties.interval = 1  # in every so many steps, so many times as much (lazy regularisation)
+
     config.latent = ConfigDict()
     config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I)
     config.latent.dim = 100
@@ -127,4 +140,7 @@ def _optimizer() -> ConfigDict:
     optimizer.momentum_schedule = "constant"  # or "linear": changes every epoch (b1, for adam and adamw)
     optimizer.momentum_final = 0.0  # linear: its value in epoch momentum_epochs and after
     optimizer.momentum_epochs = 1  # linear: over how many epochs
+
+    optimizer.historical_averaging = 0.0  # w: adds w |theta - mean of past theta|^2 to the player's loss; 0 is off
+    optimizer.clip_weights = 0.0  # c: weights stay in [-c, c] (the first WGAN: .01); 0 is off
     return optimizer

@@ -18,15 +18,24 @@ from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.alarms import ALARMS
 from jaxgan.latents import LATENTS, Latent
-from jaxgan.losses import LOSSES, Loss
+from jaxgan.losses import LOSSES, Loss, smooth_real_labels
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.dcgan import NORMALIZATIONS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
-from jaxgan.optimizers import OPTIMIZERS, RATE_SCHEDULES, Settings, momentum_by_epoch
+from jaxgan.optimizers import (
+    OPTIMIZERS,
+    RATE_SCHEDULES,
+    Settings,
+    clip_weights,
+    historical_averaging,
+    momentum_by_epoch,
+)
+from jaxgan.packing import pack
 from jaxgan.parallel import MAPPINGS, compiled
+from jaxgan.penalties import PENALTIES, lazy
 from jaxgan.precision import PRECISIONS, compute_in
 from jaxgan.state import Network, TrainState
-from jaxgan.step import TrainStep, init_state, make_train_step
+from jaxgan.step import Lazy, Penalty, TrainStep, init_state, make_train_step
 
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 _RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
@@ -60,6 +69,8 @@ _OPTIMIZER = {
     "momentum_schedule": fields.choice(("constant", "linear")),
     "momentum_final": fields.number(0, 1, below=True),
     "momentum_epochs": fields.integer(1),
+    "historical_averaging": fields.number(0),
+    "clip_weights": fields.number(0),
 }
 RULES: dict[str, Any] = {
     "platform": fields.choice(("", "cpu", "gpu", "tpu")),
@@ -73,6 +84,9 @@ RULES: dict[str, Any] = {
     "batch_size": fields.integer(1),
     "accumulation_steps": fields.integer(1),
     "average_decay": fields.number(0, 1, below=True),
+    "packing": fields.integer(1),
+    "real_label": fields.number(0, 1, above=True),
+    "penalties": fields.EachOf(PENALTIES, fields.number(0), interval=fields.integer(1)),
     "latent": {"name": fields.choice(LATENTS), "dim": fields.integer(1)},
     "dataset": {
         "name": fields.choice(DATASETS),
@@ -156,7 +170,10 @@ LATER: dict[str, dict[str, Any]] = {
     | {"diversity": 0.2, "modes": 0.8, "samples": 256},
     "generator": {"normalization": "batch", "remat": False},
     "discriminator": {"normalization": "batch", "remat": False},
-    "": {"precision": "float32", "accumulation_steps": 1},
+    "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0},
+    "penalties": {"interval": 1},
+    "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
+    "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
     "population": {"seeds": 4, "grid": "", "random": "", "draws": 8, "score": "auto", "halvings": 0},
 }
 """Fields that the configs of older runs do not have, by section, as they were without them; "" is the config itself."""
@@ -164,7 +181,8 @@ LATER: dict[str, dict[str, Any]] = {
 
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a run, with the fields that there were not yet when it was trained."""
-    sections = {name: {**fields, **config.get(name, {})} for name, fields in LATER.items() if name}
+    later = {**LATER, "penalties": dict.fromkeys(PENALTIES, 0.0) | LATER["penalties"]}
+    sections = {name: {**fields, **config.get(name, {})} for name, fields in later.items() if name}
     return {**LATER[""], **config, **sections}
 
 
@@ -232,7 +250,18 @@ def _alarms(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
-_CROSS_CHECKS = (_outputs, _paths, _activations, _rates, _evaluation, _alarms)
+def _labels(config: Mapping[str, Any]) -> list[str]:
+    """Labels that can be smoothed."""
+    if config["real_label"] == 1:
+        return []
+    try:
+        smooth_real_labels(LOSSES[config["loss"]], config["real_label"])
+    except ValueError as error:
+        return [f"real_label: loss {config['loss']}: {error}"]
+    return []
+
+
+_CROSS_CHECKS = (_labels, _outputs, _paths, _activations, _rates, _evaluation, _alarms)
 """Problems between fields that are each allowed."""
 
 
@@ -250,6 +279,9 @@ class DataFacts(NamedTuple):
     means: np.ndarray | None = None
 
 
+_NOT_THE_STEPS = ("example_shape", "packing", "networks")
+
+
 class Experiment(NamedTuple):
     """The parts of a GAN as pure functions and values, made from a config by `build`."""
 
@@ -263,12 +295,14 @@ class Experiment(NamedTuple):
     generator_steps: int
     average_decay: float | None
     accumulation_steps: int
+    penalties: tuple[Penalty | Lazy, ...]
     example_shape: tuple[int, ...]
+    packing: int
     networks: Callable[[str | None], tuple[Network, Network]]
 
     def train_step(self, axis_name: str | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""
-        parts = {name: value for name, value in self._asdict().items() if name not in ("example_shape", "networks")}
+        parts = {name: value for name, value in self._asdict().items() if name not in _NOT_THE_STEPS}
         parts["generator"], parts["discriminator"] = self.networks(axis_name)
         return make_train_step(**parts, axis_name=axis_name)
 
@@ -290,7 +324,7 @@ class Experiment(NamedTuple):
                 generator_tx=self.generator_tx,
                 discriminator_tx=self.discriminator_tx,
                 latent=self.latent,
-                example=jnp.zeros((2, *self.example_shape)),
+                example=jnp.zeros((2 * self.packing, *self.example_shape)),
                 average=self.average_decay is not None,
             )
         except ValueError as error:
@@ -318,7 +352,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     return Experiment(
         generator=generator,
         discriminator=discriminator,
-        loss=LOSSES[config["loss"]],
+        loss=_loss(config),
         generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
         discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
         latent=LATENTS[config["latent"]["name"]](config["latent"]["dim"]),
@@ -326,9 +360,22 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         generator_steps=m,
         average_decay=config["average_decay"] or None,
         accumulation_steps=config["accumulation_steps"],
+        penalties=_penalties(config["penalties"]),
         example_shape=facts.example_shape,
+        packing=config["packing"],
         networks=networks,
     )
+
+
+def _loss(config: Mapping[str, Any]) -> Loss:
+    loss = LOSSES[config["loss"]]
+    return loss if config["real_label"] == 1 else smooth_real_labels(loss, config["real_label"])
+
+
+def _penalties(section: Mapping[str, Any]) -> tuple[Penalty | Lazy, ...]:
+    # In the table's order, whatever the section's is.
+    found = [build(section[name]) for name, build in PENALTIES.items() if section.get(name)]
+    return tuple(found if section["interval"] == 1 else (lazy(penalty, section["interval"]) for penalty in found))
 
 
 def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:
@@ -358,7 +405,8 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
             raise UsageError(
                 f"{player}.network={section['network']} does not suit the data", str(error), "choose other widths"
             ) from error
-        found.append(compute_in(network, PRECISIONS[config["precision"]]))
+        network = compute_in(network, PRECISIONS[config["precision"]])
+        found.append(pack(network, config["packing"]) if player == "discriminator" else network)
     return found[0], found[1]
 
 
@@ -380,5 +428,11 @@ def _build_optimizer(
             updates_per_epoch=updates_per_epoch,
         )
     settings = Settings(section["b2"], section["eps"], section["weight_decay"])
-    tx = OPTIMIZERS[section["name"]](rate, momentum, settings)
-    return optax.chain(optax.clip_by_global_norm(section["clip_norm"]), tx) if section["clip_norm"] else tx
+    parts = [OPTIMIZERS[section["name"]](rate, momentum, settings)]
+    if section["clip_norm"]:
+        parts.insert(0, optax.clip_by_global_norm(section["clip_norm"]))
+    if section["historical_averaging"]:
+        parts.insert(0, historical_averaging(section["historical_averaging"]))
+    if section["clip_weights"]:
+        parts.append(clip_weights(section["clip_weights"]))
+    return parts[0] if len(parts) == 1 else optax.chain(*parts)

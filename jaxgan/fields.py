@@ -15,10 +15,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def choice(names: Iterable[str]) -> Rule:
-    """One of the names."""
-    known = sorted(names)
+    """One of the names, a table's at the time of asking: a config's file may have added one of its own."""
 
     def rule(value):
+        known = sorted(names)
         if isinstance(value, str) and value in known:
             return None
         hint = nearest(value, known) if isinstance(value, str) else ""
@@ -85,6 +85,28 @@ def widths(value: Any) -> str | None:
     return f'{value!r} is not a tuple of whole numbers of at least 1, such as "(256, 256)"'
 
 
+class EachOf(Mapping[str, Rule]):
+    """A section with a field for every entry of a table, at the time of asking, which may be missing, and some more.
+
+    Args:
+      table: its names are fields.
+      rule: of each of them.
+      others: further fields.
+    """
+
+    def __init__(self, table: Mapping[str, Any], rule: Rule, **others: Rule):
+        self.table, self.rule, self.others = table, rule, others
+
+    def __getitem__(self, name: str) -> Rule:
+        return self.others[name] if name in self.others else self.rule if name in self.table else self.others[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self.table, *self.others))
+
+    def __len__(self) -> int:
+        return len(self.table) + len(self.others)
+
+
 def names(known: Iterable[str]) -> Rule:
     """One or more of the names, separated by commas."""
     single = choice(known)
@@ -118,7 +140,8 @@ def problems(config: Mapping[str, Any], rules: Mapping[str, Any], prefix: str = 
             yield f"{prefix}{name} is no field{nearest(name, rules)}"
     for name, rule in rules.items():
         if name not in config:
-            yield f"{prefix}{name} is missing"
+            if not (isinstance(rules, EachOf) and name in rules.table):
+                yield f"{prefix}{name} is missing"
         elif isinstance(rule, Mapping):
             section = config[name]
             if hasattr(section, "items"):

@@ -7,6 +7,8 @@ k discriminator updates per step the discriminator's schedules run k times as fa
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -74,6 +76,49 @@ def rmsprop(
     """RMSProp, the scaled gradient fed to a momentum. Source: Tieleman and Hinton 2012, lecture 6.5."""
     scale = optax.scale_by_rms(decay=settings.b2, eps=settings.eps)
     return optax.chain(scale, sgd(rate, momentum))
+
+
+class PastMean(NamedTuple):
+    """State of `historical_averaging`: the mean of the parameters so far, and of how many."""
+
+    mean: chex.ArrayTree
+    count: chex.Array
+
+
+def historical_averaging(weight: float) -> optax.GradientTransformation:
+    """Adds the gradient of w·‖θ − θ̄‖² to a player's, θ̄ the mean of its parameters at all updates so far, this one too.
+
+    Args:
+      weight: w ≥ 0; it stands before the optimizer in a chain.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.3.
+    """
+
+    def init(params):
+        return PastMean(jax.tree.map(jnp.zeros_like, params), jnp.zeros((), jnp.int32))
+
+    def update(updates, state, params):
+        count = state.count + 1
+        mean = jax.tree.map(lambda m, p: m + (p - m) / count, state.mean, params)
+        pull = jax.tree.map(lambda g, p, m: g + 2 * weight * (p - m), updates, params, mean)
+        return pull, PastMean(mean, count)
+
+    return optax.GradientTransformation(init, update)
+
+
+def clip_weights(bound: float) -> optax.GradientTransformation:
+    """Every parameter brought back into [−c, c] after its update: the first WGAN's way to a Lipschitz critic.
+
+    Args:
+      bound: c > 0; it stands behind the optimizer in a chain.
+
+    Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1, with c = .01.
+    """
+
+    def update(updates, state, params):
+        return jax.tree.map(lambda u, p: jnp.clip(p + u, -bound, bound) - p, updates, params), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 OPTIMIZERS: dict[str, Optimizer] = {"sgd": sgd, "adam": adam, "adamw": adamw, "rmsprop": rmsprop}

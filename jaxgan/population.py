@@ -125,7 +125,16 @@ class Varying:
     def __pow__(self, other: Any) -> Any:
         return self.value**other
 
+    def __truediv__(self, other: Any) -> Any:
+        return self.value / other
+
+    def __neg__(self) -> Any:
+        return -self.value
+
     def __gt__(self, other: Any) -> Any:
         return self.value > other
+
+    def __ge__(self, other: Any) -> Any:
+        return self.value >= other
 
     __radd__, __rmul__ = __add__, __mul__

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import communication
 from configs import default
 from jaxgan import evaluation, theory
-from jaxgan.configuration import LATER, RULES
+from jaxgan.configuration import LATER, RULES, complete
 from jaxgan.evaluation.alarms import ALARMS, Limits
 from jaxgan.networks import maxout, mlp
 
@@ -102,7 +102,10 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     assert LATER["population"] == config["population"]
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
-    assert LATER[""].items() <= config.items()
+    for name in ("", "penalties", "generator_optimizer", "discriminator_optimizer"):
+        assert LATER[name].items() <= (config[name] if name else config).items()
+    old = {"seed": 3, "generator": {}, "discriminator": {}, "generator_optimizer": {}, "discriminator_optimizer": {}}
+    assert complete(old)["penalties"] == config["penalties"]
 
 
 def test_the_published_numbers_are_those_of_the_results():

@@ -19,6 +19,7 @@ CORE = {
     "step",
     "parallel",
     "population",
+    "packing",
     "precision",
     "optimizers",
     "errors",

@@ -6,7 +6,15 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan.optimizers import OPTIMIZERS, RATE_SCHEDULES, Settings, exponential, momentum_by_epoch
+from jaxgan.optimizers import (
+    OPTIMIZERS,
+    RATE_SCHEDULES,
+    Settings,
+    clip_weights,
+    exponential,
+    historical_averaging,
+    momentum_by_epoch,
+)
 
 GRADIENTS = [np.array([1.0, -2.0]), np.array([0.5, 0.3]), np.array([-1.0, 4.0]), np.array([2.0, 0.1])]
 
@@ -68,3 +76,20 @@ def test_schedules_that_end_with_the_run(name):
     np.testing.assert_allclose(
         [schedule(0), schedule(50), schedule(100), schedule(200)], [0.2, 0.125, 0.05, 0.05], rtol=1e-5
     )
+
+
+def test_historical_averaging_by_hand():
+    # theta 1, g 0, w .5: the mean is theta itself, so nothing pulls. Then theta 3: the mean is 2, and 2w(3 - 2) = 1.
+    tx = historical_averaging(0.5)
+    state = tx.init(jnp.zeros(()))
+    for theta, expected in ((1.0, 0.0), (3.0, 1.0), (5.0, 2.0)):  # the mean of 1, 3, 5 is 3
+        pull, state = tx.update(jnp.zeros(()), state, jnp.asarray(theta))
+        np.testing.assert_allclose(pull, expected, rtol=1e-6)
+
+
+def test_clipped_weights_stay_within_the_bound():
+    tx = optax.chain(optax.sgd(1.0), clip_weights(0.1))
+    params = jnp.array([0.05, -0.05, 0.0])
+    state = tx.init(params)
+    updates, _ = tx.update(jnp.array([-1.0, 1.0, 0.03]), state, params)
+    np.testing.assert_allclose(optax.apply_updates(params, updates), [0.1, -0.1, -0.03], rtol=1e-6)

@@ -162,9 +162,10 @@ def check_devices(config: Mapping[str, Any]) -> None:
             "choose auto or shard_map",
         )
     count = 1 if config["mapping"] == "jit" else jax.device_count()
-    parts = config["accumulation_steps"]
+    factors = {name: config[name] for name in ("accumulation_steps", "packing") if config[name] > 1}
+    parts = math.prod(factors.values())
     if config["batch_size"] % (count * parts):
-        times = f" times accumulation_steps {parts}" if parts > 1 else ""
+        times = "".join(f" times {name} {value}" for name, value in factors.items())
         raise UsageError(
             "a problem in the config",
             f"batch_size {config['batch_size']} does not divide by {count} devices{times}",
