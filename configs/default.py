@@ -26,8 +26,26 @@ def get_config(platform: str = "") -> ConfigDict:
     config.accumulation_steps = 1  # parts in which each device computes its batch, for batches that do not fit at once
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
 
+    config.unrolled_steps = 0  # m: the generator looks ahead through m discriminator updates; 0 is off
+
+    # Which of a step's discriminator updates are made; all, unless something is set here.
+    config.coordination = ConfigDict()
+    config.coordination.initial_steps = 0  # k at step 0 ...
+    config.coordination.final_steps = (
+        0  # ... and from step `over` on, with a straight line between; 0: discriminator_steps
+    )
+    config.coordination.over = 10_000  # training steps from the one to the other
+    config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
+
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
+
+    # The discriminator sees data and samples augmented alike, so that samples do not learn it.
+    config.augmentation = ConfigDict()
+    config.augmentation.names = ""  # "color,translation,cutout" (DiffAugment), "noise" (vectors too), or some of these
+    config.augmentation.probability = 1.0  # of each one, for each example
+    config.augmentation.adaptive_target = 0.0  # .6: the probability follows how well D knows its data (ADA); 0: fixed
+    config.augmentation.adaptive_speed = 1e-3  # its change in a discriminator update
 
     # Weights of jaxgan.PENALTIES on the discriminator; 0 is off, and several may be on.
     config.penalties = ConfigDict()
@@ -40,7 +58,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.penalties.interval = 1  # in every so many steps, so many times as much (lazy regularisation)
 
     config.latent = ConfigDict()
-    config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I)
+    config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I);
+    # "truncated_normal": within 2 deviations; "categorical": InfoGAN's 10 classes, 2 codes and noise
     config.latent.dim = 100
 
     config.dataset = ConfigDict()
@@ -124,11 +143,11 @@ def _network() -> ConfigDict:
 
 def _optimizer() -> ConfigDict:
     optimizer = ConfigDict()
-    optimizer.name = "adam"  # sgd, adam, adamw, rmsprop
+    optimizer.name = "adam"  # sgd, adam, adamw, rmsprop, optimistic_adam
     optimizer.learning_rate = 2e-4
-    optimizer.b1 = 0.5  # adam, adamw: decay of the mean gradient
-    optimizer.b2 = 0.999  # adam, adamw, rmsprop: decay of the mean squared gradient
-    optimizer.eps = 1e-8  # adam, adamw, rmsprop
+    optimizer.b1 = 0.5  # adam, adamw, optimistic_adam: decay of the mean gradient
+    optimizer.b2 = 0.999  # all but sgd: decay of the mean squared gradient
+    optimizer.eps = 1e-8  # all but sgd
     optimizer.weight_decay = 0.0  # adamw
     optimizer.momentum = 0.0  # sgd, rmsprop
     optimizer.clip_norm = 0.0  # gradients of a larger norm are scaled down to it; 0 is off

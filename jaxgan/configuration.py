@@ -12,6 +12,8 @@ import numpy as np
 import optax
 
 from jaxgan import fields
+from jaxgan.augment import AUGMENTATIONS, augmented
+from jaxgan.coordination import Coordination, linear_steps
 from jaxgan.datasets import DATASETS
 from jaxgan.datasets.base import DatasetOptions
 from jaxgan.errors import UsageError
@@ -85,6 +87,19 @@ RULES: dict[str, Any] = {
     "accumulation_steps": fields.integer(1),
     "average_decay": fields.number(0, 1, below=True),
     "packing": fields.integer(1),
+    "augmentation": {
+        "names": fields.optional(fields.names(AUGMENTATIONS)),
+        "probability": fields.number(0, 1),
+        "adaptive_target": fields.number(0, 1, below=True),
+        "adaptive_speed": fields.number(0),
+    },
+    "unrolled_steps": fields.integer(0),
+    "coordination": {
+        "initial_steps": fields.integer(0),
+        "final_steps": fields.integer(0),
+        "over": fields.integer(1),
+        "accuracy_limit": fields.number(0.5, 1),
+    },
     "real_label": fields.number(0, 1, above=True),
     "penalties": fields.EachOf(PENALTIES, fields.number(0), interval=fields.integer(1)),
     "latent": {"name": fields.choice(LATENTS), "dim": fields.integer(1)},
@@ -170,7 +185,9 @@ LATER: dict[str, dict[str, Any]] = {
     | {"diversity": 0.2, "modes": 0.8, "samples": 256},
     "generator": {"normalization": "batch", "remat": False},
     "discriminator": {"normalization": "batch", "remat": False},
-    "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0},
+    "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0} | {"unrolled_steps": 0},
+    "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
+    "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "penalties": {"interval": 1},
     "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
     "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
@@ -250,6 +267,16 @@ def _alarms(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _coordinated(config: Mapping[str, Any]) -> list[str]:
+    """No more updates than there are minibatches for."""
+    k = config["discriminator_steps"]
+    return [
+        f"coordination.{name} {config['coordination'][name]} is above discriminator_steps {k}"
+        for name in ("initial_steps", "final_steps")
+        if config["coordination"][name] > k
+    ]
+
+
 def _labels(config: Mapping[str, Any]) -> list[str]:
     """Labels that can be smoothed."""
     if config["real_label"] == 1:
@@ -261,7 +288,7 @@ def _labels(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
-_CROSS_CHECKS = (_labels, _outputs, _paths, _activations, _rates, _evaluation, _alarms)
+_CROSS_CHECKS = (_labels, _coordinated, _outputs, _paths, _activations, _rates, _evaluation, _alarms)
 """Problems between fields that are each allowed."""
 
 
@@ -296,6 +323,8 @@ class Experiment(NamedTuple):
     average_decay: float | None
     accumulation_steps: int
     penalties: tuple[Penalty | Lazy, ...]
+    unrolled_steps: int
+    coordination: Coordination | None
     example_shape: tuple[int, ...]
     packing: int
     networks: Callable[[str | None], tuple[Network, Network]]
@@ -361,6 +390,8 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         average_decay=config["average_decay"] or None,
         accumulation_steps=config["accumulation_steps"],
         penalties=_penalties(config["penalties"]),
+        unrolled_steps=config["unrolled_steps"],
+        coordination=_coordination(config["coordination"], k),
         example_shape=facts.example_shape,
         packing=config["packing"],
         networks=networks,
@@ -376,6 +407,14 @@ def _penalties(section: Mapping[str, Any]) -> tuple[Penalty | Lazy, ...]:
     # In the table's order, whatever the section's is.
     found = [build(section[name]) for name, build in PENALTIES.items() if section.get(name)]
     return tuple(found if section["interval"] == 1 else (lazy(penalty, section["interval"]) for penalty in found))
+
+
+def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
+    first, last = section["initial_steps"] or k, section["final_steps"] or k
+    if (first, last) == (k, k) and section["accuracy_limit"] == 1:
+        return None
+    steps = None if (first, last) == (k, k) else linear_steps(first, last, section["over"])
+    return Coordination(steps, section["accuracy_limit"])
 
 
 def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:
@@ -406,8 +445,31 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
                 f"{player}.network={section['network']} does not suit the data", str(error), "choose other widths"
             ) from error
         network = compute_in(network, PRECISIONS[config["precision"]])
-        found.append(pack(network, config["packing"]) if player == "discriminator" else network)
+        found.append(
+            network if player == "generator" else _seen_through(config, pack(network, config["packing"]), facts)
+        )
     return found[0], found[1]
+
+
+def _seen_through(config: Mapping[str, Any], discriminator: Network, facts: DataFacts) -> Network:
+    """The discriminator behind the config's augmentations."""
+    section = config["augmentation"]
+    if not section["names"]:
+        return discriminator
+    names = [name.strip() for name in section["names"].split(",")]
+    if len(facts.example_shape) != 3 and set(names) != {"noise"}:
+        raise UsageError(
+            f"augmentation.names {section['names']} does not suit the data",
+            f"its examples are {list(facts.example_shape)}, and no images [height, width, channels]",
+            "use noise, or no augmentation",
+        )
+    return augmented(
+        discriminator,
+        [AUGMENTATIONS[name] for name in names],
+        probability=section["probability"],
+        adaptive_target=section["adaptive_target"] or None,
+        adaptive_speed=section["adaptive_speed"],
+    )
 
 
 def _build_optimizer(
@@ -419,7 +481,7 @@ def _build_optimizer(
         floor=section["rate_floor"],
         updates=steps * updates_per_step,
     )
-    momentum = section["b1" if section["name"] in ("adam", "adamw") else "momentum"]
+    momentum = section["momentum" if section["name"] in ("sgd", "rmsprop") else "b1"]
     if section["momentum_schedule"] == "linear":
         momentum = momentum_by_epoch(
             momentum,

@@ -43,6 +43,45 @@ def normal(dim: int) -> Latent:
     return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim)
 
 
+def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
+    """N(0, I) within [−b, b] in every coordinate: samples nearer to the usual, and less varied.
+
+    Args:
+      dim: ≥ 1.
+      bound: b > 0, in standard deviations.
+
+    Source: Brock et al. 2019 (arXiv:1809.11096), section 3.1, where it is a trick at sampling time.
+    """
+    _check_dim(dim)
+    return Latent(lambda key, count: jax.random.truncated_normal(key, -bound, bound, (count, dim)), dim)
+
+
+def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
+    """InfoGAN's prior: one of some categories as a one-hot vector, then codes of U(−1, 1), then U(−1, 1) noise.
+
+    Args:
+      dim: of all three together, at least `categories` + `continuous`.
+      categories: ≥ 1, equally likely.
+      continuous: codes, ≥ 0.
+
+    Raises:
+      ValueError: there is no room for the codes.
+
+    Source: Chen et al. 2016 (arXiv:1606.03657), section 7.2: 10 categories, 2 codes and 62 of noise for MNIST.
+    """
+    if dim < categories + continuous or categories < 1:
+        raise ValueError(
+            f"a latent of {categories} categories and {continuous} codes needs dim for both, got dim={dim}"
+        )
+
+    def sample(key, count):
+        chosen, rest = jax.random.split(key)
+        category = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, categories), categories)
+        return jnp.concatenate([category, jax.random.uniform(rest, (count, dim - categories), minval=-1.0)], axis=1)
+
+    return Latent(sample, dim)
+
+
 def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
     """Latents on the straight line between two: (1 − t)·start + t·end, t = 0 … 1.
 
@@ -98,4 +137,6 @@ LATENTS: dict[str, Callable[[int], Latent]] = {
     "uniform": uniform,
     "uniform_unit": uniform_unit,
     "normal": normal,
+    "truncated_normal": truncated_normal,
+    "categorical": categorical,
 }

@@ -121,7 +121,28 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-OPTIMIZERS: dict[str, Optimizer] = {"sgd": sgd, "adam": adam, "adamw": adamw, "rmsprop": rmsprop}
+def optimistic_adam(
+    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
+) -> optax.GradientTransformation:
+    """Adam whose step is twice the present one less the one before: it leads where simultaneous players would circle.
+
+    Source: Daskalakis et al. 2018 (arXiv:1711.00141), Algorithm 1.
+    """
+    if callable(momentum):
+        scale = optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))
+        adaptive = scale(b1=momentum, b2=settings.b2, eps=settings.eps)
+    else:
+        adaptive = optax.scale_by_adam(b1=momentum, b2=settings.b2, eps=settings.eps)
+    return optax.chain(adaptive, optax.scale_by_optimistic_gradient(), optax.scale_by_learning_rate(rate))
+
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": sgd,
+    "adam": adam,
+    "adamw": adamw,
+    "rmsprop": rmsprop,
+    "optimistic_adam": optimistic_adam,
+}
 
 
 def constant(rate: float, **_: float) -> optax.Schedule:

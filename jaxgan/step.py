@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.coordination import Coordination, coordinate
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.state import Batch, Network, PlayerState, TrainState
@@ -33,6 +34,8 @@ def make_train_step(
     penalties: Sequence[Penalty | Lazy] = (),
     average_decay: float | None = None,
     accumulation_steps: int = 1,
+    unrolled_steps: int = 0,
+    coordination: Coordination | None = None,
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -51,6 +54,9 @@ def make_train_step(
         losses, metrics and gradients are means over the parts. Where the loss is a mean over examples this is what the
         whole batch gives, up to rounding; batch statistics, penalties' draws, networks without keys per example, and
         losses that compare examples, see a part at a time.
+      unrolled_steps: m ≥ 0: the generator descends its loss against the discriminator as it would be m updates later
+        (with its own optimizer, on the same minibatch), and its gradient goes through these updates.
+      coordination: which of the k discriminator updates are made, see `Coordination`; None: all of them.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
@@ -65,6 +71,8 @@ def make_train_step(
     for name, count in (counts | {"accumulation_steps": accumulation_steps}).items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
+    if unrolled_steps < 0:
+        raise ValueError(f"unrolled_steps must be at least 0, got {unrolled_steps}")
     if isinstance(loss, str):
         raise ValueError(f'loss must be a pair of functions, got the name {loss!r}; pass LOSSES["{loss}"]')
     if callable(penalties):
@@ -72,7 +80,7 @@ def make_train_step(
     if isinstance(average_decay, int | float) and not 0 <= average_decay < 1:  # a number that is traced has no value
         raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
-    game = Game(*players, tuple(penalties), axis_name, accumulation_steps)
+    game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         _check_batch(batch, discriminator_steps)
@@ -90,9 +98,12 @@ def make_train_step(
             current = state.replace(discriminator=player)
             return discriminator_update(game, current, key, minibatch["real"], minibatch.get("condition"))
 
-        discriminator, d_metrics = jax.lax.scan(
-            update_discriminator, state.discriminator, (discriminator_keys, minibatches)
-        )
+        updates = update_discriminator, state.discriminator, (discriminator_keys, minibatches)
+        if coordination is None:
+            discriminator, d_metrics = jax.lax.scan(*updates)
+            d_metrics = jax.tree.map(jnp.mean, d_metrics)
+        else:
+            discriminator, d_metrics = coordinate(coordination, state.step, *updates)
 
         def update_generator(player, key):
             current = state.replace(generator=player, discriminator=discriminator)
@@ -102,7 +113,7 @@ def make_train_step(
         state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator)
         if average_decay is not None:
             state = state.replace(average_params=_move_average(state, average_decay))
-        return state, {name: value.mean() for name, value in (d_metrics | g_metrics).items()}
+        return state, d_metrics | jax.tree.map(jnp.mean, g_metrics)
 
     train_step.keeps_average = average_decay is not None  # type: ignore[attr-defined]
     return train_step

@@ -12,9 +12,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.descent import Rows, descend, varying
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
-from jaxgan.state import Judgement, Network, PerExample, PlayerState, TrainState, example_keys
+from jaxgan.state import Judgement, Network, PerExample, PlayerState, TrainState
 
 Metrics = dict[str, chex.Array]
 Penalty = Callable[..., chex.Array]
@@ -40,6 +41,7 @@ class Game(NamedTuple):
       penalties: terms added to the discriminator's loss, or some of them `Lazy`.
       axis_name: name of the mapped device axis over which gradients are averaged; None on one device.
       accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
+      unrolled_steps: updates of the discriminator that the generator looks ahead through.
     """
 
     generator: Network
@@ -51,24 +53,7 @@ class Game(NamedTuple):
     penalties: tuple[Penalty | Lazy, ...] = ()
     axis_name: str | None = None
     accumulation_steps: int = 1
-
-
-class Rows(NamedTuple):
-    """The rows of the global batch that one computation sees: part `part` of `parts` of its device's share."""
-
-    axis_name: str | None
-    parts: int
-    part: chex.Numeric = 0
-
-    def example_keys(self, key: chex.PRNGKey, count: int) -> chex.PRNGKey:
-        """One key for each of these `count` examples, by its index in the global batch."""
-        offset: chex.Numeric = 0 if self.axis_name is None else jax.lax.axis_index(self.axis_name) * self.parts * count
-        return example_keys(key, count, offset if self.parts == 1 else offset + self.part * count)
-
-    def key(self, key: chex.PRNGKey) -> chex.PRNGKey:
-        """A key of the device's own, and of the part's."""
-        key = key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
-        return key if self.parts == 1 else jax.random.fold_in(key, self.part)
+    unrolled_steps: int = 0
 
 
 def discriminator_update(
@@ -142,10 +127,10 @@ def generator_update(
     """
     keys = dict(zip(("latent", "generator", "real", "fake"), jax.random.split(key, 4), strict=True))
     batch = {"real": real, "latent": _draw_latents(game, keys["latent"], real.shape[0]), "condition": condition}
-    judge = state.discriminator.variables
 
     def loss_fn(params, model_state, batch, rows):
         variables, condition = {"params": params, **model_state}, batch["condition"]
+        judge = _unrolled(game, state, params, batch, rows, keys["real"]).variables
         fake, model_state = _apply(rows, game.generator, variables, batch["latent"], keys["generator"], condition)
         real_logits = _judge(game, rows, judge, batch["real"], keys["real"], condition)[0].logits
         fake_logits = _judge(game, rows, judge, fake, keys["fake"], condition)[0].logits
@@ -197,57 +182,25 @@ def _as_judgement(outputs) -> Judgement:
 
 
 def _descend(game: Game, loss_fn, player: PlayerState, batch, tx) -> tuple[PlayerState, chex.Array, Metrics]:
-    """One optimizer step; gradient, loss, metrics and model state are averaged over the devices."""
-    if game.accumulation_steps == 1:
-        params = _varying(player.params, game.axis_name)
-        rows = Rows(game.axis_name, 1)
-        found = jax.value_and_grad(loss_fn, has_aux=True)(params, player.model_state, batch, rows)
-        (loss, (model_state, metrics)), grads = found
-    else:
-        loss, model_state, metrics, grads = _accumulate(game, loss_fn, player, batch)
-    if game.axis_name is not None:
-        loss, metrics, grads = jax.lax.pmean((loss, metrics, grads), game.axis_name)
-    model_state = _mean_state(model_state, game.axis_name)
-    updates, opt_state = tx.update(grads, player.opt_state, player.params)
-    metrics = {**metrics, "gradient_norm": _norm(grads)}
-    return PlayerState(optax.apply_updates(player.params, updates), model_state, opt_state), loss, metrics
+    return descend(loss_fn, player, batch, tx, game.axis_name, game.accumulation_steps)
 
 
-def _norm(grads) -> chex.Array:
-    """The Euclidean norm of a tree; by products with ones, since a CPU's reductions of whole arrays are slow."""
+def _unrolled(game: Game, state: TrainState, params, batch, rows: Rows, key: chex.PRNGKey) -> PlayerState:
+    """The discriminator after its next updates against a generator, through which that one's gradient goes.
 
-    def squares(leaf):
-        rows = jnp.square(leaf).reshape(-1, leaf.shape[-1] if leaf.ndim else 1)
-        ones = jnp.ones((1, len(rows)), rows.dtype)
-        return jnp.matmul(ones, rows, precision=jax.lax.Precision.HIGHEST).sum()
-
-    return jnp.sqrt(sum(map(squares, jax.tree.leaves(grads)), jnp.zeros(())))
-
-
-def _accumulate(game: Game, loss_fn, player: PlayerState, batch):
-    """Loss, metrics and gradient as means over parts of a batch, one after another; the model state passes through."""
-    parts = game.accumulation_steps
-    count = batch["real"].shape[0]
-    if count % parts:
-        raise ValueError(
-            f"a device's batch of {count} does not divide into accumulation_steps={parts} parts; choose a batch size "
-            f"that is a multiple of {parts} times the number of devices"
-        )
-    batch = jax.tree.map(lambda x: x.reshape(parts, count // parts, *x.shape[1:]), batch)
-    params = _varying(player.params, game.axis_name)
-
-    def add(carry, inputs):
-        total, model_state = carry
-        part, batch = inputs
-        rows = Rows(game.axis_name, parts, part)
-        found = jax.value_and_grad(loss_fn, has_aux=True)(params, model_state, batch, rows)
-        (loss, (model_state, metrics)), grads = found
-        return (jax.tree.map(jnp.add, total, grads), _mean_state(model_state, game.axis_name)), (loss, metrics)
-
-    zeros = _varying(jax.tree.map(jnp.zeros_like, player.params), game.axis_name)
-    (total, model_state), each = jax.lax.scan(add, (zeros, player.model_state), (jnp.arange(parts), batch))
-    loss, metrics = jax.tree.map(lambda x: x.mean(0), each)
-    return loss, model_state, metrics, jax.tree.map(lambda x: x / parts, total)
+    Each device looks ahead on its own share of the batch, so with several devices the look is a noisier one.
+    """
+    judge = state.discriminator
+    if not game.unrolled_steps:
+        return judge
+    alone = game._replace(axis_name=None, accumulation_steps=1, unrolled_steps=0)
+    judge = varying(judge, game.axis_name)
+    playing = state.replace(generator=state.generator.replace(params=params))
+    for i in range(game.unrolled_steps):
+        playing = playing.replace(discriminator=judge)
+        update_key = rows.key(jax.random.fold_in(key, i))
+        judge, _ = discriminator_update(alone, playing, update_key, batch["real"], batch["condition"])
+    return judge
 
 
 def _penalised(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:
@@ -256,19 +209,3 @@ def _penalised(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, argu
     # A step without it does not compute it, except where members of a population are batched.
     due = step % penalty.interval == 0
     return jax.lax.cond(due, lambda: loss + penalty.interval * penalty.penalty(*arguments), lambda: loss)
-
-
-def _varying(tree, axis_name: str | None):
-    """Cast to differ from device to device: else shard_map sums a gradient over the axis by itself, and its mean over
-    the devices would be the sum."""
-    if axis_name is None:
-        return tree
-    return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, axis_name, to="varying"), tree)
-
-
-def _mean_state(tree, axis_name: str | None):
-    def mean(leaf):
-        floating = jnp.issubdtype(leaf.dtype, jnp.floating)
-        return jax.lax.pmean(leaf, axis_name) if floating else jax.lax.pmax(leaf, axis_name)
-
-    return tree if axis_name is None else jax.tree.map(mean, tree)

@@ -102,7 +102,8 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     assert LATER["population"] == config["population"]
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
-    for name in ("", "penalties", "generator_optimizer", "discriminator_optimizer"):
+    assert LATER["coordination"] == config["coordination"].copy() | {"over": 1}
+    for name in ("", "penalties", "augmentation", "generator_optimizer", "discriminator_optimizer"):
         assert LATER[name].items() <= (config[name] if name else config).items()
     old = {"seed": 3, "generator": {}, "discriminator": {}, "generator_optimizer": {}, "discriminator_optimizer": {}}
     assert complete(old)["penalties"] == config["penalties"]

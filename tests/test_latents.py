@@ -7,14 +7,31 @@ import pytest
 from jaxgan.latents import LATENTS, linear_path, spherical_path
 
 # Source of the moments: U(-a, a) has variance a²/3.
-MOMENTS = {"uniform": (1.0, np.sqrt(3)), "uniform_unit": (1 / 3, 1.0), "normal": (1.0, np.inf)}
+# N(0, 1) within ±2: variance 1 - 2·2φ(2)/(2Φ(2) - 1) = 1 - .215964/.954500 = .773741.
+MOMENTS = {
+    "truncated_normal": (0.773741, 2.0),
+    "uniform": (1.0, np.sqrt(3)),
+    "uniform_unit": (1 / 3, 1.0),
+    "normal": (1.0, np.inf),
+}
 
 
 def test_every_prior_has_its_moments_here():
-    assert set(MOMENTS) == set(LATENTS)
+    assert set(MOMENTS) | {"categorical"} == set(LATENTS)
 
 
-@pytest.mark.parametrize("name", LATENTS)
+def test_categories_codes_and_noise():
+    latent = LATENTS["categorical"](16)
+    z = np.asarray(latent.sample(jax.random.key(0), 20_000))
+    assert (z.shape, z.dtype, latent.dim) == ((20_000, 16), np.float32, 16)
+    assert set(np.unique(z[:, :10])) == {0.0, 1.0} and (z[:, :10].sum(1) == 1).all()
+    assert np.abs(z[:, :10].mean(0) - 0.1).max() < 4 * np.sqrt(0.09 / 20_000)
+    assert np.abs(z[:, 10:]).max() <= 1 and abs(z[:, 10:].var() - 1 / 3) < 0.01
+    with pytest.raises(ValueError, match="10 categories and 2 codes needs dim for both, got dim=11"):
+        LATENTS["categorical"](11)
+
+
+@pytest.mark.parametrize("name", MOMENTS)
 def test_moments_and_support(name):
     latent = LATENTS[name](20)
     z = np.asarray(latent.sample(jax.random.key(0), 10_000))

@@ -16,6 +16,7 @@ OPTIMIZER_NUMBERS: dict[str, tuple[str, ...]] = {
     "adam": ("b1", "b2", "eps"),
     "adamw": ("b1", "b2", "eps", "weight_decay"),
     "rmsprop": ("b2", "eps", "momentum"),
+    "optimistic_adam": ("b1", "b2", "eps"),
 }
 """Fields of an optimizer's section, by its name, while the momentum is constant."""
 

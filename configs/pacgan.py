@@ -1,0 +1,19 @@
+"""PacGAN: a discriminator of packs of two, on the ring of eight Gaussians.
+
+    python launch.py --config=configs/pacgan.py --workdir=runs/pacgan
+
+Networks and optimizer of configs/ring.py; only the packs are the source's.
+Time and score: not measured.
+Source: Lin et al. 2018 (arXiv:1712.04086), section 2.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import ring
+
+
+def get_config(platform: str = "") -> ConfigDict:
+    """The config; `platform` is cpu, gpu, tpu or nothing."""
+    config = ring.get_config(platform)
+    config.packing = 2
+    return config

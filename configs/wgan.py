@@ -1,0 +1,26 @@
+"""The first Wasserstein GAN: a critic with clipped weights, five updates of it for one of the generator.
+
+    python launch.py --config=configs/wgan.py --workdir=runs/wgan
+
+DCGAN networks on 5,000 digits (extra `demo`), RMSProp 5e-5, weights in [-.01, .01], k = 5, batch 64. Minus the critic's
+loss (d_loss) estimates the distance, up to the unknown Lipschitz constant.
+Time and score: not measured.
+Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import dcgan
+
+
+def get_config(platform: str = "") -> ConfigDict:
+    """The config; `platform` is cpu, gpu, tpu or nothing."""
+    config = dcgan.get_config(platform)
+    config.loss = "wasserstein"
+    config.discriminator_steps = 5
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        optimizer.name = "rmsprop"
+        optimizer.learning_rate = 5e-5
+        optimizer.b2 = 0.99
+    config.discriminator_optimizer.clip_weights = 0.01
+    return config
