@@ -30,10 +30,8 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # Which of a step's discriminator updates are made; all, unless something is set here.
     config.coordination = ConfigDict()
-    config.coordination.initial_steps = 0  # k at step 0 ...
-    config.coordination.final_steps = (
-        0  # ... and from step `over` on, with a straight line between; 0: discriminator_steps
-    )
+    config.coordination.initial_steps = 0  # k at step 0; 0: discriminator_steps, which is the most
+    config.coordination.final_steps = 0  # k from step `over` on, with a straight line between the two; 0: the same
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 

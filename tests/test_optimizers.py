@@ -54,6 +54,7 @@ def test_every_optimizer_under_a_constant_and_a_scheduled_momentum_of_the_same_v
         "adam": lambda: optax.adam(0.1, b1=0.6, b2=0.9, eps=1e-3),
         "adamw": lambda: optax.adamw(0.1, b1=0.6, b2=0.9, eps=1e-3, weight_decay=0.1),
         "rmsprop": lambda: optax.rmsprop(0.1, decay=0.9, eps=1e-3, momentum=0.6),
+        "optimistic_adam": lambda: optax.optimistic_adam_v2(0.1, b1=0.6, b2=0.9, eps=1e-3, nesterov=False),
     }[name]()
     ours = _run(OPTIMIZERS[name](optax.constant_schedule(0.1), momentum, settings))
     np.testing.assert_allclose(ours, _run(reference), rtol=2e-5)
