@@ -20,8 +20,9 @@ from jaxgan.evaluation.alarms import ALARMS
 from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss
 from jaxgan.networks import NETWORKS
-from jaxgan.networks.dcgan import NORMALIZATIONS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
+from jaxgan.networks.minibatch import MINIBATCHES
+from jaxgan.networks.normalization import NORMALIZATIONS
 from jaxgan.optimizers import OPTIMIZERS, RATE_SCHEDULES, Settings, momentum_by_epoch
 from jaxgan.parallel import MAPPINGS, compiled
 from jaxgan.precision import PRECISIONS, compute_in
@@ -38,12 +39,19 @@ _NETWORK = {
     "output": fields.choice(OUTPUTS),
     "output_bias": fields.choice(("zero", "data")),
     "pieces": fields.integer(1),
-    "normalization": fields.choice(NORMALIZATIONS),
+    "normalization": fields.choice(("auto", *NORMALIZATIONS)),
+    "blocks": fields.integer(1),
+    "halvings": fields.integer(0),
+    "attention": fields.integer(0),
+    "minibatch": fields.choice(MINIBATCHES),
+    "features": fields.boolean,
     "remat": fields.boolean,
     "keep_input": fields.number(2**-16, 1),
     "keep_hidden": fields.number(2**-16, 1),
-    "initializer": fields.choice(INITIALIZERS),
+    "initializer": fields.names(INITIALIZERS),
     "initial_scale": fields.number(0, above=True),
+    "layer_scales": fields.numbers,
+    "layer_biases": fields.numbers,
 }
 _OPTIMIZER = {
     "name": fields.choice(OPTIMIZERS),
@@ -143,6 +151,8 @@ def problems_of(config: Mapping[str, Any]) -> list[str]:
     return found
 
 
+_NETWORK_LATER = {"normalization": "auto", "remat": False, "blocks": 2, "halvings": 0, "attention": 0}
+_NETWORK_LATER |= {"minibatch": "none", "features": False, "layer_scales": (), "layer_biases": ()}
 LATER: dict[str, dict[str, Any]] = {
     "evaluation": {
         "metrics": "auto",
@@ -154,8 +164,8 @@ LATER: dict[str, dict[str, Any]] = {
     },
     "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-2}
     | {"diversity": 0.2, "modes": 0.8, "samples": 256},
-    "generator": {"normalization": "batch", "remat": False},
-    "discriminator": {"normalization": "batch", "remat": False},
+    "generator": _NETWORK_LATER,
+    "discriminator": _NETWORK_LATER,
     "": {"precision": "float32", "accumulation_steps": 1},
     "population": {"seeds": 4, "grid": "", "random": "", "draws": 8, "score": "auto", "halvings": 0},
 }
@@ -165,6 +175,9 @@ LATER: dict[str, dict[str, Any]] = {
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a run, with the fields that there were not yet when it was trained."""
     sections = {name: {**fields, **config.get(name, {})} for name, fields in LATER.items() if name}
+    for player in ("generator", "discriminator"):
+        if "features" not in config.get(player, {}) and sections[player]["normalization"] == "batch":
+            sections[player]["normalization"] = "auto"  # it was the default, and no network but dcgan read it
     return {**LATER[""], **config, **sections}
 
 
@@ -207,6 +220,34 @@ def _activations(config: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _layers(config: Mapping[str, Any]) -> list[str]:
+    """Values for each layer where a network has layers of its own choice, and as many as it has."""
+    found = []
+    for player in ("generator", "discriminator"):
+        section, names = config[player], config[player]["initializer"].split(",")
+        hidden = len(section["widths"])
+        given = {"initializer": (names, 1, hidden + 1), "layer_scales": (section["layer_scales"], 0, hidden + 1)}
+        given["layer_biases"] = (section["layer_biases"], 0, hidden)
+        for field, (values, usual, wanted) in given.items():
+            if section["network"] != "mlp" and len(values) != usual:
+                found.append(f"{player}.{field}: only mlp takes one for each layer")
+            elif section["network"] == "mlp" and len(values) not in (usual, 1, wanted):
+                found.append(f"{player}.{field} names {len(values)} for {wanted} layers")
+    return found
+
+
+def _normalizations(config: Mapping[str, Any]) -> list[str]:
+    """Fields that say what a network has not got."""
+    found = []
+    for player in ("generator", "discriminator"):
+        section = config[player]
+        taken = inspect.signature(NETWORKS[section["network"]]).parameters
+        for field, usual in (("normalization", "auto"), ("minibatch", "none")):
+            if section[field] != usual and field not in taken:
+                found.append(f"{player}.{field}: {section['network']} has none; set it to {usual}")
+    return found
+
+
 def _rates(config: Mapping[str, Any]) -> list[str]:
     """Rates that can fall to their floors."""
     return [
@@ -232,7 +273,7 @@ def _alarms(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
-_CROSS_CHECKS = (_outputs, _paths, _activations, _rates, _evaluation, _alarms)
+_CROSS_CHECKS = (_outputs, _paths, _activations, _layers, _normalizations, _rates, _evaluation, _alarms)
 """Problems between fields that are each allowed."""
 
 
@@ -250,6 +291,9 @@ class DataFacts(NamedTuple):
     means: np.ndarray | None = None
 
 
+_NOT_OF_THE_STEP = ("example_shape", "networks", "first_examples")
+
+
 class Experiment(NamedTuple):
     """The parts of a GAN as pure functions and values, made from a config by `build`."""
 
@@ -265,10 +309,11 @@ class Experiment(NamedTuple):
     accumulation_steps: int
     example_shape: tuple[int, ...]
     networks: Callable[[str | None], tuple[Network, Network]]
+    first_examples: int = 2
 
     def train_step(self, axis_name: str | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""
-        parts = {name: value for name, value in self._asdict().items() if name not in ("example_shape", "networks")}
+        parts = {name: value for name, value in self._asdict().items() if name not in _NOT_OF_THE_STEP}
         parts["generator"], parts["discriminator"] = self.networks(axis_name)
         return make_train_step(**parts, axis_name=axis_name)
 
@@ -290,7 +335,7 @@ class Experiment(NamedTuple):
                 generator_tx=self.generator_tx,
                 discriminator_tx=self.discriminator_tx,
                 latent=self.latent,
-                example=jnp.zeros((2, *self.example_shape)),
+                example=jnp.zeros((self.first_examples, *self.example_shape)),
                 average=self.average_decay is not None,
             )
         except ValueError as error:
@@ -328,6 +373,8 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         accumulation_steps=config["accumulation_steps"],
         example_shape=facts.example_shape,
         networks=networks,
+        # A virtual batch norm keeps the latents that the generator is initialised with.
+        first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
 
 
@@ -351,12 +398,13 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
         section = config[player]
         builder, means = NETWORKS[section["network"]], facts.means if section["output_bias"] == "data" else None
         values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
-        taken = inspect.signature(builder).parameters
+        taken = set(inspect.signature(builder).parameters)
+        taken -= {"normalization"} if section["normalization"] == "auto" else set()
         try:
             network = builder(**{name: value for name, value in values.items() if name in taken})
         except ValueError as error:
             raise UsageError(
-                f"{player}.network={section['network']} does not suit the data", str(error), "choose other widths"
+                f"{player}.network={section['network']} does not suit the data", str(error), "change the section"
             ) from error
         found.append(compute_in(network, PRECISIONS[config["precision"]]))
     return found[0], found[1]

@@ -85,6 +85,13 @@ def widths(value: Any) -> str | None:
     return f'{value!r} is not a tuple of whole numbers of at least 1, such as "(256, 256)"'
 
 
+def numbers(value: Any) -> str | None:
+    """A tuple of numbers, or none."""
+    if isinstance(value, tuple) and all(number(-float("inf"))(part) is None for part in value):
+        return None
+    return f'{value!r} is not a tuple of numbers, such as "(0.05, 0.5)"'
+
+
 def names(known: Iterable[str]) -> Rule:
     """One or more of the names, separated by commas."""
     single = choice(known)
