@@ -116,8 +116,8 @@ def _network() -> ConfigDict:
     # one for each layer and the last, with commas
     network.initial_scale = 1.0  # half-width of uniform, deviation of normal, inputs of sparse, factor of the others'
     # variance
-    network.layer_scales = ()  # mlp: a scale for each layer and the last in its place
-    network.layer_biases = ()  # mlp: where each hidden layer's biases start; (): at 0
+    network.layer_scales = ""  # mlp: "0.05,0.05,0.5": a scale for each layer and the last in its place
+    network.layer_biases = ""  # mlp: "0,-2": where each hidden layer's biases start; "": at 0
     return network
 
 

@@ -53,6 +53,7 @@ _NETWORK = {
     "layer_scales": fields.numbers,
     "layer_biases": fields.numbers,
 }
+_LISTS = ("layer_scales", "layer_biases")
 _OPTIMIZER = {
     "name": fields.choice(OPTIMIZERS),
     "learning_rate": fields.number(0, above=True),
@@ -152,7 +153,7 @@ def problems_of(config: Mapping[str, Any]) -> list[str]:
 
 
 _NETWORK_LATER = {"normalization": "auto", "remat": False, "blocks": 2, "halvings": 0, "attention": 0}
-_NETWORK_LATER |= {"minibatch": "none", "features": False, "layer_scales": (), "layer_biases": ()}
+_NETWORK_LATER |= {"minibatch": "none", "features": False, "layer_scales": "", "layer_biases": ""}
 LATER: dict[str, dict[str, Any]] = {
     "evaluation": {
         "metrics": "auto",
@@ -226,8 +227,9 @@ def _layers(config: Mapping[str, Any]) -> list[str]:
     for player in ("generator", "discriminator"):
         section, names = config[player], config[player]["initializer"].split(",")
         hidden = len(section["widths"])
-        given = {"initializer": (names, 1, hidden + 1), "layer_scales": (section["layer_scales"], 0, hidden + 1)}
-        given["layer_biases"] = (section["layer_biases"], 0, hidden)
+        scales, biases = (fields.as_numbers(section[name]) for name in _LISTS)
+        given = {"initializer": (names, 1, hidden + 1), "layer_scales": (scales, 0, hidden + 1)}
+        given["layer_biases"] = (biases, 0, hidden)
         for field, (values, usual, wanted) in given.items():
             if section["network"] != "mlp" and len(values) != usual:
                 found.append(f"{player}.{field}: only mlp takes one for each layer")
@@ -398,6 +400,7 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
         section = config[player]
         builder, means = NETWORKS[section["network"]], facts.means if section["output_bias"] == "data" else None
         values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
+        values |= {name: fields.as_numbers(section[name]) for name in _LISTS}
         taken = set(inspect.signature(builder).parameters)
         taken -= {"normalization"} if section["normalization"] == "auto" else set()
         try:

@@ -30,11 +30,11 @@ class MinibatchDiscrimination(linen.Module):
         """[batch, A] to [batch, A + B]."""
         init = linen.initializers.lecun_normal()
         kernel = self.param("kernel", init, (features.shape[-1], self.kernels * self.dims))
-        own = (features @ kernel).reshape(-1, self.kernels, self.dims)
+        own = (features @ kernel).reshape(-1, self.kernels, self.dims).astype(jnp.float32)
         every = _gathered(own, self.axis_name)
         distances = jnp.abs(own[:, None] - every[None]).sum(-1)
         closeness = jnp.exp(-distances).sum(1) - 1  # of which an example's closeness to itself is exp(0)
-        return jnp.concatenate([features, closeness], axis=-1)
+        return jnp.concatenate([features, closeness.astype(features.dtype)], axis=-1)
 
 
 class MinibatchDeviation(linen.Module):

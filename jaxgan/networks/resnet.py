@@ -191,8 +191,8 @@ def resnet(
     Raises:
       ValueError: the sides do not divide as often as they are halved, or a name is unknown.
 
-    Source: Miyato et al. 2018 (arXiv:1802.05957), tables 3 to 5; Miyato and Koyama 2018 (arXiv:1802.05637), equation 3
-    and figure 14; Zhang et al. 2019 (arXiv:1805.08318) for attention.
+    Source: Miyato et al. 2018 (arXiv:1802.05957), tables 4 to 6; Miyato and Koyama 2018 (arXiv:1802.05637), equation 3;
+    Zhang et al. 2019 (arXiv:1805.08318) for attention.
     """
     if not widths:
         raise ValueError("resnet needs at least one width")

@@ -29,10 +29,11 @@ def weight_norm(module: linen.Module, init: Callable, shape: tuple[int, ...]) ->
     Source: Salimans and Kingma 2016 (arXiv:1602.07868), equation 2; without its start from data.
     """
     kernel = module.param("kernel", init, shape)
-    squares = jnp.square(kernel).sum(tuple(range(len(shape) - 1)), keepdims=True)
+    vectors = kernel.astype(jnp.float32)
+    squares = jnp.square(vectors).sum(tuple(range(len(shape) - 1)), keepdims=True)
     lengths = jnp.sqrt(jnp.where(squares > 0, squares, 1.0))
     scale = module.param("scale", lambda key: lengths.reshape(-1))
-    return kernel / lengths * scale.reshape(lengths.shape)
+    return (vectors / lengths * scale.reshape(lengths.shape)).astype(kernel.dtype)
 
 
 def equalized(module: linen.Module, init: Callable, shape: tuple[int, ...]) -> chex.Array:
