@@ -201,7 +201,7 @@ def test_epochs_of_the_momentum_count_each_players_own_updates():
 def test_every_network_gets_only_what_it_takes():
     for name in configuration.NETWORKS:
         config = default.get_config()
-        config.discriminator.network, config.discriminator.widths = name, (6,)
+        config.discriminator.network, config.discriminator.widths = name, (6, 6) if name == "r3gan" else (6,)
         check(config)
         assert build(config, DataFacts((8, 8, 1), 100, None)).abstract_state().step.shape == ()
 

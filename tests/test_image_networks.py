@@ -1,5 +1,7 @@
 """The residual networks block by block, every network at every size of image, and what the options are for."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,7 +40,7 @@ SIZES = {
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_at_every_size(name, channels):
-    for side, layers in SIZES[name]:
+    for side, layers in SIZES[name] if channels == 3 else SIZES[name][:1]:
         shape, widths = (side, side, channels), (4,) * layers
         if name == "cifar10" and channels == 1:
             with pytest.raises(ValueError, match="32, 32, 3"):
@@ -119,18 +121,22 @@ def test_a_residual_discriminator_is_what_its_formula_says():
     np.testing.assert_allclose(found, jax.jit(judge)(), rtol=1e-4, atol=1e-4)
 
 
-def test_whole_numbers_and_one_hot_conditions_are_the_same():
-    one_hot = jax.nn.one_hot(LABELS, 3)
-    for network, inputs in (
-        (resnet(widths=(4,), classes=3), IMAGES),
-        (resnet(output_shape=(8, 8, 2), widths=(4, 4), classes=3), jnp.ones((3, 5))),
-        (r3gan(widths=(4, 4), blocks=1, classes=3), IMAGES),
-        (r3gan(output_shape=(8, 8, 2), widths=(4, 4), blocks=1, classes=3), jnp.ones((3, 5))),
-    ):
-        variables = jax.jit(network.init)(KEY, inputs, condition=LABELS)
-        found, same = (jax.jit(network.apply)(variables, inputs, condition=c)[0] for c in (LABELS, one_hot))
-        np.testing.assert_allclose(found, same, rtol=1e-6)
-        assert len({float(row.sum()) for row in found}) == 3
+@pytest.mark.parametrize(
+    ("network", "inputs"),
+    [
+        (resnet(output_shape=(4, 4, 2), widths=(4, 4), classes=3), jnp.ones((3, 5))),
+        (r3gan(widths=(4,), blocks=1, classes=3), IMAGES[:, :4, :4]),
+    ],
+)
+def test_whole_numbers_and_one_hot_conditions_are_the_same(network, inputs):
+    @jax.jit
+    def outputs(key):
+        variables = network.init(key, inputs, condition=LABELS)
+        return [network.apply(variables, inputs, condition=c)[0] for c in (LABELS, jax.nn.one_hot(LABELS, 3))]
+
+    found, same = outputs(KEY)
+    np.testing.assert_allclose(found, same, rtol=1e-6)
+    assert len({float(row.sum()) for row in found}) == 3
 
 
 def test_r3gan_has_the_layers_and_the_start_of_its_source():
@@ -187,11 +193,11 @@ def test_discriminators_that_mix_their_batch_judge_real_and_fake_apart():
 
 
 def _game(axis_name):
-    """A virtually normalised generator against a spectrally normalised discriminator with deviations, on 8 × 8."""
+    """A virtually normalised generator against a spectrally normalised discriminator with deviations."""
     return {
-        "generator": dcgan(output_shape=(8, 8, 1), widths=(3,), initial_scale=0.5, normalization="virtual"),
-        "discriminator": resnet(
-            widths=(3, 3), normalization="spectral", minibatch="deviation", features=True, axis_name=axis_name
+        "generator": dcgan(output_shape=(4, 4, 1), widths=(3,), initial_scale=0.5, normalization="virtual"),
+        "discriminator": dcgan(
+            widths=(3,), normalization="spectral", minibatch="deviation", features=True, axis_name=axis_name
         ),
         "generator_tx": optax.sgd(0.05),
         "discriminator_tx": optax.sgd(0.05),
@@ -200,24 +206,24 @@ def _game(axis_name):
     }
 
 
+@functools.cache
+def _after_a_step(mapping):
+    """The state before a step, and after it, metrics and all."""
+    step, place_state, place_batch = distribute(
+        lambda axis_name: make_train_step(**_game(axis_name), axis_name=axis_name), mapping=mapping
+    )
+    batch = jax.tree.map(lambda x: x[0], data(1, batch=8, shape=(4, 4, 1)))
+    before = start(_game(None), example_shape=(4, 4, 1))
+    after, metrics = step(place_state(jax.tree.map(jnp.copy, before)), place_batch(batch))
+    assert all(np.isfinite(value) for value in metrics.values())
+    return before, jax.device_get(after.replace(key=jax.random.key_data(after.key)))
+
+
 @pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
 def test_a_step_on_four_devices_is_that_on_one(mapping):
-    batch = jax.tree.map(lambda x: x[0], data(1, batch=8, shape=(8, 8, 1)))
-    states = []
-    for chosen in ("jit", mapping):
-        step, place_state, place_batch = distribute(
-            lambda axis_name: make_train_step(**_game(axis_name), axis_name=axis_name), mapping=chosen
-        )
-        state, metrics = step(place_state(start(_game(None), example_shape=(8, 8, 1))), place_batch(batch))
-        assert all(np.isfinite(value) for value in metrics.values())
-        states.append(jax.device_get(state.replace(key=jax.random.key_data(state.key))))
-    assert difference(*states) < 1e-5
-    assert (
-        difference(
-            states[0].discriminator.model_state, start(_game(None), example_shape=(8, 8, 1)).discriminator.model_state
-        )
-        > 1e-3
-    )
+    before, one = _after_a_step("jit")
+    assert difference(one, _after_a_step(mapping)[1]) < 1e-5
+    assert difference(one.discriminator.model_state, before.discriminator.model_state) > 1e-3
 
 
 def test_layers_may_start_each_in_its_own_way():

@@ -60,7 +60,7 @@ def test_spectral_norm_of_zero_tiny_and_orthogonal_weights():
     # Zero stays zero, its vector as it was, and learns as a plain weight would: 1.
     normalized, after = iterate(jnp.zeros((3, 2)), u)
     assert not normalized.any() and (after == u).all()
-    assert (jax.grad(total)(jnp.zeros((3, 2)), u) == 1).all()
+    assert (jax.jit(jax.grad(total))(jnp.zeros((3, 2)), u) == 1).all()
     # u at right angles to the largest: diag(1, 3) is taken as 3, its largest entry, and not as 1.
     normalized, _ = iterate(jnp.diag(jnp.array([1.0, 3.0])), jnp.array([1.0, 0.0]))
     np.testing.assert_allclose(normalized, np.diag([1 / 3, 1]), rtol=1e-6)
@@ -117,9 +117,9 @@ def test_weight_norm_and_equalized_weights_by_hand():
     gradient = jax.grad(lambda p: layer.apply({"params": p}, inputs).sum())(params)
     assert np.isfinite(gradient["kernel"]).all() and gradient["kernel"][:, 1].tolist() == [7.0, 14.0]
     # It starts where the plain layer does.
-    images = jax.random.normal(KEY, (2, 8, 8, 2))
     found, plain = (
-        (net := from_linen(_Layers(weights))).apply(net.init(KEY, images), images)[0] for weights in ("weight", "plain")
+        jax.jit(lambda key, layer=Dense(4, weights=weights): layer.init_with_output(key, jnp.ones((2, 3)))[0])(KEY)
+        for weights in ("weight", "plain")
     )
     np.testing.assert_allclose(found, plain, rtol=1e-5)
     # Two inputs: √(2/2) = 1; eight: √(2/8) = ½.
@@ -146,12 +146,13 @@ def test_minibatch_deviation_by_hand():
     # Groups of 2 of 4: examples 0 and 2, 1 and 3. Deviations of (0, 2) and (1, 1): 1 and 0, mean ½; of (5, 5), (3, 7):
     # 0 and 2, mean 1.
     x = jnp.array([[0.0, 1], [5, 3], [2, 1], [5, 7]])
-    found = MinibatchDeviation(group=2).apply({}, x)
+    apply = jax.jit(MinibatchDeviation(group=2).apply)
+    found = apply({}, x)
     np.testing.assert_allclose(found, np.concatenate([x, [[0.5], [1], [0.5], [1]]], axis=1), atol=1e-4)
-    images = MinibatchDeviation(group=2).apply({}, x.reshape(4, 1, 2, 1))  # over pixels as over features
+    images = apply({}, x.reshape(4, 1, 2, 1))  # over pixels as over features
     np.testing.assert_allclose(images[..., 1], np.repeat([[[0.5]], [[1]], [[0.5]], [[1]]], 2, axis=2), atol=1e-4)
     # Three do not divide by 2: one group. Deviations of 0, 3, 6: √6.
-    found = MinibatchDeviation(group=2).apply({}, jnp.array([[0.0], [3], [6]]))
+    found = apply({}, jnp.array([[0.0], [3], [6]]))
     np.testing.assert_allclose(found[:, 1], np.full(3, 6**0.5), rtol=1e-4)
 
 
@@ -183,12 +184,12 @@ def test_virtual_batch_norm_by_hand():
     # (10 + 64) / 3 = 74/3, variance 26/3: (8 − 4) / √(26/3). Another example changes none of these.
     hidden = jnp.array([[1.0], [3.0], [8.0], [-50.0]])
     layer = VirtualBatchNorm(2)
-    variables = layer.init(KEY, hidden)
-    found = layer.apply(variables, hidden)
+    variables, apply = jax.jit(layer.init)(KEY, hidden), jax.jit(layer.apply)
+    found = apply(variables, hidden)
     np.testing.assert_allclose(found[:3, 0], [-1, 1, 4 / (26 / 3) ** 0.5], rtol=1e-4)
-    np.testing.assert_allclose(layer.apply(variables, hidden[:3]), found[:3], rtol=1e-6)
+    np.testing.assert_allclose(apply(variables, hidden[:3]), found[:3], rtol=1e-6)
     # Pixels count as examples do: (1, 3) as one image of two pixels, 8 as another with mean 8 and mean square 64.
-    found = VirtualBatchNorm(1).apply(variables, jnp.array([[[[1.0], [3.0]]], [[[8.0], [8.0]]]]))
+    found = jax.jit(VirtualBatchNorm(1).apply)(variables, jnp.array([[[[1.0], [3.0]]], [[[8.0], [8.0]]]]))
     mean, square = (2 + 8) / 2, (5 + 64) / 2
     np.testing.assert_allclose(found[1, 0, 0, 0], (8 - mean) / (square - mean**2) ** 0.5, rtol=1e-4)
 
@@ -201,8 +202,9 @@ def test_the_fixed_batch_is_what_the_network_was_initialised_with():
             return VirtualBatchNorm(n)(inputs + condition)[n:]
 
     network, fixed, shift = from_linen(Net()), jnp.array([[1.0], [3.0]]), jnp.array([[0.0], [2.0]])
-    variables = network.init(KEY, fixed, condition=shift)
-    outputs, state = network.apply(variables, jnp.array([[7.0]]), condition=jnp.array([[1.0]]), train=True)
+    variables = jax.jit(network.init)(KEY, fixed, condition=shift)
+    apply = jax.jit(network.apply, static_argnames="train")
+    outputs, state = apply(variables, jnp.array([[7.0]]), condition=jnp.array([[1.0]]), train=True)
     # Fixed: 1, 5, of mean 3 and mean square 13; the example 8: mean 14/3, variance (26 + 64)/3 − (14/3)² = 8.222.
     np.testing.assert_allclose(outputs, [[(8 - 14 / 3) / 8.2222**0.5]], rtol=1e-4)
     assert (state["reference"]["inputs"] == fixed).all() and (state["reference"]["condition"] == shift).all()
@@ -224,15 +226,15 @@ def test_layer_and_instance_normalisation_by_hand():
         ("instance", [-1, -1, 1, 1]),
         ("none", [1, 5, 3, 7]),
     ):
-        found = Net(name).init_with_output(KEY, images)[0]
+        found = jax.jit(Net(name).init_with_output)(KEY, images)[0]
         np.testing.assert_allclose(found.reshape(-1), expected, rtol=1e-4)
 
 
 def test_self_attention_starts_as_the_identity_and_is_what_its_formula_says():
     images = jax.random.normal(KEY, (2, 4, 6, 8))
     layer = SelfAttention()
-    variables = layer.init(KEY, images)
-    np.testing.assert_array_equal(layer.apply(variables, images), images)
+    variables, apply = jax.jit(layer.init)(KEY, images), jax.jit(layer.apply)
+    np.testing.assert_array_equal(apply(variables, images), images)
     params = {**variables["params"], "gamma": jnp.array(0.5)}
     kernels = [np.asarray(params[f"Conv_{i}"]["kernel"])[0, 0] for i in range(4)]
     assert [kernel.shape for kernel in kernels] == [(8, 1), (8, 1), (8, 4), (4, 8)]
@@ -244,7 +246,7 @@ def test_self_attention_starts_as_the_identity_and_is_what_its_formula_says():
     scores = (x @ kernels[0]).reshape(2, 24, 1) @ pooled(x @ kernels[1]).swapaxes(1, 2)
     attention = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
     expected = x + 0.5 * (attention @ pooled(x @ kernels[2])).reshape(2, 4, 6, 4) @ kernels[3]
-    np.testing.assert_allclose(layer.apply({"params": params}, images), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(apply({"params": params}, images), expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [1, 3])

@@ -41,7 +41,8 @@ def test_the_dense_cifar_10_pair_is_the_papers():
     assert generator == _dense((100, 8000), (8000, 8000), (8000, 3072))
     assert discriminator == _dense((3072, 1600 * 5), (1600, 1600 * 5), (1600, 1))
     config = cifar10_dense.get_config()
-    config.generator.widths = (8, 8)  # the starts do not depend on it: U(-.05, .05) twice, then U(-.5, .5)
+    config.generator.widths, config.discriminator.widths = (8, 8), (8, 8)  # the starts do not depend on these:
+    # U(-.05, .05) twice, then U(-.5, .5)
     experiment, *_ = _made(config, (32, 32, 3))
     params = experiment.initial_state(0).generator.params
     for i, scale in enumerate((0.05, 0.05, 0.5)):

@@ -183,7 +183,6 @@ def test_a_wrong_number_of_activations_is_refused():
             0.3,
         ),
         (lambda **options: resnet(widths=(4, 4), normalization="spectral", **options), IMAGES, 0.8),
-        (lambda **options: resnet(output_shape=(8, 12, 2), widths=(4, 4), **options), LATENTS, 0.8),
         (lambda **options: r3gan(widths=(8, 8), blocks=1, **options), IMAGES[:, :, :8], 0.8),
     ],
 )
