@@ -69,7 +69,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
-    # A player's network: mlp, maxout, dcgan or cifar10; docs of jaxgan.networks say which of these fields it reads.
+    # A player's network; docs of jaxgan.networks say which of these fields it reads.
     config.generator = _network()
     config.generator.widths = (256, 512)
     config.generator.output = "sigmoid"  # "sigmoid" for unit images, "tanh" for symmetric ones, "linear"
@@ -124,18 +124,30 @@ def get_config(platform: str = "") -> ConfigDict:
 
 def _network() -> ConfigDict:
     network = ConfigDict()
-    network.network = "mlp"  # or "maxout", "dcgan", "cifar10": jaxgan.networks.NETWORKS
-    network.widths = (256,)  # units of each hidden layer; dcgan: channels, a doubling or halving of the sides for each
+    network.network = "mlp"  # or "maxout", "dcgan", "cifar10", "resnet", "r3gan": jaxgan.networks.NETWORKS
+    network.widths = (256,)  # units of each hidden layer; dcgan: channels, a doubling or halving of the sides for each;
+    # resnet, r3gan: channels of the smallest image and after every doubling, and the other way round
     network.activation = "relu"  # relu, leaky_relu, ...; "relu,sigmoid": one for each hidden layer
     network.output = "linear"  # a discriminator's output is a logit: linear
     network.output_bias = "zero"
     network.pieces = 5  # maxout, cifar10: linear pieces per unit
-    network.normalization = "batch"  # dcgan: "batch" (over all devices), "none"
-    network.remat = False  # dcgan, cifar10: keep only the layers' inputs for the gradient, and compute the rest again
+    network.normalization = "auto"  # mlp, dcgan, resnet: "batch" (over all devices), "layer", "none", and of weights
+    # "spectral", "weight", "equalized"; not in mlp "instance", "virtual" (generator); "auto": mlp none, others batch
+    network.blocks = 2  # r3gan: residual blocks of each width
+    network.halvings = 0  # resnet discriminator: the first so many blocks halve the sides; 0: all but the last
+    network.attention = 0  # resnet: self-attention on images of so many pixels a side; 0: none
+    network.minibatch = "none"  # discriminators mlp, dcgan, resnet: "discrimination", "deviation" before the last layer
+    network.features = False  # discriminator: returns its last layer's inputs too, for feature matching
+    network.remat = False  # dcgan, cifar10, resnet, r3gan: keep only the layers' inputs for the gradient, and compute
+    # the rest again
     network.keep_input = 1.0  # dropout on the layers' inputs: probability of keeping a pixel ...
     network.keep_hidden = 1.0  # ... and a hidden unit
-    network.initializer = "lecun_normal"  # uniform, normal, lecun_normal, he_normal, glorot_uniform
-    network.initial_scale = 1.0  # half-width of uniform, deviation of normal, factor of the others' variance
+    network.initializer = "lecun_normal"  # uniform, normal, lecun_normal, he_normal, glorot_uniform, sparse; mlp: or
+    # one for each layer and the last, with commas
+    network.initial_scale = 1.0  # half-width of uniform, deviation of normal, inputs of sparse, factor of the others'
+    # variance
+    network.layer_scales = ""  # mlp: "0.05,0.05,0.5": a scale for each layer and the last in its place
+    network.layer_biases = ""  # mlp: "0,-2": where each hidden layer's biases start; "": at 0
     return network
 
 

@@ -22,8 +22,9 @@ from jaxgan.evaluation.alarms import ALARMS
 from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss, smooth_real_labels
 from jaxgan.networks import NETWORKS
-from jaxgan.networks.dcgan import NORMALIZATIONS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
+from jaxgan.networks.minibatch import MINIBATCHES
+from jaxgan.networks.normalization import NORMALIZATIONS
 from jaxgan.optimizers import (
     OPTIMIZERS,
     RATE_SCHEDULES,
@@ -49,13 +50,21 @@ _NETWORK = {
     "output": fields.choice(OUTPUTS),
     "output_bias": fields.choice(("zero", "data")),
     "pieces": fields.integer(1),
-    "normalization": fields.choice(NORMALIZATIONS),
+    "normalization": fields.choice(("auto", *NORMALIZATIONS)),
+    "blocks": fields.integer(1),
+    "halvings": fields.integer(0),
+    "attention": fields.integer(0),
+    "minibatch": fields.choice(MINIBATCHES),
+    "features": fields.boolean,
     "remat": fields.boolean,
     "keep_input": fields.number(2**-16, 1),
     "keep_hidden": fields.number(2**-16, 1),
-    "initializer": fields.choice(INITIALIZERS),
+    "initializer": fields.names(INITIALIZERS),
     "initial_scale": fields.number(0, above=True),
+    "layer_scales": fields.numbers,
+    "layer_biases": fields.numbers,
 }
+_LISTS = ("layer_scales", "layer_biases")
 _OPTIMIZER = {
     "name": fields.choice(OPTIMIZERS),
     "learning_rate": fields.number(0, above=True),
@@ -172,6 +181,8 @@ def problems_of(config: Mapping[str, Any]) -> list[str]:
     return found
 
 
+_NETWORK_LATER = {"normalization": "auto", "remat": False, "blocks": 2, "halvings": 0, "attention": 0}
+_NETWORK_LATER |= {"minibatch": "none", "features": False, "layer_scales": "", "layer_biases": ""}
 LATER: dict[str, dict[str, Any]] = {
     "evaluation": {
         "metrics": "auto",
@@ -183,8 +194,8 @@ LATER: dict[str, dict[str, Any]] = {
     },
     "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-2}
     | {"diversity": 0.2, "modes": 0.8, "samples": 256},
-    "generator": {"normalization": "batch", "remat": False},
-    "discriminator": {"normalization": "batch", "remat": False},
+    "generator": _NETWORK_LATER,
+    "discriminator": _NETWORK_LATER,
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0} | {"unrolled_steps": 0},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
@@ -200,6 +211,9 @@ def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a run, with the fields that there were not yet when it was trained."""
     later = {**LATER, "penalties": dict.fromkeys(PENALTIES, 0.0) | LATER["penalties"]}
     sections = {name: {**fields, **config.get(name, {})} for name, fields in later.items() if name}
+    for player in ("generator", "discriminator"):
+        if "features" not in config.get(player, {}) and sections[player]["normalization"] == "batch":
+            sections[player]["normalization"] = "auto"  # it was the default, and no network but dcgan read it
     return {**LATER[""], **config, **sections}
 
 
@@ -239,6 +253,35 @@ def _activations(config: Mapping[str, Any]) -> list[str]:
         named, layers = config[player]["activation"].split(","), config[player]["widths"]
         if config[player]["network"] == "mlp" and len(named) not in (1, len(layers)):
             found.append(f"{player}.activation names {len(named)} activations for {len(layers)} hidden layers")
+    return found
+
+
+def _layers(config: Mapping[str, Any]) -> list[str]:
+    """Values for each layer where a network has layers of its own choice, and as many as it has."""
+    found = []
+    for player in ("generator", "discriminator"):
+        section, names = config[player], config[player]["initializer"].split(",")
+        hidden = len(section["widths"])
+        scales, biases = (fields.as_numbers(section[name]) for name in _LISTS)
+        given = {"initializer": (names, 1, hidden + 1), "layer_scales": (scales, 0, hidden + 1)}
+        given["layer_biases"] = (biases, 0, hidden)
+        for field, (values, usual, wanted) in given.items():
+            if section["network"] != "mlp" and len(values) != usual:
+                found.append(f"{player}.{field}: only mlp takes one for each layer")
+            elif section["network"] == "mlp" and len(values) not in (usual, 1, wanted):
+                found.append(f"{player}.{field} names {len(values)} for {wanted} layers")
+    return found
+
+
+def _normalizations(config: Mapping[str, Any]) -> list[str]:
+    """Fields that say what a network has not got."""
+    found = []
+    for player in ("generator", "discriminator"):
+        section = config[player]
+        taken = inspect.signature(NETWORKS[section["network"]]).parameters
+        for field, usual in (("normalization", "auto"), ("minibatch", "none")):
+            if section[field] != usual and field not in taken:
+                found.append(f"{player}.{field}: {section['network']} has none; set it to {usual}")
     return found
 
 
@@ -288,7 +331,8 @@ def _labels(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
-_CROSS_CHECKS = (_labels, _coordinated, _outputs, _paths, _activations, _rates, _evaluation, _alarms)
+_CROSS_CHECKS = (_labels, _coordinated, _outputs, _paths, _activations, _layers, _normalizations)
+_CROSS_CHECKS += (_rates, _evaluation, _alarms)
 """Problems between fields that are each allowed."""
 
 
@@ -306,7 +350,7 @@ class DataFacts(NamedTuple):
     means: np.ndarray | None = None
 
 
-_NOT_THE_STEPS = ("example_shape", "packing", "networks")
+_NOT_OF_THE_STEP = ("example_shape", "packing", "networks", "first_examples")
 
 
 class Experiment(NamedTuple):
@@ -328,10 +372,11 @@ class Experiment(NamedTuple):
     example_shape: tuple[int, ...]
     packing: int
     networks: Callable[[str | None], tuple[Network, Network]]
+    first_examples: int = 2
 
     def train_step(self, axis_name: str | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""
-        parts = {name: value for name, value in self._asdict().items() if name not in _NOT_THE_STEPS}
+        parts = {name: value for name, value in self._asdict().items() if name not in _NOT_OF_THE_STEP}
         parts["generator"], parts["discriminator"] = self.networks(axis_name)
         return make_train_step(**parts, axis_name=axis_name)
 
@@ -353,7 +398,7 @@ class Experiment(NamedTuple):
                 generator_tx=self.generator_tx,
                 discriminator_tx=self.discriminator_tx,
                 latent=self.latent,
-                example=jnp.zeros((2 * self.packing, *self.example_shape)),
+                example=jnp.zeros((self.first_examples * self.packing, *self.example_shape)),
                 average=self.average_decay is not None,
             )
         except ValueError as error:
@@ -395,6 +440,8 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         example_shape=facts.example_shape,
         packing=config["packing"],
         networks=networks,
+        # A virtual batch norm keeps the latents that the generator is initialised with.
+        first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
 
 
@@ -437,12 +484,14 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
         section = config[player]
         builder, means = NETWORKS[section["network"]], facts.means if section["output_bias"] == "data" else None
         values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
-        taken = inspect.signature(builder).parameters
+        values |= {name: fields.as_numbers(section[name]) for name in _LISTS}
+        taken = set(inspect.signature(builder).parameters)
+        taken -= {"normalization"} if section["normalization"] == "auto" else set()
         try:
             network = builder(**{name: value for name, value in values.items() if name in taken})
         except ValueError as error:
             raise UsageError(
-                f"{player}.network={section['network']} does not suit the data", str(error), "choose other widths"
+                f"{player}.network={section['network']} does not suit the data", str(error), "change the section"
             ) from error
         network = compute_in(network, PRECISIONS[config["precision"]])
         found.append(

@@ -1,6 +1,7 @@
 """What each field of a config may hold: one rule per field, and the problems a config has with them."""
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -105,6 +106,21 @@ class EachOf(Mapping[str, Rule]):
 
     def __len__(self) -> int:
         return len(self.table) + len(self.others)
+
+
+def numbers(value: Any) -> str | None:
+    """Numbers separated by commas, or the empty string."""
+    try:
+        if isinstance(value, str) and all(math.isfinite(part) for part in as_numbers(value)):
+            return None
+    except ValueError:
+        pass
+    return f'{value!r} is not numbers with commas between them, such as "0.05,0.5"'
+
+
+def as_numbers(text: str) -> tuple[float, ...]:
+    """The numbers that a text names, separated by commas."""
+    return tuple(float(part) for part in text.split(",")) if text else ()
 
 
 def names(known: Iterable[str]) -> Rule:

@@ -81,6 +81,15 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"alarms.patience": 0, "alarms.stop": "lost_modes"}, "alarms.patience 0 turns all alarms off"),
         ({"alarms.stop": "lost_mode"}, "'lost_mode' is none of discriminator_wins"),
         ({"latent": 3}, "latent is a section"),
+        ({"discriminator.layer_scales": "1,2"}, "discriminator.layer_scales names 2 for 3 layers"),
+        ({"generator.layer_biases": "0,-1,0"}, "generator.layer_biases names 3 for 2 layers"),
+        ({"generator.layer_scales": "1,a"}, "'1,a' is not numbers with commas"),
+        ({"discriminator.network": "maxout", "discriminator.initializer": "uniform,normal"}, "only mlp takes one for"),
+        (
+            {"discriminator.network": "maxout", "discriminator.normalization": "batch"},
+            "maxout has none; set it to auto",
+        ),
+        ({"generator.normalization": "spectre"}, "'spectre' is none of auto, batch"),
     ],
 )
 def test_problems(change, said):
@@ -103,6 +112,43 @@ def test_field_and_cross_problems_come_together():
         check(config)
     message = str(error.value)
     assert "3 problems" in message and "'bad'" in message and "logit" in message and "maxout has a linear" in message
+
+
+def test_an_older_configs_normalization_is_what_its_network_had():
+    for name, now in (("batch", "auto"), ("none", "none")):
+        older = default.get_config().to_dict()
+        for player in ("generator", "discriminator"):
+            older[player] = {"network": "mlp", "normalization": name}
+        found = configuration.complete(older)["generator"]
+        assert (found["normalization"], found["minibatch"], found["features"]) == (now, "none", False)
+    # A config of today keeps what it says.
+    config = default.get_config()
+    config.generator.normalization = "batch"
+    assert configuration.complete(config.to_dict())["generator"]["normalization"] == "batch"
+
+
+def test_a_config_chooses_every_part_of_its_networks():
+    config = default.get_config()
+    config.batch_size = 5
+    config.generator.widths, config.generator.network, config.generator.normalization = (4, 3), "dcgan", "virtual"
+    config.discriminator.widths, config.discriminator.normalization = (4,), "spectral"
+    config.discriminator.minibatch, config.discriminator.features = "discrimination", True
+    check(config)
+    experiment = build(config, DataFacts((8, 8, 1), 10))
+    state = experiment.abstract_state()
+    assert state.generator.model_state["reference"]["inputs"].shape == (5, 100)
+    assert state.discriminator.model_state["spectral"]["Dense_1"]["u"].shape == (1,)
+    assert state.discriminator.params["Dense_1"]["kernel"].shape == (4 + 100, 1)
+    images = np.zeros((2, 8, 8, 1), np.float32)
+    judge = lambda player: experiment.discriminator.apply(player.variables, images)[0]  # noqa: E731
+    assert jax.eval_shape(judge, state.discriminator).features.shape == (2, 4)
+    # "auto" is what each network had before there was a choice.
+    config.generator.normalization = config.discriminator.normalization = "auto"
+    state = build(config, DataFacts((8, 8, 1), 10)).abstract_state()
+    assert set(state.generator.model_state) == {"batch_stats"} and not state.discriminator.model_state
+    config.discriminator.normalization = "instance"
+    with pytest.raises(UsageError, match="no normalization 'instance' in a mlp discriminator"):
+        build(config, DataFacts((8, 8, 1), 10))
 
 
 def test_a_missing_field_is_named():
@@ -155,7 +201,7 @@ def test_epochs_of_the_momentum_count_each_players_own_updates():
 def test_every_network_gets_only_what_it_takes():
     for name in configuration.NETWORKS:
         config = default.get_config()
-        config.discriminator.network, config.discriminator.widths = name, (6,)
+        config.discriminator.network, config.discriminator.widths = name, (6, 6) if name == "r3gan" else (6,)
         check(config)
         assert build(config, DataFacts((8, 8, 1), 100, None)).abstract_state().step.shape == ()
 

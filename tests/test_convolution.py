@@ -108,8 +108,8 @@ def test_dcgan_has_the_layers_of_its_source_and_says_what_it_cannot_make():
         assert out.shape == (2, side, side, 3)
     with pytest.raises(ValueError, match=r"with 3 widths makes images .* divide by 8, not \[28, 28, 1\]"):
         dcgan(output_shape=(28, 28, 1), widths=(64, 32, 16))
-    with pytest.raises(ValueError, match="unknown normalization 'layer'; one of batch, none"):
-        dcgan(normalization="layer")
+    with pytest.raises(ValueError, match="no normalization 'virtual' in a dcgan discriminator; one of batch, none"):
+        dcgan(normalization="virtual")
 
 
 def test_dcgan_starts_at_the_datas_means_and_without_normalisation_has_no_statistics():

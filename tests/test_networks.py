@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flax import linen
 
-from jaxgan.networks import NETWORKS, cifar10, dcgan, from_linen, maxout, mlp
+from jaxgan.networks import NETWORKS, cifar10, dcgan, from_linen, maxout, mlp, r3gan, resnet
 from jaxgan.networks.layers import OUTPUTS, dropout, output_bias
 from jaxgan.state import PerExample, example_keys
 
@@ -29,6 +29,10 @@ CASES = {
     ("dcgan", (8, 12, 2)): ({"widths": (4, 3), "initial_scale": 0.1}, LATENTS),
     ("cifar10", ()): ({"widths": (6,), "initial_scale": 0.5}, jax.random.normal(KEY, (5, 32, 32, 3))),
     ("cifar10", (32, 32, 3)): ({"widths": (6,), "initial_scale": 0.5}, LATENTS),
+    ("resnet", ()): ({"widths": (3, 4)}, IMAGES),
+    ("resnet", (8, 12, 2)): ({"widths": (4, 3)}, LATENTS),
+    ("r3gan", ()): ({"widths": (3, 8), "blocks": 1}, IMAGES[:, :, :8]),
+    ("r3gan", (8, 8, 2)): ({"widths": (8, 3), "blocks": 1}, LATENTS),
 }
 
 
@@ -178,6 +182,8 @@ def test_a_wrong_number_of_activations_is_refused():
             jax.random.normal(KEY, (2, 32, 32, 3)),
             0.3,
         ),
+        (lambda **options: resnet(widths=(4, 4), normalization="spectral", **options), IMAGES, 0.8),
+        (lambda **options: r3gan(widths=(8, 8), blocks=1, **options), IMAGES[:, :, :8], 0.8),
     ],
 )
 def test_rematerialized_layers_keep_less_for_the_same_gradient(build, inputs, saved):

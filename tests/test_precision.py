@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from games import batch_norm_game, data, dropout_game, start, step_of
 
-from jaxgan.networks import dcgan, maxout, mlp
+from jaxgan.networks import dcgan, maxout, mlp, r3gan, resnet
 from jaxgan.precision import compute_in
 from jaxgan.state import Judgement, Network, PerExample
 from jaxgan.step import make_train_step
@@ -17,6 +17,9 @@ NETWORKS = {
     "maxout": (maxout(widths=(8, 6), pieces=2, initial_scale=0.5), (5, 6)),
     "dcgan": (dcgan(widths=(4, 8), initial_scale=0.3), (5, 8, 8, 2)),
     "dcgan generator": (dcgan(output_shape=(8, 8, 2), widths=(8, 4), initial_scale=0.3), (5, 4)),
+    "spectral": (resnet(widths=(4,), normalization="spectral", attention=4, minibatch="deviation"), (5, 4, 4, 2)),
+    "virtual": (resnet(output_shape=(4, 4, 2), widths=(4, 4), normalization="virtual"), (5, 4)),
+    "r3gan": (r3gan(widths=(8, 16), blocks=1), (5, 8, 8, 2)),
 }
 
 

@@ -9,7 +9,7 @@ from flax import linen
 
 from jaxgan.networks.convolution import Conv, ConvTranspose, max_pool
 from jaxgan.networks.dcgan import with_condition
-from jaxgan.networks.layers import INITIALIZERS, OUTPUTS, dropout, flatten, output_bias, rematerialized
+from jaxgan.networks.layers import INITIALIZERS, OUTPUTS, dropout, flatten, judged, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
 from jaxgan.state import Network
 
@@ -56,6 +56,7 @@ class Discriminator(linen.Module):
     initial_scale: float
     keep: tuple[float, float]
     remat: bool = False
+    features: bool = False
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
@@ -74,8 +75,8 @@ class Discriminator(linen.Module):
         hidden = self._dropout(keys, hidden.reshape(len(hidden), -1), len(LAYERS))
         hidden = linen.Dense(self.pieces * self.width, kernel_init=weights)(hidden)
         hidden = hidden.reshape(-1, self.pieces, self.width).max(1)
-        hidden = self._dropout(keys, hidden, len(LAYERS) + 1)
-        return linen.Dense(1, kernel_init=weights)(hidden)[:, 0]
+        kept = self._dropout(keys, hidden, len(LAYERS) + 1)
+        return judged(linen.Dense(1, kernel_init=weights)(kept)[:, 0], hidden, self.features)
 
     def _dropout(self, keys, hidden, layer):
         flat = hidden.reshape(len(hidden), math.prod(hidden.shape[1:]))
@@ -94,6 +95,7 @@ def cifar10(
     keep_hidden: float = 0.5,
     means: chex.Array | None = None,
     remat: bool = False,
+    features: bool = False,
 ) -> Network:
     """The paper's CIFAR-10 convolutional generator (output_shape (32, 32, 3)) or discriminator (()).
 
@@ -111,6 +113,7 @@ def cifar10(
       keep_input, keep_hidden: the discriminator's probability of keeping an input in training.
       means: mean of each output over the data, where a generator starts; None: at 0.
       remat: keep only the inputs of the discriminator's convolutions for the gradient: less memory, more time.
+      features: the discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
 
     Returns:
       A `Network`.
@@ -125,7 +128,7 @@ def cifar10(
         raise ValueError(f"cifar10 has one width, got {tuple(widths)}")
     if not output_shape:
         width = widths[0] if widths else 500
-        module = Discriminator(width, pieces, initializer, initial_scale, (keep_input, keep_hidden), remat)
+        module = Discriminator(width, pieces, initializer, initial_scale, (keep_input, keep_hidden), remat, features)
         return from_linen(module, per_example=True)
     if tuple(output_shape) != (32, 32, 3):
         raise ValueError(f"cifar10 makes images of shape (32, 32, 3), not {tuple(output_shape)}")

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
+from jaxgan.networks.weights import WEIGHTS
+
 METHODS = ("auto", "native", "product")
 FEW_CHANNELS = 16
 """Of a cell: below, a product of its own for every cell of a kernel is too small to be worth it."""
@@ -18,15 +20,16 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
 def convolve(
-    images: chex.Array, kernel: chex.Array, *, stride: int = 1, padding: int = 0, method: str = "auto"
+    images: chex.Array, kernel: chex.Array, *, stride: int = 1, padding: int = 0, groups: int = 1, method: str = "auto"
 ) -> chex.Array:
     """Cross-correlation, as every deep learning library's convolution.
 
     Args:
       images: [n, height, width, channels].
-      kernel: [rows, columns, channels, features].
+      kernel: [rows, columns, channels / groups, features].
       stride: of both axes.
       padding: zeros on every side.
+      groups: into which channels and features are divided, in their order; features see the channels of their group.
       method: "native" for XLA's convolution, "product" for patches times the kernel as a matrix, "auto": the product
         where the default backend is a CPU.
 
@@ -38,9 +41,16 @@ def convolve(
     """
     if _native(method):
         pads = [(padding, padding)] * 2
-        return jax.lax.conv_general_dilated(images, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS)
+        return jax.lax.conv_general_dilated(
+            images, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS, feature_group_count=groups
+        )
     rows, columns, _, features = kernel.shape
     padded = jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    if groups > 1:
+        patches = _patches(padded, rows, columns, stride)
+        patches = patches.reshape(*patches.shape[:3], rows * columns, groups, -1)
+        kernel = kernel.reshape(rows * columns, -1, groups, features // groups)
+        return jnp.einsum("nhwkgc,kcgf->nhwgf", patches, kernel).reshape(*patches.shape[:3], features)
     if rows == columns == 2 * stride and not padded.shape[1] % stride and not padded.shape[2] % stride:
         cells = _space_to_depth(padded, stride)  # a kernel of two by two cells, each of stride² pixels
         kernel = _space_to_depth(kernel.transpose(3, 0, 1, 2), stride).transpose(1, 2, 3, 0)
@@ -102,7 +112,7 @@ def convolve_transposed(
 
 
 class Conv(linen.Module):
-    """`convolve` with a kernel [size, size, channels, features] and a bias [features]."""
+    """`convolve` with a kernel [size, size, channels / groups, features] and a bias [features]."""
 
     features: int
     size: int
@@ -110,16 +120,23 @@ class Conv(linen.Module):
     padding: int = 0
     use_bias: bool = True
     kernel_init: Callable[..., Any] = linen.initializers.lecun_normal()
+    bias_init: Callable[..., Any] = linen.initializers.zeros
+    untied_bias: bool = False
+    groups: int = 1
+    weights: str = "plain"
     method: str = "auto"
 
     @linen.compact
     def __call__(self, images):
-        shape = (self.size, self.size, images.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        outputs = convolve(images, kernel, stride=self.stride, padding=self.padding, method=self.method)
-        if not self.use_bias:
-            return outputs
-        return outputs + self.param("bias", linen.initializers.zeros, (self.features,))[None, None, None]
+        shape = (self.size, self.size, images.shape[-1] // self.groups, self.features)
+        kernel = WEIGHTS[self.weights](self, self.kernel_init, shape)
+        options: dict[str, Any] = {
+            "stride": self.stride,
+            "padding": self.padding,
+            "groups": self.groups,
+            "method": self.method,
+        }
+        return _with_bias(self, convolve(images, kernel, **options))
 
 
 class ConvTranspose(linen.Module):
@@ -133,17 +150,23 @@ class ConvTranspose(linen.Module):
     kernel_init: Callable[..., Any] = linen.initializers.lecun_normal()
     bias_init: Callable[..., Any] = linen.initializers.zeros
     untied_bias: bool = False
+    weights: str = "plain"
     method: str = "auto"
 
     @linen.compact
     def __call__(self, images):
         shape = (self.size, self.size, images.shape[-1], self.features)
-        kernel = self.param("kernel", self.kernel_init, shape)
-        outputs = convolve_transposed(images, kernel, stride=self.stride, padding=self.padding, method=self.method)
-        if not self.use_bias:
-            return outputs
-        bias = self.param("bias", self.bias_init, outputs.shape[1:] if self.untied_bias else (self.features,))
-        return outputs + bias.reshape(1, *(() if self.untied_bias else (1, 1)), *bias.shape)
+        kernel = WEIGHTS[self.weights](self, self.kernel_init, shape)
+        options: dict[str, Any] = {"stride": self.stride, "padding": self.padding, "method": self.method}
+        return _with_bias(self, convolve_transposed(images, kernel, **options))
+
+
+def _with_bias(module: Conv | ConvTranspose, outputs):
+    if not module.use_bias:
+        return outputs
+    untied = module.untied_bias
+    bias = module.param("bias", module.bias_init, outputs.shape[1:] if untied else (module.features,))
+    return outputs + bias.reshape(1, *(() if untied else (1, 1)), *bias.shape)
 
 
 def max_pool(images: chex.Array, size: int, stride: int) -> chex.Array:

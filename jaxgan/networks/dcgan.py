@@ -1,6 +1,5 @@
 """DCGAN: strided convolutions without pooling, for images of any size that halves as often as there are layers."""
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +9,16 @@ import jax.numpy as jnp
 from flax import linen
 
 from jaxgan.networks.convolution import Conv, ConvTranspose
-from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, flatten, output_bias, rematerialized
+from jaxgan.networks.dense import Dense
+from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, flatten, judged, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
+from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
+from jaxgan.networks.normalization import check_normalization, has_bias, normalizer, weights_for
+from jaxgan.networks.virtual_batch_norm import with_reference
 from jaxgan.state import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1
 """Of every kernel: it halves or doubles an image's sides exactly."""
-
-NORMALIZATIONS = ("batch", "none")
 
 
 class Generator(linen.Module):
@@ -27,7 +28,7 @@ class Generator(linen.Module):
       widths: channels of the small image and after every doubling but the last, whose channels are the output's.
       output_shape: [height, width, channels].
       activation, output: names in `ACTIVATIONS` and `OUTPUTS`.
-      normalization: "batch", of every layer but the last, or "none".
+      normalization: one of `NORMALIZATIONS`; of outputs: of every layer but the last.
       initializer, initial_scale: name in `INITIALIZERS` and its scale, for all kernels.
       means: mean of each pixel over the data, at which the last bias, one for every pixel then, starts; None: 0.
       axis_name: devices over which batch statistics are taken.
@@ -49,24 +50,29 @@ class Generator(linen.Module):
     def __call__(self, inputs, *, condition=None, train=False):
         height, width, channels = self.output_shape
         weights = INITIALIZERS[self.initializer](self.initial_scale)
-        normalize, activate = _normalizer(self.normalization, self.axis_name, train), ACTIVATIONS[self.activation]
-        plain = self.normalization == "none"  # a normalisation has a bias of its own
+        reference = 0
+        if self.normalization == "virtual":
+            inputs, condition, reference = with_reference(self, inputs, condition)
+        options: dict[str, Any] = {"train": train, "axis_name": self.axis_name, "reference": reference}
+        normalize, activate = normalizer(self.normalization, **options), ACTIVATIONS[self.activation]
+        common: dict[str, Any] = {"kernel_init": weights, "weights": weights_for(self.normalization)}
+        plain = has_bias(self.normalization)
         scale = STRIDE ** len(self.widths)
         small = (height // scale, width // scale, self.widths[0])
-        hidden = linen.Dense(math.prod(small), kernel_init=weights, use_bias=plain)(flatten(inputs, condition))
+        hidden = Dense(math.prod(small), use_bias=plain, **common)(flatten(inputs, condition))
         hidden = activate(normalize(hidden.reshape(-1, *small)))
         for features in self.widths[1:]:
 
             def layer(module, hidden, features=features):
-                make = functools.partial(ConvTranspose, use_bias=plain, kernel_init=weights)
-                return activate(normalize(make(features, SIZE, STRIDE, PADDING)(hidden)))
+                convolution = ConvTranspose(features, SIZE, STRIDE, PADDING, use_bias=plain, **common)
+                return activate(normalize(convolution(hidden)))
 
             hidden = rematerialized(self.remat, layer)(self, hidden)
         bias = linen.initializers.zeros if self.means is None else self._data_bias
         last = ConvTranspose(
-            channels, SIZE, STRIDE, PADDING, kernel_init=weights, bias_init=bias, untied_bias=self.means is not None
+            channels, SIZE, STRIDE, PADDING, bias_init=bias, untied_bias=self.means is not None, **common
         )
-        return OUTPUTS[self.output](last(hidden))
+        return OUTPUTS[self.output](last(hidden[reference:]))
 
     def _data_bias(self, key, shape, dtype=jnp.float32):
         return output_bias(self.output, self.means).reshape(shape).astype(dtype)
@@ -78,10 +84,12 @@ class Discriminator(linen.Module):
     Attributes:
       widths: channels after every halving.
       activation: name in `ACTIVATIONS`.
-      normalization: "batch", of every layer but the first, or "none".
+      normalization: one of `NORMALIZATIONS` but "virtual"; of outputs: of every layer but the first.
       initializer, initial_scale: name in `INITIALIZERS` and its scale, for all kernels.
       axis_name: devices over which batch statistics are taken.
       remat: keep only the layers' inputs for the gradient.
+      features: return the last layer's inputs beside the logits.
+      minibatch: name in `MINIBATCHES`, of a layer before the last.
     """
 
     widths: Sequence[int]
@@ -91,21 +99,27 @@ class Discriminator(linen.Module):
     initial_scale: float
     axis_name: str | None = None
     remat: bool = False
+    features: bool = False
+    minibatch: str = "none"
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
         weights = INITIALIZERS[self.initializer](self.initial_scale)
-        normalize, activate = _normalizer(self.normalization, self.axis_name, train), ACTIVATIONS[self.activation]
+        normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name)
+        activate = ACTIVATIONS[self.activation]
+        common: dict[str, Any] = {"kernel_init": weights, "weights": weights_for(self.normalization)}
         hidden = with_condition(inputs, condition)
         for i, features in enumerate(self.widths):
 
             def layer(module, hidden, i=i, features=features):
-                plain = i == 0 or self.normalization == "none"
-                hidden = Conv(features, SIZE, STRIDE, PADDING, use_bias=plain, kernel_init=weights)(hidden)
+                plain = i == 0 or has_bias(self.normalization)
+                hidden = Conv(features, SIZE, STRIDE, PADDING, use_bias=plain, **common)(hidden)
                 return activate(hidden if i == 0 else normalize(hidden))
 
             hidden = rematerialized(self.remat, layer)(self, hidden)
-        return linen.Dense(1, kernel_init=weights)(hidden.reshape(len(hidden), -1))[:, 0]
+        seen = minibatch_layer(self.minibatch, hidden, self.axis_name)
+        logits = Dense(1, **common)(seen.reshape(len(seen), -1))[:, 0]
+        return judged(logits, hidden, self.features)
 
 
 def with_condition(images: chex.Array, condition: chex.ArrayTree | None) -> chex.Array:
@@ -134,6 +148,8 @@ def dcgan(
     means: chex.Array | None = None,
     axis_name: str | None = None,
     remat: bool = False,
+    features: bool = False,
+    minibatch: str = "none",
 ) -> Network:
     """A DCGAN's generator or discriminator: kernels of 4 × 4 and stride 2 throughout, batch normalisation.
 
@@ -143,13 +159,16 @@ def dcgan(
         (512, 256, 128, 64) for 64 × 64; a discriminator's the other way round.
       activation: a name in `ACTIVATIONS`; "" for relu in a generator, leaky_relu in a discriminator.
       output: a generator's: "sigmoid" ([0, 1]), "tanh" ([−1, 1]) or "linear".
-      normalization: "batch" (statistics over all devices' examples), or "none"; a generator's last layer and a
-        discriminator's first have none.
+      normalization: "batch" (statistics over all devices' examples), "layer", "instance" or, in a generator, "virtual",
+        of the outputs of every layer but a generator's last and a discriminator's first; "spectral", "weight" or
+        "equalized", of every layer's weights; or "none".
       initializer: name in `INITIALIZERS`.
       initial_scale: its scale; the source has "normal" of .02.
       means: mean of each output over the data, where a generator starts; None: at 0.
       axis_name: name of the device axis, when the network runs in a step under pmap or shard_map.
       remat: keep only the layers' inputs for the gradient, and compute the rest again: less memory, more time.
+      features: a discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
+      minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
 
     Returns:
       A `Network`: of latents [batch, dim], or of images [batch, height, width, channels]. A condition joins the
@@ -162,8 +181,8 @@ def dcgan(
     """
     if not widths:
         raise ValueError("dcgan needs at least one width")
-    if normalization not in NORMALIZATIONS:
-        raise ValueError(f"unknown normalization {normalization!r}; one of {', '.join(NORMALIZATIONS)}")
+    check_normalization("dcgan", normalization, generator=bool(output_shape))
+    check_minibatch(minibatch)
     common: dict[str, Any] = {
         "widths": tuple(widths),
         "normalization": normalization,
@@ -173,7 +192,12 @@ def dcgan(
         "remat": remat,
     }
     if not output_shape:
-        return from_linen(Discriminator(activation=activation or "leaky_relu", **common))
+        options: dict[str, Any] = {
+            "activation": activation or "leaky_relu",
+            "features": features,
+            "minibatch": minibatch,
+        }
+        return from_linen(Discriminator(**options, **common))
     _check_size(output_shape, len(widths))
     shape = tuple(output_shape)
     return from_linen(
@@ -187,9 +211,3 @@ def _check_size(shape: tuple[int, ...], layers: int) -> None:
             f"dcgan with {layers} widths makes images [height, width, channels] whose sides divide by "
             f"{STRIDE**layers}, not {list(shape)}"
         )
-
-
-def _normalizer(name: str, axis_name: str | None, train: bool):
-    if name == "none":
-        return lambda hidden: hidden
-    return lambda hidden: linen.BatchNorm(use_running_average=not train, momentum=0.9, axis_name=axis_name)(hidden)

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
+from jaxgan.state import Judgement
+
 ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
     "relu": jax.nn.relu,
     "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.2),
@@ -29,12 +31,24 @@ INITIALIZERS: dict[str, Callable[[float], Callable]] = {
     "lecun_normal": lambda scale: linen.initializers.variance_scaling(scale, "fan_in", "truncated_normal"),
     "he_normal": lambda scale: linen.initializers.variance_scaling(2 * scale, "fan_in", "truncated_normal"),
     "glorot_uniform": lambda scale: linen.initializers.variance_scaling(scale, "fan_avg", "uniform"),
+    "sparse": lambda scale: sparse_normal(scale),
 }
 
 
 def symmetric_uniform(scale: float) -> Callable:
     """Initialiser U(−scale, scale); the paper's generator has .05 and its discriminator .005."""
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -scale, scale)
+
+
+def sparse_normal(count: float) -> Callable:
+    """Initialiser N(0, 1) of `count` of a unit's inputs, and 0 of the others; the paper's TFD output has 100."""
+
+    def init(key, shape, dtype=jnp.float32):
+        values, order = jax.random.split(key)
+        ranks = jax.random.uniform(order, shape).reshape(-1, shape[-1]).argsort(0).argsort(0).reshape(shape)
+        return jnp.where(ranks < count, jax.random.normal(values, shape, dtype), 0)
+
+    return init
 
 
 def output_bias(output: str, means: chex.Array) -> chex.Array:
@@ -88,6 +102,11 @@ def flatten(inputs: chex.Array, condition: chex.Array | None) -> chex.Array:
     """[batch, ...] to [batch, features], with the condition's features behind the input's."""
     parts = [inputs] if condition is None else [inputs, condition]
     return jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=-1)
+
+
+def judged(logits: chex.Array, hidden: chex.Array, features: bool) -> chex.Array | Judgement:
+    """A discriminator's logits, and with `features` the last layer's inputs beside them, [batch, features]."""
+    return Judgement(logits, features=hidden.reshape(len(hidden), -1)) if features else logits
 
 
 def rematerialized(remat: bool, layer: Callable) -> Callable:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from flax import linen
 
-from jaxgan.networks.layers import INITIALIZERS, dropout, flatten
+from jaxgan.networks.layers import INITIALIZERS, dropout, flatten, judged
 from jaxgan.networks.linen import from_linen
 from jaxgan.state import Network
 
@@ -19,6 +19,7 @@ class Maxout(linen.Module):
       output_shape: shape of one output; () for a discriminator's logit.
       initializer, initial_scale: name in `INITIALIZERS` and its scale, for all weights.
       keep: probability of keeping an input of the first layer, and of the others, in training.
+      features: return the last layer's inputs, before dropout, beside the outputs.
     """
 
     widths: Sequence[int]
@@ -27,6 +28,7 @@ class Maxout(linen.Module):
     initializer: str
     initial_scale: float
     keep: tuple[float, float]
+    features: bool = False
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
@@ -38,9 +40,9 @@ class Maxout(linen.Module):
             hidden = linen.Dense(self.pieces * width, kernel_init=weights)(hidden)
             # Pieces before units: the gradient of a maximum over the last axis is several times slower on a CPU.
             hidden = hidden.reshape(-1, self.pieces, width).max(1)
-        hidden = dropout(keys, hidden, self.keep[len(self.widths) > 0], len(self.widths))
-        hidden = linen.Dense(math.prod(self.output_shape), kernel_init=weights)(hidden)
-        return hidden.reshape(-1, *self.output_shape)
+        kept = dropout(keys, hidden, self.keep[len(self.widths) > 0], len(self.widths))
+        outputs = linen.Dense(math.prod(self.output_shape), kernel_init=weights)(kept)
+        return judged(outputs.reshape(-1, *self.output_shape), hidden, self.features)
 
 
 def maxout(
@@ -52,6 +54,7 @@ def maxout(
     initial_scale: float = 0.005,
     keep_input: float = 0.8,
     keep_hidden: float = 0.5,
+    features: bool = False,
 ) -> Network:
     """A maxout network with dropout on the inputs of every layer; the defaults are the paper's MNIST discriminator.
 
@@ -63,6 +66,7 @@ def maxout(
       initial_scale: its scale; half-width of "uniform".
       keep_input: probability of keeping a pixel in training.
       keep_hidden: probability of keeping an input of every later layer, the last included.
+      features: a discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
 
     Returns:
       A `Network` on inputs [batch, ...], flattened, with the condition's features behind them if there is one; its
@@ -77,5 +81,6 @@ def maxout(
         initializer=initializer,
         initial_scale=initial_scale,
         keep=(keep_input, keep_hidden),
+        features=features and not output_shape,
     )
     return from_linen(module, per_example=True, independent=True)

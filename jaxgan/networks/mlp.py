@@ -6,8 +6,11 @@ from collections.abc import Sequence
 import chex
 from flax import linen
 
-from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, dropout, flatten, output_bias
+from jaxgan.networks.dense import Dense
+from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, dropout, flatten, judged, output_bias
 from jaxgan.networks.linen import from_linen
+from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
+from jaxgan.networks.normalization import check_normalization, has_bias, normalizer, weights_for
 from jaxgan.state import Network
 
 
@@ -19,32 +22,46 @@ class MLP(linen.Module):
       activations: name in `ACTIVATIONS` for each hidden layer.
       output: name in `OUTPUTS`.
       output_shape: shape of one output; () for a discriminator's logit.
-      initializer, initial_scale: name in `INITIALIZERS` and its scale, for all weights.
+      initializers: (name in `INITIALIZERS`, its scale) for each layer's weights.
+      biases: where each hidden layer's biases start.
       keep: probability of keeping an input of the first layer, and of the others, in training.
       means: mean of each output over the data, at which the last bias starts; None starts it at 0.
+      normalization: of hidden layers' outputs, or of all weights; see `NORMALIZATIONS`.
+      axis_name: devices over which a batch's statistics are taken.
+      features, minibatch: a discriminator's: return the last layer's inputs; name in `MINIBATCHES`.
     """
 
     widths: Sequence[int]
     activations: Sequence[str]
     output: str
     output_shape: tuple[int, ...]
-    initializer: str
-    initial_scale: float
+    initializers: Sequence[tuple[str, float]]
+    biases: Sequence[float]
     keep: tuple[float, float]
     means: chex.Array | None = None
+    normalization: str = "none"
+    axis_name: str | None = None
+    features: bool = False
+    minibatch: str = "none"
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
         keys = keys if train else None
         hidden = flatten(inputs, condition)
-        weights = INITIALIZERS[self.initializer](self.initial_scale)
-        for i, (width, activation) in enumerate(zip(self.widths, self.activations, strict=True)):
+        *kernels, last = [INITIALIZERS[name](scale) for name, scale in self.initializers]
+        weights, plain = weights_for(self.normalization), has_bias(self.normalization)
+        normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name)
+        for i, (width, activation, kernel) in enumerate(zip(self.widths, self.activations, kernels, strict=True)):
             hidden = dropout(keys, hidden, self.keep[i > 0], i)
-            hidden = ACTIVATIONS[activation](linen.Dense(width, kernel_init=weights)(hidden))
-        hidden = dropout(keys, hidden, self.keep[len(self.widths) > 0], len(self.widths))
+            start = linen.initializers.constant(self.biases[i])
+            dense = Dense(width, use_bias=plain, kernel_init=kernel, bias_init=start, weights=weights)
+            hidden = ACTIVATIONS[activation](normalize(dense(hidden)))
+        seen = minibatch_layer(self.minibatch, hidden, self.axis_name)
+        seen = dropout(keys, seen, self.keep[len(self.widths) > 0], len(self.widths))
         bias = linen.initializers.zeros if self.means is None else self._data_bias
-        hidden = linen.Dense(math.prod(self.output_shape), kernel_init=weights, bias_init=bias)(hidden)
-        return OUTPUTS[self.output](hidden).reshape(-1, *self.output_shape)
+        dense = Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
+        outputs = OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
+        return judged(outputs, hidden, self.features)
 
     def _data_bias(self, key, shape, dtype):
         return output_bias(self.output, self.means).reshape(shape).astype(dtype)
@@ -58,9 +75,15 @@ def mlp(
     output: str = "linear",
     initializer: str = "lecun_normal",
     initial_scale: float = 1.0,
+    layer_scales: Sequence[float] = (),
+    layer_biases: Sequence[float] = (),
     keep_input: float = 1.0,
     keep_hidden: float = 1.0,
     means: chex.Array | None = None,
+    normalization: str = "none",
+    axis_name: str | None = None,
+    features: bool = False,
+    minibatch: str = "none",
 ) -> Network:
     """A multilayer perceptron of any widths.
 
@@ -69,32 +92,58 @@ def mlp(
       widths: units of each hidden layer; () for a linear model.
       activation: a name in `ACTIVATIONS` for all hidden layers, or one for each, separated by commas.
       output: "sigmoid" (outputs in [0, 1]), "tanh" ([−1, 1]) or "linear".
-      initializer: name in `INITIALIZERS`.
+      initializer: a name in `INITIALIZERS` for all layers, or one for each and the last, separated by commas.
       initial_scale: its scale: half-width of "uniform", standard deviation of "normal", factor of the variance of
         the others.
+      layer_scales: a scale for each layer, the last included, in place of `initial_scale`; () for that.
+      layer_biases: where each hidden layer's biases start; () for 0.
       keep_input, keep_hidden: probability of keeping an input of the first layer, and of later layers, in training.
       means: mean of each output over the data; the last bias starts where it gives them. None: at 0.
+      normalization: "batch" (statistics over all devices' examples) or "layer", of hidden layers before their
+        activation; "spectral", "weight" or "equalized", of all layers' weights; or "none".
+      axis_name: name of the device axis, when the network runs in a step under pmap or shard_map.
+      features: a discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
+      minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
 
     Returns:
       A `Network` on inputs [batch, ...], flattened, with the condition's features behind them if there is one.
 
     Raises:
-      ValueError: if `activation` names neither one activation nor one per hidden layer.
+      ValueError: if a name is unknown, or one for each layer is given and there are not as many.
 
     Source: Goodfellow et al. 2014, the authors' MNIST generator: widths (1200, 1200), relu, sigmoid, uniform .05.
     """
-    names = [name.strip() for name in activation.split(",")]
-    names = names * len(widths) if len(names) == 1 else names
-    if len(names) != len(widths):
-        raise ValueError(f"activation names {len(names)} activations for {len(widths)} hidden layers: {activation!r}")
+    check_normalization("mlp", normalization, generator=bool(output_shape), leave_out=("instance", "virtual"))
+    check_minibatch(minibatch)
+    layers = len(widths) + 1
+    scales = _for_each("layer_scales", list(layer_scales) or [initial_scale], layers, "scales", "layers")
     module = MLP(
         widths=tuple(widths),
-        activations=tuple(names),
+        activations=_names("activation", activation, len(widths), "activations", "hidden layers"),
         output=output,
         output_shape=tuple(output_shape),
-        initializer=initializer,
-        initial_scale=initial_scale,
+        initializers=tuple(
+            zip(_names("initializer", initializer, layers, "initializers", "layers"), scales, strict=True)
+        ),
+        biases=_for_each("layer_biases", list(layer_biases) or [0.0], len(widths), "biases", "hidden layers"),
         keep=(keep_input, keep_hidden),
         means=means,
+        normalization=normalization,
+        axis_name=axis_name,
+        features=features and not output_shape,
+        minibatch="none" if output_shape else minibatch,
     )
-    return from_linen(module, per_example=True, independent=True)
+    independent = normalization != "batch" and module.minibatch == "none"
+    return from_linen(module, per_example=True, independent=independent)
+
+
+def _names(field: str, text: str, layers: int, what: str, of: str) -> tuple[str, ...]:
+    return _for_each(field, [name.strip() for name in text.split(",")], layers, what, of)
+
+
+def _for_each(field: str, given: list, layers: int, what: str, of: str) -> tuple:
+    """One value for every layer, of which there may be given one for all."""
+    values = given * layers if len(given) == 1 else given
+    if len(values) != layers:
+        raise ValueError(f"{field} names {len(values)} {what} for {layers} {of}: {given}")
+    return tuple(values)

@@ -1,0 +1,56 @@
+"""The fully connected pair of the paper's CIFAR-10 experiment, with the settings of the authors' code.
+
+    python launch.py --config=configs/cifar10_dense.py --config.dataset.path=TFDS_DIRECTORY --workdir=runs/cifar10_dense
+
+Data: the first 40,000 training images. Generator: 100 normal latents, ReLU 8000, sigmoid 8000, both U(-.05, .05), and
+linear 3072, U(-.5, .5). Discriminator: maxout 1600x5, 1600x5, dropout on layer inputs (keep .8, then .5), weights
+U(-.005, .005). SGD at .025 / 1.000004^t, not below 1e-6; momentum .5 in epoch 1 to .7 in epoch 250; batch 100. The
+authors normalise the images' contrast first; here bytes become [-1, 1], and a dataset of floats is used as it is.
+
+Time: not measured. Expected: not run here.
+Source: arXiv:1406.2661 and goodfeli/adversarial (cifar10_fully_connected.yaml).
+"""
+
+from ml_collections import ConfigDict
+
+from configs import default
+
+
+def get_config(platform: str = "") -> ConfigDict:
+    """The config; `platform` is cpu, gpu, tpu or nothing."""
+    config = default.get_config(platform)
+    config.dataset.name = "tfds"
+    config.dataset.tfds_name = "cifar10"
+    config.dataset.validation_examples = 10_000
+    config.dataset.range = "symmetric"
+    config.steps = 100_000  # 250 epochs of 400
+    config.batch_size = 100
+    config.latent.name = "normal"
+    config.latent.dim = 100
+
+    config.generator.widths = (8000, 8000)
+    config.generator.activation = "relu,sigmoid"
+    config.generator.output = "linear"
+    config.generator.output_bias = "zero"
+    config.generator.initializer = "uniform"
+    config.generator.layer_scales = "0.05,0.05,0.5"
+
+    config.discriminator.network = "maxout"
+    config.discriminator.widths = (1600, 1600)
+    config.discriminator.pieces = 5
+    config.discriminator.keep_input = 0.8
+    config.discriminator.keep_hidden = 0.5
+    config.discriminator.initializer = "uniform"
+    config.discriminator.initial_scale = 0.005
+
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        optimizer.name = "sgd"
+        optimizer.learning_rate = 0.025
+        optimizer.rate_schedule = "exponential"
+        optimizer.rate_decay = 1.000004
+        optimizer.rate_floor = 1e-6
+        optimizer.momentum = 0.5
+        optimizer.momentum_schedule = "linear"
+        optimizer.momentum_final = 0.7
+        optimizer.momentum_epochs = 250
+    return config

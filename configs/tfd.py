@@ -1,0 +1,59 @@
+"""The TFD experiment of Goodfellow et al. 2014 (arXiv:1406.2661), with the settings of the authors' code: first stage.
+
+    python launch.py --config=configs/tfd.py --config.dataset.path=FACES.npz --workdir=runs/tfd
+
+Data: the unlabelled faces, 48 x 48, in an .npz of x_train [n, 48, 48], uint8. Generator: 100 normal latents, ReLU 8000,
+sigmoid 8000 with biases from -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0, 1) for every pixel and its
+bias at the logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer inputs (keep .8, then .5),
+weights U(-.005, .005). SGD at .05 / 1.000004^t, not below 1e-6; momentum .5 in epoch 1 to .7 in epoch 250; batch 100.
+The authors also keep the norms of all weights' columns below 1.9365, which this does not, and then train 22 epochs more
+with ReLU 8000 and sigmoid 100 in front of the generator that this has trained. That larger generator from its start:
+--config.generator.widths="(8000, 100, 8000, 8000)" --config.generator.activation=relu,sigmoid,relu,sigmoid
+--config.generator.initializer=uniform,uniform,uniform,uniform,sparse
+--config.generator.layer_scales=.05,.05,.05,.05,100 --config.generator.layer_biases=0,-2,0,-2
+
+Time: not measured. Expected: not run here; the paper's Table 1 gives 2057 +- 26 nats.
+Source: arXiv:1406.2661 and goodfeli/adversarial (tfd_pretrain/pretrain.yaml, train.yaml).
+"""
+
+from ml_collections import ConfigDict
+
+from configs import default
+
+
+def get_config(platform: str = "") -> ConfigDict:
+    """The config; `platform` is cpu, gpu, tpu or nothing."""
+    config = default.get_config(platform)
+    config.dataset.name = "npz"
+    config.steps = 49_000  # 50 epochs of about 98,000 faces
+    config.batch_size = 100
+    config.latent.name = "normal"
+    config.latent.dim = 100
+
+    config.generator.widths = (8000, 8000)
+    config.generator.activation = "relu,sigmoid"
+    config.generator.output = "sigmoid"
+    config.generator.output_bias = "data"
+    config.generator.initializer = "uniform,uniform,sparse"
+    config.generator.layer_scales = "0.05,0.05,100"
+    config.generator.layer_biases = "0,-2"
+
+    config.discriminator.network = "maxout"
+    config.discriminator.widths = (1200, 1200)
+    config.discriminator.pieces = 5
+    config.discriminator.keep_input = 0.8
+    config.discriminator.keep_hidden = 0.5
+    config.discriminator.initializer = "uniform"
+    config.discriminator.initial_scale = 0.005
+
+    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        optimizer.name = "sgd"
+        optimizer.learning_rate = 0.05
+        optimizer.rate_schedule = "exponential"
+        optimizer.rate_decay = 1.000004
+        optimizer.rate_floor = 1e-6
+        optimizer.momentum = 0.5
+        optimizer.momentum_schedule = "linear"
+        optimizer.momentum_final = 0.7
+        optimizer.momentum_epochs = 250
+    return config

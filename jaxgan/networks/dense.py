@@ -1,0 +1,28 @@
+"""Linear layers whose weight may be a function of the parameter."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen
+
+from jaxgan.networks.weights import WEIGHTS
+
+
+class Dense(linen.Module):
+    """As `flax.linen.Dense`, with its parameters, and a name in `WEIGHTS` for what is computed with."""
+
+    features: int
+    use_bias: bool = True
+    kernel_init: Callable[..., Any] = linen.initializers.lecun_normal()
+    bias_init: Callable[..., Any] = linen.initializers.zeros
+    weights: str = "plain"
+
+    @linen.compact
+    def __call__(self, inputs):
+        kernel = WEIGHTS[self.weights](self, self.kernel_init, (inputs.shape[-1], self.features))
+        outputs = inputs @ kernel
+        if not self.use_bias:
+            return outputs
+        bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
+        return outputs + bias.reshape(*(1,) * (outputs.ndim - 1), -1)

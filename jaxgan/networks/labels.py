@@ -1,0 +1,32 @@
+"""Conditions as features."""
+
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+
+
+def as_features(condition: chex.Array | None, classes: int | None, dtype: Any) -> chex.Array | None:
+    """A condition as [batch, features].
+
+    Args:
+      condition: [batch, ...] of floats, or [batch] of whole numbers in 0, …, classes − 1; or None.
+      classes: how many features whole numbers become, of which one is 1.
+      dtype: of the features.
+
+    Returns:
+      [batch, features], or None.
+
+    Raises:
+      ValueError: whole numbers, and no number of classes.
+    """
+    if condition is None:
+        return None
+    if jnp.issubdtype(condition.dtype, jnp.floating):
+        return condition.reshape(len(condition), -1).astype(dtype)
+    if classes is None:
+        raise ValueError(
+            "a condition of whole numbers needs classes=, how many there are; or give it as one-hot floats"
+        )
+    return jax.nn.one_hot(condition.reshape(-1), classes, dtype=dtype)

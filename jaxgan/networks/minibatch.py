@@ -1,0 +1,93 @@
+"""Layers that let a discriminator see how its batch differs within itself. Real and fake batches are judged apart."""
+
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+from flax import linen
+
+MINIBATCHES = ("none", "discrimination", "deviation")
+
+
+class MinibatchDiscrimination(linen.Module):
+    """o_b(x_i) = Σ_{j≠i} exp(−‖M_ib − M_jb‖₁), M_i = f(x_i) T ∈ R^{B×C}, put behind f(x_i).
+
+    Attributes:
+      kernels: B, how many such features.
+      dims: C, the dimensions in which each is a distance.
+      axis_name: devices over whose examples j runs; None: over the device's own.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.2; B = 100 and C = 5 as in its code.
+    """
+
+    kernels: int = 100
+    dims: int = 5
+    axis_name: str | None = None
+
+    @linen.compact
+    def __call__(self, features):
+        """[batch, A] to [batch, A + B]."""
+        init = linen.initializers.lecun_normal()
+        kernel = self.param("kernel", init, (features.shape[-1], self.kernels * self.dims))
+        own = (features @ kernel).reshape(-1, self.kernels, self.dims).astype(jnp.float32)
+        every = _gathered(own, self.axis_name)
+        distances = jnp.abs(own[:, None] - every[None]).sum(-1)
+        closeness = jnp.exp(-distances).sum(1) - 1  # of which an example's closeness to itself is exp(0)
+        return jnp.concatenate([features, closeness.astype(features.dtype)], axis=-1)
+
+
+class MinibatchDeviation(linen.Module):
+    """The mean over features and pixels of their standard deviation within a group of examples, as a further channel.
+
+    Attributes:
+      group: examples in a group, every (batch / group)th of the batch; a batch that does not divide is one group.
+      axis_name: devices over whose examples the batch goes; None: the device's own.
+
+    Source: Karras et al. 2018 (arXiv:1710.10196), section 3; groups of 4 as in its code.
+    """
+
+    group: int = 4
+    axis_name: str | None = None
+
+    @linen.compact
+    def __call__(self, hidden):
+        """[batch, ..., channels] to [batch, ..., channels + 1]."""
+        batch, every = len(hidden), _gathered(hidden, self.axis_name)
+        size = self.group if len(every) % self.group == 0 else len(every)
+        groups = every.reshape(size, len(every) // size, -1).astype(jnp.float32)
+        deviation = jnp.sqrt(jnp.square(groups - groups.mean(0, keepdims=True)).mean(0) + 1e-8).mean(-1)
+        deviations = jnp.tile(deviation, size)
+        if self.axis_name is not None:
+            first = jax.lax.axis_index(self.axis_name) * batch
+            deviations = jax.lax.dynamic_slice_in_dim(deviations, first, batch)
+        shape = (*hidden.shape[:-1], 1)
+        channel = jnp.broadcast_to(deviations.reshape(-1, *(1,) * (len(shape) - 1)), shape)
+        return jnp.concatenate([hidden, channel.astype(hidden.dtype)], axis=-1)
+
+
+def minibatch_layer(name: str, hidden: chex.Array, axis_name: str | None) -> chex.Array:
+    """Hidden units with those of the named layer behind them; called in a module's own call.
+
+    Args:
+      name: one of `MINIBATCHES`.
+      hidden: [batch, ..., channels]; "discrimination" flattens it.
+      axis_name: devices over whose examples the batch goes; None: the device's own.
+
+    Returns:
+      [batch, ..., channels + 1] for "deviation", [batch, features + 100] for "discrimination", `hidden` for "none".
+    """
+    if name == "discrimination":
+        flat = hidden.reshape(len(hidden), math.prod(hidden.shape[1:]))
+        return MinibatchDiscrimination(axis_name=axis_name)(flat)
+    return MinibatchDeviation(axis_name=axis_name)(hidden) if name == "deviation" else hidden
+
+
+def check_minibatch(name: str) -> None:
+    """Raises ValueError for an unknown name."""
+    if name not in MINIBATCHES:
+        raise ValueError(f"unknown minibatch layer {name!r}; one of {', '.join(MINIBATCHES)}")
+
+
+def _gathered(rows, axis_name: str | None):
+    return rows if axis_name is None else jax.lax.all_gather(rows, axis_name, tiled=True)

@@ -1,0 +1,272 @@
+"""Layers: spectral norm against the singular value decomposition, the others against arrays worked by hand."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen
+
+from jaxgan.networks import from_linen
+from jaxgan.networks.attention import SelfAttention
+from jaxgan.networks.convolution import Conv, ConvTranspose, convolve
+from jaxgan.networks.dense import Dense
+from jaxgan.networks.layers import sparse_normal
+from jaxgan.networks.minibatch import MinibatchDeviation, MinibatchDiscrimination
+from jaxgan.networks.normalization import normalizer
+from jaxgan.networks.spectral_norm import spectrally_normalized
+from jaxgan.networks.virtual_batch_norm import VirtualBatchNorm, with_reference
+
+KEY = jax.random.key(0)
+P = jax.sharding.PartitionSpec
+iterate = jax.jit(spectrally_normalized)
+
+
+def _largest(kernel):
+    return np.linalg.svd(np.asarray(kernel, np.float64).reshape(-1, kernel.shape[-1]), compute_uv=False)[0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-25, 1e20])
+def test_spectral_norm_against_the_singular_values(scale):
+    kernel = scale * jax.random.normal(KEY, (3, 3, 4, 7))
+    u = jnp.eye(7)[0]
+    for _ in range(60):
+        normalized, u = iterate(kernel, u)
+    np.testing.assert_allclose(normalized, np.asarray(kernel) / _largest(kernel), rtol=1e-4)
+    np.testing.assert_allclose(_largest(normalized), 1, rtol=1e-5)
+    # The step of Algorithm 1 by hand: u = e₁, rows of W are features.
+    w, first = np.asarray(kernel, np.float64).reshape(-1, 7).T, np.eye(7)[0]
+    v = w.T @ first / np.linalg.norm(w.T @ first)
+    after = w @ v / np.linalg.norm(w @ v)
+    found, u = iterate(kernel, jnp.eye(7)[0])
+    np.testing.assert_allclose(u, after, atol=1e-5)
+    np.testing.assert_allclose(found.reshape(-1, 7), w.T / (after @ w @ v), rtol=1e-4)
+
+
+def test_spectral_norm_of_zero_tiny_and_orthogonal_weights():
+    def total(kernel, u):
+        return spectrally_normalized(kernel, u)[0].sum()
+
+    u = jnp.array([0.6, 0.8])
+    for value in (0.0, 1e-44, 1e-38, 1e-29):
+        kernel = jnp.full((3, 2), value)
+        normalized, after = iterate(kernel, u)
+        gradient = jax.jit(jax.grad(total))(kernel, u)
+        assert np.isfinite(normalized).all() and np.isfinite(gradient).all() and np.isfinite(after).all()
+        np.testing.assert_allclose(np.linalg.norm(after), 1, rtol=1e-6)
+    # A constant 3 × 2 matrix of c has σ = c √6, and all entries become 1 / √6; the sum of a constant has gradient 0.
+    np.testing.assert_allclose(normalized, np.full((3, 2), 6**-0.5), rtol=1e-5)
+    # Zero stays zero, its vector as it was, and learns as a plain weight would: 1.
+    normalized, after = iterate(jnp.zeros((3, 2)), u)
+    assert not normalized.any() and (after == u).all()
+    assert (jax.jit(jax.grad(total))(jnp.zeros((3, 2)), u) == 1).all()
+    # u at right angles to the largest: diag(1, 3) is taken as 3, its largest entry, and not as 1.
+    normalized, _ = iterate(jnp.diag(jnp.array([1.0, 3.0])), jnp.array([1.0, 0.0]))
+    np.testing.assert_allclose(normalized, np.diag([1 / 3, 1]), rtol=1e-6)
+
+
+def test_the_gradient_of_spectral_norm_is_that_of_w_over_u_w_v():
+    # d(W / σ) with u, v fixed, against the wanted direction C: (C − σ⁻¹ ⟨C, W⟩ v uᵀ) / σ.
+    kernel, direction = jax.random.normal(KEY, (2, 5, 3))
+    u = jnp.array([1.0, 0.0, 0.0])
+    found = jax.grad(lambda kernel: (spectrally_normalized(kernel, u)[0] * direction).sum())(kernel)
+    w, c = np.asarray(kernel), np.asarray(direction)
+    v = w[:, 0] / np.linalg.norm(w[:, 0])
+    after = w.T @ v / np.linalg.norm(w.T @ v)
+    sigma = v @ w @ after
+    np.testing.assert_allclose(found, (c - (c * w).sum() / sigma * np.outer(v, after)) / sigma, rtol=1e-4, atol=1e-6)
+
+
+class _Layers(linen.Module):
+    weights: str
+
+    @linen.compact
+    def __call__(self, inputs, *, condition=None, train=False):
+        hidden = Conv(3, 4, 2, 1, weights=self.weights)(inputs)
+        hidden = ConvTranspose(2, 4, 2, 1, weights=self.weights)(hidden)
+        return Dense(1, weights=self.weights)(hidden.reshape(len(hidden), -1))[:, 0]
+
+
+def test_the_vectors_move_once_for_every_call_in_training_and_in_no_other():
+    network = from_linen(_Layers("spectral"))
+    images = jax.random.normal(KEY, (2, 8, 8, 2))
+    variables = jax.jit(network.init)(KEY, images)
+    apply = jax.jit(network.apply, static_argnames="train")
+    same = apply(variables, images)[1]
+    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), same["spectral"], variables["spectral"]))
+    state = apply(variables, images, train=True)[1]
+    for name in ("Conv_0", "ConvTranspose_0", "Dense_0"):
+        kernel = variables["params"][name]["kernel"]
+        after = iterate(kernel, variables["spectral"][name]["u"])[1]
+        np.testing.assert_allclose(state["spectral"][name]["u"], after, atol=1e-6)
+    for _ in range(40):
+        state = apply({**variables, **state}, images, train=True)[1]
+    plain = from_linen(_Layers("plain"))
+    divided = jax.tree.map(lambda x: x / _largest(x) if x.ndim > 1 else x, variables["params"])
+    expected = plain.apply({"params": divided}, images)[0]
+    np.testing.assert_allclose(apply({**variables, **state}, images)[0], expected, rtol=1e-3)
+
+
+def test_weight_norm_and_equalized_weights_by_hand():
+    inputs = jnp.array([[1.0, 2.0]])
+    params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 0.0]]), "scale": jnp.array([10.0, 7.0]), "bias": jnp.zeros(2)}
+    # v₁ = (3, 4), ‖v₁‖ = 5, g₁ = 10: w₁ = (6, 8), and 6 + 16 = 22. v₂ = 0 gives 0, and learns: dw₂/dv₂ = g₂ = 7.
+    layer = Dense(2, weights="weight")
+    np.testing.assert_allclose(layer.apply({"params": params}, inputs), [[22.0, 0.0]], rtol=1e-6)
+    gradient = jax.grad(lambda p: layer.apply({"params": p}, inputs).sum())(params)
+    assert np.isfinite(gradient["kernel"]).all() and gradient["kernel"][:, 1].tolist() == [7.0, 14.0]
+    # It starts where the plain layer does.
+    found, plain = (
+        jax.jit(lambda key, layer=Dense(4, weights=weights): layer.init_with_output(key, jnp.ones((2, 3)))[0])(KEY)
+        for weights in ("weight", "plain")
+    )
+    np.testing.assert_allclose(found, plain, rtol=1e-5)
+    # Two inputs: √(2/2) = 1; eight: √(2/8) = ½.
+    for inputs, factor in ((2, 1.0), (8, 0.5)):
+        layer = Dense(400, weights="equalized", use_bias=False)
+        variables = layer.init(KEY, jnp.ones((1, inputs)))
+        np.testing.assert_allclose(
+            layer.apply(variables, jnp.eye(inputs)), factor * variables["params"]["kernel"], rtol=1e-6
+        )
+        assert abs(float(variables["params"]["kernel"].std()) - 1) < 0.06
+
+
+def test_minibatch_discrimination_by_hand():
+    # One kernel of two dimensions, T the identity: M = x. Distances 1 and 3 from (0, 0), 1 + 2 = 3 from (1, 0), ...
+    layer = MinibatchDiscrimination(kernels=1, dims=2)
+    x = jnp.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]])
+    found = layer.apply({"params": {"kernel": jnp.eye(2)}}, x)
+    a, b, c = np.exp([-1.0, -3.0, -4.0])
+    np.testing.assert_allclose(found, np.concatenate([x, [[a + b], [a + c], [b + c]]], axis=1), rtol=1e-5)
+    assert layer.apply({"params": {"kernel": jnp.eye(2)}}, x[:1]).tolist() == [[0.0, 0.0, 0.0]]  # nothing to compare
+
+
+def test_minibatch_deviation_by_hand():
+    # Groups of 2 of 4: examples 0 and 2, 1 and 3. Deviations of (0, 2) and (1, 1): 1 and 0, mean ½; of (5, 5), (3, 7):
+    # 0 and 2, mean 1.
+    x = jnp.array([[0.0, 1], [5, 3], [2, 1], [5, 7]])
+    apply = jax.jit(MinibatchDeviation(group=2).apply)
+    found = apply({}, x)
+    np.testing.assert_allclose(found, np.concatenate([x, [[0.5], [1], [0.5], [1]]], axis=1), atol=1e-4)
+    images = apply({}, x.reshape(4, 1, 2, 1))  # over pixels as over features
+    np.testing.assert_allclose(images[..., 1], np.repeat([[[0.5]], [[1]], [[0.5]], [[1]]], 2, axis=2), atol=1e-4)
+    # Three do not divide by 2: one group. Deviations of 0, 3, 6: √6.
+    found = apply({}, jnp.array([[0.0], [3], [6]]))
+    np.testing.assert_allclose(found[:, 1], np.full(3, 6**0.5), rtol=1e-4)
+
+
+@pytest.mark.parametrize("layer", [MinibatchDiscrimination(kernels=3, dims=2), MinibatchDeviation()])
+def test_minibatch_layers_see_all_devices(layer):
+    x = jax.random.normal(KEY, (8, 5))
+    variables = layer.init(KEY, x)
+    across = layer.clone(axis_name="batch")
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:4]), ("batch",))
+
+    def total(x):
+        shards = jax.shard_map(
+            functools.partial(across.apply, variables), mesh=mesh, in_specs=P("batch"), out_specs=P("batch")
+        )
+        outputs = shards(x)
+        return (outputs * jnp.cos(jnp.arange(outputs.size, dtype=jnp.float32)).reshape(outputs.shape)).sum(), outputs
+
+    def alone(x):
+        outputs = layer.apply(variables, x)
+        return (outputs * jnp.cos(jnp.arange(outputs.size, dtype=jnp.float32)).reshape(outputs.shape)).sum(), outputs
+
+    found, expected = (jax.jit(jax.grad(function, has_aux=True))(x) for function in (total, alone))
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_virtual_batch_norm_by_hand():
+    # Fixed batch 1, 3: mean 2, mean square 5, variance 1: ∓1. Example 8: mean (4 + 8) / 3 = 4, mean square
+    # (10 + 64) / 3 = 74/3, variance 26/3: (8 − 4) / √(26/3). Another example changes none of these.
+    hidden = jnp.array([[1.0], [3.0], [8.0], [-50.0]])
+    layer = VirtualBatchNorm(2)
+    variables, apply = jax.jit(layer.init)(KEY, hidden), jax.jit(layer.apply)
+    found = apply(variables, hidden)
+    np.testing.assert_allclose(found[:3, 0], [-1, 1, 4 / (26 / 3) ** 0.5], rtol=1e-4)
+    np.testing.assert_allclose(apply(variables, hidden[:3]), found[:3], rtol=1e-6)
+    # Pixels count as examples do: (1, 3) as one image of two pixels, 8 as another with mean 8 and mean square 64.
+    found = jax.jit(VirtualBatchNorm(1).apply)(variables, jnp.array([[[[1.0], [3.0]]], [[[8.0], [8.0]]]]))
+    mean, square = (2 + 8) / 2, (5 + 64) / 2
+    np.testing.assert_allclose(found[1, 0, 0, 0], (8 - mean) / (square - mean**2) ** 0.5, rtol=1e-4)
+
+
+def test_the_fixed_batch_is_what_the_network_was_initialised_with():
+    class Net(linen.Module):
+        @linen.compact
+        def __call__(self, inputs, *, condition=None, train=False):
+            inputs, condition, n = with_reference(self, inputs, condition)
+            return VirtualBatchNorm(n)(inputs + condition)[n:]
+
+    network, fixed, shift = from_linen(Net()), jnp.array([[1.0], [3.0]]), jnp.array([[0.0], [2.0]])
+    variables = jax.jit(network.init)(KEY, fixed, condition=shift)
+    apply = jax.jit(network.apply, static_argnames="train")
+    outputs, state = apply(variables, jnp.array([[7.0]]), condition=jnp.array([[1.0]]), train=True)
+    # Fixed: 1, 5, of mean 3 and mean square 13; the example 8: mean 14/3, variance (26 + 64)/3 − (14/3)² = 8.222.
+    np.testing.assert_allclose(outputs, [[(8 - 14 / 3) / 8.2222**0.5]], rtol=1e-4)
+    assert (state["reference"]["inputs"] == fixed).all() and (state["reference"]["condition"] == shift).all()
+
+
+def test_layer_and_instance_normalisation_by_hand():
+    images = jnp.array([1.0, 5, 3, 7]).reshape(1, 1, 2, 2)  # pixels (1, 5), (3, 7)
+
+    class Net(linen.Module):
+        name_: str
+
+        @linen.compact
+        def __call__(self, images):
+            return normalizer(self.name_, train=True)(images)
+
+    # layer: mean 4, variance (9 + 1 + 1 + 9) / 4 = 5. instance: channels (1, 3) and (5, 7): ∓1 each.
+    for name, expected in (
+        ("layer", np.array([-3, 1, -1, 3]) / 5**0.5),
+        ("instance", [-1, -1, 1, 1]),
+        ("none", [1, 5, 3, 7]),
+    ):
+        found = jax.jit(Net(name).init_with_output)(KEY, images)[0]
+        np.testing.assert_allclose(found.reshape(-1), expected, rtol=1e-4)
+
+
+def test_self_attention_starts_as_the_identity_and_is_what_its_formula_says():
+    images = jax.random.normal(KEY, (2, 4, 6, 8))
+    layer = SelfAttention()
+    variables, apply = jax.jit(layer.init)(KEY, images), jax.jit(layer.apply)
+    np.testing.assert_array_equal(apply(variables, images), images)
+    params = {**variables["params"], "gamma": jnp.array(0.5)}
+    kernels = [np.asarray(params[f"Conv_{i}"]["kernel"])[0, 0] for i in range(4)]
+    assert [kernel.shape for kernel in kernels] == [(8, 1), (8, 1), (8, 4), (4, 8)]
+    x = np.asarray(images, np.float64)
+
+    def pooled(projected):
+        return projected.reshape(2, 2, 2, 3, 2, -1).max((2, 4)).reshape(2, 6, -1)
+
+    scores = (x @ kernels[0]).reshape(2, 24, 1) @ pooled(x @ kernels[1]).swapaxes(1, 2)
+    attention = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    expected = x + 0.5 * (attention @ pooled(x @ kernels[2])).reshape(2, 4, 6, 4) @ kernels[3]
+    np.testing.assert_allclose(apply({"params": params}, images), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_grouped_convolutions_as_products_are_the_native_ones(size):
+    images, kernel = jax.random.normal(KEY, (2, 5, 6, 6)), jax.random.normal(KEY, (size, size, 2, 9))
+    options = {"padding": size // 2, "groups": 3}
+    native, product = (
+        jax.jit(jax.value_and_grad(lambda x, w, m=m: jnp.sin(convolve(x, w, method=m, **options)).sum(), (0, 1)))(
+            images, kernel
+        )
+        for m in ("native", "product")
+    )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), native, product)
+    # A group's features see its channels alone: the first three of nine features the first two of six channels.
+    changed = convolve(images.at[..., 2:].set(0), kernel, **options)
+    np.testing.assert_allclose(changed[..., :3], convolve(images, kernel, **options)[..., :3], rtol=1e-5, atol=1e-6)
+
+
+def test_sparse_weights_have_so_many_normal_inputs_to_every_unit():
+    weights = np.asarray(sparse_normal(100)(KEY, (400, 300)))
+    assert ((weights != 0).sum(0) == 100).all()
+    assert abs(weights[weights != 0].std() - 1) < 0.02
+    assert len({tuple(np.flatnonzero(column)) for column in weights.T}) == 300
