@@ -10,6 +10,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs import default, mnist
+import jaxgan
 from jaxgan import configuration
 from jaxgan.configuration import RULES, DataFacts, build, check
 from jaxgan.errors import UsageError
@@ -199,7 +200,7 @@ def test_epochs_of_the_momentum_count_each_players_own_updates():
 
 
 def test_every_network_gets_only_what_it_takes():
-    for name in configuration.NETWORKS:
+    for name in jaxgan.NETWORKS:
         config = default.get_config()
         config.discriminator.network, config.discriminator.widths = name, (6, 6) if name == "r3gan" else (6,)
         check(config)

@@ -1,0 +1,176 @@
+"""From a checked config to the parts of a run."""
+
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import optax
+
+from jaxgan import fields
+from jaxgan.augment import AUGMENTATIONS, augmented
+from jaxgan.configuration.experiment import DataFacts, Experiment
+from jaxgan.configuration.rules import LISTS
+from jaxgan.coordination import Coordination, linear_steps
+from jaxgan.datasets.base import DatasetOptions
+from jaxgan.errors import UsageError
+from jaxgan.latents import LATENTS
+from jaxgan.losses import LOSSES, Loss, smooth_real_labels
+from jaxgan.networks import NETWORKS
+from jaxgan.optimizers import (
+    OPTIMIZERS,
+    RATE_SCHEDULES,
+    Settings,
+    clip_weights,
+    historical_averaging,
+    momentum_by_epoch,
+)
+from jaxgan.packing import pack
+from jaxgan.penalties import PENALTIES, lazy
+from jaxgan.precision import PRECISIONS, compute_in
+from jaxgan.state import Network
+from jaxgan.step import Lazy, Penalty
+
+
+def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
+    """The parts of a run from a config that `check` has passed.
+
+    Args:
+      config: a ConfigDict, or a nested mapping like it.
+      facts: what the data is like.
+
+    Returns:
+      An `Experiment`.
+
+    Raises:
+      UsageError: a network does not suit the data's shape.
+    """
+    networks = functools.partial(_build_networks, config, facts)
+    generator, discriminator = networks(None)
+    k, m = config["discriminator_steps"], config["generator_steps"]
+    batches = max(facts.train_examples // config["batch_size"], 1)
+    make_tx = functools.partial(_build_optimizer, steps=config["steps"])
+    return Experiment(
+        generator=generator,
+        discriminator=discriminator,
+        loss=_loss(config),
+        generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
+        discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
+        latent=LATENTS[config["latent"]["name"]](config["latent"]["dim"]),
+        discriminator_steps=k,
+        generator_steps=m,
+        average_decay=config["average_decay"] or None,
+        accumulation_steps=config["accumulation_steps"],
+        penalties=_penalties(config["penalties"]),
+        unrolled_steps=config["unrolled_steps"],
+        coordination=_coordination(config["coordination"], k),
+        example_shape=facts.example_shape,
+        packing=config["packing"],
+        networks=networks,
+        # A virtual batch norm keeps the latents that the generator is initialised with.
+        first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
+    )
+
+
+def _loss(config: Mapping[str, Any]) -> Loss:
+    loss = LOSSES[config["loss"]]
+    return loss if config["real_label"] == 1 else smooth_real_labels(loss, config["real_label"])
+
+
+def _penalties(section: Mapping[str, Any]) -> tuple[Penalty | Lazy, ...]:
+    # In the table's order, whatever the section's is.
+    found = [build(section[name]) for name, build in PENALTIES.items() if section.get(name)]
+    return tuple(found if section["interval"] == 1 else (lazy(penalty, section["interval"]) for penalty in found))
+
+
+def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
+    first, last = section["initial_steps"] or k, section["final_steps"] or k
+    if (first, last) == (k, k) and section["accuracy_limit"] == 1:
+        return None
+    steps = None if (first, last) == (k, k) else linear_steps(first, last, section["over"])
+    return Coordination(steps, section["accuracy_limit"])
+
+
+def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:
+    """What the dataset's loader needs of the config."""
+    section = config["dataset"]
+    return DatasetOptions(
+        path=section["path"],
+        tfds_name=section["tfds_name"],
+        examples=section["examples"],
+        validation_examples=section["validation_examples"],
+        seed=config["seed"],
+        memory_limit=memory_limit,
+    )
+
+
+def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str | None) -> tuple[Network, Network]:
+    """Hands each player's network those fields of its section that it takes."""
+    found = []
+    for player, shape in (("generator", facts.example_shape), ("discriminator", ())):
+        section = config[player]
+        builder, means = NETWORKS[section["network"]], facts.means if section["output_bias"] == "data" else None
+        values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
+        values |= {name: fields.as_numbers(section[name]) for name in LISTS}
+        taken = set(inspect.signature(builder).parameters)
+        taken -= {"normalization"} if section["normalization"] == "auto" else set()
+        try:
+            network = builder(**{name: value for name, value in values.items() if name in taken})
+        except ValueError as error:
+            raise UsageError(
+                f"{player}.network={section['network']} does not suit the data", str(error), "change the section"
+            ) from error
+        network = compute_in(network, PRECISIONS[config["precision"]])
+        found.append(
+            network if player == "generator" else _seen_through(config, pack(network, config["packing"]), facts)
+        )
+    return found[0], found[1]
+
+
+def _seen_through(config: Mapping[str, Any], discriminator: Network, facts: DataFacts) -> Network:
+    """The discriminator behind the config's augmentations."""
+    section = config["augmentation"]
+    if not section["names"]:
+        return discriminator
+    names = [name.strip() for name in section["names"].split(",")]
+    if len(facts.example_shape) != 3 and set(names) != {"noise"}:
+        raise UsageError(
+            f"augmentation.names {section['names']} does not suit the data",
+            f"its examples are {list(facts.example_shape)}, and no images [height, width, channels]",
+            "use noise, or no augmentation",
+        )
+    return augmented(
+        discriminator,
+        [AUGMENTATIONS[name] for name in names],
+        probability=section["probability"],
+        adaptive_target=section["adaptive_target"] or None,
+        adaptive_speed=section["adaptive_speed"],
+    )
+
+
+def _build_optimizer(
+    section: Mapping[str, Any], *, steps: int, updates_per_step: int, updates_per_epoch: float
+) -> optax.GradientTransformation:
+    rate = RATE_SCHEDULES[section["rate_schedule"]](
+        section["learning_rate"],
+        decay=section["rate_decay"],
+        floor=section["rate_floor"],
+        updates=steps * updates_per_step,
+    )
+    momentum = section["momentum" if section["name"] in ("sgd", "rmsprop") else "b1"]
+    if section["momentum_schedule"] == "linear":
+        momentum = momentum_by_epoch(
+            momentum,
+            section["momentum_final"],
+            epochs=section["momentum_epochs"],
+            updates_per_epoch=updates_per_epoch,
+        )
+    settings = Settings(section["b2"], section["eps"], section["weight_decay"])
+    parts = [OPTIMIZERS[section["name"]](rate, momentum, settings)]
+    if section["clip_norm"]:
+        parts.insert(0, optax.clip_by_global_norm(section["clip_norm"]))
+    if section["historical_averaging"]:
+        parts.insert(0, historical_averaging(section["historical_averaging"]))
+    if section["clip_weights"]:
+        parts.append(clip_weights(section["clip_weights"]))
+    return parts[0] if len(parts) == 1 else optax.chain(*parts)

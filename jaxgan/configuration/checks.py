@@ -1,0 +1,158 @@
+"""All problems of a config at once: of its fields, and between fields that are each allowed."""
+
+import contextlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from jaxgan import fields
+from jaxgan.configuration.rules import LISTS, RULES
+from jaxgan.errors import UsageError
+from jaxgan.losses import LOSSES, smooth_real_labels
+from jaxgan.networks import NETWORKS
+
+_RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
+
+
+def check(config: Mapping[str, Any], problems: tuple[str, ...] = ()) -> None:
+    """Raises UsageError with all problems of a config in one message; touches no data.
+
+    Args:
+      config: a ConfigDict, or a nested mapping like it.
+      problems: what is known to be wrong already, such as overrides of fields that do not exist.
+    """
+    found = [*problems, *problems_of(config)]
+    if found:
+        listed = found[0] if len(found) == 1 else " ".join(f"({i}) {p}" for i, p in enumerate(found, 1))
+        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
+        raise UsageError(f"{count} in the config", listed, "mend it; configs/default.py explains every field")
+
+
+def problems_of(config: Mapping[str, Any]) -> list[str]:
+    """All problems of a config, one line each."""
+    found = list(fields.problems(config, RULES))
+    for question in _CROSS_CHECKS:
+        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):  # of fields that are wrong already
+            found += question(config)
+    return found
+
+
+def _outputs(config: Mapping[str, Any]) -> list[str]:
+    """Each player's output, and the range of the data."""
+    found = []
+    generator, discriminator = config["generator"], config["discriminator"]
+    if discriminator["output"] != "linear":
+        found.append("discriminator.output must be linear: its output is a logit")
+    if discriminator["output_bias"] == "data":
+        found.append("discriminator.output_bias: only a generator's output has the data's means")
+    taken = inspect.signature(NETWORKS[generator["network"]]).parameters
+    if "output" not in taken and (generator["output"], generator["output_bias"]) != ("linear", "zero"):
+        found.append(
+            f"generator.network {generator['network']} has a linear output and a zero output_bias; set them so"
+        )
+    wanted = _RANGE_OF_OUTPUT.get(generator["output"])
+    if wanted not in (None, config["dataset"]["range"]):
+        found.append(
+            f"generator.output {generator['output']} goes with dataset.range {wanted}, not {config['dataset']['range']}"
+        )
+    return found
+
+
+def _paths(config: Mapping[str, Any]) -> list[str]:
+    """Datasets that are read from somewhere."""
+    kind = {"idx": "a directory of IDX files", "npz": "an .npz file"}.get(config["dataset"]["name"])
+    if kind and not config["dataset"]["path"]:
+        return [f"dataset.path is empty: dataset {config['dataset']['name']} reads {kind}"]
+    return []
+
+
+def _activations(config: Mapping[str, Any]) -> list[str]:
+    """As many activations as hidden layers."""
+    found = []
+    for player in ("generator", "discriminator"):
+        named, layers = config[player]["activation"].split(","), config[player]["widths"]
+        if config[player]["network"] == "mlp" and len(named) not in (1, len(layers)):
+            found.append(f"{player}.activation names {len(named)} activations for {len(layers)} hidden layers")
+    return found
+
+
+def _layers(config: Mapping[str, Any]) -> list[str]:
+    """Values for each layer where a network has layers of its own choice, and as many as it has."""
+    found = []
+    for player in ("generator", "discriminator"):
+        section, names = config[player], config[player]["initializer"].split(",")
+        hidden = len(section["widths"])
+        scales, biases = (fields.as_numbers(section[name]) for name in LISTS)
+        given = {"initializer": (names, 1, hidden + 1), "layer_scales": (scales, 0, hidden + 1)}
+        given["layer_biases"] = (biases, 0, hidden)
+        for field, (values, usual, wanted) in given.items():
+            if section["network"] != "mlp" and len(values) != usual:
+                found.append(f"{player}.{field}: only mlp takes one for each layer")
+            elif section["network"] == "mlp" and len(values) not in (usual, 1, wanted):
+                found.append(f"{player}.{field} names {len(values)} for {wanted} layers")
+    return found
+
+
+def _normalizations(config: Mapping[str, Any]) -> list[str]:
+    """Fields that say what a network has not got."""
+    found = []
+    for player in ("generator", "discriminator"):
+        section = config[player]
+        taken = inspect.signature(NETWORKS[section["network"]]).parameters
+        for field, usual in (("normalization", "auto"), ("minibatch", "none")):
+            if section[field] != usual and field not in taken:
+                found.append(f"{player}.{field}: {section['network']} has none; set it to {usual}")
+    return found
+
+
+def _rates(config: Mapping[str, Any]) -> list[str]:
+    """Rates that can fall to their floors."""
+    return [
+        f"{player}_optimizer.rate_floor is above its learning_rate"
+        for player in ("generator", "discriminator")
+        if config[f"{player}_optimizer"]["rate_floor"] > config[f"{player}_optimizer"]["learning_rate"]
+    ]
+
+
+def _evaluation(config: Mapping[str, Any]) -> list[str]:
+    """Inception needs its weights."""
+    section = config["evaluation"]
+    if section["features"] == "inception" and not section["inception_weights"]:
+        return ["evaluation.inception_weights is empty: evaluation.features inception reads a file of weights"]
+    return []
+
+
+def _alarms(config: Mapping[str, Any]) -> list[str]:
+    """An alarm that is to end the run must be able to go on."""
+    section = config["alarms"]
+    if section["stop"] and not section["patience"]:
+        return ["alarms.stop names alarms, and alarms.patience 0 turns all alarms off"]
+    return []
+
+
+def _coordinated(config: Mapping[str, Any]) -> list[str]:
+    """No more updates than there are minibatches for."""
+    k = config["discriminator_steps"]
+    return [
+        f"coordination.{name} {config['coordination'][name]} is above discriminator_steps {k}"
+        for name in ("initial_steps", "final_steps")
+        if config["coordination"][name] > k
+    ]
+
+
+def _labels(config: Mapping[str, Any]) -> list[str]:
+    """Labels that can be smoothed."""
+    if config["real_label"] == 1:
+        return []
+    try:
+        smooth_real_labels(LOSSES[config["loss"]], config["real_label"])
+    except ValueError as error:
+        return [f"real_label: loss {config['loss']}: {error}"]
+    return []
+
+
+_CROSS_CHECKS = (
+    *(_labels, _coordinated, _outputs, _paths, _activations),
+    *(_layers, _normalizations, _rates, _evaluation, _alarms),
+)
+"""Problems between fields that are each allowed."""

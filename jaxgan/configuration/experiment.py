@@ -1,0 +1,86 @@
+"""The parts of a run, as pure functions and values."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxgan.coordination import Coordination
+from jaxgan.errors import UsageError
+from jaxgan.latents import Latent
+from jaxgan.losses import Loss
+from jaxgan.parallel import compiled
+from jaxgan.state import Network, TrainState
+from jaxgan.step import Lazy, Penalty, TrainStep, init_state, make_train_step
+
+
+class DataFacts(NamedTuple):
+    """What a run's parts need to know of its data.
+
+    Attributes:
+      example_shape: shape of one example.
+      train_examples: how many training examples there are.
+      means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
+    """
+
+    example_shape: tuple[int, ...]
+    train_examples: int
+    means: np.ndarray | None = None
+
+
+_NOT_OF_THE_STEP = ("example_shape", "packing", "networks", "first_examples")
+
+
+class Experiment(NamedTuple):
+    """The parts of a GAN as pure functions and values, made from a config by `build`."""
+
+    generator: Network
+    discriminator: Network
+    loss: Loss
+    generator_tx: optax.GradientTransformation
+    discriminator_tx: optax.GradientTransformation
+    latent: Latent
+    discriminator_steps: int
+    generator_steps: int
+    average_decay: float | None
+    accumulation_steps: int
+    penalties: tuple[Penalty | Lazy, ...]
+    unrolled_steps: int
+    coordination: Coordination | None
+    example_shape: tuple[int, ...]
+    packing: int
+    networks: Callable[[str | None], tuple[Network, Network]]
+    first_examples: int = 2
+
+    def train_step(self, axis_name: str | None = None) -> TrainStep:
+        """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""
+        parts = {name: value for name, value in self._asdict().items() if name not in _NOT_OF_THE_STEP}
+        parts["generator"], parts["discriminator"] = self.networks(axis_name)
+        return make_train_step(**parts, axis_name=axis_name)
+
+    def initial_state(self, seed: int) -> TrainState:
+        """The state before the first step, a pure function of the seed."""
+        return compiled(self.state_from)(jax.random.key(seed))
+
+    def abstract_state(self) -> TrainState:
+        """Shapes and types of the state, without the work of making it."""
+        return jax.eval_shape(self.state_from, jax.random.key(0))
+
+    def state_from(self, key: jax.Array) -> TrainState:
+        """The state before the first step from the seed's key, not compiled."""
+        try:
+            return init_state(
+                key,
+                generator=self.generator,
+                discriminator=self.discriminator,
+                generator_tx=self.generator_tx,
+                discriminator_tx=self.discriminator_tx,
+                latent=self.latent,
+                example=jnp.zeros((self.first_examples * self.packing, *self.example_shape)),
+                average=self.average_decay is not None,
+            )
+        except ValueError as error:
+            raise UsageError("a network does not suit the data", str(error), "choose another network") from error
