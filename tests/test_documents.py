@@ -18,7 +18,7 @@ from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
-DOCUMENTS += ["docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "results/README.md"]
+DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -158,6 +158,23 @@ def test_the_projects_table_of_names_is_complete():
 
     for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES):
         assert all(re.search(rf"\b{name}\b", README) for name in table)
+
+
+def test_the_zoo_is_complete():
+    from jaxgan.augment import AUGMENTATIONS
+    from jaxgan.latents import LATENTS
+    from jaxgan.losses import LOSSES
+    from jaxgan.networks import NETWORKS
+    from jaxgan.networks.minibatch import MINIBATCHES
+    from jaxgan.networks.normalization import NORMALIZATIONS
+    from jaxgan.penalties import PENALTIES
+
+    text = pathlib.Path("docs/zoo.md").read_text()
+    for table in (LOSSES, PENALTIES, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES):
+        missing = [name for name in table if not re.search(rf"\b{name}\b", text)]
+        assert not missing
+    configs = {path.stem for path in pathlib.Path("configs").glob("*.py")} - {"default", "quickstart", "ring"}
+    assert not [name for name in configs if f"`{name}`" not in text]
 
 
 def test_the_speeds_are_those_of_the_results():
