@@ -1,7 +1,5 @@
 """The residual networks block by block, every network at every size of image, and what the options are for."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -164,9 +162,9 @@ def test_r3gan_has_the_layers_and_the_start_of_its_source():
 FEATURES = {
     "mlp": (mlp(output_shape=(), widths=(6, 5), features=True), IMAGES, 5),
     "maxout": (maxout(widths=(6, 4), pieces=2, initial_scale=1.0, features=True), IMAGES, 4),
-    "dcgan": (dcgan(widths=(3,), features=True, minibatch="deviation"), IMAGES, 4 * 4 * 3),
+    "dcgan": (dcgan(widths=(3,), features=True), IMAGES, 4 * 4 * 3),
     "cifar10": (cifar10(widths=(6,), features=True), jnp.ones((3, 32, 32, 3)), 6),
-    "resnet": (resnet(widths=(4,), features=True, minibatch="discrimination"), IMAGES, 4),
+    "resnet": (resnet(widths=(4,), features=True), IMAGES, 4),
     "r3gan": (r3gan(widths=(4, 4), blocks=1, features=True), IMAGES, 4),
 }
 
@@ -177,12 +175,24 @@ def test_features_are_the_last_layers_inputs(name):
     variables = jax.jit(network.init)(KEY, inputs)
     found = jax.jit(network.apply)(variables, inputs)[0]
     assert isinstance(found, Judgement) and found.features.shape == (3, count)
-    if "minibatch" in str(variables["params"].keys()).lower() or name == "dcgan":
-        return  # the last layer has more inputs than these
     last = sorted(layer for layer in variables["params"] if layer.startswith("Dense"))[-1]
     weights = variables["params"][last]
     expected = (found.features @ weights["kernel"])[:, 0] + weights.get("bias", jnp.zeros(1))
     np.testing.assert_allclose(found.logits, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("minibatch", "more"), [("deviation", (1, 16, 1)), ("discrimination", (100, 100, 100))])
+def test_minibatch_layers_stand_before_the_last_one_and_not_among_the_features(minibatch, more):
+    options = {"minibatch": minibatch, "features": True}
+    built = (
+        (mlp(output_shape=(), widths=(6, 5), **options), "Dense_2", 5),
+        (dcgan(widths=(3,), **options), "Dense_0", 4 * 4 * 3),  # a deviation is a channel more, of 4 × 4 pixels
+        (resnet(widths=(4,), **options), "Dense_0", 4),
+    )
+    for (network, last, count), added in zip(built, more, strict=True):
+        variables = jax.eval_shape(lambda key, network=network: network.init(key, IMAGES), KEY)
+        assert variables["params"][last]["kernel"].shape == (count + added, 1)
+        assert jax.eval_shape(network.apply, variables, IMAGES)[0].features.shape == (3, count)
 
 
 def test_discriminators_that_mix_their_batch_judge_real_and_fake_apart():
@@ -192,38 +202,42 @@ def test_discriminators_that_mix_their_batch_judge_real_and_fake_apart():
         assert isinstance(apply, PerExample) and not apply.independent
 
 
-def _game(axis_name):
+def _convolutional(axis_name):
     """A virtually normalised generator against a spectrally normalised discriminator with deviations."""
+    discriminator = {"normalization": "spectral", "minibatch": "deviation", "features": True, "axis_name": axis_name}
     return {
         "generator": dcgan(output_shape=(4, 4, 1), widths=(3,), initial_scale=0.5, normalization="virtual"),
-        "discriminator": dcgan(
-            widths=(3,), normalization="spectral", minibatch="deviation", features=True, axis_name=axis_name
-        ),
-        "generator_tx": optax.sgd(0.05),
-        "discriminator_tx": optax.sgd(0.05),
-        "latent": LATENTS["normal"](4),
-        "loss": LOSSES["hinge"],
+        "discriminator": dcgan(widths=(3,), **discriminator),
     }
 
 
-@functools.cache
-def _after_a_step(mapping):
-    """The state before a step, and after it, metrics and all."""
-    step, place_state, place_batch = distribute(
-        lambda axis_name: make_train_step(**_game(axis_name), axis_name=axis_name), mapping=mapping
-    )
+def _dense(axis_name):
+    """Batch statistics, and distances between examples, over all devices; and dropout."""
+    discriminator = {"minibatch": "discrimination", "keep_hidden": 0.5, "axis_name": axis_name}
+    return {
+        "generator": mlp(output_shape=(4, 4, 1), widths=(6,), normalization="batch", axis_name=axis_name),
+        "discriminator": mlp(output_shape=(), widths=(6,), **discriminator),
+    }
+
+
+@pytest.mark.parametrize(("mapping", "networks"), [("shard_map", _convolutional), ("pmap", _dense)])
+def test_a_step_on_four_devices_is_that_on_one(mapping, networks):
+    rest = {"latent": LATENTS["normal"](4), "loss": LOSSES["hinge"]}
+    rest |= {"generator_tx": optax.sgd(0.05), "discriminator_tx": optax.sgd(0.05)}
     batch = jax.tree.map(lambda x: x[0], data(1, batch=8, shape=(4, 4, 1)))
-    before = start(_game(None), example_shape=(4, 4, 1))
-    after, metrics = step(place_state(jax.tree.map(jnp.copy, before)), place_batch(batch))
-    assert all(np.isfinite(value) for value in metrics.values())
-    return before, jax.device_get(after.replace(key=jax.random.key_data(after.key)))
-
-
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
-def test_a_step_on_four_devices_is_that_on_one(mapping):
-    before, one = _after_a_step("jit")
-    assert difference(one, _after_a_step(mapping)[1]) < 1e-5
-    assert difference(one.discriminator.model_state, before.discriminator.model_state) > 1e-3
+    before, after = start(networks(None) | rest, example_shape=(4, 4, 1)), []
+    for chosen in ("jit", mapping):
+        step, place_state, place_batch = distribute(
+            lambda axis_name: make_train_step(**networks(axis_name), **rest, axis_name=axis_name), mapping=chosen
+        )
+        state, metrics = step(place_state(jax.tree.map(jnp.copy, before)), place_batch(batch))
+        assert all(np.isfinite(value) for value in metrics.values())
+        after.append(jax.device_get(state.replace(key=jax.random.key_data(state.key))))
+    assert difference(*after) < 1e-5
+    moved = [
+        difference(getattr(after[0], player), getattr(before, player)) for player in ("generator", "discriminator")
+    ]
+    assert min(moved) > 1e-3
 
 
 def test_layers_may_start_each_in_its_own_way():
