@@ -64,7 +64,7 @@ def init_population(
       hyperparameters: pytree of [members].
 
     Returns:
-      A `TrainState` of leaves [members, ...]; each member's is bit for bit that of `init_member` with its key.
+      A `TrainState` of leaves [members, ...]; each member's is bit for bit that of `jax.jit(init_member)` with its key.
 
     Raises:
       ValueError: the numbers of members differ.
@@ -76,7 +76,14 @@ def init_population(
 
 
 def member(states: TrainState, index: int) -> TrainState:
-    """One member's state, for `jaxgan.step.sample` or a checkpoint."""
+    """One member's state, for `jaxgan.step.sample` or a checkpoint.
+
+    Raises:
+      IndexError: there is no such member.
+    """
+    count = len(states.step)
+    if not -count <= index < count:
+        raise IndexError(f"there is no member {index} of {count}")
     return jax.tree.map(lambda leaf: leaf[index], states)
 
 

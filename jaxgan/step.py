@@ -5,16 +5,18 @@ then updates the generator against the *updated* discriminator. A player's updat
 model state untouched. Nothing here names jit or a device; `jaxgan.parallel` maps the step.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import chex
 import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.contract import CONTRACT, check_networks, not_a_network
 from jaxgan.coordination import Coordination, coordinate
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
+from jaxgan.penalties import PENALTIES
 from jaxgan.state import Batch, Network, PlayerState, TrainState
 from jaxgan.updates import Game, Lazy, Metrics, Penalty, discriminator_update, generator_update
 
@@ -77,6 +79,11 @@ def make_train_step(
         raise ValueError(f'loss must be a pair of functions, got the name {loss!r}; pass LOSSES["{loss}"]')
     if callable(penalties):
         raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
+    for name, build in PENALTIES.items():
+        if build in penalties:
+            raise ValueError(f'a penalty is made with its weight: pass PENALTIES["{name}"](weight)')
+    if not hasattr(latent, "sample"):
+        raise ValueError('latent must be a Latent, such as LATENTS["normal"](dim), which is made with its dimension')
     if isinstance(average_decay, int | float) and not 0 <= average_decay < 1:  # a number that is traced has no value
         raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
@@ -173,6 +180,7 @@ def init_state(
 
     Raises:
       TypeError: if `key` is not a typed key.
+      ValueError: a network is not one, or does not suit the data; says how.
     """
     if not jnp.issubdtype(jnp.asarray(key).dtype, jax.dtypes.prng_key):
         raise TypeError("key must be a typed key from jax.random.key(seed), not an array from jax.random.PRNGKey(seed)")
@@ -184,6 +192,7 @@ def init_state(
         generator=_init_player(generator, keys["generator"], latents, condition, generator_tx),
         discriminator=_init_player(discriminator, keys["discriminator"], example, condition, discriminator_tx),
     )
+    check_networks(generator, discriminator, state, latents, example, condition)
     return start_average(state) if average else state
 
 
@@ -230,7 +239,13 @@ def generate(
 
 
 def _init_player(network, key, inputs, condition, tx) -> PlayerState:
-    variables = dict(network.init(key, inputs, condition=condition))
+    try:
+        variables = network.init(key, inputs, condition=condition)
+    except TypeError as error:
+        raise not_a_network(error, "argument", "init") from error
+    if not isinstance(variables, Mapping) or "params" not in variables:
+        raise ValueError(f'a network\'s init must return {{"params": ...}}, got {type(variables).__name__}; {CONTRACT}')
+    variables = dict(variables)
     # jnp.array: leaves of a definite type and a buffer of their own, so that a second step does not trace again.
     params = jax.tree.map(lambda x: jnp.array(x, jnp.result_type(x)), variables.pop("params"))
     return PlayerState(params, jax.tree.map(jnp.array, variables), tx.init(params))

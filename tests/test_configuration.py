@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from configs import default, mnist
 import jaxgan
+from configs import default, mnist
 from jaxgan import configuration
 from jaxgan.configuration import RULES, DataFacts, build, check
 from jaxgan.errors import UsageError

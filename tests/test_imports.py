@@ -17,6 +17,7 @@ CORE = {
     "latents",
     "updates",
     "augment",
+    "contract",
     "descent",
     "coordination",
     "step",

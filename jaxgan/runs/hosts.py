@@ -20,6 +20,9 @@ HEARTBEAT_SECONDS = 30
 JOIN_SECONDS = 300
 """At most so long one waits for the others at the start."""
 
+NAME_SECONDS = 30
+"""At most so long for a host's name to become known."""
+
 SHUTDOWN_SECONDS = 20
 """At most so long one that is done waits for the others."""
 
@@ -122,43 +125,56 @@ def _check(settings: dict[str, Any]) -> None:
         return
     missing = [f"--{name}" for name in FLAGS if name not in settings]
     if missing:
-        raise UsageError("the command line", f"{' and '.join(missing)} is missing", "several processes need all three")
+        raise UsageError(
+            "the command line",
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
+            "several processes need all three",
+        )
     count, index, address = settings["num_processes"], settings["process_id"], settings["coordinator_address"]
     if not 0 <= index < count:
         raise UsageError(
             "the command line", f"--process_id={index} with --num_processes={count}", f"give 0 to {count - 1}"
         )
-    if not re.fullmatch(r".+:\d+", address):
+    found = re.fullmatch(r".+:(\d+)", address)
+    if not found:
         raise UsageError("the command line", f"--coordinator_address={address} has no port", "write HOST:PORT")
+    if not 1 <= int(found[1]) <= 65535:
+        raise UsageError("the command line", f"--coordinator_address={address}: there is no such port", "1 to 65535")
 
 
 def _knock(settings: dict[str, Any], unreachable: UsageError) -> None:
     """What JAX's runtime would answer with pages, or a crash: the port is taken, or process 0 is not there."""
-    host, _, port = settings["coordinator_address"].rpartition(":")
+    address = settings["coordinator_address"]
+    host, _, port = address.rpartition(":")
     say = functools.partial(print, file=sys.stderr, flush=True)
     if settings["process_id"] == 0:
         with socket.socket() as probe:
+            # As JAX's own: a port that a process just left, by being killed, say, may be taken again.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("", int(port)))
             except OSError as error:
                 why = f"process 0 cannot listen at port {port}: {error.strerror}"
                 raise UsageError(unreachable.what, why, "choose another port, for all of them") from error
-        say(f"waiting for {settings['num_processes'] - 1} other processes at {settings['coordinator_address']}")
+        others = settings["num_processes"] - 1
+        count = f"{others} other process{'es' if others > 1 else ''}"
+        say(f"waiting for {count} at {address}, for at most {JOIN_SECONDS} seconds")
         return
-    end, said = time.monotonic() + JOIN_SECONDS, ""
+    began, said = time.monotonic(), ""
+    end = began + JOIN_SECONDS
     while True:
         try:
             return socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
         except OSError as error:
             reason = error.strerror or str(error)
+            if isinstance(error, socket.gaierror):
+                end = min(end, began + NAME_SECONDS)
             if time.monotonic() > end:
-                why = (
-                    f"process 0 at {settings['coordinator_address']} was not there for {JOIN_SECONDS} seconds: {reason}"
-                )
+                why = f"process 0 at {address} was not there for {end - began:.0f} seconds: {reason}"
                 raise UsageError(unreachable.what, why, unreachable.remedy) from error
         if reason != said:
             said = reason
-            say(f"waiting for process 0 at {settings['coordinator_address']} ({reason})")
+            say(f"waiting for process 0 at {address} ({reason}), for at most {end - began:.0f} seconds")
         time.sleep(0.2)
 
 

@@ -168,7 +168,7 @@ def check_devices(config: Mapping[str, Any]) -> None:
         times = "".join(f" times {name} {value}" for name, value in factors.items())
         raise UsageError(
             "a problem in the config",
-            f"batch_size {config['batch_size']} does not divide by {count} devices{times}",
+            f"batch_size {config['batch_size']} does not divide by {count} device{'s' if count > 1 else ''}{times}",
             f"choose a multiple of {count * parts}"
             + ("" if several or count == 1 else ", or mapping=jit for one device"),
         )

@@ -10,7 +10,7 @@ from jaxgan.evaluation.alarms import Watch
 from jaxgan.writers import MetricsFile, Progress, TensorBoard
 
 DIVERGED_REMEDY = (
-    "lower the optimizers' learning_rate or set their clip_norm, in another --workdir; good checkpoints are kept"
+    "lower the optimizers' learning_rate or set their clip_norm, in another --workdir; what was saved before is kept"
 )
 
 Window = dict[str, list[float]]

@@ -154,8 +154,12 @@ def _log(low: float, high: float) -> Any:
     return lambda u: _rounded(low * (high / low) ** u, low, high)
 
 
-def _rounded(value: float, low: float, high: float) -> str:
-    return repr(min(max(float(f"{value:.{DIGITS}g}"), low), high))
+class Drawn(str):
+    """A number that was drawn, as text; for a field of whole numbers it is rounded."""
+
+
+def _rounded(value: float, low: float, high: float) -> Drawn:
+    return Drawn(repr(min(max(float(f"{value:.{DIGITS}g}"), low), high)))
 
 
 def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[str]:
@@ -191,8 +195,8 @@ def _setting(config: ConfigDict, texts: Mapping[str, str], problems: list[str]) 
         # A string that has commas of its own is written in parentheses.
         is_text = isinstance(_value(changed, name), str)
         bare = text[1:-1] if is_text and text.startswith("(") and text.endswith(")") else text
-        if isinstance(_value(changed, name), int) and not isinstance(_value(changed, name), bool):
-            bare = _whole(bare)
+        if isinstance(text, Drawn) and isinstance(_value(changed, name), int):
+            bare = str(round(float(text)))
         wrong += [f"population: {problem}" for problem in command_line.override(changed, {name: bare})]
     changes = {name: _value(changed, name) for name in texts}
     before = set(problems_of(config))  # which the sweep's own check tells
@@ -201,14 +205,6 @@ def _setting(config: ConfigDict, texts: Mapping[str, str], problems: list[str]) 
     wrong += [p if p.split(":")[0] in changes else f"with {said}: {p}" for p in found]
     problems += wrong
     return Setting(changes, changed.to_dict())
-
-
-def _whole(text: str) -> str:
-    """A drawn number rounded for a field of whole numbers; any other text as it is."""
-    try:
-        return str(round(float(text))) if "." in text else text
-    except ValueError:
-        return text
 
 
 def _value(config: ConfigDict, name: str) -> Any:

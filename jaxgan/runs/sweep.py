@@ -168,8 +168,9 @@ class _Sweep:
         assert self.progress is not None
         groups = f"{len(self.groups)} compiled program{'s' if len(self.groups) > 1 else ''}"
         self.progress.message(
-            f"{len(self.settings)} settings with {self.config['population']['seeds']} seeds: {len(self.members)} "
-            f"members in {groups}, on {self.lockstep[0].devices} devices; steps are those of all members"
+            f"{_count(len(self.settings), 'setting')} with {_count(self.config['population']['seeds'], 'seed')}: "
+            f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.lockstep[0].devices, 'device')}; "
+            "the progress is in steps of all members together"
         )
 
     def _check_stop(self) -> None:
@@ -215,3 +216,7 @@ class _Sweep:
     def _write(self, *, finished: bool, standings: Standings | None = None) -> None:
         content = to_json(self.config, self.settings, self.members, self.rungs, standings)
         write_sweep(self.directory, {"finished": finished, **content})
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.configuration import Experiment, build, complete
 from jaxgan.datasets import order
-from jaxgan.errors import DivergedError, JaxganError, PreemptedError
+from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError
 from jaxgan.parallel import any_process, compiled, distribute, everywhere, own, share
 from jaxgan.runs import hosts
 from jaxgan.runs.alarms import Health, stopped_by
@@ -49,6 +49,9 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
     with contextlib.ExitStack() as stack:
         check_devices(plain)
         directory = stack.enter_context(RunDirectory(workdir, create=jax.process_index() == 0))
+        if (directory.path / "sweep.json").exists():
+            first = directory.path / "members" / "000"
+            raise UsageError(f"--workdir={directory.path} is a sweep", "its runs are in members/", f"name one: {first}")
         stop = stack.enter_context(StopRequest())
         checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"]))
         latest = checkpoints.latest_step()
