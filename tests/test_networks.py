@@ -8,7 +8,7 @@ import pytest
 from flax import linen
 
 from jaxgan.networks import NETWORKS, cifar10, dcgan, from_linen, maxout, mlp, r3gan, resnet
-from jaxgan.networks.layers import OUTPUTS, dropout, output_bias, random_words
+from jaxgan.networks.layers import OUTPUTS, dropout, output_bias
 from jaxgan.state import PerExample, example_keys
 
 KEY = jax.random.key(0)
@@ -68,14 +68,6 @@ def test_mlp_is_what_its_formula_says():
     hidden = _sigmoid(hidden @ layers[1]["kernel"] + layers[1]["bias"])
     expected = np.tanh(hidden @ layers[2]["kernel"] + layers[2]["bias"])
     np.testing.assert_allclose(network.apply(variables, INPUTS)[0], expected, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("impl", ["threefry2x32", "rbg"])
-def test_random_words_are_jaxs_own(impl):
-    for seed, count in ((0, 1), (7, 5), (123456789, 392)):
-        key = jax.random.fold_in(jax.random.key(seed, impl=impl), 3)
-        found = jax.jit(random_words, static_argnums=1)(key, count)
-        np.testing.assert_array_equal(found, jax.random.bits(key, (count,), jnp.uint32))
 
 
 def test_maxout_is_what_its_formula_says():

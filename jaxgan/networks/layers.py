@@ -92,43 +92,10 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
 
     def bits(key):
         # 16 random bits decide on a unit: half the work of a 32-bit draw for each.
-        words = random_words(jax.random.fold_in(key, layer), (features + 1) // 2)
+        words = jax.random.bits(jax.random.fold_in(key, layer), ((features + 1) // 2,), jnp.uint32)
         return jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:features]
 
     return jnp.where(jax.vmap(bits)(keys) < threshold, inputs / keep, 0.0)
-
-
-def random_words(key: chex.PRNGKey, count: int) -> chex.Array:
-    """`jax.random.bits(key, (count,), uint32)`, the same bits from rounds that are written out.
-
-    JAX compiles Threefry's twenty rounds as a loop on a CPU, of passes over memory; written out they are one pass.
-
-    Args:
-      key: a typed key; of another generator than Threefry it is asked in JAX's own way.
-      count: how many.
-
-    Returns:
-      [count] uint32.
-
-    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", Threefry-2x32-20.
-    """
-    if str(jax.random.key_impl(key)) != "threefry2x32" or not _partitionable():
-        return jax.random.bits(key, (count,), jnp.uint32)
-    first, second = jax.random.key_data(key)
-    schedule = (first, second, first ^ second ^ jnp.uint32(0x1BD11BDA))
-    high = jnp.zeros(count, jnp.uint32) + schedule[0]
-    low = jnp.arange(count, dtype=jnp.uint32) + schedule[1]
-    for group in range(5):
-        for rotation in ((13, 15, 26, 6), (17, 29, 16, 24))[group % 2]:
-            high = high + low
-            low = high ^ ((low << rotation) | (low >> (32 - rotation)))
-        high = high + schedule[(group + 1) % 3]
-        low = low + schedule[(group + 2) % 3] + jnp.uint32(group + 1)
-    return high ^ low
-
-
-def _partitionable() -> bool:
-    return jax.config.values.get("jax_threefry_partitionable", True)
 
 
 def flatten(inputs: chex.Array, condition: chex.Array | None) -> chex.Array:
