@@ -181,7 +181,7 @@ def test_the_speeds_are_those_of_the_results():
     text = pathlib.Path("docs/speed.md").read_text()
     found = {
         name: json.loads(pathlib.Path(f"results/benchmarks/{name}.json").read_text())
-        for name in ("step", "population", "startup")
+        for name in ("step", "population", "startup", "overhead", "scaling")
     }
     games = [game for game in found["step"].values() if "times_the_floor" in game]
     assert len(games) >= 4
@@ -190,6 +190,12 @@ def test_the_speeds_are_those_of_the_results():
         assert any(f"| {ratios[0]:.2f} |" in line and f"| {ratios[1]:.2f} |" in line for line in text.splitlines())
     for game in found["step"]["loop"].values():
         assert f"{game['times_as_fast']['median']:.1f} times" in text
+    for config in ("quickstart", "ring"):
+        for kind in found["overhead"][config].values():
+            assert f"{kind['ratio']['median']:.3f}" in text
+    for axis in ("batch", "width", "members", "devices"):
+        for size in list(found["scaling"][axis]["times_the_first"].values())[-1:]:
+            assert f"{size['median']:.2f} times" in text
     for kind in ("cold", "warm"):
         assert f"{found['startup']['seconds'][kind]['median']:.1f} s with" in text
     for members, name, digits in (("16", "times_the_better_torch", 1), ("16", "times_one_at_a_time", 2)):
