@@ -110,7 +110,8 @@ def mean_log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) 
 def _float32_will_do(samples: ArrayLike, sigmas: Widths) -> bool:
     """Whether rounding of squared distances is small beside the windows; in few dimensions float64 costs nothing."""
     values = np.asarray(samples, np.float32).reshape(len(np.atleast_1d(samples)), -1)
-    rounding = float(values.var(0).sum()) * 2**-24 / (2 * np.min(sigmas, initial=np.inf) ** 2)
+    smallest = min((float(sigma) for sigma in np.atleast_1d(np.asarray(sigmas))), default=math.inf)
+    rounding = float(values.var(0).sum()) * 2**-24 / (2 * smallest**2)
     return values.shape[1] > FEW_DIMENSIONS and rounding < ROUNDING
 
 
