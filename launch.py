@@ -5,7 +5,7 @@ import traceback
 
 from absl import app, flags, logging
 
-from jaxgan.errors import JaxganError, UsageError
+from jaxgan.errors import JaxganError, PreemptedError, UsageError
 
 MODES = ("train", "sweep", "sample", "evaluate")
 OPTIONS = ("count", "seed", "step", "profile", "coordinator_address", "num_processes", "process_id")
@@ -67,6 +67,8 @@ def main(_: list[str]) -> None:
         if flags.FLAGS.debug:
             traceback.print_exc()
         _fail(error)
+    except KeyboardInterrupt:  # before a mode has begun to listen for it
+        _fail(PreemptedError("stopped by SIGINT", "it had not begun", "run the same command again"))
 
 
 def _fail(error: JaxganError) -> None:

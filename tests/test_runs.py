@@ -410,3 +410,29 @@ def test_a_profiled_run_leaves_a_trace_and_is_the_same_run(tmp_path):
     (trace,) = (tmp_path / "traced" / "profile").rglob("perfetto_trace.json.gz")
     assert trace.stat().st_size > 1_000 and not (tmp_path / "plain" / "profile").exists()
     assert (tmp_path / "plain/metrics.jsonl").read_bytes() == (tmp_path / "traced/metrics.jsonl").read_bytes()
+
+
+def test_ctrl_c_before_a_mode_has_begun_is_one_line(monkeypatch, capsys):
+    import launch
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "run", interrupted)
+    launch.parse(["launch.py", "--config=configs/ring.py", "--workdir=nowhere"])
+    with pytest.raises(SystemExit) as end:
+        launch.main([])
+    assert end.value.code == 75
+    assert capsys.readouterr().err == (
+        "jaxgan: error: stopped by SIGINT; it had not begun; run the same command again\n"
+    )
+
+
+def test_a_long_list_of_differing_fields_is_cut_short(whole):
+    changes = {
+        f"{player}_optimizer__{name}": 0.25 for player in ("generator", "discriminator") for name in ("b1", "b2")
+    }
+    changes |= {"seed": 9, "loss": "hinge", "batch_size": 8, "latent__dim": 3, "average_decay": 0.5, "packing": 2}
+    with pytest.raises(UsageError) as error:
+        _train(whole, steps=80, discriminator_steps=2, generator_steps=2, **changes)
+    assert str(error.value).count(" there, ") == 10 and ", and 2 more fields; use the same config" in str(error.value)

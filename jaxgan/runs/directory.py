@@ -20,6 +20,10 @@ MAY_CHANGE_SECTIONS = ("evaluation.", "alarms.", "population.")
 """Sections of which a resumed run may have any field otherwise: they do not touch the training."""
 
 
+TOLD = 10
+"""At most so many differing fields are named."""
+
+
 class RunDirectory:
     """A directory that holds one run; a context manager that lets go of it.
 
@@ -84,7 +88,7 @@ class RunDirectory:
 
 
 def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Path) -> None:
-    """Raises UsageError, naming every field that differs, if a run cannot go on with a config.
+    """Raises UsageError, naming the fields that differ, if a run cannot go on with a config.
 
     Args:
       old: the config that the run's checkpoints were made with, as JSON has it.
@@ -104,9 +108,10 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Pa
         and not name.startswith(MAY_CHANGE_SECTIONS)
     ]
     if differing:
+        more = [f"and {len(differing) - TOLD} more fields"] if len(differing) > TOLD else []
         raise UsageError(
             f"{where} has a run with another config",
-            ", ".join(differing),
+            ", ".join([*differing[:TOLD], *more]),
             "use the same config to go on with it, or another --workdir to start anew",
         )
 
