@@ -97,7 +97,7 @@ def test_a_probability_that_adapts():
     assert network.apply(variables, jnp.zeros((4, 2)))[1] == {STATE: variables[STATE]}
 
 
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
 def test_four_devices_augment_as_one_does(mapping):
     discriminator = augmented(maxout(widths=(12, 8), pieces=3, initial_scale=0.5), [noise], probability=0.5)
     game = dropout_game() | {"discriminator": discriminator}

@@ -64,7 +64,7 @@ def test_a_discriminator_that_wins_rests():
     np.testing.assert_allclose(metrics["d_accuracy"], 0.75)  # ½ and 1, of the two that were computed
 
 
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
 def test_four_devices_rest_as_one_does(mapping):
     options = {"discriminator_steps": 2, "coordination": Coordination(linear_steps(1, 2, 2), 0.7)}
     found = []
@@ -99,7 +99,7 @@ def test_an_unrolled_discriminator_by_hand():
         make_train_step(**game, unrolled_steps=-1)
 
 
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
 def test_devices_that_look_ahead_agree_with_each_other_and_learn(mapping):
     game = dropout_game()
     step, place, place_batch = distribute(functools.partial(make_train_step, **game, unrolled_steps=2), mapping=mapping)

@@ -44,7 +44,7 @@ def test_four_devices_train_as_one_does(game, mapping):
     assert difference(_trained(game, mapping), _trained(game, "jit")) < 1e-5
 
 
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
 def test_four_devices_in_two_parts_each_train_as_one_does(mapping):
     step, place_state, place_batch = distribute(_factory(dropout_game, accumulation_steps=2), mapping=mapping)
     whole, *_ = distribute(_factory(dropout_game), mapping="jit")

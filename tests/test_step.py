@@ -358,7 +358,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch():
     np.testing.assert_allclose(metrics["d_gradient_norm"], 1.5, rtol=1e-6)
 
 
-@pytest.mark.parametrize("parts", [2, 8])
+@pytest.mark.parametrize("parts", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_accumulation_draws_the_same_noise_for_every_example(parts):
     game, batches = dropout_game(), data(3, 2)
     state, expected = start(game), start(game)
