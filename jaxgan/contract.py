@@ -1,8 +1,11 @@
-"""What a network must be, said in one sentence where one is not: before XLA, or a broadcast, says it in another way."""
+"""What networks and the parts of a step must be, said in one sentence where they are not: before XLA says it otherwise."""
+
+from typing import Any
 
 import chex
 import jax
 
+from jaxgan.penalties import PENALTIES
 from jaxgan.state import Judgement, Network, TrainState
 
 CONTRACT = (
@@ -48,3 +51,28 @@ def check_networks(
     logits = judged.logits if isinstance(judged, Judgement) else judged
     if judged is not None and getattr(logits, "ndim", None) != 1:
         raise ValueError(f"the discriminator must return logits [batch], got {getattr(logits, 'shape', logits)}")
+
+
+def check_counts(discriminator_steps: int, generator_steps: int, accumulation_steps: int, unrolled_steps: int) -> None:
+    """Raises ValueError for a count of `make_train_step` that is too small."""
+    counts = {"discriminator_steps": discriminator_steps, "generator_steps": generator_steps}
+    for name, count in (counts | {"accumulation_steps": accumulation_steps}).items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+    if unrolled_steps < 0:
+        raise ValueError(f"unrolled_steps must be at least 0, got {unrolled_steps}")
+
+
+def check_parts(loss: Any, penalties: Any, latent: Any, average_decay: Any) -> None:
+    """Raises ValueError where a part of `make_train_step` is a name, or has not got what it is made with."""
+    if isinstance(loss, str):
+        raise ValueError(f'loss must be a pair of functions, got the name {loss!r}; pass LOSSES["{loss}"]')
+    if callable(penalties):
+        raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
+    for name, build in PENALTIES.items():
+        if build in penalties:
+            raise ValueError(f'a penalty is made with its weight: pass PENALTIES["{name}"](weight)')
+    if not hasattr(latent, "sample"):
+        raise ValueError('latent must be a Latent, such as LATENTS["normal"](dim), which is made with its dimension')
+    if isinstance(average_decay, int | float) and not 0 <= average_decay < 1:  # a number that is traced has no value
+        raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")

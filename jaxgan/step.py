@@ -12,11 +12,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.contract import CONTRACT, check_networks, not_a_network
+from jaxgan.contract import CONTRACT, check_counts, check_networks, check_parts, not_a_network
 from jaxgan.coordination import Coordination, coordinate
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
-from jaxgan.penalties import PENALTIES
 from jaxgan.state import Batch, Network, PlayerState, TrainState
 from jaxgan.updates import Game, Lazy, Metrics, Penalty, discriminator_update, generator_update
 
@@ -69,23 +68,8 @@ def make_train_step(
       ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, or `penalties` is no
         sequence.
     """
-    counts = {"discriminator_steps": discriminator_steps, "generator_steps": generator_steps}
-    for name, count in (counts | {"accumulation_steps": accumulation_steps}).items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
-    if unrolled_steps < 0:
-        raise ValueError(f"unrolled_steps must be at least 0, got {unrolled_steps}")
-    if isinstance(loss, str):
-        raise ValueError(f'loss must be a pair of functions, got the name {loss!r}; pass LOSSES["{loss}"]')
-    if callable(penalties):
-        raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
-    for name, build in PENALTIES.items():
-        if build in penalties:
-            raise ValueError(f'a penalty is made with its weight: pass PENALTIES["{name}"](weight)')
-    if not hasattr(latent, "sample"):
-        raise ValueError('latent must be a Latent, such as LATENTS["normal"](dim), which is made with its dimension')
-    if isinstance(average_decay, int | float) and not 0 <= average_decay < 1:  # a number that is traced has no value
-        raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")
+    check_counts(discriminator_steps, generator_steps, accumulation_steps, unrolled_steps)
+    check_parts(loss, penalties, latent, average_decay)
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
     game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps)
 
