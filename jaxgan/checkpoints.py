@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from jax.tree_util import keystr
 
 from jaxgan import manifest
 from jaxgan.errors import DataError, JaxganError, UsageError
+from jaxgan.orbax_logs import silence_orbax
 from jaxgan.state import PlayerState, TrainState
 
 Leaves = dict[str, jax.ShapeDtypeStruct]
@@ -43,7 +43,7 @@ class Checkpoints:
         self.directory = Path(directory).absolute()
         self._saving: int | None = None
         self._asynchronous = asynchronous
-        _silence_orbax()
+        silence_orbax()
         import orbax.checkpoint as ocp
 
         self._ocp = ocp
@@ -292,15 +292,3 @@ def _reason(error: BaseException) -> str:
     if code := re.search(r"os_error_code='(\d+)'", text):  # TensorStore: a long line with this at its end
         text = os.strerror(int(code[1]))
     return text if len(text) <= 160 else text[:157] + "..."
-
-
-def _worth_saying(record: logging.LogRecord) -> bool:
-    if "orbax" not in Path(record.pathname).parts:
-        return True
-    # What carries a traceback is raised as well, and told in one line by this file.
-    return record.levelno >= logging.ERROR and not record.exc_info
-
-
-def _silence_orbax() -> None:
-    # Orbax logs dozens of lines per save through absl's logger, which others use too: filter by file, not by level.
-    logging.getLogger("absl").addFilter(_worth_saying)

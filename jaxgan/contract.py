@@ -1,4 +1,4 @@
-"""What networks and the parts of a step must be, said in one sentence where they are not: before XLA says it otherwise."""
+"""What networks and the parts of a step must be, said in one sentence where they are not, before XLA says it."""
 
 from typing import Any
 

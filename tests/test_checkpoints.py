@@ -19,6 +19,7 @@ import pytest
 
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.errors import DataError, JaxganError, UsageError
+from jaxgan.orbax_logs import silence_orbax
 from jaxgan.state import PlayerState, TrainState
 
 ROOT = Path(__file__).parents[1]
@@ -368,3 +369,14 @@ def test_the_manifest_covers_what_is_read(tmp_path):
     (tmp_path / "1" / "manifest.json").unlink()  # as a checkpoint that other software wrote
     with Checkpoints(tmp_path, keep=1) as checkpoints:
         assert_same(checkpoints.restore(make_state())[0], make_state())
+
+
+@pytest.mark.parametrize(("file", "told"), [("/site-packages/orbax/checkpoint/x.py", False), ("/mine/x.py", True)])
+def test_of_many_writes_that_fail_at_once_only_ours_is_told(file, told, caplog):
+    """A full disk: asyncio would print a traceback for each of the others."""
+    silence_orbax()
+    try:
+        exec(compile("raise ValueError('RESOURCE_EXHAUSTED')", file, "exec"))
+    except ValueError as error:
+        logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=error)
+    assert bool(caplog.records) == told

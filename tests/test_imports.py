@@ -17,6 +17,7 @@ CORE = {
     "latents",
     "updates",
     "augment",
+    "orbax_logs",
     "contract",
     "descent",
     "coordination",

@@ -1,0 +1,29 @@
+"""What Orbax has logged that a user need not read: dozens of lines a save, and tracebacks of what is raised as well."""
+
+import logging
+from pathlib import Path
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    if "orbax" not in Path(record.pathname).parts:
+        return True
+    # What carries a traceback is raised as well, and told in one line by this file.
+    return record.levelno >= logging.ERROR and not record.exc_info
+
+
+def _not_of_a_write(record: logging.LogRecord) -> bool:
+    """Whether asyncio tells of anything but a failed write of Orbax's, which raises the first of many alone."""
+    error = record.exc_info[1] if record.exc_info else None
+    trace = error.__traceback__ if error is not None else None
+    while trace is not None:
+        if "orbax" in Path(trace.tb_frame.f_code.co_filename).parts:
+            return False
+        trace = trace.tb_next
+    return True
+
+
+def silence_orbax() -> None:
+    """Lets through what is worth saying, once for the process."""
+    # Orbax logs dozens of lines per save through absl's logger, which others use too: filter by file, not by level.
+    logging.getLogger("absl").addFilter(_worth_saying)
+    logging.getLogger("asyncio").addFilter(_not_of_a_write)
