@@ -12,7 +12,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.updates import Lazy, Penalty
+from jaxgan.game import Lazy, Penalty
 
 
 def r1(gamma: float = 1.0) -> Penalty:

@@ -11,9 +11,9 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxgan.game import Metrics
 from jaxgan.state import Batch, TrainState
 from jaxgan.step import TrainStep
-from jaxgan.updates import Metrics
 
 MEMBERS = ("vmap", "map")
 

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from jaxgan.game import Game, Penalty
 from jaxgan.latents import Latent
 from jaxgan.losses import LOSSES, Loss
 from jaxgan.state import Network, TrainState
 from jaxgan.step import init_state
 from jaxgan.theory.distributions import floating
-from jaxgan.updates import Game, Penalty
 
 PARTS = ("generator", "discriminator", "generator_tx", "discriminator_tx", "latent")
 """What `init_state` takes of a `Game`."""

@@ -1,0 +1,115 @@
+"""What each player descends, as a function of its own parameters with the other player fixed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from jaxgan.descent import Rows
+from jaxgan.game import Game, Lazy, Penalty
+from jaxgan.state import Judgement, Network, PerExample, TrainState
+
+Objective = Callable[..., Any]
+"""`(params, model_state, batch, rows) -> loss, (model_state, metrics)` of one player."""
+Judge = Callable[[Any, Any, Rows], Any]
+"""`(generator's params, batch, rows) -> variables` of the discriminator that judges it."""
+
+
+def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.PRNGKey]) -> Objective:
+    """What the discriminator descends, as `jaxgan.descent.descend` takes it.
+
+    Args:
+      game: the networks, loss and penalties.
+      state: the generator, which is fixed, and the step.
+      keys: of the noise: "generator", "real", "fake", "critic", "penalty".
+    """
+
+    # No stop_gradient at the fake examples: the gradient is in the discriminator's parameters alone, and without it the
+    # whole update can be differentiated in the generator's, as an analysis of the dynamics does.
+    def loss_fn(params, model_state, batch, rows):
+        real, condition = batch["real"], batch["condition"]
+        generator = game.generator, state.generator.variables
+        fake, _ = _apply(rows, *generator, batch["latent"], keys["generator"], condition)
+        variables = {"params": params, **model_state}
+        inputs = (real, keys["real"]), (fake, keys["fake"])
+        (real_judgement, fake_judgement), model_state = _judge_both(game, rows, variables, *inputs, condition)
+        real_logits, fake_logits = real_judgement.logits, fake_judgement.logits
+        loss = game.loss.discriminator(real_logits, fake_logits)
+
+        def critic(examples):
+            return _judge(game, rows, variables, examples, keys["critic"], condition)[0].logits
+
+        for i, penalty in enumerate(game.penalties):
+            penalty_key = rows.key(jax.random.fold_in(keys["penalty"], i))
+            loss = _penalised(loss, penalty, state.step, (critic, real, fake, penalty_key))
+        metrics = {
+            "d_accuracy": ((real_logits > 0).mean() + (fake_logits < 0).mean()) / 2,
+            "d_real_logit": real_logits.mean(),
+            "d_fake_logit": fake_logits.mean(),
+        }
+        return loss, (model_state, metrics)
+
+    return loss_fn
+
+
+def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey]) -> Objective:
+    """What the generator descends, as `jaxgan.descent.descend` takes it.
+
+    Args:
+      game: the networks and the loss.
+      judge: `(params, batch, rows) -> variables` of the discriminator that judges a generator of these parameters.
+      keys: of the noise: "generator", "real", "fake".
+    """
+
+    def loss_fn(params, model_state, batch, rows):
+        variables, condition = {"params": params, **model_state}, batch["condition"]
+        judges = judge(params, batch, rows)
+        fake, model_state = _apply(rows, game.generator, variables, batch["latent"], keys["generator"], condition)
+        real_logits = _judge(game, rows, judges, batch["real"], keys["real"], condition)[0].logits
+        fake_logits = _judge(game, rows, judges, fake, keys["fake"], condition)[0].logits
+        return game.loss.generator(real_logits, fake_logits), (model_state, {})
+
+    return loss_fn
+
+
+def _apply(rows: Rows, network: Network, variables, inputs, key, condition):
+    """The network in training, with its noise drawn per example of the global batch or, failing that, per device."""
+    per_example = isinstance(network.apply, PerExample)
+    key = rows.example_keys(key, inputs.shape[0]) if per_example else rows.key(key)
+    return network.apply(variables, inputs, condition=condition, key=key, train=True)
+
+
+def _judge_both(
+    game: Game, rows: Rows, variables, real: tuple[chex.Array, Any], fake: tuple[chex.Array, Any], condition
+) -> tuple[list[Judgement], Any]:
+    """Judgements of real and of fake examples, each given with its key; in one batch where that changes nothing."""
+    apply = game.discriminator.apply
+    if len(variables) > 1 or not (isinstance(apply, PerExample) and apply.independent):
+        first, model_state = _judge(game, rows, variables, *real, condition)
+        second, model_state = _judge(game, rows, {"params": variables["params"], **model_state}, *fake, condition)
+        return [first, second], model_state
+    # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
+    keys = jnp.concatenate([rows.example_keys(key, inputs.shape[0]) for inputs, key in (real, fake)])
+    both = jax.tree.map(lambda x: jnp.concatenate([x, x]), condition)
+    outputs, model_state = apply(variables, jnp.concatenate([real[0], fake[0]]), condition=both, key=keys, train=True)
+    halves = [jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_judgement(outputs)) for i in range(2)]
+    return halves, model_state
+
+
+def _judge(game: Game, rows: Rows, variables, inputs, key, condition) -> tuple[Judgement, Any]:
+    outputs, model_state = _apply(rows, game.discriminator, variables, inputs, key, condition)
+    return _as_judgement(outputs), model_state
+
+
+def _as_judgement(outputs) -> Judgement:
+    return outputs if isinstance(outputs, Judgement) else Judgement(outputs)
+
+
+def _penalised(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:
+    if not isinstance(penalty, Lazy):
+        return loss + penalty(*arguments)
+    # A step without it does not compute it, except where members of a population are batched.
+    due = step % penalty.interval == 0
+    return jax.lax.cond(due, lambda: loss + penalty.interval * penalty.penalty(*arguments), lambda: loss)
