@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.contract import check_counts, check_parts
+from jaxgan.contract import check_counts, check_parts, check_terms
 from jaxgan.coordination import Coordination, coordinate
-from jaxgan.game import Game, Lazy, Metrics, Penalty
+from jaxgan.game import Game, Lazy, Metrics, Penalty, Term
 from jaxgan.initial import init_state, start_average
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
@@ -39,6 +39,7 @@ def make_train_step(
     accumulation_steps: int = 1,
     unrolled_steps: int = 0,
     coordination: Coordination | None = None,
+    terms: Sequence[Term] = (),
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -60,6 +61,8 @@ def make_train_step(
       unrolled_steps: m ≥ 0: the generator descends its loss against the discriminator as it would be m updates later
         (with its own optimizer, on the same minibatch), and its gradient goes through these updates.
       coordination: which of the k discriminator updates are made, see `Coordination`; None: all of them.
+      terms: further parts of both players' losses, of features, class logits, latents or labels, see `jaxgan.terms`;
+        the metrics `d_terms` and `g_terms` are their sums.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
@@ -67,13 +70,14 @@ def make_train_step(
       metrics are scalars, the discriminator's averaged over its k updates and the generator's over its own.
 
     Raises:
-      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, or `penalties` is no
-        sequence.
+      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, or `penalties` or `terms` is
+        no sequence.
     """
     check_counts(discriminator_steps, generator_steps, accumulation_steps, unrolled_steps)
     check_parts(loss, penalties, latent, average_decay)
+    check_terms(terms)
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
-    game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps)
+    game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps, terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         _check_batch(batch, discriminator_steps)
@@ -191,6 +195,7 @@ __all__ = [
     "Game",
     "Metrics",
     "Penalty",
+    "Term",
     "TrainStep",
     "discriminator_update",
     "generate",

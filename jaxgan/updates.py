@@ -65,7 +65,8 @@ def generator_update(
 
     loss_fn = generator_objective(game, judge, keys)
     player, loss, metrics = _descend(game, loss_fn, state.generator, batch, game.generator_tx)
-    return player, {"g_loss": loss, "g_gradient_norm": metrics["gradient_norm"]}
+    gradient_norm = metrics.pop("gradient_norm")
+    return player, {"g_loss": loss, **metrics, "g_gradient_norm": gradient_norm}
 
 
 def _draw_latents(game: Game, key: chex.PRNGKey, count: int) -> chex.Array:
