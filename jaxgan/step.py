@@ -70,8 +70,8 @@ def make_train_step(
       metrics are scalars, the discriminator's averaged over its k updates and the generator's over its own.
 
     Raises:
-      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, or `penalties` or `terms` is
-        no sequence.
+      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, or `penalties` or
+        `terms` is no sequence.
     """
     check_counts(discriminator_steps, generator_steps, accumulation_steps, unrolled_steps)
     check_parts(loss, penalties, latent, average_decay)

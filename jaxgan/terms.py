@@ -89,7 +89,7 @@ def mutual_information(weight: float = 1.0) -> Term:
 
 
 def auxiliary_classifier(weight: float = 1.0) -> Term:
-    """−λ E log P(c|x), c an example's label: of data and of samples for the discriminator, of samples for the generator.
+    """−λ E log P(c|x), c the label: of data and samples in the discriminator's loss, of samples in the generator's.
 
     The labels are the condition, whole numbers [batch], and P the softmax of the discriminator's class logits. A
     discriminator that sees the label has nothing to learn from this: see `jaxgan.conditions.unconditional`.

@@ -34,6 +34,7 @@ def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
         names += [f"{player}.{name}" for name in taken]
         names += [f"{player}.{name}" for name in ("historical_averaging", "clip_weights")]
     names += [f"penalties.{name}" for name in config["penalties"] if name != "interval"]
+    names += [f"terms.{name}" for name, weight in config["terms"].items() if (name, weight) != ("adversarial", 1)]
     return tuple(name for name in names if value_of(config, name))
 
 
