@@ -142,7 +142,7 @@ def weigh_generator(loss: Loss, weight: float) -> Loss:
     """
     check_weight(weight)
     if isinstance(weight, int | float) and weight == 0:  # an infinite loss times 0 would be no number
-        return loss._replace(generator=lambda real_logits, fake_logits: jnp.zeros((), fake_logits.dtype))
+        return loss._replace(generator=lambda real_logits, fake_logits: jnp.zeros_like(fake_logits, shape=()))
     return loss._replace(generator=lambda real_logits, fake_logits: weight * loss.generator(real_logits, fake_logits))
 
 
