@@ -1,4 +1,4 @@
-"""A loss, a penalty, a term and a network of the user's own: a function each, and a line of a table, from a config's file."""
+"""A loss, a penalty, a term and a network of the user's own: a function each, a line of a table, in a config's file."""
 
 import json
 
