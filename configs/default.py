@@ -184,4 +184,5 @@ def _optimizer() -> ConfigDict:
 
     optimizer.historical_averaging = 0.0  # w: adds w |theta - mean of past theta|^2 to the player's loss; 0 is off
     optimizer.clip_weights = 0.0  # c: weights stay in [-c, c] (the first WGAN: .01); 0 is off
+    optimizer.max_column_norm = 0.0  # c: a unit's incoming weights are no longer than c (the paper's TFD); 0 is off
     return optimizer

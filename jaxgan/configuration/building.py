@@ -24,6 +24,7 @@ from jaxgan.optimizers import (
     Settings,
     clip_weights,
     historical_averaging,
+    limit_column_norms,
     momentum_by_epoch,
 )
 from jaxgan.packing import pack
@@ -195,4 +196,6 @@ def _build_optimizer(
         parts.insert(0, historical_averaging(section["historical_averaging"]))
     if section["clip_weights"]:
         parts.append(clip_weights(section["clip_weights"]))
+    if section["max_column_norm"]:
+        parts.append(limit_column_norms(section["max_column_norm"]))
     return parts[0] if len(parts) == 1 else optax.chain(*parts)

@@ -29,8 +29,8 @@ LATER: dict[str, dict[str, Any]] = {
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "penalties": {"interval": 1},
     "terms": {"adversarial": 1.0},
-    "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
-    "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
+    "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0, "max_column_norm": 0.0},
+    "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0, "max_column_norm": 0.0},
     "population": {"seeds": 4, "grid": "", "random": "", "draws": 8, "score": "auto", "halvings": 0},
 }
 """Fields that the configs of older runs do not have, by section, as they were without them; "" is the config itself."""

@@ -67,6 +67,7 @@ _OPTIMIZER = {
     "momentum_epochs": fields.integer(1),
     "historical_averaging": fields.number(0),
     "clip_weights": fields.number(0),
+    "max_column_norm": fields.number(0),
 }
 RULES: dict[str, Any] = {
     "platform": fields.choice(("", "cpu", "gpu", "tpu")),
