@@ -57,8 +57,12 @@ def get_config(platform: str = "") -> ConfigDict:
 
     config.latent = ConfigDict()
     config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I);
-    # "truncated_normal": within 2 deviations; "categorical": InfoGAN's 10 classes, 2 codes and noise
+    # "truncated_normal": within 2 deviations; "categorical": InfoGAN's 10 classes, 2 codes and noise; "mixture": of
+    # Gaussians that the generator learns (DeLiGAN); "fixed_mixture": of Gaussians that stay
     config.latent.dim = 100
+    config.latent.components = 50  # mixture, fixed_mixture: how many Gaussians
+    config.latent.deviation = 0.2  # mixture, fixed_mixture: their sigma; of mixture, at the start
+    config.latent.deviation_penalty = 0.1  # mixture: lambda: adds lambda * mean (1 - sigma)^2 to the generator's loss
 
     config.dataset = ConfigDict()
     config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz: jaxgan.datasets.DATASETS

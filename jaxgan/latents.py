@@ -82,6 +82,54 @@ def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
     return Latent(sample, dim)
 
 
+def mixture(dim: int, components: int = 50) -> Latent:
+    """One of N components, all equally likely, as a one-hot vector, and ε ~ N(0, I): `learned_mixture` makes
+    z = μ_k + σ_k·ε of them, and learns μ and σ with the generator.
+
+    Args:
+      dim: of ε, and so of z.
+      components: N ≥ 1.
+
+    Returns:
+      A `Latent` of [components + dim].
+
+    Source: Gurumurthy et al. 2017 (arXiv:1706.02071).
+    """
+    _check_dim(dim)
+    _check_components(components)
+
+    def sample(key, count):
+        chosen, noise = jax.random.split(key)
+        component = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, components), components)
+        return jnp.concatenate([component, jax.random.normal(noise, (count, dim))], axis=1)
+
+    return Latent(sample, components + dim)
+
+
+def fixed_mixture(dim: int, components: int = 50, deviation: float = 0.2) -> Latent:
+    """A mixture of N Gaussians, all equally likely, that nothing learns: z = μ_k + σ·ε, μ_k one draw of U(−1, 1).
+
+    The means are the same for every run of as many components and dimensions.
+
+    Args:
+      dim: ≥ 1.
+      components: N ≥ 1.
+      deviation: σ > 0, of every coordinate.
+
+    Source: Ben-Yosef and Weinshall 2018 (arXiv:1808.10356), the static mixture.
+    """
+    _check_dim(dim)
+    _check_components(components)
+
+    def sample(key, count):
+        means = jax.random.uniform(jax.random.key(0), (components, dim), minval=-1.0)
+        chosen, noise = jax.random.split(key)
+        component = jax.random.randint(chosen, (count,), 0, components)
+        return means[component] + deviation * jax.random.normal(noise, (count, dim))
+
+    return Latent(sample, dim)
+
+
 def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
     """Latents on the straight line between two: (1 − t)·start + t·end, t = 0 … 1.
 
@@ -133,10 +181,17 @@ def _check_dim(dim: int) -> None:
         raise ValueError(f"a latent needs at least one dimension, got dim={dim}")
 
 
-LATENTS: dict[str, Callable[[int], Latent]] = {
+def _check_components(components: int) -> None:
+    if components < 1:
+        raise ValueError(f"a mixture needs at least one component, got components={components}")
+
+
+LATENTS: dict[str, Callable[..., Latent]] = {
     "uniform": uniform,
     "uniform_unit": uniform_unit,
     "normal": normal,
     "truncated_normal": truncated_normal,
     "categorical": categorical,
+    "mixture": mixture,
+    "fixed_mixture": fixed_mixture,
 }

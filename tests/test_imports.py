@@ -15,6 +15,7 @@ CORE = {
     "losses",
     "penalties",
     "latents",
+    "mixture",
     "updates",
     "game",
     "objectives",

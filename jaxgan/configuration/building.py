@@ -14,8 +14,9 @@ from jaxgan.configuration.rules import LISTS
 from jaxgan.coordination import Coordination, linear_steps
 from jaxgan.datasets.base import DatasetOptions
 from jaxgan.errors import UsageError
-from jaxgan.latents import LATENTS
+from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss, smooth_real_labels
+from jaxgan.mixture import deviation_penalty, learned_mixture
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import (
     OPTIMIZERS,
@@ -50,13 +51,14 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
     make_tx = functools.partial(_build_optimizer, steps=config["steps"])
+    generator_tx = make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k)
     return Experiment(
         generator=generator,
         discriminator=discriminator,
         loss=_loss(config),
-        generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
+        generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
         discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
-        latent=LATENTS[config["latent"]["name"]](config["latent"]["dim"]),
+        latent=build_latent(config["latent"]),
         discriminator_steps=k,
         generator_steps=m,
         average_decay=config["average_decay"] or None,
@@ -70,6 +72,32 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
+
+
+def build_latent(section: Mapping[str, Any]) -> Latent:
+    """The prior that a config's section names, made with those of its fields that it takes.
+
+    Raises:
+      ValueError: its dimensions do not suffice.
+    """
+    builder = LATENTS[section["name"]]
+    taken = set(inspect.signature(builder).parameters) & {"components", "deviation"}
+    return builder(section["dim"], **{name: section[name] for name in taken})
+
+
+def _with_mixture(section: Mapping[str, Any], generator: Network) -> Network:
+    """The generator, which learns its prior if that is a mixture to be learned."""
+    if section["name"] != "mixture":
+        return generator
+    return learned_mixture(generator, section["components"], section["dim"], deviation=section["deviation"])
+
+
+def _with_deviation_penalty(
+    section: Mapping[str, Any], generator_tx: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    if section["name"] != "mixture" or not section["deviation_penalty"]:
+        return generator_tx
+    return optax.chain(deviation_penalty(section["deviation_penalty"]), generator_tx)
 
 
 def _loss(config: Mapping[str, Any]) -> Loss:
@@ -122,7 +150,9 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
             ) from error
         network = compute_in(network, PRECISIONS[config["precision"]])
         found.append(
-            network if player == "generator" else _seen_through(config, pack(network, config["packing"]), facts)
+            _with_mixture(config["latent"], network)
+            if player == "generator"
+            else _seen_through(config, pack(network, config["packing"]), facts)
         )
     return found[0], found[1]
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan import fields
+from jaxgan.configuration.building import build_latent
 from jaxgan.configuration.rules import LISTS, RULES
 from jaxgan.errors import UsageError
 from jaxgan.losses import LOSSES, smooth_real_labels
@@ -140,6 +141,15 @@ def _coordinated(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _latents(config: Mapping[str, Any]) -> list[str]:
+    """Dimensions that suffice for the prior."""
+    try:
+        build_latent(config["latent"])
+    except ValueError as error:
+        return [f"latent.dim: {error}"]
+    return []
+
+
 def _labels(config: Mapping[str, Any]) -> list[str]:
     """Labels that can be smoothed."""
     if config["real_label"] == 1:
@@ -152,7 +162,7 @@ def _labels(config: Mapping[str, Any]) -> list[str]:
 
 
 _CROSS_CHECKS = (
-    *(_labels, _coordinated, _outputs, _paths, _activations),
+    *(_labels, _latents, _coordinated, _outputs, _paths, _activations),
     *(_layers, _normalizations, _rates, _evaluation, _alarms),
 )
 """Problems between fields that are each allowed."""

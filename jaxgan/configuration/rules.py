@@ -93,7 +93,13 @@ RULES: dict[str, Any] = {
     },
     "real_label": fields.number(0, 1, above=True),
     "penalties": fields.EachOf(PENALTIES, fields.number(0), interval=fields.integer(1)),
-    "latent": {"name": fields.choice(LATENTS), "dim": fields.integer(1)},
+    "latent": {
+        "name": fields.choice(LATENTS),
+        "dim": fields.integer(1),
+        "components": fields.integer(1),
+        "deviation": fields.number(0, above=True),
+        "deviation_penalty": fields.number(0),
+    },
     "dataset": {
         "name": fields.choice(DATASETS),
         "path": fields.text,

@@ -33,6 +33,7 @@ def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
         taken += OPTIMIZER_NUMBERS[section["name"]] if section["momentum_schedule"] == "constant" else ()
         names += [f"{player}.{name}" for name in taken]
         names += [f"{player}.{name}" for name in ("historical_averaging", "clip_weights")]
+    names += ["latent.deviation_penalty"] if config["latent"]["name"] == "mixture" else []
     names += [f"penalties.{name}" for name in config["penalties"] if name != "interval"]
     return tuple(name for name in names if value_of(config, name))
 
