@@ -64,6 +64,12 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.deviation = 0.2  # mixture, fixed_mixture: their sigma; of mixture, at the start
     config.latent.deviation_penalty = 0.1  # mixture: lambda: adds lambda * mean (1 - sigma)^2 to the generator's loss
 
+    # Latents moved, before both players see them, to where the discriminator likes their examples better (LOGAN).
+    config.latent_optimization = ConfigDict()
+    config.latent_optimization.step = 0.0  # alpha, such as .9; 0 is off
+    config.latent_optimization.damping = 5.0  # beta: z moves by alpha g / (beta + |g|^2); 0: by the plain alpha g
+    config.latent_optimization.cost = 0.0  # w: adds w E |dz|^2 to the generator's loss
+
     config.dataset = ConfigDict()
     config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz: jaxgan.datasets.DATASETS
     config.dataset.path = ""  # idx: directory; npz: file; tfds: data_dir ("": $TFDS_DATA_DIR, else its default)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import chex
 import optax
 
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.state import Network
@@ -36,6 +37,7 @@ class Game(NamedTuple):
       axis_name: name of the mapped device axis over which gradients are averaged; None on one device.
       accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
       unrolled_steps: updates of the discriminator that the generator looks ahead through.
+      latent_optimization: how latents are moved before both players see them; None: they are not.
     """
 
     generator: Network
@@ -48,3 +50,4 @@ class Game(NamedTuple):
     axis_name: str | None = None
     accumulation_steps: int = 1
     unrolled_steps: int = 0
+    latent_optimization: LatentOptimization | None = None

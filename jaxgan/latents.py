@@ -15,10 +15,14 @@ class Latent(NamedTuple):
     Attributes:
       sample: `(key, count) -> z [count, dim]`, float32.
       dim: length of z.
+      bound: every coordinate lies in [−bound, bound]; None: anywhere.
+      classes: so many coordinates, the first ones, are a class as a one-hot vector, which nothing may move.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
     dim: int
+    bound: float | None = None
+    classes: int = 0
 
 
 def uniform(dim: int) -> Latent:
@@ -26,12 +30,12 @@ def uniform(dim: int) -> Latent:
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
     """
-    return _between(-math.sqrt(3), math.sqrt(3), dim)
+    return _between(math.sqrt(3), dim)
 
 
 def uniform_unit(dim: int) -> Latent:
     """U(−1, 1) in every coordinate; variance ⅓."""
-    return _between(-1.0, 1.0, dim)
+    return _between(1.0, dim)
 
 
 def normal(dim: int) -> Latent:
@@ -53,7 +57,7 @@ def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
     Source: Brock et al. 2019 (arXiv:1809.11096), section 3.1, where it is a trick at sampling time.
     """
     _check_dim(dim)
-    return Latent(lambda key, count: jax.random.truncated_normal(key, -bound, bound, (count, dim)), dim)
+    return Latent(lambda key, count: jax.random.truncated_normal(key, -bound, bound, (count, dim)), dim, bound)
 
 
 def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
@@ -79,7 +83,7 @@ def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
         category = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, categories), categories)
         return jnp.concatenate([category, jax.random.uniform(rest, (count, dim - categories), minval=-1.0)], axis=1)
 
-    return Latent(sample, dim)
+    return Latent(sample, dim, bound=1.0, classes=categories)
 
 
 def mixture(dim: int, components: int = 50) -> Latent:
@@ -103,7 +107,7 @@ def mixture(dim: int, components: int = 50) -> Latent:
         component = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, components), components)
         return jnp.concatenate([component, jax.random.normal(noise, (count, dim))], axis=1)
 
-    return Latent(sample, components + dim)
+    return Latent(sample, components + dim, classes=components)
 
 
 def fixed_mixture(dim: int, components: int = 50, deviation: float = 0.2) -> Latent:
@@ -171,9 +175,9 @@ def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array
     return jnp.where(flat, linear_path(start, end, count), arc)
 
 
-def _between(low: float, high: float, dim: int) -> Latent:
+def _between(bound: float, dim: int) -> Latent:
     _check_dim(dim)
-    return Latent(lambda key, count: jax.random.uniform(key, (count, dim), minval=low, maxval=high), dim)
+    return Latent(lambda key, count: jax.random.uniform(key, (count, dim), minval=-bound, maxval=bound), dim, bound)
 
 
 def _check_dim(dim: int) -> None:

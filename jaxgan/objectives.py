@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxgan.descent import Rows
 from jaxgan.game import Game, Lazy, Penalty
+from jaxgan.latent_optimization import squared_distance
 from jaxgan.state import Judgement, Network, PerExample, TrainState
 
 Objective = Callable[..., Any]
@@ -30,9 +31,10 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
     # whole update can be differentiated in the generator's, as an analysis of the dynamics does.
     def loss_fn(params, model_state, batch, rows):
         real, condition = batch["real"], batch["condition"]
-        generator = game.generator, state.generator.variables
-        fake, _ = _apply(rows, *generator, batch["latent"], keys["generator"], condition)
         variables = {"params": params, **model_state}
+        generator = game.generator, state.generator.variables
+        latents = _latents(game, rows, batch, generator[1], variables, keys)
+        fake, _ = _apply(rows, *generator, latents, keys["generator"], condition)
         inputs = (real, keys["real"]), (fake, keys["fake"])
         (real_judgement, fake_judgement), model_state = _judge_both(game, rows, variables, *inputs, condition)
         real_logits, fake_logits = real_judgement.logits, fake_judgement.logits
@@ -49,6 +51,8 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
             "d_real_logit": real_logits.mean(),
             "d_fake_logit": fake_logits.mean(),
         }
+        if game.latent_optimization is not None:
+            metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
         return loss, (model_state, metrics)
 
     return loss_fn
@@ -66,12 +70,28 @@ def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey])
     def loss_fn(params, model_state, batch, rows):
         variables, condition = {"params": params, **model_state}, batch["condition"]
         judges = judge(params, batch, rows)
-        fake, model_state = _apply(rows, game.generator, variables, batch["latent"], keys["generator"], condition)
+        latents = _latents(game, rows, batch, variables, judges, keys)
+        fake, model_state = _apply(rows, game.generator, variables, latents, keys["generator"], condition)
         real_logits = _judge(game, rows, judges, batch["real"], keys["real"], condition)[0].logits
         fake_logits = _judge(game, rows, judges, fake, keys["fake"], condition)[0].logits
-        return game.loss.generator(real_logits, fake_logits), (model_state, {})
+        loss = game.loss.generator(real_logits, fake_logits)
+        if game.latent_optimization is not None:
+            loss = loss + game.latent_optimization.cost * squared_distance(latents, batch["latent"])
+        return loss, (model_state, {})
 
     return loss_fn
+
+
+def _latents(game: Game, rows: Rows, batch, generator, judge, keys: dict[str, chex.PRNGKey]) -> chex.Array:
+    """The batch's latents, moved where the game moves them, by the same noise as in the players' own passes."""
+    if game.latent_optimization is None:
+        return batch["latent"]
+
+    def logits_of(latents):
+        fake, _ = _apply(rows, game.generator, generator, latents, keys["generator"], batch["condition"])
+        return _judge(game, rows, judge, fake, keys["fake"], batch["condition"])[0].logits
+
+    return game.latent_optimization.move(batch["latent"], logits_of, game.latent)
 
 
 def _apply(rows: Rows, network: Network, variables, inputs, key, condition):

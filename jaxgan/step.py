@@ -16,6 +16,7 @@ from jaxgan.contract import check_counts, check_parts
 from jaxgan.coordination import Coordination, coordinate
 from jaxgan.game import Game, Lazy, Metrics, Penalty
 from jaxgan.initial import init_state, start_average
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.state import Batch, Network, TrainState
@@ -39,6 +40,7 @@ def make_train_step(
     accumulation_steps: int = 1,
     unrolled_steps: int = 0,
     coordination: Coordination | None = None,
+    latent_optimization: LatentOptimization | None = None,
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -60,6 +62,7 @@ def make_train_step(
       unrolled_steps: m ≥ 0: the generator descends its loss against the discriminator as it would be m updates later
         (with its own optimizer, on the same minibatch), and its gradient goes through these updates.
       coordination: which of the k discriminator updates are made, see `Coordination`; None: all of them.
+      latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: they stay.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
@@ -73,7 +76,7 @@ def make_train_step(
     check_counts(discriminator_steps, generator_steps, accumulation_steps, unrolled_steps)
     check_parts(loss, penalties, latent, average_decay)
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
-    game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps)
+    game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps, latent_optimization)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         _check_batch(batch, discriminator_steps)

@@ -15,6 +15,7 @@ CORE = {
     "losses",
     "penalties",
     "latents",
+    "latent_optimization",
     "mixture",
     "updates",
     "game",

@@ -14,6 +14,7 @@ from jaxgan.configuration.rules import LISTS
 from jaxgan.coordination import Coordination, linear_steps
 from jaxgan.datasets.base import DatasetOptions
 from jaxgan.errors import UsageError
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss, smooth_real_labels
 from jaxgan.mixture import deviation_penalty, learned_mixture
@@ -66,6 +67,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         penalties=_penalties(config["penalties"]),
         unrolled_steps=config["unrolled_steps"],
         coordination=_coordination(config["coordination"], k),
+        latent_optimization=_latent_optimization(config["latent_optimization"]),
         example_shape=facts.example_shape,
         packing=config["packing"],
         networks=networks,
@@ -117,6 +119,10 @@ def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
         return None
     steps = None if (first, last) == (k, k) else linear_steps(first, last, section["over"])
     return Coordination(steps, section["accuracy_limit"])
+
+
+def _latent_optimization(section: Mapping[str, Any]) -> LatentOptimization | None:
+    return LatentOptimization(section["step"], section["damping"] or None, section["cost"]) if section["step"] else None
 
 
 def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:

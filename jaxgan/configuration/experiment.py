@@ -10,6 +10,7 @@ import optax
 
 from jaxgan.coordination import Coordination
 from jaxgan.errors import UsageError
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.parallel import compiled
@@ -50,6 +51,7 @@ class Experiment(NamedTuple):
     penalties: tuple[Penalty | Lazy, ...]
     unrolled_steps: int
     coordination: Coordination | None
+    latent_optimization: LatentOptimization | None
     example_shape: tuple[int, ...]
     packing: int
     networks: Callable[[str | None], tuple[Network, Network]]

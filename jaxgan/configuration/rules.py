@@ -100,6 +100,7 @@ RULES: dict[str, Any] = {
         "deviation": fields.number(0, above=True),
         "deviation_penalty": fields.number(0),
     },
+    "latent_optimization": {"step": fields.number(0), "damping": fields.number(0), "cost": fields.number(0)},
     "dataset": {
         "name": fields.choice(DATASETS),
         "path": fields.text,

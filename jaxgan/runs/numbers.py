@@ -34,6 +34,8 @@ def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
         names += [f"{player}.{name}" for name in taken]
         names += [f"{player}.{name}" for name in ("historical_averaging", "clip_weights")]
     names += ["latent.deviation_penalty"] if config["latent"]["name"] == "mixture" else []
+    optimization = config["latent_optimization"]
+    names += [f"latent_optimization.{name}" for name in optimization] if optimization["step"] else []
     names += [f"penalties.{name}" for name in config["penalties"] if name != "interval"]
     return tuple(name for name in names if value_of(config, name))
 
