@@ -101,6 +101,16 @@ def get_config(platform: str = "") -> ConfigDict:
     config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the file's
     config.evaluation.every = 0  # in training, evaluate every so many steps; 0: never
 
+    # How --mode=sample and evaluations draw samples; both may be given these fields anew. Other ways than the plain one
+    # believe the discriminator, and suit losses whose logit is log p_d/p_g: docs/zoo.md.
+    config.sampling = ConfigDict()
+    config.sampling.method = "plain"  # "rejection": by D's logit; "driven": Langevin steps in latent space
+    config.sampling.burn_in = 10_000  # rejection: samples from which the largest logit is estimated first
+    config.sampling.percentile = 0.0  # rejection: of the logits' F, gamma; a lower one accepts more, 0 is gamma = 0
+    config.sampling.steps = 200  # driven: steps of each chain
+    config.sampling.step_size = 0.05  # driven: epsilon
+    config.sampling.adjusted = True  # driven: steps may be rejected (Metropolis), which makes up for their size
+
     # Alarms, at log steps: each is a warning and a metric.
     config.alarms = ConfigDict()
     config.alarms.patience = 10  # an alarm is for so many log lines in a row; 0 turns all off

@@ -16,12 +16,14 @@ class Latent(NamedTuple):
       sample: `(key, count) -> z [count, dim]`, float32.
       dim: length of z.
       bound: every coordinate lies in [−bound, bound]; None: anywhere.
+      from_normal: T, a smooth map [count, dim] -> [count, dim] of N(0, I) to the prior; None if there is none here.
       classes: so many coordinates, the first ones, are a class as a one-hot vector, which nothing may move.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
     dim: int
     bound: float | None = None
+    from_normal: Callable[[chex.Array], chex.Array] | None = None
     classes: int = 0
 
 
@@ -44,7 +46,7 @@ def normal(dim: int) -> Latent:
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
     """
     _check_dim(dim)
-    return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim)
+    return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim, from_normal=lambda u: u)
 
 
 def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
@@ -57,7 +59,13 @@ def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
     Source: Brock et al. 2019 (arXiv:1809.11096), section 3.1, where it is a trick at sampling time.
     """
     _check_dim(dim)
-    return Latent(lambda key, count: jax.random.truncated_normal(key, -bound, bound, (count, dim)), dim, bound)
+
+    def from_normal(u):  # 2Φ(z) − 1 = erf(z/√2), and within the bounds it is a part of that of u
+        inside = math.erf(bound / math.sqrt(2)) * jax.lax.erf(u / math.sqrt(2))
+        return math.sqrt(2) * jax.lax.erf_inv(inside)
+
+    draw = jax.random.truncated_normal
+    return Latent(lambda key, count: draw(key, -bound, bound, (count, dim)), dim, bound, from_normal)
 
 
 def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
@@ -177,7 +185,12 @@ def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array
 
 def _between(bound: float, dim: int) -> Latent:
     _check_dim(dim)
-    return Latent(lambda key, count: jax.random.uniform(key, (count, dim), minval=-bound, maxval=bound), dim, bound)
+
+    def from_normal(u):  # 2Φ(u) − 1 is uniform on (−1, 1)
+        return bound * jax.lax.erf(u / math.sqrt(2))
+
+    draw = jax.random.uniform
+    return Latent(lambda key, count: draw(key, (count, dim), minval=-bound, maxval=bound), dim, bound, from_normal)
 
 
 def _check_dim(dim: int) -> None:

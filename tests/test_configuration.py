@@ -90,6 +90,13 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             {"discriminator.network": "maxout", "discriminator.normalization": "batch"},
             "maxout has none; set it to auto",
         ),
+        ({"sampling.method": "rejection", "loss": "hinge"}, "D's logit is not log p_d/p_g; with f_jensen_shannon"),
+        ({"sampling.method": "driven", "real_label": 0.9}, "with smoothed labels, real_label 0.9"),
+        ({"sampling.method": "driven", "packing": 2}, "D judges several examples at once"),
+        ({"sampling.method": "rejection", "discriminator.minibatch": "deviation"}, "D judges several examples at once"),
+        ({"sampling.method": "driven", "latent.name": "mixture"}, "latent.name mixture is no function of a normal one"),
+        ({"sampling.percentile": 100.0}, "100.0 does not lie in [0, 100)"),
+        ({"latent.name": "categorical", "latent.dim": 5}, "needs dim for both, got dim=5"),
         ({"generator.normalization": "spectre"}, "'spectre' is none of auto, batch"),
     ],
 )

@@ -103,7 +103,9 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
     assert LATER["coordination"] == config["coordination"].copy() | {"over": 1}
-    for name in ("", "penalties", "augmentation", "generator_optimizer", "discriminator_optimizer"):
+    assert LATER["sampling"] == config["sampling"]
+    assert LATER["latent_optimization"] == config["latent_optimization"]
+    for name in ("", "penalties", "augmentation", "latent", "generator_optimizer", "discriminator_optimizer"):
         assert LATER[name].items() <= (config[name] if name else config).items()
     old = {"seed": 3, "generator": {}, "discriminator": {}, "generator_optimizer": {}, "discriminator_optimizer": {}}
     assert complete(old)["penalties"] == config["penalties"]
@@ -168,9 +170,10 @@ def test_the_zoo_is_complete():
     from jaxgan.networks.minibatch import MINIBATCHES
     from jaxgan.networks.normalization import NORMALIZATIONS
     from jaxgan.penalties import PENALTIES
+    from jaxgan.sampling import METHODS
 
     text = pathlib.Path("docs/zoo.md").read_text()
-    for table in (LOSSES, PENALTIES, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES):
+    for table in (LOSSES, PENALTIES, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES, METHODS):
         missing = [name for name in table if not re.search(rf"\b{name}\b", text)]
         assert not missing
     configs = {path.stem for path in pathlib.Path("configs").glob("*.py")} - {"default", "quickstart", "ring"}

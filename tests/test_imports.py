@@ -27,6 +27,7 @@ CORE = {
     "descent",
     "coordination",
     "step",
+    "sampling",
     "parallel",
     "population",
     "packing",

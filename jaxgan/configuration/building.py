@@ -9,7 +9,7 @@ import optax
 
 from jaxgan import fields
 from jaxgan.augment import AUGMENTATIONS, augmented
-from jaxgan.configuration.experiment import DataFacts, Experiment
+from jaxgan.configuration.experiment import DataFacts, Experiment, Sampling
 from jaxgan.configuration.rules import LISTS
 from jaxgan.coordination import Coordination, linear_steps
 from jaxgan.datasets.base import DatasetOptions
@@ -30,6 +30,7 @@ from jaxgan.optimizers import (
 from jaxgan.packing import pack
 from jaxgan.penalties import PENALTIES, lazy
 from jaxgan.precision import PRECISIONS, compute_in
+from jaxgan.sampling import LOG_RATIOS
 from jaxgan.state import Network
 from jaxgan.step import Lazy, Penalty
 
@@ -70,6 +71,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         latent_optimization=_latent_optimization(config["latent_optimization"]),
         example_shape=facts.example_shape,
         packing=config["packing"],
+        sampling=Sampling(**config["sampling"], log_ratio=LOG_RATIOS.get(config["loss"])),
         networks=networks,
         # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,

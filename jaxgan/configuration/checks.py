@@ -11,6 +11,7 @@ from jaxgan.configuration.rules import LISTS, RULES
 from jaxgan.errors import UsageError
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
+from jaxgan.sampling import LOG_RATIOS
 
 _RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
 
@@ -150,6 +151,25 @@ def _latents(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _sampling(config: Mapping[str, Any]) -> list[str]:
+    """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example."""
+    method = config["sampling"]["method"]
+    if method == "plain":
+        return []
+    said = f"sampling.method {method}"
+    found = []
+    if config["loss"] not in LOG_RATIOS:
+        known = ", ".join(sorted(LOG_RATIOS))
+        found.append(f"{said}: with loss {config['loss']} D's logit is not log p_d/p_g; with {known} it is")
+    if config["real_label"] != 1:
+        found.append(f"{said}: with smoothed labels, real_label {config['real_label']}, D's logit is not log p_d/p_g")
+    if config["packing"] > 1 or config["discriminator"]["minibatch"] != "none":
+        found.append(f"{said}: D judges several examples at once (packing, discriminator.minibatch), and not each")
+    if method == "driven" and build_latent(config["latent"]).from_normal is None:
+        found.append(f"{said}: latent.name {config['latent']['name']} is no function of a normal one; use rejection")
+    return found
+
+
 def _labels(config: Mapping[str, Any]) -> list[str]:
     """Labels that can be smoothed."""
     if config["real_label"] == 1:
@@ -162,7 +182,7 @@ def _labels(config: Mapping[str, Any]) -> list[str]:
 
 
 _CROSS_CHECKS = (
-    *(_labels, _latents, _coordinated, _outputs, _paths, _activations),
+    *(_labels, _latents, _sampling, _coordinated, _outputs, _paths, _activations),
     *(_layers, _normalizations, _rates, _evaluation, _alarms),
 )
 """Problems between fields that are each allowed."""

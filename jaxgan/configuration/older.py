@@ -25,6 +25,8 @@ LATER: dict[str, dict[str, Any]] = {
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "latent": {"components": 50, "deviation": 0.2, "deviation_penalty": 0.1},
     "latent_optimization": {"step": 0.0, "damping": 5.0, "cost": 0.0},
+    "sampling": {"method": "plain", "burn_in": 10_000, "percentile": 0.0}
+    | {"steps": 200, "step_size": 0.05, "adjusted": True},
     "penalties": {"interval": 1},
     "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
     "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},

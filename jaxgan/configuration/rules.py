@@ -20,6 +20,7 @@ from jaxgan.optimizers import (
 from jaxgan.parallel import MAPPINGS
 from jaxgan.penalties import PENALTIES
 from jaxgan.precision import PRECISIONS
+from jaxgan.sampling import METHODS
 
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
@@ -121,6 +122,14 @@ RULES: dict[str, Any] = {
         "inception_weights": fields.text,
         "inception_style": fields.choice(("auto", "torch", "tensorflow")),
         "every": fields.integer(0),
+    },
+    "sampling": {
+        "method": fields.choice(METHODS),
+        "burn_in": fields.integer(1),
+        "percentile": fields.number(0, 100, below=True),
+        "steps": fields.integer(0),
+        "step_size": fields.number(0, above=True),
+        "adjusted": fields.boolean,
     },
     "alarms": {
         "patience": fields.integer(0),
