@@ -9,6 +9,7 @@ import jax
 import optax
 
 from jaxgan.descent import varying
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.state import Judgement, Network
@@ -78,6 +79,7 @@ class Game(NamedTuple):
       accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
       unrolled_steps: updates of the discriminator that the generator looks ahead through.
       terms: added to the players' losses.
+      latent_optimization: how latents are moved before both players see them; None: they are not.
     """
 
     generator: Network
@@ -91,3 +93,4 @@ class Game(NamedTuple):
     accumulation_steps: int = 1
     unrolled_steps: int = 0
     terms: tuple[Term, ...] = ()
+    latent_optimization: LatentOptimization | None = None

@@ -16,6 +16,7 @@ from jaxgan.contract import check_counts, check_parts, check_terms
 from jaxgan.coordination import Coordination, coordinate
 from jaxgan.game import Game, Lazy, Metrics, Penalty, Term
 from jaxgan.initial import init_state, start_average
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.state import Batch, Network, TrainState
@@ -40,6 +41,7 @@ def make_train_step(
     unrolled_steps: int = 0,
     coordination: Coordination | None = None,
     terms: Sequence[Term] = (),
+    latent_optimization: LatentOptimization | None = None,
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -63,6 +65,7 @@ def make_train_step(
       coordination: which of the k discriminator updates are made, see `Coordination`; None: all of them.
       terms: further parts of both players' losses, of features, class logits, latents or labels, see `jaxgan.terms`;
         the metrics `d_terms` and `g_terms` are their sums.
+      latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: they stay.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
@@ -77,7 +80,8 @@ def make_train_step(
     check_parts(loss, penalties, latent, average_decay)
     check_terms(terms)
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
-    game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps, terms=tuple(terms))
+    counts = axis_name, accumulation_steps, unrolled_steps
+    game = Game(*players, tuple(penalties), *counts, tuple(terms), latent_optimization)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         _check_batch(batch, discriminator_steps)

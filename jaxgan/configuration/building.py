@@ -10,13 +10,15 @@ import optax
 from jaxgan import fields
 from jaxgan.augment import AUGMENTATIONS, augmented
 from jaxgan.conditions import one_hot, unconditional
-from jaxgan.configuration.experiment import DataFacts, Experiment
+from jaxgan.configuration.experiment import DataFacts, Experiment, Sampling
 from jaxgan.configuration.rules import LISTS
 from jaxgan.coordination import Coordination, linear_steps
 from jaxgan.datasets.base import DatasetOptions
 from jaxgan.errors import UsageError
-from jaxgan.latents import LATENTS
+from jaxgan.latent_optimization import LatentOptimization
+from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss, smooth_real_labels
+from jaxgan.mixture import deviation_penalty, learned_mixture
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import (
     OPTIMIZERS,
@@ -30,6 +32,7 @@ from jaxgan.optimizers import (
 from jaxgan.packing import pack
 from jaxgan.penalties import PENALTIES, lazy
 from jaxgan.precision import PRECISIONS, compute_in
+from jaxgan.sampling import LOG_RATIOS
 from jaxgan.state import Network
 from jaxgan.step import Lazy, Penalty, Term
 from jaxgan.terms import TERMS, weigh_generator
@@ -54,13 +57,14 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
     make_tx = functools.partial(_build_optimizer, steps=config["steps"])
+    generator_tx = make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k)
     return Experiment(
         generator=generator,
         discriminator=discriminator,
         loss=_loss(config),
-        generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
+        generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
         discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
-        latent=LATENTS[config["latent"]["name"]](config["latent"]["dim"]),
+        latent=build_latent(config["latent"]),
         discriminator_steps=k,
         generator_steps=m,
         average_decay=config["average_decay"] or None,
@@ -69,13 +73,41 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         unrolled_steps=config["unrolled_steps"],
         coordination=_coordination(config["coordination"], k),
         terms=_terms(config["terms"]),
+        latent_optimization=_latent_optimization(config["latent_optimization"]),
         example_shape=facts.example_shape,
         packing=config["packing"],
+        sampling=Sampling(**config["sampling"], log_ratio=LOG_RATIOS.get(config["loss"])),
         networks=networks,
         classes=facts.classes,
         # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
+
+
+def build_latent(section: Mapping[str, Any]) -> Latent:
+    """The prior that a config's section names, made with those of its fields that it takes.
+
+    Raises:
+      ValueError: its dimensions do not suffice.
+    """
+    builder = LATENTS[section["name"]]
+    taken = set(inspect.signature(builder).parameters) & {"components", "deviation"}
+    return builder(section["dim"], **{name: section[name] for name in taken})
+
+
+def _with_mixture(section: Mapping[str, Any], generator: Network) -> Network:
+    """The generator, which learns its prior if that is a mixture to be learned."""
+    if section["name"] != "mixture":
+        return generator
+    return learned_mixture(generator, section["components"], section["dim"], deviation=section["deviation"])
+
+
+def _with_deviation_penalty(
+    section: Mapping[str, Any], generator_tx: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    if section["name"] != "mixture" or not section["deviation_penalty"]:
+        return generator_tx
+    return optax.chain(deviation_penalty(section["deviation_penalty"]), generator_tx)
 
 
 def _loss(config: Mapping[str, Any]) -> Loss:
@@ -112,6 +144,10 @@ def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
     return Coordination(steps, section["accuracy_limit"])
 
 
+def _latent_optimization(section: Mapping[str, Any]) -> LatentOptimization | None:
+    return LatentOptimization(section["step"], section["damping"] or None, section["cost"]) if section["step"] else None
+
+
 def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:
     """What the dataset's loader needs of the config."""
     section = config["dataset"]
@@ -144,6 +180,8 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
         network = compute_in(network, PRECISIONS[config["precision"]])
         if player == "discriminator":
             network = _seen_through(config, pack(network, config["packing"]), facts)
+        else:
+            network = _with_mixture(config["latent"], network)
         if facts.classes is not None:
             network = one_hot(network, facts.classes) if section["conditional"] else unconditional(network)
         found.append(network)

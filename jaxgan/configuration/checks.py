@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan import fields
+from jaxgan.configuration.building import build_latent
 from jaxgan.configuration.rules import LISTS, RULES
 from jaxgan.errors import UsageError
-from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
+from jaxgan.sampling import LOG_RATIOS
 
 _RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
 
@@ -142,6 +143,36 @@ def _coordinated(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _latents(config: Mapping[str, Any]) -> list[str]:
+    """Dimensions that suffice for the prior."""
+    try:
+        build_latent(config["latent"])
+    except ValueError as error:
+        return [f"latent.dim: {error}"]
+    return []
+
+
+def _sampling(config: Mapping[str, Any]) -> list[str]:
+    """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example."""
+    method = config["sampling"]["method"]
+    if method == "plain":
+        return []
+    said = f"sampling.method {method}"
+    found = []
+    if config["loss"] not in LOG_RATIOS:
+        known = ", ".join(sorted(LOG_RATIOS))
+        found.append(f"{said}: with loss {config['loss']} D's logit is not log p_d/p_g; with {known} it is")
+    if config["real_label"] != 1:
+        found.append(f"{said}: with smoothed labels, real_label {config['real_label']}, D's logit is not log p_d/p_g")
+    if config["packing"] > 1 or config["discriminator"]["minibatch"] != "none":
+        found.append(f"{said}: D judges several examples at once (packing, discriminator.minibatch), and not each")
+    if config["condition"] != "none":
+        found.append(f"{said}: not of conditional runs yet; use plain")
+    if method == "driven" and build_latent(config["latent"]).from_normal is None:
+        found.append(f"{said}: latent.name {config['latent']['name']} is no function of a normal one; use rejection")
+    return found
+
+
 def _labels(config: Mapping[str, Any]) -> list[str]:
     """Labels that can be smoothed."""
     if config["real_label"] == 1:
@@ -179,9 +210,9 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
     section, outputs = config["latent"], config["discriminator"]["class_logits"]
     if not config["terms"]["mutual_information"]:
         return []
-    prior = LATENTS[section["name"]](section["dim"])
+    prior = build_latent(section)
     few = prior.categories + prior.continuous
-    if not few:
+    if not few or section["name"] == "mixture":
         return [f"terms.mutual_information needs codes, and latent.name {section['name']} has none; set categorical"]
     if outputs in (few, few + prior.continuous):
         return []
@@ -189,7 +220,7 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
 
 
 _CROSS_CHECKS = (
-    *(_labels, _coordinated, _outputs, _paths, _activations),
+    *(_labels, _latents, _sampling, _coordinated, _outputs, _paths, _activations),
     *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes),
 )
 """Problems between fields that are each allowed."""

@@ -1,6 +1,7 @@
 """`--mode=sample`: examples from a trained generator, as a picture and as an array."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -10,32 +11,42 @@ from jaxgan import figures
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
-from jaxgan.runs.sampling import sampler
+from jaxgan.runs.sampling import in_words, sampler
 from jaxgan.runs.trained import load_run
 
 SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
 
 
-def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None) -> None:
+MAY_SET = ("sampling.",)
+"""Fields of the config that samples may have otherwise than the run."""
+
+
+def sample(
+    workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}
+) -> None:
     """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
 
-    The arrays are "samples", and "labels" where labels are the condition.
+    The arrays are "samples", and "labels" where labels are the condition. Samples that are not drawn the plain way have
+    the method's name behind the seed.
 
     Args:
       workdir: the run's directory.
       count: how many examples, ≥ 1.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
+      overrides: fields of the run's config to set, as text; those of `MAY_SET`.
 
     Raises:
-      UsageError: if there is no run, or no checkpoint.
+      UsageError: if there is no run, or no checkpoint, or the samples cannot be drawn so.
       DataError: if the checkpoint is damaged.
     """
-    run = load_run(workdir, step)
+    run = load_run(workdir, step, overrides, MAY_SET)
     directory, config, data, experiment, state = run.directory, run.config, run.data, run.experiment, run.state
-    samples = sampler(experiment)(state, jax.random.key(seed), count)
-    stem = directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}"
+    samples, facts = sampler(experiment)(state, jax.random.key(seed), count)
+    method = experiment.sampling.method
+    said = f"_{method}" if experiment.sampling.by_discriminator else ""
+    stem = directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{said}"
     shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
     mixture = MIXTURES.get(config["dataset"]["name"])
     picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
@@ -47,7 +58,8 @@ def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = 
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
         ) from error
-    print(f"{count} samples of step {int(state.step):,}: {picture} shows {len(shown)}, {array} holds them all.")
+    how = in_words(method, facts) and f" ({in_words(method, facts)})"
+    print(f"{count} samples of step {int(state.step):,}{how}: {picture} shows {len(shown)}, {array} holds them all.")
 
 
 def _save_arrays(path, **arrays: Any) -> None:
