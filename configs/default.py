@@ -114,7 +114,8 @@ def get_config(platform: str = "") -> ConfigDict:
     # How --mode=sample and evaluations draw samples; both may be given these fields anew. Other ways than the plain one
     # believe the discriminator, and suit losses whose logit is log p_d/p_g: docs/zoo.md.
     config.sampling = ConfigDict()
-    config.sampling.method = "plain"  # "rejection": by D's logit; "driven": Langevin steps in latent space
+    config.sampling.method = "plain"  # "optimized": latents moved as in training; "rejection": by D's logit;
+    # "driven": by Langevin steps in latent space
     config.sampling.burn_in = 10_000  # rejection: samples from which the largest logit is estimated first
     config.sampling.percentile = 0.0  # rejection: of the logits' F, gamma; a lower one accepts more, 0 is gamma = 0
     config.sampling.steps = 200  # driven: steps of each chain

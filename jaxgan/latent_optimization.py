@@ -15,8 +15,8 @@ class LatentOptimization:
     """One step up the discriminator's logit: z' = z + Δz with Δz = α·g, or α/(β + ‖g‖²)·g, and g = ∂D(G(z))/∂z.
 
     Both players' losses are those of G(z'). Nothing is stopped: their gradients go through Δz as well, each in the
-    player's own parameters. The generator's loss has w·E‖Δz‖² besides. Samples that are asked for later are of z as it
-    is drawn.
+    player's own parameters. The generator's loss has w·E‖Δz‖² besides. A sample of z as it is drawn is not what the
+    players saw.
 
     Attributes:
       step: α > 0.
@@ -27,7 +27,7 @@ class LatentOptimization:
       ValueError: a number lies elsewhere.
 
     Source: Wu et al. 2019 (arXiv:1912.00953), whose step is α/(β + ‖g‖²)·g; Wu et al. 2019 (arXiv:1905.06723), whose
-    authors' code adds the cost to the generator's loss and stops no gradient.
+    authors' code adds the cost to the generator's loss, stops no gradient, and evaluates samples that were moved.
     """
 
     step: chex.Numeric

@@ -24,7 +24,8 @@ LOG_RATIOS: dict[str, Callable[[chex.Array], chex.Array]] = {
 """log p_d(x)/p_g(x) of the logits of the optimal discriminator, by loss; where it does not follow from them, or only
 within a range that logits leave (least squares, Pearson), the loss is not here."""
 
-METHODS = ("plain", "rejection", "driven")
+METHODS = ("plain", "optimized", "rejection", "driven")
+"""As drawn; with latents moved as they were in training; and the two that are here."""
 
 EPSILON = 1e-6
 """ε of `acceptance_logits`."""

@@ -97,6 +97,11 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"sampling.method": "driven", "packing": 2}, "D judges several examples at once"),
         ({"sampling.method": "rejection", "discriminator.minibatch": "deviation"}, "D judges several examples at once"),
         ({"sampling.method": "driven", "latent.name": "mixture"}, "latent.name mixture is no function of a normal one"),
+        ({"sampling.method": "optimized"}, "latent_optimization.step is 0, so the run moves no latents"),
+        (
+            {"sampling.method": "driven", "latent_optimization.step": 0.9},
+            "D judges what latent_optimization makes of the prior",
+        ),
         ({"sampling.percentile": 100.0}, "100.0 does not lie in [0, 100)"),
         ({"latent.name": "categorical", "latent.dim": 5}, "needs dim for both, got dim=5"),
         ({"generator.normalization": "spectre"}, "'spectre' is none of auto, batch"),

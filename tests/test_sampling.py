@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from configs import ring
 from jaxgan import runs
 from jaxgan.checkpoints import Checkpoints
+from jaxgan.configuration import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
@@ -29,7 +31,7 @@ from jaxgan.sampling import (
     rejection_sample,
 )
 from jaxgan.state import Judgement, Network, PlayerState, TrainState
-from jaxgan.step import sample
+from jaxgan.step import generate, sample
 from jaxgan.theory import SOLUTIONS
 from tests.test_runs import _train
 
@@ -253,6 +255,30 @@ def test_a_run_is_sampled_by_chains_that_the_discriminator_drives(run):
     assert judge(draw.values) > judge(plain) + 0.01 and 0.5 < draw.facts["accepted"] <= 1
 
 
+def test_samples_of_moved_latents_are_what_the_players_saw():
+    config = ring.get_config()
+    config.generator.widths, config.discriminator.widths = (8,), (8,)
+    config.sampling.method, config.latent_optimization.step = "optimized", 0.9
+    experiment = build(config, DataFacts((2,), 100))
+    state, key = experiment.initial_state(0), jax.random.key(1)
+    found = sampler(experiment)(state, key, 5)
+    # By hand: Δz = .9·g/(5 + |g|²), g the gradient of each logit in its own latent.
+    z = experiment.latent.sample(jax.random.fold_in(key, 0), 5)
+    logit = lambda z: discriminate(experiment.discriminator, state, generate(experiment.generator, state, z[None]))[0]  # noqa: E731
+    g = np.asarray(jax.vmap(jax.grad(logit))(z))
+    moved = z + 0.9 * g / (5 + np.square(g).sum(1, keepdims=True))
+    np.testing.assert_allclose(found.values, generate(experiment.generator, state, moved), rtol=1e-5, atol=1e-6)
+    # Rejection, too, takes those as its candidates.
+    config.sampling.method, config.sampling.burn_in = "rejection", 1_000
+    by_rejection = sampler(build(config, DataFacts((2,), 100)))(state, key, 50)
+    first, _ = jax.random.split(jax.random.fold_in(jax.random.split(key)[1], 0))
+    z = experiment.latent.sample(first, 1_000)
+    g = np.asarray(jax.vmap(jax.grad(logit))(z))
+    candidates = generate(experiment.generator, state, z + 0.9 * g / (5 + np.square(g).sum(1, keepdims=True)))
+    distances = np.abs(by_rejection.values[:, None] - np.asarray(candidates)[None]).max(2)
+    assert distances.min(1).max() < 1e-5
+
+
 def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
     options = {"evaluation.metrics": "modes,sliced_wasserstein", "sampling.burn_in": "1000"}
     for method in ("plain", "rejection"):
@@ -276,7 +302,10 @@ def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
     [
         ({"steps": "70"}, r"steps cannot be changed of a run that is trained; what may be set is sampling\."),
         ({"sampling.methd": "driven"}, "sampling.methd is no field; did you mean method"),
-        ({"sampling.method": "driving"}, "'driving' is none of driven, plain, rejection; did you mean driven"),
+        (
+            {"sampling.method": "driving"},
+            "'driving' is none of driven, optimized, plain, rejection; did you mean driven",
+        ),
     ],
 )
 def test_what_cannot_be_set_for_samples(run, overrides, said):

@@ -153,16 +153,19 @@ def _latents(config: Mapping[str, Any]) -> list[str]:
 
 
 def _sampling(config: Mapping[str, Any]) -> list[str]:
-    """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example."""
+    """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example at a time."""
     method = config["sampling"]["method"]
     if method == "plain":
         return []
     said = f"sampling.method {method}"
     found = []
-    if config["loss"] not in LOG_RATIOS:
+    moved = bool(config["latent_optimization"]["step"])
+    if method == "optimized" and not moved:
+        found.append(f"{said}: latent_optimization.step is 0, so the run moves no latents; use plain")
+    if method != "optimized" and config["loss"] not in LOG_RATIOS:
         known = ", ".join(sorted(LOG_RATIOS))
         found.append(f"{said}: with loss {config['loss']} D's logit is not log p_d/p_g; with {known} it is")
-    if config["real_label"] != 1:
+    if method != "optimized" and config["real_label"] != 1:
         found.append(f"{said}: with smoothed labels, real_label {config['real_label']}, D's logit is not log p_d/p_g")
     if config["packing"] > 1 or config["discriminator"]["minibatch"] != "none":
         found.append(f"{said}: D judges several examples at once (packing, discriminator.minibatch), and not each")
@@ -170,6 +173,8 @@ def _sampling(config: Mapping[str, Any]) -> list[str]:
         found.append(f"{said}: not of conditional runs yet; use plain")
     if method == "driven" and build_latent(config["latent"]).from_normal is None:
         found.append(f"{said}: latent.name {config['latent']['name']} is no function of a normal one; use rejection")
+    if method == "driven" and moved:
+        found.append(f"{said}: D judges what latent_optimization makes of the prior, and not the prior; use rejection")
     return found
 
 

@@ -41,7 +41,7 @@ class Sampling(NamedTuple):
       method: one of `jaxgan.sampling.METHODS`.
       burn_in, percentile: of "rejection".
       steps, step_size, adjusted: of "driven".
-      log_ratio: log p_d/p_g of the discriminator's logits; the plain method needs none.
+      log_ratio: log p_d/p_g of the discriminator's logits, which "rejection" and "driven" need.
     """
 
     method: str

@@ -1,7 +1,8 @@
 """Many samples of a trained generator, a part at a time, in the way that its config says."""
 
+import functools
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -52,18 +53,39 @@ def _plain(experiment: Experiment) -> Sampler:
         ),
         static_argnums=2,
     )
+    return lambda state, key, count: Drawn(_in_parts(draw, state, key, count, experiment.condition), {})
 
-    def part(state, key, start, size):
-        return draw(state, jax.random.fold_in(key, start), size, experiment.condition(size, start))
 
-    def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
-        parts = [
-            np.asarray(part(state, key, start, min(BATCH, count - start)), np.float32)
-            for start in range(0, count, BATCH)
-        ]
-        return Drawn(np.concatenate(parts), {})
+def _in_parts(
+    draw: Callable[..., jax.Array],
+    state: TrainState,
+    key: jax.Array,
+    count: int,
+    condition: Callable[[int, int], Any] | None = None,
+) -> np.ndarray:
+    def part(start: int, size: int) -> np.ndarray:
+        given = () if condition is None else (condition(size, start),)
+        return np.asarray(draw(state, jax.random.fold_in(key, start), size, *given), np.float32)
 
-    return samples
+    return np.concatenate([part(start, min(BATCH, count - start)) for start in range(0, count, BATCH)])
+
+
+def _optimized(experiment: Experiment) -> Sampler:
+    draw = compiled(functools.partial(_draw, experiment), static_argnums=2)
+    return lambda state, key, count: Drawn(_in_parts(draw, state, key, count), {})
+
+
+def _draw(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
+    """G(z') as the discriminator sees it in training, or G(z) where that is the same."""
+    latents, optimization = experiment.latent.sample(key, size), experiment.latent_optimization
+
+    def logits_of(latents):
+        samples = generate(experiment.generator, state, latents)
+        return discriminate(experiment.discriminator, state, samples)
+
+    if optimization is not None:
+        latents = optimization.move(latents, logits_of, experiment.latent)
+    return generate(experiment.generator, state, latents)
 
 
 def _rejection(experiment: Experiment) -> Sampler:
@@ -71,7 +93,7 @@ def _rejection(experiment: Experiment) -> Sampler:
 
     @compiled
     def propose(state, key):
-        samples = sample(experiment.generator, state, key, BATCH, latent=experiment.latent)
+        samples = _draw(experiment, state, key, BATCH)
         return samples, log_ratio(state, samples)
 
     def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
@@ -127,13 +149,20 @@ def _log_ratio(experiment: Experiment) -> Callable[[TrainState, jax.Array], jax.
     return lambda state, samples: of_logits(discriminate(experiment.discriminator, state, samples))
 
 
-_METHODS: dict[str, Callable[[Experiment], Sampler]] = {"plain": _plain, "rejection": _rejection, "driven": _driven}
+_METHODS: dict[str, Callable[[Experiment], Sampler]] = {
+    "plain": _plain,
+    "optimized": _optimized,
+    "rejection": _rejection,
+    "driven": _driven,
+}
 
 
 def in_words(method: str, facts: Mapping[str, float]) -> str:
     """How samples were made, in words; nothing for the plain way."""
     if method == "plain":
         return ""
+    if "accepted" not in facts:
+        return f"sampling {method}"
     accepted = f"{100 * facts['accepted']:.3g} % of " + (
         f"{facts['candidates']:,} candidates accepted" if "candidates" in facts else "the steps accepted"
     )
