@@ -36,6 +36,7 @@ class Game(NamedTuple):
       axis_name: name of the mapped device axis over which gradients are averaged; None on one device.
       accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
       unrolled_steps: updates of the discriminator that the generator looks ahead through.
+      consensus: weight of the joint gradient field's squared length in what each player descends, or None.
     """
 
     generator: Network
@@ -48,3 +49,4 @@ class Game(NamedTuple):
     axis_name: str | None = None
     accumulation_steps: int = 1
     unrolled_steps: int = 0
+    consensus: chex.Numeric | None = None

@@ -24,6 +24,8 @@ CORE = {
     "contract",
     "descent",
     "coordination",
+    "consensus",
+    "extragradient",
     "step",
     "parallel",
     "population",

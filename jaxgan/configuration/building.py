@@ -49,13 +49,14 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     generator, discriminator = networks(None)
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
+    seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
     make_tx = functools.partial(_build_optimizer, steps=config["steps"])
     return Experiment(
         generator=generator,
         discriminator=discriminator,
         loss=_loss(config),
-        generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
-        discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
+        generator_tx=make_tx(config["generator_optimizer"], m * seen, batches * m * seen / k),
+        discriminator_tx=make_tx(config["discriminator_optimizer"], k * seen, batches * seen),
         latent=LATENTS[config["latent"]["name"]](config["latent"]["dim"]),
         discriminator_steps=k,
         generator_steps=m,
@@ -64,6 +65,8 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         penalties=_penalties(config["penalties"]),
         unrolled_steps=config["unrolled_steps"],
         coordination=_coordination(config["coordination"], k),
+        consensus=config["consensus"] or None,
+        extragradient=config["extragradient"],
         example_shape=facts.example_shape,
         packing=config["packing"],
         networks=networks,
@@ -149,7 +152,7 @@ def _seen_through(config: Mapping[str, Any], discriminator: Network, facts: Data
 
 
 def _build_optimizer(
-    section: Mapping[str, Any], *, steps: int, updates_per_step: int, updates_per_epoch: float
+    section: Mapping[str, Any], updates_per_step: int, updates_per_epoch: float, *, steps: int
 ) -> optax.GradientTransformation:
     rate = RATE_SCHEDULES[section["rate_schedule"]](
         section["learning_rate"],

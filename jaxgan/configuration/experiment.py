@@ -50,6 +50,8 @@ class Experiment(NamedTuple):
     penalties: tuple[Penalty | Lazy, ...]
     unrolled_steps: int
     coordination: Coordination | None
+    consensus: float | None
+    extragradient: bool
     example_shape: tuple[int, ...]
     packing: int
     networks: Callable[[str | None], tuple[Network, Network]]

@@ -20,7 +20,8 @@ LATER: dict[str, dict[str, Any]] = {
     | {"diversity": 0.2, "modes": 0.8, "samples": 256},
     "generator": _NETWORK_LATER,
     "discriminator": _NETWORK_LATER,
-    "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0} | {"unrolled_steps": 0},
+    "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
+    | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "penalties": {"interval": 1},
