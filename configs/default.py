@@ -37,6 +37,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
+    config.condition = "none"  # "labels": both players are told an example's class; samples have the classes in turn
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
 
@@ -56,6 +57,15 @@ def get_config(platform: str = "") -> ConfigDict:
     config.penalties.gradient_penalty_one_sided = 0.0  # lambda: the same, of norms above 1 alone
     config.penalties.dragan = 0.0  # lambda: (|grad| - 1)^2 around data
     config.penalties.interval = 1  # in every so many steps, so many times as much (lazy regularisation)
+
+    # Weights of jaxgan.TERMS, parts of the players' losses that read more than logits; 0 is off.
+    config.terms = ConfigDict()
+    config.terms.feature_matching = 0.0  # lambda: |E f(x) - E f(G(z))|^2 for G; needs discriminator.features
+    config.terms.mutual_information = 0.0  # lambda: -E log Q(c | G(z)) for both players (InfoGAN); needs
+    # latent.name=categorical and discriminator.class_logits: categories + codes, or + 2 codes for a fitted deviation
+    config.terms.auxiliary_classifier = 0.0  # lambda: -E log P(class | x) for both (AC-GAN); needs condition=labels,
+    # discriminator.class_logits, as many as classes, and discriminator.conditional=False
+    config.terms.adversarial = 1.0  # of config.loss in the generator's loss; 0: the terms stand in its place
 
     config.latent = ConfigDict()
     config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I);
@@ -140,6 +150,8 @@ def _network() -> ConfigDict:
     network.attention = 0  # resnet: self-attention on images of so many pixels a side; 0: none
     network.minibatch = "none"  # discriminators mlp, dcgan, resnet: "discrimination", "deviation" before the last layer
     network.features = False  # discriminator: returns its last layer's inputs too, for feature matching
+    network.class_logits = 0  # discriminators mlp, dcgan, resnet: outputs of a second last layer, for config.terms
+    network.conditional = True  # sees the condition, if there is one
     network.remat = False  # dcgan, cifar10, resnet, r3gan: keep only the layers' inputs for the gradient, and compute
     # the rest again
     network.keep_input = 1.0  # dropout on the layers' inputs: probability of keeping a pixel ...
@@ -174,4 +186,5 @@ def _optimizer() -> ConfigDict:
 
     optimizer.historical_averaging = 0.0  # w: adds w |theta - mean of past theta|^2 to the player's loss; 0 is off
     optimizer.clip_weights = 0.0  # c: weights stay in [-c, c] (the first WGAN: .01); 0 is off
+    optimizer.max_column_norm = 0.0  # c: a unit's incoming weights are no longer than c (the paper's TFD); 0 is off
     return optimizer

@@ -2,8 +2,8 @@
 
     python launch.py --config=configs/wgan.py --workdir=runs/wgan
 
-DCGAN networks on 5,000 digits (extra `demo`), RMSProp 5e-5, weights in [-.01, .01], k = 5, batch 64. Minus the critic's
-loss (d_loss) estimates the distance, up to the unknown Lipschitz constant.
+DCGAN networks on 5,000 digits (extra `demo`), RMSProp 5e-5, weights in [-.01, .01], k = 5, batch 64. The metric
+d_wasserstein estimates the distance, up to the critic's Lipschitz constant, which is not known.
 Time and score: not measured.
 Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1.
 """

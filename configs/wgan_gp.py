@@ -3,7 +3,7 @@
     python launch.py --config=configs/wgan_gp.py --workdir=runs/wgan_gp
 
 DCGAN networks on 5,000 digits (extra `demo`), no normalisation in the critic; lambda 10, k 5, Adam 1e-4 with betas 0
-and .9, batch 64. Minus the critic's loss, without the penalty, estimates the Wasserstein distance.
+and .9, batch 64. The metric d_wasserstein estimates the Wasserstein distance.
 Time and score: not measured.
 Source: Gulrajani et al. 2017 (arXiv:1704.00028), Algorithm 1.
 """

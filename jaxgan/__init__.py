@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:  # what a type checker and an editor see; the table below is what runs
     from jaxgan import evaluation, theory
     from jaxgan.datasets import DATASETS
+    from jaxgan.game import Seen, Term
     from jaxgan.latents import LATENTS, Latent
     from jaxgan.losses import LOSSES, Loss
     from jaxgan.networks import NETWORKS
@@ -20,9 +21,12 @@ if TYPE_CHECKING:  # what a type checker and an editor see; the table below is w
     from jaxgan.population import init_population, member, population_step
     from jaxgan.state import Judgement, Network, PerExample, PlayerState, TrainState
     from jaxgan.step import generate, init_state, make_train_step, sample, scan_steps
+    from jaxgan.terms import TERMS
 
 _HOME = {
     "DATASETS": "datasets",
+    "Seen": "game",
+    "Term": "game",
     "LATENTS": "latents",
     "Latent": "latents",
     "LOSSES": "losses",
@@ -46,6 +50,7 @@ _HOME = {
     "make_train_step": "step",
     "sample": "step",
     "scan_steps": "step",
+    "TERMS": "terms",
 }
 
 _MODULES = ("evaluation", "theory")
@@ -57,12 +62,15 @@ __all__ = [
     "NETWORKS",
     "OPTIMIZERS",
     "PENALTIES",
+    "TERMS",
     "Judgement",
     "Latent",
     "Loss",
     "Network",
     "PerExample",
     "PlayerState",
+    "Seen",
+    "Term",
     "TrainState",
     "__version__",
     "compute_in",

@@ -5,9 +5,10 @@ from typing import Any
 import chex
 import jax
 
-from jaxgan.game import Game
+from jaxgan.game import Game, Term
 from jaxgan.penalties import PENALTIES
 from jaxgan.state import Judgement, Network, TrainState
+from jaxgan.terms import TERMS
 
 CONTRACT = (
     "a Network is init(key, inputs, condition=None) -> variables and apply(variables, inputs, *, condition=None, "
@@ -93,3 +94,14 @@ def check_parts(loss: Any, penalties: Any, latent: Any, average_decay: Any) -> N
         raise ValueError('latent must be a Latent, such as LATENTS["normal"](dim), which is made with its dimension')
     if isinstance(average_decay, int | float) and not 0 <= average_decay < 1:  # a number that is traced has no value
         raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")
+
+
+def check_terms(terms: Any) -> None:
+    """Raises ValueError where `terms` of `make_train_step` are no sequence of `Term`s."""
+    if isinstance(terms, Term):
+        raise ValueError("terms must be a list or tuple of terms, got one; put it in a list")
+    for name, build in TERMS.items():
+        if build in terms:
+            raise ValueError(f'a term is made with its weight: pass TERMS["{name}"](weight)')
+    if strange := [term for term in terms if not isinstance(term, Term)]:
+        raise ValueError(f"a term must be a jaxgan.Term(discriminator, generator), got {strange[0]!r}")

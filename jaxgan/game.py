@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import chex
+import jax
 import optax
 
+from jaxgan.descent import varying
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
-from jaxgan.state import Network
+from jaxgan.state import Judgement, Network
 
 Metrics = dict[str, chex.Array]
 Penalty = Callable[..., chex.Array]
@@ -24,6 +26,45 @@ class Lazy:
     interval: int
 
 
+class Seen(NamedTuple):
+    """What a term sees of one minibatch: this device's share of it.
+
+    Attributes:
+      real, fake: the discriminator's judgements.
+      latents: [batch, dim], of the generated examples.
+      condition: [batch, ...] of both, or None.
+      prior: which the latents are from.
+      axis_name: of the mapped device axis, or None.
+    """
+
+    real: Judgement
+    fake: Judgement
+    latents: chex.Array
+    condition: chex.ArrayTree | None
+    prior: Latent
+    axis_name: str | None = None
+
+    def mean(self, values: chex.Array) -> chex.Array:
+        """The mean over the batch, [batch, ...] to [...], of all devices."""
+        means = values.mean(0)
+        if self.axis_name is None:
+            return means
+        # Varying again, so that the mean of the devices' gradients is that of the mean whatever is made of it.
+        return varying(jax.lax.pmean(means, self.axis_name), self.axis_name)
+
+
+class Term(NamedTuple):
+    """A part of the players' losses that reads more than logits; see `jaxgan.terms`.
+
+    Attributes:
+      discriminator: `seen -> scalar`, added to the discriminator's loss; None for nothing.
+      generator: the same of the generator's.
+    """
+
+    discriminator: Callable[[Seen], chex.Array] | None = None
+    generator: Callable[[Seen], chex.Array] | None = None
+
+
 class Game(NamedTuple):
     """The fixed parts of a GAN: everything a step needs beside the state and the data.
 
@@ -32,11 +73,12 @@ class Game(NamedTuple):
       loss: the two players' objectives.
       generator_tx, discriminator_tx: optax gradient transformations.
       latent: the prior p_z(z).
-      penalties: terms added to the discriminator's loss, or some of them `Lazy`.
+      penalties: added to the discriminator's loss, or some of them `Lazy`.
       axis_name: name of the mapped device axis over which gradients are averaged; None on one device.
       accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
       unrolled_steps: updates of the discriminator that the generator looks ahead through.
       consensus: weight of the joint gradient field's squared length in what each player descends, or None.
+      terms: added to the players' losses.
     """
 
     generator: Network
@@ -50,3 +92,4 @@ class Game(NamedTuple):
     accumulation_steps: int = 1
     unrolled_steps: int = 0
     consensus: chex.Numeric | None = None
+    terms: tuple[Term, ...] = ()

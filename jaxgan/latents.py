@@ -15,10 +15,14 @@ class Latent(NamedTuple):
     Attributes:
       sample: `(key, count) -> z [count, dim]`, float32.
       dim: length of z.
+      categories: how many entries, at the start of z, are a one-hot vector.
+      continuous: how many entries behind them are codes.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
     dim: int
+    categories: int = 0
+    continuous: int = 0
 
 
 def uniform(dim: int) -> Latent:
@@ -79,7 +83,7 @@ def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
         category = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, categories), categories)
         return jnp.concatenate([category, jax.random.uniform(rest, (count, dim - categories), minval=-1.0)], axis=1)
 
-    return Latent(sample, dim)
+    return Latent(sample, dim, categories, continuous)
 
 
 def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.descent import Rows
-from jaxgan.game import Game, Lazy, Penalty
+from jaxgan.game import Game, Lazy, Metrics, Penalty, Seen
+from jaxgan.losses import ESTIMATES
 from jaxgan.state import Judgement, Network, PerExample, TrainState
 
 Objective = Callable[..., Any]
@@ -21,7 +22,7 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
     """What the discriminator descends, as `jaxgan.descent.gradient` takes it.
 
     Args:
-      game: the networks, loss and penalties.
+      game: the networks, loss, penalties and terms.
       state: the generator, which is fixed, and the step.
       keys: of the noise: "generator", "real", "fake", "critic", "penalty".
     """
@@ -34,8 +35,8 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
         fake, _ = _apply(rows, *generator, batch["latent"], keys["generator"], condition)
         variables = {"params": params, **model_state}
         inputs = (real, keys["real"]), (fake, keys["fake"])
-        (real_judgement, fake_judgement), model_state = _judge_both(game, rows, variables, *inputs, condition)
-        real_logits, fake_logits = real_judgement.logits, fake_judgement.logits
+        judgements, model_state = _judge_both(game, rows, variables, *inputs, condition)
+        real_logits, fake_logits = (judgement.logits for judgement in judgements)
         loss = game.loss.discriminator(real_logits, fake_logits)
 
         def critic(examples):
@@ -44,12 +45,9 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
         for i, penalty in enumerate(game.penalties):
             penalty_key = rows.key(jax.random.fold_in(keys["penalty"], i))
             loss = _penalised(loss, penalty, state.step, (critic, real, fake, penalty_key))
-        metrics = {
-            "d_accuracy": ((real_logits > 0).mean() + (fake_logits < 0).mean()) / 2,
-            "d_real_logit": real_logits.mean(),
-            "d_fake_logit": fake_logits.mean(),
-        }
-        return loss, (model_state, metrics)
+        metrics = _metrics(game, real_logits, fake_logits)
+        added = _terms("d_terms", [term.discriminator for term in game.terms], _seen(game, rows, batch, *judgements))
+        return sum(added.values(), loss), (model_state, metrics | added)
 
     return loss_fn
 
@@ -58,7 +56,7 @@ def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey])
     """What the generator descends, as `jaxgan.descent.gradient` takes it.
 
     Args:
-      game: the networks and the loss.
+      game: the networks, the loss and the terms.
       judge: `(params, batch, rows) -> variables` of the discriminator that judges a generator of these parameters.
       keys: of the noise: "generator", "real", "fake".
     """
@@ -67,9 +65,12 @@ def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey])
         variables, condition = {"params": params, **model_state}, batch["condition"]
         judges = judge(params, batch, rows)
         fake, model_state = _apply(rows, game.generator, variables, batch["latent"], keys["generator"], condition)
-        real_logits = _judge(game, rows, judges, batch["real"], keys["real"], condition)[0].logits
-        fake_logits = _judge(game, rows, judges, fake, keys["fake"], condition)[0].logits
-        return game.loss.generator(real_logits, fake_logits), (model_state, {})
+        real_judgement, _ = _judge(game, rows, judges, batch["real"], keys["real"], condition)
+        fake_judgement, _ = _judge(game, rows, judges, fake, keys["fake"], condition)
+        loss = game.loss.generator(real_judgement.logits, fake_judgement.logits)
+        seen = _seen(game, rows, batch, real_judgement, fake_judgement)
+        added = _terms("g_terms", [term.generator for term in game.terms], seen)
+        return sum(added.values(), loss), (model_state, added)
 
     return loss_fn
 
@@ -105,6 +106,28 @@ def _judge(game: Game, rows: Rows, variables, inputs, key, condition) -> tuple[J
 
 def _as_judgement(outputs) -> Judgement:
     return outputs if isinstance(outputs, Judgement) else Judgement(outputs)
+
+
+def _metrics(game: Game, real_logits: chex.Array, fake_logits: chex.Array) -> Metrics:
+    metrics = {
+        "d_accuracy": ((real_logits > 0).mean() + (fake_logits < 0).mean()) / 2,
+        "d_real_logit": real_logits.mean(),
+        "d_fake_logit": fake_logits.mean(),
+    }
+    for critic, estimates in ESTIMATES.items():
+        if game.loss.discriminator is critic:
+            metrics |= {name: estimate(real_logits, fake_logits) for name, estimate in estimates.items()}
+    return metrics
+
+
+def _seen(game: Game, rows: Rows, batch, real: Judgement, fake: Judgement) -> Seen:
+    return Seen(real, fake, batch["latent"], batch["condition"], game.latent, rows.axis_name)
+
+
+def _terms(name: str, parts, seen: Seen) -> Metrics:
+    """The sum of one player's parts, under a metric's name; nothing if it has none."""
+    values = [part(seen) for part in parts if part is not None]
+    return {name: sum(values[1:], values[0])} if values else {}
 
 
 def _penalised(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:

@@ -31,7 +31,7 @@ def r1(gamma: float = 1.0) -> Penalty:
 
     Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1.
     """
-    _check_weight(gamma, "gamma")
+    check_weight(gamma, "gamma")
 
     def penalty(critic, real, fake, key):
         return gamma / 2 * squared_gradient_norms(critic, real).mean()
@@ -55,7 +55,7 @@ def r2(gamma: float = 1.0) -> Penalty:
 
     Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1.
     """
-    _check_weight(gamma, "gamma")
+    check_weight(gamma, "gamma")
 
     def penalty(critic, real, fake, key):
         return gamma / 2 * squared_gradient_norms(critic, fake).mean()
@@ -99,7 +99,7 @@ def gradient_penalty(weight: float = 10.0, *, one_sided: bool = False) -> Penalt
     Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3 and Algorithm 1; one-sided: its section 4, and Petzka
     et al. 2018 (arXiv:1709.08894).
     """
-    _check_weight(weight)
+    check_weight(weight)
 
     def penalty(critic, real, fake, key):
         _check_floating(real)
@@ -130,8 +130,8 @@ def dragan(weight: float = 10.0, *, spread: float = 0.5) -> Penalty:
     Source: Kodali et al. 2017 (arXiv:1705.07215), equation 4, whose noise has a fixed size; the authors' code scales it
     by half the data's standard deviation.
     """
-    _check_weight(weight)
-    _check_weight(spread, "spread")
+    check_weight(weight)
+    check_weight(spread, "spread")
 
     def penalty(critic, real, fake, key):
         _check_floating(real)
@@ -206,7 +206,8 @@ def _check_floating(examples: chex.Array) -> None:
         raise ValueError(f"no gradient can be taken at examples of type {examples.dtype}; scale them to floats")
 
 
-def _check_weight(weight: float, name: str = "weight") -> None:
+def check_weight(weight: float, name: str = "weight") -> None:
+    """Raises ValueError for a weight below 0, or none; one that is traced passes."""
     try:
         valid = bool(weight >= 0)
     except jax.errors.ConcretizationTypeError:  # a weight that is traced cannot be looked at

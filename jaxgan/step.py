@@ -12,10 +12,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.contract import check_counts, check_dynamics, check_parts
+from jaxgan.contract import check_counts, check_dynamics, check_parts, check_terms
 from jaxgan.coordination import Coordination, coordinate
 from jaxgan.extragradient import extragradient_updates
-from jaxgan.game import Game, Lazy, Metrics, Penalty
+from jaxgan.game import Game, Lazy, Metrics, Penalty, Term
 from jaxgan.initial import init_state, start_average
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
@@ -42,6 +42,7 @@ def make_train_step(
     coordination: Coordination | None = None,
     consensus: chex.Numeric | None = None,
     extragradient: bool = False,
+    terms: Sequence[Term] = (),
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -67,6 +68,8 @@ def make_train_step(
         on the minibatch and the latents of that update, see `jaxgan.consensus`; None or 0: it does not.
       extragradient: instead of Algorithm 1 both players move at once, by their gradients at where a first step of both
         leads, see `jaxgan.extragradient`; one update each, and two of their optimizers' counts, in a step.
+      terms: further parts of both players' losses, of features, class logits, latents or labels, see `jaxgan.terms`;
+        the metrics `d_terms` and `g_terms` are their sums.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
@@ -74,14 +77,16 @@ def make_train_step(
       metrics are scalars, the discriminator's averaged over its k updates and the generator's over its own.
 
     Raises:
-      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` is no
-        sequence, or what is asked for cannot be together.
+      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
+        is no sequence, or what is asked for cannot be together.
     """
     check_counts(discriminator_steps, generator_steps, accumulation_steps, unrolled_steps)
     check_parts(loss, penalties, latent, average_decay)
+    check_terms(terms)
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
     weight = None if isinstance(consensus, int | float) and consensus == 0 else consensus
-    game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps, consensus=weight)
+    options = tuple(penalties), axis_name, accumulation_steps, unrolled_steps
+    game = Game(*players, *options, consensus=weight, terms=tuple(terms))
     check_dynamics(game, extragradient, discriminator_steps, generator_steps, coordination)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -209,6 +214,7 @@ __all__ = [
     "Game",
     "Metrics",
     "Penalty",
+    "Term",
     "TrainStep",
     "discriminator_update",
     "generate",

@@ -91,7 +91,7 @@ def generator_gradient(
         return discriminator_objective(game, moved, keys)
 
     found = _gradient(game, loss_fn, state.generator, batch, Opponent(state.discriminator, opponent))
-    return found._replace(metrics={"g_loss": found.loss, "g_gradient_norm": norm(found.grads)})
+    return found._replace(metrics={"g_loss": found.loss, **found.metrics, "g_gradient_norm": norm(found.grads)})
 
 
 def _draw_latents(game: Game, key: chex.PRNGKey, count: int) -> chex.Array:

@@ -15,6 +15,7 @@ from jaxgan import configuration
 from jaxgan.configuration import RULES, DataFacts, build, check
 from jaxgan.errors import UsageError
 from jaxgan.runs import command_line, numbers
+from jaxgan.runs.numbers import number_fields
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
 
@@ -97,6 +98,18 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"extragradient": 1}, "1 is not true or false"),
         ({"consensus": -0.1}, "consensus: -0.1"),
         ({"generator.normalization": "spectre"}, "'spectre' is none of auto, batch"),
+        ({"condition": "label"}, "'label' is none of labels, none; did you mean labels?"),
+        ({"discriminator.network": "maxout", "discriminator.class_logits": 3}, "class_logits: maxout has none; set it"),
+        ({"terms.feature_matching": 1.0}, "terms.feature_matching needs discriminator.features=True"),
+        ({"terms.feature_match": 1.0}, "terms.feature_match is no field; did you mean feature_matching?"),
+        ({"terms.mutual_information": 1.0}, "latent.name uniform has none; set categorical"),
+        ({"terms.mutual_information": 1.0, "latent.name": "categorical"}, "discriminator.class_logits=12 or 14"),
+        ({"terms.auxiliary_classifier": 1.0}, "terms.auxiliary_classifier needs condition=labels"),
+        ({"terms.auxiliary_classifier": 1.0}, "needs discriminator.class_logits, as many as there are classes"),
+        ({"terms.auxiliary_classifier": 1.0}, "needs discriminator.conditional=False"),
+        ({"terms.auxiliary_classifier": 1.0, "packing": 2}, "terms.auxiliary_classifier is of single examples"),
+        ({"terms.adversarial": 0.0}, "terms.adversarial 0 leaves the generator no loss"),
+        ({"terms.adversarial": -1.0}, "terms.adversarial: -1.0 does not lie in [0, inf)"),
     ],
 )
 def test_problems(change, said):
@@ -156,6 +169,18 @@ def test_a_config_chooses_every_part_of_its_networks():
     config.discriminator.normalization = "instance"
     with pytest.raises(UsageError, match="no normalization 'instance' in a mlp discriminator"):
         build(config, DataFacts((8, 8, 1), 10))
+
+
+def test_weights_of_terms_are_numbers_of_the_step():
+    config = default.get_config()
+    assert not [name for name in number_fields(config) if name.startswith("terms")]
+    config.terms.feature_matching, config.discriminator.features, config.terms.adversarial = 0.5, True, 0.25
+    check(config)
+    assert {"terms.feature_matching", "terms.adversarial"} < set(number_fields(config))
+    experiment = build(config, DataFacts((4,), 10))
+    assert len(experiment.terms) == 1
+    # softplus(0) = log 2, a quarter of it
+    np.testing.assert_allclose(experiment.loss.generator(np.zeros(3), np.zeros(3)), np.log(2) / 4, rtol=1e-6)
 
 
 def test_a_missing_field_is_named():

@@ -220,11 +220,14 @@ def test_a_run_goes_on_from_a_checkpoint(tmp_path):
     assert _same(_host(_program("jit")(stopped, 1, choice)), _host(_program("jit")(state, 1, choice)))
 
 
-# Every optimizer once, with losses and penalties from all over their tables; each alone under one of the mappings.
-SAMPLE = [
-    (AXES["loss"][3 * i % len(LOSSES)], AXES["penalty"][2 * i % len(AXES["penalty"])], name)
-    for i, name in enumerate(OPTIMIZERS)
-]
+def _alone(state, number):
+    """A state of all optimizers as one of a single optimizer."""
+    of = {name: getattr(state, name).opt_state[number] for name in PLAYERS}
+    return state.replace(**{name: getattr(state, name).replace(opt_state=of[name]) for name in PLAYERS})
+
+
+# Losses, penalties and optimizers from all over their tables; in all, each combination is alone under one mapping.
+SAMPLE = list(zip(AXES["loss"][::3], AXES["penalty"], AXES["optimizer"], strict=False))
 ALONE = [
     pytest.param(*names, MAPPINGS[i % 3], marks=() if names in SAMPLE else pytest.mark.slow)
     for i, names in enumerate(PRODUCT)
@@ -239,12 +242,10 @@ def test_by_itself_it_is_what_it_is_among_the_others(loss, penalty, optimizer, m
     step, place, place_batch = distribute(
         lambda axis_name: scan_steps(make_train_step(**parts, axis_name=axis_name)), mapping=mapping, batch_axis=2
     )
-    alone, chosen = place(start(parts, example_shape=(2,))), None
+    alone, chosen = place(_alone(_first_state(), number)), None
     for call, batches in enumerate(CALLS):
         alone, metrics = step(alone, place_batch(batches))
         chosen, its_metrics = _program(mapping)(chosen, call, _choice(loss, penalty, number, number))
-    found = _host((alone.generator, alone.discriminator, metrics))
-    _keeps_the_contract(found)
-    for player, among in zip(found, _host((chosen.generator, chosen.discriminator)), strict=False):
-        assert _apart(player.params, among.params) < 1e-5 and _apart(player.opt_state, among.opt_state[number]) < 1e-5
-    assert _apart(metrics, its_metrics) < 1e-5
+    _keeps_the_contract(_host((alone.generator, alone.discriminator, metrics)))
+    assert _apart(_host(alone), _host(_alone(chosen, number))) < 1e-5
+    assert _apart({name: metrics[name] for name in its_metrics}, its_metrics) < 1e-5  # an estimate is the loss's alone

@@ -103,10 +103,10 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
     assert LATER["coordination"] == config["coordination"].copy() | {"over": 1}
-    for name in ("", "penalties", "augmentation", "generator_optimizer", "discriminator_optimizer"):
+    for name in ("", "penalties", "terms", "augmentation", "generator_optimizer", "discriminator_optimizer"):
         assert LATER[name].items() <= (config[name] if name else config).items()
     old = {"seed": 3, "generator": {}, "discriminator": {}, "generator_optimizer": {}, "discriminator_optimizer": {}}
-    assert complete(old)["penalties"] == config["penalties"]
+    assert complete(old)["penalties"] == config["penalties"] and complete(old)["terms"] == config["terms"]
 
 
 def test_the_published_numbers_are_those_of_the_results():
@@ -155,8 +155,9 @@ def test_the_projects_table_of_names_is_complete():
     from jaxgan.networks import NETWORKS
     from jaxgan.optimizers import OPTIMIZERS
     from jaxgan.penalties import PENALTIES
+    from jaxgan.terms import TERMS
 
-    for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES):
+    for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES, TERMS):
         assert all(re.search(rf"\b{name}\b", README) for name in table)
 
 
@@ -168,9 +169,10 @@ def test_the_zoo_is_complete():
     from jaxgan.networks.minibatch import MINIBATCHES
     from jaxgan.networks.normalization import NORMALIZATIONS
     from jaxgan.penalties import PENALTIES
+    from jaxgan.terms import TERMS
 
     text = pathlib.Path("docs/zoo.md").read_text()
-    for table in (LOSSES, PENALTIES, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES):
+    for table in (LOSSES, PENALTIES, TERMS, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES):
         missing = [name for name in table if not re.search(rf"\b{name}\b", text)]
         assert not missing
     configs = {path.stem for path in pathlib.Path("configs").glob("*.py")} - {"default", "quickstart", "ring"}

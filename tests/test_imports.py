@@ -14,6 +14,8 @@ CORE = {
     "state",
     "losses",
     "penalties",
+    "terms",
+    "conditions",
     "latents",
     "updates",
     "game",

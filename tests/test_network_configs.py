@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from configs import cifar10_dense, demo1, demo2, sngan, tfd
+from configs import acgan, cifar10_dense, demo1, demo2, improved_gan, infogan, sngan, tfd
 from jaxgan.configuration import DataFacts, build
 
 
-def _made(config, shape):
+def _made(config, shape, classes=None):
     config.dataset.path = "somewhere"
     means = np.full(shape, 0.5, np.float32) if config.generator.output_bias == "data" else None
-    experiment = build(config, DataFacts(shape, 1000, means))
+    experiment = build(config, DataFacts(shape, 1000, means, classes))
     state = experiment.abstract_state()
     shapes = [
         {name: layer["kernel"].shape for name, layer in player.params.items() if "kernel" in layer}
@@ -63,3 +63,22 @@ def test_sngan_is_its_sources():
     assert generator["Dense_0"] == (128, 4 * 4 * 256) and generator["Conv_9"] == (3, 3, 256, 3)
     assert discriminator["Conv_9"] == (3, 3, 128, 128) and discriminator["Dense_0"] == (128, 1)
     assert experiment.discriminator_steps == 5
+
+
+def test_recipes_with_terms_have_what_these_read():
+    experiment, generator, discriminator = _made(infogan.get_config(), (28, 28, 1))
+    assert generator["Dense_0"] == (10 + 2 + 62, 7 * 7 * 128)
+    assert discriminator["class_logits"] == (7 * 7 * 128, 10 + 2)
+    assert (experiment.latent.categories, experiment.latent.continuous, len(experiment.terms)) == (10, 2, 1)
+    experiment, generator, discriminator = _made(acgan.get_config(), (28, 28, 1), classes=10)
+    assert generator["Dense_0"] == (100 + 10, 7 * 7 * 128)
+    assert discriminator["Conv_0"] == (4, 4, 1, 64)  # the label is no channel
+    assert discriminator["class_logits"] == (7 * 7 * 128, 10) and len(experiment.terms) == 1
+    config = improved_gan.get_config()
+    experiment, _, discriminator = _made(config, (28, 28, 1))
+    assert discriminator["Dense_0"] == (7 * 7 * 128 + 100, 1)
+    assert experiment.abstract_state().generator.model_state["reference"]["inputs"].shape == (64, 100)
+    # Matching alone: no adversarial part is left.
+    assert experiment.loss.generator(np.zeros(2), np.zeros(2)) == pytest.approx(np.log(2))
+    config.terms.adversarial = 0.0
+    assert _made(config, (28, 28, 1))[0].loss.generator(np.zeros(2), np.zeros(2)) == 0

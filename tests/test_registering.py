@@ -1,4 +1,4 @@
-"""A loss, a penalty and a network of the user's own: a function each, and a line of a table, from a config's file."""
+"""A loss, a penalty, a term and a network of the user's own: a function each, a line of a table, in a config's file."""
 
 import json
 
@@ -26,12 +26,17 @@ def flat(weight):
     return lambda critic, real, fake, key: weight * jnp.square(critic(real) - critic(fake)).mean()
 
 
+def drift(weight):
+    return jaxgan.Term(lambda seen: weight * jnp.square(seen.real.logits).mean())
+
+
 def shallow(*, output_shape, widths, output="linear", means=None):
     return mlp(output_shape=output_shape, widths=widths[:1], output=output, means=means)
 
 
 jaxgan.LOSSES["mine"] = Loss(cubic, lambda real, fake: cubic(fake, real))
 jaxgan.PENALTIES["flat"] = flat
+jaxgan.TERMS["drift"] = drift
 jaxgan.NETWORKS["shallow"] = shallow
 
 
@@ -39,6 +44,7 @@ def get_config(platform=""):
     config = ring.get_config(platform)
     config.loss = "mine"
     config.penalties.flat = 0.1
+    config.terms.drift = 0.1
     config.discriminator.network = "shallow"
     return config
 """
@@ -64,11 +70,12 @@ def config(tmp_path):
     yield str(path)
     jaxgan.LOSSES.pop("mine", None)
     jaxgan.PENALTIES.pop("flat", None)
+    jaxgan.TERMS.pop("drift", None)
     jaxgan.NETWORKS.pop("shallow", None)
 
 
-def _losses(workdir):
-    return [json.loads(line)["d_loss"] for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+def _logged(workdir, name="d_loss"):
+    return [json.loads(line)[name] for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
 def test_they_train_and_resume(config, tmp_path):
@@ -77,7 +84,8 @@ def test_they_train_and_resume(config, tmp_path):
     runs.run("sample", None, {}, str(tmp_path / "run"), {"count": 5})
     assert (tmp_path / "run" / "samples" / "sample_step_00000020_seed_0.npz").exists()
     runs.run("train", config, SMALL | {"penalties.flat": "100"}, str(tmp_path / "other"), {})
-    assert _losses(tmp_path / "other")[0] > _losses(tmp_path / "run")[0]  # it is in the loss
+    assert _logged(tmp_path / "other")[0] > _logged(tmp_path / "run")[0]  # it is in the loss
+    assert all(value > 0 for value in _logged(tmp_path / "run", "d_terms"))
 
 
 def test_a_name_that_is_nowhere_is_answered_with_theirs(config, tmp_path):

@@ -9,6 +9,7 @@ import optax
 
 from jaxgan import fields
 from jaxgan.augment import AUGMENTATIONS, augmented
+from jaxgan.conditions import one_hot, unconditional
 from jaxgan.configuration.experiment import DataFacts, Experiment
 from jaxgan.configuration.rules import LISTS
 from jaxgan.coordination import Coordination, linear_steps
@@ -23,13 +24,15 @@ from jaxgan.optimizers import (
     Settings,
     clip_weights,
     historical_averaging,
+    limit_column_norms,
     momentum_by_epoch,
 )
 from jaxgan.packing import pack
 from jaxgan.penalties import PENALTIES, lazy
 from jaxgan.precision import PRECISIONS, compute_in
 from jaxgan.state import Network
-from jaxgan.step import Lazy, Penalty
+from jaxgan.step import Lazy, Penalty, Term
+from jaxgan.terms import TERMS, weigh_generator
 
 
 def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
@@ -45,6 +48,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     Raises:
       UsageError: a network does not suit the data's shape.
     """
+    _check_classes(config, facts)
     networks = functools.partial(_build_networks, config, facts)
     generator, discriminator = networks(None)
     k, m = config["discriminator_steps"], config["generator_steps"]
@@ -67,17 +71,34 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         coordination=_coordination(config["coordination"], k),
         consensus=config["consensus"] or None,
         extragradient=config["extragradient"],
+        terms=_terms(config["terms"]),
         example_shape=facts.example_shape,
         packing=config["packing"],
         networks=networks,
+        classes=facts.classes,
         # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
 
 
 def _loss(config: Mapping[str, Any]) -> Loss:
-    loss = LOSSES[config["loss"]]
-    return loss if config["real_label"] == 1 else smooth_real_labels(loss, config["real_label"])
+    loss, weight = LOSSES[config["loss"]], config["terms"]["adversarial"]
+    loss = loss if config["real_label"] == 1 else smooth_real_labels(loss, config["real_label"])
+    return loss if weight == 1 else weigh_generator(loss, weight)
+
+
+def _terms(section: Mapping[str, Any]) -> tuple[Term, ...]:
+    return tuple(build(section[name]) for name, build in TERMS.items() if section.get(name))
+
+
+def _check_classes(config: Mapping[str, Any], facts: DataFacts) -> None:
+    outputs = config["discriminator"]["class_logits"]
+    if config["terms"].get("auxiliary_classifier") and facts.classes not in (None, outputs):
+        raise UsageError(
+            f"discriminator.class_logits {outputs} does not suit the data",
+            f"it has {facts.classes} classes, of which terms.auxiliary_classifier tells",
+            f"set --config.discriminator.class_logits={facts.classes}",
+        )
 
 
 def _penalties(section: Mapping[str, Any]) -> tuple[Penalty | Lazy, ...]:
@@ -124,9 +145,11 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
                 f"{player}.network={section['network']} does not suit the data", str(error), "change the section"
             ) from error
         network = compute_in(network, PRECISIONS[config["precision"]])
-        found.append(
-            network if player == "generator" else _seen_through(config, pack(network, config["packing"]), facts)
-        )
+        if player == "discriminator":
+            network = _seen_through(config, pack(network, config["packing"]), facts)
+        if facts.classes is not None:
+            network = one_hot(network, facts.classes) if section["conditional"] else unconditional(network)
+        found.append(network)
     return found[0], found[1]
 
 
@@ -176,4 +199,6 @@ def _build_optimizer(
         parts.insert(0, historical_averaging(section["historical_averaging"]))
     if section["clip_weights"]:
         parts.append(clip_weights(section["clip_weights"]))
+    if section["max_column_norm"]:
+        parts.append(limit_column_norms(section["max_column_norm"]))
     return parts[0] if len(parts) == 1 else optax.chain(*parts)

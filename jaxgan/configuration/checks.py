@@ -8,6 +8,7 @@ from typing import Any
 from jaxgan import fields
 from jaxgan.configuration.rules import LISTS, RULES
 from jaxgan.errors import UsageError
+from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
 
@@ -99,7 +100,8 @@ def _normalizations(config: Mapping[str, Any]) -> list[str]:
     for player in ("generator", "discriminator"):
         section = config[player]
         taken = inspect.signature(NETWORKS[section["network"]]).parameters
-        for field, usual in (("normalization", "auto"), ("minibatch", "none")):
+        given = {"normalization": "auto", "minibatch": "none", "features": False, "class_logits": 0}
+        for field, usual in given.items():
             if section[field] != usual and field not in taken:
                 found.append(f"{player}.{field}: {section['network']} has none; set it to {usual}")
     return found
@@ -169,8 +171,43 @@ def _labels(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _terms(config: Mapping[str, Any]) -> list[str]:
+    """What the terms of the losses read must be there."""
+    terms, discriminator, found = config["terms"], config["discriminator"], []
+    on = [name for name, weight in terms.items() if weight and name != "adversarial"]
+    if "feature_matching" in on and not discriminator["features"]:
+        found.append("terms.feature_matching needs discriminator.features=True")
+    if "auxiliary_classifier" in on:
+        if config["condition"] != "labels":
+            found.append("terms.auxiliary_classifier needs condition=labels")
+        if not discriminator["class_logits"]:
+            found.append("terms.auxiliary_classifier needs discriminator.class_logits, as many as there are classes")
+        if discriminator["conditional"] and discriminator["network"] != "resnet":  # which projects the label
+            found.append("terms.auxiliary_classifier needs discriminator.conditional=False, which cannot see the label")
+    for name in ("mutual_information", "auxiliary_classifier"):
+        if name in on and config["packing"] > 1:
+            found.append(f"terms.{name} is of single examples; set packing=1")
+    if not on and not terms["adversarial"]:
+        found.append("terms.adversarial 0 leaves the generator no loss, as all terms are 0")
+    return found
+
+
+def _codes(config: Mapping[str, Any]) -> list[str]:
+    """Codes for the mutual information, and outputs that tell them."""
+    section, outputs = config["latent"], config["discriminator"]["class_logits"]
+    if not config["terms"]["mutual_information"]:
+        return []
+    prior = LATENTS[section["name"]](section["dim"])
+    few = prior.categories + prior.continuous
+    if not few:
+        return [f"terms.mutual_information needs codes, and latent.name {section['name']} has none; set categorical"]
+    if outputs in (few, few + prior.continuous):
+        return []
+    return [f"terms.mutual_information needs discriminator.class_logits={few} or {few + prior.continuous}"]
+
+
 _CROSS_CHECKS = (
     *(_labels, _coordinated, _dynamics, _outputs, _paths, _activations),
-    *(_layers, _normalizations, _rates, _evaluation, _alarms),
+    *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes),
 )
 """Problems between fields that are each allowed."""

@@ -14,7 +14,7 @@ from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.parallel import compiled
 from jaxgan.state import Network, TrainState
-from jaxgan.step import Lazy, Penalty, TrainStep, init_state, make_train_step
+from jaxgan.step import Lazy, Penalty, Term, TrainStep, init_state, make_train_step
 
 
 class DataFacts(NamedTuple):
@@ -24,14 +24,16 @@ class DataFacts(NamedTuple):
       example_shape: shape of one example.
       train_examples: how many training examples there are.
       means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
+      classes: how many, where labels are the condition; None without a condition.
     """
 
     example_shape: tuple[int, ...]
     train_examples: int
     means: np.ndarray | None = None
+    classes: int | None = None
 
 
-_NOT_OF_THE_STEP = ("example_shape", "packing", "networks", "first_examples")
+_NOT_OF_THE_STEP = ("example_shape", "packing", "networks", "first_examples", "classes")
 
 
 class Experiment(NamedTuple):
@@ -52,10 +54,16 @@ class Experiment(NamedTuple):
     coordination: Coordination | None
     consensus: float | None
     extragradient: bool
+    terms: tuple[Term, ...]
     example_shape: tuple[int, ...]
     packing: int
     networks: Callable[[str | None], tuple[Network, Network]]
     first_examples: int = 2
+    classes: int | None = None
+
+    def condition(self, count: int, first: int = 0) -> jax.Array | None:
+        """The labels of samples number first to first + count − 1: the classes in turn; None without a condition."""
+        return None if self.classes is None else jnp.arange(first, first + count, dtype=jnp.int32) % self.classes
 
     def train_step(self, axis_name: str | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""
@@ -73,6 +81,7 @@ class Experiment(NamedTuple):
 
     def state_from(self, key: jax.Array) -> TrainState:
         """The state before the first step from the seed's key, not compiled."""
+        examples = self.first_examples * self.packing
         try:
             return init_state(
                 key,
@@ -81,7 +90,8 @@ class Experiment(NamedTuple):
                 generator_tx=self.generator_tx,
                 discriminator_tx=self.discriminator_tx,
                 latent=self.latent,
-                example=jnp.zeros((self.first_examples * self.packing, *self.example_shape)),
+                example=jnp.zeros((examples, *self.example_shape)),
+                condition=self.condition(examples),
                 average=self.average_decay is not None,
             )
         except ValueError as error:

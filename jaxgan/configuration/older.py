@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.penalties import PENALTIES
+from jaxgan.terms import TERMS
 
 _NETWORK_LATER = {"normalization": "auto", "remat": False, "blocks": 2, "halvings": 0, "attention": 0}
 _NETWORK_LATER |= {"minibatch": "none", "features": False, "layer_scales": "", "layer_biases": ""}
+_NETWORK_LATER |= {"class_logits": 0, "conditional": True}
 LATER: dict[str, dict[str, Any]] = {
     "evaluation": {
         "metrics": "auto",
@@ -21,12 +23,13 @@ LATER: dict[str, dict[str, Any]] = {
     "generator": _NETWORK_LATER,
     "discriminator": _NETWORK_LATER,
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
-    | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False},
+    | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False, "condition": "none"},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "penalties": {"interval": 1},
-    "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
-    "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
+    "terms": {"adversarial": 1.0},
+    "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0, "max_column_norm": 0.0},
+    "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0, "max_column_norm": 0.0},
     "population": {"seeds": 4, "grid": "", "random": "", "draws": 8, "score": "auto", "halvings": 0},
 }
 """Fields that the configs of older runs do not have, by section, as they were without them; "" is the config itself."""
@@ -35,6 +38,7 @@ LATER: dict[str, dict[str, Any]] = {
 def complete(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config of a run, with the fields that there were not yet when it was trained."""
     later = {**LATER, "penalties": dict.fromkeys(PENALTIES, 0.0) | LATER["penalties"]}
+    later["terms"] = dict.fromkeys(TERMS, 0.0) | LATER["terms"]
     sections = {name: {**fields, **config.get(name, {})} for name, fields in later.items() if name}
     for player in ("generator", "discriminator"):
         if "features" not in config.get(player, {}) and sections[player]["normalization"] == "batch":

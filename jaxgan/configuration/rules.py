@@ -20,6 +20,7 @@ from jaxgan.optimizers import (
 from jaxgan.parallel import MAPPINGS
 from jaxgan.penalties import PENALTIES
 from jaxgan.precision import PRECISIONS
+from jaxgan.terms import TERMS
 
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
@@ -36,6 +37,8 @@ _NETWORK = {
     "attention": fields.integer(0),
     "minibatch": fields.choice(MINIBATCHES),
     "features": fields.boolean,
+    "class_logits": fields.integer(0),
+    "conditional": fields.boolean,
     "remat": fields.boolean,
     "keep_input": fields.number(2**-16, 1),
     "keep_hidden": fields.number(2**-16, 1),
@@ -64,6 +67,7 @@ _OPTIMIZER = {
     "momentum_epochs": fields.integer(1),
     "historical_averaging": fields.number(0),
     "clip_weights": fields.number(0),
+    "max_column_norm": fields.number(0),
 }
 RULES: dict[str, Any] = {
     "platform": fields.choice(("", "cpu", "gpu", "tpu")),
@@ -77,6 +81,7 @@ RULES: dict[str, Any] = {
     "batch_size": fields.integer(1),
     "accumulation_steps": fields.integer(1),
     "average_decay": fields.number(0, 1, below=True),
+    "condition": fields.choice(("none", "labels")),
     "packing": fields.integer(1),
     "augmentation": {
         "names": fields.optional(fields.names(AUGMENTATIONS)),
@@ -95,6 +100,7 @@ RULES: dict[str, Any] = {
     },
     "real_label": fields.number(0, 1, above=True),
     "penalties": fields.EachOf(PENALTIES, fields.number(0), interval=fields.integer(1)),
+    "terms": fields.EachOf(TERMS, fields.number(0), adversarial=fields.number(0)),
     "latent": {"name": fields.choice(LATENTS), "dim": fields.integer(1)},
     "dataset": {
         "name": fields.choice(DATASETS),

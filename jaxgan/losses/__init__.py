@@ -5,6 +5,10 @@ that some code puts on the cross-entropies, and none takes the logarithm of a pr
 keep useful gradients at logits of ±1e4. To add a loss, write its two functions and one line of `LOSSES`.
 """
 
+from collections.abc import Callable
+
+import chex
+
 from jaxgan.losses import f_gan, relativistic
 from jaxgan.losses.base import Loss, bounded_exp, check_logits
 from jaxgan.losses.cross_entropy import (
@@ -19,6 +23,7 @@ from jaxgan.losses.margin import (
     least_squares_generator,
     linear_generator,
     wasserstein_critic,
+    wasserstein_estimate,
 )
 from jaxgan.losses.smoothing import smooth_real_labels
 
@@ -38,7 +43,13 @@ LOSSES: dict[str, Loss] = {
     "f_jensen_shannon": f_gan.f_gan(f_gan.JENSEN_SHANNON),
 }
 
+ESTIMATES: dict[Callable[..., chex.Array], dict[str, Callable[..., chex.Array]]] = {
+    wasserstein_critic: {"d_wasserstein": wasserstein_estimate},
+}
+"""Further metrics of a discriminator's updates, by its half of the loss: functions of the same logits."""
+
 __all__ = [
+    "ESTIMATES",
     "LOSSES",
     "Loss",
     "binary_cross_entropy",
@@ -53,4 +64,5 @@ __all__ = [
     "non_saturating_generator",
     "smooth_real_labels",
     "wasserstein_critic",
+    "wasserstein_estimate",
 ]

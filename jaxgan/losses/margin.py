@@ -85,6 +85,25 @@ def wasserstein_critic(real_logits: chex.Array, fake_logits: chex.Array) -> chex
     return fake_logits.mean() - real_logits.mean()
 
 
+def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
+    """E l_real − E l_fake, the critic's loss without its sign and without penalties: a lower bound of W₁(p_d, p_g), up
+    to sampling noise, if the critic is 1-Lipschitz, and of K·W₁ if it is K-Lipschitz.
+
+    Args:
+      real_logits: [batch], the critic's outputs on data.
+      fake_logits: [batch], its outputs on generated examples.
+
+    Returns:
+      Scalar, in the units of the data's distances.
+
+    Raises:
+      ValueError: if the two are not vectors of one length.
+
+    Source: Arjovsky et al. 2017 (arXiv:1701.07875), equation 2 and section 3.
+    """
+    return -wasserstein_critic(real_logits, fake_logits)
+
+
 def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """−E l_fake: the generator's side of the hinge and Wasserstein losses.
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from flax import linen
 
 from jaxgan.networks.convolution import Conv, ConvTranspose
-from jaxgan.networks.dense import Dense
+from jaxgan.networks.dense import Dense, class_head
+from jaxgan.networks.labels import check_features
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, flatten, judged, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
@@ -90,6 +91,7 @@ class Discriminator(linen.Module):
       remat: keep only the layers' inputs for the gradient.
       features: return the last layer's inputs beside the logits.
       minibatch: name in `MINIBATCHES`, of a layer before the last.
+      class_logits: outputs of a second last layer; 0 for none.
     """
 
     widths: Sequence[int]
@@ -101,6 +103,7 @@ class Discriminator(linen.Module):
     remat: bool = False
     features: bool = False
     minibatch: str = "none"
+    class_logits: int = 0
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
@@ -118,16 +121,19 @@ class Discriminator(linen.Module):
 
             hidden = rematerialized(self.remat, layer)(self, hidden)
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name)
-        logits = Dense(1, **common)(seen.reshape(len(seen), -1))[:, 0]
-        return judged(logits, hidden, self.features)
+        seen = seen.reshape(len(seen), -1)
+        logits = Dense(1, **common)(seen)[:, 0]
+        classes = class_head(self.class_logits, seen, **common)
+        return judged(logits, hidden, self.features, classes)
 
 
 def with_condition(images: chex.Array, condition: chex.ArrayTree | None, smallest: int = 1) -> chex.Array:
     """Images [n, height, width, channels] with the condition's features as further channels, the same everywhere.
 
     Raises:
-      ValueError: they are no such images, or a side has fewer pixels than `smallest`.
+      ValueError: they are no such images, a side has fewer pixels than `smallest`, or the condition is labels.
     """
+    check_features(condition)
     if images.ndim != 4:
         raise ValueError(f"a convolution needs images [height, width, channels], and examples are {images.shape[1:]}")
     if min(images.shape[1:3]) < smallest:
@@ -152,6 +158,7 @@ def dcgan(
     remat: bool = False,
     features: bool = False,
     minibatch: str = "none",
+    class_logits: int = 0,
 ) -> Network:
     """A DCGAN's generator or discriminator: kernels of 4 × 4 and stride 2 throughout, batch normalisation.
 
@@ -171,6 +178,7 @@ def dcgan(
       remat: keep only the layers' inputs for the gradient, and compute the rest again: less memory, more time.
       features: a discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
       minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
+      class_logits: outputs of a second last layer that a discriminator returns too, for `jaxgan.TERMS`; 0 for none.
 
     Returns:
       A `Network`: of latents [batch, dim], or of images [batch, height, width, channels]. A condition joins the
@@ -198,6 +206,7 @@ def dcgan(
             "activation": activation or "leaky_relu",
             "features": features,
             "minibatch": minibatch,
+            "class_logits": class_logits,
         }
         return from_linen(Discriminator(**options, **common))
     _check_size(output_shape, len(widths))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import chex
 import jax.numpy as jnp
 from flax import linen
 
@@ -26,3 +27,9 @@ class Dense(linen.Module):
             return outputs
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
         return outputs + bias.reshape(*(1,) * (outputs.ndim - 1), -1)
+
+
+def class_head(count: int, inputs: chex.Array, **options: Any) -> chex.Array | None:
+    """A discriminator's second last layer, [batch, count], for `Judgement.class_logits`; None of 0. Called in a
+    module's own call."""
+    return Dense(count, name="class_logits", **options)(inputs) if count else None

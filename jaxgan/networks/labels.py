@@ -30,3 +30,12 @@ def as_features(condition: chex.Array | None, classes: int | None, dtype: Any) -
             "a condition of whole numbers needs classes=, how many there are; or give it as one-hot floats"
         )
     return jax.nn.one_hot(condition.reshape(-1), classes, dtype=dtype)
+
+
+def check_features(condition: chex.Array | None) -> None:
+    """Raises ValueError for a condition of labels, which a network that takes features would see as one number."""
+    if condition is not None and condition.ndim == 1 and jnp.issubdtype(condition.dtype, jnp.integer):
+        raise ValueError(
+            "this network takes a condition's features, and whole numbers [batch] are labels; wrap it in "
+            "jaxgan.conditions.one_hot(network, classes)"
+        )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
+from jaxgan.networks.labels import check_features
 from jaxgan.state import Judgement
 
 ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
@@ -100,13 +101,19 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
 
 def flatten(inputs: chex.Array, condition: chex.Array | None) -> chex.Array:
     """[batch, ...] to [batch, features], with the condition's features behind the input's."""
+    check_features(condition)
     parts = [inputs] if condition is None else [inputs, condition]
     return jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=-1)
 
 
-def judged(logits: chex.Array, hidden: chex.Array, features: bool) -> chex.Array | Judgement:
-    """A discriminator's logits, and with `features` the last layer's inputs beside them, [batch, features]."""
-    return Judgement(logits, features=hidden.reshape(len(hidden), -1)) if features else logits
+def judged(
+    logits: chex.Array, hidden: chex.Array, features: bool, class_logits: chex.Array | None = None
+) -> chex.Array | Judgement:
+    """A discriminator's logits, and with `features` the last layer's inputs beside them, [batch, features], and the
+    class logits where there are any."""
+    if not features and class_logits is None:
+        return logits
+    return Judgement(logits, hidden.reshape(len(hidden), -1) if features else None, class_logits)
 
 
 def rematerialized(remat: bool, layer: Callable) -> Callable:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import chex
 from flax import linen
 
-from jaxgan.networks.dense import Dense
+from jaxgan.networks.dense import Dense, class_head
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, dropout, flatten, judged, output_bias
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
@@ -28,7 +28,8 @@ class MLP(linen.Module):
       means: mean of each output over the data, at which the last bias starts; None starts it at 0.
       normalization: of hidden layers' outputs, or of all weights; see `NORMALIZATIONS`.
       axis_name: devices over which a batch's statistics are taken.
-      features, minibatch: a discriminator's: return the last layer's inputs; name in `MINIBATCHES`.
+      features, minibatch, class_logits: a discriminator's: return the last layer's inputs; name in `MINIBATCHES`;
+        outputs of a second last layer.
     """
 
     widths: Sequence[int]
@@ -43,6 +44,7 @@ class MLP(linen.Module):
     axis_name: str | None = None
     features: bool = False
     minibatch: str = "none"
+    class_logits: int = 0
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
@@ -61,7 +63,8 @@ class MLP(linen.Module):
         bias = linen.initializers.zeros if self.means is None else self._data_bias
         dense = Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
         outputs = OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
-        return judged(outputs, hidden, self.features)
+        classes = class_head(self.class_logits, seen, kernel_init=last, weights=weights)
+        return judged(outputs, hidden, self.features, classes)
 
     def _data_bias(self, key, shape, dtype):
         return output_bias(self.output, self.means).reshape(shape).astype(dtype)
@@ -84,6 +87,7 @@ def mlp(
     axis_name: str | None = None,
     features: bool = False,
     minibatch: str = "none",
+    class_logits: int = 0,
 ) -> Network:
     """A multilayer perceptron of any widths.
 
@@ -104,6 +108,7 @@ def mlp(
       axis_name: name of the device axis, when the network runs in a step under pmap or shard_map.
       features: a discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
       minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
+      class_logits: outputs of a second last layer that a discriminator returns too, for `jaxgan.TERMS`; 0 for none.
 
     Returns:
       A `Network` on inputs [batch, ...], flattened, with the condition's features behind them if there is one.
@@ -132,6 +137,7 @@ def mlp(
         axis_name=axis_name,
         features=features and not output_shape,
         minibatch="none" if output_shape else minibatch,
+        class_logits=0 if output_shape else class_logits,
     )
     independent = normalization != "batch" and module.minibatch == "none"
     return from_linen(module, per_example=True, independent=independent)

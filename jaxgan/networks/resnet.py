@@ -10,7 +10,7 @@ from flax import linen
 
 from jaxgan.networks.attention import SelfAttention
 from jaxgan.networks.convolution import Conv
-from jaxgan.networks.dense import Dense
+from jaxgan.networks.dense import Dense, class_head
 from jaxgan.networks.labels import as_features
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, judged, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
@@ -99,6 +99,7 @@ class Discriminator(linen.Module):
       remat: keep only the blocks' inputs for the gradient.
       features: return φ(x) beside the logits.
       minibatch: name in `MINIBATCHES`, of a layer behind the sum.
+      class_logits: outputs of a second last layer; 0 for none.
     """
 
     widths: Sequence[int]
@@ -112,6 +113,7 @@ class Discriminator(linen.Module):
     remat: bool = False
     features: bool = False
     minibatch: str = "none"
+    class_logits: int = 0
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
@@ -136,10 +138,12 @@ class Discriminator(linen.Module):
             if hidden.shape[1] == self.attention:
                 hidden = SelfAttention(**common)(hidden)
         pooled = activate(normalize(hidden)).sum((1, 2))
-        logits = Dense(1, **common)(minibatch_layer(self.minibatch, pooled, self.axis_name))[:, 0]
+        seen = minibatch_layer(self.minibatch, pooled, self.axis_name)
+        logits = Dense(1, **common)(seen)[:, 0]
         if labels is not None:
             logits = logits + (Dense(pooled.shape[-1], use_bias=False, **common)(labels) * pooled).sum(-1)
-        return judged(logits, pooled, self.features)
+        classes = class_head(self.class_logits, seen, **common)
+        return judged(logits, pooled, self.features, classes)
 
 
 def resnet(
@@ -159,6 +163,7 @@ def resnet(
     remat: bool = False,
     features: bool = False,
     minibatch: str = "none",
+    class_logits: int = 0,
 ) -> Network:
     """A residual generator or discriminator: batch normalisation in the one and spectral in the other, in its source.
 
@@ -182,6 +187,7 @@ def resnet(
       remat: keep only the blocks' inputs for the gradient, and compute the rest again: less memory, more time.
       features: a discriminator returns φ(x), the sum over pixels, too, in a `Judgement`, for feature matching.
       minibatch: a discriminator's layer behind that sum: "discrimination", "deviation" or "none".
+      class_logits: outputs of a second last layer that a discriminator returns too, for `jaxgan.TERMS`; 0 for none.
 
     Returns:
       A `Network`: of latents [batch, dim], or of images [batch, height, width, channels]. A condition, of floats
@@ -212,7 +218,8 @@ def resnet(
         _check_images(output_shape, len(widths) - 1)
         return from_linen(Generator(output=output, output_shape=tuple(output_shape), means=means, **common))
     halvings = halvings or len(widths) - 1
-    return from_linen(Discriminator(halvings=halvings, features=features, minibatch=minibatch, **common))
+    common |= {"features": features, "minibatch": minibatch, "class_logits": class_logits}
+    return from_linen(Discriminator(halvings=halvings, **common))
 
 
 def _modulated(hidden, labels, normalize: Callable):

@@ -65,7 +65,8 @@ class Health:
         @compiled
         def measure_state(state, given):
             playing = state.replace(average_params=None)  # the average lags behind the game
-            samples = generate(experiment.generator, playing, experiment.latent.sample(key, count))
+            latents, condition = experiment.latent.sample(key, count), experiment.condition(count)
+            samples = generate(experiment.generator, playing, latents, condition=condition)
             return measured(samples, real_diversity, given)
 
         self._measure = functools.partial(measure_state, given=given)

@@ -10,6 +10,8 @@ from jaxgan.writers import read_lines
 METRICS = {
     "losses": ("d_loss", "g_loss"),
     "discriminator's accuracy": ("d_accuracy",),
+    "Wasserstein estimate, of a Lipschitz critic": ("d_wasserstein",),
+    "terms of the losses": ("d_terms", "g_terms"),
     "gradient norms": ("d_gradient_norm", "g_gradient_norm"),
     "diversity of the samples, relative to the data's": ("diversity",),
     "modes hit": ("modes",),

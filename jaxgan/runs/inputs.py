@@ -55,7 +55,16 @@ class Inputs(NamedTuple):
             "fingerprint": self.fingerprint,
             "low": self.low,
             "high": self.high,
+            **({} if self.facts.classes is None else {"classes": self.facts.classes}),
         }
+
+    def resident_data(self) -> dict[str, np.ndarray]:
+        """What `jaxgan.datasets.feed.gather` takes batches from: the training examples, and labels if they are the
+        condition."""
+        split = self.dataset.train
+        assert isinstance(split.examples, np.ndarray)
+        labels = {} if self.facts.classes is None or split.labels is None else {"labels": split.labels}
+        return {"examples": split.examples, **labels}
 
 
 def read_inputs(config: Mapping[str, Any]) -> Inputs:
@@ -63,6 +72,7 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
 
     Raises:
       DataError: if it is missing, damaged or empty, does not suit the generator's output, or is smaller than a batch.
+      UsageError: it has no labels, and they are to be the condition.
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
@@ -72,7 +82,7 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
     _check_range(dataset.train, config["generator"]["output"], section["name"])
     means = _means(dataset.train, low, high) if config["generator"]["output_bias"] == "data" else None
-    facts = DataFacts(tuple(dataset.example_shape), size, means)
+    facts = DataFacts(tuple(dataset.example_shape), size, means, _classes(config, dataset))
     return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, _fingerprint(dataset.train), low, high)
 
 
@@ -81,7 +91,7 @@ def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | 
 
     `numbers` is what `jaxgan.runs.numbers` makes of a config that is otherwise the same. With resident data `batches`
     is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument; otherwise it is
-    `{"real": [steps, k, batch, ...]}` as stored.
+    `{"real": [steps, k, batch, ...]}` as stored, and "condition" if there is one.
     """
 
     def factory(axis_name: str | None):
@@ -91,7 +101,7 @@ def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | 
             def step(state, batch):
                 if data:
                     return train_step(state, feed.gather(data[0], batch["index"], low=inputs.low, high=inputs.high))
-                return train_step(state, {"real": feed.scale(batch["real"], inputs.low, inputs.high)})
+                return train_step(state, {**batch, "real": feed.scale(batch["real"], inputs.low, inputs.high)})
 
             return scan_steps(step)(state, batches)
 
@@ -124,6 +134,7 @@ def chunks(
       rows: of every batch, those that this process feeds to its devices; nothing else is read.
     """
     batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
+    labels = inputs.facts.classes is not None
     if inputs.resident:
         for start, stop in itertools.pairwise(stops):
             index = order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)
@@ -132,9 +143,8 @@ def chunks(
         chunk = max(stop - start for start, stop in itertools.pairwise(stops))
         # A resumed run may begin inside a chunk: what is left of that one is read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
-            yield from feed.stream(
-                inputs.dataset.train, seed=config["seed"], start=start, stop=stop, chunk=chunk, rows=rows, **batch
-            )
+            steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
+            yield from feed.stream(inputs.dataset.train, rows=rows, labels=labels, **steps, **batch)
 
 
 def check_devices(config: Mapping[str, Any]) -> None:
@@ -188,6 +198,19 @@ def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> Non
             ", ".join(differing),
             "give it the data it was started with, or use another --workdir",
         )
+
+
+def _classes(config: Mapping[str, Any], dataset: Dataset) -> int | None:
+    """How many classes the condition has; None if there is none."""
+    if config["condition"] == "none":
+        return None
+    train = dataset.train
+    labels = train.labels if isinstance(train.examples, np.ndarray) else train.examples.read_labels(np.arange(1))
+    if labels is None or dataset.num_classes is None:
+        raise UsageError(
+            f"condition=labels does not suit the dataset {dataset.name}", "it has no labels", "set condition=none"
+        )
+    return dataset.num_classes
 
 
 def _fingerprint(split: Split) -> int:

@@ -116,7 +116,11 @@ class Judge:
         group = self._group[member.number]
         if group not in self._parts:
             experiment = build(member.config, member.inputs.facts)
-            draw = compiled(lambda state, latents: generate(experiment.generator, state, latents))
+            draw = compiled(
+                lambda state, latents: generate(
+                    experiment.generator, state, latents, condition=experiment.condition(len(latents))
+                )
+            )
             self._parts[group] = experiment, draw
         return self._parts[group]
 

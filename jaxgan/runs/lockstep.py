@@ -196,10 +196,10 @@ class Lockstep:
 
     def _place_data(self) -> None:
         """All distinct datasets one behind the other, so that a member's indices only need an offset."""
-        distinct = {id(m.inputs): m.inputs.dataset.train.examples for m in self.group}
-        starts = itertools.accumulate((len(examples) for examples in distinct.values()), initial=0)
+        distinct = {id(m.inputs): m.inputs.resident_data() for m in self.group}
+        starts = itertools.accumulate((len(data["examples"]) for data in distinct.values()), initial=0)
         self._data = dict(zip(distinct, starts, strict=False))
-        self._shared = self.place_shared({"examples": np.concatenate([np.asarray(e) for e in distinct.values()])})
+        self._shared = self.place_shared(jax.tree.map(lambda *parts: np.concatenate(parts), *distinct.values()))
 
     def _batches(self, members: Sequence[Member], start: int, stop: int) -> dict[str, np.ndarray]:
         known: dict[int, np.ndarray] = {}

@@ -86,7 +86,7 @@ def read_data(members: Sequence[Member]) -> None:
         config = member.config
         seed = config["seed"] if config["dataset"]["name"] in MIXTURES else None
         generator = [config["generator"][name] for name in ("output", "output_bias")]
-        key = json.dumps([config["dataset"], seed, config["batch_size"], generator])
+        key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"]])
         if key not in known:
             known[key] = read_inputs(config)
         member.inputs = known[key]
@@ -113,4 +113,5 @@ def _structure(member: Member) -> str:
     fixed = with_values(config, {"seed": None} | dict.fromkeys(number_fields(config)))
     scaled = (inputs.low, inputs.high) if inputs.dataset.train.examples.dtype == np.uint8 else None
     means = None if inputs.facts.means is None else inputs.facts.means.tolist()
-    return json.dumps([fixed, inputs.facts.example_shape, inputs.size, scaled, means], sort_keys=True)
+    facts = [inputs.facts.example_shape, inputs.facts.classes, inputs.size, scaled, means]
+    return json.dumps([fixed, *facts], sort_keys=True)

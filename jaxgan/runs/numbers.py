@@ -32,8 +32,9 @@ def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
         taken = ("clip_norm", *SCHEDULE_NUMBERS.get(section["rate_schedule"], ()))
         taken += OPTIMIZER_NUMBERS[section["name"]] if section["momentum_schedule"] == "constant" else ()
         names += [f"{player}.{name}" for name in taken]
-        names += [f"{player}.{name}" for name in ("historical_averaging", "clip_weights")]
+        names += [f"{player}.{name}" for name in ("historical_averaging", "clip_weights", "max_column_norm")]
     names += [f"penalties.{name}" for name in config["penalties"] if name != "interval"]
+    names += [f"terms.{name}" for name, weight in config["terms"].items() if (name, weight) != ("adversarial", 1)]
     return tuple(name for name in names if value_of(config, name))
 
 

@@ -35,7 +35,11 @@ class Output:
 
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
         self.directory, self.inputs = directory, inputs
-        self._generate = compiled(lambda state, latents: generate(experiment.generator, state, latents))
+        self._generate = compiled(
+            lambda state, latents: generate(
+                experiment.generator, state, latents, condition=experiment.condition(len(latents))
+            )
+        )
         seed, count = config["seed"], config["sample_count"]
 
         @compiled

@@ -55,7 +55,9 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
 def _interpolation(report: Report, evaluation: Evaluation, run: TrainedRun) -> np.ndarray:
     key = jax.random.fold_in(evaluation.latent_key, 2**31)  # not one of the samples'
     ends = run.experiment.latent.sample(key, 2 * PATHS).reshape(2, PATHS, -1)
-    draw = compiled(lambda state, latents: generate(run.experiment.generator, state, latents))
+    labels = run.experiment.condition(PATHS)
+    condition = None if labels is None else np.repeat(labels, POINTS)
+    draw = compiled(lambda state, latents: generate(run.experiment.generator, state, latents, condition=condition))
     sheets = []
     for path in (linear_path, spherical_path):
         latents = np.concatenate([np.asarray(path(start, end, POINTS)) for start, end in zip(*ends, strict=True)])

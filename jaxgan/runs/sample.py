@@ -1,6 +1,7 @@
 """`--mode=sample`: examples from a trained generator, as a picture and as an array."""
 
 import io
+from typing import Any
 
 import jax
 import numpy as np
@@ -17,7 +18,9 @@ SHOWN = 400
 
 
 def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None) -> None:
-    """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` (key "samples") from one of a run's checkpoints.
+    """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
+
+    The arrays are "samples", and "labels" where labels are the condition.
 
     Args:
       workdir: the run's directory.
@@ -39,7 +42,7 @@ def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = 
     try:
         directory.samples.mkdir(exist_ok=True)
         figures.save_samples(picture, shown, low=data["low"], high=data["high"], mixture=mixture)
-        _save_array(array, samples)
+        _save_arrays(array, samples=samples, labels=experiment.condition(count))
     except OSError as error:
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
@@ -47,7 +50,7 @@ def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = 
     print(f"{count} samples of step {int(state.step):,}: {picture} shows {len(shown)}, {array} holds them all.")
 
 
-def _save_array(path, samples: np.ndarray) -> None:
+def _save_arrays(path, **arrays: Any) -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, samples=samples)
+    np.savez_compressed(buffer, **{name: array for name, array in arrays.items() if array is not None})
     write_whole(path, buffer.getvalue())

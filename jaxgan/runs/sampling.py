@@ -22,13 +22,18 @@ def sampler(experiment: Experiment) -> Sampler:
     The first n samples of a key are the same however many are made.
     """
     draw = compiled(
-        lambda state, key, size: sample(experiment.generator, state, key, size, latent=experiment.latent),
+        lambda state, key, size, condition: sample(
+            experiment.generator, state, key, size, latent=experiment.latent, condition=condition
+        ),
         static_argnums=2,
     )
 
+    def part(state, key, start, size):
+        return draw(state, jax.random.fold_in(key, start), size, experiment.condition(size, start))
+
     def samples(state: TrainState, key: jax.Array, count: int) -> np.ndarray:
         parts = [
-            np.asarray(draw(state, jax.random.fold_in(key, start), min(BATCH, count - start)), np.float32)
+            np.asarray(part(state, key, start, min(BATCH, count - start)), np.float32)
             for start in range(0, count, BATCH)
         ]
         return np.concatenate(parts)

@@ -170,7 +170,7 @@ class Run:
         numbers = self.place_state(numbers_of(self.config))
         if not self.inputs.resident:
             return (numbers,)
-        return numbers, self.place_state({"examples": self.inputs.dataset.train.examples})
+        return numbers, self.place_state(self.inputs.resident_data())
 
     def loop(self, first: int, last: int, state: TrainState, recorder: Recorder, board: Any) -> TrainState:
         """Dispatches chunk after chunk; the metrics of one are read while the next is computed."""

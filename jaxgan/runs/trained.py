@@ -57,6 +57,7 @@ def load_run(
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
         check(config, tuple(change(config)))
-        experiment = build(config, DataFacts(tuple(data["example_shape"]), config["batch_size"]))
+        facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
+        experiment = build(config, facts)
         state = checkpoints.restore_generator(experiment.abstract_state(), step)
     return TrainedRun(directory, config, data, experiment, state)
