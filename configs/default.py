@@ -27,6 +27,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
 
     config.unrolled_steps = 0  # m: the generator looks ahead through m discriminator updates; 0 is off
+    config.consensus = 0.0  # gamma: both players also descend (gamma/2) |v|^2, v their two gradients; 0 is off
+    config.extragradient = False  # both players move at once, by their gradients at where a first step would lead
 
     # Which of a step's discriminator updates are made; all, unless something is set here.
     config.coordination = ConfigDict()

@@ -78,6 +78,7 @@ class Game(NamedTuple):
       axis_name: name of the mapped device axis over which gradients are averaged; None on one device.
       accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
       unrolled_steps: updates of the discriminator that the generator looks ahead through.
+      consensus: weight of the joint gradient field's squared length in what each player descends, or None.
       terms: added to the players' losses.
       latent_optimization: how latents are moved before both players see them; None: they are not.
     """
@@ -92,5 +93,6 @@ class Game(NamedTuple):
     axis_name: str | None = None
     accumulation_steps: int = 1
     unrolled_steps: int = 0
+    consensus: chex.Numeric | None = None
     terms: tuple[Term, ...] = ()
     latent_optimization: LatentOptimization | None = None

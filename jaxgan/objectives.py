@@ -20,7 +20,7 @@ Judge = Callable[[Any, Any, Rows], Any]
 
 
 def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.PRNGKey]) -> Objective:
-    """What the discriminator descends, as `jaxgan.descent.descend` takes it.
+    """What the discriminator descends, as `jaxgan.descent.gradient` takes it.
 
     Args:
       game: the networks, loss, penalties and terms.
@@ -57,7 +57,7 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
 
 
 def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey]) -> Objective:
-    """What the generator descends, as `jaxgan.descent.descend` takes it.
+    """What the generator descends, as `jaxgan.descent.gradient` takes it.
 
     Args:
       game: the networks, the loss and the terms.

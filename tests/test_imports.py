@@ -28,6 +28,8 @@ CORE = {
     "contract",
     "descent",
     "coordination",
+    "consensus",
+    "extragradient",
     "step",
     "sampling",
     "parallel",

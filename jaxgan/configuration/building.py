@@ -56,14 +56,15 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     generator, discriminator = networks(None)
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
+    seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
     make_tx = functools.partial(_build_optimizer, steps=config["steps"])
-    generator_tx = make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k)
+    generator_tx = make_tx(config["generator_optimizer"], m * seen, batches * m * seen / k)
     return Experiment(
         generator=generator,
         discriminator=discriminator,
         loss=_loss(config),
         generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
-        discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
+        discriminator_tx=make_tx(config["discriminator_optimizer"], k * seen, batches * seen),
         latent=build_latent(config["latent"]),
         discriminator_steps=k,
         generator_steps=m,
@@ -72,6 +73,8 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         penalties=_penalties(config["penalties"]),
         unrolled_steps=config["unrolled_steps"],
         coordination=_coordination(config["coordination"], k),
+        consensus=config["consensus"] or None,
+        extragradient=config["extragradient"],
         terms=_terms(config["terms"]),
         latent_optimization=_latent_optimization(config["latent_optimization"]),
         example_shape=facts.example_shape,
@@ -210,7 +213,7 @@ def _seen_through(config: Mapping[str, Any], discriminator: Network, facts: Data
 
 
 def _build_optimizer(
-    section: Mapping[str, Any], *, steps: int, updates_per_step: int, updates_per_epoch: float
+    section: Mapping[str, Any], updates_per_step: int, updates_per_epoch: float, *, steps: int
 ) -> optax.GradientTransformation:
     rate = RATE_SCHEDULES[section["rate_schedule"]](
         section["learning_rate"],

@@ -178,6 +178,24 @@ def _sampling(config: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _dynamics(config: Mapping[str, Any]) -> list[str]:
+    """Ways to coordinate the players that cannot be together."""
+    found = [
+        f"{name} and unrolled_steps cannot be together: set one of them to 0 or False"
+        for name in ("consensus", "extragradient")
+        if config[name] and config["unrolled_steps"]
+    ]
+    if not config["extragradient"]:
+        return found
+    counts = config["discriminator_steps"], config["generator_steps"]
+    if counts != (1, 1):
+        found.append(f"extragradient moves both players once: discriminator_steps and generator_steps are {counts}")
+    section = config["coordination"]
+    if section["initial_steps"] or section["final_steps"] or section["accuracy_limit"] < 1:
+        found.append("extragradient moves both players in every step: leave coordination as it is by default")
+    return found
+
+
 def _labels(config: Mapping[str, Any]) -> list[str]:
     """Labels that can be smoothed."""
     if config["real_label"] == 1:
@@ -225,7 +243,7 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
 
 
 _CROSS_CHECKS = (
-    *(_labels, _latents, _sampling, _coordinated, _outputs, _paths, _activations),
+    *(_labels, _latents, _sampling, _coordinated, _dynamics, _outputs, _paths, _activations),
     *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes),
 )
 """Problems between fields that are each allowed."""

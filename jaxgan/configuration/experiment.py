@@ -77,6 +77,8 @@ class Experiment(NamedTuple):
     penalties: tuple[Penalty | Lazy, ...]
     unrolled_steps: int
     coordination: Coordination | None
+    consensus: float | None
+    extragradient: bool
     terms: tuple[Term, ...]
     latent_optimization: LatentOptimization | None
     example_shape: tuple[int, ...]

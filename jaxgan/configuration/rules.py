@@ -91,6 +91,8 @@ RULES: dict[str, Any] = {
         "adaptive_speed": fields.number(0),
     },
     "unrolled_steps": fields.integer(0),
+    "consensus": fields.number(0),
+    "extragradient": fields.boolean,
     "coordination": {
         "initial_steps": fields.integer(0),
         "final_steps": fields.integer(0),

@@ -26,7 +26,7 @@ SCHEDULE_NUMBERS = {"constant": ("learning_rate",), "exponential": ("learning_ra
 
 def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields, with dots, whose numbers are arguments; not those that are 0, which leaves a part of the step out."""
-    names = ["average_decay"]
+    names = ["average_decay", "consensus"]
     for player in ("generator_optimizer", "discriminator_optimizer"):
         section = config[player]
         taken = ("clip_norm", *SCHEDULE_NUMBERS.get(section["rate_schedule"], ()))
