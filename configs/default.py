@@ -35,6 +35,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
+    config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); jaxgan.tasks.TASKS
     config.condition = "none"  # "labels": both players are told an example's class; samples have the classes in turn
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
@@ -78,6 +79,10 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
+
+    # task=inpainting.
+    config.inpainting = ConfigDict()
+    config.inpainting.masks = "all"  # of jaxgan.tasks.MASKS, with commas, one for each example; "all" that suit
 
     # A player's network; docs of jaxgan.networks say which of these fields it reads.
     config.generator = _network()

@@ -15,7 +15,7 @@ from jaxgan.configuration.rules import LISTS
 from jaxgan.coordination import Coordination, linear_steps
 from jaxgan.datasets.base import DatasetOptions
 from jaxgan.errors import UsageError
-from jaxgan.latents import LATENTS
+from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss, smooth_real_labels
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import (
@@ -31,6 +31,7 @@ from jaxgan.penalties import PENALTIES, lazy
 from jaxgan.precision import PRECISIONS, compute_in
 from jaxgan.state import Network
 from jaxgan.step import Lazy, Penalty, Term
+from jaxgan.tasks import TASKS, Task
 from jaxgan.terms import TERMS, weigh_generator
 
 
@@ -48,7 +49,9 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
       UsageError: a network does not suit the data's shape.
     """
     _check_classes(config, facts)
-    networks = functools.partial(_build_networks, config, facts)
+    latent = LATENTS[config["latent"]["name"]](config["latent"]["dim"])
+    task = _task(config, facts, latent)
+    networks = functools.partial(_build_networks, config, facts, task)
     generator, discriminator = networks(None)
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
@@ -59,7 +62,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         loss=_loss(config),
         generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
         discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
-        latent=LATENTS[config["latent"]["name"]](config["latent"]["dim"]),
+        latent=latent,
         discriminator_steps=k,
         generator_steps=m,
         average_decay=config["average_decay"] or None,
@@ -67,14 +70,24 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         penalties=_penalties(config["penalties"]),
         unrolled_steps=config["unrolled_steps"],
         coordination=_coordination(config["coordination"], k),
-        terms=_terms(config["terms"]),
+        terms=(*_terms(config["terms"]), *task.terms),
         example_shape=facts.example_shape,
         packing=config["packing"],
         networks=networks,
         classes=facts.classes,
+        task=task,
         # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
+
+
+def _task(config: Mapping[str, Any], facts: DataFacts, latent: Latent) -> Task:
+    name = config["task"]
+    section = config.get(name, {})  # a task of the user's own may have none
+    try:
+        return TASKS[name](example_shape=facts.example_shape, latent=latent, **section)
+    except ValueError as error:
+        raise UsageError(f"task={name} does not suit the data", str(error), f"change the section {name}") from error
 
 
 def _loss(config: Mapping[str, Any]) -> Loss:
@@ -124,7 +137,9 @@ def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOpti
     )
 
 
-def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str | None) -> tuple[Network, Network]:
+def _build_networks(
+    config: Mapping[str, Any], facts: DataFacts, task: Task, axis_name: str | None
+) -> tuple[Network, Network]:
     """Hands each player's network those fields of its section that it takes."""
     found = []
     for player, shape in (("generator", facts.example_shape), ("discriminator", ())):
@@ -141,6 +156,7 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
                 f"{player}.network={section['network']} does not suit the data", str(error), "change the section"
             ) from error
         network = compute_in(network, PRECISIONS[config["precision"]])
+        network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = _seen_through(config, pack(network, config["packing"]), facts)
         if facts.classes is not None:

@@ -24,7 +24,8 @@ LATER: dict[str, dict[str, Any]] = {
     "discriminator": _NETWORK_LATER,
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
     | {"unrolled_steps": 0}
-    | {"condition": "none"},
+    | {"condition": "none", "task": "none"},
+    "inpainting": {"masks": "all"},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "penalties": {"interval": 1},

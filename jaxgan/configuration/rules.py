@@ -20,6 +20,7 @@ from jaxgan.optimizers import (
 from jaxgan.parallel import MAPPINGS
 from jaxgan.penalties import PENALTIES
 from jaxgan.precision import PRECISIONS
+from jaxgan.tasks import MASKS, TASKS
 from jaxgan.terms import TERMS
 
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
@@ -80,6 +81,8 @@ RULES: dict[str, Any] = {
     "batch_size": fields.integer(1),
     "accumulation_steps": fields.integer(1),
     "average_decay": fields.number(0, 1, below=True),
+    "task": fields.choice(TASKS),
+    "inpainting": {"masks": fields.names_or("all", MASKS)},
     "condition": fields.choice(("none", "labels")),
     "packing": fields.integer(1),
     "augmentation": {

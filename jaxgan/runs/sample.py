@@ -42,7 +42,7 @@ def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = 
     try:
         directory.samples.mkdir(exist_ok=True)
         figures.save_samples(picture, shown, low=data["low"], high=data["high"], mixture=mixture)
-        _save_arrays(array, samples=samples, labels=experiment.condition(count))
+        _save_arrays(array, samples=samples, labels=experiment.labels(count))
     except OSError as error:
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
