@@ -83,6 +83,10 @@ def get_config(platform: str = "") -> ConfigDict:
     # task=inpainting.
     config.inpainting = ConfigDict()
     config.inpainting.masks = "all"  # of jaxgan.tasks.MASKS, with commas, one for each example; "all" that suit
+    config.inpainting.encoder = ()  # channels of convolutions through which G sees images, each halving their sides;
+    # (): it sees the values themselves
+    config.inpainting.draws = 10  # completions of each example, in pictures and in evaluations
+    config.inpainting.examples = 500  # evaluations: test examples that are completed, under each kind of mask
 
     # A player's network; docs of jaxgan.networks say which of these fields it reads.
     config.generator = _network()
@@ -98,12 +102,15 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # How samples are judged: by --mode=evaluate, where these fields may be given anew, and if wanted in training.
     config.evaluation = ConfigDict()
-    config.evaluation.metrics = "auto"  # what suits the data; or names of jaxgan.evaluation.EVALUATORS, with commas
+    config.evaluation.metrics = (
+        "auto"  # what suits the data; or names of jaxgan.evaluation.EVALUATORS, with commas; "task"
+    )
     config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
     config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
     # "FILE.py:FUNCTION", a function of images [n, ...] in [0, 1] that gives [n, dim]; "auto": classifier, else raw
     config.evaluation.inception_weights = ""  # inception: the file of the FID weights, .pth or .pb
     config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the file's
+    config.evaluation.other_run = ""  # workdir of a plain GAN's run on the same data, which the task is compared with
     config.evaluation.every = 0  # in training, evaluate every so many steps; 0: never
 
     # Alarms, at log steps: each is a warning and a metric.

@@ -16,6 +16,7 @@ LATER: dict[str, dict[str, Any]] = {
         "features": "auto",
         "inception_weights": "",
         "inception_style": "auto",
+        "other_run": "",
         "every": 0,
     },
     "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-2}
@@ -25,7 +26,7 @@ LATER: dict[str, dict[str, Any]] = {
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
     | {"unrolled_steps": 0}
     | {"condition": "none", "task": "none"},
-    "inpainting": {"masks": "all"},
+    "inpainting": {"masks": "all", "encoder": (), "draws": 10, "examples": 500},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "penalties": {"interval": 1},

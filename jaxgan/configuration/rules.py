@@ -82,7 +82,12 @@ RULES: dict[str, Any] = {
     "accumulation_steps": fields.integer(1),
     "average_decay": fields.number(0, 1, below=True),
     "task": fields.choice(TASKS),
-    "inpainting": {"masks": fields.names_or("all", MASKS)},
+    "inpainting": {
+        "masks": fields.names_or("all", MASKS),
+        "encoder": fields.widths,
+        "draws": fields.integer(1),
+        "examples": fields.integer(2),
+    },
     "condition": fields.choice(("none", "labels")),
     "packing": fields.integer(1),
     "augmentation": {
@@ -116,11 +121,12 @@ RULES: dict[str, Any] = {
     "generator_optimizer": _OPTIMIZER,
     "discriminator_optimizer": _OPTIMIZER,
     "evaluation": {
-        "metrics": fields.names(("auto", *EVALUATORS)),
+        "metrics": fields.names(("auto", "task", *EVALUATORS)),
         "samples": fields.integer(1),
         "features": fields.choice_or_function(("auto", "classifier", "inception", "raw")),
         "inception_weights": fields.text,
         "inception_style": fields.choice(("auto", "torch", "tensorflow")),
+        "other_run": fields.text,
         "every": fields.integer(0),
     },
     "alarms": {

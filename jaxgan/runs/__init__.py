@@ -51,14 +51,14 @@ def run(
     if mode in ("train", "sweep"):
         _train_or_sweep(mode, location, overrides, workdir, options)
         return
-    if location is not None or (overrides and mode == "sample"):
+    if location is not None:
         raise UsageError(
             "the command line", f"--mode={mode} uses the run's own config", "leave out --config" + _FIELDS[mode]
         )
     if mode == "sample":
         from jaxgan.runs.sample import sample
 
-        sample(workdir, **options)
+        sample(workdir, overrides=overrides, **options)
     else:
         from jaxgan.runs.evaluate import evaluate
 
@@ -133,4 +133,7 @@ def _processor_flags() -> list[str]:
         return [platform.processor()]
 
 
-_FIELDS = {"sample": " and its fields", "evaluate": "; fields such as --config.evaluation.samples=2000 may be given"}
+_FIELDS = {
+    "sample": "; --config.dataset.path may be given",
+    "evaluate": "; fields such as --config.evaluation.samples=2000 may be given",
+}

@@ -3,20 +3,17 @@
 import functools
 import sys
 from collections.abc import Mapping
-from typing import Any
 
-from ml_collections import ConfigDict
-
-from jaxgan.runs import command_line
 from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.runs.pictures import draw
 from jaxgan.runs.report import write_report
 from jaxgan.runs.table import table
-from jaxgan.runs.trained import load_run
+from jaxgan.runs.trained import change_of, load_run
 
-MAY_SET = ("evaluation.", "dataset.path", "dataset.placement")
+MAY_SET = ("evaluation.", "dataset.path", "dataset.placement", "inpainting.draws", "inpainting.examples")
 """Fields of the config that an evaluation may have otherwise than the run."""
+ALLOWED = "in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
 
 
 def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}) -> None:
@@ -31,7 +28,7 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     Raises:
       JaxganError: any expected failure.
     """
-    run = load_run(workdir, step, functools.partial(_change, overrides=overrides))
+    run = load_run(workdir, step, change_of(overrides, MAY_SET, ALLOWED))
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     say = functools.partial(print, file=sys.stderr, flush=True)
@@ -43,17 +40,3 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     write_report(run.directory)
     print(table(report, evaluation, str(run.directory.path)))
     print(f"Written: {path}" + "".join(f", {picture.name}" for picture in pictures) + f"; {run.directory.report}")
-
-
-def _change(config: dict[str, Any], overrides: Mapping[str, str]) -> list[str]:
-    allowed = {name: text for name, text in overrides.items() if name.startswith(MAY_SET)}
-    problems = [
-        f"{name} cannot be changed in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
-        for name in overrides
-        if name not in allowed
-    ]
-    wrapped = ConfigDict(config)
-    problems += command_line.override(wrapped, allowed)
-    for section in ("evaluation", "dataset"):
-        config[section] = wrapped[section].to_dict()
-    return problems

@@ -1,6 +1,8 @@
 """`--mode=sample`: examples from a trained generator, as a picture and as an array."""
 
 import io
+import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -10,44 +12,80 @@ from jaxgan import figures
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
+from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.runs.sampling import sampler
-from jaxgan.runs.trained import load_run
+from jaxgan.runs.shown import Shown, drawer
+from jaxgan.runs.trained import TrainedRun, change_of, load_run
 
 SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
 
 
-def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None) -> None:
+MAY_SET = ("dataset.path", "dataset.placement")
+"""Fields of the config that may be otherwise than the run's, whose task may show examples of the data."""
+
+
+def sample(
+    workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}
+) -> None:
     """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
 
-    The arrays are "samples", and "labels" where labels are the condition.
+    The arrays are "samples", "labels" where labels are the condition, and what the run's task shows beside them.
 
     Args:
       workdir: the run's directory.
-      count: how many examples, ≥ 1.
+      count: how many examples, ≥ 1; where the task shows them in rows, as many rows as there is room for.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
+      overrides: fields of the run's config to set, as text; those of `MAY_SET`.
 
     Raises:
       UsageError: if there is no run, or no checkpoint.
       DataError: if the checkpoint is damaged.
     """
-    run = load_run(workdir, step)
-    directory, config, data, experiment, state = run.directory, run.config, run.data, run.experiment, run.state
-    samples = sampler(experiment)(state, jax.random.key(seed), count)
-    stem = directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}"
-    shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
-    mixture = MIXTURES.get(config["dataset"]["name"])
+    run = load_run(workdir, step, change_of(overrides, MAY_SET, "here; only dataset.path and dataset.placement"))
+    state, key = run.state, jax.random.key(seed)
+    stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}"
     picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
+    values, draw, arrays = _of_the_task(run, key, count) or _plain(run, key, count)
     try:
-        directory.samples.mkdir(exist_ok=True)
-        figures.save_samples(picture, shown, low=data["low"], high=data["high"], mixture=mixture)
-        _save_arrays(array, samples=samples, labels=experiment.labels(count))
+        run.directory.samples.mkdir(exist_ok=True)
+        draw(picture)
+        _save_arrays(array, samples=values, **arrays)
     except OSError as error:
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
         ) from error
-    print(f"{count} samples of step {int(state.step):,}: {picture} shows {len(shown)}, {array} holds them all.")
+    print(
+        f"{len(values)} samples of step {int(state.step):,}: {picture} shows them, {SHOWN} at most; "
+        f"{array} holds them all."
+    )
+
+
+Made = tuple[np.ndarray, Callable[[pathlib.Path], None], Mapping[str, Any]]
+"""Examples, what draws them, and the arrays beside them."""
+
+
+def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
+    config, data, experiment = run.config, run.data, run.experiment
+    samples = sampler(experiment)(run.state, key, count)
+    shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
+    options = {"low": data["low"], "high": data["high"], "mixture": MIXTURES.get(config["dataset"]["name"])}
+    arrays = {"labels": experiment.labels(count)}
+    return samples, lambda path: figures.save_samples(path, shown, **options), arrays
+
+
+def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made | None:
+    """What the task shows of test examples; None if it has no sheet."""
+    experiment = run.experiment
+    if experiment.task.sheet is None or not figures.is_image(experiment.example_shape):
+        return None
+    inputs = read_inputs(run.config)
+    check_same_data(run.data, inputs, run.directory.path)
+    shown = Shown(experiment, inputs, key, count, drawer(experiment))
+    assert shown.sheet is not None
+    values = np.asarray(shown.samples(run.state), np.float32)
+    return values, lambda path: shown.save(path, values), shown.sheet.arrays
 
 
 def _save_arrays(path, **arrays: Any) -> None:

@@ -1,6 +1,7 @@
 """Many samples of a trained generator, a part at a time."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -8,12 +9,32 @@ import numpy as np
 from jaxgan.configuration import Experiment
 from jaxgan.parallel import compiled
 from jaxgan.state import TrainState
-from jaxgan.step import sample
+from jaxgan.step import generate, sample
 
 BATCH = 1_000
 """Samples made at once."""
 
 Sampler = Callable[[TrainState, jax.Array, int], np.ndarray]
+
+
+Completer = Callable[[TrainState, jax.Array, Any], np.ndarray]
+
+
+def completer(experiment: Experiment) -> Completer:
+    """A function `(state, latents [n, dim], condition) -> examples [n, ...]`, float32, a part at a time."""
+    draw = compiled(
+        lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
+    )
+
+    def examples(state: TrainState, latents: jax.Array, condition: Any) -> np.ndarray:
+        parts = []
+        for start in range(0, len(latents), BATCH):
+            rows = slice(start, start + BATCH)
+            given = jax.tree.map(lambda leaf, rows=rows: leaf[rows], (latents, condition))
+            parts.append(np.asarray(draw(state, *given), np.float32))
+        return np.concatenate(parts)
+
+    return examples
 
 
 def sampler(experiment: Experiment) -> Sampler:

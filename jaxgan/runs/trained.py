@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ml_collections import ConfigDict
+
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.configuration import DataFacts, Experiment, build, check, complete
 from jaxgan.errors import UsageError
+from jaxgan.runs import command_line
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.state import TrainState
 
@@ -26,6 +29,29 @@ class TrainedRun(NamedTuple):
     data: Mapping[str, Any]
     experiment: Experiment
     state: TrainState
+
+
+def change_of(
+    overrides: Mapping[str, str], may_set: tuple[str, ...], allowed: str
+) -> Callable[[dict[str, Any]], list[str]]:
+    """A change of a run's config by the command line, as `load_run` takes it.
+
+    Args:
+      overrides: fields to set, as text.
+      may_set: how the names of those begin that may be set.
+      allowed: says in words which these are.
+    """
+
+    def change(config: dict[str, Any]) -> list[str]:
+        known = {name: text for name, text in overrides.items() if name.startswith(may_set)}
+        problems = [f"{name} cannot be changed {allowed}" for name in overrides if name not in known]
+        wrapped = ConfigDict(config)
+        problems += command_line.override(wrapped, known)
+        for section in {name.partition(".")[0] for name in may_set}:
+            config[section] = wrapped[section].to_dict()
+        return problems
+
+    return change
 
 
 def load_run(
@@ -56,6 +82,7 @@ def load_run(
         config, data = complete(extra["config"]), extra["data"]
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
+        config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
         check(config, tuple(change(config)))
         facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
         experiment = build(config, facts)

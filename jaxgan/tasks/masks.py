@@ -68,24 +68,41 @@ MASKS: dict[str, Mask] = {
 }
 
 
+def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
+    """The masks of the table that suit examples of a shape, all but those of images for what is none.
+
+    Returns:
+      By name, masks [count, *shape] float32.
+
+    Raises:
+      ValueError: one has another shape.
+    """
+    found = {}
+    for name, mask in MASKS.items():
+        try:
+            check(name, mask, shape)
+        except NotImages:
+            continue
+        found[name] = _whole(mask)
+    return found
+
+
 def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
-    """The masks of some names, or with "all" those of the table that suit the examples.
+    """The masks of some names; of "all" those of the table that suit the examples.
+
+    Returns:
+      By name, masks [count, *shape] float32.
 
     Raises:
       ValueError: a name is unknown, or its mask does not suit them, or has another shape.
     """
-    found = {}
-    for name in MASKS if "all" in names else names:
+    if "all" in names:
+        return suiting(shape)
+    for name in names:
         if name not in MASKS:
             raise ValueError(f"mask {name!r} is none of {', '.join(MASKS)}")
-        try:
-            check(name, MASKS[name], shape)
-        except NotImages:
-            if "all" not in names:
-                raise
-            continue
-        found[name] = MASKS[name]
-    return found
+        check(name, MASKS[name], shape)
+    return {name: _whole(MASKS[name]) for name in names}
 
 
 def check(name: str, mask: Mask, shape: tuple[int, ...]) -> None:
@@ -102,12 +119,15 @@ def mixed(masks: Sequence[Mask]) -> Mask:
     def mask(key, count, shape):
         chooser, *keys = jax.random.split(key, len(masks) + 1)
         which = jax.random.randint(chooser, (count,), 0, len(masks))
-        drawn = [each(k, count, shape) for each, k in zip(masks, keys, strict=True)]
-        wide = max(drawn, key=lambda each: each.size).shape
-        stacked = jnp.stack([jnp.broadcast_to(each, wide) for each in drawn])
-        return stacked[which, jnp.arange(count)].astype(jnp.float32)
+        drawn = jnp.stack([each(k, count, shape) for each, k in zip(masks, keys, strict=True)])
+        return drawn[which, jnp.arange(count)]
 
     return masks[0] if len(masks) == 1 else mask
+
+
+def _whole(mask: Mask) -> Mask:
+    """The mask [count, *shape], float32."""
+    return lambda key, count, shape: jnp.broadcast_to(mask(key, count, shape), (count, *shape)).astype(jnp.float32)
 
 
 class NotImages(ValueError):
