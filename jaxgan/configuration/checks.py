@@ -174,6 +174,22 @@ def _terms(config: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def _inpainting(config: Mapping[str, Any]) -> list[str]:
+    """What does not go with masks."""
+    if config["task"] != "inpainting":
+        return []
+    found = []
+    if config["condition"] != "none":
+        found.append("condition=labels does not go with task=inpainting, whose condition is what is known")
+    moving = {"translation", "cutout"} & {name.strip() for name in config["augmentation"]["names"].split(",")}
+    if moving:
+        verb = " moves or hides" if len(moving) == 1 else " move or hide"
+        found.append(
+            f"augmentation.names: {', '.join(sorted(moving))}{verb} what the masks of task=inpainting say is known"
+        )
+    return found
+
+
 def _codes(config: Mapping[str, Any]) -> list[str]:
     """Codes for the mutual information, and outputs that tell them."""
     section, outputs = config["latent"], config["discriminator"]["class_logits"]
@@ -190,6 +206,6 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
 
 _CROSS_CHECKS = (
     *(_labels, _coordinated, _outputs, _paths, _activations),
-    *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes),
+    *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes, _inpainting),
 )
 """Problems between fields that are each allowed."""

@@ -16,8 +16,8 @@ from jaxgan.parallel import compiled
 BLOCK = 5_000
 """Training examples that are compared with at once."""
 
-STEPS, STARTS, RATE = 200, 2, 0.05
-"""Of a latent search: steps of Adam, latents to start from, and the rate."""
+STEPS, STARTS, RATE, RANGE = 200, 2, 0.05, 1_000
+"""Of a latent search: steps of Adam, latents to start from, the rate, and draws that tell the prior's range."""
 
 
 class Known(NamedTuple):
@@ -88,7 +88,7 @@ def latent_search(
     rate: float = RATE,
 ) -> np.ndarray:
     """The examples completed by an unconditional generator at the latents that fit what is known best:
-    argmin_z ‖m·(x − G(z))‖², by Adam from draws of the prior, within the range of those.
+    argmin_z ‖m·(x − G(z))‖², by Adam from draws of the prior, within the range of many of those.
 
     Args:
       generate: G: `latents [n, dim] -> examples [n, ...]`, each of its own latent; differentiable.
@@ -105,7 +105,8 @@ def latent_search(
     Source: the search of Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
     """
     count = len(given.values)
-    search = _search(generate, optax.adam(rate), steps)
+    draws = latent.sample(jax.random.fold_in(key, starts), RANGE)
+    search = _search(generate, optax.adam(rate), steps, draws.min(0, keepdims=True), draws.max(0, keepdims=True))
     best, found = np.full(count, np.inf, np.float32), np.zeros((count, latent.dim), np.float32)
     for start in range(starts):
         first = latent.sample(jax.random.fold_in(key, start), count)
@@ -115,7 +116,7 @@ def latent_search(
     return np.asarray(compiled(lambda z, given: completed(given, generate(z)))(found, given))
 
 
-def _search(generate, tx, steps: int) -> Callable[[chex.Array, Known], Any]:
+def _search(generate, tx, steps: int, low, high) -> Callable[[chex.Array, Known], Any]:
     """`(latents, given) -> (distances [n], latents [n, dim])`, the best of each example's way."""
 
     def distances(latents, given):
@@ -123,8 +124,6 @@ def _search(generate, tx, steps: int) -> Callable[[chex.Array, Known], Any]:
         return jnp.square(missed).reshape(len(latents), -1).sum(1)
 
     def search(latents, given):
-        low, high = latents.min(), latents.max()
-
         def step(carry, _):
             z, state, best, found = carry
             # Adam moves every coordinate by its own gradient alone, so that one sum serves all examples.
