@@ -20,6 +20,7 @@ from jaxgan.optimizers import (
 from jaxgan.parallel import MAPPINGS
 from jaxgan.penalties import PENALTIES
 from jaxgan.precision import PRECISIONS
+from jaxgan.sampling import METHODS
 from jaxgan.tasks import MASKS, TASKS
 from jaxgan.terms import TERMS
 
@@ -68,6 +69,7 @@ _OPTIMIZER = {
     "momentum_epochs": fields.integer(1),
     "historical_averaging": fields.number(0),
     "clip_weights": fields.number(0),
+    "max_column_norm": fields.number(0),
 }
 RULES: dict[str, Any] = {
     "platform": fields.choice(("", "cpu", "gpu", "tpu")),
@@ -97,6 +99,8 @@ RULES: dict[str, Any] = {
         "adaptive_speed": fields.number(0),
     },
     "unrolled_steps": fields.integer(0),
+    "consensus": fields.number(0),
+    "extragradient": fields.boolean,
     "coordination": {
         "initial_steps": fields.integer(0),
         "final_steps": fields.integer(0),
@@ -106,7 +110,14 @@ RULES: dict[str, Any] = {
     "real_label": fields.number(0, 1, above=True),
     "penalties": fields.EachOf(PENALTIES, fields.number(0), interval=fields.integer(1)),
     "terms": fields.EachOf(TERMS, fields.number(0), adversarial=fields.number(0)),
-    "latent": {"name": fields.choice(LATENTS), "dim": fields.integer(1)},
+    "latent": {
+        "name": fields.choice(LATENTS),
+        "dim": fields.integer(1),
+        "components": fields.integer(1),
+        "deviation": fields.number(0, above=True),
+        "deviation_penalty": fields.number(0),
+    },
+    "latent_optimization": {"step": fields.number(0), "damping": fields.number(0), "cost": fields.number(0)},
     "dataset": {
         "name": fields.choice(DATASETS),
         "path": fields.text,
@@ -128,6 +139,14 @@ RULES: dict[str, Any] = {
         "inception_style": fields.choice(("auto", "torch", "tensorflow")),
         "other_run": fields.text,
         "every": fields.integer(0),
+    },
+    "sampling": {
+        "method": fields.choice(METHODS),
+        "burn_in": fields.integer(1),
+        "percentile": fields.number(0, 100, below=True),
+        "steps": fields.integer(0),
+        "step_size": fields.number(0, above=True),
+        "adjusted": fields.boolean,
     },
     "alarms": {
         "patience": fields.integer(0),

@@ -9,9 +9,9 @@ from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.runs.pictures import draw
 from jaxgan.runs.report import write_report
 from jaxgan.runs.table import table
-from jaxgan.runs.trained import change_of, load_run
+from jaxgan.runs.trained import load_run
 
-MAY_SET = ("evaluation.", "dataset.path", "dataset.placement", "inpainting.draws", "inpainting.examples")
+MAY_SET = ("evaluation.", "sampling.", "dataset.path", "dataset.placement", "inpainting.draws", "inpainting.examples")
 """Fields of the config that an evaluation may have otherwise than the run."""
 ALLOWED = "in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
 
@@ -28,13 +28,13 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     Raises:
       JaxganError: any expected failure.
     """
-    run = load_run(workdir, step, change_of(overrides, MAY_SET, ALLOWED))
+    run = load_run(workdir, step, overrides, MAY_SET)
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     say = functools.partial(print, file=sys.stderr, flush=True)
     evaluation = Evaluation(run.config, inputs, run.experiment, seed, say)
     report = evaluation.run(run.state)
-    path = path_of(run.directory.evaluation, report.step, report.seed)
+    path = path_of(run.directory.evaluation, report.step, report.seed, report.method)
     pictures = draw(report, evaluation, run, path.with_suffix(""))
     write(path, to_json(report, evaluation, run.directory.path.name, pictures))
     write_report(run.directory)

@@ -53,6 +53,8 @@ class Report(NamedTuple):
       rows: the scores, each beside that of real data.
       samples: what was judged; images in [0, 1].
       left_out: evaluators that "auto" left out, with the reason.
+      method: how the samples were drawn.
+      facts: numbers of that.
       task: what the run's task measured.
     """
 
@@ -61,6 +63,8 @@ class Report(NamedTuple):
     rows: list[Row]
     samples: Examples
     left_out: dict[str, str]
+    method: str
+    facts: Mapping[str, float]
     task: Scores = Scores()
 
 
@@ -93,7 +97,7 @@ class Evaluation:
         self.data = Data(**splits, mixture=dataset.mixture)
         self.evaluators, self.left_out = self._choose()
         self.references: dict[str, Any] | None = None
-        self._experiment, self._sample = experiment, sampler(experiment)
+        self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
         self._measure: TaskScores | None = None
         if task_scores.measures(config, experiment):
             given = self.features, self.to_unit, jax.random.fold_in(self.key, TASK_KEY)
@@ -104,27 +108,29 @@ class Evaluation:
 
         Raises:
           DivergedError: its samples are not finite.
+          NoSamplesError: rejection accepts next to none.
         """
-        samples = Examples("generated", self._samples(state), self.features)
+        values, facts = self._samples(state)
+        samples = Examples("generated", values, self.features)
         task = Scores() if self._measure is None else self._measure(self._experiment, state)
         if self.references is None:
             self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
         rows = evaluate(samples, self.data, self.evaluators, self.key, self.references)
-        return Report(int(state.step), self.seed, rows, samples, self.left_out, task)
+        return Report(int(state.step), self.seed, rows, samples, self.left_out, self.method, facts, task)
 
     def of(self, experiment: Experiment) -> "Evaluation":
         """The same evaluation, on the same data, of another run's generators."""
         other = copy.copy(self)
-        other._experiment, other._sample = experiment, sampler(experiment)
+        other.method, other._experiment, other._sample = experiment.sampling.method, experiment, sampler(experiment)
         return other
 
-    def _samples(self, state: TrainState) -> np.ndarray:
-        samples = self._sample(state, self.latent_key, self.count)
+    def _samples(self, state: TrainState) -> tuple[np.ndarray, dict[str, float]]:
+        samples, facts = self._sample(state, self.latent_key, self.count)
         if not np.isfinite(samples).all():
             raise DivergedError(
                 f"cannot evaluate step {int(state.step)}", "its samples are not finite", "use an earlier checkpoint"
             )
-        return self.to_unit(samples)
+        return self.to_unit(samples), facts
 
     def to_unit(self, samples: np.ndarray) -> np.ndarray:
         """Generated examples as the data's are given to evaluators: images and what stands for bytes in [0, 1]."""
@@ -180,6 +186,8 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
         "seed": report.seed,
         "dataset": dataset.name,
         "samples": len(report.samples),
+        "sampling": {"method": "plain"} if report.method == "plain" else dict(evaluation.config["sampling"]),
+        "sampled": report.facts,
         "features": {"name": evaluation.features.name, **evaluation.features.description},
         "scores": [_score_to_json(row) for row in report.rows],
         "task": {"name": evaluation.config["task"], **task_scores.to_json(report.task)},
@@ -213,9 +221,9 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
-def path_of(directory: pathlib.Path, step: int, seed: int) -> pathlib.Path:
-    """The JSON of an evaluation."""
-    return directory / f"step_{step:08d}_seed_{seed}.json"
+def path_of(directory: pathlib.Path, step: int, seed: int, method: str = "plain") -> pathlib.Path:
+    """The JSON of an evaluation of samples that were drawn in some way."""
+    return directory / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
 
 
 def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
 from jaxgan.runs.curves import panels_of, read_evaluations
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.sampling import in_words
 from jaxgan.runs.task_scores import as_html
 
 _STYLE = """body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
@@ -45,8 +46,10 @@ def _evaluation(directory: RunDirectory) -> Iterator[str]:
     yield f"<h2>Scores at step {newest['step']:,}</h2>"
     features = newest["features"]
     described = ", ".join([features["name"], *(f"{key} {features[key]}" for key in features if key != "name")])
+    how = in_words(newest["sampling"]["method"], newest["sampled"])
     yield html.escape(
-        f"{newest['samples']:,} samples of seed {newest['seed']}; dataset {newest['dataset']}; features: {described}."
+        f"{newest['samples']:,} samples of seed {newest['seed']}; dataset {newest['dataset']}; features: {described}"
+        + (f"; {how}." if how else ".")
     )
     yield from as_html(newest["task"], number) if "task" in newest else ()
     yield from _scores(newest) if newest["scores"] else ()

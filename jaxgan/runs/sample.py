@@ -3,7 +3,7 @@
 import io
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -13,16 +13,16 @@ from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
 from jaxgan.runs.inputs import check_same_data, read_inputs
-from jaxgan.runs.sampling import sampler
+from jaxgan.runs.sampling import in_words, sampler
 from jaxgan.runs.shown import Shown, drawer
-from jaxgan.runs.trained import TrainedRun, change_of, load_run
+from jaxgan.runs.trained import TrainedRun, load_run
 
 SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
 
 
-MAY_SET = ("dataset.path", "dataset.placement")
-"""Fields of the config that may be otherwise than the run's, whose task may show examples of the data."""
+MAY_SET = ("sampling.", "dataset.path", "dataset.placement")
+"""Fields of the config that samples may have otherwise than the run; a task may show examples of the data."""
 
 
 def sample(
@@ -31,6 +31,7 @@ def sample(
     """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
 
     The arrays are "samples", "labels" where labels are the condition, and what the run's task shows beside them.
+    Samples that are not drawn the plain way have the method's name behind the seed.
 
     Args:
       workdir: the run's directory.
@@ -40,14 +41,15 @@ def sample(
       overrides: fields of the run's config to set, as text; those of `MAY_SET`.
 
     Raises:
-      UsageError: if there is no run, or no checkpoint.
+      UsageError: if there is no run, or no checkpoint, or the samples cannot be drawn so.
       DataError: if the checkpoint is damaged.
     """
-    run = load_run(workdir, step, change_of(overrides, MAY_SET, "here; only dataset.path and dataset.placement"))
+    run = load_run(workdir, step, overrides, MAY_SET)
     state, key = run.state, jax.random.key(seed)
-    stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}"
+    values, draw, arrays, how = _of_the_task(run, key, count) or _plain(run, key, count)
+    said = f"_{run.experiment.sampling.method}" if run.experiment.sampling.by_discriminator else ""
+    stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{said}"
     picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
-    values, draw, arrays = _of_the_task(run, key, count) or _plain(run, key, count)
     try:
         run.directory.samples.mkdir(exist_ok=True)
         draw(picture)
@@ -56,23 +58,27 @@ def sample(
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
         ) from error
-    print(
-        f"{len(values)} samples of step {int(state.step):,}: {picture} shows them, {SHOWN} at most; "
-        f"{array} holds them all."
-    )
+    said = f"{len(values)} samples of step {int(state.step):,}{how and f' ({how})'}"
+    print(f"{said}: {picture} shows them, {SHOWN} at most; {array} holds them all.")
 
 
-Made = tuple[np.ndarray, Callable[[pathlib.Path], None], Mapping[str, Any]]
-"""Examples, what draws them, and the arrays beside them."""
+class Made(NamedTuple):
+    """Examples, what draws them, the arrays beside them, and how they were made, in words."""
+
+    values: np.ndarray
+    draw: Callable[[pathlib.Path], None]
+    arrays: Mapping[str, Any]
+    how: str = ""
 
 
 def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
     config, data, experiment = run.config, run.data, run.experiment
-    samples = sampler(experiment)(run.state, key, count)
+    samples, facts = sampler(experiment)(run.state, key, count)
     shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
     options = {"low": data["low"], "high": data["high"], "mixture": MIXTURES.get(config["dataset"]["name"])}
     arrays = {"labels": experiment.labels(count)}
-    return samples, lambda path: figures.save_samples(path, shown, **options), arrays
+    how = in_words(experiment.sampling.method, facts)
+    return Made(samples, lambda path: figures.save_samples(path, shown, **options), arrays, how)
 
 
 def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made | None:
@@ -85,7 +91,7 @@ def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made | None:
     shown = Shown(experiment, inputs, key, count, drawer(experiment))
     assert shown.sheet is not None
     values = np.asarray(shown.samples(run.state), np.float32)
-    return values, lambda path: shown.save(path, values), shown.sheet.arrays
+    return Made(values, lambda path: shown.save(path, values), shown.sheet.arrays)
 
 
 def _save_arrays(path, **arrays: Any) -> None:

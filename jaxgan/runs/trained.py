@@ -1,6 +1,6 @@
 """A trained run, as the modes that use one load it: its config, its parts and the generator of a checkpoint."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -21,7 +21,7 @@ class TrainedRun(NamedTuple):
       config: as used, with changes that were asked for.
       data: what its checkpoint says of the data.
       experiment: its parts.
-      state: of the checkpoint, without the discriminator.
+      state: of the checkpoint; with the discriminator if samples are drawn by it.
     """
 
     directory: RunDirectory
@@ -31,38 +31,16 @@ class TrainedRun(NamedTuple):
     state: TrainState
 
 
-def change_of(
-    overrides: Mapping[str, str], may_set: tuple[str, ...], allowed: str
-) -> Callable[[dict[str, Any]], list[str]]:
-    """A change of a run's config by the command line, as `load_run` takes it.
-
-    Args:
-      overrides: fields to set, as text.
-      may_set: how the names of those begin that may be set.
-      allowed: says in words which these are.
-    """
-
-    def change(config: dict[str, Any]) -> list[str]:
-        known = {name: text for name, text in overrides.items() if name.startswith(may_set)}
-        problems = [f"{name} cannot be changed {allowed}" for name in overrides if name not in known]
-        wrapped = ConfigDict(config)
-        problems += command_line.override(wrapped, known)
-        for section in {name.partition(".")[0] for name in may_set}:
-            config[section] = wrapped[section].to_dict()
-        return problems
-
-    return change
-
-
 def load_run(
-    workdir: str, step: int | None = None, change: Callable[[dict[str, Any]], list[str]] = lambda config: []
+    workdir: str, step: int | None = None, overrides: Mapping[str, str] = {}, may_set: tuple[str, ...] = ()
 ) -> TrainedRun:
     """Loads the generator of one of a run's checkpoints.
 
     Args:
       workdir: the run's directory.
       step: of the checkpoint; None for the newest.
-      change: changes the config in place, and returns the problems with that.
+      overrides: fields of its config to set, as text.
+      may_set: names of fields, or of sections with a dot behind, that may be set.
 
     Raises:
       UsageError: there is no run, or no such checkpoint, or the config is not right.
@@ -83,8 +61,25 @@ def load_run(
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
         config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
-        check(config, tuple(change(config)))
+        check(config, tuple(_override(config, overrides, may_set)))
         facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
         experiment = build(config, facts)
-        state = checkpoints.restore_generator(experiment.abstract_state(), step)
+        by_discriminator = experiment.sampling.by_discriminator
+        state = checkpoints.restore_generator(experiment.abstract_state(), step, discriminator=by_discriminator)
     return TrainedRun(directory, config, data, experiment, state)
+
+
+def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tuple[str, ...]) -> list[str]:
+    """Sets fields of the config in place; the problems with that."""
+    allowed = {name: text for name, text in overrides.items() if may_set and name.startswith(may_set)}
+    fields = ", ".join(f"{name}…" if name.endswith(".") else name for name in may_set)
+    problems = [
+        f"{name} cannot be changed of a run that is trained; what may be set is {fields}"
+        for name in overrides
+        if name not in allowed
+    ]
+    wrapped = ConfigDict(config)
+    problems += command_line.override(wrapped, allowed)
+    for section in {name.partition(".")[0] for name in may_set}:
+        config[section] = wrapped[section].to_dict()
+    return problems
