@@ -114,10 +114,8 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # How samples are judged: by --mode=evaluate, where these fields may be given anew, and if wanted in training.
     config.evaluation = ConfigDict()
-    config.evaluation.metrics = (
-        "auto"  # what suits the data; or names of jaxgan.evaluation.EVALUATORS, with commas, and
-    )
-    # "task": what the run's task measures
+    config.evaluation.metrics = "auto"  # what suits the data; or names of jaxgan.evaluation.EVALUATORS, with commas
+    # "task": what the run's task measures, which is in "auto", too
     config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
     config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
     # "FILE.py:FUNCTION", a function of images [n, ...] in [0, 1] that gives [n, dim]; "auto": classifier, else raw
