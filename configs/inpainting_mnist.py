@@ -11,7 +11,7 @@ known pixels and the mask, ReLU 1024-1024, sigmoid 784. Discriminator: of the di
 dropout. SGD at .1 with momentum .5, batch 100, a moving average of the generator. For a latent search in the scores,
 train configs/mnist.py, or this with --config.task=none, and name its directory as --config.evaluation.other_run.
 
-Time and score: not measured here; 30,000 steps are meant for half an hour on two CPU cores.
+Time and score: not measured here; 20,000 steps are meant for half an hour at most on two CPU cores.
 Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 3; networks and optimizer after its MNIST experiment.
 """
 
@@ -25,7 +25,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config = default.get_config(platform)
     config.task = "inpainting"
     config.dataset.name = "idx"
-    config.steps = 30_000
+    config.steps = 20_000
     config.batch_size = 100
     config.average_decay = 0.999
     config.latent.dim = 100

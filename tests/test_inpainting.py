@@ -410,3 +410,23 @@ def test_a_member_of_a_sweep_is_the_run_alone(run, data, tmp_path):
     assert lines[0] == lines[2] != lines[1]
     last = "samples/step_00000020.png"
     assert (members[0] / last).read_bytes() == (run / last).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["mlp", "maxout", "dcgan", "cifar10", "resnet", "r3gan"])
+def test_every_network_plays_with_masks(name):
+    config = default.get_config()
+    config.task, config.packing, config.precision, config.augmentation.names = "inpainting", 2, "bfloat16", "noise"
+    config.discriminator.network = name
+    shape = (32, 32, 3)
+    if name != "maxout":  # which is a discriminator's
+        config.generator.network, config.inpainting.encoder = name, (4, 8)
+    config.generator.output = "linear" if name in ("cifar10", "r3gan") else "sigmoid"
+    config.generator.output_bias = "zero"
+    # cifar10 has one width, and r3gan one for each of 4, 8, 16 and 32 pixels.
+    widths = {"cifar10": (8,), "r3gan": (32, 32, 32, 32)}.get(name, (8, 4))
+    config.generator.widths = config.discriminator.widths = widths
+    experiment = build(config, DataFacts(shape, 100))
+    state = experiment.abstract_state()
+    batch = {"real": jax.ShapeDtypeStruct((1, 4, *shape), jnp.float32)}
+    after, metrics = jax.eval_shape(experiment.train_step(), state, batch)
+    assert jax.tree.structure(after) == jax.tree.structure(state) and metrics["d_loss"].shape == ()
