@@ -5,6 +5,8 @@ What a player's update returns is that player's state alone, so the other's para
 
 import chex
 import jax
+import jax.numpy as jnp
+import optax
 
 from jaxgan.consensus import Opponent, with_consensus
 from jaxgan.descent import Gradient, Rows, gradient, move, norm, varying
@@ -118,7 +120,8 @@ def _unrolled(game: Game, state: TrainState, params, batch, rows: Rows, key: che
     judge = state.discriminator
     if not game.unrolled_steps:
         return judge
-    alone = game._replace(axis_name=None, accumulation_steps=1, unrolled_steps=0)
+    optimizer = _with_a_derivative(game.discriminator_tx)
+    alone = game._replace(axis_name=None, accumulation_steps=1, unrolled_steps=0, discriminator_tx=optimizer)
     judge = varying(judge, game.axis_name)
     playing = state.replace(generator=state.generator.replace(params=params))
     for i in range(game.unrolled_steps):
@@ -126,3 +129,16 @@ def _unrolled(game: Game, state: TrainState, params, batch, rows: Rows, key: che
         update_key = rows.key(jax.random.fold_in(key, i))
         judge, _ = discriminator_update(alone, playing, update_key, batch["real"], batch["condition"])
     return judge
+
+
+def _with_a_derivative(tx: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The optimizer, not differentiated where a gradient is 0: Adam's root has no derivative there, and gives NaN.
+
+    Such are the gradients of units that are dead on the whole batch; so small a one is 0 when squared.
+    """
+
+    def update(grads, state, params):
+        held = jax.tree.map(lambda g: jnp.where(jnp.abs(g) < 1e-15, jax.lax.stop_gradient(g), g), grads)
+        return tx.update(held, state, params)
+
+    return optax.GradientTransformation(tx.init, update)
