@@ -130,7 +130,8 @@ def test_an_encoder_sees_images_and_leaves_the_known_as_it_is():
     given, z = known(x, jnp.zeros((2, *shape)).at[:, :4].set(1.0)), jnp.ones((2, 6))
     variables = network.init(KEY, z, given)
     assert set(variables["params"]) == {"generator", "encoder"}
-    assert variables["params"]["generator"]["Dense_0"]["kernel"].shape[0] == 6 + 2 * 2 * 5  # 8 pixels, halved twice
+    assert variables["params"]["generator"]["Dense_0"]["kernel"].shape[0] == 6 + 128
+    assert variables["params"]["encoder"]["Dense_0"]["kernel"].shape[0] == 2 * 2 * 5  # 8 pixels, halved twice
     made, state = network.apply(variables, z, condition=given, train=True)
     np.testing.assert_array_equal(made[:, :4], x[:, :4])
     assert state == {} and float(jnp.abs(made[0, 4:] - made[1, 4:]).max()) > 1e-4  # z is the same, what is known is not

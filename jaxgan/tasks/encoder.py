@@ -6,15 +6,19 @@ import jax
 from flax import linen
 
 from jaxgan.networks.convolution import Conv
+from jaxgan.networks.dense import Dense
 from jaxgan.networks.linen import from_linen
 from jaxgan.state import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1
 """Of every kernel: it halves an image's sides exactly."""
 
+FEATURES = 128
+"""About as many as there are latents, which thousands of features beside them would drown."""
+
 
 class Encoder(linen.Module):
-    """Convolutions that halve an image's sides, each with a leaky ReLU.
+    """Convolutions that halve an image's sides, each with a leaky ReLU, then a linear layer.
 
     Attributes:
       widths: channels after every halving.
@@ -27,11 +31,11 @@ class Encoder(linen.Module):
         hidden = inputs
         for features in self.widths:
             hidden = jax.nn.leaky_relu(Conv(features, SIZE, STRIDE, PADDING)(hidden), 0.2)
-        return hidden.reshape(len(hidden), -1)
+        return Dense(FEATURES)(hidden.reshape(len(hidden), -1))
 
 
 def encoder(widths: tuple[int, ...], example_shape: tuple[int, ...]) -> Network:
-    """Of images [n, height, width, channels], whatever these are, to features [n, features].
+    """Of images [n, height, width, channels], whatever these are, to features [n, 128].
 
     Args:
       widths: channels after every halving of the sides, at least one.
