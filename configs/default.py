@@ -37,6 +37,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
+    config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); jaxgan.tasks.TASKS
     config.condition = "none"  # "labels": both players are told an example's class; samples have the classes in turn
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
@@ -73,9 +74,7 @@ def get_config(platform: str = "") -> ConfigDict:
     # Gaussians that the generator learns (DeLiGAN); "fixed_mixture": of Gaussians that stay
     config.latent.dim = 100
     config.latent.components = 50  # mixture, fixed_mixture: how many Gaussians
-    config.latent.spread = (
-        1.0  # mixture, fixed_mixture: s: their means are drawn from U(-s, s); of mixture, at the start
-    )
+    config.latent.spread = 1.0  # mixture, fixed_mixture: s: means are from U(-s, s); of mixture, at the start
     config.latent.deviation = 0.2  # mixture, fixed_mixture: their sigma; of mixture, at the start
     config.latent.deviation_penalty = 0.1  # mixture: lambda: adds lambda * mean (1 - sigma)^2 to the generator's loss
 
@@ -94,6 +93,14 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
+    # task=inpainting.
+    config.inpainting = ConfigDict()
+    config.inpainting.masks = "all"  # of jaxgan.tasks.MASKS, with commas, one for each example; "all" that suit
+    config.inpainting.encoder = ()  # channels of convolutions through which G sees images, each halving their sides;
+    # (): it sees the values themselves
+    config.inpainting.draws = 10  # completions of each example, in pictures and in evaluations
+    config.inpainting.examples = 500  # evaluations: test examples that are completed, under each kind of mask
+
     # A player's network; docs of jaxgan.networks say which of these fields it reads.
     config.generator = _network()
     config.generator.widths = (256, 512)
@@ -109,11 +116,13 @@ def get_config(platform: str = "") -> ConfigDict:
     # How samples are judged: by --mode=evaluate, where these fields may be given anew, and if wanted in training.
     config.evaluation = ConfigDict()
     config.evaluation.metrics = "auto"  # what suits the data; or names of jaxgan.evaluation.EVALUATORS, with commas
+    # "task": what the run's task measures, which is in "auto", too
     config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
     config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
     # "FILE.py:FUNCTION", a function of images [n, ...] in [0, 1] that gives [n, dim]; "auto": classifier, else raw
     config.evaluation.inception_weights = ""  # inception: the file of the FID weights, .pth or .pb
     config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the file's
+    config.evaluation.other_run = ""  # workdir of a plain GAN's run on the same data, which the task is compared with
     config.evaluation.every = 0  # in training, evaluate every so many steps; 0: never
 
     # How --mode=sample and evaluations draw samples; both may be given these fields anew. Other ways than the plain one

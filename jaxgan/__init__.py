@@ -20,8 +20,9 @@ if TYPE_CHECKING:  # what a type checker and an editor see; the table below is w
     from jaxgan.parallel import distribute, distribute_population
     from jaxgan.penalties import PENALTIES
     from jaxgan.population import init_population, member, population_step
-    from jaxgan.state import Judgement, Network, PerExample, PlayerState, TrainState
+    from jaxgan.state import Judgement, Network, PerExample, PlayerState, Sides, TrainState
     from jaxgan.step import generate, init_state, make_train_step, sample, scan_steps
+    from jaxgan.tasks import TASKS
     from jaxgan.terms import TERMS
 
 _HOME = {
@@ -46,12 +47,14 @@ _HOME = {
     "Network": "state",
     "PerExample": "state",
     "PlayerState": "state",
+    "Sides": "state",
     "TrainState": "state",
     "generate": "step",
     "init_state": "step",
     "make_train_step": "step",
     "sample": "step",
     "scan_steps": "step",
+    "TASKS": "tasks",
     "TERMS": "terms",
 }
 
@@ -64,6 +67,7 @@ __all__ = [
     "NETWORKS",
     "OPTIMIZERS",
     "PENALTIES",
+    "TASKS",
     "TERMS",
     "Judgement",
     "Latent",
@@ -72,6 +76,7 @@ __all__ = [
     "PerExample",
     "PlayerState",
     "Seen",
+    "Sides",
     "Term",
     "TrainState",
     "__version__",

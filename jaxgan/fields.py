@@ -28,6 +28,12 @@ def choice(names: Iterable[str]) -> Rule:
     return rule
 
 
+def names_or(word: str, known: Iterable[str]) -> Rule:
+    """The word, or one or more of the names, a table's at the time of asking, separated by commas."""
+    listed = names(known)
+    return lambda value: None if value == word else (problem := listed(value)) and f"{problem}, or {word}"
+
+
 def choice_or_function(names: Iterable[str]) -> Rule:
     """One of the names, or FILE.py:FUNCTION."""
     single = choice(names)

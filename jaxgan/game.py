@@ -36,6 +36,8 @@ class Seen(NamedTuple):
       condition: [batch, ...] of both, or None.
       prior: which the latents are from.
       axis_name: of the mapped device axis, or None.
+      judge: `(examples [n, ...], condition=None) -> Judgement` of this discriminator, in training, of further examples,
+        which may be a part of the condition: labelled ones, say. What it does to a network's state is not kept.
     """
 
     real: Judgement
@@ -44,6 +46,7 @@ class Seen(NamedTuple):
     condition: chex.ArrayTree | None
     prior: Latent
     axis_name: str | None = None
+    judge: Callable[..., Judgement] | None = None
 
     def mean(self, values: chex.Array) -> chex.Array:
         """The mean over the batch, [batch, ...] to [...], of all devices."""

@@ -11,7 +11,7 @@ from jaxgan.descent import Rows
 from jaxgan.game import Game, Lazy, Metrics, Penalty, Seen
 from jaxgan.latent_optimization import squared_distance
 from jaxgan.losses import ESTIMATES
-from jaxgan.state import Judgement, Network, PerExample, TrainState
+from jaxgan.state import Judgement, Network, PerExample, Sides, TrainState
 
 Objective = Callable[..., Any]
 """`(params, model_state, batch, rows) -> loss, (model_state, metrics)` of one player."""
@@ -35,20 +35,25 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
         variables = {"params": params, **model_state}
         generator = game.generator, state.generator.variables
         latents = _latents(game, rows, batch, generator[1], variables, keys)
-        fake, _ = _apply(rows, *generator, latents, keys["generator"], condition)
+        made, _ = _apply(rows, *generator, latents, keys["generator"], condition)
+        real, fake = _sides(real, made)
         inputs = (real, keys["real"]), (fake, keys["fake"])
-        judgements, model_state = _judge_both(game, rows, variables, *inputs, condition)
-        real_logits, fake_logits = (judgement.logits for judgement in judgements)
+        (judged_real, judged_fake), model_state = _judge_both(game, rows, variables, *inputs, condition)
+        real_logits, fake_logits = judged_real.logits, judged_fake.logits
         loss = game.loss.discriminator(real_logits, fake_logits)
 
+        def judge(examples, condition=None):
+            return _judge(game, rows, variables, examples, keys["critic"], condition)[0]
+
         def critic(examples):
-            return _judge(game, rows, variables, examples, keys["critic"], condition)[0].logits
+            return judge(examples, condition).logits
 
         for i, penalty in enumerate(game.penalties):
             penalty_key = rows.key(jax.random.fold_in(keys["penalty"], i))
             loss = _penalised(loss, penalty, state.step, (critic, real, fake, penalty_key))
         metrics = _metrics(game, real_logits, fake_logits)
-        added = _terms("d_terms", [term.discriminator for term in game.terms], _seen(game, rows, batch, *judgements))
+        seen = _seen(game, rows, batch, judged_real, judged_fake, judge)
+        added = _terms("d_terms", [term.discriminator for term in game.terms], seen)
         if game.latent_optimization is not None:
             metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
         return sum(added.values(), loss), (model_state, metrics | added)
@@ -69,11 +74,16 @@ def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey])
         variables, condition = {"params": params, **model_state}, batch["condition"]
         judges = judge(params, batch, rows)
         latents = _latents(game, rows, batch, variables, judges, keys)
-        fake, model_state = _apply(rows, game.generator, variables, latents, keys["generator"], condition)
-        real_judgement, _ = _judge(game, rows, judges, batch["real"], keys["real"], condition)
+        made, model_state = _apply(rows, game.generator, variables, latents, keys["generator"], condition)
+        real, fake = _sides(batch["real"], made)
+        real_judgement, _ = _judge(game, rows, judges, real, keys["real"], condition)
         fake_judgement, _ = _judge(game, rows, judges, fake, keys["fake"], condition)
         loss = game.loss.generator(real_judgement.logits, fake_judgement.logits)
-        seen = _seen(game, rows, batch, real_judgement, fake_judgement)
+
+        def judge_others(examples, condition=None):
+            return _judge(game, rows, judges, examples, keys["real"], condition)[0]
+
+        seen = _seen(game, rows, batch, real_judgement, fake_judgement, judge_others)
         added = _terms("g_terms", [term.generator for term in game.terms], seen)
         if game.latent_optimization is not None:
             loss = loss + game.latent_optimization.cost * squared_distance(latents, batch["latent"])
@@ -88,21 +98,27 @@ def _latents(game: Game, rows: Rows, batch, generator, judge, keys: dict[str, ch
         return batch["latent"]
 
     def logits_of(latents):
-        fake, _ = _apply(rows, game.generator, generator, latents, keys["generator"], batch["condition"])
+        made, _ = _apply(rows, game.generator, generator, latents, keys["generator"], batch["condition"])
+        _, fake = _sides(batch["real"], made)
         return _judge(game, rows, judge, fake, keys["fake"], batch["condition"])[0].logits
 
     return game.latent_optimization.move(batch["latent"], logits_of, game.latent)
 
 
+def _sides(real: chex.Array, made: Any) -> Sides:
+    """What the discriminator judges: of a generator that makes samples alone, these and the data."""
+    return made if isinstance(made, Sides) else Sides(real, made)
+
+
 def _apply(rows: Rows, network: Network, variables, inputs, key, condition):
     """The network in training, with its noise drawn per example of the global batch or, failing that, per device."""
     per_example = isinstance(network.apply, PerExample)
-    key = rows.example_keys(key, inputs.shape[0]) if per_example else rows.key(key)
+    key = rows.example_keys(key, _count(inputs)) if per_example else rows.key(key)
     return network.apply(variables, inputs, condition=condition, key=key, train=True)
 
 
 def _judge_both(
-    game: Game, rows: Rows, variables, real: tuple[chex.Array, Any], fake: tuple[chex.Array, Any], condition
+    game: Game, rows: Rows, variables, real: tuple[Any, Any], fake: tuple[Any, Any], condition
 ) -> tuple[list[Judgement], Any]:
     """Judgements of real and of fake examples, each given with its key; in one batch where that changes nothing."""
     apply = game.discriminator.apply
@@ -111,11 +127,16 @@ def _judge_both(
         second, model_state = _judge(game, rows, {"params": variables["params"], **model_state}, *fake, condition)
         return [first, second], model_state
     # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
-    keys = jnp.concatenate([rows.example_keys(key, inputs.shape[0]) for inputs, key in (real, fake)])
+    keys = jnp.concatenate([rows.example_keys(key, _count(inputs)) for inputs, key in (real, fake)])
     both = jax.tree.map(lambda x: jnp.concatenate([x, x]), condition)
-    outputs, model_state = apply(variables, jnp.concatenate([real[0], fake[0]]), condition=both, key=keys, train=True)
+    inputs = jax.tree.map(lambda *sides: jnp.concatenate(sides), real[0], fake[0])
+    outputs, model_state = apply(variables, inputs, condition=both, key=keys, train=True)
     halves = [jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_judgement(outputs)) for i in range(2)]
     return halves, model_state
+
+
+def _count(inputs: chex.ArrayTree) -> int:
+    return jax.tree.leaves(inputs)[0].shape[0]
 
 
 def _judge(game: Game, rows: Rows, variables, inputs, key, condition) -> tuple[Judgement, Any]:
@@ -139,8 +160,8 @@ def _metrics(game: Game, real_logits: chex.Array, fake_logits: chex.Array) -> Me
     return metrics
 
 
-def _seen(game: Game, rows: Rows, batch, real: Judgement, fake: Judgement) -> Seen:
-    return Seen(real, fake, batch["latent"], batch["condition"], game.latent, rows.axis_name)
+def _seen(game: Game, rows: Rows, batch, real: Judgement, fake: Judgement, judge) -> Seen:
+    return Seen(real, fake, batch["latent"], batch["condition"], game.latent, rows.axis_name, judge)
 
 
 def _terms(name: str, parts, seen: Seen) -> Metrics:

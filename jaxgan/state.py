@@ -45,6 +45,21 @@ class Judgement(NamedTuple):
     class_logits: chex.Array | None = None
 
 
+class Sides(NamedTuple):
+    """What a generator may return in training instead of bare examples: both sides, as the discriminator sees them.
+
+    The batch of data is then judged as `real` has it, which the generator may have made with parameters of its own, and
+    its gradient goes through both sides: BiGAN's pairs (x, E(x)) and (G(z), z), say.
+
+    Attributes:
+      real: pytree of [batch, ...], made of the data, which the generator's network has seen as a part of its condition.
+      fake: pytree like it.
+    """
+
+    real: chex.ArrayTree
+    fake: chex.ArrayTree
+
+
 @dataclasses.dataclass(frozen=True)
 class PerExample:
     """Marks the `apply` of a network that draws its noise from one key per example.

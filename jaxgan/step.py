@@ -199,13 +199,14 @@ def generate(
 
 
 def _check_batch(batch: Batch, discriminator_steps: int) -> None:
-    shapes = {name: jnp.shape(leaf) for name, leaf in batch.items() if leaf is not None}
-    if "real" not in shapes:
-        raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {sorted(batch)}')
-    if len(shapes["real"]) < 2 or shapes["real"][0] != discriminator_steps:
+    if batch.get("real") is None:
+        there = sorted(name for name, leaf in batch.items() if leaf is not None)
+        raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {there}')
+    shape = jnp.shape(batch["real"])
+    if len(shape) < 2 or shape[0] != discriminator_steps:
         raise ValueError(
             f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}, got shape '
-            f"{shapes['real']}; stack one minibatch per discriminator update along a leading axis"
+            f"{shape}; stack one minibatch per discriminator update along a leading axis"
         )
 
 

@@ -5,10 +5,13 @@ import json
 import pathlib
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+import jaxgan
 from benchmarks import communication
 from configs import default
 from jaxgan import evaluation, theory
@@ -18,7 +21,7 @@ from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
-DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "results/README.md"]
+DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "docs/tasks.md", "results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -158,9 +161,10 @@ def test_the_projects_table_of_names_is_complete():
     from jaxgan.networks import NETWORKS
     from jaxgan.optimizers import OPTIMIZERS
     from jaxgan.penalties import PENALTIES
+    from jaxgan.tasks import TASKS
     from jaxgan.terms import TERMS
 
-    for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES, TERMS):
+    for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES, TASKS, TERMS):
         assert all(re.search(rf"\b{name}\b", README) for name in table)
 
 
@@ -173,15 +177,43 @@ def test_the_zoo_is_complete():
     from jaxgan.networks.normalization import NORMALIZATIONS
     from jaxgan.penalties import PENALTIES
     from jaxgan.sampling import METHODS
+    from jaxgan.tasks import MASKS, TASKS
     from jaxgan.terms import TERMS
 
     text = pathlib.Path("docs/zoo.md").read_text()
     tables = LOSSES, PENALTIES, TERMS, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES, METHODS
-    for table in tables:
+    for table in (*tables, TASKS, MASKS):
         missing = [name for name in table if not re.search(rf"\b{name}\b", text)]
         assert not missing
     configs = {path.stem for path in pathlib.Path("configs").glob("*.py")} - {"default", "quickstart", "ring"}
     assert not [name for name in configs if f"`{name}`" not in text]
+
+
+def test_the_tasks_fields_masks_and_program_are_those_of_the_package():
+    from jaxgan.tasks import MASKS
+    from jaxgan.tasks.base import Task
+
+    text = pathlib.Path("docs/tasks.md").read_text()
+    for name, value in default.get_config().inpainting.items():
+        written = f"`{value}`" if isinstance(value, str | tuple) else value
+        assert f"| `{name}` | {written} |" in text, name
+    assert all(f"| `{name}` |" in text for name in MASKS)
+    assert all(f"`{name}`" in text for name in Task._fields)
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    names = {
+        "jax": jax,
+        "jaxgan": jaxgan,
+        "my_generator": mlp(output_shape=(4, 4, 1), widths=(8,), output="sigmoid"),
+        "my_discriminator": maxout(widths=(6,), pieces=2),
+        "images": jnp.linspace(0, 1, 70 * 16).reshape(70, 4, 4, 1),
+    }
+    names["parts"] = {
+        "generator_tx": optax.sgd(0.1),
+        "discriminator_tx": optax.sgd(0.1),
+        "latent": jaxgan.LATENTS["uniform"](5),
+    }
+    exec(program, names)
+    assert int(names["state"].step) == 1 and np.isfinite(float(names["metrics"]["g_loss"]))
 
 
 def test_the_speeds_are_those_of_the_results():

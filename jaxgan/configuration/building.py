@@ -12,6 +12,7 @@ from jaxgan.augment import AUGMENTATIONS, augmented
 from jaxgan.conditions import one_hot, unconditional
 from jaxgan.configuration.experiment import DataFacts, Experiment, Sampling
 from jaxgan.configuration.rules import LISTS
+from jaxgan.configuration.tasks import build_task
 from jaxgan.coordination import Coordination, linear_steps
 from jaxgan.datasets.base import DatasetOptions
 from jaxgan.errors import UsageError
@@ -35,6 +36,7 @@ from jaxgan.precision import PRECISIONS, compute_in
 from jaxgan.sampling import LOG_RATIOS
 from jaxgan.state import Network
 from jaxgan.step import Lazy, Penalty, Term
+from jaxgan.tasks import Task
 from jaxgan.terms import TERMS, weigh_generator
 
 
@@ -52,7 +54,9 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
       UsageError: a network does not suit the data's shape.
     """
     _check_classes(config, facts)
-    networks = functools.partial(_build_networks, config, facts)
+    latent = build_latent(config["latent"])
+    task = build_task(config, facts.example_shape, latent)
+    networks = functools.partial(_build_networks, config, facts, task)
     generator, discriminator = networks(None)
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
@@ -65,7 +69,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         loss=_loss(config),
         generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
         discriminator_tx=make_tx(config["discriminator_optimizer"], k * seen, batches * seen),
-        latent=build_latent(config["latent"]),
+        latent=latent,
         discriminator_steps=k,
         generator_steps=m,
         average_decay=config["average_decay"] or None,
@@ -75,13 +79,14 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         coordination=_coordination(config["coordination"], k),
         consensus=config["consensus"] or None,
         extragradient=config["extragradient"],
-        terms=_terms(config["terms"]),
+        terms=(*_terms(config["terms"]), *task.terms),
         latent_optimization=_latent_optimization(config["latent_optimization"]),
         example_shape=facts.example_shape,
         packing=config["packing"],
         sampling=Sampling(**config["sampling"], log_ratio=LOG_RATIOS.get(config["loss"])),
         networks=networks,
         classes=facts.classes,
+        task=task,
         # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
@@ -165,7 +170,9 @@ def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOpti
     )
 
 
-def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str | None) -> tuple[Network, Network]:
+def _build_networks(
+    config: Mapping[str, Any], facts: DataFacts, task: Task, axis_name: str | None
+) -> tuple[Network, Network]:
     """Hands each player's network those fields of its section that it takes."""
     found = []
     for player, shape in (("generator", facts.example_shape), ("discriminator", ())):
@@ -182,6 +189,7 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
                 f"{player}.network={section['network']} does not suit the data", str(error), "change the section"
             ) from error
         network = compute_in(network, PRECISIONS[config["precision"]])
+        network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = _seen_through(config, pack(network, config["packing"]), facts)
         else:

@@ -8,6 +8,7 @@ from typing import Any
 from jaxgan import fields
 from jaxgan.configuration.building import build_latent
 from jaxgan.configuration.rules import LISTS, RULES
+from jaxgan.configuration.tasks import task_problems
 from jaxgan.errors import UsageError
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
@@ -244,6 +245,6 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
 
 _CROSS_CHECKS = (
     *(_labels, _latents, _sampling, _coordinated, _dynamics, _outputs, _paths, _activations),
-    *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes),
+    *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes, task_problems),
 )
 """Problems between fields that are each allowed."""

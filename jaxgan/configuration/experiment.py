@@ -1,7 +1,7 @@
 """The parts of a run, as pure functions and values."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,8 @@ from jaxgan.losses import Loss
 from jaxgan.parallel import compiled
 from jaxgan.state import Network, TrainState
 from jaxgan.step import Lazy, Penalty, Term, TrainStep, init_state, make_train_step
+from jaxgan.tasks import Task
+from jaxgan.tasks.base import prepared
 
 
 class DataFacts(NamedTuple):
@@ -58,7 +60,7 @@ class Sampling(NamedTuple):
         return self.method != "plain"
 
 
-_NOT_OF_THE_STEP = ("example_shape", "packing", "sampling", "networks", "first_examples", "classes")
+_NOT_OF_THE_STEP = ("example_shape", "packing", "sampling", "networks", "first_examples", "classes", "task")
 
 
 class Experiment(NamedTuple):
@@ -87,16 +89,24 @@ class Experiment(NamedTuple):
     networks: Callable[[str | None], tuple[Network, Network]]
     first_examples: int = 2
     classes: int | None = None
+    task: Task = Task()
 
-    def condition(self, count: int, first: int = 0) -> jax.Array | None:
-        """The labels of samples number first to first + count − 1: the classes in turn; None without a condition."""
+    def condition(self, count: int, first: int = 0) -> Any:
+        """The condition of samples number first to first + count − 1: the task's, or the labels, the classes in turn;
+        None without a condition."""
+        if self.task.condition is not None:
+            return self.task.condition(count)
+        return self.labels(count, first)
+
+    def labels(self, count: int, first: int = 0) -> jax.Array | None:
+        """The classes in turn, where labels are the condition; else None."""
         return None if self.classes is None else jnp.arange(first, first + count, dtype=jnp.int32) % self.classes
 
     def train_step(self, axis_name: str | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""
         parts = {name: value for name, value in self._asdict().items() if name not in _NOT_OF_THE_STEP}
         parts["generator"], parts["discriminator"] = self.networks(axis_name)
-        return make_train_step(**parts, axis_name=axis_name)
+        return prepared(make_train_step(**parts, axis_name=axis_name), self.task, axis_name)
 
     def initial_state(self, seed: int) -> TrainState:
         """The state before the first step, a pure function of the seed."""

@@ -16,6 +16,7 @@ LATER: dict[str, dict[str, Any]] = {
         "features": "auto",
         "inception_weights": "",
         "inception_style": "auto",
+        "other_run": "",
         "every": 0,
     },
     "alarms": {"patience": 0, "stop": "", "d_accuracy": 0.99, "gradient": 1e-2}
@@ -23,7 +24,8 @@ LATER: dict[str, dict[str, Any]] = {
     "generator": _NETWORK_LATER,
     "discriminator": _NETWORK_LATER,
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
-    | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False, "condition": "none"},
+    | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False, "condition": "none", "task": "none"},
+    "inpainting": {"masks": "all", "encoder": (), "draws": 10, "examples": 500},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "latent": {"components": 50, "spread": 1.0, "deviation": 0.2, "deviation_penalty": 0.1},

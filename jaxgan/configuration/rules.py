@@ -21,6 +21,7 @@ from jaxgan.parallel import MAPPINGS
 from jaxgan.penalties import PENALTIES
 from jaxgan.precision import PRECISIONS
 from jaxgan.sampling import METHODS
+from jaxgan.tasks import MASKS, TASKS
 from jaxgan.terms import TERMS
 
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
@@ -82,6 +83,13 @@ RULES: dict[str, Any] = {
     "batch_size": fields.integer(1),
     "accumulation_steps": fields.integer(1),
     "average_decay": fields.number(0, 1, below=True),
+    "task": fields.choice(TASKS),
+    "inpainting": {
+        "masks": fields.names_or("all", MASKS),
+        "encoder": fields.widths,
+        "draws": fields.integer(1),
+        "examples": fields.integer(2),
+    },
     "condition": fields.choice(("none", "labels")),
     "packing": fields.integer(1),
     "augmentation": {
@@ -125,11 +133,12 @@ RULES: dict[str, Any] = {
     "generator_optimizer": _OPTIMIZER,
     "discriminator_optimizer": _OPTIMIZER,
     "evaluation": {
-        "metrics": fields.names(("auto", *EVALUATORS)),
+        "metrics": fields.names(("auto", "task", *EVALUATORS)),
         "samples": fields.integer(1),
         "features": fields.choice_or_function(("auto", "classifier", "inception", "raw")),
         "inception_weights": fields.text,
         "inception_style": fields.choice(("auto", "torch", "tensorflow")),
+        "other_run": fields.text,
         "every": fields.integer(0),
     },
     "sampling": {

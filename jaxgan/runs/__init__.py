@@ -134,6 +134,6 @@ def _processor_flags() -> list[str]:
 
 
 _FIELDS = {
-    "sample": "; fields such as --config.sampling.method=rejection may be given",
+    "sample": "; fields such as --config.sampling.method=rejection or --config.dataset.path may be given",
     "evaluate": "; fields such as --config.evaluation.samples=2000 may be given",
 }

@@ -11,8 +11,9 @@ from jaxgan.runs.report import write_report
 from jaxgan.runs.table import table
 from jaxgan.runs.trained import load_run
 
-MAY_SET = ("evaluation.", "sampling.", "dataset.path", "dataset.placement")
+MAY_SET = ("evaluation.", "sampling.", "dataset.path", "dataset.placement", "inpainting.draws", "inpainting.examples")
 """Fields of the config that an evaluation may have otherwise than the run."""
+ALLOWED = "in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
 
 
 def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}) -> None:

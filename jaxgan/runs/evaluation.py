@@ -20,13 +20,19 @@ from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Row, evaluate
 from jaxgan.evaluation.evaluate import check, reference_scores
 from jaxgan.files import write_whole
+from jaxgan.runs import task_scores
 from jaxgan.runs.features import build_features, unit_values
 from jaxgan.runs.inputs import Inputs
 from jaxgan.runs.sampling import sampler
+from jaxgan.runs.task_scores import TaskScores
 from jaxgan.state import TrainState
+from jaxgan.tasks import Scores
 
 SPLIT_BYTES = 2**30
 """At most so much of a split is read, as floats, from its beginning or at random."""
+
+TASK_KEY = 2**31
+"""Folded into the key of what evaluators draw, for what the task draws."""
 
 NOTES = {
     "parzen": "The Parzen log-likelihood is no measure of quality (arXiv:1511.01844): real images can score below "
@@ -49,6 +55,7 @@ class Report(NamedTuple):
       left_out: evaluators that "auto" left out, with the reason.
       method: how the samples were drawn.
       facts: numbers of that.
+      task: what the run's task measured.
     """
 
     step: int
@@ -58,6 +65,7 @@ class Report(NamedTuple):
     left_out: dict[str, str]
     method: str
     facts: Mapping[str, float]
+    task: Scores = Scores()
 
 
 class Evaluation:
@@ -89,7 +97,11 @@ class Evaluation:
         self.data = Data(**splits, mixture=dataset.mixture)
         self.evaluators, self.left_out = self._choose()
         self.references: dict[str, Any] | None = None
-        self.method, self._sample = experiment.sampling.method, sampler(experiment)
+        self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
+        self._measure: TaskScores | None = None
+        if task_scores.measures(config, experiment):
+            given = self.features, self.to_unit, jax.random.fold_in(self.key, TASK_KEY)
+            self._measure = TaskScores(config, inputs, self.data, *given)
 
     def run(self, state: TrainState) -> Report:
         """Scores a generator.
@@ -100,15 +112,16 @@ class Evaluation:
         """
         values, facts = self._samples(state)
         samples = Examples("generated", values, self.features)
+        task = Scores() if self._measure is None else self._measure(self._experiment, state)
         if self.references is None:
             self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
         rows = evaluate(samples, self.data, self.evaluators, self.key, self.references)
-        return Report(int(state.step), self.seed, rows, samples, self.left_out, self.method, facts)
+        return Report(int(state.step), self.seed, rows, samples, self.left_out, self.method, facts, task)
 
     def of(self, experiment: Experiment) -> "Evaluation":
         """The same evaluation, on the same data, of another run's generators."""
         other = copy.copy(self)
-        other.method, other._sample = experiment.sampling.method, sampler(experiment)
+        other.method, other._experiment, other._sample = experiment.sampling.method, experiment, sampler(experiment)
         return other
 
     def _samples(self, state: TrainState) -> tuple[np.ndarray, dict[str, float]]:
@@ -153,7 +166,7 @@ class Evaluation:
                 left_out[name] = f"{error.what}; {error.why}"
                 continue
             chosen[name] = evaluator
-        if not chosen:
+        if not chosen and task_scores.TASK not in named:
             reasons = ", ".join(f"{name}: {reason}" for name, reason in left_out.items())
             raise UsageError("nothing to evaluate", reasons, "name other evaluation.metrics")
         return chosen, left_out
@@ -177,6 +190,7 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
         "sampled": report.facts,
         "features": {"name": evaluation.features.name, **evaluation.features.description},
         "scores": [_score_to_json(row) for row in report.rows],
+        "task": {"name": evaluation.config["task"], **task_scores.to_json(report.task)},
         "left_out": report.left_out,
         "notes": notes(evaluation),
         "pictures": [picture.name for picture in pictures],

@@ -9,18 +9,16 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgan import figures
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.configuration import Experiment, build
 from jaxgan.errors import DivergedError
-from jaxgan.parallel import compiled
 from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.members import Group, Member
 from jaxgan.runs.output import SAMPLE_LATENTS
 from jaxgan.runs.ranking import Ranking, metric_at
 from jaxgan.runs.sampling import NoSamplesError
+from jaxgan.runs.shown import Shown, drawer
 from jaxgan.state import TrainState
-from jaxgan.step import generate
 
 
 class Verdict(NamedTuple):
@@ -118,21 +116,16 @@ class Judge:
         group = self._group[member.number]
         if group not in self._parts:
             experiment = build(member.config, member.inputs.facts)
-            draw = compiled(
-                lambda state, latents: generate(
-                    experiment.generator, state, latents, condition=experiment.condition(len(latents))
-                )
-            )
-            self._parts[group] = experiment, draw
+            self._parts[group] = experiment, drawer(experiment)
         return self._parts[group]
 
     def _draw(self, member: Member, state: TrainState) -> None:
         experiment, draw = self._parts_of(member)
         config, inputs = member.config, member.inputs
         key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
-        samples = np.asarray(draw(state, experiment.latent.sample(key, config["sample_count"])), np.float32)
+        shown = Shown(experiment, inputs, key, config["sample_count"], draw)
         path = member.directory.samples / f"step_{int(state.step):08d}.png"
-        figures.save_samples(path, samples, low=inputs.low, high=inputs.high, mixture=inputs.dataset.mixture)
+        shown.save(path, np.asarray(shown.samples(state), np.float32))
 
 
 def _finite(value: float) -> float | None:

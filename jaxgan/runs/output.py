@@ -8,16 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan import figures
 from jaxgan.configuration import Experiment
-from jaxgan.parallel import compiled
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.inputs import Inputs
 from jaxgan.runs.report import write_report
 from jaxgan.runs.sampling import NoSamplesError
+from jaxgan.runs.shown import Shown, drawer
 from jaxgan.state import TrainState
-from jaxgan.step import generate
 from jaxgan.writers import Progress, TensorBoard
 
 SAMPLE_LATENTS = 4
@@ -36,18 +34,8 @@ class Output:
 
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
         self.directory, self.inputs = directory, inputs
-        self._generate = compiled(
-            lambda state, latents: generate(
-                experiment.generator, state, latents, condition=experiment.condition(len(latents))
-            )
-        )
-        seed, count = config["seed"], config["sample_count"]
-
-        @compiled
-        def latents():
-            return experiment.latent.sample(jax.random.fold_in(jax.random.key(seed), SAMPLE_LATENTS), count)
-
-        self._latents = latents()
+        key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
+        self._shown = Shown(experiment, inputs, key, config["sample_count"], drawer(experiment))
         # Made before the first step, so that what cannot be evaluated is said at once.
         self.evaluation = None
         if config["evaluation"]["every"]:
@@ -56,16 +44,15 @@ class Output:
 
     def samples(self, state: TrainState) -> jax.Array:
         """The samples of a picture, on the device."""
-        return self._generate(state, self._latents)
+        return self._shown.samples(state)
 
     def draw(self, step: int, samples: jax.Array, board: TensorBoard) -> None:
         """Writes the picture of some samples."""
         values = np.asarray(samples, np.float32)
         path = self.directory.samples / f"step_{step:08d}.png"
-        low, high = self.inputs.low, self.inputs.high
-        figures.save_samples(path, values, low=low, high=high, mixture=self.inputs.dataset.mixture)
-        if figures.is_image(values.shape[1:]):
-            board.image(step, "samples", figures.image_grid(values, low=low, high=high))
+        self._shown.save(path, values)
+        if (image := self._shown.image(values)) is not None:
+            board.image(step, "samples", image)
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the scores of a step are there."""
@@ -83,6 +70,8 @@ class Output:
         path = path_of(self.directory.evaluation, report.step, report.seed, report.method)
         write(path, to_json(report, self.evaluation, self.directory.path.name))
         board.scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
+        firsts = {measure.name: next(iter(measure.values.values()))[0] for measure in report.task.measures}
+        board.scalars(report.step, {f"evaluation/{name}": value for name, value in firsts.items()})
         scores = "  ".join(
             f"{row.score.name} {row.score.value:.4g} (real {row.reference.value:.4g})" for row in report.rows
         )

@@ -55,8 +55,7 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
 def _interpolation(report: Report, evaluation: Evaluation, run: TrainedRun) -> np.ndarray:
     key = jax.random.fold_in(evaluation.latent_key, 2**31)  # not one of the samples'
     ends = run.experiment.latent.sample(key, 2 * PATHS).reshape(2, PATHS, -1)
-    labels = run.experiment.condition(PATHS)
-    condition = None if labels is None else np.repeat(labels, POINTS)
+    condition = jax.tree.map(lambda leaf: np.repeat(leaf, POINTS, 0), run.experiment.condition(PATHS))
     draw = compiled(lambda state, latents: generate(run.experiment.generator, state, latents, condition=condition))
     sheets = []
     for path in (linear_path, spherical_path):

@@ -12,6 +12,7 @@ from jaxgan.files import write_whole
 from jaxgan.runs.curves import panels_of, read_evaluations
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.sampling import in_words
+from jaxgan.runs.task_scores import as_html
 
 _STYLE = """body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse}td,th{text-align:left;padding:.15em 1.2em .15em 0;border-bottom:1px solid #ddd}
@@ -50,6 +51,15 @@ def _evaluation(directory: RunDirectory) -> Iterator[str]:
         f"{newest['samples']:,} samples of seed {newest['seed']}; dataset {newest['dataset']}; features: {described}"
         + (f"; {how}." if how else ".")
     )
+    yield from as_html(newest["task"], number) if "task" in newest else ()
+    yield from _scores(newest) if newest["scores"] else ()
+    yield from (f"<p>{html.escape(note)}</p>" for note in newest["notes"])
+    for path in (directory.evaluation / name for name in newest.get("pictures", ())):
+        if path.exists():
+            yield f"<h3>{path.stem.rpartition('_')[2]}</h3>{_image(path.read_bytes())}"
+
+
+def _scores(newest: Mapping[str, Any]) -> Iterator[str]:
     yield f"<table><tr><th>score<th>samples<th>real data<th>better<th>features<th>{NUMBERS}</tr>"
     for score in newest["scores"]:
         real = score["real_data"]
@@ -60,10 +70,6 @@ def _evaluation(directory: RunDirectory) -> Iterator[str]:
         where = f"<td>{html.escape(score['features'])}<td>{numbers(score)}</tr>"
         yield f"<td>{score['better'] or 'as real'}{where}"
     yield "</table>"
-    yield from (f"<p>{html.escape(note)}</p>" for note in newest["notes"])
-    for path in (directory.evaluation / name for name in newest.get("pictures", ())):
-        if path.exists():
-            yield f"<h3>{path.stem.rpartition('_')[2]}</h3>{_image(path.read_bytes())}"
 
 
 def _samples(directory: RunDirectory) -> Iterator[str]:

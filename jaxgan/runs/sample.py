@@ -1,8 +1,9 @@
 """`--mode=sample`: examples from a trained generator, as a picture and as an array."""
 
 import io
-from collections.abc import Mapping
-from typing import Any
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,15 +12,17 @@ from jaxgan import figures
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
+from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.runs.sampling import in_words, sampler
-from jaxgan.runs.trained import load_run
+from jaxgan.runs.shown import Shown, drawer
+from jaxgan.runs.trained import TrainedRun, load_run
 
 SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
 
 
-MAY_SET = ("sampling.",)
-"""Fields of the config that samples may have otherwise than the run."""
+MAY_SET = ("sampling.", "dataset.path", "dataset.placement")
+"""Fields of the config that samples may have otherwise than the run; a task may show examples of the data."""
 
 
 def sample(
@@ -27,12 +30,12 @@ def sample(
 ) -> None:
     """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
 
-    The arrays are "samples", and "labels" where labels are the condition. Samples that are not drawn the plain way have
-    the method's name behind the seed.
+    The arrays are "samples", "labels" where labels are the condition, and what the run's task shows beside them.
+    Samples that are not drawn the plain way have the method's name behind the seed.
 
     Args:
       workdir: the run's directory.
-      count: how many examples, ≥ 1.
+      count: how many examples, ≥ 1; where the task shows them in rows, as many rows as there is room for.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
       overrides: fields of the run's config to set, as text; those of `MAY_SET`.
@@ -42,24 +45,53 @@ def sample(
       DataError: if the checkpoint is damaged.
     """
     run = load_run(workdir, step, overrides, MAY_SET)
-    directory, config, data, experiment, state = run.directory, run.config, run.data, run.experiment, run.state
-    samples, facts = sampler(experiment)(state, jax.random.key(seed), count)
-    method = experiment.sampling.method
-    said = f"_{method}" if experiment.sampling.by_discriminator else ""
-    stem = directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{said}"
-    shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
-    mixture = MIXTURES.get(config["dataset"]["name"])
+    state, key = run.state, jax.random.key(seed)
+    values, draw, arrays, how = _of_the_task(run, key, count) or _plain(run, key, count)
+    said = f"_{run.experiment.sampling.method}" if run.experiment.sampling.by_discriminator else ""
+    stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{said}"
     picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
     try:
-        directory.samples.mkdir(exist_ok=True)
-        figures.save_samples(picture, shown, low=data["low"], high=data["high"], mixture=mixture)
-        _save_arrays(array, samples=samples, labels=experiment.condition(count))
+        run.directory.samples.mkdir(exist_ok=True)
+        draw(picture)
+        _save_arrays(array, samples=values, **arrays)
     except OSError as error:
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
         ) from error
-    how = in_words(method, facts) and f" ({in_words(method, facts)})"
-    print(f"{count} samples of step {int(state.step):,}{how}: {picture} shows {len(shown)}, {array} holds them all.")
+    said = f"{len(values)} samples of step {int(state.step):,}{how and f' ({how})'}"
+    print(f"{said}: {picture} shows them, {SHOWN} at most; {array} holds them all.")
+
+
+class Made(NamedTuple):
+    """Examples, what draws them, the arrays beside them, and how they were made, in words."""
+
+    values: np.ndarray
+    draw: Callable[[pathlib.Path], None]
+    arrays: Mapping[str, Any]
+    how: str = ""
+
+
+def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
+    config, data, experiment = run.config, run.data, run.experiment
+    samples, facts = sampler(experiment)(run.state, key, count)
+    shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
+    options = {"low": data["low"], "high": data["high"], "mixture": MIXTURES.get(config["dataset"]["name"])}
+    arrays = {"labels": experiment.labels(count)}
+    how = in_words(experiment.sampling.method, facts)
+    return Made(samples, lambda path: figures.save_samples(path, shown, **options), arrays, how)
+
+
+def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made | None:
+    """What the task shows of test examples; None if it has no sheet."""
+    experiment = run.experiment
+    if experiment.task.sheet is None or not figures.is_image(experiment.example_shape):
+        return None
+    inputs = read_inputs(run.config)
+    check_same_data(run.data, inputs, run.directory.path)
+    shown = Shown(experiment, inputs, key, count, drawer(experiment))
+    assert shown.sheet is not None
+    values = np.asarray(shown.samples(run.state), np.float32)
+    return Made(values, lambda path: shown.save(path, values), shown.sheet.arrays)
 
 
 def _save_arrays(path, **arrays: Any) -> None:

@@ -37,6 +37,26 @@ class NoSamplesError(UsageError):
 Sampler = Callable[[TrainState, jax.Array, int], Drawn]
 
 
+Completer = Callable[[TrainState, jax.Array, Any], np.ndarray]
+
+
+def completer(experiment: Experiment) -> Completer:
+    """A function `(state, latents [n, dim], condition) -> examples [n, ...]`, float32, a part at a time."""
+    draw = compiled(
+        lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
+    )
+
+    def examples(state: TrainState, latents: jax.Array, condition: Any) -> np.ndarray:
+        parts = []
+        for start in range(0, len(latents), BATCH):
+            rows = slice(start, start + BATCH)
+            given = jax.tree.map(lambda leaf, rows=rows: leaf[rows], (latents, condition))
+            parts.append(np.asarray(draw(state, *given), np.float32))
+        return np.concatenate(parts)
+
+    return examples
+
+
 def sampler(experiment: Experiment) -> Sampler:
     """A function `(state, key, count) -> Drawn`; the first n samples of a key are the same however many are made.
 

@@ -1,5 +1,6 @@
 """An evaluation's scores as text."""
 
+from jaxgan.runs import task_scores
 from jaxgan.runs.evaluation import Evaluation, Report, notes
 from jaxgan.runs.report import NUMBERS, number, numbers
 from jaxgan.runs.sampling import in_words
@@ -35,4 +36,8 @@ def table(report: Report, evaluation: Evaluation, run: str) -> str:
         "real data: training examples in the samples' place (nearest: test examples), as many as there are samples, or "
         "all there are; ±: standard error."
     )
-    return "\n".join([*head, "", *body, "", meaning, *notes(evaluation), *left_out])
+    parts = [*head, ""]
+    if report.rows:
+        parts += [*body, "", meaning, *notes(evaluation), *left_out]
+    task = task_scores.lines(report.task, number)
+    return "\n".join([*parts, *([""] if report.rows and task else []), *task])

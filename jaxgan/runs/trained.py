@@ -60,6 +60,7 @@ def load_run(
         config, data = complete(extra["config"]), extra["data"]
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
+        config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
         check(config, tuple(_override(config, overrides, may_set)))
         facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
         experiment = build(config, facts)

@@ -1,0 +1,81 @@
+"""The picture of a run's samples: always of the same latents and, where the task has them, of the same examples."""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import figures
+from jaxgan.configuration import Experiment
+from jaxgan.datasets import feed
+from jaxgan.parallel import compiled
+from jaxgan.runs.inputs import Inputs
+from jaxgan.state import TrainState
+from jaxgan.step import generate
+from jaxgan.tasks import Sheet
+
+Draw = Callable[[TrainState, jax.Array, Any], jax.Array]
+"""`(state, latents, condition) -> examples`."""
+
+
+def drawer(experiment: Experiment) -> Draw:
+    """The generator of an experiment, compiled."""
+    return compiled(
+        lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
+    )
+
+
+class Shown:
+    """What is shown of a generator.
+
+    Args:
+      experiment: the run's parts.
+      inputs: its data.
+      key: draws the latents, and what else there is to draw.
+      count: how many examples are generated, at most.
+      draw: of `drawer`.
+    """
+
+    def __init__(self, experiment: Experiment, inputs: Inputs, key: jax.Array, count: int, draw: Draw):
+        self.low, self.high, self.mixture = inputs.low, inputs.high, inputs.dataset.mixture
+        self._draw = draw
+        self.sheet = sheet_of(experiment, inputs, key, count)
+        if self.sheet is not None:
+            self._latents, self._condition = self.sheet.latents, self.sheet.condition
+        else:
+            self._latents = compiled(experiment.latent.sample, static_argnums=1)(key, count)
+            self._condition = experiment.condition(count)
+
+    def samples(self, state: TrainState) -> jax.Array:
+        """The generated examples, on the device."""
+        return self._draw(state, self._latents, self._condition)
+
+    def image(self, values: np.ndarray, scale: int | None = 1) -> np.ndarray | None:
+        """The picture as an array; None if the examples are no images."""
+        columns = None
+        if self.sheet is not None:
+            values, columns = self.sheet.arrange(values), self.sheet.columns
+        if not figures.is_image(values.shape[1:]):
+            return None
+        return figures.image_grid(values, columns=columns, low=self.low, high=self.high, scale=scale)
+
+    def save(self, path: pathlib.Path, values: np.ndarray) -> None:
+        """Writes the picture."""
+        if self.sheet is None:
+            figures.save_samples(path, values, low=self.low, high=self.high, mixture=self.mixture)
+        elif (image := self.image(values, scale=None)) is not None:
+            figures.save_png(path, image)
+
+
+def sheet_of(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int) -> Sheet | None:
+    """The sheet of the run's task; None if it has none, or the examples are no images."""
+    if experiment.task.sheet is None or not figures.is_image(inputs.facts.example_shape):
+        return None
+    dataset = inputs.dataset
+    split = next(split for split in (dataset.test, dataset.validation, dataset.train) if len(split))
+    chosen = np.arange(min(count, len(split)))
+    stored = split.examples[chosen] if isinstance(split.examples, np.ndarray) else split.examples.read(chosen)
+    examples = compiled(lambda values: feed.scale(values, inputs.low, inputs.high))(stored)
+    return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent)

@@ -1,0 +1,149 @@
+"""What a task is: the few places at which a run differs from that of a plain GAN."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import numpy as np
+
+from jaxgan.game import Term
+from jaxgan.latents import Latent
+from jaxgan.state import Batch, Network, PerExample, example_keys
+from jaxgan.step import TrainStep
+
+STREAM = 2
+"""Folded into a step's key for what a task draws: the step itself splits that key into 0 and 1."""
+
+Wrap = Callable[[Network, str | None], Network]
+"""`(network, axis_name) -> network`."""
+
+
+class Sheet(NamedTuple):
+    """Examples to be generated for a picture, and how they are laid out.
+
+    Attributes:
+      latents: [n, dim].
+      condition: pytree of [n, ...].
+      arrange: generated examples [n, ...] to images [rows·columns, ...], row by row, in the networks' range.
+      columns: images in a row.
+      arrays: what `--mode=sample` writes beside the generated examples, by name.
+    """
+
+    latents: chex.Array
+    condition: Any
+    arrange: Callable[[np.ndarray], np.ndarray]
+    columns: int
+    arrays: Mapping[str, np.ndarray] = {}
+
+
+class Other(NamedTuple):
+    """The generator of another run on the same data: `generate(latents) -> examples` can be traced."""
+
+    generate: Callable[[chex.Array], chex.Array]
+    latent: Latent
+    name: str
+
+
+class Trained(NamedTuple):
+    """A trained generator and the data, as a task's scores see them; all examples are in the networks' range.
+
+    Attributes:
+      generate: `(latents [n, dim], condition) -> examples [n, ...]`, compiled.
+      latent: the prior p_z(z).
+      train, test: examples [n, ...].
+      test_labels: [n], or None.
+      classify: `examples -> labels [n]` by a classifier of the data's own labels; None where there is none.
+      unit: examples as scores take them: images in [0, 1].
+      key: for what is drawn.
+      other: the run of `evaluation.other_run`, or None.
+      step: of the generator.
+    """
+
+    generate: Callable[[chex.Array, Any], np.ndarray]
+    latent: Latent
+    train: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray | None
+    classify: Callable[[np.ndarray], np.ndarray] | None
+    unit: Callable[[np.ndarray], np.ndarray]
+    key: chex.PRNGKey
+    other: Other | None = None
+    step: int = 0
+
+
+class Measure(NamedTuple):
+    """A number that a task measures, beside those of other methods on the same examples.
+
+    Attributes:
+      name: of the number, such as "half rmse_best".
+      values: (value, standard error) by method, the run's own first; an error may be None.
+      better: "higher" or "lower".
+      examples: how many it is of.
+    """
+
+    name: str
+    values: Mapping[str, tuple[float, float | None]]
+    better: str
+    examples: int
+
+
+class Scores(NamedTuple):
+    """What a task measured, and sentences on it: what is meant, and what was left out and how to get it."""
+
+    measures: tuple[Measure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Task(NamedTuple):
+    """The places at which a task changes a run; what is not given stays that of a plain GAN.
+
+    Attributes:
+      generator, discriminator: what becomes of each player's network, before packs, augmentations and labels. A
+        generator may return `Sides` in training: then the discriminator judges what it makes of the data, too.
+      prepare: `(keys [k, batch], batch) -> batch`, inside the compiled step: batches of [k, batch, ...], such as with a
+        condition that is drawn. A key belongs to an example of the global batch, at one step of the run.
+      condition: `count -> condition`, of samples that are asked for without one; None for labels, or none.
+      terms: further parts of the losses.
+      sheet: `(key, count, examples, latent) -> Sheet` of `count` test examples, for pictures and --mode=sample; None
+        for plain samples.
+      measure: `Trained -> Scores`, for --mode=evaluate.
+    """
+
+    generator: Wrap = lambda network, axis_name: network
+    discriminator: Wrap = lambda network, axis_name: network
+    prepare: Callable[[chex.PRNGKey, Batch], Batch] | None = None
+    condition: Callable[[int], Any] | None = None
+    terms: tuple[Term, ...] = ()
+    sheet: Callable[[chex.PRNGKey, int, np.ndarray, Latent], Sheet] | None = None
+    measure: Callable[[Trained], Scores] | None = None
+
+
+def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainStep:
+    """The step on batches that the task has prepared, with keys of the step and of each example's place in the global
+    batch: the same on one device as on many, and in a resumed run."""
+    prepare = task.prepare
+    if prepare is None:
+        return train_step
+
+    @functools.wraps(train_step)
+    def step(state, batch):
+        minibatches, count = batch["real"].shape[:2]
+        first = 0 if axis_name is None else jax.lax.axis_index(axis_name) * count
+        key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), STREAM)
+        keys = jax.vmap(lambda k: example_keys(k, count, first))(jax.random.split(key, minibatches))
+        return train_step(state, prepare(keys, batch))
+
+    return step
+
+
+def wrapped(network: Network, init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
+    """A network around another, with its noise drawn as that one's; `apply` calls `inner_apply(network)`."""
+    inner = network.apply
+    return Network(init, PerExample(apply, inner.independent) if isinstance(inner, PerExample) else apply)
+
+
+def inner_apply(network: Network) -> Callable[..., Any]:
+    """The network's `apply`, of [batch] keys if it draws its noise per example."""
+    return network.apply.function if isinstance(network.apply, PerExample) else network.apply

@@ -1,0 +1,160 @@
+"""Ways to complete examples of which a part is known, and how far the completions are from the examples."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxgan.latents import Latent
+from jaxgan.parallel import compiled
+
+BLOCK = 5_000
+"""Training examples that are compared with at once."""
+
+STEPS, STARTS, RATE, RANGE = 200, 2, 0.05, 1_000
+"""Of a latent search: steps of Adam, latents to start from, the rate, and draws that tell the prior's range."""
+
+
+class Known(NamedTuple):
+    """What is known of examples, the condition of both players.
+
+    Attributes:
+      values: x·m, [n, ...].
+      mask: m, [n, ...] likewise, 1 where the value is known, else 0.
+    """
+
+    values: chex.Array
+    mask: chex.Array
+
+
+def known(examples: chex.Array, mask: chex.Array) -> Known:
+    """The examples where the mask is 1, and 0 elsewhere."""
+    return Known(jnp.where(mask > 0, examples, 0.0), mask)
+
+
+def completed(given: Known, made: chex.Array) -> chex.Array:
+    """m·x + (1 − m)·x̃: what is known, and x̃ [n, ...] elsewhere."""
+    return jnp.where(given.mask > 0, given.values, made)
+
+
+def mean_fill(given: Known, training: np.ndarray) -> np.ndarray:
+    """The examples completed with the means of the training examples [n, ...]."""
+    means = np.asarray(training.mean(0, dtype=np.float64), np.float32)
+    return np.asarray(completed(given, jnp.broadcast_to(means[None], given.values.shape)))
+
+
+def nearest_known(given: Known, training: np.ndarray) -> np.ndarray:
+    """The examples completed with the training example whose values are nearest where they are known:
+    argmin_t ‖m·(x − t)‖², the first of several that are as near.
+
+    Args:
+      given: of n examples.
+      training: [training, ...], at least one.
+
+    Returns:
+      [n, ...].
+    """
+    values, mask = (np.asarray(x).reshape(len(x), -1) for x in given)
+    best, found = np.full(len(values), np.inf, np.float32), np.zeros(len(values), np.int64)
+    for start in range(0, len(training), BLOCK):
+        part = training[start : start + BLOCK].reshape(-1, mask.shape[1])
+        distances, index = (np.asarray(x) for x in _nearest(values, mask, part))
+        closer = distances < best
+        best, found = np.where(closer, distances, best), np.where(closer, start + index, found)
+    return np.asarray(completed(given, training[found]))
+
+
+@compiled
+def _nearest(values, mask, training):
+    # ‖m·(x − t)‖² without ‖m·x‖², which is the same for all t; m² = m.
+    exact = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+    distances = exact(mask, jnp.square(training).T) - 2 * exact(values, training.T)
+    return distances.min(1), distances.argmin(1)
+
+
+def latent_search(
+    generate: Callable[[chex.Array], chex.Array],
+    latent: Latent,
+    given: Known,
+    key: chex.PRNGKey,
+    *,
+    steps: int = STEPS,
+    starts: int = STARTS,
+    rate: float = RATE,
+) -> np.ndarray:
+    """The examples completed by an unconditional generator at the latents that fit what is known best:
+    argmin_z ‖m·(x − G(z))‖², by Adam from draws of the prior, within the range of many of those.
+
+    Args:
+      generate: G: `latents [n, dim] -> examples [n, ...]`, each of its own latent; differentiable.
+      latent: its prior.
+      given: of n examples.
+      key: draws the starts.
+      steps: of Adam, ≥ 1.
+      starts: latents from which an example's search starts, ≥ 1; the nearest that is seen on any way counts.
+      rate: Adam's, in the latents' units.
+
+    Returns:
+      [n, ...].
+
+    Source: the search of Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
+    """
+    count = len(given.values)
+    draws = latent.sample(jax.random.fold_in(key, starts), RANGE)
+    search = _search(generate, optax.adam(rate), steps, draws.min(0, keepdims=True), draws.max(0, keepdims=True))
+    best, found = np.full(count, np.inf, np.float32), np.zeros((count, latent.dim), np.float32)
+    for start in range(starts):
+        first = latent.sample(jax.random.fold_in(key, start), count)
+        distances, latents = (np.asarray(x) for x in search(first, given))
+        closer = distances < best
+        best, found = np.where(closer, distances, best), np.where(closer[:, None], latents, found)
+    return np.asarray(compiled(lambda z, given: completed(given, generate(z)))(found, given))
+
+
+def _search(generate, tx, steps: int, low, high) -> Callable[[chex.Array, Known], Any]:
+    """`(latents, given) -> (distances [n], latents [n, dim])`, the best of each example's way."""
+
+    def distances(latents, given):
+        missed = jnp.where(given.mask > 0, generate(latents) - given.values, 0.0)
+        return jnp.square(missed).reshape(len(latents), -1).sum(1)
+
+    def search(latents, given):
+        def step(carry, _):
+            z, state, best, found = carry
+            # Adam moves every coordinate by its own gradient alone, so that one sum serves all examples.
+            (_, far), gradient = jax.value_and_grad(lambda z: ((d := distances(z, given)).sum(), d), has_aux=True)(z)
+            closer = far < best
+            best, found = jnp.where(closer, far, best), jnp.where(closer[:, None], z, found)
+            updates, state = tx.update(gradient, state, z)
+            return (jnp.clip(optax.apply_updates(z, updates), low, high), state, best, found), None
+
+        start = latents, tx.init(latents), jnp.full(len(latents), jnp.inf), latents
+        (last, _, best, found), _ = jax.lax.scan(step, start, length=steps)
+        far = distances(last, given)
+        return jnp.minimum(far, best), jnp.where((far < best)[:, None], last, found)
+
+    return compiled(search)
+
+
+def masked_rmse(completions: np.ndarray, examples: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """√(mean of (x̂ − x)² over what was not known), for each example.
+
+    Args:
+      completions: x̂, [..., n, *example].
+      examples: x, [n, *example].
+      mask: m, [n, *example]: 1 where known.
+
+    Returns:
+      [..., n] float64; NaN for an example of which all is known.
+    """
+    unknown = (np.asarray(mask) == 0).reshape(len(examples), -1)
+    squares = np.square(np.asarray(completions, np.float64) - examples)
+    squares = squares.reshape(*squares.shape[: -examples.ndim + 1], -1)
+    counts = unknown.sum(-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt((squares * unknown).sum(-1) / np.where(counts, counts, np.nan))

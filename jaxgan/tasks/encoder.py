@@ -1,0 +1,53 @@
+"""A small convolutional network through which a generator sees an image."""
+
+from collections.abc import Sequence
+
+import jax
+from flax import linen
+
+from jaxgan.networks.convolution import Conv
+from jaxgan.networks.dense import Dense
+from jaxgan.networks.linen import from_linen
+from jaxgan.state import Network
+
+SIZE, STRIDE, PADDING = 4, 2, 1
+"""Of every kernel: it halves an image's sides exactly."""
+
+FEATURES = 128
+"""About as many as there are latents, which thousands of features beside them would drown."""
+
+
+class Encoder(linen.Module):
+    """Convolutions that halve an image's sides, each with a leaky ReLU, then a linear layer.
+
+    Attributes:
+      widths: channels after every halving.
+    """
+
+    widths: Sequence[int]
+
+    @linen.compact
+    def __call__(self, inputs, *, condition=None, train=False):
+        hidden = inputs
+        for features in self.widths:
+            hidden = jax.nn.leaky_relu(Conv(features, SIZE, STRIDE, PADDING)(hidden), 0.2)
+        return Dense(FEATURES)(hidden.reshape(len(hidden), -1))
+
+
+def encoder(widths: tuple[int, ...], example_shape: tuple[int, ...]) -> Network:
+    """Of images [n, height, width, channels], whatever these are, to features [n, 128].
+
+    Args:
+      widths: channels after every halving of the sides, at least one.
+      example_shape: [height, width, channels]; of the sides.
+
+    Raises:
+      ValueError: the examples are no such images, or their sides do not divide.
+    """
+    times = STRIDE ** len(widths)
+    if len(example_shape) != 3 or any(side % times for side in example_shape[:2]):
+        raise ValueError(
+            f"an encoder of {len(widths)} convolutions sees images [height, width, channels] whose sides divide by "
+            f"{times}, not {list(example_shape)}"
+        )
+    return from_linen(Encoder(widths))

@@ -1,0 +1,161 @@
+"""All conditionals p(x_S | x_notS), S any part of an example, by one generator whose input says what is known."""
+
+from collections.abc import Sequence
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.latents import Latent
+from jaxgan.state import Network
+from jaxgan.tasks.base import Sheet, Task, inner_apply, wrapped
+from jaxgan.tasks.completions import Known, completed, known
+from jaxgan.tasks.encoder import encoder as convolutional_encoder
+from jaxgan.tasks.inpainting_scores import measure
+from jaxgan.tasks.masks import Mask, chosen, mixed
+
+
+def completing(generator: Network, encoder: Network | None = None) -> Network:
+    """The generator of what is missing: x̂ = m·x + (1 − m)·G(z, x·m, m).
+
+    Args:
+      generator: G, of vectors [n, features]: z with what is seen of x·m and m behind it.
+      encoder: what sees them, of [n, ...] with the mask behind the last axis, to features [n, ...], without state; None
+        for the values themselves.
+
+    Returns:
+      A `Network` of latents [n, dim] and the condition `Known`. With an encoder, its parameters are "generator" and
+      "encoder".
+    """
+    inner = inner_apply(generator)
+
+    def joined(params, latents, condition):
+        seen = [condition.values, condition.mask]
+        if encoder is not None:
+            seen = [encoder.apply({"params": params["encoder"]}, jnp.concatenate(seen, -1))[0]]
+        return jnp.concatenate([part.reshape(len(latents), -1) for part in (latents, *seen)], -1)
+
+    def init(key, inputs, condition=None):
+        if encoder is None:
+            return generator.init(key, joined({}, inputs, condition))
+        params = encoder.init(jax.random.fold_in(key, 1), jnp.concatenate(condition, -1))
+        variables = generator.init(key, joined({"encoder": params["params"]}, inputs, condition))
+        return {**variables, "params": {"generator": variables["params"], "encoder": params["params"]}}
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        params = variables["params"]
+        own = variables if encoder is None else {**variables, "params": params["generator"]}
+        made, model_state = inner(own, joined(params, inputs, condition), key=key, train=train)
+        return completed(condition, made), model_state
+
+    return wrapped(generator, init, apply)
+
+
+def seeing_masks(discriminator: Network) -> Network:
+    """The discriminator of (x, m): the mask behind the example along its last axis, of images as further channels.
+
+    m says what in x is known, so that x·m need not be told.
+
+    Args:
+      discriminator: of examples whose last axis is twice as long.
+
+    Returns:
+      A `Network` of examples [n, ...] and the condition `Known`.
+    """
+    inner = inner_apply(discriminator)
+
+    def init(key, inputs, condition=None):
+        return discriminator.init(key, jnp.concatenate([inputs, condition.mask], -1))
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        return inner(variables, jnp.concatenate([inputs, condition.mask], -1), key=key, train=train)
+
+    return wrapped(discriminator, init, apply)
+
+
+def inpainting(
+    *,
+    example_shape: tuple[int, ...],
+    latent: Latent,
+    masks: str = "all",
+    encoder: Sequence[int] = (),
+    draws: int = 10,
+    examples: int = 500,
+) -> Task:
+    """The task of all conditionals.
+
+    Args:
+      example_shape: of one example.
+      latent: the prior p_z(z).
+      masks: names of `MASKS`, with commas; each example has one of them, equally likely. "all": those that suit it.
+      encoder: channels of convolutions through which the generator sees images, each halving their sides; () for none.
+      draws: completions of each example in pictures and scores, ≥ 1.
+      examples: test examples in the scores, at most.
+
+    Returns:
+      A `Task`.
+
+    Raises:
+      ValueError: a mask is unknown, or it or the encoder does not suit the examples.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 3.
+    """
+    used = chosen([name.strip() for name in masks.split(",")], example_shape)
+    mask = mixed(list(used.values()))
+    sees = convolutional_encoder(tuple(encoder), example_shape) if encoder else None
+
+    def prepare(keys, batch):
+        drawn = jax.vmap(jax.vmap(lambda key: mask(key, 1, example_shape)[0]))(keys)
+        return {**batch, "condition": known(batch["real"], drawn)}
+
+    def condition(count):
+        return Known(*[jnp.zeros((count, *example_shape))] * 2)
+
+    return Task(
+        generator=lambda network, axis_name: completing(network, sees),
+        discriminator=lambda network, axis_name: seeing_masks(network),
+        prepare=prepare,
+        condition=condition,
+        sheet=lambda key, count, shown, prior: sheet(key, count, shown, prior, used, draws),
+        measure=lambda trained: measure(trained, used, draws, examples),
+    )
+
+
+def sheet(
+    key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent, masks: dict[str, Mask], draws: int
+) -> Sheet:
+    """Rows of an example, what is known of it (the rest is grey) and some completions; the masks take turns.
+
+    Args:
+      key: draws masks and latents.
+      count: completions in all, at most.
+      examples: [n, ...], images in the networks' range.
+      latent: the prior p_z(z).
+      masks: by name.
+      draws: completions in a row, if there is room for so many.
+
+    Returns:
+      A `Sheet`, whose arrays are "originals" and "masks" [rows, ...], and "kinds" [rows]; completion j of row i is
+      example i·draws + j.
+    """
+    draws = min(draws, count)
+    originals = examples[: max(count // draws, 1)]
+    rows, shape = len(originals), examples.shape[1:]
+    kinds = np.array([list(masks)[i % len(masks)] for i in range(rows)])
+    latent_key, mask_key = jax.random.split(key)
+    drawn = {name: mask(jax.random.fold_in(mask_key, i), rows, shape) for i, (name, mask) in enumerate(masks.items())}
+    mask = np.stack([np.asarray(drawn[kind][i]) for i, kind in enumerate(kinds)])
+    grey = (examples.min() + examples.max()) / 2
+    shown = np.where(mask > 0, originals, grey).astype(np.float32)
+
+    def arrange(completions):
+        completions = completions.reshape(rows, draws, *shape)
+        return np.concatenate([originals[:, None], shown[:, None], completions], 1).reshape(-1, *shape)
+
+    given = known(jnp.repeat(originals, draws, 0), jnp.repeat(mask, draws, 0))
+    arrays = {"originals": originals, "masks": mask, "kinds": kinds}
+    return Sheet(latent.sample(latent_key, rows * draws), given, arrange, 2 + draws, arrays)
+
+
+__all__ = ["Known", "completed", "completing", "inpainting", "known", "seeing_masks", "sheet"]

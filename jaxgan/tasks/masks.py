@@ -1,0 +1,148 @@
+"""Masks: which part of an example is known. To add one, write a function `(key, count, shape) -> mask`, and a line of
+`MASKS`."""
+
+from collections.abc import Callable, Sequence
+
+import chex
+import jax
+import jax.numpy as jnp
+
+Mask = Callable[[chex.PRNGKey, int, tuple[int, ...]], chex.Array]
+"""`(key, count, example's shape) -> [count, ...]` of 1, known, and 0; of images [height, width, channels] also
+[count, height, width, 1], the same for all channels. It can be traced."""
+
+
+def random(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
+    """Each value, or pixel, known with probability u, and u ~ U(0, 1) drawn for each example."""
+    shares, values = jax.random.split(key)
+    shape = _pixels(shape)
+    known = jax.random.uniform(shares, (count, *[1] * len(shape)))
+    return (jax.random.uniform(values, (count, *shape)) < known).astype(jnp.float32)
+
+
+def half(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
+    """One half of an image is known, the left, right, upper or lower, drawn for each example; of an odd side, the
+    upper and the left half are the smaller ones."""
+    height, width = _sides("half", shape)
+    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
+    upper, left = (jnp.broadcast_to(part, (height, width)) for part in (rows < height // 2, columns < width // 2))
+    halves = jnp.stack([upper, ~upper, left, ~left])
+    return _mask(halves[jax.random.randint(key, (count,), 0, 4)], shape)
+
+
+def centre(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
+    """The square in the middle, of half of each side, is not known; nothing is drawn.
+
+    Source: the central region of Pathak et al. 2016 (arXiv:1604.07379), section 3.3.
+    """
+    height, width = _sides("centre", shape)
+    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
+    top, left = height // 4, width // 4
+    inside = (rows >= top) & (rows < top + height // 2) & (columns >= left) & (columns < left + width // 2)
+    return _mask(jnp.broadcast_to(~inside, (count, height, width)), shape)
+
+
+def lines(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
+    """Whole rows of an image or, as likely, whole columns: each known with probability u ~ U(0, 1) of the example."""
+    height, width = _sides("lines", shape)
+    keys = jax.random.split(key, 4)
+    share = jax.random.uniform(keys[0], (count, 1, 1))
+    rows = jax.random.uniform(keys[1], (count, height, 1)) < share
+    columns = jax.random.uniform(keys[2], (count, 1, width)) < share
+    across = jax.random.bernoulli(keys[3], 0.5, (count, 1, 1))
+    known = jnp.where(across, jnp.broadcast_to(rows, (count, height, width)), columns)
+    return _mask(known, shape)
+
+
+def nothing(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
+    """Nothing is known: the conditional of everything is p(x) itself."""
+    return jnp.zeros((count, *_pixels(shape)))
+
+
+MASKS: dict[str, Mask] = {
+    "random": random,
+    "half": half,
+    "centre": centre,
+    "lines": lines,
+    "nothing": nothing,
+}
+
+
+def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
+    """The masks of the table that suit examples of a shape, all but those of images for what is none.
+
+    Returns:
+      By name, masks [count, *shape] float32.
+
+    Raises:
+      ValueError: one has another shape.
+    """
+    found = {}
+    for name, mask in MASKS.items():
+        try:
+            check(name, mask, shape)
+        except NotImages:
+            continue
+        found[name] = _whole(mask)
+    return found
+
+
+def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
+    """The masks of some names; of "all" those of the table that suit the examples.
+
+    Returns:
+      By name, masks [count, *shape] float32.
+
+    Raises:
+      ValueError: a name is unknown, or its mask does not suit them, or has another shape.
+    """
+    if "all" in names:
+        return suiting(shape)
+    for name in names:
+        if name not in MASKS:
+            raise ValueError(f"mask {name!r} is none of {', '.join(MASKS)}")
+        check(name, MASKS[name], shape)
+    return {name: _whole(MASKS[name]) for name in names}
+
+
+def check(name: str, mask: Mask, shape: tuple[int, ...]) -> None:
+    """Raises ValueError if a mask has another shape than it must."""
+    made = jax.eval_shape(lambda key: mask(key, 2, shape), jax.random.key(0)).shape
+    if made not in ((2, *shape), (2, *_pixels(shape))):
+        allowed = " or ".join(dict.fromkeys(str([2, *each]) for each in (shape, _pixels(shape))))
+        raise ValueError(f"mask {name!r} of 2 examples {list(shape)} must be {allowed}, and is {list(made)}")
+
+
+def mixed(masks: Sequence[Mask]) -> Mask:
+    """One of the masks for each example, equally likely."""
+
+    def mask(key, count, shape):
+        chooser, *keys = jax.random.split(key, len(masks) + 1)
+        which = jax.random.randint(chooser, (count,), 0, len(masks))
+        drawn = jnp.stack([each(k, count, shape) for each, k in zip(masks, keys, strict=True)])
+        return drawn[which, jnp.arange(count)]
+
+    return masks[0] if len(masks) == 1 else mask
+
+
+def _whole(mask: Mask) -> Mask:
+    """The mask [count, *shape], float32."""
+    return lambda key, count, shape: jnp.broadcast_to(mask(key, count, shape), (count, *shape)).astype(jnp.float32)
+
+
+class NotImages(ValueError):
+    """A mask of images, and examples that are none."""
+
+
+def _sides(name: str, shape: tuple[int, ...]) -> tuple[int, int]:
+    if len(shape) not in (2, 3):
+        raise NotImages(f"mask {name!r} is of images, and examples are {list(shape)}")
+    return shape[0], shape[1]
+
+
+def _pixels(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (*shape[:2], 1) if len(shape) == 3 else tuple(shape)
+
+
+def _mask(known: chex.Array, shape: tuple[int, ...]) -> chex.Array:
+    return known.reshape(-1, *_pixels(shape)).astype(jnp.float32)
