@@ -73,6 +73,9 @@ def get_config(platform: str = "") -> ConfigDict:
     # Gaussians that the generator learns (DeLiGAN); "fixed_mixture": of Gaussians that stay
     config.latent.dim = 100
     config.latent.components = 50  # mixture, fixed_mixture: how many Gaussians
+    config.latent.spread = (
+        1.0  # mixture, fixed_mixture: s: their means are drawn from U(-s, s); of mixture, at the start
+    )
     config.latent.deviation = 0.2  # mixture, fixed_mixture: their sigma; of mixture, at the start
     config.latent.deviation_penalty = 0.1  # mixture: lambda: adds lambda * mean (1 - sigma)^2 to the generator's loss
 

@@ -120,14 +120,15 @@ def mixture(dim: int, components: int = 50) -> Latent:
     return Latent(sample, components + dim, categories=components)
 
 
-def fixed_mixture(dim: int, components: int = 50, deviation: float = 0.2) -> Latent:
-    """A mixture of N Gaussians, all equally likely, that nothing learns: z = μ_k + σ·ε, μ_k one draw of U(−1, 1).
+def fixed_mixture(dim: int, components: int = 50, spread: float = 1.0, deviation: float = 0.2) -> Latent:
+    """A mixture of N Gaussians, all equally likely, that nothing learns: z = μ_k + σ·ε, μ_k one draw of U(−s, s).
 
     The means are the same for every run of as many components and dimensions.
 
     Args:
       dim: ≥ 1.
       components: N ≥ 1.
+      spread: s > 0.
       deviation: σ > 0, of every coordinate.
 
     Source: Ben-Yosef and Weinshall 2018 (arXiv:1808.10356), the static mixture.
@@ -136,7 +137,7 @@ def fixed_mixture(dim: int, components: int = 50, deviation: float = 0.2) -> Lat
     _check_components(components)
 
     def sample(key, count):
-        means = jax.random.uniform(jax.random.key(0), (components, dim), minval=-1.0)
+        means = jax.random.uniform(jax.random.key(0), (components, dim), minval=-spread, maxval=spread)
         chosen, noise = jax.random.split(key)
         component = jax.random.randint(chosen, (count,), 0, components)
         return means[component] + deviation * jax.random.normal(noise, (count, dim))

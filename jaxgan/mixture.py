@@ -11,7 +11,9 @@ PARAMS = "mixture"
 """The mixture's part of the generator's parameters: "mean" and "deviation", each [components, dim]."""
 
 
-def learned_mixture(generator: Network, components: int, dim: int, *, deviation: float = 0.2) -> Network:
+def learned_mixture(
+    generator: Network, components: int, dim: int, *, spread: float = 1.0, deviation: float = 0.2
+) -> Network:
     """A generator of z = μ_k + σ_k·ε, whose parameters μ and σ are among its own.
 
     Its latents are those of `LATENTS["mixture"](dim, components)`. Weights that are no one-hot vector, as on a path
@@ -21,8 +23,8 @@ def learned_mixture(generator: Network, components: int, dim: int, *, deviation:
       generator: of latents [batch, dim].
       components: N ≥ 1.
       dim: of z.
-      deviation: every σ at the start; the means start at a draw of U(−1, 1). A σ may become negative, which changes
-        nothing, as ε and −ε are equally likely.
+      spread: s > 0; the means start at a draw of U(−s, s).
+      deviation: every σ at the start. A σ may become negative, which changes nothing, as ε and −ε are equally likely.
 
     Returns:
       A `Network` of latents [batch, components + dim].
@@ -36,7 +38,7 @@ def learned_mixture(generator: Network, components: int, dim: int, *, deviation:
     def init(key, inputs, condition=None):
         means, inner = jax.random.split(key)
         mixture = {
-            "mean": jax.random.uniform(means, (components, dim), minval=-1.0),
+            "mean": jax.random.uniform(means, (components, dim), minval=-spread, maxval=spread),
             "deviation": jnp.full((components, dim), deviation, jnp.float32),
         }
         variables = dict(generator.init(inner, _mixed(mixture, inputs), condition=condition))

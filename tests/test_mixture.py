@@ -50,13 +50,13 @@ def test_where_the_mixture_starts_and_what_the_generator_inside_is_made_with():
         seen.append(z)
         return {"params": {"w": jnp.ones(3)}, "batch_stats": {"mean": jnp.zeros(3)}}
 
-    network = learned_mixture(Network(init, IDENTITY.apply), 400, 3, deviation=0.25)
+    network = learned_mixture(Network(init, IDENTITY.apply), 400, 3, spread=2.0, deviation=0.25)
     latents = LATENTS["mixture"](3, 400).sample(jax.random.key(1), 5)
     variables = network.init(jax.random.key(0), latents)
     mean, deviation = (np.asarray(variables["params"]["mixture"][name]) for name in ("mean", "deviation"))
     assert mean.shape == deviation.shape == (400, 3) and (deviation == 0.25).all()
-    # U(-1, 1): of 1,200 draws the standard error of the mean is .577/34.6, that of the variance 1/3·√.8/34.6.
-    assert np.abs(mean).max() <= 1 and abs(mean.mean()) < 0.06 and abs(mean.var() - 1 / 3) < 0.03
+    # U(-2, 2): of 1,200 draws the standard error of the mean is 1.155/34.6, that of the variance 4/3·√.8/34.6.
+    assert np.abs(mean).max() <= 2 and abs(mean.mean()) < 0.12 and abs(mean.var() - 4 / 3) < 0.12
     component = np.asarray(latents[:, :400].argmax(1))
     np.testing.assert_allclose(seen[0], mean[component] + 0.25 * latents[:, 400:], rtol=1e-6, atol=1e-7)
     assert set(variables) == {"params", "batch_stats"}
@@ -103,10 +103,10 @@ def test_a_generator_that_draws_per_example_still_does():
 
 
 def test_a_mixture_that_stays_is_the_one_that_its_arguments_say():
-    latent = LATENTS["fixed_mixture"](2, components=3, deviation=0.01)
+    latent = LATENTS["fixed_mixture"](2, components=3, spread=3.0, deviation=0.01)
     z = np.asarray(latent.sample(jax.random.key(0), 3_000))
     assert (z.shape, z.dtype, latent.dim) == ((3_000, 2), np.float32, 2)
-    means = np.asarray(jax.random.uniform(jax.random.key(0), (3, 2), minval=-1.0))
+    means = np.asarray(jax.random.uniform(jax.random.key(0), (3, 2), minval=-3.0, maxval=3.0))
     nearest = np.linalg.norm(z[:, None] - means[None], axis=2).argmin(1)
     deviations = z - means[nearest]
     assert abs(deviations.std() - 0.01) < 4 * 0.01 / np.sqrt(2 * 6_000)

@@ -94,7 +94,7 @@ def build_latent(section: Mapping[str, Any]) -> Latent:
       ValueError: its dimensions do not suffice.
     """
     builder = LATENTS[section["name"]]
-    taken = set(inspect.signature(builder).parameters) & {"components", "deviation"}
+    taken = set(inspect.signature(builder).parameters) & {"components", "spread", "deviation"}
     return builder(section["dim"], **{name: section[name] for name in taken})
 
 
@@ -102,7 +102,8 @@ def _with_mixture(section: Mapping[str, Any], generator: Network) -> Network:
     """The generator, which learns its prior if that is a mixture to be learned."""
     if section["name"] != "mixture":
         return generator
-    return learned_mixture(generator, section["components"], section["dim"], deviation=section["deviation"])
+    start = {name: section[name] for name in ("spread", "deviation")}
+    return learned_mixture(generator, section["components"], section["dim"], **start)
 
 
 def _with_deviation_penalty(

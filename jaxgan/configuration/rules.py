@@ -106,6 +106,7 @@ RULES: dict[str, Any] = {
         "name": fields.choice(LATENTS),
         "dim": fields.integer(1),
         "components": fields.integer(1),
+        "spread": fields.number(0, above=True),
         "deviation": fields.number(0, above=True),
         "deviation_penalty": fields.number(0),
     },

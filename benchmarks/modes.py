@@ -1,0 +1,121 @@
+"""Modes of the ring and the grid, by the protocol of PacGAN: every loss, or the recommended config, ten seeds each.
+
+    python -m benchmarks.modes losses --out results/modes/losses.json
+    python -m benchmarks.modes recommended --out results/modes/recommended.json
+
+Each is a sweep (`--mode=sweep`) in `--workdir`, which goes on where it was stopped. Data and metric are the protocol's:
+100,000 training points, 2,500 samples, high quality within three deviations of the nearest mode. Networks and budget
+are those of configs/ring.py (losses, with `STEPS` steps) and of configs/mixture.py (recommended).
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks import timing
+from jaxgan.losses import LOSSES
+
+DATA = ("ring", "grid")
+STEPS = 10_000
+"""Training steps of each run in the table of losses."""
+
+SHARED = {
+    "evaluation.metrics": "modes",
+    "evaluation.samples": "2500",
+    "population.score": "high_quality",
+    "alarms.patience": "0",
+}
+TABLES: dict[str, tuple[str, dict[str, str]]] = {
+    "losses": (
+        "configs/ring.py",
+        {"population.grid": f"loss={','.join(LOSSES)}", "steps": str(STEPS), "log_every": "1000"}
+        | {"sample_every": str(STEPS), "checkpoint_every": str(STEPS)},
+    ),
+    "recommended": ("configs/mixture.py", {}),
+}
+"""A config and what is set in it."""
+
+SCORES = ("modes", "high_quality", "reverse_kl")
+KEPT = ("steps", "batch_size", "loss", "average_decay", "generator", "discriminator", "latent", "penalties")
+KEPT += ("generator_optimizer", "discriminator_optimizer", "sampling")
+
+
+def sweep(table: str, data: str, seeds: int, workdir: pathlib.Path) -> dict[str, Any]:
+    """What `sweep.json` says after a sweep on one dataset; members as they were, if it is finished already."""
+    config, fields = TABLES[table]
+    path = workdir / f"{table}_{data}"
+    values = {**SHARED, **fields, "dataset.name": data, "population.seeds": str(seeds)}
+    flags = [f"--config.{name}={value}" for name, value in values.items()]
+    command = [sys.executable, "launch.py", "--mode=sweep", f"--config={config}", f"--workdir={path}", *flags]
+    done = path / "sweep.json"
+    if not (done.exists() and json.loads(done.read_text())["finished"]):
+        subprocess.run(command, check=True)
+    found: dict[str, Any] = json.loads(done.read_text())
+    return found
+
+
+def summary(found: dict[str, Any]) -> dict[str, Any]:
+    """By setting: means, standard errors and values of the scores, and how many members diverged."""
+    diverged: dict[int, int] = {}
+    for member in found["members"]:
+        diverged[member["setting"]] = diverged.get(member["setting"], 0) + (member["diverged"] is not None)
+    settings = {}
+    for setting in found["settings"]:
+        name = setting["changes"].get("loss", found["config"]["loss"])
+        scores = {score: setting["scores"].get(score) for score in SCORES}
+        settings[name] = {**scores, "diverged": diverged[setting["setting"]]}
+    real = {score: found["real_data"][score] for score in SCORES}
+    return {"settings": settings, "real_data": real, "versions": found["versions"], "date": found["date"]}
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """The result as a table in Markdown: modes and high quality of both datasets, mean ± standard error."""
+    lines = [
+        "| loss | ring: modes of 8 | high quality | reverse KL | grid: modes of 25 | high quality | reverse KL |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name in result["data"][DATA[0]]["settings"]:
+        cells = [f"`{name}`"]
+        for data in DATA:
+            setting = result["data"][data]["settings"][name]
+            diverged = f" ({setting['diverged']} diverged)" if setting["diverged"] else ""
+            cells += [_cell(setting["modes"], 1, 1) + diverged]
+            cells += [_cell(setting["high_quality"], 100, 1) + " %", _cell(setting["reverse_kl"], 1, 3)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(score: dict[str, Any] | None, factor: float, digits: int) -> str:
+    if score is None or score["mean"] is None:
+        return "–"
+    error = "" if score["standard_error"] is None else f" ± {factor * score['standard_error']:.{digits}f}"
+    return f"{factor * score['mean']:.{digits}f}{error}"
+
+
+def main() -> None:
+    """Trains and judges one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=sorted(TABLES))
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--workdir", default="runs/modes")
+    arguments = parser.parse_args()
+    found = {d: sweep(arguments.table, d, arguments.seeds, pathlib.Path(arguments.workdir)) for d in DATA}
+    config, fields = TABLES[arguments.table]
+    result = {
+        "config": config,
+        "set": {**SHARED, **fields},
+        "seeds": arguments.seeds,
+        "of_the_config": {name: found[DATA[0]]["config"][name] for name in KEPT},
+        "data": {name: summary(of) for name, of in found.items()},
+        "machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax", "numpy"),
+    }
+    print(table_of(result))
+    timing.write(arguments.out, result)
+
+
+if __name__ == "__main__":
+    main()
