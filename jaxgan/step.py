@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.contract import check_counts, check_parts, check_terms
+from jaxgan.contract import check_condition, check_counts, check_parts, check_terms
 from jaxgan.coordination import Coordination, coordinate
 from jaxgan.game import Game, Lazy, Metrics, Penalty, Term
 from jaxgan.initial import init_state, start_average
@@ -163,6 +163,9 @@ def sample(
 
     Returns:
       [count, ...], in the range of the generator's output.
+
+    Raises:
+      ValueError: there are not as many conditions.
     """
     return generate(generator, state, latent.sample(key, count), condition=condition)
 
@@ -170,21 +173,23 @@ def sample(
 def generate(
     generator: Network, state: TrainState, latents: chex.Array, *, condition: chex.ArrayTree | None = None
 ) -> chex.Array:
-    """G(z) for given latents [count, dim], from the averaged parameters if the state has them."""
+    """G(z) for given latents [count, dim], from the averaged parameters if the state has them; `sample` draws them."""
+    check_condition(condition, latents.shape[:1], "condition")
     params = state.generator.params if state.average_params is None else state.average_params
     variables = {"params": params, **state.generator.model_state}
     return generator.apply(variables, latents, condition=condition, train=False)[0]
 
 
 def _check_batch(batch: Batch, discriminator_steps: int) -> None:
-    shapes = {name: jnp.shape(leaf) for name, leaf in batch.items() if leaf is not None}
-    if "real" not in shapes:
+    if batch.get("real") is None:
         raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {sorted(batch)}')
-    if len(shapes["real"]) < 2 or shapes["real"][0] != discriminator_steps:
+    shape = jnp.shape(batch["real"])
+    if len(shape) < 2 or shape[0] != discriminator_steps:
         raise ValueError(
             f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}, got shape '
-            f"{shapes['real']}; stack one minibatch per discriminator update along a leading axis"
+            f"{shape}; stack one minibatch per discriminator update along a leading axis"
         )
+    check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
 
 
 def _move_average(state: TrainState, decay: float) -> chex.ArrayTree:

@@ -11,6 +11,7 @@ from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
+from jaxgan.networks.labels import check_conditioning
 
 _RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
 
@@ -153,6 +154,29 @@ def _labels(config: Mapping[str, Any]) -> list[str]:
     return []
 
 
+def _conditions(config: Mapping[str, Any]) -> list[str]:
+    """A condition, and networks that take it as is wanted."""
+    found = []
+    for player in ("generator", "discriminator"):
+        section = config[player]
+        network, way = section["network"], section["conditioning"]
+        where = f"{player}.conditioning {way}"
+        if way == "auto":
+            continue
+        if config["condition"] == "none":
+            found.append(f"{where} needs a condition; set condition=labels or vectors, or conditioning to auto")
+        elif not section["conditional"]:
+            found.append(f"{where} is of networks that see the condition; set {player}.conditional=True")
+        if "conditioning" not in inspect.signature(NETWORKS[network]).parameters:
+            found.append(f"{where}: {network} takes a condition in one way alone; set it to auto")
+            continue
+        try:
+            check_conditioning(network, way, generator=player == "generator")
+        except ValueError as error:
+            found.append(f"{player}.conditioning: {error}")
+    return found
+
+
 def _terms(config: Mapping[str, Any]) -> list[str]:
     """What the terms of the losses read must be there."""
     terms, discriminator, found = config["terms"], config["discriminator"], []
@@ -164,7 +188,8 @@ def _terms(config: Mapping[str, Any]) -> list[str]:
             found.append("terms.auxiliary_classifier needs condition=labels")
         if not discriminator["class_logits"]:
             found.append("terms.auxiliary_classifier needs discriminator.class_logits, as many as there are classes")
-        if discriminator["conditional"] and discriminator["network"] != "resnet":  # which projects the label
+        projects = discriminator["network"] == "resnet" or discriminator["conditioning"] == "projection"
+        if discriminator["conditional"] and not projects:  # its class logits would see the label
             found.append("terms.auxiliary_classifier needs discriminator.conditional=False, which cannot see the label")
     for name in ("mutual_information", "auxiliary_classifier"):
         if name in on and config["packing"] > 1:
@@ -190,6 +215,6 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
 
 _CROSS_CHECKS = (
     *(_labels, _coordinated, _outputs, _paths, _activations),
-    *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes),
+    *(_layers, _normalizations, _rates, _evaluation, _alarms, _conditions, _terms, _codes),
 )
 """Problems between fields that are each allowed."""

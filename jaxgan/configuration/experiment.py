@@ -24,20 +24,26 @@ class DataFacts(NamedTuple):
       example_shape: shape of one example.
       train_examples: how many training examples there are.
       means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
-      classes: how many, where labels are the condition; None without a condition.
+      classes: how many, where labels are the condition; else None.
+      vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
     """
 
     example_shape: tuple[int, ...]
     train_examples: int
     means: np.ndarray | None = None
     classes: int | None = None
+    vectors: np.ndarray | None = None
 
 
-_NOT_OF_THE_STEP = ("example_shape", "packing", "networks", "first_examples", "classes")
+_NOT_OF_THE_STEP = ("example_shape", "packing", "networks", "first_examples", "classes", "conditions")
 
 
 class Experiment(NamedTuple):
-    """The parts of a GAN as pure functions and values, made from a config by `build`."""
+    """The parts of a GAN as pure functions and values, made from a config by `build`.
+
+    Of those that are no arguments of `make_train_step`: `networks` makes both players for a device axis, `classes` is
+    how many labels there are, and `conditions` [m, ...] are those that samples have in turn; None without a condition.
+    """
 
     generator: Network
     discriminator: Network
@@ -58,10 +64,13 @@ class Experiment(NamedTuple):
     networks: Callable[[str | None], tuple[Network, Network]]
     first_examples: int = 2
     classes: int | None = None
+    conditions: np.ndarray | None = None
 
     def condition(self, count: int, first: int = 0) -> jax.Array | None:
-        """The labels of samples number first to first + count − 1: the classes in turn; None without a condition."""
-        return None if self.classes is None else jnp.arange(first, first + count, dtype=jnp.int32) % self.classes
+        """Those of samples number first to first + count − 1, `conditions` in turn; None without a condition."""
+        if self.conditions is None:
+            return None
+        return jnp.asarray(self.conditions[np.arange(first, first + count) % len(self.conditions)])
 
     def train_step(self, axis_name: str | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""

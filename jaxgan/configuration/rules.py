@@ -10,6 +10,7 @@ from jaxgan.evaluation.alarms import ALARMS
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS
+from jaxgan.networks.labels import CONDITIONINGS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
 from jaxgan.networks.minibatch import MINIBATCHES
 from jaxgan.networks.normalization import NORMALIZATIONS
@@ -39,6 +40,7 @@ _NETWORK = {
     "features": fields.boolean,
     "class_logits": fields.integer(0),
     "conditional": fields.boolean,
+    "conditioning": fields.choice(("auto", *CONDITIONINGS)),
     "remat": fields.boolean,
     "keep_input": fields.number(2**-16, 1),
     "keep_hidden": fields.number(2**-16, 1),
@@ -80,7 +82,7 @@ RULES: dict[str, Any] = {
     "batch_size": fields.integer(1),
     "accumulation_steps": fields.integer(1),
     "average_decay": fields.number(0, 1, below=True),
-    "condition": fields.choice(("none", "labels")),
+    "condition": fields.choice(("none", "labels", "vectors")),
     "packing": fields.integer(1),
     "augmentation": {
         "names": fields.optional(fields.names(AUGMENTATIONS)),

@@ -15,6 +15,7 @@ from jaxgan.configuration import Experiment, build
 from jaxgan.errors import DivergedError
 from jaxgan.parallel import compiled
 from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
+from jaxgan.runs.grids import columns_of, picture_inputs
 from jaxgan.runs.members import Group, Member
 from jaxgan.runs.output import SAMPLE_LATENTS
 from jaxgan.runs.ranking import Ranking, metric_at
@@ -117,9 +118,7 @@ class Judge:
         if group not in self._parts:
             experiment = build(member.config, member.inputs.facts)
             draw = compiled(
-                lambda state, latents: generate(
-                    experiment.generator, state, latents, condition=experiment.condition(len(latents))
-                )
+                lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
             )
             self._parts[group] = experiment, draw
         return self._parts[group]
@@ -128,9 +127,11 @@ class Judge:
         experiment, draw = self._parts_of(member)
         config, inputs = member.config, member.inputs
         key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
-        samples = np.asarray(draw(state, experiment.latent.sample(key, config["sample_count"])), np.float32)
+        count = config["sample_count"]
+        samples = np.asarray(draw(state, *picture_inputs(experiment, key, count)), np.float32)
         path = member.directory.samples / f"step_{int(state.step):08d}.png"
-        figures.save_samples(path, samples, low=inputs.low, high=inputs.high, mixture=inputs.dataset.mixture)
+        shown: dict[str, Any] = {"low": inputs.low, "high": inputs.high, "columns": columns_of(experiment, count)}
+        figures.save_samples(path, samples, mixture=inputs.dataset.mixture, **shown)
 
 
 def _finite(value: float) -> float | None:

@@ -13,6 +13,7 @@ from jaxgan.configuration import Experiment
 from jaxgan.parallel import compiled
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
+from jaxgan.runs.grids import columns_of, picture_inputs
 from jaxgan.runs.inputs import Inputs
 from jaxgan.runs.report import write_report
 from jaxgan.state import TrainState
@@ -36,17 +37,16 @@ class Output:
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
         self.directory, self.inputs = directory, inputs
         self._generate = compiled(
-            lambda state, latents: generate(
-                experiment.generator, state, latents, condition=experiment.condition(len(latents))
-            )
+            lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
         )
         seed, count = config["seed"], config["sample_count"]
+        self.columns = columns_of(experiment, count)
 
         @compiled
-        def latents():
-            return experiment.latent.sample(jax.random.fold_in(jax.random.key(seed), SAMPLE_LATENTS), count)
+        def given():
+            return picture_inputs(experiment, jax.random.fold_in(jax.random.key(seed), SAMPLE_LATENTS), count)
 
-        self._latents = latents()
+        self._given = given()
         # Made before the first step, so that what cannot be evaluated is said at once.
         self.evaluation = None
         if config["evaluation"]["every"]:
@@ -55,16 +55,16 @@ class Output:
 
     def samples(self, state: TrainState) -> jax.Array:
         """The samples of a picture, on the device."""
-        return self._generate(state, self._latents)
+        return self._generate(state, *self._given)
 
     def draw(self, step: int, samples: jax.Array, board: TensorBoard) -> None:
         """Writes the picture of some samples."""
         values = np.asarray(samples, np.float32)
         path = self.directory.samples / f"step_{step:08d}.png"
-        low, high = self.inputs.low, self.inputs.high
-        figures.save_samples(path, values, low=low, high=high, mixture=self.inputs.dataset.mixture)
+        shown: dict[str, Any] = {"low": self.inputs.low, "high": self.inputs.high, "columns": self.columns}
+        figures.save_samples(path, values, mixture=self.inputs.dataset.mixture, **shown)
         if figures.is_image(values.shape[1:]):
-            board.image(step, "samples", figures.image_grid(values, low=low, high=high))
+            board.image(step, "samples", figures.image_grid(values, **shown))
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the scores of a step are there."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.configuration import DataFacts, Experiment, build, check, complete
 from jaxgan.errors import UsageError
@@ -57,7 +59,10 @@ def load_run(
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
         check(config, tuple(change(config)))
-        facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
+        # Of vectors only the dimension is known here.
+        vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
+        shape, size = tuple(data["example_shape"]), config["batch_size"]
+        facts = DataFacts(shape, size, classes=data.get("classes"), vectors=vectors)
         experiment = build(config, facts)
         state = checkpoints.restore_generator(experiment.abstract_state(), step)
     return TrainedRun(directory, config, data, experiment, state)
