@@ -4,12 +4,19 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan.configuration import Experiment
 from jaxgan.figures import is_image
+from jaxgan.parallel import compiled
+from jaxgan.state import TrainState
+from jaxgan.step import generate
 
 COLUMNS = 20
 """At most so many images in a row."""
+
+GRID_LATENTS = 2**31
+"""Folded into the key of sampling for the latents of its picture; those of the samples have smaller numbers."""
 
 
 def columns_of(experiment: Experiment, count: int) -> int | None:
@@ -40,6 +47,17 @@ def picture_inputs(experiment: Experiment, key: jax.Array, count: int) -> tuple[
     assert condition is not None
     latents = experiment.latent.sample(key, columns)
     return jnp.tile(latents, (rows, 1)), jnp.repeat(condition, columns, axis=0)
+
+
+def draw_grid(experiment: Experiment, state: TrainState, key: jax.Array, count: int) -> np.ndarray:
+    """The samples of such a picture, [n, ...] float32, beside others of the same key."""
+
+    @compiled
+    def draw(state, key):
+        latents, condition = picture_inputs(experiment, jax.random.fold_in(key, GRID_LATENTS), count)
+        return generate(experiment.generator, state, latents, condition=condition)
+
+    return np.asarray(draw(state, key), np.float32)
 
 
 def _rows(experiment: Experiment, count: int) -> int:

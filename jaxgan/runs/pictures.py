@@ -29,7 +29,7 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
     Returns:
       Their paths.
     """
-    pictures = {}
+    pictures: dict[str, np.ndarray] = {}
     samples, data = report.samples, evaluation.data
     if figures.is_image(samples.values.shape[1:]):
         shown = samples.values[: ROWS * COLUMNS]
@@ -39,8 +39,10 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
             nearest = nearest_neighbors(shown[COLUMNS - 1 :: COLUMNS], data.train.values).indices
             pictures["nearest"] = figures.nearest_sheet(shown, data.train.values[nearest], columns=COLUMNS)
         pictures["interpolation"] = _interpolation(report, evaluation, run)
-        if samples.logits is not None and evaluation.features.name == "classifier":
+        labels, classes = samples.labels, data.classes
+        if labels is None and samples.logits is not None and evaluation.features.name == "classifier":
             labels, classes = samples.logits.argmax(1), samples.logits.shape[1]
+        if labels is not None and classes is not None:
             pictures["classes"] = figures.class_sheet(samples.values, labels, min(classes, CLASSES))
     paths = []
     for name, picture in pictures.items():
@@ -55,8 +57,8 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
 def _interpolation(report: Report, evaluation: Evaluation, run: TrainedRun) -> np.ndarray:
     key = jax.random.fold_in(evaluation.latent_key, 2**31)  # not one of the samples'
     ends = run.experiment.latent.sample(key, 2 * PATHS).reshape(2, PATHS, -1)
-    labels = run.experiment.condition(PATHS)
-    condition = None if labels is None else np.repeat(labels, POINTS)
+    each = run.experiment.condition(PATHS)
+    condition = None if each is None else np.repeat(each, POINTS, axis=0)
     draw = compiled(lambda state, latents: generate(run.experiment.generator, state, latents, condition=condition))
     sheets = []
     for path in (linear_path, spherical_path):

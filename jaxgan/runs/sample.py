@@ -1,6 +1,7 @@
 """`--mode=sample`: examples from a trained generator, as a picture and as an array."""
 
 import io
+import re
 from typing import Any
 
 import jax
@@ -10,39 +11,52 @@ from jaxgan import figures
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
+from jaxgan.runs.grids import columns_of, draw_grid
 from jaxgan.runs.sampling import sampler
-from jaxgan.runs.trained import load_run
+from jaxgan.runs.trained import asked_for, load_run
 
 SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
 
+NAMED = 60
+"""At most so many letters of a condition are in the files' name."""
 
-def sample(workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None) -> None:
+
+def sample(
+    workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None, condition: str | None = None
+) -> None:
     """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
 
-    The arrays are "samples", and "labels" where labels are the condition.
+    A condition that is given is in the name too. The arrays are "samples", and "labels" or "conditions" where these are
+    the condition. Where there are several, the picture has a row for each, of the same latents, which are not those of
+    the arrays.
 
     Args:
       workdir: the run's directory.
       count: how many examples, ≥ 1.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
+      condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
 
     Raises:
-      UsageError: if there is no run, or no checkpoint.
-      DataError: if the checkpoint is damaged.
+      UsageError: if there is no run, or no checkpoint, or it cannot have the condition.
+      DataError: if the checkpoint is damaged, or the data has to be read and cannot be.
     """
-    run = load_run(workdir, step)
+    run = asked_for(load_run(workdir, step), condition)
     directory, config, data, experiment, state = run.directory, run.config, run.data, run.experiment, run.state
     samples = sampler(experiment)(state, jax.random.key(seed), count)
-    stem = directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}"
+    of = "" if condition is None else "_condition_" + re.sub(r"[^\d-]+", "_", condition)[:NAMED]
+    stem = directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{of}"
     shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
+    if (columns := columns_of(experiment, len(shown))) is not None:
+        shown = draw_grid(experiment, state, jax.random.key(seed), len(shown))
     mixture = MIXTURES.get(config["dataset"]["name"])
     picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
     try:
         directory.samples.mkdir(exist_ok=True)
-        figures.save_samples(picture, shown, low=data["low"], high=data["high"], mixture=mixture)
-        _save_arrays(array, samples=samples, labels=experiment.condition(count))
+        figures.save_samples(picture, shown, low=data["low"], high=data["high"], mixture=mixture, columns=columns)
+        conditions = {"conditions" if experiment.classes is None else "labels": experiment.condition(count)}
+        _save_arrays(array, samples=samples, **conditions)
     except OSError as error:
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"

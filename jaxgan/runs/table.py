@@ -30,7 +30,7 @@ def table(report: Report, evaluation: Evaluation, run: str) -> str:
         head.append(f"training data: {len(train):,} of {train.of:,} examples were read for this")
     left_out = [f"left out: {name}: {reason}" for name, reason in report.left_out.items()]
     meaning = (
-        "real data: training examples in the samples' place (nearest: test examples), as many as there are samples, or "
-        "all there are; ±: standard error."
+        "real data: training examples in the samples' place (nearest, conditional: test examples), as many as there "
+        "are samples, or all there are; ±: standard error."
     )
     return "\n".join([*head, "", *body, "", meaning, *notes(evaluation), *left_out])

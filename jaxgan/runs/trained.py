@@ -7,8 +7,10 @@ import numpy as np
 
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.configuration import DataFacts, Experiment, build, check, complete
-from jaxgan.errors import UsageError
+from jaxgan.errors import DataError, UsageError
+from jaxgan.runs.conditions import parse
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.state import TrainState
 
 
@@ -66,3 +68,27 @@ def load_run(
         experiment = build(config, facts)
         state = checkpoints.restore_generator(experiment.abstract_state(), step)
     return TrainedRun(directory, config, data, experiment, state)
+
+
+def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
+    """The run with the conditions that its samples are to have, in turn.
+
+    Args:
+      run: any.
+      condition: as `--condition` gives them; None: all classes, or vectors of the training data.
+
+    Raises:
+      UsageError: the run has no condition, or another one.
+      DataError: there are vectors, none is given, and the data cannot be read.
+    """
+    experiment = run.experiment
+    if condition is not None:
+        return run._replace(experiment=experiment._replace(conditions=parse(condition, experiment)))
+    if experiment.conditions is None or experiment.classes is not None:
+        return run
+    try:
+        inputs = read_inputs(run.config)
+        check_same_data(run.data, inputs, run.directory.path)
+    except DataError as error:
+        raise DataError(error.what, error.why, "give --condition, or put the run's data back in its place") from error
+    return run._replace(experiment=experiment._replace(conditions=inputs.facts.vectors))
