@@ -14,7 +14,7 @@ flags.DEFINE_string(
     "config",
     None,
     "--mode=train, sweep: a Python file, with :cpu, :gpu or :tpu behind it if wanted (configs/mnist.py:gpu); set its "
-    "fields with --config.FIELD=VALUE (see configs/default.py). --mode=evaluate takes --config.evaluation.FIELD=VALUE.",
+    "fields: --config.FIELD=VALUE (configs/default.py). --mode=sample takes sampling.FIELD, evaluate evaluation.FIELD.",
 )
 flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
 flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)

@@ -27,6 +27,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
 
     config.unrolled_steps = 0  # m: the generator looks ahead through m discriminator updates; 0 is off
+    config.consensus = 0.0  # gamma: both players also descend (gamma/2) |v|^2, v their two gradients; 0 is off
+    config.extragradient = False  # both players move at once, by their gradients at where a first step would lead
 
     # Which of a step's discriminator updates are made; all, unless something is set here.
     config.coordination = ConfigDict()
@@ -67,8 +69,18 @@ def get_config(platform: str = "") -> ConfigDict:
 
     config.latent = ConfigDict()
     config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I);
-    # "truncated_normal": within 2 deviations; "categorical": InfoGAN's 10 classes, 2 codes and noise
+    # "truncated_normal": within 2 deviations; "categorical": InfoGAN's 10 classes, 2 codes and noise; "mixture": of
+    # Gaussians that the generator learns (DeLiGAN); "fixed_mixture": of Gaussians that stay
     config.latent.dim = 100
+    config.latent.components = 50  # mixture, fixed_mixture: how many Gaussians
+    config.latent.deviation = 0.2  # mixture, fixed_mixture: their sigma; of mixture, at the start
+    config.latent.deviation_penalty = 0.1  # mixture: lambda: adds lambda * mean (1 - sigma)^2 to the generator's loss
+
+    # Latents moved, before both players see them, to where the discriminator likes their examples better (LOGAN).
+    config.latent_optimization = ConfigDict()
+    config.latent_optimization.step = 0.0  # alpha, such as .9; 0 is off
+    config.latent_optimization.damping = 5.0  # beta: z moves by alpha g / (beta + |g|^2); 0: by the plain alpha g
+    config.latent_optimization.cost = 0.0  # w: adds w E |dz|^2 to the generator's loss
 
     config.dataset = ConfigDict()
     config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz: jaxgan.datasets.DATASETS
@@ -100,6 +112,17 @@ def get_config(platform: str = "") -> ConfigDict:
     config.evaluation.inception_weights = ""  # inception: the file of the FID weights, .pth or .pb
     config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the file's
     config.evaluation.every = 0  # in training, evaluate every so many steps; 0: never
+
+    # How --mode=sample and evaluations draw samples; both may be given these fields anew. Other ways than the plain one
+    # believe the discriminator, and suit losses whose logit is log p_d/p_g: docs/zoo.md.
+    config.sampling = ConfigDict()
+    config.sampling.method = "plain"  # "optimized": latents moved as in training; "rejection": by D's logit;
+    # "driven": by Langevin steps in latent space
+    config.sampling.burn_in = 10_000  # rejection: samples from which the largest logit is estimated first
+    config.sampling.percentile = 0.0  # rejection: of the logits' F, gamma; a lower one accepts more, 0 is gamma = 0
+    config.sampling.steps = 200  # driven: steps of each chain
+    config.sampling.step_size = 0.05  # driven: epsilon
+    config.sampling.adjusted = True  # driven: steps may be rejected (Metropolis), which makes up for their size
 
     # Alarms, at log steps: each is a warning and a metric.
     config.alarms = ConfigDict()
@@ -186,4 +209,5 @@ def _optimizer() -> ConfigDict:
 
     optimizer.historical_averaging = 0.0  # w: adds w |theta - mean of past theta|^2 to the player's loss; 0 is off
     optimizer.clip_weights = 0.0  # c: weights stay in [-c, c] (the first WGAN: .01); 0 is off
+    optimizer.max_column_norm = 0.0  # c: a unit's incoming weights are no longer than c (the paper's TFD); 0 is off
     return optimizer

@@ -5,9 +5,10 @@
 Data: the unlabelled faces, 48 x 48, in an .npz of x_train [n, 48, 48], uint8. Generator: 100 normal latents, ReLU 8000,
 sigmoid 8000 with biases from -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0, 1) for every pixel and its
 bias at the logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer inputs (keep .8, then .5),
-weights U(-.005, .005). SGD at .05 / 1.000004^t, not below 1e-6; momentum .5 in epoch 1 to .7 in epoch 250; batch 100.
-The authors also keep the norms of all weights' columns below 1.9365, which this does not, and then train 22 epochs more
-with ReLU 8000 and sigmoid 100 in front of the generator that this has trained. That larger generator from its start:
+weights U(-.005, .005), the norm of a piece's incoming weights at most 1.9365. SGD at .05 / 1.000004^t, not below 1e-6;
+momentum .5 in epoch 1 to .7 in epoch 250; batch 100.
+The authors then train 22 epochs more with ReLU 8000 and sigmoid 100 in front of the generator that this has trained.
+That larger generator from its start:
 --config.generator.widths="(8000, 100, 8000, 8000)" --config.generator.activation=relu,sigmoid,relu,sigmoid
 --config.generator.initializer=uniform,uniform,uniform,uniform,sparse
 --config.generator.layer_scales=.05,.05,.05,.05,100 --config.generator.layer_biases=0,-2,0,-2
@@ -45,6 +46,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.keep_hidden = 0.5
     config.discriminator.initializer = "uniform"
     config.discriminator.initial_scale = 0.005
+    config.discriminator_optimizer.max_column_norm = 1.9365
 
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.name = "sgd"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see; the table below is w
     from jaxgan.game import Seen, Term
     from jaxgan.latents import LATENTS, Latent
     from jaxgan.losses import LOSSES, Loss
+    from jaxgan.mixture import learned_mixture
     from jaxgan.networks import NETWORKS
     from jaxgan.optimizers import OPTIMIZERS
     from jaxgan.parallel import distribute, distribute_population
@@ -38,6 +39,7 @@ _HOME = {
     "distribute": "parallel",
     "distribute_population": "parallel",
     "init_population": "population",
+    "learned_mixture": "mixture",
     "member": "population",
     "population_step": "population",
     "Judgement": "state",
@@ -80,6 +82,7 @@ __all__ = [
     "generate",
     "init_population",
     "init_state",
+    "learned_mixture",
     "make_train_step",
     "member",
     "population_step",

@@ -160,29 +160,32 @@ class Checkpoints:
             args = self._ocp.args.Composite(state=self._ocp.args.StandardRestore(target))
             return self._manager.restore(step, args=args)["state"], self.extra(step)
 
-    def restore_generator(self, template: TrainState, step: int | None = None) -> TrainState:
-        """Reads what sampling needs, and neither the discriminator nor an optimizer's state.
+    def restore_generator(
+        self, template: TrainState, step: int | None = None, *, discriminator: bool = False
+    ) -> TrainState:
+        """Reads what sampling needs, and no optimizer's state.
 
         Args:
           template: as for `restore`; only its step, key, average_params and the generator's params and model_state
             are read, so its discriminator and optimizer states may be anything.
           step: None for the newest.
+          discriminator: read its params and model_state too.
 
         Returns:
-          a state whose discriminator and optimizer states are empty.
+          a state whose optimizer states are empty, and whose discriminator is if it was not asked for.
 
         Raises:
           UsageError: there is no such checkpoint, or it does not fit the template.
           DataError: it is damaged.
         """
         step = self._existing(step)
-        player, average = template.generator, template.average_params
-        target = {"step": template.step, "key": template.key, "generator": {"params": player.params}}
-        # Orbax cannot restore a part without leaves.
-        target["generator"] |= {"model_state": player.model_state} if jax.tree.leaves(player.model_state) else {}
-        target |= {"average_params": average} if average is not None else {}
+        players = {"generator": template.generator}
+        players |= {"discriminator": template.discriminator} if discriminator else {}
+        target = {"step": template.step, "key": template.key} | {n: _parts(player) for n, player in players.items()}
+        target |= {"average_params": template.average_params} if template.average_params is not None else {}
         target = jax.tree.map(_abstract, target)
-        wanted = ("step", "key", "average_params", "generator.params", "generator.model_state")
+        parts = [f"{name}.{part}" for name in players for part in ("params", "model_state")]
+        wanted = ("step", "key", "average_params", *parts)
         saved = self._saved_leaves(step)
         self._check(step, _leaves(target), {path: leaf for path, leaf in saved.items() if path.startswith(wanted)})
         ocp = self._ocp
@@ -192,10 +195,12 @@ class Checkpoints:
             )
             with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
                 found = reader.restore(self.directory / str(step) / "state", args=args)
-        model_state = found["generator"].get("model_state", player.model_state)
-        generator = PlayerState(found["generator"]["params"], model_state, ())
-        nothing = PlayerState({}, {}, ())
-        return TrainState(found["step"], found["key"], generator, nothing, found.get("average_params"))
+        read = {
+            name: PlayerState(found[name]["params"], found[name].get("model_state", player.model_state), ())
+            for name, player in players.items()
+        }
+        nothing = {"discriminator": PlayerState({}, {}, ())}
+        return TrainState(found["step"], found["key"], **nothing | read, average_params=found.get("average_params"))
 
     def _finish(self) -> None:
         # In the background Orbax calls this just before it gives the step its final name, so that both come at once.
@@ -265,6 +270,12 @@ def _preservation(keep: int) -> Any:
     from orbax.checkpoint.checkpoint_managers import LatestN
 
     return LatestN(keep)
+
+
+def _parts(player: PlayerState) -> dict[str, Any]:
+    # Orbax cannot restore a part without leaves.
+    state = {"model_state": player.model_state} if jax.tree.leaves(player.model_state) else {}
+    return {"params": player.params, **state}
 
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:

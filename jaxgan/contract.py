@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.game import Term
+from jaxgan.game import Game, Term
 from jaxgan.penalties import PENALTIES
 from jaxgan.state import Judgement, Network, TrainState
 from jaxgan.terms import TERMS
@@ -79,6 +79,22 @@ def check_counts(discriminator_steps: int, generator_steps: int, accumulation_st
             raise ValueError(f"{name} must be at least 1, got {count}")
     if unrolled_steps < 0:
         raise ValueError(f"unrolled_steps must be at least 0, got {unrolled_steps}")
+
+
+def check_dynamics(
+    game: Game, extragradient: bool, discriminator_steps: int, generator_steps: int, coordination: Any
+) -> None:
+    """Raises ValueError where consensus or extragradient has no meaning with the rest of `make_train_step`."""
+    weight, counts = game.consensus, (discriminator_steps, generator_steps)
+    if isinstance(weight, int | float) and not 0 < weight < float("inf"):  # a number that is traced has no value
+        raise ValueError(f"consensus must be a finite number of at least 0, got {weight}")
+    for name, given in (("consensus", weight is not None), ("extragradient", extragradient)):
+        if given and game.unrolled_steps:
+            raise ValueError(f"{name} and unrolled_steps cannot be together, got {game.unrolled_steps}; leave one out")
+    if extragradient and counts != (1, 1):
+        raise ValueError(f"extragradient moves both players once: discriminator_steps and generator_steps are {counts}")
+    if extragradient and coordination is not None:
+        raise ValueError("extragradient moves both players in every step; leave coordination out")
 
 
 def check_parts(loss: Any, penalties: Any, latent: Any, average_decay: Any) -> None:

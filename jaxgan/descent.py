@@ -1,4 +1,4 @@
-"""One optimizer step of a player: its gradient as a mean over the parts of a batch and over devices."""
+"""A player's gradient, as a mean over the parts of a batch and over devices, and its optimizer step."""
 
 from typing import Any, NamedTuple
 
@@ -28,21 +28,31 @@ class Rows(NamedTuple):
         return key if self.parts == 1 else jax.random.fold_in(key, self.part)
 
 
-def descend(
-    loss_fn: Any, player: PlayerState, batch: Any, tx: optax.GradientTransformation, axis_name: str | None, parts: int
-) -> tuple[PlayerState, chex.Array, dict[str, chex.Array]]:
-    """One optimizer step; gradient, loss, metrics and model state are averaged over the devices.
+class Gradient(NamedTuple):
+    """What a player is to descend at one point: means over the parts of a batch and over the devices.
+
+    Attributes:
+      loss: scalar.
+      grads: pytree like the player's parameters.
+      model_state: the player's, after the computation.
+      metrics: scalars.
+    """
+
+    loss: chex.Array
+    grads: Any
+    model_state: Any
+    metrics: dict[str, chex.Array]
+
+
+def gradient(loss_fn: Any, player: PlayerState, batch: Any, axis_name: str | None, parts: int) -> Gradient:
+    """A player's gradient; it, loss, metrics and model state are averaged over the devices.
 
     Args:
       loss_fn: `(params, model_state, batch, rows) -> loss, (model_state, metrics)`.
-      player: whose parameters move.
+      player: at whose parameters it is taken.
       batch: pytree of [batch, ...], with the key "real": this device's share.
-      tx: the player's optimizer.
       axis_name: of the mapped device axis, or None.
       parts: in which a device computes its share, one after another.
-
-    Returns:
-      The player's new state, the loss, and the metrics with "gradient_norm".
     """
     if parts == 1:
         params = varying(player.params, axis_name)
@@ -53,13 +63,16 @@ def descend(
         loss, model_state, metrics, grads = _accumulate(loss_fn, player, batch, axis_name, parts)
     if axis_name is not None:
         loss, metrics, grads = jax.lax.pmean((loss, metrics, grads), axis_name)
-    model_state = _mean_state(model_state, axis_name)
-    updates, opt_state = tx.update(grads, player.opt_state, player.params)
-    metrics = {**metrics, "gradient_norm": _norm(grads)}
-    return PlayerState(optax.apply_updates(player.params, updates), model_state, opt_state), loss, metrics
+    return Gradient(loss, grads, _mean_state(model_state, axis_name), metrics)
 
 
-def _norm(grads) -> chex.Array:
+def move(player: PlayerState, found: Gradient, tx: optax.GradientTransformation) -> PlayerState:
+    """One optimizer step from the player's parameters, with a gradient found there or elsewhere."""
+    updates, opt_state = tx.update(found.grads, player.opt_state, player.params)
+    return PlayerState(optax.apply_updates(player.params, updates), found.model_state, opt_state)
+
+
+def norm(grads: Any) -> chex.Array:
     """The Euclidean norm of a tree; by products with ones, since a CPU's reductions of whole arrays are slow."""
 
     def squares(leaf):

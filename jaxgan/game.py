@@ -9,6 +9,7 @@ import jax
 import optax
 
 from jaxgan.descent import varying
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.state import Judgement, Network
@@ -77,7 +78,9 @@ class Game(NamedTuple):
       axis_name: name of the mapped device axis over which gradients are averaged; None on one device.
       accumulation_steps: parts in which a device computes its batch, one after another; their gradients are averaged.
       unrolled_steps: updates of the discriminator that the generator looks ahead through.
+      consensus: weight of the joint gradient field's squared length in what each player descends, or None.
       terms: added to the players' losses.
+      latent_optimization: how latents are moved before both players see them; None: they are not.
     """
 
     generator: Network
@@ -90,4 +93,6 @@ class Game(NamedTuple):
     axis_name: str | None = None
     accumulation_steps: int = 1
     unrolled_steps: int = 0
+    consensus: chex.Numeric | None = None
     terms: tuple[Term, ...] = ()
+    latent_optimization: LatentOptimization | None = None

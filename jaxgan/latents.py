@@ -15,14 +15,18 @@ class Latent(NamedTuple):
     Attributes:
       sample: `(key, count) -> z [count, dim]`, float32.
       dim: length of z.
-      categories: how many entries, at the start of z, are a one-hot vector.
+      categories: how many entries, at the start of z, are a one-hot vector, which nothing may move.
       continuous: how many entries behind them are codes.
+      bound: every coordinate lies in [−bound, bound]; None: anywhere.
+      from_normal: T, a smooth map [count, dim] -> [count, dim] of N(0, I) to the prior; None if there is none here.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
     dim: int
     categories: int = 0
     continuous: int = 0
+    bound: float | None = None
+    from_normal: Callable[[chex.Array], chex.Array] | None = None
 
 
 def uniform(dim: int) -> Latent:
@@ -30,12 +34,12 @@ def uniform(dim: int) -> Latent:
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
     """
-    return _between(-math.sqrt(3), math.sqrt(3), dim)
+    return _between(math.sqrt(3), dim)
 
 
 def uniform_unit(dim: int) -> Latent:
     """U(−1, 1) in every coordinate; variance ⅓."""
-    return _between(-1.0, 1.0, dim)
+    return _between(1.0, dim)
 
 
 def normal(dim: int) -> Latent:
@@ -44,7 +48,7 @@ def normal(dim: int) -> Latent:
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
     """
     _check_dim(dim)
-    return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim)
+    return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim, from_normal=lambda u: u)
 
 
 def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
@@ -57,7 +61,13 @@ def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
     Source: Brock et al. 2019 (arXiv:1809.11096), section 3.1, where it is a trick at sampling time.
     """
     _check_dim(dim)
-    return Latent(lambda key, count: jax.random.truncated_normal(key, -bound, bound, (count, dim)), dim)
+
+    def from_normal(u):  # 2Φ(z) − 1 = erf(z/√2), and within the bounds it is a part of that of u
+        inside = math.erf(bound / math.sqrt(2)) * jax.lax.erf(u / math.sqrt(2))
+        return math.sqrt(2) * jax.lax.erf_inv(inside)
+
+    draw = jax.random.truncated_normal
+    return Latent(lambda key, count: draw(key, -bound, bound, (count, dim)), dim, bound=bound, from_normal=from_normal)
 
 
 def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
@@ -83,7 +93,55 @@ def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
         category = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, categories), categories)
         return jnp.concatenate([category, jax.random.uniform(rest, (count, dim - categories), minval=-1.0)], axis=1)
 
-    return Latent(sample, dim, categories, continuous)
+    return Latent(sample, dim, categories, continuous, bound=1.0)
+
+
+def mixture(dim: int, components: int = 50) -> Latent:
+    """One of N components, all equally likely, as a one-hot vector, and ε ~ N(0, I): `learned_mixture` makes
+    z = μ_k + σ_k·ε of them, and learns μ and σ with the generator.
+
+    Args:
+      dim: of ε, and so of z.
+      components: N ≥ 1.
+
+    Returns:
+      A `Latent` of [components + dim].
+
+    Source: Gurumurthy et al. 2017 (arXiv:1706.02071).
+    """
+    _check_dim(dim)
+    _check_components(components)
+
+    def sample(key, count):
+        chosen, noise = jax.random.split(key)
+        component = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, components), components)
+        return jnp.concatenate([component, jax.random.normal(noise, (count, dim))], axis=1)
+
+    return Latent(sample, components + dim, categories=components)
+
+
+def fixed_mixture(dim: int, components: int = 50, deviation: float = 0.2) -> Latent:
+    """A mixture of N Gaussians, all equally likely, that nothing learns: z = μ_k + σ·ε, μ_k one draw of U(−1, 1).
+
+    The means are the same for every run of as many components and dimensions.
+
+    Args:
+      dim: ≥ 1.
+      components: N ≥ 1.
+      deviation: σ > 0, of every coordinate.
+
+    Source: Ben-Yosef and Weinshall 2018 (arXiv:1808.10356), the static mixture.
+    """
+    _check_dim(dim)
+    _check_components(components)
+
+    def sample(key, count):
+        means = jax.random.uniform(jax.random.key(0), (components, dim), minval=-1.0)
+        chosen, noise = jax.random.split(key)
+        component = jax.random.randint(chosen, (count,), 0, components)
+        return means[component] + deviation * jax.random.normal(noise, (count, dim))
+
+    return Latent(sample, dim)
 
 
 def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
@@ -127,9 +185,16 @@ def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array
     return jnp.where(flat, linear_path(start, end, count), arc)
 
 
-def _between(low: float, high: float, dim: int) -> Latent:
+def _between(bound: float, dim: int) -> Latent:
     _check_dim(dim)
-    return Latent(lambda key, count: jax.random.uniform(key, (count, dim), minval=low, maxval=high), dim)
+
+    def from_normal(u):  # 2Φ(u) − 1 is uniform on (−1, 1)
+        return bound * jax.lax.erf(u / math.sqrt(2))
+
+    def sample(key, count):
+        return jax.random.uniform(key, (count, dim), minval=-bound, maxval=bound)
+
+    return Latent(sample, dim, bound=bound, from_normal=from_normal)
 
 
 def _check_dim(dim: int) -> None:
@@ -137,10 +202,17 @@ def _check_dim(dim: int) -> None:
         raise ValueError(f"a latent needs at least one dimension, got dim={dim}")
 
 
-LATENTS: dict[str, Callable[[int], Latent]] = {
+def _check_components(components: int) -> None:
+    if components < 1:
+        raise ValueError(f"a mixture needs at least one component, got components={components}")
+
+
+LATENTS: dict[str, Callable[..., Latent]] = {
     "uniform": uniform,
     "uniform_unit": uniform_unit,
     "normal": normal,
     "truncated_normal": truncated_normal,
     "categorical": categorical,
+    "mixture": mixture,
+    "fixed_mixture": fixed_mixture,
 }

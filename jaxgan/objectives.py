@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxgan.descent import Rows
 from jaxgan.game import Game, Lazy, Metrics, Penalty, Seen
+from jaxgan.latent_optimization import squared_distance
 from jaxgan.losses import ESTIMATES
 from jaxgan.state import Judgement, Network, PerExample, TrainState
 
@@ -19,7 +20,7 @@ Judge = Callable[[Any, Any, Rows], Any]
 
 
 def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.PRNGKey]) -> Objective:
-    """What the discriminator descends, as `jaxgan.descent.descend` takes it.
+    """What the discriminator descends, as `jaxgan.descent.gradient` takes it.
 
     Args:
       game: the networks, loss, penalties and terms.
@@ -31,9 +32,10 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
     # whole update can be differentiated in the generator's, as an analysis of the dynamics does.
     def loss_fn(params, model_state, batch, rows):
         real, condition = batch["real"], batch["condition"]
-        generator = game.generator, state.generator.variables
-        fake, _ = _apply(rows, *generator, batch["latent"], keys["generator"], condition)
         variables = {"params": params, **model_state}
+        generator = game.generator, state.generator.variables
+        latents = _latents(game, rows, batch, generator[1], variables, keys)
+        fake, _ = _apply(rows, *generator, latents, keys["generator"], condition)
         inputs = (real, keys["real"]), (fake, keys["fake"])
         judgements, model_state = _judge_both(game, rows, variables, *inputs, condition)
         real_logits, fake_logits = (judgement.logits for judgement in judgements)
@@ -47,13 +49,15 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
             loss = _penalised(loss, penalty, state.step, (critic, real, fake, penalty_key))
         metrics = _metrics(game, real_logits, fake_logits)
         added = _terms("d_terms", [term.discriminator for term in game.terms], _seen(game, rows, batch, *judgements))
+        if game.latent_optimization is not None:
+            metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
         return sum(added.values(), loss), (model_state, metrics | added)
 
     return loss_fn
 
 
 def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey]) -> Objective:
-    """What the generator descends, as `jaxgan.descent.descend` takes it.
+    """What the generator descends, as `jaxgan.descent.gradient` takes it.
 
     Args:
       game: the networks, the loss and the terms.
@@ -64,15 +68,30 @@ def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey])
     def loss_fn(params, model_state, batch, rows):
         variables, condition = {"params": params, **model_state}, batch["condition"]
         judges = judge(params, batch, rows)
-        fake, model_state = _apply(rows, game.generator, variables, batch["latent"], keys["generator"], condition)
+        latents = _latents(game, rows, batch, variables, judges, keys)
+        fake, model_state = _apply(rows, game.generator, variables, latents, keys["generator"], condition)
         real_judgement, _ = _judge(game, rows, judges, batch["real"], keys["real"], condition)
         fake_judgement, _ = _judge(game, rows, judges, fake, keys["fake"], condition)
         loss = game.loss.generator(real_judgement.logits, fake_judgement.logits)
         seen = _seen(game, rows, batch, real_judgement, fake_judgement)
         added = _terms("g_terms", [term.generator for term in game.terms], seen)
+        if game.latent_optimization is not None:
+            loss = loss + game.latent_optimization.cost * squared_distance(latents, batch["latent"])
         return sum(added.values(), loss), (model_state, added)
 
     return loss_fn
+
+
+def _latents(game: Game, rows: Rows, batch, generator, judge, keys: dict[str, chex.PRNGKey]) -> chex.Array:
+    """The batch's latents, moved where the game moves them, by the same noise as in the players' own passes."""
+    if game.latent_optimization is None:
+        return batch["latent"]
+
+    def logits_of(latents):
+        fake, _ = _apply(rows, game.generator, generator, latents, keys["generator"], batch["condition"])
+        return _judge(game, rows, judge, fake, keys["fake"], batch["condition"])[0].logits
+
+    return game.latent_optimization.move(batch["latent"], logits_of, game.latent)
 
 
 def _apply(rows: Rows, network: Network, variables, inputs, key, condition):

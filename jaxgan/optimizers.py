@@ -121,6 +121,32 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
+def limit_column_norms(bound: float) -> optax.GradientTransformation:
+    """After every update, a unit's incoming weights that are longer than c are scaled down to the norm c.
+
+    Args:
+      bound: c > 0, of the norm ‖W_·j‖₂ over all but the last dimension of every kernel, a piece of a maxout unit for
+        itself; leaves of fewer than two dimensions, such as biases, are left alone. It stands behind the optimizer in a
+        chain.
+
+    Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial), `max_col_norm` of pylearn2, with
+    c = 1.9365 in the discriminator for TFD.
+    """
+
+    def limited(update, param):
+        if jnp.ndim(param) < 2:
+            return update
+        moved = param + update
+        squares = jnp.square(moved).sum(tuple(range(moved.ndim - 1)), keepdims=True)
+        long = squares > bound * bound
+        return jnp.where(long, moved * (bound / jnp.sqrt(jnp.where(long, squares, 1.0))) - param, update)
+
+    def update(updates, state, params):
+        return jax.tree.map(limited, updates, params), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
+
+
 def optimistic_adam(
     rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
 ) -> optax.GradientTransformation:

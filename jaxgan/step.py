@@ -12,10 +12,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.contract import check_condition, check_counts, check_parts, check_terms
+from jaxgan.contract import check_condition, check_counts, check_dynamics, check_parts, check_terms
 from jaxgan.coordination import Coordination, coordinate
+from jaxgan.extragradient import extragradient_updates
 from jaxgan.game import Game, Lazy, Metrics, Penalty, Term
 from jaxgan.initial import init_state, start_average
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.state import Batch, Network, TrainState
@@ -39,7 +41,10 @@ def make_train_step(
     accumulation_steps: int = 1,
     unrolled_steps: int = 0,
     coordination: Coordination | None = None,
+    consensus: chex.Numeric | None = None,
+    extragradient: bool = False,
     terms: Sequence[Term] = (),
+    latent_optimization: LatentOptimization | None = None,
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -61,8 +66,13 @@ def make_train_step(
       unrolled_steps: m ≥ 0: the generator descends its loss against the discriminator as it would be m updates later
         (with its own optimizer, on the same minibatch), and its gradient goes through these updates.
       coordination: which of the k discriminator updates are made, see `Coordination`; None: all of them.
+      consensus: γ ≥ 0: each update also descends γ·½‖v‖², v the gradients of both players' losses at the parameters,
+        on the minibatch and the latents of that update, see `jaxgan.consensus`; None or 0: it does not.
+      extragradient: instead of Algorithm 1 both players move at once, by their gradients at where a first step of both
+        leads, see `jaxgan.extragradient`; one update each, and two of their optimizers' counts, in a step.
       terms: further parts of both players' losses, of features, class logits, latents or labels, see `jaxgan.terms`;
         the metrics `d_terms` and `g_terms` are their sums.
+      latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: they stay.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
@@ -70,24 +80,34 @@ def make_train_step(
       metrics are scalars, the discriminator's averaged over its k updates and the generator's over its own.
 
     Raises:
-      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, or `penalties` or
-        `terms` is no sequence.
+      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
+        is no sequence, or what is asked for cannot be together.
     """
     check_counts(discriminator_steps, generator_steps, accumulation_steps, unrolled_steps)
     check_parts(loss, penalties, latent, average_decay)
     check_terms(terms)
     players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
-    game = Game(*players, tuple(penalties), axis_name, accumulation_steps, unrolled_steps, terms=tuple(terms))
+    weight = None if isinstance(consensus, int | float) and consensus == 0 else consensus
+    options = tuple(penalties), axis_name, accumulation_steps, unrolled_steps, weight, tuple(terms)
+    game = Game(*players, *options, latent_optimization)
+    check_dynamics(game, extragradient, discriminator_steps, generator_steps, coordination)
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         _check_batch(batch, discriminator_steps)
         if average_decay is not None:
             state = start_average(state)
-        keys = jax.random.split(jax.random.fold_in(state.key, state.step))
+        key = jax.random.fold_in(state.key, state.step)
+        minibatches = {name: leaf for name, leaf in batch.items() if leaf is not None}
+        discriminator, generator_player, metrics = play(state, key, minibatches)
+        state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator)
+        if average_decay is not None:
+            state = state.replace(average_params=_move_average(state, average_decay))
+        return state, metrics
+
+    def alternate(state, key, minibatches):
+        keys = jax.random.split(key)
         discriminator_keys = jax.random.split(keys[0], discriminator_steps)
         generator_keys = jax.random.split(keys[1], generator_steps)
-
-        minibatches = {name: leaf for name, leaf in batch.items() if leaf is not None}
         last = jax.tree.map(lambda x: x[-1], minibatches)
 
         def update_discriminator(player, inputs):
@@ -107,11 +127,13 @@ def make_train_step(
             return generator_update(game, current, key, last["real"], last.get("condition"))
 
         generator_player, g_metrics = jax.lax.scan(update_generator, state.generator, generator_keys)
-        state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator)
-        if average_decay is not None:
-            state = state.replace(average_params=_move_average(state, average_decay))
-        return state, d_metrics | jax.tree.map(jnp.mean, g_metrics)
+        return discriminator, generator_player, d_metrics | jax.tree.map(jnp.mean, g_metrics)
 
+    def together(state, key, minibatches):
+        minibatch = jax.tree.map(lambda x: x[0], minibatches)
+        return extragradient_updates(game, state, key, minibatch["real"], minibatch.get("condition"))
+
+    play = together if extragradient else alternate
     train_step.keeps_average = average_decay is not None  # type: ignore[attr-defined]
     return train_step
 

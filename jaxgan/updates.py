@@ -6,7 +6,8 @@ What a player's update returns is that player's state alone, so the other's para
 import chex
 import jax
 
-from jaxgan.descent import Rows, descend, varying
+from jaxgan.consensus import Opponent, with_consensus
+from jaxgan.descent import Gradient, Rows, gradient, move, norm, varying
 from jaxgan.game import Game, Metrics
 from jaxgan.objectives import discriminator_objective, generator_objective
 from jaxgan.state import PlayerState, TrainState
@@ -29,14 +30,25 @@ def discriminator_update(
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, inner loop.
     """
+    found = discriminator_gradient(game, state, key, real, condition)
+    return move(state.discriminator, found, game.discriminator_tx), found.metrics
+
+
+def discriminator_gradient(
+    game: Game, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
+) -> Gradient:
+    """What `discriminator_update`, given the same, descends."""
     names = ("latent", "generator", "real", "fake", "critic", "penalty")
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     batch = {"real": real, "latent": _draw_latents(game, keys["latent"], real.shape[0]), "condition": condition}
 
     loss_fn = discriminator_objective(game, state, keys)
-    player, loss, metrics = _descend(game, loss_fn, state.discriminator, batch, game.discriminator_tx)
-    gradient_norm = metrics.pop("gradient_norm")
-    return player, {"d_loss": loss, **metrics, "d_gradient_norm": gradient_norm}
+
+    def opponent(params):
+        return generator_objective(game, lambda *_: {"params": params, **state.discriminator.model_state}, keys)
+
+    found = _gradient(game, loss_fn, state.discriminator, batch, Opponent(state.generator, opponent))
+    return found._replace(metrics={"d_loss": found.loss, **found.metrics, "d_gradient_norm": norm(found.grads)})
 
 
 def generator_update(
@@ -57,16 +69,29 @@ def generator_update(
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, outer loop.
     """
-    keys = dict(zip(("latent", "generator", "real", "fake"), jax.random.split(key, 4), strict=True))
+    found = generator_gradient(game, state, key, real, condition)
+    return move(state.generator, found, game.generator_tx), found.metrics
+
+
+def generator_gradient(
+    game: Game, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
+) -> Gradient:
+    """What `generator_update`, given the same, descends."""
+    names = ("latent", "generator", "real", "fake") + (() if game.consensus is None else ("critic", "penalty"))
+    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     batch = {"real": real, "latent": _draw_latents(game, keys["latent"], real.shape[0]), "condition": condition}
 
     def judge(params, batch, rows):
         return _unrolled(game, state, params, batch, rows, keys["real"]).variables
 
     loss_fn = generator_objective(game, judge, keys)
-    player, loss, metrics = _descend(game, loss_fn, state.generator, batch, game.generator_tx)
-    gradient_norm = metrics.pop("gradient_norm")
-    return player, {"g_loss": loss, **metrics, "g_gradient_norm": gradient_norm}
+
+    def opponent(params):
+        moved = state.replace(generator=state.generator.replace(params=params))
+        return discriminator_objective(game, moved, keys)
+
+    found = _gradient(game, loss_fn, state.generator, batch, Opponent(state.discriminator, opponent))
+    return found._replace(metrics={"g_loss": found.loss, **found.metrics, "g_gradient_norm": norm(found.grads)})
 
 
 def _draw_latents(game: Game, key: chex.PRNGKey, count: int) -> chex.Array:
@@ -77,8 +102,12 @@ def _draw_latents(game: Game, key: chex.PRNGKey, count: int) -> chex.Array:
     return jax.lax.dynamic_slice_in_dim(latents, jax.lax.axis_index(game.axis_name) * count, count)
 
 
-def _descend(game: Game, loss_fn, player: PlayerState, batch, tx) -> tuple[PlayerState, chex.Array, Metrics]:
-    return descend(loss_fn, player, batch, tx, game.axis_name, game.accumulation_steps)
+def _gradient(game: Game, loss_fn, player: PlayerState, batch, opponent: Opponent) -> Gradient:
+    where = player, batch, game.axis_name, game.accumulation_steps
+    found = gradient(loss_fn, *where)
+    if game.consensus is None:
+        return found
+    return with_consensus(game.consensus, found, loss_fn, player, opponent, *where[1:])
 
 
 def _unrolled(game: Game, state: TrainState, params, batch, rows: Rows, key: chex.PRNGKey) -> PlayerState:

@@ -8,7 +8,7 @@ from flax import linen
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import from_linen, maxout, mlp
-from jaxgan.state import Network
+from jaxgan.state import Network, PerExample
 from jaxgan.step import init_state
 
 
@@ -31,6 +31,15 @@ def scalar_game(loss="non_saturating"):
     }
 
 
+def at(game, w, theta):
+    """A state of the scalar game, D(x) = w·x and G(z) = θ."""
+    state = start(game, example_shape=())
+    return state.replace(
+        discriminator=state.discriminator.replace(params={"w": jnp.asarray(w)}),
+        generator=state.generator.replace(params={"theta": jnp.asarray(theta)}),
+    )
+
+
 def dropout_game():
     """The paper's kind of networks, small: an MLP against maxout with dropout."""
     return {
@@ -41,6 +50,39 @@ def dropout_game():
         "latent": LATENTS["uniform"](4),
         "loss": LOSSES["non_saturating"],
     }
+
+
+def curved_game():
+    """D(x) = v·tanh(xW) and G(z) = tanh(zM), which draw no noise."""
+
+    def judge(variables, inputs, *, condition=None, key=None, train=False):
+        return jnp.tanh(inputs @ variables["params"]["w"]) @ variables["params"]["v"], {}
+
+    def generate(variables, latents, *, condition=None, key=None, train=False):
+        return jnp.tanh(latents @ variables["params"]), {}
+
+    def first(key, inputs, condition=None):
+        return {"params": {"w": jax.random.normal(key, (3, 2)), "v": jnp.array([1.0, -0.5])}}
+
+    return scalar_game() | {
+        "discriminator": Network(first, judge),
+        "generator": Network(lambda key, inputs, condition=None: {"params": jax.random.normal(key, (2, 3))}, generate),
+        "latent": LATENTS["normal"](2),
+    }
+
+
+def noisy_game():
+    """The curved game with noise in the inputs, so that the field's halves must be of one draw on every device."""
+    game = curved_game()
+
+    def noisy(network):
+        def apply(variables, inputs, *, key=None, **options):
+            noise = jax.random.key_data(key) / 2.0**33  # from the bits of each example's key
+            return network.apply(variables, inputs + noise.mean(1, keepdims=True), **options)
+
+        return Network(network.init, PerExample(apply, True))
+
+    return game | {name: noisy(game[name]) for name in ("generator", "discriminator")}
 
 
 class BatchNormNet(linen.Module):
@@ -70,7 +112,7 @@ def batch_norm_game(axis_name=None):
 
 def start(game, seed=0, example_shape=(6,), **options):
     """The game's state before its first step."""
-    parts = {name: value for name, value in game.items() if name != "loss"}
+    parts = {name: value for name, value in game.items() if name not in ("loss", "penalties")}
     init = jax.jit(lambda key: init_state(key, **parts, example=jnp.zeros((2, *example_shape)), **options))
     return init(jax.random.key(seed))
 

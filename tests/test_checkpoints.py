@@ -131,6 +131,18 @@ def test_the_generator_alone(tmp_path, average):
             assert_same(found, bare)
 
 
+def test_both_players_without_their_optimizers(tmp_path):
+    state = make_state()
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(5, state, {})
+        found = checkpoints.restore_generator(jax.eval_shape(lambda: state), discriminator=True)
+        players = [player.replace(opt_state=()) for player in (state.generator, state.discriminator)]
+        assert_same(found, state.replace(generator=players[0], discriminator=players[1]))
+        other = state.replace(discriminator=PlayerState({"other": jnp.ones(3)}, {}, ()))
+        with pytest.raises(UsageError, match=r"discriminator\.params\.other is absent there"):
+            checkpoints.restore_generator(other, discriminator=True)
+
+
 CHANGES = {
     "shape": (lambda: make_state(width=5), "generator.params.dense.bias is bfloat16[4] there and bfloat16[5] here"),
     "absent": (lambda: make_state(average=False), "average_params.dense.bias is bfloat16[4] there and absent here"),

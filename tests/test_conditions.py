@@ -131,7 +131,8 @@ def test_samples_have_the_classes_in_turn_however_many_are_made(monkeypatch):
     assert build(default.get_config(), DataFacts((3,), 100)).condition(5) is None
     monkeypatch.setattr(sampling, "BATCH", 4)
     network = one_hot(watching(), 3)
-    samples = sampling.sampler(experiment._replace(generator=network))(experiment.initial_state(0), KEY, 9)
+    draw = sampling.sampler(experiment._replace(generator=network))
+    samples, _ = draw(experiment.initial_state(0), KEY, 9)
     np.testing.assert_array_equal(samples.argmax(1), [0, 1, 2, 0, 1, 2, 0, 1, 2])
 
 

@@ -14,7 +14,7 @@ from configs import default, mnist
 from jaxgan import configuration
 from jaxgan.configuration import RULES, DataFacts, build, check
 from jaxgan.errors import UsageError
-from jaxgan.runs import command_line
+from jaxgan.runs import command_line, numbers
 from jaxgan.runs.numbers import number_fields
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
@@ -91,6 +91,25 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             {"discriminator.network": "maxout", "discriminator.normalization": "batch"},
             "maxout has none; set it to auto",
         ),
+        ({"sampling.method": "rejection", "loss": "hinge"}, "D's logit is not log p_d/p_g; with f_jensen_shannon"),
+        ({"sampling.method": "rejection", "condition": "labels"}, "not of conditional runs yet"),
+        ({"sampling.method": "driven", "real_label": 0.9}, "with smoothed labels, real_label 0.9"),
+        ({"sampling.method": "driven", "packing": 2}, "D judges several examples at once"),
+        ({"sampling.method": "rejection", "discriminator.minibatch": "deviation"}, "D judges several examples at once"),
+        ({"sampling.method": "driven", "latent.name": "mixture"}, "latent.name mixture is no function of a normal one"),
+        ({"sampling.method": "optimized"}, "latent_optimization.step is 0, so the run moves no latents"),
+        (
+            {"sampling.method": "driven", "latent_optimization.step": 0.9},
+            "D judges what latent_optimization makes of the prior",
+        ),
+        ({"sampling.percentile": 100.0}, "100.0 does not lie in [0, 100)"),
+        ({"latent.name": "categorical", "latent.dim": 5}, "needs dim for both, got dim=5"),
+        ({"consensus": 0.1, "unrolled_steps": 2}, "consensus and unrolled_steps cannot be together"),
+        ({"extragradient": True, "unrolled_steps": 2}, "extragradient and unrolled_steps cannot be together"),
+        ({"extragradient": True, "discriminator_steps": 5}, "discriminator_steps and generator_steps are (5, 1)"),
+        ({"extragradient": True, "coordination.accuracy_limit": 0.8}, "leave coordination as it is by default"),
+        ({"extragradient": 1}, "1 is not true or false"),
+        ({"consensus": -0.1}, "consensus: -0.1"),
         ({"generator.normalization": "spectre"}, "'spectre' is none of auto, batch"),
         ({"condition": "label"}, "'label' is none of labels, none, vectors; did you mean labels?"),
         (
@@ -238,6 +257,26 @@ def test_epochs_of_the_momentum_count_each_players_own_updates():
     np.testing.assert_allclose(momentum_after(experiment.discriminator_tx, 500), second, rtol=1e-6)
     np.testing.assert_allclose(momentum_after(experiment.generator_tx, 99), 0.5, rtol=1e-6)
     np.testing.assert_allclose(momentum_after(experiment.generator_tx, 100), second, rtol=1e-6)
+
+
+def test_consensus_and_extragradient_reach_the_step():
+    config = default.get_config()
+    config.consensus = 0.25
+    experiment = build(config, DataFacts((2,), 640))
+    assert (experiment.consensus, experiment.extragradient) == (0.25, False)
+    assert numbers.numbers_of(config)["consensus"].value == np.float32(0.25)
+    config.consensus, config.extragradient, config.steps = 0.0, True, 100
+    config.generator_optimizer.update({"rate_schedule": "linear", "learning_rate": 0.5, "name": "sgd"})
+    assert "consensus" not in numbers.numbers_of(config)
+    experiment = build(config, DataFacts((2,), 640))
+    assert (experiment.consensus, experiment.extragradient) == (None, True)
+    # An optimizer counts two gradients a step: 100 of 200 is half the way down.
+    tx, ones = experiment.generator_tx, {"w": np.float32(1.0)}
+    halfway = jax.tree.map(lambda leaf: np.int32(100) if leaf.dtype == np.int32 else leaf, tx.init(ones))
+    np.testing.assert_allclose(tx.update(ones, halfway, ones)[0]["w"], -0.25, rtol=1e-6)
+    state = experiment.initial_state(0)
+    after, metrics = jax.jit(experiment.train_step())(state, {"real": np.ones((1, 8, 2), np.float32)})
+    assert np.isfinite(metrics["d_loss"]) and int(after.step) == 1
 
 
 def test_every_network_gets_only_what_it_takes():

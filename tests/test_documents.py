@@ -103,7 +103,10 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
     assert LATER["coordination"] == config["coordination"].copy() | {"over": 1}
-    for name in ("", "penalties", "terms", "augmentation", "generator_optimizer", "discriminator_optimizer"):
+    assert LATER["sampling"] == config["sampling"]
+    assert LATER["latent_optimization"] == config["latent_optimization"]
+    sections = ("penalties", "terms", "augmentation", "latent", "generator_optimizer", "discriminator_optimizer")
+    for name in ("", *sections):
         assert LATER[name].items() <= (config[name] if name else config).items()
     old = {"seed": 3, "generator": {}, "discriminator": {}, "generator_optimizer": {}, "discriminator_optimizer": {}}
     assert complete(old)["penalties"] == config["penalties"] and complete(old)["terms"] == config["terms"]
@@ -169,10 +172,12 @@ def test_the_zoo_is_complete():
     from jaxgan.networks.minibatch import MINIBATCHES
     from jaxgan.networks.normalization import NORMALIZATIONS
     from jaxgan.penalties import PENALTIES
+    from jaxgan.sampling import METHODS
     from jaxgan.terms import TERMS
 
     text = pathlib.Path("docs/zoo.md").read_text()
-    for table in (LOSSES, PENALTIES, TERMS, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES):
+    tables = LOSSES, PENALTIES, TERMS, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES, METHODS
+    for table in tables:
         missing = [name for name in table if not re.search(rf"\b{name}\b", text)]
         assert not missing
     configs = {path.stem for path in pathlib.Path("configs").glob("*.py")} - {"default", "quickstart", "ring"}

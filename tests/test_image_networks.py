@@ -55,6 +55,47 @@ def test_every_network_at_every_size(name, channels):
         assert jax.eval_shape(play, KEY).shape == (2,)
 
 
+def _divide_by(number):
+    return lambda sides: not any(side % number for side in sides)
+
+
+def _at_least(number):
+    return lambda sides: min(sides) >= number
+
+
+# The sides that a generator and a discriminator of so many layers are for.
+FITS = {
+    "mlp": lambda layers: (_at_least(1), _at_least(1)),
+    "maxout": lambda layers: (_at_least(1), _at_least(1)),
+    "dcgan": lambda layers: (_divide_by(2**layers), _at_least(2**layers)),
+    "resnet": lambda layers: (_divide_by(2 ** (layers - 1)),) * 2,
+    "r3gan": lambda layers: (lambda sides: sides == (2 ** (layers + 1),) * 2,) * 2,
+    "cifar10": lambda layers: (lambda sides: sides == (32, 32), _at_least(8)),
+}
+SIDES = [(side, side) for side in (1, 2, 3, 4, 6, 8, 16, 32)] + [(5, 8), (8, 7), (8, 12), (12, 9)]
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"), [(name, n) for name in NETWORKS for n in ((1,) if name == "cifar10" else (1, 2, 3))]
+)
+def test_every_size_is_made_and_judged_or_refused(name, layers):
+    for sides in SIDES:
+        shape, latents = (*sides, 3), jax.ShapeDtypeStruct((2, 6), jnp.float32)
+        images = jax.ShapeDtypeStruct((2, *shape), jnp.float32)
+        games = ((shape, latents, (2, *shape)), ((), images, (2,)))
+        for fits, (output_shape, inputs, expected) in zip(FITS[name](layers), games, strict=True):
+
+            def outputs(key, inputs, output_shape=output_shape):
+                network = NETWORKS[name](output_shape=output_shape, widths=(4,) * layers)
+                return network.apply(network.init(key, inputs), inputs)[0]
+
+            if fits(sides):
+                assert jax.eval_shape(outputs, KEY, inputs).shape == expected, sides
+            else:
+                with pytest.raises(ValueError, match=r"images (of|\[)"):
+                    jax.eval_shape(outputs, KEY, inputs)
+
+
 @pytest.mark.parametrize(
     ("build", "said"),
     [

@@ -17,7 +17,8 @@ MOMENTS = {
 
 
 def test_every_prior_has_its_moments_here():
-    assert set(MOMENTS) | {"categorical"} == set(LATENTS)
+    elsewhere = {"categorical", "mixture", "fixed_mixture"}  # below, and in test_mixture.py
+    assert set(MOMENTS) | elsewhere == set(LATENTS)
 
 
 def test_categories_codes_and_noise():
@@ -29,6 +30,17 @@ def test_categories_codes_and_noise():
     assert np.abs(z[:, 10:]).max() <= 1 and abs(z[:, 10:].var() - 1 / 3) < 0.01
     with pytest.raises(ValueError, match="10 categories and 2 codes needs dim for both, got dim=11"):
         LATENTS["categorical"](11)
+
+
+def test_components_and_noise():
+    latent = LATENTS["mixture"](3, components=4)
+    z = np.asarray(latent.sample(jax.random.key(0), 20_000))
+    assert (z.shape, z.dtype, latent.dim) == ((20_000, 7), np.float32, 7)
+    assert set(np.unique(z[:, :4])) == {0.0, 1.0} and (z[:, :4].sum(1) == 1).all()
+    assert np.abs(z[:, :4].mean(0) - 1 / 4).max() < 4 * np.sqrt(3 / 16 / 20_000)
+    # 60,000 normal draws, of the components and of each other apart.
+    assert abs(z[:, 4:].mean()) < 4 / 245 and abs(z[:, 4:].var() - 1) < 4 * np.sqrt(2) / 245
+    assert np.abs(np.corrcoef(z.T)[4:] - np.eye(7)[4:]).max() < 4 / np.sqrt(20_000)
 
 
 @pytest.mark.parametrize("name", MOMENTS)

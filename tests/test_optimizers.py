@@ -13,6 +13,7 @@ from jaxgan.optimizers import (
     clip_weights,
     exponential,
     historical_averaging,
+    limit_column_norms,
     momentum_by_epoch,
 )
 
@@ -94,3 +95,21 @@ def test_clipped_weights_stay_within_the_bound():
     state = tx.init(params)
     updates, _ = tx.update(jnp.array([-1.0, 1.0, 0.03]), state, params)
     np.testing.assert_allclose(optax.apply_updates(params, updates), [0.1, -0.1, -0.03], rtol=1e-6)
+
+
+def test_columns_are_no_longer_than_the_bound():
+    # Columns [3, 4], of norm 5, and [0.6, 0], of norm 0.6, at a bound of 2.5: half of the first, and the second whole.
+    tx = optax.chain(optax.sgd(1.0), limit_column_norms(2.5))
+    params = {"kernel": jnp.array([[3.0, 0.5], [2.0, 0.0]]), "bias": jnp.array([9.0])}
+    state = tx.init(params)
+    updates, _ = tx.update({"kernel": jnp.array([[0.0, -0.1], [-2.0, 0.0]]), "bias": jnp.array([0.0])}, state, params)
+    moved = optax.apply_updates(params, updates)
+    np.testing.assert_allclose(moved["kernel"], [[1.5, 0.6], [2.0, 0.0]], rtol=1e-6)
+    np.testing.assert_array_equal(moved["bias"], [9.0])
+
+
+def test_columns_that_are_zero_stay_finite():
+    tx = limit_column_norms(1.0)
+    params = jnp.zeros((2, 2))
+    gradient = jax.grad(lambda update: tx.update(update, tx.init(params), params)[0].sum())(jnp.zeros((2, 2)))
+    assert np.isfinite(gradient).all()

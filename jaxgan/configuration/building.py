@@ -11,13 +11,15 @@ import optax
 from jaxgan import fields
 from jaxgan.augment import AUGMENTATIONS, augmented
 from jaxgan.conditions import one_hot, unconditional
-from jaxgan.configuration.experiment import DataFacts, Experiment
+from jaxgan.configuration.experiment import DataFacts, Experiment, Sampling
 from jaxgan.configuration.rules import LISTS
 from jaxgan.coordination import Coordination, linear_steps
 from jaxgan.datasets.base import DatasetOptions
 from jaxgan.errors import UsageError
-from jaxgan.latents import LATENTS
+from jaxgan.latent_optimization import LatentOptimization
+from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss, smooth_real_labels
+from jaxgan.mixture import deviation_penalty, learned_mixture
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import (
     OPTIMIZERS,
@@ -25,11 +27,13 @@ from jaxgan.optimizers import (
     Settings,
     clip_weights,
     historical_averaging,
+    limit_column_norms,
     momentum_by_epoch,
 )
 from jaxgan.packing import pack
 from jaxgan.penalties import PENALTIES, lazy
 from jaxgan.precision import PRECISIONS, compute_in
+from jaxgan.sampling import LOG_RATIOS
 from jaxgan.state import Network
 from jaxgan.step import Lazy, Penalty, Term
 from jaxgan.terms import TERMS, weigh_generator
@@ -53,14 +57,16 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     generator, discriminator = networks(None)
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
+    seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
     make_tx = functools.partial(_build_optimizer, steps=config["steps"])
+    generator_tx = make_tx(config["generator_optimizer"], m * seen, batches * m * seen / k)
     return Experiment(
         generator=generator,
         discriminator=discriminator,
         loss=_loss(config),
-        generator_tx=make_tx(config["generator_optimizer"], updates_per_step=m, updates_per_epoch=batches * m / k),
-        discriminator_tx=make_tx(config["discriminator_optimizer"], updates_per_step=k, updates_per_epoch=batches),
-        latent=LATENTS[config["latent"]["name"]](config["latent"]["dim"]),
+        generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
+        discriminator_tx=make_tx(config["discriminator_optimizer"], k * seen, batches * seen),
+        latent=build_latent(config["latent"]),
         discriminator_steps=k,
         generator_steps=m,
         average_decay=config["average_decay"] or None,
@@ -68,15 +74,45 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         penalties=_penalties(config["penalties"]),
         unrolled_steps=config["unrolled_steps"],
         coordination=_coordination(config["coordination"], k),
+        consensus=config["consensus"] or None,
+        extragradient=config["extragradient"],
         terms=_terms(config["terms"]),
+        latent_optimization=_latent_optimization(config["latent_optimization"]),
         example_shape=facts.example_shape,
         packing=config["packing"],
+        sampling=Sampling(**config["sampling"], log_ratio=LOG_RATIOS.get(config["loss"])),
         networks=networks,
         classes=facts.classes,
         conditions=facts.vectors if facts.classes is None else np.arange(facts.classes, dtype=np.int32),
         # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
+
+
+def build_latent(section: Mapping[str, Any]) -> Latent:
+    """The prior that a config's section names, made with those of its fields that it takes.
+
+    Raises:
+      ValueError: its dimensions do not suffice.
+    """
+    builder = LATENTS[section["name"]]
+    taken = set(inspect.signature(builder).parameters) & {"components", "deviation"}
+    return builder(section["dim"], **{name: section[name] for name in taken})
+
+
+def _with_mixture(section: Mapping[str, Any], generator: Network) -> Network:
+    """The generator, which learns its prior if that is a mixture to be learned."""
+    if section["name"] != "mixture":
+        return generator
+    return learned_mixture(generator, section["components"], section["dim"], deviation=section["deviation"])
+
+
+def _with_deviation_penalty(
+    section: Mapping[str, Any], generator_tx: optax.GradientTransformation
+) -> optax.GradientTransformation:
+    if section["name"] != "mixture" or not section["deviation_penalty"]:
+        return generator_tx
+    return optax.chain(deviation_penalty(section["deviation_penalty"]), generator_tx)
 
 
 def _loss(config: Mapping[str, Any]) -> Loss:
@@ -113,6 +149,10 @@ def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
     return Coordination(steps, section["accuracy_limit"])
 
 
+def _latent_optimization(section: Mapping[str, Any]) -> LatentOptimization | None:
+    return LatentOptimization(section["step"], section["damping"] or None, section["cost"]) if section["step"] else None
+
+
 def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:
     """What the dataset's loader needs of the config."""
     section = config["dataset"]
@@ -145,6 +185,8 @@ def _build_networks(config: Mapping[str, Any], facts: DataFacts, axis_name: str 
         network = compute_in(network, PRECISIONS[config["precision"]])
         if player == "discriminator":
             network = _seen_through(config, pack(network, config["packing"]), facts)
+        else:
+            network = _with_mixture(config["latent"], network)
         if config["condition"] != "none" and not section["conditional"]:
             network = unconditional(network)
         elif facts.classes is not None:
@@ -175,7 +217,7 @@ def _seen_through(config: Mapping[str, Any], discriminator: Network, facts: Data
 
 
 def _build_optimizer(
-    section: Mapping[str, Any], *, steps: int, updates_per_step: int, updates_per_epoch: float
+    section: Mapping[str, Any], updates_per_step: int, updates_per_epoch: float, *, steps: int
 ) -> optax.GradientTransformation:
     rate = RATE_SCHEDULES[section["rate_schedule"]](
         section["learning_rate"],
@@ -199,4 +241,6 @@ def _build_optimizer(
         parts.insert(0, historical_averaging(section["historical_averaging"]))
     if section["clip_weights"]:
         parts.append(clip_weights(section["clip_weights"]))
+    if section["max_column_norm"]:
+        parts.append(limit_column_norms(section["max_column_norm"]))
     return parts[0] if len(parts) == 1 else optax.chain(*parts)

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan import fields
+from jaxgan.configuration.building import build_latent
+from jaxgan.configuration.conditions import conditions
 from jaxgan.configuration.rules import LISTS, RULES
 from jaxgan.errors import UsageError
-from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
-from jaxgan.networks.labels import check_conditioning
+from jaxgan.sampling import LOG_RATIOS
 
 _RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
 
@@ -143,6 +144,59 @@ def _coordinated(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _latents(config: Mapping[str, Any]) -> list[str]:
+    """Dimensions that suffice for the prior."""
+    try:
+        build_latent(config["latent"])
+    except ValueError as error:
+        return [f"latent.dim: {error}"]
+    return []
+
+
+def _sampling(config: Mapping[str, Any]) -> list[str]:
+    """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example at a time."""
+    method = config["sampling"]["method"]
+    if method == "plain":
+        return []
+    said = f"sampling.method {method}"
+    found = []
+    moved = bool(config["latent_optimization"]["step"])
+    if method == "optimized" and not moved:
+        found.append(f"{said}: latent_optimization.step is 0, so the run moves no latents; use plain")
+    if method != "optimized" and config["loss"] not in LOG_RATIOS:
+        known = ", ".join(sorted(LOG_RATIOS))
+        found.append(f"{said}: with loss {config['loss']} D's logit is not log p_d/p_g; with {known} it is")
+    if method != "optimized" and config["real_label"] != 1:
+        found.append(f"{said}: with smoothed labels, real_label {config['real_label']}, D's logit is not log p_d/p_g")
+    if config["packing"] > 1 or config["discriminator"]["minibatch"] != "none":
+        found.append(f"{said}: D judges several examples at once (packing, discriminator.minibatch), and not each")
+    if config["condition"] != "none":
+        found.append(f"{said}: not of conditional runs yet; use plain")
+    if method == "driven" and build_latent(config["latent"]).from_normal is None:
+        found.append(f"{said}: latent.name {config['latent']['name']} is no function of a normal one; use rejection")
+    if method == "driven" and moved:
+        found.append(f"{said}: D judges what latent_optimization makes of the prior, and not the prior; use rejection")
+    return found
+
+
+def _dynamics(config: Mapping[str, Any]) -> list[str]:
+    """Ways to coordinate the players that cannot be together."""
+    found = [
+        f"{name} and unrolled_steps cannot be together: set one of them to 0 or False"
+        for name in ("consensus", "extragradient")
+        if config[name] and config["unrolled_steps"]
+    ]
+    if not config["extragradient"]:
+        return found
+    counts = config["discriminator_steps"], config["generator_steps"]
+    if counts != (1, 1):
+        found.append(f"extragradient moves both players once: discriminator_steps and generator_steps are {counts}")
+    section = config["coordination"]
+    if section["initial_steps"] or section["final_steps"] or section["accuracy_limit"] < 1:
+        found.append("extragradient moves both players in every step: leave coordination as it is by default")
+    return found
+
+
 def _labels(config: Mapping[str, Any]) -> list[str]:
     """Labels that can be smoothed."""
     if config["real_label"] == 1:
@@ -152,29 +206,6 @@ def _labels(config: Mapping[str, Any]) -> list[str]:
     except ValueError as error:
         return [f"real_label: loss {config['loss']}: {error}"]
     return []
-
-
-def _conditions(config: Mapping[str, Any]) -> list[str]:
-    """A condition, and networks that take it as is wanted."""
-    found = []
-    for player in ("generator", "discriminator"):
-        section = config[player]
-        network, way = section["network"], section["conditioning"]
-        where = f"{player}.conditioning {way}"
-        if way == "auto":
-            continue
-        if config["condition"] == "none":
-            found.append(f"{where} needs a condition; set condition=labels or vectors, or conditioning to auto")
-        elif not section["conditional"]:
-            found.append(f"{where} is of networks that see the condition; set {player}.conditional=True")
-        if "conditioning" not in inspect.signature(NETWORKS[network]).parameters:
-            found.append(f"{where}: {network} takes a condition in one way alone; set it to auto")
-            continue
-        try:
-            check_conditioning(network, way, generator=player == "generator")
-        except ValueError as error:
-            found.append(f"{player}.conditioning: {error}")
-    return found
 
 
 def _terms(config: Mapping[str, Any]) -> list[str]:
@@ -204,9 +235,9 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
     section, outputs = config["latent"], config["discriminator"]["class_logits"]
     if not config["terms"]["mutual_information"]:
         return []
-    prior = LATENTS[section["name"]](section["dim"])
+    prior = build_latent(section)
     few = prior.categories + prior.continuous
-    if not few:
+    if not few or section["name"] == "mixture":
         return [f"terms.mutual_information needs codes, and latent.name {section['name']} has none; set categorical"]
     if outputs in (few, few + prior.continuous):
         return []
@@ -214,7 +245,7 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
 
 
 _CROSS_CHECKS = (
-    *(_labels, _coordinated, _outputs, _paths, _activations),
-    *(_layers, _normalizations, _rates, _evaluation, _alarms, _conditions, _terms, _codes),
+    *(_labels, _latents, _sampling, _coordinated, _dynamics, _outputs, _paths, _activations),
+    *(_layers, _normalizations, _rates, _evaluation, _alarms, conditions, _terms, _codes),
 )
 """Problems between fields that are each allowed."""

@@ -10,6 +10,7 @@ import optax
 
 from jaxgan.coordination import Coordination
 from jaxgan.errors import UsageError
+from jaxgan.latent_optimization import LatentOptimization
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
 from jaxgan.parallel import compiled
@@ -35,7 +36,31 @@ class DataFacts(NamedTuple):
     vectors: np.ndarray | None = None
 
 
-_NOT_OF_THE_STEP = ("example_shape", "packing", "networks", "first_examples", "classes", "conditions")
+class Sampling(NamedTuple):
+    """How samples of a trained generator are drawn, see `jaxgan.sampling`.
+
+    Attributes:
+      method: one of `jaxgan.sampling.METHODS`.
+      burn_in, percentile: of "rejection".
+      steps, step_size, adjusted: of "driven".
+      log_ratio: log p_d/p_g of the discriminator's logits, which "rejection" and "driven" need.
+    """
+
+    method: str
+    burn_in: int
+    percentile: float
+    steps: int
+    step_size: float
+    adjusted: bool
+    log_ratio: Callable[[jax.Array], jax.Array] | None
+
+    @property
+    def by_discriminator(self) -> bool:
+        """Whether it needs the discriminator."""
+        return self.method != "plain"
+
+
+_NOT_OF_THE_STEP = ("example_shape", "packing", "sampling", "networks", "first_examples", "classes", "conditions")
 
 
 class Experiment(NamedTuple):
@@ -58,9 +83,13 @@ class Experiment(NamedTuple):
     penalties: tuple[Penalty | Lazy, ...]
     unrolled_steps: int
     coordination: Coordination | None
+    consensus: float | None
+    extragradient: bool
     terms: tuple[Term, ...]
+    latent_optimization: LatentOptimization | None
     example_shape: tuple[int, ...]
     packing: int
+    sampling: Sampling
     networks: Callable[[str | None], tuple[Network, Network]]
     first_examples: int = 2
     classes: int | None = None

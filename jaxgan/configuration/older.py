@@ -23,14 +23,17 @@ LATER: dict[str, dict[str, Any]] = {
     "generator": _NETWORK_LATER,
     "discriminator": _NETWORK_LATER,
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
-    | {"unrolled_steps": 0}
-    | {"condition": "none"},
+    | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False, "condition": "none"},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
+    "latent": {"components": 50, "deviation": 0.2, "deviation_penalty": 0.1},
+    "latent_optimization": {"step": 0.0, "damping": 5.0, "cost": 0.0},
+    "sampling": {"method": "plain", "burn_in": 10_000, "percentile": 0.0}
+    | {"steps": 200, "step_size": 0.05, "adjusted": True},
     "penalties": {"interval": 1},
     "terms": {"adversarial": 1.0},
-    "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
-    "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0},
+    "generator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0, "max_column_norm": 0.0},
+    "discriminator_optimizer": {"historical_averaging": 0.0, "clip_weights": 0.0, "max_column_norm": 0.0},
     "population": {"seeds": 4, "grid": "", "random": "", "draws": 8, "score": "auto", "halvings": 0},
 }
 """Fields that the configs of older runs do not have, by section, as they were without them; "" is the config itself."""

@@ -21,6 +21,7 @@ from jaxgan.optimizers import (
 from jaxgan.parallel import MAPPINGS
 from jaxgan.penalties import PENALTIES
 from jaxgan.precision import PRECISIONS
+from jaxgan.sampling import METHODS
 from jaxgan.terms import TERMS
 
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
@@ -69,6 +70,7 @@ _OPTIMIZER = {
     "momentum_epochs": fields.integer(1),
     "historical_averaging": fields.number(0),
     "clip_weights": fields.number(0),
+    "max_column_norm": fields.number(0),
 }
 RULES: dict[str, Any] = {
     "platform": fields.choice(("", "cpu", "gpu", "tpu")),
@@ -91,6 +93,8 @@ RULES: dict[str, Any] = {
         "adaptive_speed": fields.number(0),
     },
     "unrolled_steps": fields.integer(0),
+    "consensus": fields.number(0),
+    "extragradient": fields.boolean,
     "coordination": {
         "initial_steps": fields.integer(0),
         "final_steps": fields.integer(0),
@@ -100,7 +104,14 @@ RULES: dict[str, Any] = {
     "real_label": fields.number(0, 1, above=True),
     "penalties": fields.EachOf(PENALTIES, fields.number(0), interval=fields.integer(1)),
     "terms": fields.EachOf(TERMS, fields.number(0), adversarial=fields.number(0)),
-    "latent": {"name": fields.choice(LATENTS), "dim": fields.integer(1)},
+    "latent": {
+        "name": fields.choice(LATENTS),
+        "dim": fields.integer(1),
+        "components": fields.integer(1),
+        "deviation": fields.number(0, above=True),
+        "deviation_penalty": fields.number(0),
+    },
+    "latent_optimization": {"step": fields.number(0), "damping": fields.number(0), "cost": fields.number(0)},
     "dataset": {
         "name": fields.choice(DATASETS),
         "path": fields.text,
@@ -121,6 +132,14 @@ RULES: dict[str, Any] = {
         "inception_weights": fields.text,
         "inception_style": fields.choice(("auto", "torch", "tensorflow")),
         "every": fields.integer(0),
+    },
+    "sampling": {
+        "method": fields.choice(METHODS),
+        "burn_in": fields.integer(1),
+        "percentile": fields.number(0, 100, below=True),
+        "steps": fields.integer(0),
+        "step_size": fields.number(0, above=True),
+        "adjusted": fields.boolean,
     },
     "alarms": {
         "patience": fields.integer(0),

@@ -21,6 +21,8 @@ KERNEL, STRIDE = 5, 3
 
 LAYERS = ((32, 8, 4, 4, 2), (32, 8, 3, 4, 2), (192, 5, 3, 2, 2))
 """The discriminator's: units, kernel, padding, and the size and stride of the maximum that follows."""
+SMALLEST = 8
+"""Pixels a side of which these layers leave one."""
 
 
 class Generator(linen.Module):
@@ -62,7 +64,7 @@ class Discriminator(linen.Module):
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
         keys = keys if train else None
         weights = INITIALIZERS[self.initializer](self.initial_scale)
-        hidden = with_condition(inputs, condition)
+        hidden = with_condition(inputs, condition, SMALLEST)
         for i, (units, kernel, padding, pool, stride) in enumerate(LAYERS):
 
             def layer(module, hidden, i=i, units=units, kernel=kernel, padding=padding, pool=pool, stride=stride):

@@ -119,7 +119,7 @@ class Discriminator(linen.Module):
         activate = ACTIVATIONS[self.activation]
         common: dict[str, Any] = {"kernel_init": weights, "weights": weights_for(self.normalization)}
         joined, beside = (condition, None) if self.conditioning == "concatenation" else (None, condition)
-        hidden = with_condition(inputs, joined)
+        hidden = with_condition(inputs, joined, STRIDE ** len(self.widths))
         for i, features in enumerate(self.widths):
 
             def layer(module, hidden, i=i, features=features):
@@ -135,15 +135,17 @@ class Discriminator(linen.Module):
         return judged(logits, hidden, self.features, classes)
 
 
-def with_condition(images: chex.Array, condition: chex.ArrayTree | None) -> chex.Array:
+def with_condition(images: chex.Array, condition: chex.ArrayTree | None, smallest: int = 1) -> chex.Array:
     """Images [n, height, width, channels] with the condition's features as further channels, the same everywhere.
 
     Raises:
-      ValueError: they are no such images, or the condition is labels.
+      ValueError: they are no such images, a side has fewer pixels than `smallest`, or the condition is labels.
     """
     check_features(condition)
     if images.ndim != 4:
         raise ValueError(f"a convolution needs images [height, width, channels], and examples are {images.shape[1:]}")
+    if min(images.shape[1:3]) < smallest:
+        raise ValueError(f"these layers need images of {smallest} × {smallest} and more, not {list(images.shape[1:])}")
     if condition is None:
         return images
     features = condition.reshape(len(condition), 1, 1, -1).astype(images.dtype)

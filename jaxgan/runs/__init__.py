@@ -55,14 +55,14 @@ def run(
     if mode in ("train", "sweep"):
         _train_or_sweep(mode, location, overrides, workdir, options)
         return
-    if location is not None or (overrides and mode == "sample"):
+    if location is not None:
         raise UsageError(
             "the command line", f"--mode={mode} uses the run's own config", "leave out --config" + _FIELDS[mode]
         )
     if mode == "sample":
         from jaxgan.runs.sample import sample
 
-        sample(workdir, **options)
+        sample(workdir, overrides=overrides, **options)
     else:
         from jaxgan.runs.evaluate import evaluate
 
@@ -137,4 +137,7 @@ def _processor_flags() -> list[str]:
         return [platform.processor()]
 
 
-_FIELDS = {"sample": " and its fields", "evaluate": "; fields such as --config.evaluation.samples=2000 may be given"}
+_FIELDS = {
+    "sample": "; fields such as --config.sampling.method=rejection may be given",
+    "evaluate": "; fields such as --config.evaluation.samples=2000 may be given",
+}

@@ -18,6 +18,9 @@ METRICS = {
 }
 """Panels, and the metrics in each."""
 
+ALIKE = ("seed", "samples", "sampling", "features")
+"""What evaluations have in common whose scores make a curve."""
+
 Panels = dict[str, dict[str, Curve]]
 
 
@@ -29,18 +32,21 @@ def panels_of(directory: RunDirectory) -> Panels:
     panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
     reports = read_evaluations(directory)
     if reports:
-        alike = [r for r in reports if all(r[key] == reports[-1][key] for key in ("seed", "samples", "features"))]
+        alike = [r for r in reports if all(r[key] == reports[-1][key] for key in ALIKE)]
         for score in reports[-1]["scores"]:
             panels[score["name"]] = _score_curve(alike, score["name"])
     return {title: found for title, found in panels.items() if found}
 
 
 def read_evaluations(directory: RunDirectory) -> list[dict[str, Any]]:
-    """The reports of a run's evaluations, the one made last at the end; what cannot be read is left out."""
+    """The reports of a run's evaluations, the one made last at the end; what cannot be read is left out.
+
+    Older ones do not say how their samples were drawn: in the plain way.
+    """
     found = []
     for path in sorted(directory.evaluation.glob("step_*_seed_*.json"), key=lambda path: path.stat().st_mtime_ns):
         try:
-            found.append(json.loads(path.read_text()))
+            found.append({"sampling": {"method": "plain"}, "sampled": {}} | json.loads(path.read_text()))
         except ValueError:
             continue
     return found

@@ -16,7 +16,7 @@ MAY_CHANGE = frozenset(
 )
 """Fields that a resumed run may have otherwise. Of these platform, mapping and remat touch the numbers, by rounding."""
 
-MAY_CHANGE_SECTIONS = ("evaluation.", "alarms.", "population.")
+MAY_CHANGE_SECTIONS = ("evaluation.", "sampling.", "alarms.", "population.")
 """Sections of which a resumed run may have any field otherwise: they do not touch the training."""
 
 

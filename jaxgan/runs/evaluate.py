@@ -3,11 +3,7 @@
 import functools
 import sys
 from collections.abc import Mapping
-from typing import Any
 
-from ml_collections import ConfigDict
-
-from jaxgan.runs import command_line
 from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.runs.pictures import draw
@@ -15,7 +11,7 @@ from jaxgan.runs.report import write_report
 from jaxgan.runs.table import table
 from jaxgan.runs.trained import load_run
 
-MAY_SET = ("evaluation.", "dataset.path", "dataset.placement")
+MAY_SET = ("evaluation.", "sampling.", "dataset.path", "dataset.placement")
 """Fields of the config that an evaluation may have otherwise than the run."""
 
 
@@ -31,7 +27,7 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     Raises:
       JaxganError: any expected failure.
     """
-    run = load_run(workdir, step, functools.partial(_change, overrides=overrides))
+    run = load_run(workdir, step, overrides, MAY_SET)
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     if inputs.facts.vectors is not None:
@@ -39,23 +35,9 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     say = functools.partial(print, file=sys.stderr, flush=True)
     evaluation = Evaluation(run.config, inputs, run.experiment, seed, say)
     report = evaluation.run(run.state)
-    path = path_of(run.directory.evaluation, report.step, report.seed)
+    path = path_of(run.directory.evaluation, report.step, report.seed, report.method)
     pictures = draw(report, evaluation, run, path.with_suffix(""))
     write(path, to_json(report, evaluation, run.directory.path.name, pictures))
     write_report(run.directory)
     print(table(report, evaluation, str(run.directory.path)))
     print(f"Written: {path}" + "".join(f", {picture.name}" for picture in pictures) + f"; {run.directory.report}")
-
-
-def _change(config: dict[str, Any], overrides: Mapping[str, str]) -> list[str]:
-    allowed = {name: text for name, text in overrides.items() if name.startswith(MAY_SET)}
-    problems = [
-        f"{name} cannot be changed in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
-        for name in overrides
-        if name not in allowed
-    ]
-    wrapped = ConfigDict(config)
-    problems += command_line.override(wrapped, allowed)
-    for section in ("evaluation", "dataset"):
-        config[section] = wrapped[section].to_dict()
-    return problems

@@ -51,6 +51,8 @@ class Report(NamedTuple):
       rows: the scores, each beside that of real data.
       samples: what was judged; images in [0, 1].
       left_out: evaluators that "auto" left out, with the reason.
+      method: how the samples were drawn.
+      facts: numbers of that.
     """
 
     step: int
@@ -58,6 +60,8 @@ class Report(NamedTuple):
     rows: list[Row]
     samples: Examples
     left_out: dict[str, str]
+    method: str
+    facts: Mapping[str, float]
 
 
 class Evaluation:
@@ -98,12 +102,14 @@ class Evaluation:
 
         Raises:
           DivergedError: its samples are not finite.
+          NoSamplesError: rejection accepts next to none.
         """
-        samples = Examples("generated", self._samples(state), self.features, labels=self._labels)
+        values, facts = self._samples(state)
+        samples = Examples("generated", values, self.features, labels=self._labels)
         if self.references is None:
             self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
         rows = evaluate(samples, self.data, self.evaluators, self.key, self.references)
-        return Report(int(state.step), self.seed, rows, samples, self.left_out)
+        return Report(int(state.step), self.seed, rows, samples, self.left_out, self.method, facts)
 
     def of(self, experiment: Experiment) -> "Evaluation":
         """The same evaluation, on the same data, of another run's generators."""
@@ -114,16 +120,16 @@ class Evaluation:
     def _play(self, experiment: Experiment) -> None:
         """Takes samples from an experiment's generators from now on."""
         experiment = experiment if self._lent is None else experiment._replace(conditions=self._lent)
-        self._sample = sampler(experiment)
+        self.method, self._sample = experiment.sampling.method, sampler(experiment)
         self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
 
-    def _samples(self, state: TrainState) -> np.ndarray:
-        samples = self._sample(state, self.latent_key, self.count)
+    def _samples(self, state: TrainState) -> tuple[np.ndarray, dict[str, float]]:
+        samples, facts = self._sample(state, self.latent_key, self.count)
         if not np.isfinite(samples).all():
             raise DivergedError(
                 f"cannot evaluate step {int(state.step)}", "its samples are not finite", "use an earlier checkpoint"
             )
-        return self.to_unit(samples)
+        return self.to_unit(samples), facts
 
     def to_unit(self, samples: np.ndarray) -> np.ndarray:
         """Generated examples as the data's are given to evaluators: images and what stands for bytes in [0, 1]."""
@@ -184,6 +190,8 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
         "seed": report.seed,
         "dataset": dataset.name,
         "samples": len(report.samples),
+        "sampling": {"method": "plain"} if report.method == "plain" else dict(evaluation.config["sampling"]),
+        "sampled": report.facts,
         "features": {"name": evaluation.features.name, **evaluation.features.description},
         "scores": [_score_to_json(row) for row in report.rows],
         "left_out": report.left_out,
@@ -216,9 +224,9 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
-def path_of(directory: pathlib.Path, step: int, seed: int) -> pathlib.Path:
-    """The JSON of an evaluation."""
-    return directory / f"step_{step:08d}_seed_{seed}.json"
+def path_of(directory: pathlib.Path, step: int, seed: int, method: str = "plain") -> pathlib.Path:
+    """The JSON of an evaluation of samples that were drawn in some way."""
+    return directory / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
 
 
 def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from jaxgan.runs.grids import columns_of, picture_inputs
 from jaxgan.runs.members import Group, Member
 from jaxgan.runs.output import SAMPLE_LATENTS
 from jaxgan.runs.ranking import Ranking, metric_at
+from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.state import TrainState
 from jaxgan.step import generate
 
@@ -84,7 +85,8 @@ class Judge:
     def _restore(self, member: Member) -> TrainState:
         experiment, _ = self._parts_of(member)
         with Checkpoints(member.directory.checkpoints, keep=member.config["keep_checkpoints"]) as checkpoints:
-            return checkpoints.restore_generator(experiment.abstract_state())
+            by_discriminator = experiment.sampling.by_discriminator
+            return checkpoints.restore_generator(experiment.abstract_state(), discriminator=by_discriminator)
 
     def _scores(self, member: Member, state: TrainState, metrics: str, *, keep: bool = False) -> Verdict:
         evaluation = self._evaluation(member, metrics)
@@ -92,11 +94,11 @@ class Judge:
         evaluation.references = base.references
         try:
             report = evaluation.run(state)
-        except DivergedError:
+        except (DivergedError, NoSamplesError):
             return Verdict(int(state.step))
         base.references = evaluation.references
         if keep:
-            path = path_of(member.directory.evaluation, report.step, report.seed)
+            path = path_of(member.directory.evaluation, report.step, report.seed, report.method)
             write(path, to_json(report, evaluation, member.name))
         found = {row.score.name: _finite(row.score.value) for row in report.rows}
         return Verdict(report.step, found, {row.score.name: _finite(row.reference.value) for row in report.rows})

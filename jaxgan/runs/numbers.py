@@ -26,13 +26,16 @@ SCHEDULE_NUMBERS = {"constant": ("learning_rate",), "exponential": ("learning_ra
 
 def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields, with dots, whose numbers are arguments; not those that are 0, which leaves a part of the step out."""
-    names = ["average_decay"]
+    names = ["average_decay", "consensus"]
     for player in ("generator_optimizer", "discriminator_optimizer"):
         section = config[player]
         taken = ("clip_norm", *SCHEDULE_NUMBERS.get(section["rate_schedule"], ()))
         taken += OPTIMIZER_NUMBERS[section["name"]] if section["momentum_schedule"] == "constant" else ()
         names += [f"{player}.{name}" for name in taken]
-        names += [f"{player}.{name}" for name in ("historical_averaging", "clip_weights")]
+        names += [f"{player}.{name}" for name in ("historical_averaging", "clip_weights", "max_column_norm")]
+    names += ["latent.deviation_penalty"] if config["latent"]["name"] == "mixture" else []
+    optimization = config["latent_optimization"]
+    names += [f"latent_optimization.{name}" for name in optimization] if optimization["step"] else []
     names += [f"penalties.{name}" for name in config["penalties"] if name != "interval"]
     names += [f"terms.{name}" for name, weight in config["terms"].items() if (name, weight) != ("adversarial", 1)]
     return tuple(name for name in names if value_of(config, name))

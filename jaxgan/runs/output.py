@@ -16,6 +16,7 @@ from jaxgan.runs.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.grids import columns_of, picture_inputs
 from jaxgan.runs.inputs import Inputs
 from jaxgan.runs.report import write_report
+from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.state import TrainState
 from jaxgan.step import generate
 from jaxgan.writers import Progress, TensorBoard
@@ -68,13 +69,18 @@ class Output:
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the scores of a step are there."""
-        return path_of(self.directory.evaluation, step, 0).exists()
+        assert self.evaluation is not None
+        return path_of(self.directory.evaluation, step, 0, self.evaluation.method).exists()
 
     def evaluate(self, state: TrainState, progress: Progress, board: TensorBoard) -> None:
         """Scores the generator as it is now, as `--mode=evaluate` would."""
         assert self.evaluation is not None
-        report = self.evaluation.run(state)
-        path = path_of(self.directory.evaluation, report.step, report.seed)
+        try:
+            report = self.evaluation.run(state)
+        except NoSamplesError as error:  # which is no reason to end a training
+            progress.message(f"not evaluated: {error}")
+            return
+        path = path_of(self.directory.evaluation, report.step, report.seed, report.method)
         write(path, to_json(report, self.evaluation, self.directory.path.name))
         board.scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
         scores = "  ".join(

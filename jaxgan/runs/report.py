@@ -11,6 +11,7 @@ from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
 from jaxgan.runs.curves import panels_of, read_evaluations
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.sampling import in_words
 
 _STYLE = """body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse}td,th{text-align:left;padding:.15em 1.2em .15em 0;border-bottom:1px solid #ddd}
@@ -44,8 +45,10 @@ def _evaluation(directory: RunDirectory) -> Iterator[str]:
     yield f"<h2>Scores at step {newest['step']:,}</h2>"
     features = newest["features"]
     described = ", ".join([features["name"], *(f"{key} {features[key]}" for key in features if key != "name")])
+    how = in_words(newest["sampling"]["method"], newest["sampled"])
     yield html.escape(
-        f"{newest['samples']:,} samples of seed {newest['seed']}; dataset {newest['dataset']}; features: {described}."
+        f"{newest['samples']:,} samples of seed {newest['seed']}; dataset {newest['dataset']}; features: {described}"
+        + (f"; {how}." if how else ".")
     )
     yield f"<table><tr><th>score<th>samples<th>real data<th>better<th>features<th>{NUMBERS}</tr>"
     for score in newest["scores"]:

@@ -1,41 +1,169 @@
-"""Many samples of a trained generator, a part at a time."""
+"""Many samples of a trained generator, a part at a time, in the way that its config says."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jaxgan.configuration import Experiment
+from jaxgan.errors import UsageError
 from jaxgan.parallel import compiled
+from jaxgan.sampling import TooFewAccepted, discriminate, driven_latents, rejection_sample
 from jaxgan.state import TrainState
-from jaxgan.step import sample
+from jaxgan.step import generate, sample
 
 BATCH = 1_000
 """Samples made at once."""
 
-Sampler = Callable[[TrainState, jax.Array, int], np.ndarray]
+
+class Drawn(NamedTuple):
+    """Samples, and what is to be said of how they were made.
+
+    Attributes:
+      values: [count, ...], float32, in the range of the generator's output.
+      facts: numbers by name.
+    """
+
+    values: np.ndarray
+    facts: dict[str, float]
+
+
+class NoSamplesError(UsageError):
+    """The way of sampling that was asked for does not come to an end."""
+
+
+Sampler = Callable[[TrainState, jax.Array, int], Drawn]
 
 
 def sampler(experiment: Experiment) -> Sampler:
-    """A function `(state, key, count) -> samples [count, ...]`, float32, in the range of the generator's output.
+    """A function `(state, key, count) -> Drawn`; the first n samples of a key are the same however many are made.
 
-    The first n samples of a key are the same however many are made.
+    Ways other than the plain one need the state's discriminator. The function raises NoSamplesError where rejection
+    accepts next to nothing.
     """
+    return _METHODS[experiment.sampling.method](experiment)
+
+
+def _plain(experiment: Experiment) -> Sampler:
     draw = compiled(
         lambda state, key, size, condition: sample(
             experiment.generator, state, key, size, latent=experiment.latent, condition=condition
         ),
         static_argnums=2,
     )
+    return lambda state, key, count: Drawn(_in_parts(draw, state, key, count, experiment.condition), {})
 
-    def part(state, key, start, size):
-        return draw(state, jax.random.fold_in(key, start), size, experiment.condition(size, start))
 
-    def samples(state: TrainState, key: jax.Array, count: int) -> np.ndarray:
-        parts = [
-            np.asarray(part(state, key, start, min(BATCH, count - start)), np.float32)
-            for start in range(0, count, BATCH)
-        ]
-        return np.concatenate(parts)
+def _in_parts(
+    draw: Callable[..., jax.Array],
+    state: TrainState,
+    key: jax.Array,
+    count: int,
+    condition: Callable[[int, int], Any] | None = None,
+) -> np.ndarray:
+    def part(start: int, size: int) -> np.ndarray:
+        given = () if condition is None else (condition(size, start),)
+        return np.asarray(draw(state, jax.random.fold_in(key, start), size, *given), np.float32)
+
+    return np.concatenate([part(start, min(BATCH, count - start)) for start in range(0, count, BATCH)])
+
+
+def _optimized(experiment: Experiment) -> Sampler:
+    draw = compiled(functools.partial(_draw, experiment), static_argnums=2)
+    return lambda state, key, count: Drawn(_in_parts(draw, state, key, count), {})
+
+
+def _draw(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
+    """G(z') as the discriminator sees it in training, or G(z) where that is the same."""
+    latents, optimization = experiment.latent.sample(key, size), experiment.latent_optimization
+
+    def logits_of(latents):
+        samples = generate(experiment.generator, state, latents)
+        return discriminate(experiment.discriminator, state, samples)
+
+    if optimization is not None:
+        latents = optimization.move(latents, logits_of, experiment.latent)
+    return generate(experiment.generator, state, latents)
+
+
+def _rejection(experiment: Experiment) -> Sampler:
+    settings, log_ratio = experiment.sampling, _log_ratio(experiment)
+
+    @compiled
+    def propose(state, key):
+        samples = _draw(experiment, state, key, BATCH)
+        return samples, log_ratio(state, samples)
+
+    def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
+        try:
+            found = rejection_sample(
+                lambda key: propose(state, key),
+                key,
+                count,
+                burn_in=settings.burn_in,
+                percentile=settings.percentile,
+            )
+        except TooFewAccepted as error:
+            raise NoSamplesError(
+                f"sampling.method=rejection finds no {count:,} samples at step {int(state.step):,}",
+                str(error),
+                "set sampling.percentile to 80, say, which accepts more, or use sampling.method=driven or plain",
+            ) from error
+        return Drawn(np.asarray(found.samples, np.float32), {"accepted": found.rate, "candidates": found.candidates})
 
     return samples
+
+
+def _driven(experiment: Experiment) -> Sampler:
+    settings, log_ratio = experiment.sampling, _log_ratio(experiment)
+
+    def draw_some(state, key, size):
+        latents, rate = driven_latents(
+            lambda latents: log_ratio(state, generate(experiment.generator, state, latents)),
+            experiment.latent,
+            key,
+            size,
+            steps=settings.steps,
+            step_size=settings.step_size,
+            adjusted=settings.adjusted,
+        )
+        return generate(experiment.generator, state, latents), rate
+
+    draw = compiled(draw_some, static_argnums=2)
+
+    def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
+        starts = range(0, count, BATCH)
+        parts = [draw(state, jax.random.fold_in(key, start), min(BATCH, count - start)) for start in starts]
+        accepted = float(np.mean([rate for _, rate in parts]))
+        return Drawn(np.concatenate([np.asarray(part, np.float32) for part, _ in parts]), {"accepted": accepted})
+
+    return samples
+
+
+def _log_ratio(experiment: Experiment) -> Callable[[TrainState, jax.Array], jax.Array]:
+    """log p_d/p_g of samples, by a state's discriminator."""
+    of_logits = experiment.sampling.log_ratio
+    assert of_logits is not None, "the config was not checked"
+    return lambda state, samples: of_logits(discriminate(experiment.discriminator, state, samples))
+
+
+_METHODS: dict[str, Callable[[Experiment], Sampler]] = {
+    "plain": _plain,
+    "optimized": _optimized,
+    "rejection": _rejection,
+    "driven": _driven,
+}
+
+
+def in_words(method: str, facts: Mapping[str, float]) -> str:
+    """How samples were made, in words; nothing for the plain way."""
+    if method == "plain":
+        return ""
+    if "accepted" not in facts:
+        return f"sampling {method}"
+    accepted = f"{100 * facts['accepted']:.3g} % of " + (
+        f"{facts['candidates']:,} candidates accepted" if "candidates" in facts else "the steps accepted"
+    )
+    return f"sampling {method}, {accepted}"

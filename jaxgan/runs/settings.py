@@ -16,8 +16,8 @@ from jaxgan.runs import command_line
 MOST_MEMBERS = 10_000
 
 FIXED = frozenset(
-    ("platform", "mapping", "population", "evaluation", "alarms", "log_every", "sample_every", "sample_count")
-    + ("checkpoint_every", "keep_checkpoints")
+    ("platform", "mapping", "population", "evaluation", "sampling", "alarms")
+    + ("log_every", "sample_every", "sample_count", "checkpoint_every", "keep_checkpoints")
 )
 """Fields and sections that do not touch the training, and so make no setting."""
 

@@ -2,6 +2,7 @@
 
 from jaxgan.runs.evaluation import Evaluation, Report, notes
 from jaxgan.runs.report import NUMBERS, number, numbers
+from jaxgan.runs.sampling import in_words
 
 
 def table(report: Report, evaluation: Evaluation, run: str) -> str:
@@ -28,6 +29,7 @@ def table(report: Report, evaluation: Evaluation, run: str) -> str:
     train = evaluation.data.train
     if len(train) < train.of:
         head.append(f"training data: {len(train):,} of {train.of:,} examples were read for this")
+    head += [how] if (how := in_words(report.method, report.facts)) else []
     left_out = [f"left out: {name}: {reason}" for name, reason in report.left_out.items()]
     meaning = (
         "real data: training examples in the samples' place (nearest, conditional: test examples), as many as there "

@@ -1,13 +1,15 @@
 """A trained run, as the modes that use one load it: its config, its parts and the generator of a checkpoint."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.configuration import DataFacts, Experiment, build, check, complete
 from jaxgan.errors import DataError, UsageError
+from jaxgan.runs import command_line
 from jaxgan.runs.conditions import parse
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.inputs import check_same_data, read_inputs
@@ -22,7 +24,7 @@ class TrainedRun(NamedTuple):
       config: as used, with changes that were asked for.
       data: what its checkpoint says of the data.
       experiment: its parts.
-      state: of the checkpoint, without the discriminator.
+      state: of the checkpoint; with the discriminator if samples are drawn by it.
     """
 
     directory: RunDirectory
@@ -33,14 +35,15 @@ class TrainedRun(NamedTuple):
 
 
 def load_run(
-    workdir: str, step: int | None = None, change: Callable[[dict[str, Any]], list[str]] = lambda config: []
+    workdir: str, step: int | None = None, overrides: Mapping[str, str] = {}, may_set: tuple[str, ...] = ()
 ) -> TrainedRun:
     """Loads the generator of one of a run's checkpoints.
 
     Args:
       workdir: the run's directory.
       step: of the checkpoint; None for the newest.
-      change: changes the config in place, and returns the problems with that.
+      overrides: fields of its config to set, as text.
+      may_set: names of fields, or of sections with a dot behind, that may be set.
 
     Raises:
       UsageError: there is no run, or no such checkpoint, or the config is not right.
@@ -60,13 +63,14 @@ def load_run(
         config, data = complete(extra["config"]), extra["data"]
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
-        check(config, tuple(change(config)))
+        check(config, tuple(_override(config, overrides, may_set)))
         # Of vectors only the dimension is known here.
         vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
         shape, size = tuple(data["example_shape"]), config["batch_size"]
         facts = DataFacts(shape, size, classes=data.get("classes"), vectors=vectors)
         experiment = build(config, facts)
-        state = checkpoints.restore_generator(experiment.abstract_state(), step)
+        by_discriminator = experiment.sampling.by_discriminator
+        state = checkpoints.restore_generator(experiment.abstract_state(), step, discriminator=by_discriminator)
     return TrainedRun(directory, config, data, experiment, state)
 
 
@@ -92,3 +96,19 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
     except DataError as error:
         raise DataError(error.what, error.why, "give --condition, or put the run's data back in its place") from error
     return run._replace(experiment=experiment._replace(conditions=inputs.facts.vectors))
+
+
+def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tuple[str, ...]) -> list[str]:
+    """Sets fields of the config in place; the problems with that."""
+    allowed = {name: text for name, text in overrides.items() if may_set and name.startswith(may_set)}
+    fields = ", ".join(f"{name}…" if name.endswith(".") else name for name in may_set)
+    problems = [
+        f"{name} cannot be changed of a run that is trained; what may be set is {fields}"
+        for name in overrides
+        if name not in allowed
+    ]
+    wrapped = ConfigDict(config)
+    problems += command_line.override(wrapped, allowed)
+    for section in {name.partition(".")[0] for name in may_set}:
+        config[section] = wrapped[section].to_dict()
+    return problems

@@ -24,11 +24,11 @@ from jaxgan.theory.distributions import floating, known
 from jaxgan.theory.toys import PARTS, ToyGame, toy_state
 from jaxgan.updates import discriminator_update, generator_update
 
-Order = Literal["alternating", "simultaneous"]
+Order = Literal["alternating", "simultaneous", "extragradient"]
 
 
 def loss_gradients(toy: ToyGame, point: ArrayLike) -> jax.Array:
-    """(∂L_D/∂ψ, ∂L_G/∂θ) at a point, penalties included: each player's gradient of its own loss.
+    """(∂L_D/∂ψ, ∂L_G/∂θ) at a point, penalties and consensus included: each player's gradient of its own loss.
 
     Args:
       toy: the game.
@@ -99,22 +99,24 @@ def make_toy_step(
 
     Args:
       toy: the game.
-      order: "alternating" is `make_train_step`, Algorithm 1; "simultaneous" updates both from the same state.
-      discriminator_steps: k.
+      order: "alternating" is `make_train_step`, Algorithm 1; "simultaneous" updates both from the same state;
+        "extragradient" is `make_train_step(extragradient=True)`.
+      discriminator_steps: k; 1 for "extragradient".
 
     Returns:
       `state -> state`.
 
     Raises:
-      ValueError: an unknown order, or k below 1.
+      ValueError: an unknown order, k below 1, or above it with "extragradient".
     """
-    if order == "alternating":
-        parts = {name: getattr(toy.game, name) for name in (*PARTS, "loss", "penalties")}
-        step = make_train_step(**parts, discriminator_steps=discriminator_steps)
+    if order in ("alternating", "extragradient"):
+        parts = {name: getattr(toy.game, name) for name in (*PARTS, "loss", "penalties", "consensus")}
+        parts |= {"discriminator_steps": discriminator_steps, "extragradient": order == "extragradient"}
+        step = make_train_step(**parts)
         batch = {"real": jnp.broadcast_to(toy.real, (discriminator_steps, *toy.real.shape))}
         return lambda state: step(state, batch)[0]
     if order != "simultaneous":
-        raise ValueError(f'order must be "alternating" or "simultaneous", got {order!r}')
+        raise ValueError(f'order must be "alternating", "simultaneous" or "extragradient", got {order!r}')
     if discriminator_steps < 1:
         raise ValueError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
 

@@ -41,6 +41,7 @@ def bilinear_game(
     *,
     loss: Loss | str,
     penalties: tuple[Penalty, ...] = (),
+    consensus: float | None = None,
     discriminator_tx: optax.GradientTransformation | None = None,
     generator_tx: optax.GradientTransformation | None = None,
 ) -> ToyGame:
@@ -50,6 +51,7 @@ def bilinear_game(
       matrix: A [m, n]; ψ has m coordinates, θ and the data n.
       loss: a name in `LOSSES`, or a `Loss`.
       penalties: of `PENALTIES`.
+      consensus: weight γ of the joint field's ½‖v‖² in both players' losses, as for `make_train_step`.
       discriminator_tx, generator_tx: what discrete steps are taken with; plain gradient descent of rate 0.1 if None.
 
     Returns:
@@ -87,6 +89,7 @@ def bilinear_game(
         discriminator_tx=optax.sgd(0.1) if discriminator_tx is None else discriminator_tx,
         latent=Latent(lambda key, count: jnp.zeros((count, 1), matrix.dtype), 1),
         penalties=tuple(penalties),
+        consensus=consensus,
     )
     return ToyGame(game, jnp.zeros((1, n), matrix.dtype), m)
 
@@ -96,7 +99,7 @@ def dirac_gan(loss: Loss | str, **options: Any) -> ToyGame:
 
     Args:
       loss: a name in `LOSSES`, or a `Loss`.
-      **options: `penalties`, `discriminator_tx` and `generator_tx`, as for `bilinear_game`.
+      **options: `penalties`, `consensus`, `discriminator_tx` and `generator_tx`, as for `bilinear_game`.
 
     Returns:
       The game; a point is (ψ, θ), its equilibrium (0, 0).

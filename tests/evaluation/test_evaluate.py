@@ -23,7 +23,7 @@ from jaxgan.evaluation.evaluate import reference_scores
 from jaxgan.runs.evaluation import Evaluation
 from jaxgan.runs.inputs import read_inputs
 from jaxgan.runs.report import number
-from jaxgan.runs.sampling import sampler
+from jaxgan.runs.sampling import Drawn, sampler
 from jaxgan.runs.trained import load_run
 
 RING = {
@@ -150,7 +150,7 @@ def test_scores_are_those_of_the_functions(ring):
     # The generator's, from the samples that --mode=sample makes of the key that the evaluation has.
     run = load_run(str(ring))
     key, _ = jax.random.split(jax.random.key(0))
-    samples = sampler(run.experiment)(run.state, key, 400)
+    samples = sampler(run.experiment)(run.state, key, 400).values
     expected = modes.mode_coverage(samples, mixture.centers, mixture.sigma)
     assert {name: score["value"] for name, score in found.items()} == expected._asdict()
 
@@ -254,7 +254,7 @@ def test_raw_features_and_features_of_the_users(images, tmp_path):
         ("ring", {"evaluation__metrics": "fretchet"}, UsageError, "did you mean frechet"),
         ("ring", {"evaluation__features": "classifier"}, UsageError, "is for images"),
         ("ring", {"evaluation__features": "inception"}, UsageError, "inception_weights is empty"),
-        ("ring", {"steps": 50}, UsageError, "steps cannot be changed in an evaluation"),
+        ("ring", {"steps": 50}, UsageError, "steps cannot be changed of a run that is trained; what may be"),
         ("ring", {"evaluation__count": 50}, UsageError, "count is no field"),
         ("ring", {"step": 7}, UsageError, "no checkpoint of step 7"),
         ("images", {"dataset__path": "none.npz"}, DataError, "none.npz"),
@@ -296,7 +296,8 @@ def test_a_run_from_before_there_were_evaluations(ring, tmp_path):
 def test_samples_that_are_not_finite(ring, monkeypatch):
     from jaxgan.runs import evaluation
 
-    monkeypatch.setattr(evaluation, "sampler", lambda experiment: lambda state, key, count: np.full((count, 2), np.nan))
+    broken = Drawn(np.full((400, 2), np.nan), {})
+    monkeypatch.setattr(evaluation, "sampler", lambda experiment: lambda state, key, count: broken)
     with pytest.raises(DivergedError, match="samples are not finite"):
         evaluated(ring)
 
@@ -366,7 +367,7 @@ def test_float_images_are_brought_to_the_unit_range(bars_file, tmp_path, low, hi
     np.testing.assert_allclose(evaluation.data.train.values, unit["x_train"][:500], atol=1e-6)  # the rest validates
     np.testing.assert_allclose(evaluation.data.test.values, unit["x_test"], atol=1e-6)
     state = experiment.initial_state(0)
-    raw = sampler(experiment)(state, evaluation.latent_key, 30)
+    raw = sampler(experiment)(state, evaluation.latent_key, 30).values
     expected = np.clip((raw - low) / (high - low), 0, 1)
     np.testing.assert_allclose(evaluation.run(state).samples.values, expected, atol=1e-6)
     assert evaluation.features.description == {"no classifier": "it has no labels"}

@@ -238,6 +238,81 @@ def test_training_circles_without_r1_and_converges_with_it():
     assert radii["r1"][-1] < 1e-6 and radii["r1 simultaneous"][-1] < 1e-6
 
 
+def test_eigenvalues_with_consensus():
+    # Linear in x, v = Ax, so −∇(½‖v‖²) = −AᵀAx. D's slope a and G's b make A = [[0, a], [−b, 0]], AᵀA = diag(b², a²).
+    gamma = 1.3
+    for name, slope in SLOPES.items():
+        both = np.asarray(jacobian(dirac_gan(name), ORIGIN))
+        a, b = -both[0, 1], both[1, 0]
+        np.testing.assert_allclose(a * b, slope**2, rtol=1e-12)
+        toy = dirac_gan(name, consensus=gamma)
+        # The losses' third derivatives are multiplied by the field, which is 0 there.
+        expected = [[-gamma * b**2, -a], [b, -gamma * a**2]]
+        found = jacobian(toy, ORIGIN)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+        assert flow_behaviour(eigenvalues(found)) == "converges"
+    # With equal slopes −γl′² ± il′: it turns as before, and every turn is smaller.
+    found = eigenvalues(jacobian(dirac_gan("minimax", consensus=gamma), ORIGIN))
+    np.testing.assert_allclose(found, [-gamma / 4 - 0.5j, -gamma / 4 + 0.5j], atol=1e-12)
+
+
+def test_the_gradients_of_consensus_off_the_equilibrium():
+    # Minimax at (ψ, θ): v = (σθ, −σψ), so ½‖v‖² = ½σ²(ψ² + θ²) with σ = σ(ψθ), σ′ = σ(1 − σ).
+    (psi, theta), gamma = START, 0.6
+    s, square = sigmoid(psi * theta), psi**2 + theta**2
+    pull = [s**2 * (1 - s) * theta * square + s**2 * psi, s**2 * (1 - s) * psi * square + s**2 * theta]
+    plain = loss_gradients(dirac_gan("minimax"), START)
+    found = loss_gradients(dirac_gan("minimax", consensus=gamma), START)
+    np.testing.assert_allclose(found - plain, gamma * np.array(pull), rtol=1e-12)
+
+
+def test_consensus_brings_every_order_of_updates_to_converge():
+    h, gamma = 0.2, 1.0
+    toy = dirac_gan("non_saturating", consensus=gamma, **with_rates(h, h))
+    # ψ ← (1 − hγ/4)ψ − (h/2)θ, then θ ← (1 − hγ/4)θ + (h/2)ψ with the new ψ or the old.
+    alternating = step_jacobian(toy, ORIGIN)
+    np.testing.assert_allclose(alternating, [[0.95, -0.1], [0.095, 0.94]], atol=1e-12)
+    simultaneous = step_jacobian(toy, ORIGIN, order="simultaneous")
+    np.testing.assert_allclose(simultaneous, [[0.95, -0.1], [0.1, 0.95]], atol=1e-12)
+    assert step_behaviour(eigenvalues(alternating)) == step_behaviour(eigenvalues(simultaneous)) == "converges"
+    start = np.array([0.6, 0.8])
+    for order, plain in (("alternating", (0.9, 1.1)), ("simultaneous", (2.0, np.inf))):
+        radii = [
+            np.linalg.norm(
+                trajectory(dirac_gan("minimax", consensus=weight, **with_rates(0.1, 0.1)), start, 3000, order=order)[-1]
+            )
+            for weight in (None, 0.5)
+        ]
+        assert plain[0] < radii[0] < plain[1] and radii[1] < 1e-6
+
+
+def test_the_extragradient_step_contracts_the_bilinear_game():
+    # x ← x − h·A(x − h·Ax) with A a quarter turn: (1 − h²)x − h·Ax, of squared length (1 − h²)² + h² = 1 − h² + h⁴.
+    h = 0.3
+    toy = dirac_gan("wasserstein", **with_rates(h, h))
+    radii = np.linalg.norm(trajectory(toy, START, 50, order="extragradient"), axis=1)
+    np.testing.assert_allclose(radii[1:] / radii[:-1], np.sqrt(1 - h**2 + h**4), rtol=1e-12)
+    np.testing.assert_allclose(step_jacobian(toy, ORIGIN, order="extragradient"), [[1 - h**2, -h], [h, 1 - h**2]])
+    bilinear = bilinear_game(MATRIX, loss="wasserstein", **with_rates(h, h))
+    found = eigenvalues(step_jacobian(bilinear, np.zeros(6), order="extragradient"))
+    singular = np.linalg.svd(MATRIX, compute_uv=False)
+    expected = np.concatenate([1 - (h * singular) ** 2 + sign * 1j * h * singular for sign in (1, -1)])
+    np.testing.assert_allclose(np.abs(found[:, None] - expected).min(0), 0, atol=1e-12)
+
+
+def test_the_extragradient_step_converges_where_plain_ones_do_not():
+    start, radii = np.array([0.6, 0.8]), {}
+    for order in ("alternating", "simultaneous", "extragradient"):
+        toy = dirac_gan("minimax", **with_rates(0.3, 0.3))
+        radii[order] = np.linalg.norm(trajectory(toy, start, 3000, order=order), axis=1)
+        # l′ = ½: eigenvalues 1 − h²/4 ± ih/2.
+        matrix = step_jacobian(toy, ORIGIN, order=order)
+    np.testing.assert_allclose(eigenvalues(matrix), [1 - 0.0225 - 0.15j, 1 - 0.0225 + 0.15j], atol=1e-12)
+    assert step_behaviour(eigenvalues(matrix)) == "converges"
+    assert radii["alternating"][-1000:].min() > 0.8 and radii["simultaneous"][-1] > 2
+    assert radii["extragradient"][-1] < 1e-6
+
+
 def test_errors():
     toy = dirac_gan(LOSSES["minimax"])
     with pytest.raises(ValueError, match="unknown loss 'vanilla'; one of minimax"):
@@ -261,9 +336,11 @@ def test_errors():
         bilinear_game(np.ones(3), loss=LOSSES["minimax"])
     with pytest.raises(ValueError, match="alternating"):
         trajectory(toy, START, 3, order="both")
-    for order in ("alternating", "simultaneous"):
+    for order in ("alternating", "simultaneous", "extragradient"):
         with pytest.raises(ValueError, match="discriminator_steps must be at least 1"):
             trajectory(toy, START, 3, order=order, discriminator_steps=0)
+    with pytest.raises(ValueError, match="extragradient moves both players once"):
+        trajectory(toy, START, 3, order="extragradient", discriminator_steps=2)
 
 
 def test_single_precision_gives_the_same_verdicts():

@@ -1,0 +1,238 @@
+"""Better samples of a trained GAN by what its discriminator knows: rejection, and Langevin steps in latent space.
+
+Both take log p_d(x)/p_g(x) from the discriminator, so it has to be one whose logit says that, and says it rightly: see
+`LOG_RATIOS`. Penalties, augmentations and a discriminator far from its optimum make it less right.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from jaxgan.latents import Latent
+from jaxgan.state import Judgement, Network, TrainState
+
+LOG_RATIOS: dict[str, Callable[[chex.Array], chex.Array]] = {
+    **dict.fromkeys(("minimax", "non_saturating", "maximum_likelihood"), lambda logits: logits),
+    **dict.fromkeys(("f_jensen_shannon", "f_reverse_kl"), lambda logits: logits),
+    "f_kl": lambda logits: logits - 1,
+    "f_squared_hellinger": lambda logits: 2 * logits,
+}
+"""log p_d(x)/p_g(x) of the logits of the optimal discriminator, by loss; where it does not follow from them, or only
+within a range that logits leave (least squares, Pearson), the loss is not here."""
+
+METHODS = ("plain", "optimized", "rejection", "driven")
+"""As drawn; with latents moved as they were in training; and the two that are here."""
+
+EPSILON = 1e-6
+"""ε of `acceptance_logits`."""
+
+Propose = Callable[[chex.PRNGKey], tuple[chex.Array, chex.Array]]
+"""`key -> (samples [n, ...], log p_d/p_g of them [n])`."""
+
+
+class Rejection(NamedTuple):
+    """What rejection left.
+
+    Attributes:
+      samples: [count, ...].
+      candidates: how many there were for them, those of the burn-in apart.
+      rate: the part of these that was accepted; 1/max(p_d/p_g) where γ = 0 and the discriminator is right.
+      maximum: D̃_M, the largest log-ratio seen.
+    """
+
+    samples: chex.Array
+    candidates: int
+    rate: float
+    maximum: chex.Array
+
+
+class TooFewAccepted(ValueError):
+    """Rejection accepts so few candidates, or none, that there would be no end of it."""
+
+
+def discriminate(
+    discriminator: Network, state: TrainState, examples: chex.Array, *, condition: chex.ArrayTree | None = None
+) -> chex.Array:
+    """D's logits [batch] of examples [batch, ...], outside of training."""
+    outputs, _ = discriminator.apply(state.discriminator.variables, examples, condition=condition, train=False)
+    return outputs.logits if isinstance(outputs, Judgement) else outputs
+
+
+def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.Numeric = 0.0) -> chex.Array:
+    """F̂(x) = D̃(x) − D̃_M − log(1 − e^(D̃(x) − D̃_M − ε)) − γ; a sample is accepted with probability sigmoid(F̂).
+
+    With γ = 0 that is e^(D̃ − D̃_M), and what is accepted is distributed as p_d. A larger γ accepts fewer, those of the
+    largest ratios rather; a smaller one more.
+
+    Args:
+      log_ratios: D̃(x) = log p_d(x)/p_g(x), [n], at most `maximum`.
+      maximum: D̃_M, scalar.
+      gamma: γ.
+
+    Returns:
+      [n].
+
+    Source: Azadi et al. 2019 (arXiv:1810.06758), section 3.
+    """
+    below = log_ratios - maximum
+    return below - jnp.log(-jnp.expm1(below - EPSILON)) - gamma
+
+
+def accept(
+    key: chex.PRNGKey, log_ratios: chex.Array, maximum: chex.Array, percentile: float = 0.0
+) -> tuple[chex.Array, chex.Array]:
+    """Which of some candidates rejection keeps, and the maximum with them.
+
+    Args:
+      key: of the draws.
+      log_ratios: [n].
+      maximum: D̃_M as known so far; of candidates above it the largest takes its place.
+      percentile: γ is this percentile of F over the candidates, in (0, 100); 0: γ = 0.
+
+    Returns:
+      Booleans [n], and D̃_M.
+    """
+    maximum = jnp.maximum(maximum, log_ratios.max())
+    logits = acceptance_logits(log_ratios, maximum)
+    if percentile:
+        logits = logits - jnp.percentile(logits, percentile)
+    return jax.random.uniform(key, log_ratios.shape) < jax.nn.sigmoid(logits), maximum
+
+
+def rejection_sample(
+    propose: Propose, key: chex.PRNGKey, count: int, *, burn_in: int = 10_000, percentile: float = 0.0
+) -> Rejection:
+    """Discriminator rejection sampling: candidates, a batch at a time, until enough of them are accepted.
+
+    Args:
+      propose: a batch of samples of the generator and their log-ratios; compiled, or this is slow.
+      key: of everything; the first n samples of a key are the same however many there are to be.
+      count: samples wanted, ≥ 1.
+      burn_in: candidates from which D̃_M is estimated first, ≥ 1.
+      percentile: as for `accept`.
+
+    Returns:
+      A `Rejection`.
+
+    Raises:
+      TooFewAccepted: fewer than one in a thousand is accepted, or log-ratios are not finite.
+
+    Source: Azadi et al. 2019 (arXiv:1810.06758), section 3.
+    """
+    first, main = jax.random.split(key)
+    maximum, seen = jnp.array(-jnp.inf), 0
+    while seen < burn_in:
+        _, ratios = propose(jax.random.fold_in(first, seen))
+        maximum, seen = jnp.maximum(maximum, ratios.max()), seen + len(ratios)
+    if not jnp.isfinite(maximum):
+        raise TooFewAccepted(f"the largest log-ratio of {seen:,} candidates is {maximum}")
+    found, candidates, accepted = None, 0, 0
+    while accepted < count:
+        if accepted < candidates // 1_000 - 100:
+            raise TooFewAccepted(f"{accepted:,} of {candidates:,} candidates were accepted")
+        draw, choose = jax.random.split(jax.random.fold_in(main, candidates))
+        samples, ratios = propose(draw)
+        kept, maximum = accept(choose, ratios, maximum, percentile)
+        found = jnp.zeros((count, *samples.shape[1:]), samples.dtype) if found is None else found
+        # Arrays of one shape in every round, however many it accepts: another shape would be compiled again.
+        places = jnp.where(kept, accepted + jnp.cumsum(kept) - 1, count)
+        found = found.at[places].set(samples, mode="drop")
+        candidates, accepted = candidates + len(samples), accepted + int(kept.sum())
+    return Rejection(found, candidates, accepted / candidates, maximum)
+
+
+def langevin(
+    log_density: Callable[[chex.Array], chex.Array],
+    key: chex.PRNGKey,
+    start: chex.Array,
+    *,
+    steps: int,
+    step_size: chex.Numeric,
+    adjusted: bool = False,
+) -> tuple[chex.Array, chex.Array]:
+    """Langevin's dynamics, a chain for each row: u ← u + ε/2·∇log p(u) + √ε·n, n ~ N(0, I).
+
+    Its distribution tends to p but for an error that vanishes with ε; adjusted, each step is accepted or rejected as
+    Metropolis and Hastings have it, and there is no error.
+
+    Args:
+      log_density: log p(u) + const of rows [n, dim], [n]; a row's depends on that row alone.
+      key: of the noise.
+      start: [n, dim].
+      steps: ≥ 0.
+      step_size: ε > 0.
+      adjusted: whether steps may be rejected.
+
+    Returns:
+      The rows after so many steps, and the part of the steps that was accepted: 1 if not adjusted.
+
+    Source: Che et al. 2020 (arXiv:2003.06060), Algorithm 1; adjusted: Roberts and Tweedie 1996 (Bernoulli 2), MALA.
+    """
+
+    def evaluate(u):
+        density, back = jax.vjp(log_density, u)
+        return density, back(jnp.ones_like(density))[0]
+
+    def log_transition(end, u, gradient):
+        return -jnp.square(end - u - step_size / 2 * gradient).sum(1) / (2 * step_size)
+
+    def step(carry, step_key):
+        u, density, gradient = carry
+        noise, choose = jax.random.split(step_key)
+        end = u + step_size / 2 * gradient + jnp.sqrt(step_size) * jax.random.normal(noise, u.shape, u.dtype)
+        after = end, *evaluate(end)
+        if not adjusted:
+            return after, jnp.ones(())
+        back, forth = log_transition(u, end, after[2]), log_transition(end, u, gradient)
+        kept = jnp.log(jax.random.uniform(choose, density.shape)) < after[1] - density + back - forth
+        return jax.tree.map(functools.partial(jax.vmap(jnp.where), kept), after, carry), kept.mean()
+
+    (end, _, _), rates = jax.lax.scan(step, (start, *evaluate(start)), jax.random.split(key, steps))
+    return end, rates.mean() if steps else jnp.ones(())
+
+
+def driven_latents(
+    log_ratio: Callable[[chex.Array], chex.Array],
+    latent: Latent,
+    key: chex.PRNGKey,
+    count: int,
+    *,
+    steps: int,
+    step_size: chex.Numeric,
+    adjusted: bool = False,
+) -> tuple[chex.Array, chex.Array]:
+    """Latents of the energy E(z) = −log p_0(z) − d(G(z)), whose examples G(z) are distributed as p_d.
+
+    The chains run on u ~ N(0, I) with z = T(u), the prior as a function of a normal one, so that a bounded prior keeps
+    its bounds: log p(u) = −‖u‖²/2 + d(G(T(u))). For a normal prior u is z.
+
+    Args:
+      log_ratio: z [n, dim] -> d(G(z)) = log p_d/p_g of G(z), [n].
+      latent: the prior p_0, one that has `from_normal`.
+      key: of the start and the noise.
+      count: how many.
+      steps, step_size, adjusted: as for `langevin`.
+
+    Returns:
+      [count, dim], and the part of the steps that was accepted.
+
+    Raises:
+      ValueError: the prior is no function of a normal one.
+
+    Source: Che et al. 2020 (arXiv:2003.06060), Algorithm 1.
+    """
+    transform = latent.from_normal
+    if transform is None:
+        raise ValueError("chains cannot move this latent: it is no function of a normal one")
+    start, noise = jax.random.split(key)
+    u = jax.random.normal(start, (count, latent.dim))
+
+    def log_density(u):
+        return -jnp.square(u).sum(1) / 2 + log_ratio(transform(u))
+
+    u, rate = langevin(log_density, noise, u, steps=steps, step_size=step_size, adjusted=adjusted)
+    return transform(u), rate
