@@ -18,7 +18,7 @@ from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
-DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "results/README.md"]
+DOCUMENTS += ["docs/tasks.md", "docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -230,6 +230,14 @@ def test_the_costs_of_communication_are_those_of_the_results():
         pairs = [(game["on"]["8 × H100"], game["on"][f"2 × 8 H100, a 400 Gb/s card per {card}"]) for game in games]
         ratios = [two["communication_microseconds"] / one["communication_microseconds"] for one, two in pairs]
         assert f"{min(ratios):.1f} to {max(ratios):.1f} times" in text
+
+
+def test_the_conditional_program_learns_the_condition():
+    text = pathlib.Path("docs/tasks.md").read_text()
+    (program,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "sin 3c" in block]
+    names = {}
+    exec(program, names)
+    assert np.abs(names["samples"] - np.sin(3 * names["wanted"])).mean() < 0.1
 
 
 def test_the_population_program_runs():

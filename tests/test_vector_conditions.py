@@ -51,15 +51,15 @@ def _archive(workdir, name=""):
     return np.load(workdir / "samples" / f"sample_step_00000020_seed_0{name}.npz")
 
 
-def test_it_resumes_bit_for_bit_and_streams_the_same_vectors(changes, run, tmp_path):
+def test_it_resumes_bit_for_bit_and_streams_the_same_vectors_to_four_devices(changes, run, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", changes | {"steps": steps}, str(tmp_path), {})
     _assert_same_run(tmp_path, run)
-    other = changes | {"dataset.placement": "stream", "steps": "10"}
+    other = changes | {"dataset.placement": "stream", "steps": "10", "mapping": "pmap"}
     runs.run("train", "configs/ring.py", other, str(tmp_path / "streamed"), {})
     lines = [json.loads((path / "metrics.jsonl").read_text().splitlines()[0]) for path in (tmp_path / "streamed", run)]
     for name, value in lines[0].items():
-        np.testing.assert_allclose(lines[1][name], value, rtol=1e-5, err_msg=name)
+        np.testing.assert_allclose(lines[1][name], value, rtol=1e-4, err_msg=name)
 
 
 def test_samples_have_the_vectors_of_the_training_data_in_turn(run):
@@ -114,6 +114,17 @@ def test_without_its_data_a_vector_must_be_given(changes, run, tmp_path, monkeyp
     runs.run("sample", None, {}, str(run), {"count": 2, "condition": "1,1"})
 
 
+def test_members_of_a_sweep_are_the_runs_alone(changes, run, tmp_path):
+    swept = {"population.seeds": "1", "population.grid": "generator.conditioning=normalization,concatenation"}
+    runs.run("sweep", "configs/ring.py", changes | swept, str(tmp_path), {})
+    states = [_saved(tmp_path / "members" / name)[0] for name in ("000", "001")]
+    for path, leaf in _saved(run)[0].items():
+        np.testing.assert_array_equal(states[0][path], leaf, err_msg=path)
+    assert states[0].keys() != states[1].keys()
+    pictures = [path / "samples" / "step_00000020.png" for path in (tmp_path / "members" / "000", run)]
+    assert pictures[0].read_bytes() == pictures[1].read_bytes()  # with the same vectors, a row for each
+
+
 def test_data_without_vectors_and_other_vectors_are_refused(changes, run, tmp_path):
     with np.load(changes["dataset.path"]) as archive:
         examples, conditions = archive["examples"], archive["conditions"]
@@ -133,7 +144,5 @@ def test_a_run_without_a_condition_has_none_to_ask_for(changes, tmp_path):
     runs.run("train", "configs/ring.py", plain | {"condition": "none", "steps": "10"}, str(tmp_path), {})
     with pytest.raises(UsageError, match=r"--condition=1; the run has no condition; leave it out"):
         runs.run("sample", None, {}, str(tmp_path), {"condition": "1"})
-    with pytest.raises(
-        UsageError, match=r"--condition does not go with --mode=evaluate; pictures and evaluations have"
-    ):
+    with pytest.raises(UsageError, match=r"--condition does not go with --mode=evaluate; pictures have all of them"):
         runs.run("evaluate", None, {}, str(tmp_path), {"condition": "1"})

@@ -23,7 +23,7 @@ FLAGS = tuple(dict.fromkeys(name for names in OPTIONS.values() for name in names
 
 _INSTEAD = {
     "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
-    "condition": "pictures and evaluations have the data's conditions",
+    "condition": "pictures have all of them, evaluations those of the data",
     "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
     "step": "a run goes on from its newest checkpoint",
     "profile": "a trace is of training steps",
