@@ -8,7 +8,6 @@ from absl import app, flags, logging
 from jaxgan.errors import JaxganError, PreemptedError, UsageError
 
 MODES = ("train", "sweep", "sample", "evaluate")
-OPTIONS = ("count", "seed", "step", "profile", "coordinator_address", "num_processes", "process_id")
 
 flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, or many, sample from one, or score it.")
 flags.DEFINE_string(
@@ -19,6 +18,9 @@ flags.DEFINE_string(
 )
 flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
 flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)
+flags.DEFINE_string(
+    "condition", None, "--mode=sample: the samples': a class 3, or classes 0,1,2 in turn; a vector 0.5,-1."
+)
 flags.DEFINE_integer("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
 flags.DEFINE_integer("step", None, "--mode=sample, evaluate: step of the checkpoint; the newest by default.")
 flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")
@@ -44,9 +46,7 @@ def parse(arguments: list[str]) -> list[str]:
         if len(rest) > 1:
             raise UsageError("the command line", f"{rest[1]!r} is no flag", "flags look like --mode=train; see --help")
         if not flags.FLAGS.workdir:
-            raise UsageError(
-                "the command line", "--workdir is missing", "name the run's directory: --workdir=runs/NAME"
-            )
+            raise UsageError("the command line", "--workdir is missing", "name a directory: --workdir=runs/NAME")
         return rest
     except flags.Error as error:
         _fail(UsageError("the command line", str(error), "see --help"))
@@ -61,7 +61,7 @@ def main(_: list[str]) -> None:
 
     logging.set_verbosity(logging.WARNING)  # JAX tells of every kind of device that it does not find
     try:
-        options = {name: flags.FLAGS[name].value for name in OPTIONS if flags.FLAGS[name].present}
+        options = {name: flags.FLAGS[name].value for name in runs.FLAGS if flags.FLAGS[name].present}
         runs.run(flags.FLAGS.mode, flags.FLAGS.config, OVERRIDES, flags.FLAGS.workdir, options)
     except JaxganError as error:
         if flags.FLAGS.debug:

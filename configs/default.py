@@ -38,7 +38,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
     config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); jaxgan.tasks.TASKS
-    config.condition = "none"  # "labels": both players are told an example's class; samples have the classes in turn
+    config.condition = "none"  # "labels": both players are told an example's class; "vectors": an .npz's `conditions`
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
 
@@ -185,6 +185,8 @@ def _network() -> ConfigDict:
     network.features = False  # discriminator: returns its last layer's inputs too, for feature matching
     network.class_logits = 0  # discriminators mlp, dcgan, resnet: outputs of a second last layer, for config.terms
     network.conditional = True  # sees the condition, if there is one
+    network.conditioning = "auto"  # mlp, dcgan: how: "concatenation" to its inputs; a generator: "normalization", as
+    # scales and biases; a discriminator: "projection" on its last layer; "auto": concatenation, others as their sources
     network.remat = False  # dcgan, cifar10, resnet, r3gan: keep only the layers' inputs for the gradient, and compute
     # the rest again
     network.keep_input = 1.0  # dropout on the layers' inputs: probability of keeping a pixel ...

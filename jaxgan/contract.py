@@ -4,6 +4,7 @@ from typing import Any
 
 import chex
 import jax
+import jax.numpy as jnp
 
 from jaxgan.game import Game, Term
 from jaxgan.penalties import PENALTIES
@@ -55,6 +56,21 @@ def check_networks(
     logits = judged.logits if isinstance(judged, Judgement) else judged
     if judged is not None and getattr(logits, "ndim", None) != 1:
         raise ValueError(f"the discriminator must return logits [batch], got {getattr(logits, 'shape', logits)}")
+
+
+def check_condition(condition: chex.ArrayTree | None, lead: tuple[int, ...], where: str) -> None:
+    """Raises ValueError where a condition's leaves are not [*lead, ...], as the examples beside them are.
+
+    Args:
+      condition: any tree, or None.
+      lead: the examples' leading axes, (k, batch) or (batch,).
+      where: what the condition is called.
+    """
+    for leaf in jax.tree.leaves(condition):
+        if jnp.shape(leaf)[: len(lead)] != lead:
+            raise ValueError(
+                f"{where} must be [{', '.join(map(str, lead))}, ...], one for each example, got {jnp.shape(leaf)}"
+            )
 
 
 def check_counts(discriminator_steps: int, generator_steps: int, accumulation_steps: int, unrolled_steps: int) -> None:

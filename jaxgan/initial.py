@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.contract import CONTRACT, check_networks, not_a_network
+from jaxgan.contract import CONTRACT, check_condition, check_networks, not_a_network
 from jaxgan.latents import Latent
 from jaxgan.state import Network, PlayerState, TrainState
 
@@ -44,6 +44,7 @@ def init_state(
     """
     if not jnp.issubdtype(jnp.asarray(key).dtype, jax.dtypes.prng_key):
         raise TypeError("key must be a typed key from jax.random.key(seed), not an array from jax.random.PRNGKey(seed)")
+    check_condition(condition, example.shape[:1], "condition")
     keys = dict(zip(("run", "latent", "generator", "discriminator"), jax.random.split(key, 4), strict=True))
     latents = latent.sample(keys["latent"], example.shape[0])
     state = TrainState(

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.contract import check_counts, check_dynamics, check_parts, check_terms
+from jaxgan.contract import check_condition, check_counts, check_dynamics, check_parts, check_terms
 from jaxgan.coordination import Coordination, coordinate
 from jaxgan.extragradient import extragradient_updates
 from jaxgan.game import Game, Lazy, Metrics, Penalty, Term
@@ -185,6 +185,9 @@ def sample(
 
     Returns:
       [count, ...], in the range of the generator's output.
+
+    Raises:
+      ValueError: there are not as many conditions.
     """
     return generate(generator, state, latent.sample(key, count), condition=condition)
 
@@ -192,7 +195,8 @@ def sample(
 def generate(
     generator: Network, state: TrainState, latents: chex.Array, *, condition: chex.ArrayTree | None = None
 ) -> chex.Array:
-    """G(z) for given latents [count, dim], from the averaged parameters if the state has them."""
+    """G(z) for given latents [count, dim], from the averaged parameters if the state has them; `sample` draws them."""
+    check_condition(condition, latents.shape[:1], "condition")
     params = state.generator.params if state.average_params is None else state.average_params
     variables = {"params": params, **state.generator.model_state}
     return generator.apply(variables, latents, condition=condition, train=False)[0]
@@ -208,6 +212,7 @@ def _check_batch(batch: Batch, discriminator_steps: int) -> None:
             f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}, got shape '
             f"{shape}; stack one minibatch per discriminator update along a leading axis"
         )
+    check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
 
 
 def _move_average(state: TrainState, decay: float) -> chex.ArrayTree:

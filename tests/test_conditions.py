@@ -6,15 +6,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from configs import acgan, default
-from jaxgan import runs
+from jaxgan import figures, runs
 from jaxgan.conditions import one_hot, unconditional
 from jaxgan.configuration import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.networks import dcgan, mlp, resnet
-from jaxgan.runs import sampling
+from jaxgan.runs import grids, sampling
+from jaxgan.runs.output import SAMPLE_LATENTS
+from jaxgan.runs.trained import load_run
 from jaxgan.state import Network, PerExample
+from jaxgan.step import generate
 from tests.test_runs import SMALL, _assert_same_run, _saved
 
 KEY = jax.random.key(0)
@@ -207,7 +211,48 @@ def test_its_samples_follow_their_labels_in_every_mode(conditional):
     assert archive["samples"].shape == (24, 4, 4, 1)
     runs.run("evaluate", None, {}, str(conditional), {})
     found = sorted(path.name for path in (conditional / "evaluation").iterdir())
-    assert found == [f"step_00000020_seed_0{end}" for end in (".json", "_interpolation.png", "_nearest.png")]
+    ends = (".json", "_classes.png", "_interpolation.png", "_nearest.png")
+    assert found == [f"step_00000020_seed_0{end}" for end in ends]
+
+
+def test_pictures_have_a_row_for_each_class_and_the_same_latents_in_every_row(conditional, tmp_path):
+    # 50 images in a picture, so 16 in each of 3 rows; of a class that is asked for a square.
+    run = load_run(str(conditional))
+    assert grids.columns_of(run.experiment, 50) == 16 and grids.columns_of(run.experiment, 1_000) == 20
+    latents, labels = grids.picture_inputs(run.experiment, KEY, 50)
+    np.testing.assert_array_equal(labels, np.repeat([0, 1, 2], 16))
+    np.testing.assert_array_equal(latents, np.tile(latents[:16], (3, 1)))
+    key = jax.random.fold_in(jax.random.key(run.config["seed"]), SAMPLE_LATENTS)
+    given = grids.picture_inputs(run.experiment, key, 50)
+    images = generate(run.experiment.generator, run.state, given[0], condition=given[1])
+    figures.save_samples(tmp_path / "expected.png", images, columns=16)
+    found, expected = (Image.open(p) for p in (conditional / "samples/step_00000020.png", tmp_path / "expected.png"))
+    assert found.size == expected.size and np.abs(np.asarray(found, int) - np.asarray(expected, int)).max() <= 1
+    two = run.experiment._replace(conditions=np.array([2, 1], np.int32))
+    assert grids.columns_of(two, 1) is None and grids.columns_of(two, 5) == 2
+    many = run.experiment._replace(conditions=np.arange(30, dtype=np.int32))
+    assert grids.columns_of(many, 10) == 3 and len(grids.picture_inputs(many, KEY, 10)[0]) == 9
+    assert grids.columns_of(run.experiment._replace(example_shape=(2,)), 50) is None  # points are no rows
+    assert grids.columns_of(run.experiment._replace(conditions=None), 50) is None
+
+
+@pytest.mark.parametrize(("text", "expected", "size"), [("2", [2] * 4, 2), ("0,2", [0, 2, 0, 2], 1)])
+def test_samples_of_the_classes_that_are_asked_for(conditional, text, expected, size, capsys):
+    runs.run("sample", None, {}, str(conditional), {"count": 4, "condition": text})
+    stem = conditional / "samples" / f"sample_step_00000020_seed_0_condition_{text.replace(',', '_')}"
+    archive = np.load(stem.with_suffix(".npz"))
+    np.testing.assert_array_equal(archive["labels"], expected)
+    run = load_run(str(conditional))
+    latents = run.experiment.latent.sample(jax.random.fold_in(jax.random.key(0), 0), 4)
+    images = generate(run.experiment.generator, run.state, latents, condition=np.array(expected))
+    np.testing.assert_allclose(archive["samples"], images, atol=1e-6)
+    assert "4 samples of step 20" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["3", "-1", "0,1,3", "one", "", "0;1", "0.5", "1e0"])
+def test_a_class_that_is_none_is_one_line(conditional, text):
+    with pytest.raises(UsageError, match="the condition is a class, 0 to 2; give one, or several: --condition=0,1,2"):
+        runs.run("sample", None, {}, str(conditional), {"condition": text})
 
 
 def test_a_conditional_member_of_a_sweep_is_the_run_alone(changes, tmp_path):

@@ -111,7 +111,23 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"extragradient": 1}, "1 is not true or false"),
         ({"consensus": -0.1}, "consensus: -0.1"),
         ({"generator.normalization": "spectre"}, "'spectre' is none of auto, batch"),
-        ({"condition": "label"}, "'label' is none of labels, none; did you mean labels?"),
+        ({"condition": "label"}, "'label' is none of labels, none, vectors; did you mean labels?"),
+        (
+            {"generator.conditioning": "normalization"},
+            "generator.conditioning normalization needs a condition; set cond",
+        ),
+        (
+            {"condition": "labels", "discriminator.conditioning": "projection", "discriminator.conditional": False},
+            "discriminator.conditioning projection is of networks that see the condition; set discriminator.condi",
+        ),
+        (
+            {"condition": "labels", "discriminator.network": "maxout", "discriminator.conditioning": "projection"},
+            "discriminator.conditioning projection: maxout takes a condition in one way alone; set it to auto",
+        ),
+        (
+            {"condition": "labels", "generator.conditioning": "projection"},
+            "no conditioning 'projection' in a mlp generator; one of concatenation, normalization",
+        ),
         ({"discriminator.network": "maxout", "discriminator.class_logits": 3}, "class_logits: maxout has none; set it"),
         ({"terms.feature_matching": 1.0}, "terms.feature_matching needs discriminator.features=True"),
         ({"terms.feature_match": 1.0}, "terms.feature_match is no field; did you mean feature_matching?"),

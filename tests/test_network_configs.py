@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from configs import acgan, cifar10_dense, demo1, demo2, improved_gan, infogan, sngan, tfd
+from configs import acgan, cifar10_dense, conditional_mnist, demo1, demo2, improved_gan, infogan, sngan, tfd
 from jaxgan.configuration import DataFacts, build
 
 
@@ -82,3 +82,12 @@ def test_recipes_with_terms_have_what_these_read():
     assert experiment.loss.generator(np.zeros(2), np.zeros(2)) == pytest.approx(np.log(2))
     config.terms.adversarial = 0.0
     assert _made(config, (28, 28, 1))[0].loss.generator(np.zeros(2), np.zeros(2)) == 0
+
+
+def test_conditional_mnist_projects_the_class_in_the_papers_pair():
+    experiment, generator, discriminator = _made(conditional_mnist.get_config(), (28, 28, 1), classes=10)
+    # Γ and B of both hidden layers lie between them.
+    hidden = [(10, 1200), (10, 1200)]
+    assert generator == _dense((100, 1200), *hidden, (1200, 1200), *hidden, (1200, 784))
+    assert discriminator == _dense((784, 1200), (1200, 1200), (1200, 1)) | {"projection": (1200, 10)}
+    assert experiment.average_decay == 0.999 and len(experiment.penalties) == 1

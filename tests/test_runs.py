@@ -352,6 +352,7 @@ def _launch(*arguments):
         (["--config=configs/ring.py", "--workdir=x", "--seed=5"], 2, "--config.seed"),
         (["--mode=sample", "--workdir=x", "--seed=18446744073709551616"], 2, "seed"),
         (["--mode=sample", "--workdir={tmp}/none"], 2, "no checkpoints"),
+        (["--config=configs/ring.py", "--workdir=x", "--condition=1"], 2, "--condition does not go with --mode=train"),
         (["--config=configs/mnist.py", "--workdir={tmp}/run", "--config.dataset.path={tmp}/none"], 3, "none"),
         (
             ["--config=configs/mnist.py", "--workdir={tmp}/run", "--config.dataset.name=tfds"]
@@ -376,6 +377,7 @@ def test_help_names_the_flags_and_ends_well():
     result = _launch("--help")
     assert result.returncode == 0
     assert all(flag in result.stdout for flag in ("--mode", "--config", "--workdir", "--[no]debug"))
+    assert all(f"--{'[no]' if flag == 'profile' else ''}{flag}:" in result.stdout for flag in runs.FLAGS)
 
 
 def test_debug_shows_the_traceback(tmp_path):

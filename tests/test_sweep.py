@@ -453,15 +453,16 @@ def test_mean_and_standard_error():
 
 
 def test_scores_that_rank_are_those_of_the_evaluators():
-    features = Features("half", lambda x: (x.reshape(len(x), -1), x.reshape(len(x), -1)[:, :3]), batch=50)
+    features = Features("classifier", lambda x: (x.reshape(len(x), -1), x.reshape(len(x), -1)[:, :3]), batch=50)
     draw = np.random.default_rng(0)
-    splits = [Examples(n, draw.random((60, 4), np.float32), features) for n in ("train", "validation", "test", "me")]
-    data, found = Data(*splits[:3]), {}
+    names, labels = ("train", "validation", "test", "me"), np.arange(60) % 3
+    splits = [Examples(name, draw.random((60, 4), np.float32), features, labels=labels) for name in names]
+    data, found = Data(*splits[:3], classes=3), {}
     for name, evaluator in EVALUATORS.items():
         if name != "nearest":  # a copy of the data is nearest, so nothing there is better
             found |= {s.name: (name, s.better) for s in evaluator.run(splits[3], data, jax.random.key(0))}
     assert {name: pair for name, pair in found.items() if pair[1]} == SCORES
-    assert found.keys() - SCORES.keys() == {"density"}
+    assert found.keys() - SCORES.keys() == {"density", "within_class_diversity"}
     assert evaluation.EVALUATORS is EVALUATORS
 
 

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import optax
 
 from jaxgan import fields
@@ -87,6 +88,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         networks=networks,
         classes=facts.classes,
         task=task,
+        conditions=facts.vectors if facts.classes is None else np.arange(facts.classes, dtype=np.int32),
         # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
@@ -181,7 +183,7 @@ def _build_networks(
         values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
         values |= {name: fields.as_numbers(section[name]) for name in LISTS}
         taken = set(inspect.signature(builder).parameters)
-        taken -= {"normalization"} if section["normalization"] == "auto" else set()
+        taken -= {name for name in ("normalization", "conditioning") if section[name] == "auto"}
         try:
             network = builder(**{name: value for name, value in values.items() if name in taken})
         except ValueError as error:
@@ -194,8 +196,10 @@ def _build_networks(
             network = _seen_through(config, pack(network, config["packing"]), facts)
         else:
             network = _with_mixture(config["latent"], network)
-        if facts.classes is not None:
-            network = one_hot(network, facts.classes) if section["conditional"] else unconditional(network)
+        if config["condition"] != "none" and not section["conditional"]:
+            network = unconditional(network)
+        elif facts.classes is not None:
+            network = one_hot(network, facts.classes)
         found.append(network)
     return found[0], found[1]
 

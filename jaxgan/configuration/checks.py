@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxgan import fields
 from jaxgan.configuration.building import build_latent
+from jaxgan.configuration.conditions import conditions
 from jaxgan.configuration.rules import LISTS, RULES
 from jaxgan.configuration.tasks import task_problems
 from jaxgan.errors import UsageError
@@ -219,7 +220,8 @@ def _terms(config: Mapping[str, Any]) -> list[str]:
             found.append("terms.auxiliary_classifier needs condition=labels")
         if not discriminator["class_logits"]:
             found.append("terms.auxiliary_classifier needs discriminator.class_logits, as many as there are classes")
-        if discriminator["conditional"] and discriminator["network"] != "resnet":  # which projects the label
+        projects = discriminator["network"] == "resnet" or discriminator["conditioning"] == "projection"
+        if discriminator["conditional"] and not projects:  # its class logits would see the label
             found.append("terms.auxiliary_classifier needs discriminator.conditional=False, which cannot see the label")
     for name in ("mutual_information", "auxiliary_classifier"):
         if name in on and config["packing"] > 1:
@@ -245,6 +247,6 @@ def _codes(config: Mapping[str, Any]) -> list[str]:
 
 _CROSS_CHECKS = (
     *(_labels, _latents, _sampling, _coordinated, _dynamics, _outputs, _paths, _activations),
-    *(_layers, _normalizations, _rates, _evaluation, _alarms, _terms, _codes, task_problems),
+    *(_layers, _normalizations, _rates, _evaluation, _alarms, conditions, _terms, _codes, task_problems),
 )
 """Problems between fields that are each allowed."""

@@ -27,13 +27,15 @@ class DataFacts(NamedTuple):
       example_shape: shape of one example.
       train_examples: how many training examples there are.
       means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
-      classes: how many, where labels are the condition; None without a condition.
+      classes: how many, where labels are the condition; else None.
+      vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
     """
 
     example_shape: tuple[int, ...]
     train_examples: int
     means: np.ndarray | None = None
     classes: int | None = None
+    vectors: np.ndarray | None = None
 
 
 class Sampling(NamedTuple):
@@ -60,11 +62,17 @@ class Sampling(NamedTuple):
         return self.method != "plain"
 
 
-_NOT_OF_THE_STEP = ("example_shape", "packing", "sampling", "networks", "first_examples", "classes", "task")
+_NOT_OF_THE_STEP = frozenset(
+    ("example_shape", "packing", "sampling", "networks", "first_examples", "classes", "conditions", "task")
+)
 
 
 class Experiment(NamedTuple):
-    """The parts of a GAN as pure functions and values, made from a config by `build`."""
+    """The parts of a GAN as pure functions and values, made from a config by `build`.
+
+    Of those that are no arguments of `make_train_step`: `networks` makes both players for a device axis, `classes` is
+    how many labels there are, and `conditions` [m, ...] are those that samples have in turn; None without a condition.
+    """
 
     generator: Network
     discriminator: Network
@@ -89,18 +97,17 @@ class Experiment(NamedTuple):
     networks: Callable[[str | None], tuple[Network, Network]]
     first_examples: int = 2
     classes: int | None = None
+    conditions: np.ndarray | None = None
     task: Task = Task()
 
     def condition(self, count: int, first: int = 0) -> Any:
-        """The condition of samples number first to first + count − 1: the task's, or the labels, the classes in turn;
-        None without a condition."""
+        """The condition of samples number first to first + count − 1: the task's, or `conditions` in turn; None without
+        a condition."""
         if self.task.condition is not None:
             return self.task.condition(count)
-        return self.labels(count, first)
-
-    def labels(self, count: int, first: int = 0) -> jax.Array | None:
-        """The classes in turn, where labels are the condition; else None."""
-        return None if self.classes is None else jnp.arange(first, first + count, dtype=jnp.int32) % self.classes
+        if self.conditions is None:
+            return None
+        return jnp.asarray(self.conditions[np.arange(first, first + count) % len(self.conditions)])
 
     def train_step(self, axis_name: str | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `jaxgan.step.make_train_step`; batch statistics are over the axis."""

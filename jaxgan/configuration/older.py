@@ -8,7 +8,7 @@ from jaxgan.terms import TERMS
 
 _NETWORK_LATER = {"normalization": "auto", "remat": False, "blocks": 2, "halvings": 0, "attention": 0}
 _NETWORK_LATER |= {"minibatch": "none", "features": False, "layer_scales": "", "layer_biases": ""}
-_NETWORK_LATER |= {"class_logits": 0, "conditional": True}
+_NETWORK_LATER |= {"class_logits": 0, "conditional": True, "conditioning": "auto"}
 LATER: dict[str, dict[str, Any]] = {
     "evaluation": {
         "metrics": "auto",

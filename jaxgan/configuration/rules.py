@@ -10,6 +10,7 @@ from jaxgan.evaluation.alarms import ALARMS
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS
+from jaxgan.networks.labels import CONDITIONINGS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
 from jaxgan.networks.minibatch import MINIBATCHES
 from jaxgan.networks.normalization import NORMALIZATIONS
@@ -41,6 +42,7 @@ _NETWORK = {
     "features": fields.boolean,
     "class_logits": fields.integer(0),
     "conditional": fields.boolean,
+    "conditioning": fields.choice(("auto", *CONDITIONINGS)),
     "remat": fields.boolean,
     "keep_input": fields.number(2**-16, 1),
     "keep_hidden": fields.number(2**-16, 1),
@@ -90,7 +92,7 @@ RULES: dict[str, Any] = {
         "draws": fields.integer(1),
         "examples": fields.integer(2),
     },
-    "condition": fields.choice(("none", "labels")),
+    "condition": fields.choice(("none", "labels", "vectors")),
     "packing": fields.integer(1),
     "augmentation": {
         "names": fields.optional(fields.names(AUGMENTATIONS)),

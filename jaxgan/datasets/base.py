@@ -31,10 +31,12 @@ class Split:
     Attributes:
       examples: [n, height, width, channels] uint8 images (0 to 255), or [n, ...] float32; or a `Source`.
       labels: [n] int32, or None. (A `Source` brings its own.)
+      conditions: [n, dim] float32, vectors that belong to the examples, or None.
     """
 
     examples: np.ndarray | Source
     labels: np.ndarray | None = None
+    conditions: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.examples)

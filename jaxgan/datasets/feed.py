@@ -10,6 +10,9 @@ import numpy as np
 from jaxgan.datasets import order
 from jaxgan.datasets.base import Source, Split
 
+CONDITIONS = ("labels", "conditions")
+"""What a `Split` has that may be the condition, by field."""
+
 
 def scale(examples: jax.Array, low: float = 0.0, high: float = 1.0) -> jax.Array:
     """Bytes to floats: low·(1 − x/255) + high·x/255; floats pass through unchanged.
@@ -35,17 +38,19 @@ def gather(
     """The batches at some indices, from data on the device; pure, for use inside a compiled step.
 
     Args:
-      data: "examples": uint8 or float32 [n, ...]; if class labels are to be the condition, "labels": int32 [n].
+      data: "examples": uint8 or float32 [n, ...]; and what is to be the condition, if there is one: "labels": int32
+        [n], or "conditions": float32 [n, dim].
       indices: int32 [..., batch], 0 to n − 1, as `order.batch_indices` gives them.
       low: what byte 0 becomes.
       high: what byte 255 becomes.
 
     Returns:
-      "real": float32 [..., batch, ...]; and with labels "condition": int32 [..., batch].
+      "real": float32 [..., batch, ...]; and "condition": int32 [..., batch], or float32 [..., batch, dim].
     """
     batch = {"real": scale(jnp.take(data["examples"], indices, axis=0), low, high)}
-    if "labels" in data:
-        batch["condition"] = jnp.take(data["labels"], indices, axis=0)
+    for name in CONDITIONS:
+        if name in data:
+            batch["condition"] = jnp.take(data[name], indices, axis=0)
     return batch
 
 
@@ -85,7 +90,7 @@ def stream(
     chunk: int,
     batch_size: int,
     minibatches: int = 1,
-    labels: bool = False,
+    condition: str | None = None,
     rows: slice = slice(None),
     workers: int = 2,
     prefetch: int = 2,
@@ -102,18 +107,18 @@ def stream(
       chunk: steps in an element, at least 1; the last element has what is left.
       batch_size: examples in a batch.
       minibatches: batches in a step.
-      labels: whether to read the class labels too.
+      condition: one of `CONDITIONS`, to read it too; None for none.
       rows: which of a batch's examples to read: all, or one process's share of them.
       workers: threads that read, each a chunk; 0 reads in the caller's thread.
       prefetch: chunks read ahead, which must fit in memory; at least `workers`.
 
     Returns:
       An iterator of "real": [chunk, minibatches, rows, ...] as stored (uint8 or float32; `scale` it on the
-      device), and if asked for "condition": int32 [chunk, minibatches, rows].
+      device), and if asked for "condition": int32 [chunk, minibatches, rows], or float32 [..., dim].
 
     Raises:
       DataError: the batch does not fit the data, or the data cannot be read; at the chunk it happens in.
-      ValueError: labels are asked for and there are none.
+      ValueError: a condition is asked for and there is none.
     """
     size = len(split)
     order.batches_per_epoch(size=size, batch_size=batch_size)
@@ -123,27 +128,37 @@ def stream(
         indices = order.batch_indices(
             seed, first, min(first + chunk, stop), size=size, batch_size=batch_size, minibatches=minibatches
         )[..., rows]
-        examples, targets = _read(split, indices.ravel(), labels)
-        batch = {"real": examples.reshape(*indices.shape, *examples.shape[1:])}
-        if targets is not None:
-            batch["condition"] = targets.reshape(indices.shape)
-        return batch
+        examples, beside = _read(split, indices.ravel(), condition)
+        found = {"real": examples} if beside is None else {"real": examples, "condition": beside}
+        return {name: values.reshape(*indices.shape, *values.shape[1:]) for name, values in found.items()}
 
     return _prefetched(read, -(-(stop - start) // chunk), workers, prefetch)
 
 
-def _read(split: Split | Source, indices: np.ndarray, labels: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    source = split.examples if isinstance(split, Split) else split
-    if isinstance(source, np.ndarray):
-        assert isinstance(split, Split)
-        targets = split.labels[indices] if labels and split.labels is not None else None
-        examples = source[indices]
-    else:
-        targets = source.read_labels(indices) if labels else None
-        examples = source.read(indices)
-    if labels and targets is None:
-        raise ValueError("labels were asked for, and the data has none")
-    return examples, targets
+def _read(split: Split | Source, indices: np.ndarray, condition: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    split = split if isinstance(split, Split) else Split(split)
+    beside = None if condition is None else read_condition(split, indices, condition)
+    if condition is not None and beside is None:
+        raise ValueError(f"{condition} were asked for, and the data has none")
+    source = split.examples
+    return source[indices] if isinstance(source, np.ndarray) else source.read(indices), beside
+
+
+def read_condition(split: Split, indices: np.ndarray, condition: str) -> np.ndarray | None:
+    """The labels or conditions of some examples.
+
+    Args:
+      split: any.
+      indices: int [n], of the examples.
+      condition: one of `CONDITIONS`.
+
+    Returns:
+      int32 [n], or float32 [n, dim]; None if the data has none.
+    """
+    if condition == "labels" and not isinstance(split.examples, np.ndarray):
+        return split.examples.read_labels(indices)
+    values = split.labels if condition == "labels" else split.conditions
+    return None if values is None else values[indices]
 
 
 def _prefetched(

@@ -10,18 +10,21 @@ from jaxgan.datasets import splits
 from jaxgan.datasets.base import Dataset, DatasetOptions, Split
 from jaxgan.errors import DataError
 
-_KEYS = "x_train (and y_train, x_test, y_test), or examples (and labels)"
+_LAYOUTS = (("x_train", "y_train", "c_train", "x_test", "y_test", "c_test"), ("examples", "labels", "conditions"))
+_KEYS = "x_train (and y_train, c_train, x_test, y_test, c_test), or examples (and labels, conditions)"
 
 
 def load(options: DatasetOptions) -> Dataset:
     """The examples of an .npz file, under one of two sets of names.
 
-    - `x_train`, and if they are there `y_train`, `x_test` and `y_test`: the layout of Keras' mnist.npz;
-    - `examples`, and if it is there `labels`.
+    - `x_train`, and if they are there `y_train`, `x_test` and `y_test`: the layout of Keras' mnist.npz; `c_train` and
+      `c_test` for conditions;
+    - `examples`, and if they are there `labels` and `conditions`.
 
     Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training; floats [n, ...] are used as
-    they are. Labels are integers [n] or [n, 1]. Without `x_test`, as many examples as the validation split has (a
-    sixth, if it has none) are cut off the end for the test split, before the validation split is.
+    they are. Labels are integers [n] or [n, 1], conditions numbers [n, dim] or [n], used as they are. Without `x_test`,
+    as many examples as the validation split has (a sixth, if it has none) are cut off the end for the test split,
+    before the validation split is.
 
     Args:
       options: reads `path`, the file, and `validation_examples`.
@@ -34,9 +37,8 @@ def load(options: DatasetOptions) -> Dataset:
       UsageError: no training example would be left.
     """
     arrays = _read(options.path)
-    examples, labels = ("x_train", "y_train") if "x_train" in arrays else ("examples", "labels")
-    train = _split(arrays, examples, labels, options.path)
-    test = _split(arrays, "x_test", "y_test", options.path) if {"x_train", "x_test"} <= set(arrays) else None
+    train = _split(arrays, *_LAYOUTS["x_train" not in arrays][:3], options.path)
+    test = _split(arrays, *_LAYOUTS[0][3:], options.path) if {"x_train", "x_test"} <= set(arrays) else None
     if test is not None and (_kind(test) != _kind(train)):
         raise DataError(
             f"cannot use {options.path}",
@@ -66,9 +68,8 @@ def _read(path: str) -> dict[str, np.ndarray]:
         raise DataError(f"cannot read {path}", why, "write it again with numpy.savez_compressed")
     try:
         with np.load(place, allow_pickle=False) as archive:
-            known = [name for name in ("x_train", "y_train", "x_test", "y_test") if name in archive.files]
-            if "x_train" not in known:
-                known = [name for name in ("examples", "labels") if name in archive.files]
+            layout = _LAYOUTS["x_train" not in archive.files]
+            known = [name for name in layout if name in archive.files]
             if not {"x_train", "examples"} & set(known):
                 found = ", ".join(archive.files) or "nothing"
                 raise DataError(f"cannot use {path}", f"it holds {found}", f"name the arrays {_KEYS}")
@@ -85,7 +86,7 @@ def _read(path: str) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _split(arrays: dict[str, np.ndarray], examples: str, labels: str, path: str) -> Split:
+def _split(arrays: dict[str, np.ndarray], examples: str, labels: str, conditions: str, path: str) -> Split:
     values, where = arrays[examples], f"{examples} of {path}"
     image = values.dtype == np.uint8 and values.ndim in (3, 4)
     if not (image or (values.dtype.kind == "f" and values.ndim >= 2)) or values.size == 0:
@@ -99,9 +100,13 @@ def _split(arrays: dict[str, np.ndarray], examples: str, labels: str, path: str)
     elif values.ndim == 3:
         values = values[..., None]
     targets = splits.check_labels(arrays[labels], len(values), f"{where} ({labels})") if labels in arrays else None
-    return Split(np.ascontiguousarray(values), targets)
+    vectors = arrays.get(conditions)
+    if vectors is not None:
+        vectors = splits.check_conditions(vectors, len(values), f"{conditions} of {path}")
+    return Split(np.ascontiguousarray(values), targets, vectors)
 
 
 def _kind(split: Split) -> str:
     assert isinstance(split.examples, np.ndarray)
-    return f"{split.examples.dtype} {list(split.examples.shape[1:])}"
+    beside = "" if split.conditions is None else f" with conditions [{split.conditions.shape[1]}]"
+    return f"{split.examples.dtype} {list(split.examples.shape[1:])}{beside}"

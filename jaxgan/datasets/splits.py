@@ -93,6 +93,36 @@ def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
     return labels.astype(np.int32)
 
 
+def check_conditions(conditions: np.ndarray, count: int, where: str) -> np.ndarray:
+    """Vectors beside the examples as float32 [count, dim].
+
+    Args:
+      conditions: floats or integers [count, dim], or [count] for dim 1.
+      count: how many examples they belong to.
+      where: what holds them, for the message.
+
+    Returns:
+      [count, dim] float32.
+
+    Raises:
+      DataError: another type, shape or number, or some are not finite.
+    """
+    conditions = conditions[:, None] if conditions.ndim == 1 else conditions
+    if conditions.ndim != 2 or conditions.dtype.kind not in "iuf" or not conditions.shape[1]:
+        raise DataError(
+            f"cannot use {where}",
+            f"they are {conditions.dtype} {list(conditions.shape)}",
+            "store one vector of numbers for each example, [n, dim]",
+        )
+    if len(conditions) != count:
+        raise DataError(
+            f"cannot use {where}",
+            f"there are {len(conditions)} conditions and {count} examples",
+            "store one vector for each example",
+        )
+    return check_finite(conditions, where)
+
+
 def held_out(count: int, requested: int) -> int:
     """How many of `count` examples to hold out.
 
@@ -129,8 +159,11 @@ def cut(split: Split, count: int) -> tuple[Split, Split]:
     size, middle = len(split), len(split) - count
     if not isinstance(split.examples, np.ndarray):
         return Split(Part(split.examples, 0, middle)), Split(Part(split.examples, middle, size))
-    first, second = (None, None) if split.labels is None else (split.labels[:middle], split.labels[middle:])
-    return Split(split.examples[:middle], first), Split(split.examples[middle:], second)
+    parts = []
+    for part in (slice(middle), slice(middle, size)):
+        labels, conditions = (None if x is None else x[part] for x in (split.labels, split.conditions))
+        parts.append(Split(split.examples[part], labels, conditions))
+    return parts[0], parts[1]
 
 
 def assemble(

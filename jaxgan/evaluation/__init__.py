@@ -2,11 +2,13 @@
 
 Every metric is also a function of plain arrays: `parzen.log_likelihood`, `frechet.frechet_distance`,
 `kernel.kernel_distance`, `inception_score.inception_score`, `precision_recall.precision_recall`,
-`sliced_wasserstein.sliced_wasserstein`, `modes.mode_coverage`, `nearest.nearest_neighbors`. They take numpy or JAX
-arrays, compile their inner loops, and return numbers; none of them can be traced.
+`sliced_wasserstein.sliced_wasserstein`, `modes.mode_coverage`, `nearest.nearest_neighbors`,
+`conditional.within_class_diversity`. They take numpy or JAX arrays, compile their inner loops, and return numbers; none
+of them can be traced.
 """
 
 from jaxgan.evaluation import (
+    conditional,
     frechet,
     inception_score,
     kernel,
@@ -30,6 +32,9 @@ EVALUATORS: dict[str, Evaluator] = {
     "sliced_wasserstein": Evaluator(sliced_wasserstein.evaluate),
     "modes": Evaluator(modes.evaluate, suits=modes.suits),
     "nearest": Evaluator(nearest.evaluate, reference="test"),
+    "conditional": Evaluator(
+        conditional.evaluate, suits=conditional.suits, minimum=conditional.minimum, reference="test", compares=False
+    ),
 }
 
 __all__ = [
@@ -42,6 +47,7 @@ __all__ = [
     "Features",
     "Row",
     "Score",
+    "conditional",
     "evaluate",
     "frechet",
     "inception_score",

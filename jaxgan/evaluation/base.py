@@ -64,10 +64,18 @@ class Examples:
       values: [n, ...] floats; images in [0, 1].
       features: what to compare them in.
       of: how many there are in all, where these are a part of them.
+      labels: [n] int, the classes that samples were asked for, or examples have; None where no class is asked for.
     """
 
-    def __init__(self, name: str, values: np.ndarray, features: Features = RAW, of: int | None = None):
-        self.name, self.values, self.features_of = name, values, features
+    def __init__(
+        self,
+        name: str,
+        values: np.ndarray,
+        features: Features = RAW,
+        of: int | None = None,
+        labels: np.ndarray | None = None,
+    ):
+        self.name, self.values, self.features_of, self.labels = name, values, features, labels
         self.of = len(values) if of is None else of
         self._known: dict[str, Any] = {}
 
@@ -115,12 +123,14 @@ class Data(NamedTuple):
     Attributes:
       train, validation, test: the splits.
       mixture: the data's true distribution, where it is a known mixture.
+      classes: how many, where samples are asked for classes, and all sets have labels; else None.
     """
 
     train: Examples
     validation: Examples
     test: Examples
     mixture: Density | None = None
+    classes: int | None = None
 
 
 class Score(NamedTuple):

@@ -91,7 +91,8 @@ def check(name: str, evaluator: Evaluator, data: Data, count: int) -> None:
 
 def _drawn(whole: Examples, key: jax.Array, count: int) -> Examples:
     chosen = np.sort(np.asarray(jax.random.permutation(key, len(whole)))[:count])
-    return Examples(whole.name, whole.values[chosen], whole.features_of)
+    labels = None if whole.labels is None else whole.labels[chosen]
+    return Examples(whole.name, whole.values[chosen], whole.features_of, labels=labels)
 
 
 def _key(key: jax.Array, name: str) -> jax.Array:

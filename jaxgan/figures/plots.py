@@ -30,7 +30,13 @@ class Density(Protocol):
 
 
 def save_samples(
-    path: str | Path, samples: np.ndarray, *, low: float = 0.0, high: float = 1.0, mixture: Density | None = None
+    path: str | Path,
+    samples: np.ndarray,
+    *,
+    low: float = 0.0,
+    high: float = 1.0,
+    mixture: Density | None = None,
+    columns: int | None = None,
 ) -> None:
     """Writes a picture of samples as PNG: a grid of images, points in the plane, a histogram, or profiles.
 
@@ -42,6 +48,7 @@ def save_samples(
       low: of images: the value shown black.
       high: of images: the value shown white.
       mixture: what the samples should be distributed as, or None.
+      columns: of images: how many in a row; None for a nearly square picture.
 
     Raises:
       UsageError: the file cannot be written.
@@ -53,7 +60,7 @@ def save_samples(
     if 0 in samples.shape or samples.ndim < 1:
         raise ValueError(f"there is no picture for samples of shape {list(samples.shape)}")
     if is_image(samples.shape[1:]):
-        return save_png(path, image_grid(samples, low=low, high=high, scale=None))
+        return save_png(path, image_grid(samples, columns=columns, low=low, high=high, scale=None))
     samples = samples.reshape(len(samples), -1)
     samples = samples.astype(np.float64)
     draw = {1: _histogram, 2: _scatter}.get(samples.shape[1])

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from flax import linen
 
 from jaxgan.networks.convolution import Conv, ConvTranspose
-from jaxgan.networks.dense import Dense, class_head
-from jaxgan.networks.labels import check_features
+from jaxgan.networks.dense import Dense, class_head, with_projection
+from jaxgan.networks.labels import check_conditioning, check_features
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, flatten, judged, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
-from jaxgan.networks.normalization import check_normalization, has_bias, normalizer, weights_for
+from jaxgan.networks.normalization import check_normalization, has_bias, modulated, normalizer, weights_for
 from jaxgan.networks.virtual_batch_norm import with_reference
 from jaxgan.state import Network
 
@@ -34,6 +34,7 @@ class Generator(linen.Module):
       means: mean of each pixel over the data, at which the last bias, one for every pixel then, starts; None: 0.
       axis_name: devices over which batch statistics are taken.
       remat: keep only the layers' inputs for the gradient.
+      conditioning: "concatenation" or "normalization".
     """
 
     widths: Sequence[int]
@@ -46,27 +47,31 @@ class Generator(linen.Module):
     means: chex.Array | None = None
     axis_name: str | None = None
     remat: bool = False
+    conditioning: str = "concatenation"
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
+        check_features(condition)
         height, width, channels = self.output_shape
         weights = INITIALIZERS[self.initializer](self.initial_scale)
         reference = 0
         if self.normalization == "virtual":
             inputs, condition, reference = with_reference(self, inputs, condition)
+        joined, scales = (condition, None) if self.conditioning == "concatenation" else (None, condition)
         options: dict[str, Any] = {"train": train, "axis_name": self.axis_name, "reference": reference}
-        normalize, activate = normalizer(self.normalization, **options), ACTIVATIONS[self.activation]
+        normalize = normalizer(self.normalization, affine=scales is None, **options)
+        activate = ACTIVATIONS[self.activation]
         common: dict[str, Any] = {"kernel_init": weights, "weights": weights_for(self.normalization)}
         plain = has_bias(self.normalization)
         scale = STRIDE ** len(self.widths)
         small = (height // scale, width // scale, self.widths[0])
-        hidden = Dense(math.prod(small), use_bias=plain, **common)(flatten(inputs, condition))
-        hidden = activate(normalize(hidden.reshape(-1, *small)))
+        hidden = Dense(math.prod(small), use_bias=plain, **common)(flatten(inputs, joined))
+        hidden = activate(modulated(normalize(hidden.reshape(-1, *small)), scales))
         for features in self.widths[1:]:
 
             def layer(module, hidden, features=features):
                 convolution = ConvTranspose(features, SIZE, STRIDE, PADDING, use_bias=plain, **common)
-                return activate(normalize(convolution(hidden)))
+                return activate(modulated(normalize(convolution(hidden)), scales))
 
             hidden = rematerialized(self.remat, layer)(self, hidden)
         bias = linen.initializers.zeros if self.means is None else self._data_bias
@@ -92,6 +97,7 @@ class Discriminator(linen.Module):
       features: return the last layer's inputs beside the logits.
       minibatch: name in `MINIBATCHES`, of a layer before the last.
       class_logits: outputs of a second last layer; 0 for none.
+      conditioning: "concatenation" or "projection".
     """
 
     widths: Sequence[int]
@@ -104,6 +110,7 @@ class Discriminator(linen.Module):
     features: bool = False
     minibatch: str = "none"
     class_logits: int = 0
+    conditioning: str = "concatenation"
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
@@ -111,7 +118,8 @@ class Discriminator(linen.Module):
         normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name)
         activate = ACTIVATIONS[self.activation]
         common: dict[str, Any] = {"kernel_init": weights, "weights": weights_for(self.normalization)}
-        hidden = with_condition(inputs, condition, STRIDE ** len(self.widths))
+        joined, beside = (condition, None) if self.conditioning == "concatenation" else (None, condition)
+        hidden = with_condition(inputs, joined, STRIDE ** len(self.widths))
         for i, features in enumerate(self.widths):
 
             def layer(module, hidden, i=i, features=features):
@@ -122,7 +130,7 @@ class Discriminator(linen.Module):
             hidden = rematerialized(self.remat, layer)(self, hidden)
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name)
         seen = seen.reshape(len(seen), -1)
-        logits = Dense(1, **common)(seen)[:, 0]
+        logits = with_projection(Dense(1, **common)(seen)[:, 0], beside, seen, **common)
         classes = class_head(self.class_logits, seen, **common)
         return judged(logits, hidden, self.features, classes)
 
@@ -159,6 +167,7 @@ def dcgan(
     features: bool = False,
     minibatch: str = "none",
     class_logits: int = 0,
+    conditioning: str = "concatenation",
 ) -> Network:
     """A DCGAN's generator or discriminator: kernels of 4 × 4 and stride 2 throughout, batch normalisation.
 
@@ -179,10 +188,11 @@ def dcgan(
       features: a discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
       minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
       class_logits: outputs of a second last layer that a discriminator returns too, for `jaxgan.TERMS`; 0 for none.
+      conditioning: how a condition is taken: "concatenation", to the latents, or to the images as further channels; or
+        "normalization" in a generator, "projection" in a discriminator; see `jaxgan.networks.labels.CONDITIONINGS`.
 
     Returns:
-      A `Network`: of latents [batch, dim], or of images [batch, height, width, channels]. A condition joins the
-      latents, or the images as further channels.
+      A `Network`: of latents [batch, dim], or of images [batch, height, width, channels].
 
     Raises:
       ValueError: the sides do not divide by 2ⁿ, or a name is unknown.
@@ -193,6 +203,7 @@ def dcgan(
         raise ValueError("dcgan needs at least one width")
     check_normalization("dcgan", normalization, generator=bool(output_shape))
     check_minibatch(minibatch)
+    check_conditioning("dcgan", conditioning, generator=bool(output_shape))
     common: dict[str, Any] = {
         "widths": tuple(widths),
         "normalization": normalization,
@@ -200,6 +211,7 @@ def dcgan(
         "initial_scale": initial_scale,
         "axis_name": axis_name,
         "remat": remat,
+        "conditioning": conditioning,
     }
     if not output_shape:
         options: dict[str, Any] = {

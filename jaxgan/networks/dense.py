@@ -7,6 +7,7 @@ import chex
 import jax.numpy as jnp
 from flax import linen
 
+from jaxgan.networks.labels import check_features
 from jaxgan.networks.weights import WEIGHTS
 
 
@@ -27,6 +28,31 @@ class Dense(linen.Module):
             return outputs
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
         return outputs + bias.reshape(*(1,) * (outputs.ndim - 1), -1)
+
+
+def with_projection(logits: chex.Array, condition: chex.Array | None, inputs: chex.Array, **options: Any) -> chex.Array:
+    """A discriminator's logits with (Vc)ᵀφ(x) added to them, if there is a condition. Called in a module's own call.
+
+    Args:
+      logits: [batch].
+      condition: c, [batch, ...] features, or None.
+      inputs: φ(x), of the last layer, [batch, features].
+      **options: of the layer `projection`, whose kernel is Vᵀ.
+
+    Returns:
+      [batch].
+
+    Raises:
+      ValueError: the condition is labels.
+
+    Source: Miyato and Koyama 2018 (arXiv:1802.05637), equation 3.
+    """
+    check_features(condition)
+    if condition is None:
+        return logits
+    features = condition.reshape(len(condition), -1)
+    # Vᵀφ, and then its product with c, so that V starts as the weights of a logit do.
+    return logits + (Dense(features.shape[-1], use_bias=False, name="projection", **options)(inputs) * features).sum(-1)
 
 
 def class_head(count: int, inputs: chex.Array, **options: Any) -> chex.Array | None:

@@ -32,6 +32,26 @@ def as_features(condition: chex.Array | None, classes: int | None, dtype: Any) -
     return jax.nn.one_hot(condition.reshape(-1), classes, dtype=dtype)
 
 
+CONDITIONINGS = ("concatenation", "normalization", "projection")
+"""How a network takes the features c of a condition: concatenation, behind its inputs or as further channels;
+normalization, in generators: as scales 1 + Γc and biases Bc behind every normalisation (arXiv:1707.00683); projection,
+in discriminators: as a summand (Vc)ᵀφ(x) of the logit, φ(x) the last layer's inputs (arXiv:1802.05637)."""
+
+
+def check_conditioning(network: str, name: str, *, generator: bool) -> None:
+    """Raises ValueError where a network does not take a condition in a way.
+
+    Args:
+      network: its name, for the message.
+      name: one of `CONDITIONINGS`.
+      generator: whether it is one.
+    """
+    known = ("concatenation", "normalization" if generator else "projection")
+    if name not in known:
+        player = "generator" if generator else "discriminator"
+        raise ValueError(f"no conditioning {name!r} in a {network} {player}; one of {', '.join(known)}")
+
+
 def check_features(condition: chex.Array | None) -> None:
     """Raises ValueError for a condition of labels, which a network that takes features would see as one number."""
     if condition is not None and condition.ndim == 1 and jnp.issubdtype(condition.dtype, jnp.integer):

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import chex
 from flax import linen
 
-from jaxgan.networks.dense import Dense, class_head
+from jaxgan.networks.dense import Dense, class_head, with_projection
+from jaxgan.networks.labels import CONDITIONINGS, check_conditioning, check_features
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, dropout, flatten, judged, output_bias
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
-from jaxgan.networks.normalization import check_normalization, has_bias, normalizer, weights_for
+from jaxgan.networks.normalization import check_normalization, has_bias, modulated, normalizer, weights_for
 from jaxgan.state import Network
 
 
@@ -30,6 +31,7 @@ class MLP(linen.Module):
       axis_name: devices over which a batch's statistics are taken.
       features, minibatch, class_logits: a discriminator's: return the last layer's inputs; name in `MINIBATCHES`;
         outputs of a second last layer.
+      conditioning: name in `CONDITIONINGS`.
     """
 
     widths: Sequence[int]
@@ -45,24 +47,29 @@ class MLP(linen.Module):
     features: bool = False
     minibatch: str = "none"
     class_logits: int = 0
+    conditioning: str = "concatenation"
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
         keys = keys if train else None
-        hidden = flatten(inputs, condition)
+        check_features(condition)
+        given = {name: condition if name == self.conditioning else None for name in CONDITIONINGS}
+        hidden = flatten(inputs, given["concatenation"])
         *kernels, last = [INITIALIZERS[name](scale) for name, scale in self.initializers]
         weights, plain = weights_for(self.normalization), has_bias(self.normalization)
-        normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name)
+        scales = given["normalization"]
+        normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, affine=scales is None)
         for i, (width, activation, kernel) in enumerate(zip(self.widths, self.activations, kernels, strict=True)):
             hidden = dropout(keys, hidden, self.keep[i > 0], i)
             start = linen.initializers.constant(self.biases[i])
             dense = Dense(width, use_bias=plain, kernel_init=kernel, bias_init=start, weights=weights)
-            hidden = ACTIVATIONS[activation](normalize(dense(hidden)))
+            hidden = ACTIVATIONS[activation](modulated(normalize(dense(hidden)), scales))
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name)
         seen = dropout(keys, seen, self.keep[len(self.widths) > 0], len(self.widths))
         bias = linen.initializers.zeros if self.means is None else self._data_bias
         dense = Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
         outputs = OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
+        outputs = with_projection(outputs, given["projection"], seen, kernel_init=last, weights=weights)
         classes = class_head(self.class_logits, seen, kernel_init=last, weights=weights)
         return judged(outputs, hidden, self.features, classes)
 
@@ -88,6 +95,7 @@ def mlp(
     features: bool = False,
     minibatch: str = "none",
     class_logits: int = 0,
+    conditioning: str = "concatenation",
 ) -> Network:
     """A multilayer perceptron of any widths.
 
@@ -109,9 +117,11 @@ def mlp(
       features: a discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
       minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
       class_logits: outputs of a second last layer that a discriminator returns too, for `jaxgan.TERMS`; 0 for none.
+      conditioning: how a condition is taken: "concatenation", or "normalization" in a generator, "projection" in a
+        discriminator; see `jaxgan.networks.labels.CONDITIONINGS`.
 
     Returns:
-      A `Network` on inputs [batch, ...], flattened, with the condition's features behind them if there is one.
+      A `Network` on inputs [batch, ...], flattened.
 
     Raises:
       ValueError: if a name is unknown, or one for each layer is given and there are not as many.
@@ -120,6 +130,7 @@ def mlp(
     """
     check_normalization("mlp", normalization, generator=bool(output_shape), leave_out=("instance", "virtual"))
     check_minibatch(minibatch)
+    check_conditioning("mlp", conditioning, generator=bool(output_shape))
     layers = len(widths) + 1
     scales = _for_each("layer_scales", list(layer_scales) or [initial_scale], layers, "scales", "layers")
     module = MLP(
@@ -138,6 +149,7 @@ def mlp(
         features=features and not output_shape,
         minibatch="none" if output_shape else minibatch,
         class_logits=0 if output_shape else class_logits,
+        conditioning=conditioning,
     )
     independent = normalization != "batch" and module.minibatch == "none"
     return from_linen(module, per_example=True, independent=independent)

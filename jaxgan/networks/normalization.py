@@ -6,6 +6,7 @@ from typing import Any
 import chex
 from flax import linen
 
+from jaxgan.networks.dense import Dense
 from jaxgan.networks.virtual_batch_norm import VirtualBatchNorm
 from jaxgan.networks.weights import WEIGHTS
 
@@ -67,3 +68,25 @@ def normalizer(
         return lambda hidden: VirtualBatchNorm(reference, affine)(hidden)
     groups: dict[str, Any] = {"num_groups": 1} if name == "layer" else {"num_groups": None, "group_size": 1}
     return lambda hidden: linen.GroupNorm(**groups, **options)(hidden)
+
+
+def modulated(hidden: chex.Array, condition: chex.Array | None) -> chex.Array:
+    """h·(1 + Γc) + Bc for every channel, Γ and B starting near 0, of normalised h: conditional batch normalisation,
+    where these have no scales and biases of their own. Called in a module's own call.
+
+    Args:
+      hidden: h, [batch, ..., channels].
+      condition: c, [batch, ...] features, or None, which leaves h as it is.
+
+    Returns:
+      [batch, ..., channels].
+
+    Source: de Vries et al. 2017 (arXiv:1707.00683); in generators, Miyato and Koyama 2018 (arXiv:1802.05637).
+    """
+    if condition is None:
+        return hidden
+    channels, small = hidden.shape[-1], linen.initializers.normal(0.02)
+    condition = condition.reshape(len(condition), -1)
+    gamma, beta = (Dense(channels, use_bias=False, kernel_init=small)(condition) for _ in range(2))
+    gamma, beta = (part.reshape(len(part), *(1,) * (hidden.ndim - 2), channels) for part in (gamma, beta))
+    return hidden * (1 + gamma) + beta

@@ -15,7 +15,7 @@ from jaxgan.networks.labels import as_features
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, judged, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
-from jaxgan.networks.normalization import check_normalization, normalizer, weights_for
+from jaxgan.networks.normalization import check_normalization, modulated, normalizer, weights_for
 from jaxgan.networks.virtual_batch_norm import with_reference
 from jaxgan.state import Network
 
@@ -58,7 +58,7 @@ class Generator(linen.Module):
 
         def normalize(hidden):
             options = {"train": train, "axis_name": self.axis_name, "reference": reference}
-            return _modulated(hidden, labels, normalizer(self.normalization, affine=labels is None, **options))
+            return modulated(normalizer(self.normalization, affine=labels is None, **options)(hidden), labels)
 
         height, width, channels = self.output_shape
         scale = 2 ** (len(self.widths) - 1)
@@ -220,16 +220,6 @@ def resnet(
     halvings = halvings or len(widths) - 1
     common |= {"features": features, "minibatch": minibatch, "class_logits": class_logits}
     return from_linen(Discriminator(halvings=halvings, **common))
-
-
-def _modulated(hidden, labels, normalize: Callable):
-    """Normalised, and with labels y scaled and moved by (1 + Γy) and By, whose weights start near 0."""
-    hidden = normalize(hidden)
-    if labels is None:
-        return hidden
-    small = linen.initializers.normal(0.02)
-    gamma, beta = (Dense(hidden.shape[-1], use_bias=False, kernel_init=small)(labels) for _ in range(2))
-    return hidden * (1 + gamma[:, None, None]) + beta[:, None, None]
 
 
 def _check_images(shape: tuple[int, ...], halvings: int) -> None:

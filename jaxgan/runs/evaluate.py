@@ -31,6 +31,8 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     run = load_run(workdir, step, overrides, MAY_SET)
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
+    if inputs.facts.vectors is not None:
+        run = run._replace(experiment=run.experiment._replace(conditions=inputs.facts.vectors))
     say = functools.partial(print, file=sys.stderr, flush=True)
     evaluation = Evaluation(run.config, inputs, run.experiment, seed, say)
     report = evaluation.run(run.state)

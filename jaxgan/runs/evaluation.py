@@ -14,13 +14,14 @@ import jax
 import numpy as np
 
 from jaxgan.configuration import Experiment
-from jaxgan.datasets import order
+from jaxgan.datasets import feed, order
 from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Row, evaluate
 from jaxgan.evaluation.evaluate import check, reference_scores
 from jaxgan.files import write_whole
 from jaxgan.runs import task_scores
+from jaxgan.runs.conditions import lend
 from jaxgan.runs.features import build_features, unit_values
 from jaxgan.runs.inputs import Inputs
 from jaxgan.runs.sampling import sampler
@@ -41,6 +42,9 @@ NOTES = {
     "many examples; the classifier's are not those of published FIDs.",
     "nearest": "nearest_closer: the probability that a sample is closer to the training set than new data is; near 1: "
     "copies, or samples with less detail than the data.",
+    "conditional": "label_accuracy: samples that the classifier sees as the class asked for, beside test images with "
+    "their labels. within_class_diversity: mean distance of two samples of a class, over that of two training "
+    "examples. Samples have the classes in the data's proportions.",
 }
 
 
@@ -94,14 +98,16 @@ class Evaluation:
             raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
         self.features: Features = build_features(config, inputs, say)
         splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
-        self.data = Data(**splits, mixture=dataset.mixture)
+        self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes)
         self.evaluators, self.left_out = self._choose()
         self.references: dict[str, Any] | None = None
-        self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
         self._measure: TaskScores | None = None
         if task_scores.measures(config, experiment):
             given = self.features, self.to_unit, jax.random.fold_in(self.key, TASK_KEY)
             self._measure = TaskScores(config, inputs, self.data, *given)
+        # Conditions of training examples, so that samples have them in the data's proportions.
+        self._lent = None if inputs.condition is None else lend(dataset.train, inputs.condition, self.count)
+        self._play(experiment)
 
     def run(self, state: TrainState) -> Report:
         """Scores a generator.
@@ -111,7 +117,7 @@ class Evaluation:
           NoSamplesError: rejection accepts next to none.
         """
         values, facts = self._samples(state)
-        samples = Examples("generated", values, self.features)
+        samples = Examples("generated", values, self.features, labels=self._labels)
         task = Scores() if self._measure is None else self._measure(self._experiment, state)
         if self.references is None:
             self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
@@ -121,8 +127,14 @@ class Evaluation:
     def of(self, experiment: Experiment) -> "Evaluation":
         """The same evaluation, on the same data, of another run's generators."""
         other = copy.copy(self)
-        other.method, other._experiment, other._sample = experiment.sampling.method, experiment, sampler(experiment)
+        other._play(experiment)
         return other
+
+    def _play(self, experiment: Experiment) -> None:
+        """Takes samples from an experiment's generators from now on."""
+        experiment = experiment if self._lent is None else experiment._replace(conditions=self._lent)
+        self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
+        self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
 
     def _samples(self, state: TrainState) -> tuple[np.ndarray, dict[str, float]]:
         samples, facts = self._sample(state, self.latent_key, self.count)
@@ -142,11 +154,16 @@ class Evaluation:
     def _examples(self, name: str, split: Split) -> Examples:
         size = 4 * math.prod(self.inputs.facts.example_shape)
         most = max(SPLIT_BYTES // size, 1)
+        chosen = np.arange(len(split))
         if isinstance(split.examples, np.ndarray):
-            values = split.examples if len(split) <= most else split.examples[_chosen(len(split), most)]
+            chosen = chosen if len(split) <= most else _chosen(len(split), most)
+            values = split.examples if len(split) <= most else split.examples[chosen]
         else:
-            values = split.examples.read(_chosen(len(split), min(most, len(split), max(self.count, 10_000))))
-        return Examples(name, unit_values(values, self.inputs.low, self.inputs.high), self.features, len(split))
+            chosen = _chosen(len(split), min(most, len(split), max(self.count, 10_000)))
+            values = split.examples.read(chosen)
+        labels = feed.read_condition(split, chosen, "labels") if self.inputs.condition == "labels" else None
+        values = unit_values(values, self.inputs.low, self.inputs.high)
+        return Examples(name, values, self.features, len(split), labels)
 
     def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
         """The evaluators of `config.evaluation.metrics`, checked; for "auto", and why others were left out."""

@@ -13,6 +13,7 @@ from jaxgan.configuration import RANGES, DataFacts, build, dataset_options
 from jaxgan.datasets import DATASETS, feed, order
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError, UsageError
+from jaxgan.runs.conditions import read_facts
 from jaxgan.runs.numbers import with_values
 from jaxgan.step import scan_steps
 
@@ -47,6 +48,11 @@ class Inputs(NamedTuple):
     low: float
     high: float
 
+    @property
+    def condition(self) -> str | None:
+        """Which field of a `Split` is the condition, or None."""
+        return "labels" if self.facts.classes is not None else None if self.facts.vectors is None else "conditions"
+
     def describe(self) -> dict[str, Any]:
         """What a checkpoint says of the data it was made with."""
         return {
@@ -56,15 +62,15 @@ class Inputs(NamedTuple):
             "low": self.low,
             "high": self.high,
             **({} if self.facts.classes is None else {"classes": self.facts.classes}),
+            **({} if self.facts.vectors is None else {"condition_dim": self.facts.vectors.shape[1]}),
         }
 
     def resident_data(self) -> dict[str, np.ndarray]:
-        """What `jaxgan.datasets.feed.gather` takes batches from: the training examples, and labels if they are the
-        condition."""
+        """What `jaxgan.datasets.feed.gather` takes batches from: the training examples, and their condition."""
         split = self.dataset.train
         assert isinstance(split.examples, np.ndarray)
-        labels = {} if self.facts.classes is None or split.labels is None else {"labels": split.labels}
-        return {"examples": split.examples, **labels}
+        beside = {} if self.condition is None else {self.condition: getattr(split, self.condition)}
+        return {"examples": split.examples, **beside}
 
 
 def read_inputs(config: Mapping[str, Any]) -> Inputs:
@@ -72,7 +78,7 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
 
     Raises:
       DataError: if it is missing, damaged or empty, does not suit the generator's output, or is smaller than a batch.
-      UsageError: it has no labels, and they are to be the condition.
+      UsageError: it has not got what is to be the condition.
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
@@ -82,8 +88,9 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
     _check_range(dataset.train, config["generator"]["output"], section["name"])
     means = _means(dataset.train, low, high) if config["generator"]["output_bias"] == "data" else None
-    facts = DataFacts(tuple(dataset.example_shape), size, means, _classes(config, dataset))
-    return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, _fingerprint(dataset.train), low, high)
+    facts = DataFacts(tuple(dataset.example_shape), size, means, *read_facts(config, dataset))
+    checksum = _fingerprint(dataset.train, facts.vectors)
+    return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, checksum, low, high)
 
 
 def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
@@ -134,7 +141,6 @@ def chunks(
       rows: of every batch, those that this process feeds to its devices; nothing else is read.
     """
     batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
-    labels = inputs.facts.classes is not None
     if inputs.resident:
         for start, stop in itertools.pairwise(stops):
             index = order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)
@@ -144,7 +150,7 @@ def chunks(
         # A resumed run may begin inside a chunk: what is left of that one is read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
-            yield from feed.stream(inputs.dataset.train, rows=rows, labels=labels, **steps, **batch)
+            yield from feed.stream(inputs.dataset.train, rows=rows, condition=inputs.condition, **steps, **batch)
 
 
 def check_devices(config: Mapping[str, Any]) -> None:
@@ -200,24 +206,12 @@ def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> Non
         )
 
 
-def _classes(config: Mapping[str, Any], dataset: Dataset) -> int | None:
-    """How many classes the condition has; None if there is none."""
-    if config["condition"] == "none":
-        return None
-    train = dataset.train
-    labels = train.labels if isinstance(train.examples, np.ndarray) else train.examples.read_labels(np.arange(1))
-    if labels is None or dataset.num_classes is None:
-        raise UsageError(
-            f"condition=labels does not suit the dataset {dataset.name}", "it has no labels", "set condition=none"
-        )
-    return dataset.num_classes
-
-
-def _fingerprint(split: Split) -> int:
+def _fingerprint(split: Split, vectors: np.ndarray | None) -> int:
     indices = np.unique(np.linspace(0, len(split) - 1, 64).astype(np.int64))
     source = split.examples
     examples = source[indices] if isinstance(source, np.ndarray) else source.read(indices)
-    return zlib.crc32(np.ascontiguousarray(examples))
+    checksum = zlib.crc32(np.ascontiguousarray(examples))
+    return checksum if vectors is None else zlib.crc32(vectors, checksum)
 
 
 def _range(split: Split, name: str) -> tuple[float, float]:

@@ -29,7 +29,7 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
     Returns:
       Their paths.
     """
-    pictures = {}
+    pictures: dict[str, np.ndarray] = {}
     samples, data = report.samples, evaluation.data
     if figures.is_image(samples.values.shape[1:]):
         shown = samples.values[: ROWS * COLUMNS]
@@ -39,8 +39,10 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
             nearest = nearest_neighbors(shown[COLUMNS - 1 :: COLUMNS], data.train.values).indices
             pictures["nearest"] = figures.nearest_sheet(shown, data.train.values[nearest], columns=COLUMNS)
         pictures["interpolation"] = _interpolation(report, evaluation, run)
-        if samples.logits is not None and evaluation.features.name == "classifier":
+        labels, classes = samples.labels, data.classes
+        if labels is None and samples.logits is not None and evaluation.features.name == "classifier":
             labels, classes = samples.logits.argmax(1), samples.logits.shape[1]
+        if labels is not None and classes is not None:
             pictures["classes"] = figures.class_sheet(samples.values, labels, min(classes, CLASSES))
     paths = []
     for name, picture in pictures.items():

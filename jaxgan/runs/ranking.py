@@ -25,6 +25,7 @@ SCORES: dict[str, tuple[str, str]] = {
     "modes": ("modes", "higher"),
     "high_quality": ("modes", "higher"),
     "reverse_kl": ("modes", "lower"),
+    "label_accuracy": ("conditional", "higher"),
 }
 """Scores that can rank, each with its evaluator and which way is better."""
 

@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,42 +13,55 @@ from jaxgan import figures
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.files import write_whole
+from jaxgan.runs.grids import columns_of, draw_grid
 from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.runs.sampling import in_words, sampler
 from jaxgan.runs.shown import Shown, drawer
-from jaxgan.runs.trained import TrainedRun, load_run
+from jaxgan.runs.trained import TrainedRun, asked_for, load_run
 
 SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
 
+NAMED = 60
+"""At most so many letters of a condition are in the files' name."""
 
 MAY_SET = ("sampling.", "dataset.path", "dataset.placement")
 """Fields of the config that samples may have otherwise than the run; a task may show examples of the data."""
 
 
 def sample(
-    workdir: str, *, count: int = 100, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}
+    workdir: str,
+    *,
+    count: int = 100,
+    seed: int = 0,
+    step: int | None = None,
+    condition: str | None = None,
+    overrides: Mapping[str, str] = {},
 ) -> None:
     """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
 
-    The arrays are "samples", "labels" where labels are the condition, and what the run's task shows beside them.
-    Samples that are not drawn the plain way have the method's name behind the seed.
+    A condition that is given is in the name too, and so is the method of samples that are not drawn the plain way. The
+    arrays are "samples", "labels" or "conditions" where these are the condition, and what the run's task shows beside
+    them. Where there are several conditions, the picture has a row for each, of the same latents, which are not those
+    of the arrays.
 
     Args:
       workdir: the run's directory.
       count: how many examples, ≥ 1; where the task shows them in rows, as many rows as there is room for.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
+      condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
       overrides: fields of the run's config to set, as text; those of `MAY_SET`.
 
     Raises:
       UsageError: if there is no run, or no checkpoint, or the samples cannot be drawn so.
-      DataError: if the checkpoint is damaged.
+      DataError: if the checkpoint is damaged, or the data has to be read and cannot be.
     """
-    run = load_run(workdir, step, overrides, MAY_SET)
+    run = asked_for(load_run(workdir, step, overrides, MAY_SET), condition)
     state, key = run.state, jax.random.key(seed)
     values, draw, arrays, how = _of_the_task(run, key, count) or _plain(run, key, count)
     said = f"_{run.experiment.sampling.method}" if run.experiment.sampling.by_discriminator else ""
+    said += "" if condition is None else "_condition_" + re.sub(r"[^\d-]+", "_", condition)[:NAMED]
     stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{said}"
     picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
     try:
@@ -75,8 +89,12 @@ def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
     config, data, experiment = run.config, run.data, run.experiment
     samples, facts = sampler(experiment)(run.state, key, count)
     shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
+    if (columns := columns_of(experiment, len(shown))) is not None:
+        shown = draw_grid(experiment, run.state, key, len(shown))
     options = {"low": data["low"], "high": data["high"], "mixture": MIXTURES.get(config["dataset"]["name"])}
-    arrays = {"labels": experiment.labels(count)}
+    options |= {"columns": columns}
+    name = "conditions" if experiment.classes is None else "labels"
+    arrays = {} if experiment.conditions is None else {name: experiment.condition(count)}
     how = in_words(experiment.sampling.method, facts)
     return Made(samples, lambda path: figures.save_samples(path, shown, **options), arrays, how)
 

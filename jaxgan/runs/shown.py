@@ -11,6 +11,7 @@ from jaxgan import figures
 from jaxgan.configuration import Experiment
 from jaxgan.datasets import feed
 from jaxgan.parallel import compiled
+from jaxgan.runs.grids import columns_of, picture_inputs
 from jaxgan.runs.inputs import Inputs
 from jaxgan.state import TrainState
 from jaxgan.step import generate
@@ -44,9 +45,11 @@ class Shown:
         self.sheet = sheet_of(experiment, inputs, key, count)
         if self.sheet is not None:
             self._latents, self._condition = self.sheet.latents, self.sheet.condition
+            self.columns: int | None = self.sheet.columns
         else:
-            self._latents = compiled(experiment.latent.sample, static_argnums=1)(key, count)
-            self._condition = experiment.condition(count)
+            given = compiled(lambda key: picture_inputs(experiment, key, count))
+            self._latents, self._condition = given(key)
+            self.columns = columns_of(experiment, count)
 
     def samples(self, state: TrainState) -> jax.Array:
         """The generated examples, on the device."""
@@ -54,17 +57,17 @@ class Shown:
 
     def image(self, values: np.ndarray, scale: int | None = 1) -> np.ndarray | None:
         """The picture as an array; None if the examples are no images."""
-        columns = None
         if self.sheet is not None:
-            values, columns = self.sheet.arrange(values), self.sheet.columns
+            values = self.sheet.arrange(values)
         if not figures.is_image(values.shape[1:]):
             return None
-        return figures.image_grid(values, columns=columns, low=self.low, high=self.high, scale=scale)
+        return figures.image_grid(values, columns=self.columns, low=self.low, high=self.high, scale=scale)
 
     def save(self, path: pathlib.Path, values: np.ndarray) -> None:
         """Writes the picture."""
         if self.sheet is None:
-            figures.save_samples(path, values, low=self.low, high=self.high, mixture=self.mixture)
+            shown: dict[str, Any] = {"low": self.low, "high": self.high, "columns": self.columns}
+            figures.save_samples(path, values, mixture=self.mixture, **shown)
         elif (image := self.image(values, scale=None)) is not None:
             figures.save_png(path, image)
 

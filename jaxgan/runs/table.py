@@ -33,8 +33,8 @@ def table(report: Report, evaluation: Evaluation, run: str) -> str:
     head += [how] if (how := in_words(report.method, report.facts)) else []
     left_out = [f"left out: {name}: {reason}" for name, reason in report.left_out.items()]
     meaning = (
-        "real data: training examples in the samples' place (nearest: test examples), as many as there are samples, or "
-        "all there are; ±: standard error."
+        "real data: training examples in the samples' place (nearest, conditional: test examples), as many as there "
+        "are samples, or all there are; ±: standard error."
     )
     parts = [*head, ""]
     if report.rows:

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.configuration import DataFacts, Experiment, build, check, complete
-from jaxgan.errors import UsageError
+from jaxgan.errors import DataError, UsageError
 from jaxgan.runs import command_line
+from jaxgan.runs.conditions import parse
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.inputs import check_same_data, read_inputs
 from jaxgan.state import TrainState
 
 
@@ -62,11 +65,38 @@ def load_run(
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
         config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
         check(config, tuple(_override(config, overrides, may_set)))
-        facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
+        # Of vectors only the dimension is known here.
+        vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
+        shape, size = tuple(data["example_shape"]), config["batch_size"]
+        facts = DataFacts(shape, size, classes=data.get("classes"), vectors=vectors)
         experiment = build(config, facts)
         by_discriminator = experiment.sampling.by_discriminator
         state = checkpoints.restore_generator(experiment.abstract_state(), step, discriminator=by_discriminator)
     return TrainedRun(directory, config, data, experiment, state)
+
+
+def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
+    """The run with the conditions that its samples are to have, in turn.
+
+    Args:
+      run: any.
+      condition: as `--condition` gives them; None: all classes, or vectors of the training data.
+
+    Raises:
+      UsageError: the run has no condition, or another one.
+      DataError: there are vectors, none is given, and the data cannot be read.
+    """
+    experiment = run.experiment
+    if condition is not None:
+        return run._replace(experiment=experiment._replace(conditions=parse(condition, experiment)))
+    if experiment.conditions is None or experiment.classes is not None:
+        return run
+    try:
+        inputs = read_inputs(run.config)
+        check_same_data(run.data, inputs, run.directory.path)
+    except DataError as error:
+        raise DataError(error.what, error.why, "give --condition, or put the run's data back in its place") from error
+    return run._replace(experiment=experiment._replace(conditions=inputs.facts.vectors))
 
 
 def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tuple[str, ...]) -> list[str]:

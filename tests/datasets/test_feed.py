@@ -59,6 +59,9 @@ def test_gather():
     assert np.allclose(batch["real"][0, 0], [[0.2, 0.4], [0.0, 1.0]], atol=1e-7)
     assert batch["condition"].tolist() == [[[5, 3]], [[5, 5]]]
     assert set(feed.gather({"examples": data["examples"]}, indices)) == {"real"}
+    vectors = jnp.array([[1.5, -2.0], [0.0, 4.0]])
+    batch = feed.gather({"examples": data["examples"], "conditions": vectors}, indices)
+    assert batch["condition"].tolist() == [[[[0.0, 4.0], [1.5, -2.0]]], [[[0.0, 4.0], [0.0, 4.0]]]]
 
 
 @pytest.mark.parametrize("kind", ["array", "source"])
@@ -69,7 +72,8 @@ def test_stream_equals_gather(kind, workers, start, stop, chunk):
     examples = source.read(np.arange(100))
     labels = source.read_labels(np.arange(100))
     split = Split(examples, labels) if kind == "array" else Split(source)
-    chunks = list(feed.stream(split, start=start, stop=stop, chunk=chunk, workers=workers, labels=True, **_SETTINGS))
+    steps = {"start": start, "stop": stop, "chunk": chunk, "workers": workers}
+    chunks = list(feed.stream(split, condition="labels", **steps, **_SETTINGS))
     lengths = [len(batch["real"]) for batch in chunks]
     assert sum(lengths) == stop - start and set(lengths[:-1]) <= {chunk} and lengths[-1] <= chunk
     assert all(batch["real"].dtype == np.uint8 for batch in chunks)
@@ -78,6 +82,17 @@ def test_stream_equals_gather(kind, workers, start, stop, chunk):
     streamed = np.concatenate([batch["real"] for batch in chunks])
     assert np.array_equal(feed.scale(jnp.asarray(streamed)), expected["real"])
     assert np.array_equal(np.concatenate([batch["condition"] for batch in chunks]), expected["condition"])
+
+
+def test_vectors_are_streamed_beside_their_examples():
+    vectors = np.stack([np.arange(100.0), -np.arange(100.0)], 1).astype(np.float32)
+    split = Split(np.arange(100, dtype=np.float32)[:, None], conditions=vectors)
+    for batch in feed.stream(split, start=3, stop=8, chunk=2, condition="conditions", **_SETTINGS):
+        assert batch["condition"].shape == (*batch["real"].shape[:-1], 2)
+        np.testing.assert_array_equal(batch["condition"][..., :1], batch["real"])
+        np.testing.assert_array_equal(batch["condition"][..., 1:], -batch["real"])
+    with pytest.raises(ValueError, match="labels were asked for, and the data has none"):
+        list(feed.stream(split, start=0, stop=1, chunk=1, condition="labels", **_SETTINGS))
 
 
 def test_stream_reads_nothing_that_is_skipped():
@@ -105,7 +120,7 @@ def test_errors_before_reading():
         feed.stream(Numbers(5), start=0, stop=1, chunk=1, **_SETTINGS)
     unlabelled = Split(np.zeros((20, 2), np.float32))
     with pytest.raises(ValueError, match="the data has none"):
-        list(feed.stream(unlabelled, start=0, stop=1, chunk=1, labels=True, **_SETTINGS))
+        list(feed.stream(unlabelled, start=0, stop=1, chunk=1, condition="labels", **_SETTINGS))
 
 
 def test_stopping_early_leaves_no_threads():

@@ -41,6 +41,20 @@ def test_examples_and_labels(file):
     assert data.test.labels.tolist() == [10, 11]
 
 
+def test_conditions_go_with_their_examples_into_every_split(file):
+    values = np.arange(12, dtype=np.float64)[:, None]
+    np.savez(file, examples=values, conditions=np.stack([values[:, 0], -values[:, 0]], 1))
+    data = load(file)
+    for split in (data.train, data.validation, data.test):
+        assert split.conditions.dtype == np.float32 and len(split) > 0
+        np.testing.assert_array_equal(split.conditions, np.concatenate([split.examples, -split.examples], 1))
+    # The layout of Keras; one number for each example is a vector of one.
+    np.savez(file, x_train=values[:9], c_train=np.arange(9), x_test=values[9:], c_test=np.arange(9, 12))
+    data = load(file)
+    np.testing.assert_array_equal(data.validation.conditions, data.validation.examples)
+    np.testing.assert_array_equal(data.test.conditions, [[9], [10], [11]])
+
+
 def test_color_images_without_labels(file):
     np.savez(file, examples=np.zeros((6, 4, 4, 3), np.uint8))
     data = load(file)
@@ -75,6 +89,20 @@ def test_not_finite(file):
             r"float32 \[2\] and the test examples float32 \[3\]",
         ),
         ({"examples": np.array([{}, "objects"])}, "holds Python objects"),
+        ({"examples": np.zeros((6, 2)), "conditions": np.zeros((5, 3))}, "there are 5 conditions and 6 examples"),
+        (
+            {"examples": np.zeros((6, 2)), "conditions": np.zeros((6, 3, 1))},
+            r"float64 \[6, 3, 1\]; store one",
+        ),
+        ({"examples": np.zeros((6, 2)), "conditions": np.array(["a"] * 6)}, "store one vector of numbers for each"),
+        (
+            {"examples": np.zeros((6, 2)), "conditions": np.full(6, np.nan)},
+            "6 of its 6 values are NaN",
+        ),
+        (
+            {"x_train": np.zeros((6, 2)), "c_train": np.zeros((6, 3)), "x_test": np.zeros((6, 2))},
+            r"float32 \[2\] with conditions \[3\] and the test examples float32 \[2\]; store",
+        ),
     ],
 )
 def test_wrong_arrays(file, arrays, message):

@@ -89,7 +89,7 @@ def test_source(prepared):
         assert np.array_equal(source.read(indices), whole.examples[indices])
         assert np.array_equal(source.read_labels(indices), whole.labels[indices])
     assert sources.num_classes == 10 and sources.example_shape == (28, 28, 1)
-    settings = {"seed": 1, "start": 0, "stop": 9, "chunk": 4, "batch_size": 50, "labels": True}
+    settings = {"seed": 1, "start": 0, "stop": 9, "chunk": 4, "batch_size": 50, "condition": "labels"}
     for one, other in zip(
         feed.stream(arrays.train, **settings), feed.stream(sources.train, workers=2, **settings), strict=True
     ):

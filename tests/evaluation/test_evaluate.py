@@ -98,8 +98,9 @@ def test_a_mixture(ring, capsys):
     whole = report(ring)
     assert whole["dataset"] == "ring" and whole["step"] == 40 and whole["seed"] == 0 and whole["samples"] == 400
     assert {"jax", "jaxgan", "numpy", "python"} <= set(whole["versions"])
-    assert whole["features"] == {"name": "raw"} and list(whole["left_out"]) == ["inception_score"]
+    assert whole["features"] == {"name": "raw"} and list(whole["left_out"]) == ["inception_score", "conditional"]
     assert "no measure of quality" in said and "left out: inception_score" in said
+    assert "left out: conditional: labels are not the condition" in said
     assert "400 (300) : 300 test" in said  # nearest's real examples are the test split
     assert whole["pictures"] == ["step_00000040_seed_0_samples.png"]
     for name in ("evaluation/step_00000040_seed_0_samples.png", "curves.png"):
@@ -324,7 +325,8 @@ def _key():
 
 def test_auto_leaves_out_what_has_too_few_samples(ring, capsys):
     evaluated(ring, evaluation__samples=2)
-    assert {"frechet", "kernel", "precision_recall", "inception_score"} == set(report(ring)["left_out"])
+    few = {"frechet", "kernel", "precision_recall", "inception_score", "conditional"}
+    assert few == set(report(ring)["left_out"])
     assert "left out: frechet: cannot compute frechet of 2 samples; it needs at least 3" in capsys.readouterr().out
     assert {"parzen_paper", "sliced_wasserstein", "modes"} <= set(scores(ring))
 
