@@ -96,7 +96,7 @@ def test_a_task_of_the_users_own_needs_no_section():
         config = default.get_config()
         config.task, config.generator.output_bias = "mine", "zero"
         experiment = build(config, DataFacts((4,), 100))
-        assert experiment.condition(2).shape == (2, 100) and experiment.labels(2) is None
+        assert experiment.condition(2).shape == (2, 100) and experiment.conditions is None
         shape = experiment.abstract_state().generator.params["Dense_0"]["kernel"].shape
         assert shape == (200, 256)  # of latents and condition
     finally:
