@@ -20,7 +20,7 @@ def get_config(platform: str = "") -> ConfigDict:
     """The config; `platform` is cpu, gpu, tpu or nothing."""
     config = default.get_config(platform)
     config.dataset.name = "ring"
-    config.steps = 16_000
+    config.steps = 20_000
     config.batch_size = 256
     config.average_decay = 0.999
 
@@ -28,8 +28,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.penalties.r1_r2 = 0.02
     config.latent.name = "mixture"
     config.latent.dim = 2
-    config.latent.components = 128
-    config.latent.spread = 3.5
+    config.latent.components = 256
+    config.latent.spread = 10.0
     config.latent.deviation = 0.05
     config.latent.deviation_penalty = 0.0
 
@@ -39,14 +39,14 @@ def get_config(platform: str = "") -> ConfigDict:
     config.generator.output_bias = "zero"
     config.discriminator.widths = (128, 128, 128)
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
-        optimizer.learning_rate = 1e-3
+        optimizer.learning_rate = 7e-4
         optimizer.b1 = 0.0
-        optimizer.b2 = 0.99
+        optimizer.b2 = 0.999
         optimizer.rate_schedule = "cosine"
-        optimizer.rate_floor = 2e-4
+        optimizer.rate_floor = 7e-5
 
     config.log_every = 500
-    config.sample_every = 4_000
+    config.sample_every = 20_000
     config.sample_count = 2_500
-    config.checkpoint_every = 4_000
+    config.checkpoint_every = 10_000
     return config

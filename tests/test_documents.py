@@ -12,16 +12,18 @@ import optax
 import pytest
 
 import jaxgan
-from benchmarks import communication
-from configs import default
+from benchmarks import communication, modes
+from configs import default, mixture
 from jaxgan import evaluation, theory
 from jaxgan.configuration import LATER, RULES, complete
 from jaxgan.evaluation.alarms import ALARMS, Limits
+from jaxgan.losses import LOSSES
 from jaxgan.networks import maxout, mlp
 
 README = pathlib.Path("README.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
-DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "docs/tasks.md", "results/README.md"]
+DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "docs/tasks.md", "docs/modes.md"]
+DOCUMENTS += ["results/README.md"]
 
 
 def test_the_readmes_program_runs():
@@ -278,3 +280,18 @@ def test_the_sweeps_fields_and_numbers_are_those_of_the_config_and_the_results()
         assert re.search(rf"^\| `{name}` \| {f'`{value}`' if value == 'auto' else value} *\|", text, re.M), name
     found = json.loads(pathlib.Path("results/benchmarks/sweep.json").read_text())["times_one_at_a_time"]
     assert f"{found['median']:.1f} times" in text and f"{found['least']:.1f} to {found['largest']:.1f}" in text
+
+
+def test_the_modes_are_those_of_the_results():
+    text = pathlib.Path("docs/modes.md").read_text()
+    found = {
+        name: json.loads(pathlib.Path(f"results/modes/{name}.json").read_text()) for name in ("recommended", "losses")
+    }
+    for result in found.values():
+        rows = modes.table_of(result).splitlines()
+        assert [line for line in text.splitlines() if line in rows] == rows
+    assert set(found["losses"]["data"]["grid"]["settings"]) == set(LOSSES)
+    # What was recommended is what the config says now.
+    now = json.loads(json.dumps(mixture.get_config().to_dict()))
+    assert {name: now[name] for name in modes.KEPT} == found["recommended"]["of_the_config"]
+    assert found["recommended"]["seeds"] == found["losses"]["seeds"] == 10
