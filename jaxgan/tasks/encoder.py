@@ -14,11 +14,11 @@ SIZE, STRIDE, PADDING = 4, 2, 1
 """Of every kernel: it halves an image's sides exactly."""
 
 FEATURES = 128
-"""About as many as there are latents, which thousands of features beside them would drown."""
+"""About as many as there are latents, which thousands beside them would drown."""
 
 
 class Encoder(linen.Module):
-    """Convolutions that halve an image's sides, each with a leaky ReLU, then a linear layer.
+    """Convolutions that halve an image's sides, each with a leaky ReLU, a linear layer, layer norm.
 
     Attributes:
       widths: channels after every halving.
@@ -31,7 +31,9 @@ class Encoder(linen.Module):
         hidden = inputs
         for features in self.widths:
             hidden = jax.nn.leaky_relu(Conv(features, SIZE, STRIDE, PADDING)(hidden), 0.2)
-        return Dense(FEATURES)(hidden.reshape(len(hidden), -1))
+        features = Dense(FEATURES)(hidden.reshape(len(hidden), -1))
+        # Without it they grow in training, and the latents beside them soon count for little.
+        return linen.LayerNorm(use_bias=False, use_scale=False)(features)
 
 
 def encoder(widths: tuple[int, ...], example_shape: tuple[int, ...]) -> Network:
