@@ -16,7 +16,7 @@ from jaxgan.losses import Loss
 from jaxgan.parallel import compiled
 from jaxgan.state import Network, TrainState
 from jaxgan.step import Lazy, Penalty, Term, TrainStep, init_state, make_train_step
-from jaxgan.tasks import Task
+from jaxgan.tasks import Labelled, Task
 from jaxgan.tasks.base import prepared
 
 
@@ -28,12 +28,14 @@ class DataFacts(NamedTuple):
       train_examples: how many training examples there are.
       means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
       classes: how many, where labels are the condition; None without a condition.
+      labelled: the examples whose labels a task sees; None for none, and where nothing is trained.
     """
 
     example_shape: tuple[int, ...]
     train_examples: int
     means: np.ndarray | None = None
     classes: int | None = None
+    labelled: Labelled | None = None
 
 
 class Sampling(NamedTuple):

@@ -13,6 +13,7 @@ from jaxgan.configuration import RANGES, DataFacts, build, dataset_options
 from jaxgan.datasets import DATASETS, feed, order
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError, UsageError
+from jaxgan.runs.labelled import checksum, read_labelled
 from jaxgan.runs.numbers import with_values
 from jaxgan.step import scan_steps
 
@@ -56,6 +57,7 @@ class Inputs(NamedTuple):
             "low": self.low,
             "high": self.high,
             **({} if self.facts.classes is None else {"classes": self.facts.classes}),
+            **({} if self.facts.labelled is None else {"labelled": checksum(self.facts.labelled)}),
         }
 
     def resident_data(self) -> dict[str, np.ndarray]:
@@ -72,7 +74,7 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
 
     Raises:
       DataError: if it is missing, damaged or empty, does not suit the generator's output, or is smaller than a batch.
-      UsageError: it has no labels, and they are to be the condition.
+      UsageError: it has no labels, and they are to be the condition, or not enough of them for the task.
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
@@ -82,7 +84,8 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
     _check_range(dataset.train, config["generator"]["output"], section["name"])
     means = _means(dataset.train, low, high) if config["generator"]["output_bias"] == "data" else None
-    facts = DataFacts(tuple(dataset.example_shape), size, means, _classes(config, dataset))
+    labelled = read_labelled(config, dataset, low, high)
+    facts = DataFacts(tuple(dataset.example_shape), size, means, _classes(config, dataset), labelled)
     return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, _fingerprint(dataset.train), low, high)
 
 

@@ -21,7 +21,7 @@ class TrainedRun(NamedTuple):
       config: as used, with changes that were asked for.
       data: what its checkpoint says of the data.
       experiment: its parts.
-      state: of the checkpoint; with the discriminator if samples are drawn by it.
+      state: of the checkpoint; with the discriminator if samples are drawn by it, and whole if the task judges.
     """
 
     directory: RunDirectory
@@ -65,7 +65,11 @@ def load_run(
         facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
         experiment = build(config, facts)
         by_discriminator = experiment.sampling.by_discriminator
-        state = checkpoints.restore_generator(experiment.abstract_state(), step, discriminator=by_discriminator)
+        template = experiment.abstract_state()
+        if experiment.task.judges:
+            state, _ = checkpoints.restore(template, step)
+        else:
+            state = checkpoints.restore_generator(template, step, discriminator=by_discriminator)
     return TrainedRun(directory, config, data, experiment, state)
 
 
