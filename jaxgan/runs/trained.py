@@ -64,13 +64,18 @@ def load_run(
         check(config, tuple(_override(config, overrides, may_set)))
         facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
         experiment = build(config, facts)
-        by_discriminator = experiment.sampling.by_discriminator
-        template = experiment.abstract_state()
-        if experiment.task.judges:
-            state, _ = checkpoints.restore(template, step)
-        else:
-            state = checkpoints.restore_generator(template, step, discriminator=by_discriminator)
+        state = restore_players(checkpoints, experiment, step)
     return TrainedRun(directory, config, data, experiment, state)
+
+
+def restore_players(checkpoints: Checkpoints, experiment: Experiment, step: int | None = None) -> TrainState:
+    """What samples and scores need of a checkpoint: the generator; the discriminator if samples are drawn by it; the
+    whole state if the task judges."""
+    template = experiment.abstract_state()
+    if experiment.task.judges:
+        return checkpoints.restore(template, step)[0]
+    by_discriminator = experiment.sampling.by_discriminator
+    return checkpoints.restore_generator(template, step, discriminator=by_discriminator)
 
 
 def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tuple[str, ...]) -> list[str]:
