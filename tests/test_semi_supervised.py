@@ -316,7 +316,7 @@ TASK = {
     "discriminator.noise_hidden": "0.5",
 }
 RUN = SMALL | TASK
-RUN |= {"steps": "20", "sample_every": "20", "checkpoint_every": "10", "dataset.name": "npz"}
+RUN |= {"steps": "20", "sample_every": "10", "checkpoint_every": "10", "dataset.name": "npz"}
 RUN |= {"dataset.validation_examples": "40", "generator.output": "sigmoid"}
 RUN |= {"evaluation.metrics": "task", "evaluation.features": "raw", "evaluation.samples": "32"}
 
