@@ -37,7 +37,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
-    config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); jaxgan.tasks.TASKS
+    config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); "semi_supervised": a
+    # discriminator that tells classes, from few labels; jaxgan.tasks.TASKS
     config.condition = "none"  # "labels": both players are told an example's class; "vectors": an .npz's `conditions`
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
@@ -100,6 +101,14 @@ def get_config(platform: str = "") -> ConfigDict:
     # (): it sees the values themselves
     config.inpainting.draws = 10  # completions of each example, in pictures and in evaluations
     config.inpainting.examples = 500  # evaluations: test examples that are completed, under each kind of mask
+
+    # task=semi_supervised.
+    config.semi_supervised = ConfigDict()
+    config.semi_supervised.labelled = 100  # training examples whose labels are seen, as many of each class
+    config.semi_supervised.seed = 0  # which these are
+    config.semi_supervised.unsupervised = 0.5  # of config.loss in D's loss, beside the labels' cross-entropy; 0: labels
+    # alone
+    config.semi_supervised.average_decay = 0.0  # decay of a moving average of D, whose errors are measured too; 0: none
 
     # A player's network; docs of jaxgan.networks say which of these fields it reads.
     config.generator = _network()
@@ -191,6 +200,8 @@ def _network() -> ConfigDict:
     # the rest again
     network.keep_input = 1.0  # dropout on the layers' inputs: probability of keeping a pixel ...
     network.keep_hidden = 1.0  # ... and a hidden unit
+    network.noise_input = 0.0  # mlp: Gaussian noise on the layers' inputs, in training: its deviation on pixels ...
+    network.noise_hidden = 0.0  # mlp: ... and on hidden units
     network.initializer = "lecun_normal"  # uniform, normal, lecun_normal, he_normal, glorot_uniform, sparse; mlp: or
     # one for each layer and the last, with commas
     network.initial_scale = 1.0  # half-width of uniform, deviation of normal, inputs of sparse, factor of the others'

@@ -106,6 +106,38 @@ def historical_averaging(weight: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
+class Averaged(NamedTuple):
+    """State of `keep_average`: the optimizer's own, and the parameters' moving average."""
+
+    inner: chex.ArrayTree
+    average: chex.ArrayTree
+
+
+def keep_average(tx: optax.GradientTransformation, decay: chex.Numeric) -> optax.GradientTransformation:
+    """The optimizer, keeping ā ← β·ā + (1 − β)·θ of the parameters after each of its updates; ā starts where θ does.
+
+    Args:
+      tx: the optimizer, whose updates stay as they are.
+      decay: β in [0, 1).
+
+    Returns:
+      An optimizer with the state `Averaged`.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), the authors' code, with β = .9999 for a discriminator.
+    """
+
+    def init(params):
+        # A copy: what shares a buffer with the parameters cannot be donated with them.
+        return Averaged(tx.init(params), jax.tree.map(jnp.copy, params))
+
+    def update(updates, state, params):
+        updates, inner = tx.update(updates, state.inner, params)
+        moved = optax.apply_updates(params, updates)
+        return updates, Averaged(inner, optax.incremental_update(moved, state.average, 1 - decay))
+
+    return optax.GradientTransformation(init, update)
+
+
 def clip_weights(bound: float) -> optax.GradientTransformation:
     """Every parameter brought back into [−c, c] after its update: the first WGAN's way to a Lipschitz critic.
 

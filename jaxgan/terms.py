@@ -146,6 +146,27 @@ def weigh_generator(loss: Loss, weight: float) -> Loss:
     return loss._replace(generator=lambda real_logits, fake_logits: weight * loss.generator(real_logits, fake_logits))
 
 
+def weigh_discriminator(loss: Loss, weight: float) -> Loss:
+    """The loss with its discriminator's half multiplied; terms and penalties are added to it as they are.
+
+    Args:
+      loss: any.
+      weight: ≥ 0; 0 leaves the half out.
+
+    Returns:
+      A `Loss`.
+
+    Raises:
+      ValueError: the weight is negative or not a number.
+    """
+    check_weight(weight)
+    if isinstance(weight, int | float) and weight == 0:
+        return loss._replace(discriminator=lambda real_logits, fake_logits: jnp.zeros_like(fake_logits, shape=()))
+    return loss._replace(
+        discriminator=lambda real_logits, fake_logits: weight * loss.discriminator(real_logits, fake_logits)
+    )
+
+
 def _class_logits(name: str, outputs: chex.Array | None, batch: int, widths: tuple[int, ...] = ()) -> chex.Array:
     wanted = " or ".join(str(width) for width in dict.fromkeys(widths)) or "N"
     if outputs is None:

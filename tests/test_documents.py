@@ -196,9 +196,10 @@ def test_the_tasks_fields_masks_and_program_are_those_of_the_package():
     from jaxgan.tasks.base import Task
 
     text = pathlib.Path("docs/tasks.md").read_text()
-    for name, value in default.get_config().inpainting.items():
-        written = f"`{value}`" if isinstance(value, str | tuple) else value
-        assert f"| `{name}` | {written} |" in text, name
+    for section in ("inpainting", "semi_supervised"):
+        for name, value in default.get_config()[section].items():
+            written = f"`{value}`" if isinstance(value, str | tuple) else value
+            assert f"| `{name}` | {written} |" in text, name
     assert all(f"| `{name}` |" in text for name in MASKS)
     assert all(f"`{name}`" in text for name in Task._fields)
     (program,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "import TASKS" in block]

@@ -56,7 +56,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     """
     _check_classes(config, facts)
     latent = build_latent(config["latent"])
-    task = build_task(config, facts.example_shape, latent)
+    task = build_task(config, facts, latent)
     networks = functools.partial(_build_networks, config, facts, task)
     generator, discriminator = networks(None)
     k, m = config["discriminator_steps"], config["generator_steps"]
@@ -67,9 +67,9 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     return Experiment(
         generator=generator,
         discriminator=discriminator,
-        loss=_loss(config),
+        loss=task.loss(_loss(config)),
         generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
-        discriminator_tx=make_tx(config["discriminator_optimizer"], k * seen, batches * seen),
+        discriminator_tx=task.discriminator_tx(make_tx(config["discriminator_optimizer"], k * seen, batches * seen)),
         latent=latent,
         discriminator_steps=k,
         generator_steps=m,

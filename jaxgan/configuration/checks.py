@@ -104,6 +104,7 @@ def _normalizations(config: Mapping[str, Any]) -> list[str]:
         section = config[player]
         taken = inspect.signature(NETWORKS[section["network"]]).parameters
         given = {"normalization": "auto", "minibatch": "none", "features": False, "class_logits": 0}
+        given |= {"noise_input": 0.0, "noise_hidden": 0.0}
         for field, usual in given.items():
             if section[field] != usual and field not in taken:
                 found.append(f"{player}.{field}: {section['network']} has none; set it to {usual}")

@@ -16,7 +16,7 @@ from jaxgan.losses import Loss
 from jaxgan.parallel import compiled
 from jaxgan.state import Network, TrainState
 from jaxgan.step import Lazy, Penalty, Term, TrainStep, init_state, make_train_step
-from jaxgan.tasks import Task
+from jaxgan.tasks import Labelled, Task
 from jaxgan.tasks.base import prepared
 
 
@@ -29,6 +29,7 @@ class DataFacts(NamedTuple):
       means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
       classes: how many, where labels are the condition; else None.
       vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
+      labelled: the examples whose labels a task sees; None for none, and where nothing is trained.
     """
 
     example_shape: tuple[int, ...]
@@ -36,6 +37,7 @@ class DataFacts(NamedTuple):
     means: np.ndarray | None = None
     classes: int | None = None
     vectors: np.ndarray | None = None
+    labelled: Labelled | None = None
 
 
 class Sampling(NamedTuple):

@@ -9,6 +9,7 @@ from jaxgan.terms import TERMS
 _NETWORK_LATER = {"normalization": "auto", "remat": False, "blocks": 2, "halvings": 0, "attention": 0}
 _NETWORK_LATER |= {"minibatch": "none", "features": False, "layer_scales": "", "layer_biases": ""}
 _NETWORK_LATER |= {"class_logits": 0, "conditional": True, "conditioning": "auto"}
+_NETWORK_LATER |= {"noise_input": 0.0, "noise_hidden": 0.0}
 LATER: dict[str, dict[str, Any]] = {
     "evaluation": {
         "metrics": "auto",
@@ -26,6 +27,7 @@ LATER: dict[str, dict[str, Any]] = {
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
     | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False, "condition": "none", "task": "none"},
     "inpainting": {"masks": "all", "encoder": (), "draws": 10, "examples": 500},
+    "semi_supervised": {"labelled": 100, "seed": 0, "unsupervised": 0.5, "average_decay": 0.0},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "latent": {"components": 50, "spread": 1.0, "deviation": 0.2, "deviation_penalty": 0.1},

@@ -3,27 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jaxgan.configuration.experiment import DataFacts
 from jaxgan.errors import UsageError
 from jaxgan.latents import Latent
 from jaxgan.tasks import TASKS, Task
 
 
-def build_task(config: Mapping[str, Any], example_shape: tuple[int, ...], latent: Latent) -> Task:
+def build_task(config: Mapping[str, Any], facts: DataFacts, latent: Latent) -> Task:
     """The task, made with the fields of the section of its name, which a task of the user's own need not have.
 
     Raises:
       UsageError: it does not suit the data.
     """
     name = config["task"]
+    section = config.get(name, {})
+    given = {"given": facts.labelled} if "labelled" in section else {}
     try:
-        return TASKS[name](example_shape=example_shape, latent=latent, **config.get(name, {}))
+        return TASKS[name](example_shape=facts.example_shape, latent=latent, **section, **given)
     except ValueError as error:
         raise UsageError(f"task={name} does not suit the data", str(error), f"change the section {name}") from error
 
 
 def task_problems(config: Mapping[str, Any]) -> list[str]:
     """What does not go with the task, one line each."""
-    questions = {"inpainting": _inpainting}
+    questions = {"inpainting": _inpainting, "semi_supervised": _semi_supervised}
     return questions[config["task"]](config) if config["task"] in questions else []
 
 
@@ -37,4 +40,23 @@ def _inpainting(config: Mapping[str, Any]) -> list[str]:
         found.append(f"augmentation.names: {named} would move what the masks of task=inpainting say is known")
     if config["sampling"]["method"] != "plain":
         found.append(f"sampling.method {config['sampling']['method']}: not of task=inpainting yet; use plain")
+    return found
+
+
+CROSS_ENTROPIES = ("non_saturating", "minimax", "maximum_likelihood")
+"""Losses whose discriminator has the two classes' cross-entropy, which K + 1 classes add up to."""
+
+
+def _semi_supervised(config: Mapping[str, Any]) -> list[str]:
+    found, discriminator, terms = [], config["discriminator"], config["terms"]
+    if discriminator["class_logits"] < 2:
+        found.append("task=semi_supervised needs discriminator.class_logits, as many as there are classes")
+    if config["loss"] not in CROSS_ENTROPIES:
+        found.append(f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {', '.join(CROSS_ENTROPIES)}")
+    if config["condition"] != "none":
+        found.append("condition=labels does not go with task=semi_supervised, which is not to see all labels")
+    if config["packing"] > 1 or discriminator["minibatch"] != "none":
+        found.append("packing, discriminator.minibatch: task=semi_supervised tells the class of a single example")
+    if terms["mutual_information"] or terms["auxiliary_classifier"]:
+        found.append("terms.mutual_information, terms.auxiliary_classifier: task=semi_supervised has the class logits")
     return found

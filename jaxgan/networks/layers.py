@@ -1,5 +1,6 @@
 """Parts that several networks share: activations, initialisers, dropout."""
 
+import functools
 from collections.abc import Callable
 
 import chex
@@ -34,6 +35,10 @@ INITIALIZERS: dict[str, Callable[[float], Callable]] = {
     "glorot_uniform": lambda scale: linen.initializers.variance_scaling(scale, "fan_avg", "uniform"),
     "sparse": lambda scale: sparse_normal(scale),
 }
+
+
+NOISE = 2**16
+"""Added to a layer's number in the keys of its noise, which dropout has without."""
 
 
 def symmetric_uniform(scale: float) -> Callable:
@@ -97,6 +102,27 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
         return jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:features]
 
     return jnp.where(jax.vmap(bits)(keys) < threshold, inputs / keep, 0.0)
+
+
+def gaussian_noise(keys: chex.PRNGKey | None, inputs: chex.Array, deviation: float, layer: int) -> chex.Array:
+    """x + σ·ε, ε ~ N(0, I): noise in a layer's inputs; an example's depends on its key only.
+
+    Args:
+      keys: [batch] keys, one per example, or None for no noise.
+      inputs: [batch, features].
+      deviation: σ ≥ 0; 0 for none.
+      layer: number of the layer, so that layers draw apart.
+
+    Returns:
+      [batch, features].
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 6, between the discriminator's layers.
+    """
+    if keys is None or deviation == 0:
+        return inputs
+    draw = functools.partial(jax.random.normal, shape=inputs.shape[1:])
+    noise = jax.vmap(lambda key: draw(jax.random.fold_in(key, NOISE + layer)))(keys)
+    return inputs + (deviation * noise).astype(inputs.dtype)
 
 
 def flatten(inputs: chex.Array, condition: chex.Array | None) -> chex.Array:

@@ -8,7 +8,16 @@ from flax import linen
 
 from jaxgan.networks.dense import Dense, class_head, with_projection
 from jaxgan.networks.labels import CONDITIONINGS, check_conditioning, check_features
-from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS, dropout, flatten, judged, output_bias
+from jaxgan.networks.layers import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    OUTPUTS,
+    dropout,
+    flatten,
+    gaussian_noise,
+    judged,
+    output_bias,
+)
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
 from jaxgan.networks.normalization import check_normalization, has_bias, modulated, normalizer, weights_for
@@ -26,6 +35,7 @@ class MLP(linen.Module):
       initializers: (name in `INITIALIZERS`, its scale) for each layer's weights.
       biases: where each hidden layer's biases start.
       keep: probability of keeping an input of the first layer, and of the others, in training.
+      noise: deviation of the noise in the first layer's inputs, and in the others', in training.
       means: mean of each output over the data, at which the last bias starts; None starts it at 0.
       normalization: of hidden layers' outputs, or of all weights; see `NORMALIZATIONS`.
       axis_name: devices over which a batch's statistics are taken.
@@ -41,6 +51,7 @@ class MLP(linen.Module):
     initializers: Sequence[tuple[str, float]]
     biases: Sequence[float]
     keep: tuple[float, float]
+    noise: tuple[float, float] = (0.0, 0.0)
     means: chex.Array | None = None
     normalization: str = "none"
     axis_name: str | None = None
@@ -60,18 +71,22 @@ class MLP(linen.Module):
         scales = given["normalization"]
         normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, affine=scales is None)
         for i, (width, activation, kernel) in enumerate(zip(self.widths, self.activations, kernels, strict=True)):
-            hidden = dropout(keys, hidden, self.keep[i > 0], i)
+            hidden = self._disturbed(keys, hidden, i)
             start = linen.initializers.constant(self.biases[i])
             dense = Dense(width, use_bias=plain, kernel_init=kernel, bias_init=start, weights=weights)
             hidden = ACTIVATIONS[activation](modulated(normalize(dense(hidden)), scales))
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name)
-        seen = dropout(keys, seen, self.keep[len(self.widths) > 0], len(self.widths))
+        seen = self._disturbed(keys, seen, len(self.widths))
         bias = linen.initializers.zeros if self.means is None else self._data_bias
         dense = Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
         outputs = OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
         outputs = with_projection(outputs, given["projection"], seen, kernel_init=last, weights=weights)
         classes = class_head(self.class_logits, seen, kernel_init=last, weights=weights)
         return judged(outputs, hidden, self.features, classes)
+
+    def _disturbed(self, keys, inputs, layer):
+        kept = dropout(keys, inputs, self.keep[layer > 0], layer)
+        return gaussian_noise(keys, kept, self.noise[layer > 0], layer)
 
     def _data_bias(self, key, shape, dtype):
         return output_bias(self.output, self.means).reshape(shape).astype(dtype)
@@ -89,6 +104,8 @@ def mlp(
     layer_biases: Sequence[float] = (),
     keep_input: float = 1.0,
     keep_hidden: float = 1.0,
+    noise_input: float = 0.0,
+    noise_hidden: float = 0.0,
     means: chex.Array | None = None,
     normalization: str = "none",
     axis_name: str | None = None,
@@ -110,6 +127,8 @@ def mlp(
       layer_scales: a scale for each layer, the last included, in place of `initial_scale`; () for that.
       layer_biases: where each hidden layer's biases start; () for 0.
       keep_input, keep_hidden: probability of keeping an input of the first layer, and of later layers, in training.
+      noise_input, noise_hidden: deviation of the Gaussian noise in the first layer's inputs, and in those of later
+        layers, the last included, in training; behind dropout.
       means: mean of each output over the data; the last bias starts where it gives them. None: at 0.
       normalization: "batch" (statistics over all devices' examples) or "layer", of hidden layers before their
         activation; "spectral", "weight" or "equalized", of all layers' weights; or "none".
@@ -143,6 +162,7 @@ def mlp(
         ),
         biases=_for_each("layer_biases", list(layer_biases) or [0.0], len(widths), "biases", "hidden layers"),
         keep=(keep_input, keep_hidden),
+        noise=(noise_input, noise_hidden),
         means=means,
         normalization=normalization,
         axis_name=axis_name,

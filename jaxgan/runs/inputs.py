@@ -14,6 +14,7 @@ from jaxgan.datasets import DATASETS, feed, order
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError, UsageError
 from jaxgan.runs.conditions import read_facts
+from jaxgan.runs.labelled import checksum, read_labelled
 from jaxgan.runs.numbers import with_values
 from jaxgan.step import scan_steps
 
@@ -63,6 +64,7 @@ class Inputs(NamedTuple):
             "high": self.high,
             **({} if self.facts.classes is None else {"classes": self.facts.classes}),
             **({} if self.facts.vectors is None else {"condition_dim": self.facts.vectors.shape[1]}),
+            **({} if self.facts.labelled is None else {"labelled": checksum(self.facts.labelled)}),
         }
 
     def resident_data(self) -> dict[str, np.ndarray]:
@@ -78,7 +80,7 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
 
     Raises:
       DataError: if it is missing, damaged or empty, does not suit the generator's output, or is smaller than a batch.
-      UsageError: it has not got what is to be the condition.
+      UsageError: it has not got what is to be the condition, or not enough labels for the task.
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
@@ -91,6 +93,9 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     facts = DataFacts(tuple(dataset.example_shape), size, means, *read_facts(config, dataset))
     checksum = _fingerprint(dataset.train, facts.vectors)
     return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, checksum, low, high)
+    labelled = read_labelled(config, dataset, low, high)
+    facts = DataFacts(tuple(dataset.example_shape), size, means, _classes(config, dataset), labelled)
+    return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, _fingerprint(dataset.train), low, high)
 
 
 def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:

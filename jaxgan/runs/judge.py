@@ -18,6 +18,7 @@ from jaxgan.runs.output import SAMPLE_LATENTS
 from jaxgan.runs.ranking import Ranking, metric_at
 from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.runs.shown import Shown, drawer
+from jaxgan.runs.trained import restore_players
 from jaxgan.state import TrainState
 
 
@@ -82,8 +83,7 @@ class Judge:
     def _restore(self, member: Member) -> TrainState:
         experiment, _ = self._parts_of(member)
         with Checkpoints(member.directory.checkpoints, keep=member.config["keep_checkpoints"]) as checkpoints:
-            by_discriminator = experiment.sampling.by_discriminator
-            return checkpoints.restore_generator(experiment.abstract_state(), discriminator=by_discriminator)
+            return restore_players(checkpoints, experiment)
 
     def _scores(self, member: Member, state: TrainState, metrics: str, *, keep: bool = False) -> Verdict:
         evaluation = self._evaluation(member, metrics)

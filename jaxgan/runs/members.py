@@ -13,6 +13,7 @@ from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.inputs import Inputs, read_inputs
+from jaxgan.runs.labelled import checksum
 from jaxgan.runs.numbers import number_fields, with_values
 from jaxgan.runs.settings import Setting
 
@@ -86,7 +87,8 @@ def read_data(members: Sequence[Member]) -> None:
         config = member.config
         seed = config["seed"] if config["dataset"]["name"] in MIXTURES else None
         generator = [config["generator"][name] for name in ("output", "output_bias")]
-        key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"]])
+        task = config["task"], config.get(config["task"])
+        key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"], task])
         if key not in known:
             known[key] = read_inputs(config)
         member.inputs = known[key]
@@ -114,4 +116,5 @@ def _structure(member: Member) -> str:
     scaled = (inputs.low, inputs.high) if inputs.dataset.train.examples.dtype == np.uint8 else None
     means = None if inputs.facts.means is None else inputs.facts.means.tolist()
     facts = [inputs.facts.example_shape, inputs.facts.classes, inputs.size, scaled, means]
-    return json.dumps([fixed, *facts], sort_keys=True)
+    labelled = None if inputs.facts.labelled is None else checksum(inputs.facts.labelled)  # constants of the program
+    return json.dumps([fixed, *facts, labelled], sort_keys=True)

@@ -11,7 +11,7 @@ from jaxgan.configuration import Experiment
 from jaxgan.errors import UsageError
 from jaxgan.parallel import compiled
 from jaxgan.sampling import TooFewAccepted, discriminate, driven_latents, rejection_sample
-from jaxgan.state import TrainState
+from jaxgan.state import Judgement, TrainState
 from jaxgan.step import generate, sample
 
 BATCH = 1_000
@@ -55,6 +55,22 @@ def completer(experiment: Experiment) -> Completer:
         return np.concatenate(parts)
 
     return examples
+
+
+def judger(experiment: Experiment) -> Callable[[Any, np.ndarray], Judgement]:
+    """A function `(variables, examples [n, ...]) -> Judgement`, float32, by a discriminator, a part at a time."""
+
+    def judge(variables, examples):
+        judged, _ = experiment.discriminator.apply(variables, examples, condition=None, train=False)
+        return judged if isinstance(judged, Judgement) else Judgement(judged)
+
+    apply = compiled(judge)
+
+    def judgement(variables: Any, examples: np.ndarray) -> Judgement:
+        parts = [apply(variables, examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
+        return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf, np.float32) for leaf in leaves]), *parts)
+
+    return judgement
 
 
 def sampler(experiment: Experiment) -> Sampler:

@@ -9,11 +9,12 @@ import jax
 import numpy as np
 
 from jaxgan.configuration import Experiment
+from jaxgan.datasets.base import Split
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import Data, Features
 from jaxgan.figures import is_image
 from jaxgan.runs.inputs import Inputs, check_same_data
-from jaxgan.runs.sampling import completer
+from jaxgan.runs.sampling import completer, judger
 from jaxgan.runs.trained import load_run
 from jaxgan.state import TrainState
 from jaxgan.step import generate
@@ -64,8 +65,7 @@ class TaskScores:
     ):
         self._unit, self._key, self._features = to_unit, key, features
         self._train, self._test = (_of_the_networks(split.values, inputs) for split in (data.train, data.test))
-        labels = inputs.dataset.test.labels
-        self._labels = labels if labels is not None and len(labels) == len(self._test) else None
+        self._labels, self._labelled = _labels(inputs.dataset.test, len(self._test)), inputs.facts.labelled
         self._other = _other(config["evaluation"]["other_run"], inputs)
 
     def __call__(self, experiment: Experiment, state: TrainState) -> Scores:
@@ -81,6 +81,10 @@ class TaskScores:
             unit=self._unit,
             key=self._key,
             other=self._other,
+            step=int(state.step),
+            discriminator=state.discriminator if experiment.task.judges else None,
+            judge=judger(experiment) if experiment.task.judges else None,
+            labelled=self._labelled,
         )
         assert experiment.task.measure is not None
         return experiment.task.measure(trained)
@@ -98,6 +102,13 @@ def _of_the_networks(values: np.ndarray, inputs: Inputs) -> np.ndarray:
     if inputs.dataset.train.examples.dtype != np.uint8 and not is_image(values.shape[1:]):
         return values
     return np.float32(inputs.low) + np.float32(inputs.high - inputs.low) * values
+
+
+def _labels(split: Split, count: int) -> np.ndarray | None:
+    """Those of a split's examples, if all `count` of them are at hand and have any."""
+    if len(split) != count:
+        return None
+    return split.labels if isinstance(split.examples, np.ndarray) else split.examples.read_labels(np.arange(count))
 
 
 def _other(workdir: str, inputs: Inputs) -> Other | None:

@@ -24,7 +24,7 @@ class TrainedRun(NamedTuple):
       config: as used, with changes that were asked for.
       data: what its checkpoint says of the data.
       experiment: its parts.
-      state: of the checkpoint; with the discriminator if samples are drawn by it.
+      state: of the checkpoint; with the discriminator if samples are drawn by it, and whole if the task judges.
     """
 
     directory: RunDirectory
@@ -70,8 +70,7 @@ def load_run(
         shape, size = tuple(data["example_shape"]), config["batch_size"]
         facts = DataFacts(shape, size, classes=data.get("classes"), vectors=vectors)
         experiment = build(config, facts)
-        by_discriminator = experiment.sampling.by_discriminator
-        state = checkpoints.restore_generator(experiment.abstract_state(), step, discriminator=by_discriminator)
+        state = restore_players(checkpoints, experiment, step)
     return TrainedRun(directory, config, data, experiment, state)
 
 
@@ -97,6 +96,16 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
     except DataError as error:
         raise DataError(error.what, error.why, "give --condition, or put the run's data back in its place") from error
     return run._replace(experiment=experiment._replace(conditions=inputs.facts.vectors))
+
+
+def restore_players(checkpoints: Checkpoints, experiment: Experiment, step: int | None = None) -> TrainState:
+    """What samples and scores need of a checkpoint: the generator; the discriminator if samples are drawn by it; the
+    whole state if the task judges."""
+    template = experiment.abstract_state()
+    if experiment.task.judges:
+        return checkpoints.restore(template, step)[0]
+    by_discriminator = experiment.sampling.by_discriminator
+    return checkpoints.restore_generator(template, step, discriminator=by_discriminator)
 
 
 def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tuple[str, ...]) -> list[str]:

@@ -1,14 +1,16 @@
 """The extensions of Goodfellow et al. 2014, section 7. A new task is a file, a line of `TASKS` and a section of
 configs.
 
-A task's function takes `example_shape`, `latent` (the prior), and the fields of the config's section of its name.
+A task's function takes `example_shape`, `latent` (the prior), and the fields of the config's section of its name. If
+one of these is `labelled`, a number of examples, it takes `given`, too: these.
 """
 
 from collections.abc import Callable
 
-from jaxgan.tasks.base import Measure, Other, Scores, Sheet, Task, Trained
+from jaxgan.tasks.base import Labelled, Measure, Other, Scores, Sheet, Task, Trained
 from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS
+from jaxgan.tasks.semi_supervised import semi_supervised
 
 
 def none(*, example_shape, latent) -> Task:
@@ -19,6 +21,7 @@ def none(*, example_shape, latent) -> Task:
 TASKS: dict[str, Callable[..., Task]] = {
     "none": none,
     "inpainting": inpainting,
+    "semi_supervised": semi_supervised,
 }
 
-__all__ = ["MASKS", "TASKS", "Measure", "Other", "Scores", "Sheet", "Task", "Trained"]
+__all__ = ["MASKS", "TASKS", "Labelled", "Measure", "Other", "Scores", "Sheet", "Task", "Trained"]

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import numpy as np
+import optax
 
 from jaxgan.game import Term
 from jaxgan.latents import Latent
-from jaxgan.state import Batch, Network, PerExample, example_keys
+from jaxgan.losses import Loss
+from jaxgan.state import Batch, Judgement, Network, PerExample, PlayerState, example_keys
 from jaxgan.step import TrainStep
 
 STREAM = 2
@@ -18,6 +20,18 @@ STREAM = 2
 
 Wrap = Callable[[Network, str | None], Network]
 """`(network, axis_name) -> network`."""
+
+
+class Labelled(NamedTuple):
+    """Examples whose labels a task may see.
+
+    Attributes:
+      examples: [n, ...], float32 in the networks' range.
+      labels: [n], whole numbers from 0.
+    """
+
+    examples: chex.Array
+    labels: chex.Array
 
 
 class Sheet(NamedTuple):
@@ -59,6 +73,9 @@ class Trained(NamedTuple):
       key: for what is drawn.
       other: the run of `evaluation.other_run`, or None.
       step: of the generator.
+      discriminator: the other player, if the task `judges`.
+      judge: `(variables, examples [n, ...]) -> Judgement` of numpy arrays by a discriminator, compiled.
+      labelled: those of the training examples whose labels the task has seen, or None.
     """
 
     generate: Callable[[chex.Array, Any], np.ndarray]
@@ -71,6 +88,9 @@ class Trained(NamedTuple):
     key: chex.PRNGKey
     other: Other | None = None
     step: int = 0
+    discriminator: PlayerState | None = None
+    judge: Callable[[Any, np.ndarray], Judgement] | None = None
+    labelled: Labelled | None = None
 
 
 class Measure(NamedTuple):
@@ -106,9 +126,12 @@ class Task(NamedTuple):
         condition that is drawn. A key belongs to an example of the global batch, at one step of the run.
       condition: `count -> condition`, of samples that are asked for without one; None for labels, or none.
       terms: further parts of the losses.
+      loss: what becomes of the players' losses.
+      discriminator_tx: what becomes of the discriminator's optimizer.
       sheet: `(key, count, examples, latent) -> Sheet` of `count` test examples, for pictures and --mode=sample; None
         for plain samples.
       measure: `Trained -> Scores`, for --mode=evaluate.
+      judges: `measure` needs the discriminator, with its optimizer's state.
     """
 
     generator: Wrap = lambda network, axis_name: network
@@ -116,8 +139,11 @@ class Task(NamedTuple):
     prepare: Callable[[chex.PRNGKey, Batch], Batch] | None = None
     condition: Callable[[int], Any] | None = None
     terms: tuple[Term, ...] = ()
+    loss: Callable[[Loss], Loss] = lambda loss: loss
+    discriminator_tx: Callable[[optax.GradientTransformation], optax.GradientTransformation] = lambda tx: tx
     sheet: Callable[[chex.PRNGKey, int, np.ndarray, Latent], Sheet] | None = None
     measure: Callable[[Trained], Scores] | None = None
+    judges: bool = False
 
 
 def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainStep:

@@ -1,0 +1,36 @@
+"""Which examples are the labelled ones."""
+
+import numpy as np
+
+
+def choose(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarray:
+    """Places of examples whose labels are to be known, as many of each class, chosen by a seed.
+
+    What does not divide by the classes makes one more of some, which the seed chooses, too. Of one seed, more are the
+    fewer and others, if both numbers divide.
+
+    Args:
+      labels: [n], 0 to classes − 1.
+      count: how many, at least one of each class.
+      classes: K.
+      seed: ≥ 0.
+
+    Returns:
+      [count] int64, rising.
+
+    Raises:
+      ValueError: there are fewer than classes, or of a class are not enough.
+    """
+    if count < classes:
+        raise ValueError(f"{count} labelled examples are not one of each of {classes} classes")
+    raw = np.random.Philox(key=np.array([seed, classes], np.uint64)).random_raw(classes + len(labels))
+    more, order = np.argsort(raw[:classes], kind="stable"), np.argsort(raw[classes:], kind="stable")
+    wanted = np.full(classes, count // classes)
+    wanted[more[: count % classes]] += 1
+    places = [order[labels[order] == label] for label in range(classes)]
+    for label, (found, number) in enumerate(zip(places, wanted, strict=True)):
+        if len(found) < number:
+            raise ValueError(
+                f"{count} labelled examples are {number} of class {label}, and there are {len(found)} of {len(labels)}"
+            )
+    return np.sort(np.concatenate([found[:number] for found, number in zip(places, wanted, strict=True)]))

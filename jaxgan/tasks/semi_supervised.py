@@ -1,0 +1,121 @@
+"""Semi-supervised learning: a discriminator that tells the classes of data, of which few labels are known."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.conditions import unconditional
+from jaxgan.game import Seen, Term
+from jaxgan.latents import Latent
+from jaxgan.optimizers import keep_average
+from jaxgan.state import Judgement, Network
+from jaxgan.tasks.base import Labelled, Task, inner_apply, wrapped
+from jaxgan.tasks.semi_supervised_scores import measure
+from jaxgan.terms import weigh_discriminator
+
+
+def classifying(discriminator: Network) -> Network:
+    """The discriminator of K + 1 classes: its logit is log Z, Z = Σ_{k ≤ K} e^{l_k}.
+
+    The class K + 1 is that of samples, with l_{K+1} = 0, which takes nothing from the model: D(x) = 1 − p(K + 1 | x) =
+    Z/(Z + 1) = sigmoid(log Z), and p(k | x, k ≤ K) = e^{l_k}/Z.
+
+    Args:
+      discriminator: one whose `Judgement` has the class logits l [batch, K]; its own logits are not used.
+
+    Returns:
+      A `Network` like it.
+
+    Raises:
+      ValueError: on use, there are no class logits.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 5.
+    """
+    inner = inner_apply(discriminator)
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        judged, model_state = inner(variables, inputs, condition=condition, key=key, train=train)
+        if not isinstance(judged, Judgement) or judged.class_logits is None:
+            raise ValueError(
+                "semi_supervised needs the discriminator's class logits: in a config discriminator.class_logits, else "
+                "a Judgement(logits, class_logits=...)"
+            )
+        return judged._replace(logits=jax.nn.logsumexp(judged.class_logits, axis=-1)), model_state
+
+    return wrapped(discriminator, discriminator.init, apply)
+
+
+def supervised(seen: Seen) -> chex.Array:
+    """−E log p(y | x, y ≤ K) of the labelled examples, which are the condition: the cross-entropy of the class logits.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 5, L_supervised.
+    """
+    given = seen.condition
+    if not isinstance(given, Labelled) or seen.judge is None:
+        raise ValueError(
+            "semi_supervised needs labelled examples: give the task its `given`, and the step to `prepared`"
+        )
+    outputs = seen.judge(given.examples).class_logits
+    return optax.softmax_cross_entropy_with_integer_labels(outputs, given.labels).mean()
+
+
+def semi_supervised(
+    *,
+    example_shape: tuple[int, ...],
+    latent: Latent,
+    labelled: int = 100,
+    seed: int = 0,
+    unsupervised: float = 0.5,
+    average_decay: float = 0.0,
+    given: Labelled | None = None,
+) -> Task:
+    """The task of a classifier: L_D = −E log p(y | x, y ≤ K) + λ (E sp(−log Z(x)) + E sp(log Z(G(z)))).
+
+    Of every minibatch as many labelled examples are drawn, with replacement. The generator's loss stays: feature
+    matching alone in the source.
+
+    Args:
+      example_shape: of one example.
+      latent: the prior p_z(z).
+      labelled: how many labelled examples there are to be; they are chosen before, by `jaxgan.tasks.labelled.choose`.
+      seed: of that choice.
+      unsupervised: λ ≥ 0, ½ in the source's code; 0: the labelled examples alone.
+      average_decay: β in [0, 1) of the discriminator's moving average, whose errors are measured too; 0: none.
+      given: the labelled examples; None where nothing is to be trained.
+
+    Returns:
+      A `Task`.
+
+    Raises:
+      ValueError: λ is negative; the labelled examples have another shape.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 4; Salimans et al. 2016 (arXiv:1606.03498),
+    section 5.
+    """
+    if given is not None and given.examples.shape[1:] != tuple(example_shape):
+        raise ValueError(f"labelled examples must be {list(example_shape)}, got {list(given.examples.shape[1:])}")
+
+    def prepare(keys, batch):
+        assert given is not None
+        draw = jax.vmap(jax.vmap(lambda key: jax.random.randint(key, (), 0, len(given.labels))))
+        drawn = draw(keys)
+        return {**batch, "condition": Labelled(*[jnp.asarray(part)[drawn] for part in given])}
+
+    return Task(
+        generator=lambda network, axis_name: unconditional(network),
+        discriminator=lambda network, axis_name: unconditional(classifying(network)),
+        prepare=None if given is None else prepare,
+        terms=(Term(discriminator=supervised),),
+        loss=lambda loss: weigh_discriminator(loss, unsupervised),
+        discriminator_tx=lambda tx: tx if _is_zero(average_decay) else keep_average(tx, average_decay),
+        measure=measure,
+        judges=True,
+    )
+
+
+def _is_zero(decay: chex.Numeric) -> bool:
+    return isinstance(decay, int | float) and decay == 0  # one that is traced is not
+
+
+__all__ = ["classifying", "semi_supervised", "supervised"]
