@@ -37,7 +37,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
-    config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); jaxgan.tasks.TASKS
+    config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); "inference": z from x;
+    # jaxgan.tasks.TASKS
     config.condition = "none"  # "labels": both players are told an example's class; samples have the classes in turn
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
@@ -100,6 +101,16 @@ def get_config(platform: str = "") -> ConfigDict:
     # (): it sees the values themselves
     config.inpainting.draws = 10  # completions of each example, in pictures and in evaluations
     config.inpainting.examples = 500  # evaluations: test examples that are completed, under each kind of mask
+
+    # task=inference.
+    config.inference = ConfigDict()
+    config.inference.method = "bigan"  # D judges (x, E(x)) and (G(z), z); "joint_regressor": E learns z from G(z)
+    # beside the game; "regressor": the same after it, in evaluations
+    config.inference.widths = (1024, 1024)  # units of each hidden layer of E, a multilayer perceptron
+    config.inference.activation = "leaky_relu"  # as a network's
+    config.inference.normalization = "none"  # "batch" (over all devices), "layer"
+    config.inference.fit_steps = 10_000  # evaluations: steps of the regressor that is fitted to G as it is; 0: none
+    config.inference.examples = 500  # evaluations: test examples that are reconstructed
 
     # A player's network; docs of jaxgan.networks say which of these fields it reads.
     config.generator = _network()

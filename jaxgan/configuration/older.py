@@ -26,6 +26,8 @@ LATER: dict[str, dict[str, Any]] = {
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
     | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False, "condition": "none", "task": "none"},
     "inpainting": {"masks": "all", "encoder": (), "draws": 10, "examples": 500},
+    "inference": {"method": "bigan", "widths": (1024, 1024), "activation": "leaky_relu", "normalization": "none"}
+    | {"fit_steps": 10_000, "examples": 500},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "latent": {"components": 50, "spread": 1.0, "deviation": 0.2, "deviation_penalty": 0.1},

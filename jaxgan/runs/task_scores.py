@@ -64,8 +64,8 @@ class TaskScores:
     ):
         self._unit, self._key, self._features = to_unit, key, features
         self._train, self._test = (_of_the_networks(split.values, inputs) for split in (data.train, data.test))
-        labels = inputs.dataset.test.labels
-        self._labels = labels if labels is not None and len(labels) == len(self._test) else None
+        self._labels = _labels(inputs.dataset.test.labels, self._test)
+        self._train_labels = _labels(inputs.dataset.train.labels, self._train)
         self._other = _other(config["evaluation"]["other_run"], inputs)
 
     def __call__(self, experiment: Experiment, state: TrainState) -> Scores:
@@ -81,6 +81,8 @@ class TaskScores:
             unit=self._unit,
             key=self._key,
             other=self._other,
+            train_labels=self._train_labels,
+            own=Other(lambda latents: generate(experiment.generator, state, latents), experiment.latent, "this run"),
         )
         assert experiment.task.measure is not None
         return experiment.task.measure(trained)
@@ -91,6 +93,11 @@ class TaskScores:
         logits = Examples("completed", self._unit(examples), self._features).logits
         assert logits is not None
         return logits.argmax(1)
+
+
+def _labels(labels: np.ndarray | None, examples: np.ndarray) -> np.ndarray | None:
+    """The labels, unless only some of the examples are at hand."""
+    return labels if labels is not None and len(labels) == len(examples) else None
 
 
 def _of_the_networks(values: np.ndarray, inputs: Inputs) -> np.ndarray:

@@ -61,6 +61,7 @@ def load_run(
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
         config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
+        config["inference"]["widths"] = tuple(config["inference"]["widths"])
         check(config, tuple(_override(config, overrides, may_set)))
         facts = DataFacts(tuple(data["example_shape"]), config["batch_size"], classes=data.get("classes"))
         experiment = build(config, facts)

@@ -7,6 +7,7 @@ A task's function takes `example_shape`, `latent` (the prior), and the fields of
 from collections.abc import Callable
 
 from jaxgan.tasks.base import Measure, Other, Scores, Sheet, Task, Trained
+from jaxgan.tasks.inference import INFERENCES, inference
 from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS
 
@@ -19,6 +20,7 @@ def none(*, example_shape, latent) -> Task:
 TASKS: dict[str, Callable[..., Task]] = {
     "none": none,
     "inpainting": inpainting,
+    "inference": inference,
 }
 
-__all__ = ["MASKS", "TASKS", "Measure", "Other", "Scores", "Sheet", "Task", "Trained"]
+__all__ = ["INFERENCES", "MASKS", "TASKS", "Measure", "Other", "Scores", "Sheet", "Task", "Trained"]

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxgan.game import Term
 from jaxgan.latents import Latent
+from jaxgan.losses import Loss
 from jaxgan.state import Batch, Network, PerExample, example_keys
 from jaxgan.step import TrainStep
 
@@ -39,7 +40,8 @@ class Sheet(NamedTuple):
 
 
 class Other(NamedTuple):
-    """The generator of another run on the same data: `generate(latents) -> examples` can be traced."""
+    """A generator that needs no condition, of another run on the same data, say: `generate(latents) -> examples` can be
+    traced."""
 
     generate: Callable[[chex.Array], chex.Array]
     latent: Latent
@@ -59,6 +61,8 @@ class Trained(NamedTuple):
       key: for what is drawn.
       other: the run of `evaluation.other_run`, or None.
       step: of the generator.
+      train_labels: [n], or None.
+      own: the run's own generator, for tasks whose generators need no condition.
     """
 
     generate: Callable[[chex.Array, Any], np.ndarray]
@@ -71,6 +75,8 @@ class Trained(NamedTuple):
     key: chex.PRNGKey
     other: Other | None = None
     step: int = 0
+    train_labels: np.ndarray | None = None
+    own: Other | None = None
 
 
 class Measure(NamedTuple):
@@ -106,6 +112,7 @@ class Task(NamedTuple):
         condition that is drawn. A key belongs to an example of the global batch, at one step of the run.
       condition: `count -> condition`, of samples that are asked for without one; None for labels, or none.
       terms: further parts of the losses.
+      loss: what becomes of the players' losses.
       sheet: `(key, count, examples, latent) -> Sheet` of `count` test examples, for pictures and --mode=sample; None
         for plain samples.
       measure: `Trained -> Scores`, for --mode=evaluate.
@@ -116,6 +123,7 @@ class Task(NamedTuple):
     prepare: Callable[[chex.PRNGKey, Batch], Batch] | None = None
     condition: Callable[[int], Any] | None = None
     terms: tuple[Term, ...] = ()
+    loss: Callable[[Loss], Loss] = lambda loss: loss
     sheet: Callable[[chex.PRNGKey, int, np.ndarray, Latent], Sheet] | None = None
     measure: Callable[[Trained], Scores] | None = None
 
