@@ -10,7 +10,7 @@ pixels and 50 latents: leaky ReLU 1024-1024. Batch norm in the first two. Adam a
 way; batch 128. The other two methods, by the same networks: --config.inference.method=joint_regressor, and regressor.
 
 Time and score: not measured here; 25,000 steps (64 epochs) are meant for an hour at most on two CPU cores. Donahue et
-al. report 97.39 % for "1-NN accuracy" after 400 epochs, of which their rate falls in the last 200.
+al. report 97.4 % for "1-NN accuracy" after 400 epochs, of which their rate falls in the last 200.
 Source: arXiv:1605.09782, section 4.1, and its authors' code (jeffdonahue/bigan, train_mnist.sh), in which the
 discriminator has batch norm, too, and weights decay.
 """

@@ -67,8 +67,8 @@ def fit_encoder(
     Returns:
       `examples [n, ...] -> E(x) [n, dim]`, a part at a time.
 
-    Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2, "after the generator net has finished
-    training"; the latent regressor of Donahue et al. 2017 (arXiv:1605.09782).
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; the latent regressor of Donahue et al. 2017
+    (arXiv:1605.09782).
     """
     init_key, draw_key = jax.random.split(key)
     tx = optax.adam(optax.cosine_decay_schedule(rate, steps))
@@ -123,7 +123,7 @@ def measure(trained: Trained, *, encodes: bool, fits: Network, steps: int, count
     notes = [MEANING, REGRESSOR.format(steps=steps) if steps else NO_REGRESSOR]
     notes += [] if trained.other is None else [OTHER.format(name=trained.other.name)]
     found = [_reconstructions(trained, encoders, generators, trained.test[chosen], search_key)]
-    found += [_latents(encoders, latent_key, count)] if encoders else []
+    found += [_latents(trained, encoders, latent_key, count)] if encoders else []
     if trained.train_labels is None or trained.test_labels is None:
         return Scores(tuple(found), (*notes, NO_LABELS))
     return Scores((_neighbours(trained, encoders), *found), tuple(notes))
@@ -160,15 +160,15 @@ def _reconstructions(
     return Measure("reconstruction rmse", {name: _mean(e) for name, e in errors.items()}, "lower", len(examples))
 
 
-def _latents(encoders: dict[str, tuple[Encode, Other]], key: chex.PRNGKey, count: int) -> Measure:
+def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: chex.PRNGKey, count: int) -> Measure:
     """How far E(G(z)) is from z; the prior's mean has the error of a blind guess."""
     values = {}
     for name, (encode, own) in encoders.items():
         latents = np.asarray(own.latent.sample(key, count))
         values[name] = _mean(_rmse(encode(_in_parts(compiled(own.generate), latents)), latents))
-        if "prior mean" not in values:
-            blind = _mean(_rmse(np.broadcast_to(latents.mean(0), latents.shape), latents))
-    return Measure("latent rmse", {**values, "prior mean": blind}, "lower", count)
+    latents = np.asarray(trained.latent.sample(key, count))
+    values["prior mean"] = _mean(_rmse(latents.mean(0, keepdims=True), latents))
+    return Measure("latent rmse", values, "lower", count)
 
 
 def _rmse(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
