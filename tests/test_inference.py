@@ -240,9 +240,13 @@ def _trained(**changes):
     return Trained(**values | changes)
 
 
+def linear(dim):
+    return mlp(output_shape=(dim,), widths=())
+
+
 def test_scores_of_an_encoder_by_hand():
     trained = _trained()
-    found = measure(trained, encodes=True, fits=mlp(output_shape=(2,), widths=()), steps=2, count=20)
+    found = measure(trained, encodes=True, fits=linear, steps=2, count=20)
     by_name = {each.name: each for each in found.measures}
     assert list(by_name) == ["1-NN accuracy", "reconstruction rmse", "latent rmse"]
     assert [each.better for each in found.measures] == ["higher", "lower", "lower"]
@@ -268,7 +272,7 @@ def test_scores_of_an_encoder_by_hand():
 def test_scores_without_labels_or_an_encoder_say_so():
     other = Other(lambda z: jnp.pad(z, ((0, 0), (0, 1))), LATENTS["uniform"](2), "plain")
     trained = _trained(train_labels=None, other=other)
-    found = measure(trained, encodes=False, fits=mlp(output_shape=(2,), widths=()), steps=0, count=5)
+    found = measure(trained, encodes=False, fits=linear, steps=0, count=5)
     assert [each.name for each in found.measures] == ["reconstruction rmse"]
     assert list(found.measures[0].values) == ["latent search", "other latent search", "mean image"]
     for told in ("fit_steps is 0", "has no labels", "the generator of plain"):

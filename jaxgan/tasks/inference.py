@@ -183,14 +183,17 @@ def inference(
     """
     if method not in INFERENCES:
         raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
-    dense = functools.partial(mlp, output_shape=(latent.dim,), widths=tuple(widths), activation=activation)
-    dense(normalization=normalization)  # says at once what is wrong with it
-    scores = functools.partial(measure, encodes=method != "regressor", fits=dense(), steps=fit_steps, count=examples)
+
+    def dense(dim, **options):
+        return mlp(output_shape=(dim,), widths=tuple(widths), activation=activation, **options)
+
+    dense(latent.dim, normalization=normalization)  # says at once what is wrong with it
+    scores = functools.partial(measure, encodes=method != "regressor", fits=dense, steps=fit_steps, count=examples)
     if method == "regressor":
         return Task(measure=scores)
 
     def generator(network, axis_name):
-        encoder = dense(normalization=normalization, axis_name=axis_name)
+        encoder = dense(latent.dim, normalization=normalization, axis_name=axis_name)
         return encoding(network, encoder, example_shape, pairs=method == "bigan")
 
     own = Task(generator=generator, sheet=sheet, measure=scores)

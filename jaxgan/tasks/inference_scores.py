@@ -70,23 +70,23 @@ def fit_encoder(
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; the latent regressor of Donahue et al. 2017
     (arXiv:1605.09782).
     """
-    init_key, draw_key = jax.random.split(key)
     tx = optax.adam(optax.cosine_decay_schedule(rate, steps))
 
     def loss(params, latents):
         return jnp.square(encoder.apply({"params": params}, generate(latents))[0] - latents).sum(-1).mean()
 
-    def step(carry, number):
+    def step(carry, key):
         params, state = carry
-        gradient = jax.grad(loss)(params, latent.sample(jax.random.fold_in(draw_key, number), batch))
+        gradient = jax.grad(loss)(params, latent.sample(key, batch))
         updates, state = tx.update(gradient, state, params)
         return (optax.apply_updates(params, updates), state), None
 
-    def fit():
+    def fit(key):
+        init_key, draw_key = jax.random.split(key)
         params = encoder.init(init_key, generate(latent.sample(draw_key, 2)))["params"]
-        return jax.lax.scan(step, (params, tx.init(params)), jnp.arange(steps))[0][0]
+        return jax.lax.scan(step, (params, tx.init(params)), jax.random.split(draw_key, steps))[0][0]
 
-    params = compiled(fit)()
+    params = compiled(fit)(key)
     encode = compiled(lambda params, examples: encoder.apply({"params": params}, examples)[0])
     return lambda examples: _in_parts(lambda part: encode(params, part), examples)
 
@@ -95,13 +95,13 @@ def _in_parts(function: Callable[[np.ndarray], chex.Array], values: np.ndarray) 
     return np.concatenate([np.asarray(function(values[i : i + PART])) for i in range(0, len(values), PART)])
 
 
-def measure(trained: Trained, *, encodes: bool, fits: Network, steps: int, count: int) -> Scores:
+def measure(trained: Trained, *, encodes: bool, fits: Callable[[int], Network], steps: int, count: int) -> Scores:
     """What encoders know, and how far what they say reconstructs.
 
     Args:
       trained: the generator and the data.
       encodes: the generator has an encoder, and knows the condition `Encoded`.
-      fits: the network of regressors that are fitted here.
+      fits: the network of a regressor, of so many latents, that is fitted here.
       steps: of their fits; 0 for none.
       count: test examples to reconstruct, and latents to be told, at most.
 
@@ -119,7 +119,8 @@ def measure(trained: Trained, *, encodes: bool, fits: Network, steps: int, count
             trained.own,
         )
     for name, own in generators.items() if steps else ():
-        encoders[f"{name}regressor"] = fit_encoder(own.generate, own.latent, fits, fit_key, steps=steps), own
+        encoder = fits(own.latent.dim)
+        encoders[f"{name}regressor"] = fit_encoder(own.generate, own.latent, encoder, fit_key, steps=steps), own
     notes = [MEANING, REGRESSOR.format(steps=steps) if steps else NO_REGRESSOR]
     notes += [] if trained.other is None else [OTHER.format(name=trained.other.name)]
     found = [_reconstructions(trained, encoders, generators, trained.test[chosen], search_key)]
