@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -48,7 +48,7 @@ class Seen(NamedTuple):
     prior: Latent
     axis_name: str | None = None
     judge: Callable[..., Judgement] | None = None
-    extra: chex.ArrayTree | None = None
+    extra: Any = None
 
     def mean(self, values: chex.Array) -> chex.Array:
         """The mean over the batch, [batch, ...] to [...], of all devices."""

@@ -60,7 +60,7 @@ class Sides(NamedTuple):
 
     real: chex.ArrayTree | None
     fake: chex.ArrayTree
-    extra: chex.ArrayTree | None = None
+    extra: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
