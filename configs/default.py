@@ -37,8 +37,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
-    config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); "semi_supervised": a
-    # discriminator that tells classes, from few labels; jaxgan.tasks.TASKS
+    config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); "inference": z from x;
+    # "semi_supervised": a discriminator that tells classes, from few labels; jaxgan.tasks.TASKS
     config.condition = "none"  # "labels": both players are told an example's class; "vectors": an .npz's `conditions`
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
@@ -109,6 +109,16 @@ def get_config(platform: str = "") -> ConfigDict:
     config.semi_supervised.unsupervised = 0.5  # of config.loss in D's loss, beside the labels' cross-entropy; 0: labels
     # alone
     config.semi_supervised.average_decay = 0.0  # decay of a moving average of D, whose errors are measured too; 0: none
+
+    # task=inference.
+    config.inference = ConfigDict()
+    config.inference.method = "bigan"  # D judges (x, E(x)) and (G(z), z); "joint_regressor": E learns z from G(z)
+    # beside the game; "regressor": the same after it, in evaluations
+    config.inference.widths = (1024, 1024)  # units of each hidden layer of E, a multilayer perceptron
+    config.inference.activation = "leaky_relu"  # as a network's
+    config.inference.normalization = "none"  # "batch" (over all devices), "layer"
+    config.inference.fit_steps = 10_000  # evaluations: steps of the regressor that is fitted to G as it is; 0: none
+    config.inference.examples = 500  # evaluations: test examples that are reconstructed
 
     # A player's network; docs of jaxgan.networks say which of these fields it reads.
     config.generator = _network()

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -38,6 +38,7 @@ class Seen(NamedTuple):
       axis_name: of the mapped device axis, or None.
       judge: `(examples [n, ...], condition=None) -> Judgement` of this discriminator, in training, of further examples,
         which may be a part of the condition: labelled ones, say. What it does to a network's state is not kept.
+      extra: what the generator made beside its examples, see `Sides`; or None.
     """
 
     real: Judgement
@@ -47,6 +48,7 @@ class Seen(NamedTuple):
     prior: Latent
     axis_name: str | None = None
     judge: Callable[..., Judgement] | None = None
+    extra: Any = None
 
     def mean(self, values: chex.Array) -> chex.Array:
         """The mean over the batch, [batch, ...] to [...], of all devices."""

@@ -36,7 +36,7 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
         generator = game.generator, state.generator.variables
         latents = _latents(game, rows, batch, generator[1], variables, keys)
         made, _ = _apply(rows, *generator, latents, keys["generator"], condition)
-        real, fake = _sides(real, made)
+        real, fake, extra = _sides(real, made)
         inputs = (real, keys["real"]), (fake, keys["fake"])
         (judged_real, judged_fake), model_state = _judge_both(game, rows, variables, *inputs, condition)
         real_logits, fake_logits = judged_real.logits, judged_fake.logits
@@ -52,7 +52,7 @@ def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.
             penalty_key = rows.key(jax.random.fold_in(keys["penalty"], i))
             loss = _penalised(loss, penalty, state.step, (critic, real, fake, penalty_key))
         metrics = _metrics(game, real_logits, fake_logits)
-        seen = _seen(game, rows, batch, judged_real, judged_fake, judge)
+        seen = _seen(game, rows, batch, judged_real, judged_fake, judge, extra)
         added = _terms("d_terms", [term.discriminator for term in game.terms], seen)
         if game.latent_optimization is not None:
             metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
@@ -75,7 +75,7 @@ def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey])
         judges = judge(params, batch, rows)
         latents = _latents(game, rows, batch, variables, judges, keys)
         made, model_state = _apply(rows, game.generator, variables, latents, keys["generator"], condition)
-        real, fake = _sides(batch["real"], made)
+        real, fake, extra = _sides(batch["real"], made)
         real_judgement, _ = _judge(game, rows, judges, real, keys["real"], condition)
         fake_judgement, _ = _judge(game, rows, judges, fake, keys["fake"], condition)
         loss = game.loss.generator(real_judgement.logits, fake_judgement.logits)
@@ -83,7 +83,7 @@ def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey])
         def judge_others(examples, condition=None):
             return _judge(game, rows, judges, examples, keys["real"], condition)[0]
 
-        seen = _seen(game, rows, batch, real_judgement, fake_judgement, judge_others)
+        seen = _seen(game, rows, batch, real_judgement, fake_judgement, judge_others, extra)
         added = _terms("g_terms", [term.generator for term in game.terms], seen)
         if game.latent_optimization is not None:
             loss = loss + game.latent_optimization.cost * squared_distance(latents, batch["latent"])
@@ -99,7 +99,7 @@ def _latents(game: Game, rows: Rows, batch, generator, judge, keys: dict[str, ch
 
     def logits_of(latents):
         made, _ = _apply(rows, game.generator, generator, latents, keys["generator"], batch["condition"])
-        _, fake = _sides(batch["real"], made)
+        fake = _sides(batch["real"], made).fake
         return _judge(game, rows, judge, fake, keys["fake"], batch["condition"])[0].logits
 
     return game.latent_optimization.move(batch["latent"], logits_of, game.latent)
@@ -107,7 +107,9 @@ def _latents(game: Game, rows: Rows, batch, generator, judge, keys: dict[str, ch
 
 def _sides(real: chex.Array, made: Any) -> Sides:
     """What the discriminator judges: of a generator that makes samples alone, these and the data."""
-    return made if isinstance(made, Sides) else Sides(real, made)
+    if not isinstance(made, Sides):
+        return Sides(real, made)
+    return made if made.real is not None else made._replace(real=real)
 
 
 def _apply(rows: Rows, network: Network, variables, inputs, key, condition):
@@ -160,8 +162,8 @@ def _metrics(game: Game, real_logits: chex.Array, fake_logits: chex.Array) -> Me
     return metrics
 
 
-def _seen(game: Game, rows: Rows, batch, real: Judgement, fake: Judgement, judge) -> Seen:
-    return Seen(real, fake, batch["latent"], batch["condition"], game.latent, rows.axis_name, judge)
+def _seen(game: Game, rows: Rows, batch, real: Judgement, fake: Judgement, judge, extra) -> Seen:
+    return Seen(real, fake, batch["latent"], batch["condition"], game.latent, rows.axis_name, judge, extra)
 
 
 def _terms(name: str, parts, seen: Seen) -> Metrics:

@@ -52,12 +52,15 @@ class Sides(NamedTuple):
     its gradient goes through both sides: BiGAN's pairs (x, E(x)) and (G(z), z), say.
 
     Attributes:
-      real: pytree of [batch, ...], made of the data, which the generator's network has seen as a part of its condition.
+      real: pytree of [batch, ...], made of the data, which the generator's network has seen as a part of its condition;
+        None for the data as they are.
       fake: pytree like it.
+      extra: what else was made, pytree of [batch, ...], which terms find in `Seen.extra`; or None.
     """
 
-    real: chex.ArrayTree
+    real: chex.ArrayTree | None
     fake: chex.ArrayTree
+    extra: Any = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -105,6 +105,7 @@ def test_older_configs_are_completed_with_the_defaults_and_without_alarms():
     assert LATER["evaluation"] == config["evaluation"]
     assert LATER["alarms"] == config["alarms"] | {"patience": 0}
     assert LATER["population"] == config["population"]
+    assert LATER["inference"] == config["inference"]
     for player in ("generator", "discriminator"):
         assert LATER[player].items() <= config[player].items()
     assert LATER["coordination"] == config["coordination"].copy() | {"over": 1}
@@ -192,15 +193,15 @@ def test_the_zoo_is_complete():
 
 
 def test_the_tasks_fields_masks_and_program_are_those_of_the_package():
-    from jaxgan.tasks import MASKS
+    from jaxgan.tasks import INFERENCES, MASKS
     from jaxgan.tasks.base import Task
 
     text = pathlib.Path("docs/tasks.md").read_text()
-    for section in ("inpainting", "semi_supervised"):
+    for section in ("inpainting", "inference", "semi_supervised"):
         for name, value in default.get_config()[section].items():
             written = f"`{value}`" if isinstance(value, str | tuple) else value
             assert f"| `{name}` | {written} |" in text, name
-    assert all(f"| `{name}` |" in text for name in MASKS)
+    assert all(f"| `{name}` |" in text for name in (*MASKS, *INFERENCES))
     assert all(f"`{name}`" in text for name in Task._fields)
     (program,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "import TASKS" in block]
     names = {

@@ -67,7 +67,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     return Experiment(
         generator=generator,
         discriminator=discriminator,
-        loss=task.loss(_loss(config)),
+        loss=_loss(config, task),
         generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
         discriminator_tx=task.discriminator_tx(make_tx(config["discriminator_optimizer"], k * seen, batches * seen)),
         latent=latent,
@@ -121,8 +121,8 @@ def _with_deviation_penalty(
     return optax.chain(deviation_penalty(section["deviation_penalty"]), generator_tx)
 
 
-def _loss(config: Mapping[str, Any]) -> Loss:
-    loss, weight = LOSSES[config["loss"]], config["terms"]["adversarial"]
+def _loss(config: Mapping[str, Any], task: Task) -> Loss:
+    loss, weight = task.loss(LOSSES[config["loss"]]), config["terms"]["adversarial"]
     loss = loss if config["real_label"] == 1 else smooth_real_labels(loss, config["real_label"])
     return loss if weight == 1 else weigh_generator(loss, weight)
 

@@ -22,7 +22,7 @@ from jaxgan.parallel import MAPPINGS
 from jaxgan.penalties import PENALTIES
 from jaxgan.precision import PRECISIONS
 from jaxgan.sampling import METHODS
-from jaxgan.tasks import MASKS, TASKS
+from jaxgan.tasks import INFERENCES, MASKS, TASKS
 from jaxgan.terms import TERMS
 
 RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
@@ -99,6 +99,14 @@ RULES: dict[str, Any] = {
         "seed": fields.integer(0, 2**32 - 1),
         "unsupervised": fields.number(0),
         "average_decay": fields.number(0, 1, below=True),
+    },
+    "inference": {
+        "method": fields.choice(INFERENCES),
+        "widths": fields.widths,
+        "activation": fields.names(ACTIVATIONS),
+        "normalization": fields.choice(("none", "batch", "layer")),
+        "fit_steps": fields.integer(0),
+        "examples": fields.integer(2),
     },
     "condition": fields.choice(("none", "labels", "vectors")),
     "packing": fields.integer(1),

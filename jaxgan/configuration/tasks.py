@@ -6,6 +6,7 @@ from typing import Any
 from jaxgan.configuration.experiment import DataFacts
 from jaxgan.errors import UsageError
 from jaxgan.latents import Latent
+from jaxgan.losses import LOSSES
 from jaxgan.tasks import TASKS, Task
 
 
@@ -26,7 +27,7 @@ def build_task(config: Mapping[str, Any], facts: DataFacts, latent: Latent) -> T
 
 def task_problems(config: Mapping[str, Any]) -> list[str]:
     """What does not go with the task, one line each."""
-    questions = {"inpainting": _inpainting, "semi_supervised": _semi_supervised}
+    questions = {"inpainting": _inpainting, "inference": _inference, "semi_supervised": _semi_supervised}
     return questions[config["task"]](config) if config["task"] in questions else []
 
 
@@ -59,4 +60,40 @@ def _semi_supervised(config: Mapping[str, Any]) -> list[str]:
         found.append("packing, discriminator.minibatch: task=semi_supervised tells the class of a single example")
     if terms["mutual_information"] or terms["auxiliary_classifier"]:
         found.append("terms.mutual_information, terms.auxiliary_classifier: task=semi_supervised has the class logits")
+    return found
+
+
+def _inference(config: Mapping[str, Any]) -> list[str]:
+    method, found = config["inference"]["method"], []
+    if config["condition"] != "none":
+        found.append("condition=labels does not go with task=inference, which infers z alone")
+    if config["latent"]["name"] == "mixture":
+        found.append(
+            "latent.name=mixture is learned, and task=inference infers z of a prior that stays; choose another"
+        )
+    if method == "bigan":
+        return found + _of_pairs(config)
+    if method == "joint_regressor" and config["generator_optimizer"]["clip_norm"]:
+        found.append(
+            "generator_optimizer.clip_norm would let the encoder of inference.method=joint_regressor slow the "
+            "generator; set 0"
+        )
+    return found
+
+
+def _of_pairs(config: Mapping[str, Any]) -> list[str]:
+    """What does not go with a discriminator of pairs (x, z)."""
+    one_sided = ("maximum_likelihood", *(name for name in LOSSES if name.startswith("f_")))
+    why = "inference.method=bigan, whose discriminator judges pairs (x, z)"
+    wrong = {
+        f"packing {config['packing']}": config["packing"] > 1,
+        f"augmentation.names {config['augmentation']['names']}": config["augmentation"]["names"],
+        f"sampling.method {config['sampling']['method']}": config["sampling"]["method"] != "plain",
+        "terms.mutual_information": config["terms"]["mutual_information"],
+    }
+    found = [f"{field} does not go with {why}" for field, is_set in wrong.items() if is_set]
+    if config["loss"] in one_sided:
+        found.append(
+            f"loss={config['loss']} has no half for the encoder of inference.method=bigan; use non_saturating, say"
+        )
     return found

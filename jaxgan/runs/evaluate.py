@@ -11,7 +11,8 @@ from jaxgan.runs.report import write_report
 from jaxgan.runs.table import table
 from jaxgan.runs.trained import load_run
 
-MAY_SET = ("evaluation.", "sampling.", "dataset.path", "dataset.placement", "inpainting.draws", "inpainting.examples")
+MAY_SET: tuple[str, ...] = ("evaluation.", "sampling.", "dataset.path", "dataset.placement")
+MAY_SET += ("inpainting.draws", "inpainting.examples", "inference.fit_steps", "inference.examples")
 """Fields of the config that an evaluation may have otherwise than the run."""
 ALLOWED = "in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
 

@@ -90,12 +90,10 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
     _check_range(dataset.train, config["generator"]["output"], section["name"])
     means = _means(dataset.train, low, high) if config["generator"]["output_bias"] == "data" else None
-    facts = DataFacts(tuple(dataset.example_shape), size, means, *read_facts(config, dataset))
-    checksum = _fingerprint(dataset.train, facts.vectors)
-    return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, checksum, low, high)
-    labelled = read_labelled(config, dataset, low, high)
-    facts = DataFacts(tuple(dataset.example_shape), size, means, _classes(config, dataset), labelled)
-    return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, _fingerprint(dataset.train), low, high)
+    conditions, labelled = read_facts(config, dataset), read_labelled(config, dataset, low, high)
+    facts = DataFacts(tuple(dataset.example_shape), size, means, *conditions, labelled)
+    fingerprint = _fingerprint(dataset.train, facts.vectors)
+    return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, fingerprint, low, high)
 
 
 def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:

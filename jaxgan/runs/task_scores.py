@@ -65,7 +65,9 @@ class TaskScores:
     ):
         self._unit, self._key, self._features = to_unit, key, features
         self._train, self._test = (_of_the_networks(split.values, inputs) for split in (data.train, data.test))
-        self._labels, self._labelled = _labels(inputs.dataset.test, len(self._test)), inputs.facts.labelled
+        self._labels = _labels(inputs.dataset.test, len(self._test))
+        self._train_labels = _labels(inputs.dataset.train, len(self._train))
+        self._labelled = inputs.facts.labelled
         self._other = _other(config["evaluation"]["other_run"], inputs)
 
     def __call__(self, experiment: Experiment, state: TrainState) -> Scores:
@@ -85,6 +87,8 @@ class TaskScores:
             discriminator=state.discriminator if experiment.task.judges else None,
             judge=judger(experiment) if experiment.task.judges else None,
             labelled=self._labelled,
+            train_labels=self._train_labels,
+            own=Other(lambda latents: generate(experiment.generator, state, latents), experiment.latent, "this run"),
         )
         assert experiment.task.measure is not None
         return experiment.task.measure(trained)

@@ -64,6 +64,7 @@ def load_run(
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
         config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
+        config["inference"]["widths"] = tuple(config["inference"]["widths"])
         check(config, tuple(_override(config, overrides, may_set)))
         # Of vectors only the dimension is known here.
         vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None

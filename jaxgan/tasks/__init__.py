@@ -8,6 +8,7 @@ one of these is `labelled`, a number of examples, it takes `given`, too: these.
 from collections.abc import Callable
 
 from jaxgan.tasks.base import Labelled, Measure, Other, Scores, Sheet, Task, Trained
+from jaxgan.tasks.inference import INFERENCES, inference
 from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS
 from jaxgan.tasks.semi_supervised import semi_supervised
@@ -21,7 +22,8 @@ def none(*, example_shape, latent) -> Task:
 TASKS: dict[str, Callable[..., Task]] = {
     "none": none,
     "inpainting": inpainting,
+    "inference": inference,
     "semi_supervised": semi_supervised,
 }
 
-__all__ = ["MASKS", "TASKS", "Labelled", "Measure", "Other", "Scores", "Sheet", "Task", "Trained"]
+__all__ = ["INFERENCES", "MASKS", "TASKS", "Labelled", "Measure", "Other", "Scores", "Sheet", "Task", "Trained"]

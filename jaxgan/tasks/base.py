@@ -53,7 +53,8 @@ class Sheet(NamedTuple):
 
 
 class Other(NamedTuple):
-    """The generator of another run on the same data: `generate(latents) -> examples` can be traced."""
+    """A generator that needs no condition, of another run on the same data, say: `generate(latents) -> examples` can be
+    traced."""
 
     generate: Callable[[chex.Array], chex.Array]
     latent: Latent
@@ -76,6 +77,8 @@ class Trained(NamedTuple):
       discriminator: the other player, if the task `judges`.
       judge: `(variables, examples [n, ...]) -> Judgement` of numpy arrays by a discriminator, compiled.
       labelled: those of the training examples whose labels the task has seen, or None.
+      train_labels: [n], or None.
+      own: the run's own generator, for tasks whose generators need no condition.
     """
 
     generate: Callable[[chex.Array, Any], np.ndarray]
@@ -91,6 +94,8 @@ class Trained(NamedTuple):
     discriminator: PlayerState | None = None
     judge: Callable[[Any, np.ndarray], Judgement] | None = None
     labelled: Labelled | None = None
+    train_labels: np.ndarray | None = None
+    own: Other | None = None
 
 
 class Measure(NamedTuple):

@@ -59,6 +59,11 @@ def nearest_known(given: Known, training: np.ndarray) -> np.ndarray:
     Returns:
       [n, ...].
     """
+    return np.asarray(completed(given, training[nearest_index(given, training)]))
+
+
+def nearest_index(given: Known, training: np.ndarray) -> np.ndarray:
+    """Which training example is nearest where the values are known, [n]: what `nearest_known` completes with."""
     values, mask = (np.asarray(x).reshape(len(x), -1) for x in given)
     best, found = np.full(len(values), np.inf, np.float32), np.zeros(len(values), np.int64)
     for start in range(0, len(training), BLOCK):
@@ -66,7 +71,7 @@ def nearest_known(given: Known, training: np.ndarray) -> np.ndarray:
         distances, index = (np.asarray(x) for x in _nearest(values, mask, part))
         closer = distances < best
         best, found = np.where(closer, distances, best), np.where(closer, start + index, found)
-    return np.asarray(completed(given, training[found]))
+    return found
 
 
 @compiled
@@ -104,6 +109,21 @@ def latent_search(
 
     Source: the search of Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
     """
+    found = searched_latents(generate, latent, given, key, steps=steps, starts=starts, rate=rate)
+    return np.asarray(compiled(lambda z, given: completed(given, generate(z)))(found, given))
+
+
+def searched_latents(
+    generate: Callable[[chex.Array], chex.Array],
+    latent: Latent,
+    given: Known,
+    key: chex.PRNGKey,
+    *,
+    steps: int = STEPS,
+    starts: int = STARTS,
+    rate: float = RATE,
+) -> np.ndarray:
+    """The latents [n, dim] that `latent_search`, given the same, completes with."""
     count = len(given.values)
     draws = latent.sample(jax.random.fold_in(key, starts), RANGE)
     search = _search(generate, optax.adam(rate), steps, draws.min(0, keepdims=True), draws.max(0, keepdims=True))
@@ -113,7 +133,7 @@ def latent_search(
         distances, latents = (np.asarray(x) for x in search(first, given))
         closer = distances < best
         best, found = np.where(closer, distances, best), np.where(closer[:, None], latents, found)
-    return np.asarray(compiled(lambda z, given: completed(given, generate(z)))(found, given))
+    return found
 
 
 def _search(generate, tx, steps: int, low, high) -> Callable[[chex.Array, Known], Any]:

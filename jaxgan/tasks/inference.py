@@ -1,0 +1,239 @@
+"""Learned inference: an encoder E that tells which latent z an example x is made of."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.game import Term
+from jaxgan.latents import Latent
+from jaxgan.losses import LOSSES, Loss
+from jaxgan.networks import mlp
+from jaxgan.state import Network, Sides
+from jaxgan.tasks.base import Sheet, Task, inner_apply, wrapped
+from jaxgan.tasks.inference_scores import Encoded, measure
+
+INFERENCES = ("bigan", "joint_regressor", "regressor")
+"""Ways to learn E: by the game itself, beside it, and after it."""
+
+POINTS = 8
+"""Images on the way from one example to another."""
+
+
+class Between(NamedTuple):
+    """The condition that asks, of a trained generator, for G((1 − t)·E(a) + t·E(b)).
+
+    Attributes:
+      first, second: a and b, [n, ...].
+      share: t, [n], in [0, 1].
+    """
+
+    first: chex.Array
+    second: chex.Array
+    share: chex.Array
+
+
+def encoding(generator: Network, encoder: Network, example_shape: tuple[int, ...], *, pairs: bool) -> Network:
+    """The generator with an encoder E beside it, which in training makes more than G(z).
+
+    Args:
+      generator: G, of latents [n, dim], without a condition.
+      encoder: E, of examples [n, ...] to [n, dim], without noise.
+      example_shape: of one example.
+      pairs: the condition is x, and both sides of the game are made: (x, E(x)) and (G(z), z), as vectors; else G(z)
+        alone, and ‖E(G(z)) − z‖² beside it, for a term, from which no gradient goes to G.
+
+    Returns:
+      A `Network` whose parameters are "generator" and "encoder". Out of training it gives G(z), or what the conditions
+      `Encoded` and `Between` ask for.
+    """
+    generate, encode = inner_apply(generator), inner_apply(encoder)
+
+    def init(key, inputs, condition=None):
+        examples = jnp.zeros((len(inputs), *example_shape))
+        return _joined(generator.init(key, inputs), encoder.init(jax.random.fold_in(key, 1), examples))
+
+    def asked(own, seeing, latents, condition):
+        if isinstance(condition, Encoded):
+            return encode(seeing, condition.examples)[0]
+        if isinstance(condition, Between):
+            first, second = (encode(seeing, x)[0] for x in (condition.first, condition.second))
+            latents = first + condition.share[:, None] * (second - first)
+        return generate(own, latents)[0]
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        own, seeing = (_part(variables, name) for name in ("generator", "encoder"))
+        if not train:
+            made = asked(own, seeing, inputs, condition)
+            return made, {name: value for name, value in variables.items() if name != "params"}
+        made, state = generate(own, inputs, key=key, train=True)
+        if pairs:
+            codes, seen = encode(seeing, condition, train=True)
+            return Sides(as_pairs(condition, codes), as_pairs(made, inputs)), _joined(state, seen)
+        codes, seen = encode(seeing, jax.lax.stop_gradient(made), train=True)
+        missed = jnp.square(codes - jax.lax.stop_gradient(inputs)).sum(-1)
+        return Sides(None, made, missed), _joined(state, seen)
+
+    return wrapped(generator, init, apply)
+
+
+def _part(variables: dict[str, Any], player: str) -> dict[str, Any]:
+    return {name: parts[player] for name, parts in variables.items() if player in parts}
+
+
+def _joined(generator: dict[str, Any], encoder: dict[str, Any]) -> dict[str, Any]:
+    """Collections of both networks, each with the parts that there are."""
+    parts = {"generator": generator, "encoder": encoder}
+    names = {name: None for variables in parts.values() for name in variables}
+    return {name: {part: own[name] for part, own in parts.items() if name in own} for name in names}
+
+
+def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:
+    """(x, z) as vectors [n, features + dim], so that penalties take them for examples."""
+    return jnp.concatenate([examples.reshape(len(examples), -1), latents], -1)
+
+
+def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: int) -> Network:
+    """The discriminator of pairs (x, z), to which z is a condition of features.
+
+    Args:
+      discriminator: of examples [n, ...] and a condition [n, dim].
+      example_shape: of one example.
+      dim: of z.
+
+    Returns:
+      A `Network` of vectors [n, features + dim], see `as_pairs`.
+
+    Raises:
+      ValueError: on use, the inputs are no pairs.
+    """
+    inner, features = inner_apply(discriminator), int(np.prod(example_shape))
+
+    def init(key, inputs, condition=None):
+        return discriminator.init(key, inputs, condition=jnp.zeros((len(inputs), dim)))
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        if inputs.shape[1:] != (features + dim,):
+            raise ValueError(f"pairs (x, z) are [n, {features + dim}], not {list(inputs.shape)}; see as_pairs")
+        x, z = inputs[:, :features].reshape(-1, *example_shape), inputs[:, features:]
+        return inner(variables, x, condition=z, key=key, train=train)
+
+    return wrapped(discriminator, init, apply)
+
+
+def both_sides(loss: Loss) -> Loss:
+    """The loss for a generator that makes both sides: G and E descend what D descends, with its labels swapped.
+
+    Of the cross-entropy this is −E log(1 − D(x, E(x))) − E log D(G(z), z). Of minimax it is −V itself.
+
+    Args:
+      loss: any whose two halves are alike: not `maximum_likelihood`, nor an f-divergence.
+
+    Source: Donahue et al. 2017 (arXiv:1605.09782), section 3, and its "inverse" objective.
+    """
+
+    def swapped(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
+        return loss.discriminator(fake_logits, real_logits)
+
+    def negative(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
+        return -loss.discriminator(real_logits, fake_logits)
+
+    return loss._replace(generator=negative if loss is LOSSES["minimax"] else swapped)
+
+
+REGRESSION = Term(generator=lambda seen: seen.extra.mean())
+"""E ‖E(G(z)) − z‖², which moves E alone."""
+
+
+def inference(
+    *,
+    example_shape: tuple[int, ...],
+    latent: Latent,
+    method: str = "bigan",
+    widths: Sequence[int] = (1024, 1024),
+    activation: str = "leaky_relu",
+    normalization: str = "none",
+    fit_steps: int = 10_000,
+    examples: int = 500,
+) -> Task:
+    """The task of z from x.
+
+    Args:
+      example_shape: of one example.
+      latent: the prior p_z(z).
+      method: "bigan": G and E play against a discriminator of (x, E(x)) and (G(z), z); "joint_regressor": E descends
+        ‖E(G(z)) − z‖² beside a game that does not know of it; "regressor": the same when the game is over, which is in
+        evaluations, and training is that of a plain GAN.
+      widths, activation, normalization: of E, see `mlp`.
+      fit_steps: of the regressor that evaluations fit to the generator as it is; 0 for none.
+      examples: test examples that they reconstruct, at most.
+
+    Returns:
+      A `Task`.
+
+    Raises:
+      ValueError: no such method, or the encoder is not possible.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; Donahue et al. 2017 (arXiv:1605.09782);
+    Dumoulin et al. 2017 (arXiv:1606.00704), with an encoder that draws nothing.
+    """
+    if method not in INFERENCES:
+        raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
+
+    def dense(dim, **options):
+        return mlp(output_shape=(dim,), widths=tuple(widths), activation=activation, **options)
+
+    dense(latent.dim, normalization=normalization)  # says at once what is wrong with it
+    scores = functools.partial(measure, encodes=method != "regressor", fits=dense, steps=fit_steps, count=examples)
+    if method == "regressor":
+        return Task(measure=scores)
+
+    def generator(network, axis_name):
+        encoder = dense(latent.dim, normalization=normalization, axis_name=axis_name)
+        return encoding(network, encoder, example_shape, pairs=method == "bigan")
+
+    own = Task(generator=generator, sheet=sheet, measure=scores)
+    if method == "joint_regressor":
+        return own._replace(terms=(REGRESSION,))
+    return own._replace(
+        discriminator=lambda network, axis_name: judging_pairs(network, example_shape, latent.dim),
+        prepare=lambda keys, batch: {**batch, "condition": batch["real"]},
+        condition=lambda count: jnp.zeros((count, *example_shape)),
+        loss=both_sides,
+    )
+
+
+def sheet(key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent) -> Sheet:
+    """Rows of an example, its reconstruction, the way in z to the reconstruction of another one, and that one.
+
+    Args:
+      key: not used: no latent is drawn.
+      count: images made in all, at most, if there are 8.
+      examples: [n, ...], images in the networks' range.
+      latent: the prior p_z(z).
+
+    Returns:
+      A `Sheet`, whose arrays are "first" and "second" [rows, ...], and "shares" [8]; image j of row i is
+      G((1 − t)·E(a) + t·E(b)), t = shares[j].
+    """
+    rows, shape = max(count // POINTS, 1), examples.shape[1:]
+    first, second = (examples[(2 * np.arange(rows) + i) % len(examples)] for i in range(2))
+    shares = np.linspace(0, 1, POINTS, dtype=np.float32)
+
+    def arrange(made):
+        way = made.reshape(rows, POINTS, *shape)
+        return np.concatenate([first[:, None], way, second[:, None]], 1).reshape(-1, *shape)
+
+    starts, ends = jnp.repeat(first, POINTS, 0), jnp.repeat(second, POINTS, 0)
+    given = Between(starts, ends, jnp.tile(shares, rows))
+    arrays = {"first": first, "second": second, "shares": shares}
+    return Sheet(jnp.zeros((rows * POINTS, latent.dim)), given, arrange, 2 + POINTS, arrays)
+
+
+__all__ = [
+    "INFERENCES", "Between", "Encoded", "as_pairs", "both_sides", "encoding", "inference", "judging_pairs", "sheet",
+]  # fmt: skip

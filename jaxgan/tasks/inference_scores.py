@@ -1,0 +1,188 @@
+"""How well an encoder tells latents, beside those of simpler ways on the same examples."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxgan.latents import Latent
+from jaxgan.parallel import compiled
+from jaxgan.state import Network
+from jaxgan.tasks.base import Measure, Other, Scores, Trained
+from jaxgan.tasks.completions import Known, nearest_index, searched_latents
+
+BATCH, RATE = 128, 1e-3
+"""Of a regressor that is fitted: latents of a step, and Adam's first rate, from which a cosine leads to 0."""
+
+PART = 1_000
+"""Examples that are encoded, or whose neighbours are looked up, at once."""
+
+Encode = Callable[[np.ndarray], np.ndarray]
+"""`examples [n, ...] -> codes [n, dim]`."""
+
+MEANING = (
+    "1-NN accuracy: test examples whose nearest training example, by Euclidean distance of the codes E(x), has their "
+    "label. reconstruction rmse: of G(E(x)), images in [0, 1]. latent rmse: of E(G(z)) to z ~ p_z, each of its "
+    "coordinates alike. Means over examples ± standard errors."
+)
+REGRESSOR = (
+    "regressor: E fitted in {steps:,} steps to E(G(z)) ≈ z, G as this run has it; latent search: z by gradients."
+)
+OTHER = "other: the same of the generator of {name}, a GAN without an encoder."
+NO_REGRESSOR = "Left out: regressor; --config.inference.fit_steps is 0."
+NO_LABELS = "Left out: 1-NN accuracy, as the data has no labels, or not all of it is at hand."
+
+
+class Encoded(NamedTuple):
+    """The condition that asks, of a trained generator with an encoder, for E(x) of examples [n, ...]."""
+
+    examples: chex.Array
+
+
+def fit_encoder(
+    generate: Callable[[chex.Array], chex.Array],
+    latent: Latent,
+    encoder: Network,
+    key: chex.PRNGKey,
+    *,
+    steps: int,
+    batch: int = BATCH,
+    rate: float = RATE,
+) -> Encode:
+    """The latent regressor of a generator that is fixed: argmin_E E ‖E(G(z)) − z‖², z ~ p_z, by Adam.
+
+    Args:
+      generate: G: `latents [n, dim] -> examples [n, ...]`, which can be traced.
+      latent: the prior p_z(z).
+      encoder: E, of examples to [n, dim], without state and noise.
+      key: initialises E, and draws the latents.
+      steps: ≥ 1.
+      batch: latents of a step, ≥ 1.
+      rate: Adam's at the start; it falls to 0 as a cosine.
+
+    Returns:
+      `examples [n, ...] -> E(x) [n, dim]`, a part at a time.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; the latent regressor of Donahue et al. 2017
+    (arXiv:1605.09782).
+    """
+    tx = optax.adam(optax.cosine_decay_schedule(rate, steps))
+
+    def loss(params, latents):
+        return jnp.square(encoder.apply({"params": params}, generate(latents))[0] - latents).sum(-1).mean()
+
+    def step(carry, key):
+        params, state = carry
+        gradient = jax.grad(loss)(params, latent.sample(key, batch))
+        updates, state = tx.update(gradient, state, params)
+        return (optax.apply_updates(params, updates), state), None
+
+    def fit(key):
+        init_key, draw_key = jax.random.split(key)
+        params = encoder.init(init_key, generate(latent.sample(draw_key, 2)))["params"]
+        return jax.lax.scan(step, (params, tx.init(params)), jax.random.split(draw_key, steps))[0][0]
+
+    params = compiled(fit)(key)
+    encode = compiled(lambda params, examples: encoder.apply({"params": params}, examples)[0])
+    return lambda examples: _in_parts(lambda part: encode(params, part), examples)
+
+
+def _in_parts(function: Callable[[np.ndarray], chex.Array], values: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.asarray(function(values[i : i + PART])) for i in range(0, len(values), PART)])
+
+
+def measure(trained: Trained, *, encodes: bool, fits: Callable[[int], Network], steps: int, count: int) -> Scores:
+    """What encoders know, and how far what they say reconstructs.
+
+    Args:
+      trained: the generator and the data.
+      encodes: the generator has an encoder, and knows the condition `Encoded`.
+      fits: the network of a regressor, of so many latents, that is fitted here.
+      steps: of their fits; 0 for none.
+      count: test examples to reconstruct, and latents to be told, at most.
+
+    Returns:
+      "1-NN accuracy" with labels, "reconstruction rmse" and "latent rmse", by method.
+    """
+    example_key, fit_key, latent_key, search_key = jax.random.split(trained.key, 4)
+    chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:count])
+    assert trained.own is not None
+    generators = {"": trained.own} | ({} if trained.other is None else {"other ": trained.other})
+    encoders: dict[str, tuple[Encode, Other]] = {}
+    if encodes:
+        encoders["this run"] = (
+            lambda x: trained.generate(np.zeros((len(x), trained.latent.dim), np.float32), Encoded(x)),
+            trained.own,
+        )
+    for name, own in generators.items() if steps else ():
+        encoder = fits(own.latent.dim)
+        encoders[f"{name}regressor"] = fit_encoder(own.generate, own.latent, encoder, fit_key, steps=steps), own
+    notes = [MEANING, REGRESSOR.format(steps=steps) if steps else NO_REGRESSOR]
+    notes += [] if trained.other is None else [OTHER.format(name=trained.other.name)]
+    found = [_reconstructions(trained, encoders, generators, trained.test[chosen], search_key)]
+    found += [_latents(trained, encoders, latent_key, count)] if encoders else []
+    if trained.train_labels is None or trained.test_labels is None:
+        return Scores(tuple(found), (*notes, NO_LABELS))
+    return Scores((_neighbours(trained, encoders), *found), tuple(notes))
+
+
+def _neighbours(trained: Trained, encoders: dict[str, tuple[Encode, Other]]) -> Measure:
+    assert trained.train_labels is not None
+    ways: dict[str, Encode] = {name: encode for name, (encode, _) in encoders.items()}
+    ways["pixels"] = lambda x: x.reshape(len(x), -1)
+    values = {}
+    for name, way in ways.items():
+        training, tested = way(trained.train), way(trained.test)
+        nearest = _in_parts(functools.partial(_nearest_in, training), tested)
+        values[name] = _mean(trained.train_labels[nearest] == trained.test_labels)
+    return Measure("1-NN accuracy", values, "higher", len(trained.test))
+
+
+def _nearest_in(training: np.ndarray, part: np.ndarray) -> np.ndarray:
+    return np.asarray(nearest_index(Known(part, np.ones_like(part)), training))
+
+
+def _reconstructions(
+    trained: Trained,
+    encoders: dict[str, tuple[Encode, Other]],
+    generators: dict[str, Other],
+    examples: np.ndarray,
+    key: chex.PRNGKey,
+) -> Measure:
+    generate = {own.name: compiled(own.generate) for own in generators.values()}
+    made = {name: _in_parts(generate[own.name], encode(examples)) for name, (encode, own) in encoders.items()}
+    everything = Known(examples, np.ones_like(examples))
+    for name, own in generators.items():
+        found = searched_latents(own.generate, own.latent, everything, key)
+        made[f"{name}latent search"] = _in_parts(generate[own.name], found)
+    made["mean image"] = np.broadcast_to(trained.train.mean(0, dtype=np.float64), examples.shape).astype(np.float32)
+    unit = trained.unit
+    errors = {name: _rmse(unit(each), unit(examples)) for name, each in made.items()}
+    return Measure("reconstruction rmse", {name: _mean(e) for name, e in errors.items()}, "lower", len(examples))
+
+
+def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: chex.PRNGKey, count: int) -> Measure:
+    """How far E(G(z)) is from z; the prior's mean has the error of a blind guess."""
+    values = {}
+    for name, (encode, own) in encoders.items():
+        latents = np.asarray(own.latent.sample(key, count))
+        values[name] = _mean(_rmse(encode(_in_parts(compiled(own.generate), latents)), latents))
+    latents = np.asarray(trained.latent.sample(key, count))
+    values["prior mean"] = _mean(_rmse(latents.mean(0, keepdims=True), latents))
+    return Measure("latent rmse", values, "lower", count)
+
+
+def _rmse(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """√(mean of squared differences) of each example, [n] float64."""
+    squares = np.square(np.asarray(values, np.float64) - truth)
+    return np.sqrt(squares.reshape(len(squares), -1).mean(1))
+
+
+def _mean(values: np.ndarray) -> tuple[float, float | None]:
+    values = np.asarray(values, np.float64)
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
