@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.datasets import feed
@@ -48,7 +49,9 @@ def read_labelled(config: Mapping[str, Any], dataset: Dataset, low: float, high:
     except ValueError as error:
         raise UsageError(f"task={name} does not suit the data", str(error), f"change {name}.labelled") from error
     examples = source[chosen] if isinstance(source, np.ndarray) else source.read(chosen)
-    return Labelled(np.asarray(feed.scale(examples, low, high), np.float32), np.asarray(labels[chosen], np.int32))
+    return Labelled(
+        np.asarray(feed.scale(jnp.asarray(examples), low, high), np.float32), np.asarray(labels[chosen], np.int32)
+    )
 
 
 def checksum(labelled: Labelled) -> int:
