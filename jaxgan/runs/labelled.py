@@ -48,9 +48,10 @@ def read_labelled(config: Mapping[str, Any], dataset: Dataset, low: float, high:
         chosen = choose(labels, section["labelled"], dataset.num_classes, section["seed"])
     except ValueError as error:
         raise UsageError(f"task={name} does not suit the data", str(error), f"change {name}.labelled") from error
-    examples = jnp.asarray(source[chosen] if isinstance(source, np.ndarray) else source.read(chosen))
-    values = np.asarray(feed.scale(examples, low, high), np.float32)
-    return Labelled(values, np.asarray(labels[chosen], np.int32))
+    examples = source[chosen] if isinstance(source, np.ndarray) else source.read(chosen)
+    return Labelled(
+        np.asarray(feed.scale(jnp.asarray(examples), low, high), np.float32), np.asarray(labels[chosen], np.int32)
+    )
 
 
 def checksum(labelled: Labelled) -> int:

@@ -87,8 +87,13 @@ def read_data(members: Sequence[Member]) -> None:
         config = member.config
         seed = config["seed"] if config["dataset"]["name"] in MIXTURES else None
         generator = [config["generator"][name] for name in ("output", "output_bias")]
-        task = config["task"], config.get(config["task"])
-        key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"], task])
+        section = config.get(config["task"], {})
+        told = (
+            [section["labelled"], section["seed"], config["discriminator"]["class_logits"]]
+            if "labelled" in section
+            else []
+        )
+        key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"], told])
         if key not in known:
             known[key] = read_inputs(config)
         member.inputs = known[key]
