@@ -1,12 +1,13 @@
-"""All modes of a mixture of Gaussians, and little between them: what is recommended for such data.
+"""All modes of a mixture of Gaussians, and little between them: the best that is known here for the grid.
 
     python launch.py --config=configs/mixture.py --workdir=runs/mixture
     python launch.py --config=configs/mixture.py --config.dataset.name=grid --workdir=runs/grid
 
 The relativistic loss with R1 + R2 keeps all modes; a prior that is a mixture itself, whose means and deviations the
 generator learns, leaves few samples between them, as a continuous map of one Gaussian cannot; the average of the
-generator takes out how it circles, for which the rates must not fall to 0.
-Time and score: not measured.
+generator takes out how it circles.
+Time: 80 s for a run on one core. Score (docs/modes.md, ten seeds): ring 8.0 modes of 8 and 90.6 +- 4.3 % high quality,
+grid 24.2 +- 0.6 of 25 and 94.3 +- 2.4 %.
 Source: losses arXiv:2501.05441, prior arXiv:1706.02071, average arXiv:1806.04498; data of the PacGAN protocol
 (arXiv:1712.04086).
 """
