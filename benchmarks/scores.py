@@ -1,8 +1,11 @@
 """Scores of a config over several seeds: trains each, evaluates each, and writes means with their standard errors.
 
     python -m benchmarks.scores --config configs/quickstart.py --out results/scores/quickstart.json
+    python -m benchmarks.scores --config configs/bigan_mnist.py --out results/tasks/bigan.json \
+        --set dataset.path=DIRECTORY --evaluate evaluation.metrics=task
 
-Runs that are in `--workdir` already are gone on with, or only evaluated.
+In the value of a field, {seed} stands for the seed: of `evaluation.other_run`, say. Runs in `--workdir` already
+are gone on with, or only evaluated.
 """
 
 import argparse
@@ -10,15 +13,19 @@ import json
 import math
 import pathlib
 import statistics
+from typing import Any
 
 from benchmarks import timing
 from jaxgan import runs
 
 
-def one_seed(config: str, seed: int, workdir: pathlib.Path, overrides: dict[str, str]) -> dict:
+def one_seed(
+    config: str, seed: int, workdir: pathlib.Path, overrides: dict[str, str], evaluation: dict[str, str]
+) -> dict:
     """Trains and evaluates one seed; what the evaluation wrote, and the alarms that ever went on."""
     runs.run("train", config, overrides | {"seed": str(seed)}, str(workdir), {})
-    runs.run("evaluate", None, {}, str(workdir), {"seed": seed})
+    fields = {name: value.replace("{seed}", str(seed)) for name, value in evaluation.items()}
+    runs.run("evaluate", None, fields, str(workdir), {"seed": seed})
     (newest,) = sorted((workdir / "evaluation").glob(f"step_*_seed_{seed}.json"))[-1:]
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     alarms = sorted({name for line in lines for name, value in line.items() if name.startswith("alarm_") and value})
@@ -33,13 +40,32 @@ def summary(reports: list[dict]) -> dict[str, dict]:
             [r["scores"][i]["value"] for r in reports],
             [r["scores"][i]["real_data"]["value"] for r in reports],
         )
+        found[score["name"]] = {**over_seeds(values), "real_data": over_seeds(real)["mean"]}
+    return found
+
+
+def over_seeds(values: list[float | None]) -> dict[str, Any]:
+    """Mean, its standard error, and the values; None where one seed has none, and no error of a single seed."""
+    if None in values:
+        return {"mean": None, "standard_error": None, "values": values}
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    return {"mean": statistics.mean(values), "standard_error": error, "values": values}
+
+
+def task_summary(reports: list[dict]) -> dict[str, dict]:
+    """The same of what the task measures, by number and method."""
+    found: dict[str, dict] = {}
+    for i, score in enumerate(reports[0]["task"]["scores"]):
+        of_seeds = [report["task"]["scores"][i]["values"] for report in reports]
         found[score["name"]] = {
-            "mean": statistics.mean(values),
-            "standard_error": statistics.stdev(values) / math.sqrt(len(values)),
-            "real_data": statistics.mean(real),
-            "values": values,
+            method: over_seeds([values[method]["value"] for values in of_seeds]) for method in score["values"]
         }
     return found
+
+
+def _without_paths(fields: dict[str, str]) -> dict[str, str]:
+    """The fields but for where things lie on this machine."""
+    return {name: value for name, value in fields.items() if name not in ("dataset.path", "evaluation.other_run")}
 
 
 def main() -> None:
@@ -49,26 +75,29 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
     parser.add_argument("--workdir", default="runs/scores")
+    parser.add_argument("--name", default="", help="of the runs' directories; the config's, unless it is given")
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE", help="fields of the config")
+    parser.add_argument("--evaluate", nargs="*", default=[], metavar="FIELD=VALUE", help="fields of the evaluation")
     arguments = parser.parse_args()
-    overrides = dict(text.split("=", 1) for text in arguments.set)
-    name = pathlib.Path(arguments.config).stem
+    overrides, evaluation = (dict(t.split("=", 1) for t in of) for of in (arguments.set, arguments.evaluate))
+    name, workdir = arguments.name or pathlib.Path(arguments.config).stem, pathlib.Path(arguments.workdir)
     reports = [
-        one_seed(arguments.config, seed, pathlib.Path(arguments.workdir) / f"{name}_{seed}", overrides)
-        for seed in arguments.seeds
+        one_seed(arguments.config, seed, workdir / f"{name}_{seed}", overrides, evaluation) for seed in arguments.seeds
     ]
     result = {
         "config": arguments.config,
-        "set": overrides,
+        "set": _without_paths(overrides),
+        "evaluation": _without_paths(evaluation),
         "step": reports[0]["step"],
         "seeds": arguments.seeds,
         "samples": reports[0]["samples"],
         "features": reports[0]["features"],
         "scores": summary(reports),
+        "task": task_summary(reports),
         "alarms": {str(seed): report["alarms"] for seed, report in zip(arguments.seeds, reports, strict=True)},
         "machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "numpy"),
     }
-    print(json.dumps(result["scores"], indent=2))
+    print(json.dumps({name: result[name] for name in ("scores", "task")}, indent=2))
     timing.write(arguments.out, result)
 
 

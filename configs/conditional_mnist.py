@@ -20,36 +20,13 @@ projection of Miyato and Koyama 2018 (arXiv:1802.05637).
 
 from ml_collections import ConfigDict
 
-from configs import mnist
+from configs import mnist_fast
 
 
 def get_config(platform: str = "") -> ConfigDict:
     """The config; `platform` is cpu, gpu, tpu or nothing."""
-    config = mnist.get_config(platform)
+    config = mnist_fast.get_config(platform)
     config.condition = "labels"
-    config.loss = "relativistic_paired"
-    config.penalties.r1_r2 = 0.1
-    config.steps = 24_000  # 48 epochs of 500
-    config.average_decay = 0.999
-
     config.generator.conditioning = "normalization"
-    config.discriminator.network = "mlp"
-    config.discriminator.widths = (1200, 1200)
-    config.discriminator.activation = "leaky_relu"
     config.discriminator.conditioning = "projection"
-    config.discriminator.keep_input = 1.0
-    config.discriminator.keep_hidden = 1.0
-    config.discriminator.initializer = "lecun_normal"
-    config.discriminator.initial_scale = 1.0
-
-    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
-        optimizer.name = "adam"
-        optimizer.learning_rate = 2e-4
-        optimizer.b1 = 0.0
-        optimizer.b2 = 0.99
-        optimizer.rate_schedule = "constant"
-        optimizer.rate_decay = 1.0
-        optimizer.rate_floor = 0.0
-        optimizer.momentum_schedule = "constant"
-    config.checkpoint_every = 1_000
     return config

@@ -77,6 +77,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.components = 50  # mixture, fixed_mixture: how many Gaussians
     config.latent.spread = 1.0  # mixture, fixed_mixture: s: means are from U(-s, s); of mixture, at the start
     config.latent.deviation = 0.2  # mixture, fixed_mixture: their sigma; of mixture, at the start
+    config.latent.learn_deviation = True  # mixture: False: its sigma stays as it is
     config.latent.deviation_penalty = 0.1  # mixture: lambda: adds lambda * mean (1 - sigma)^2 to the generator's loss
 
     # Latents moved, before both players see them, to where the discriminator likes their examples better (LOGAN).

@@ -1,5 +1,7 @@
 """A mixture of Gaussians as the prior of a generator that learns their means and deviations: DeLiGAN."""
 
+from typing import Any
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,11 +10,17 @@ import optax
 from jaxgan.state import Network, PerExample
 
 PARAMS = "mixture"
-"""The mixture's part of the generator's parameters: "mean" and "deviation", each [components, dim]."""
+"""The mixture's part of the generator's parameters: "mean" and, if it is learned, "deviation", [components, dim]."""
 
 
 def learned_mixture(
-    generator: Network, components: int, dim: int, *, spread: float = 1.0, deviation: float = 0.2
+    generator: Network,
+    components: int,
+    dim: int,
+    *,
+    spread: float = 1.0,
+    deviation: float = 0.2,
+    learn_deviation: bool = True,
 ) -> Network:
     """A generator of z = μ_k + σ_k·ε, whose parameters μ and σ are among its own.
 
@@ -25,6 +33,7 @@ def learned_mixture(
       dim: of z.
       spread: s > 0; the means start at a draw of U(−s, s).
       deviation: every σ at the start. A σ may become negative, which changes nothing, as ε and −ε are equally likely.
+      learn_deviation: False: σ stays as it is and is no parameter, so that no component can shrink to a point.
 
     Returns:
       A `Network` of latents [batch, components + dim].
@@ -35,20 +44,20 @@ def learned_mixture(
     Source: Gurumurthy et al. 2017 (arXiv:1706.02071); the start is that of the authors' MNIST code.
     """
 
+    fixed = {} if learn_deviation else {"deviation": deviation}
+
     def init(key, inputs, condition=None):
         means, inner = jax.random.split(key)
-        mixture = {
-            "mean": jax.random.uniform(means, (components, dim), minval=-spread, maxval=spread),
-            "deviation": jnp.full((components, dim), deviation, jnp.float32),
-        }
-        variables = dict(generator.init(inner, _mixed(mixture, inputs), condition=condition))
+        mixture = {"mean": jax.random.uniform(means, (components, dim), minval=-spread, maxval=spread)}
+        mixture |= {"deviation": jnp.full((components, dim), deviation, jnp.float32)} if learn_deviation else {}
+        variables = dict(generator.init(inner, _mixed(fixed | mixture, inputs), condition=condition))
         return {**variables, "params": {PARAMS: mixture, "generator": variables["params"]}}
 
     def mixed(apply):
         def generate(variables, inputs, *, condition=None, key=None, train=False):
             params = variables["params"]
             inner = {**variables, "params": params["generator"]}
-            return apply(inner, _mixed(params[PARAMS], inputs), condition=condition, key=key, train=train)
+            return apply(inner, _mixed(fixed | params[PARAMS], inputs), condition=condition, key=key, train=train)
 
         return generate
 
@@ -76,7 +85,7 @@ def deviation_penalty(weight: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-def _mixed(mixture: dict[str, chex.Array], latents: chex.Array) -> chex.Array:
+def _mixed(mixture: dict[str, Any], latents: chex.Array) -> chex.Array:
     components, dim = mixture["mean"].shape
     if latents.shape[1:] != (components + dim,):
         raise ValueError(
@@ -84,8 +93,11 @@ def _mixed(mixture: dict[str, chex.Array], latents: chex.Array) -> chex.Array:
             f'{latents.shape}; draw them from LATENTS["mixture"]({dim}, {components})'
         )
     weights, noise = latents[:, :components], latents[:, components:]
-    # Exactly, since the product only picks rows: the matrix units of GPUs and TPUs would round them.
-    mean, deviation = (
-        jnp.matmul(weights, mixture[name], precision=jax.lax.Precision.HIGHEST) for name in ("mean", "deviation")
-    )
-    return mean + deviation * noise
+
+    def of_its_component(name):
+        if isinstance(mixture[name], float):
+            return mixture[name]
+        # Exactly, since the product only picks rows: the matrix units of GPUs and TPUs would round them.
+        return jnp.matmul(weights, mixture[name], precision=jax.lax.Precision.HIGHEST)
+
+    return of_its_component("mean") + of_its_component("deviation") * noise

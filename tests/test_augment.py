@@ -97,7 +97,8 @@ def test_a_probability_that_adapts():
     assert network.apply(variables, jnp.zeros((4, 2)))[1] == {STATE: variables[STATE]}
 
 
-@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
+@pytest.mark.slow
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
 def test_four_devices_augment_as_one_does(mapping):
     discriminator = augmented(maxout(widths=(12, 8), pieces=3, initial_scale=0.5), [noise], probability=0.5)
     game = dropout_game() | {"discriminator": discriminator}
@@ -111,11 +112,12 @@ def test_four_devices_augment_as_one_does(mapping):
     assert difference(*found) < 1e-5
 
 
-def test_an_adaptive_probability_trains_and_is_in_the_state():
+@pytest.mark.parametrize("mapping", ["jit", pytest.param("shard_map", marks=pytest.mark.slow)])
+def test_an_adaptive_probability_trains_and_is_in_the_state(mapping):
     options = {"probability": 0.5, "adaptive_target": 0.6, "adaptive_speed": 0.1}
     discriminator = augmented(maxout(widths=(12, 8), pieces=3, initial_scale=0.5), [noise], **options)
     game = dropout_game() | {"discriminator": discriminator}
-    step, place, place_batch = distribute(functools.partial(make_train_step, **game), mapping="shard_map")
+    step, place, place_batch = distribute(functools.partial(make_train_step, **game), mapping=mapping)
     state = place(start(game))
     for i in range(3):
         state, _ = step(state, place_batch(step_of(data(3, batch=16), i)))

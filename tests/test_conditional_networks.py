@@ -140,7 +140,7 @@ def _first(kind, **options):
     return start(conditional_game(kind), example_shape=(4, 4, 1), condition=conditions(kind, 2), **options)
 
 
-@pytest.mark.parametrize("kind", ["labels", "vectors"])
+@pytest.mark.parametrize("kind", [pytest.param("labels", marks=pytest.mark.slow), "vectors"])
 def test_a_conditional_update_leaves_the_other_player_bit_identical(kind):
     game, state = conditional_game(kind), _first(kind)
     real, condition = data(1, shape=(4, 4, 1))["real"][0, 0], conditions(kind, 8)
@@ -164,7 +164,9 @@ def test_a_conditional_update_leaves_the_other_player_bit_identical(kind):
         assert difference(getattr(turned, player).params, getattr(after, player).params) > 1e-5
 
 
-@pytest.mark.parametrize(("kind", "mapping"), [("labels", "pmap"), ("vectors", "shard_map")])
+@pytest.mark.parametrize(
+    ("kind", "mapping"), [pytest.param("labels", "pmap", marks=pytest.mark.slow), ("vectors", "shard_map")]
+)
 def test_a_conditional_step_on_four_devices_is_that_on_one(kind, mapping):
     batch = step_of(data(1, 2, batch=8, shape=(4, 4, 1)) | {"condition": conditions(kind, 1, 2, 8)}, 0)
     after = []

@@ -90,7 +90,8 @@ def _trained(mapping, parts=1):
     return jax.device_get((state.generator.params, state.discriminator.params, metrics))
 
 
-@pytest.mark.parametrize("mapping", ["shard_map", pytest.param("pmap", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mapping", ["shard_map", "pmap"])
 def test_four_devices_in_two_parts_each_have_the_field_of_the_whole_batch(mapping):
     assert difference(_trained(mapping, 2), _trained("jit")) < 1e-6
 

@@ -65,7 +65,8 @@ def test_a_discriminator_that_wins_rests():
     np.testing.assert_allclose(metrics["d_accuracy"], 0.75)  # ½ and 1, of the two that were computed
 
 
-@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
+@pytest.mark.slow
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
 def test_four_devices_rest_as_one_does(mapping):
     options = {"discriminator_steps": 2, "coordination": Coordination(linear_steps(1, 2, 2), 0.7)}
     found = []
@@ -100,7 +101,8 @@ def test_an_unrolled_discriminator_by_hand():
         make_train_step(**game, unrolled_steps=-1)
 
 
-@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
+@pytest.mark.slow
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
 def test_devices_that_look_ahead_agree_with_each_other_and_learn(mapping):
     # Some of its units are dead: their gradients are 0, where Adam's root has no derivative.
     game = dropout_game() | {"discriminator": mlp(output_shape=(), widths=(12, 8), keep_hidden=0.5)}

@@ -126,6 +126,7 @@ def alone(tmp_path_factory):
     return workdir
 
 
+@pytest.mark.slow
 def test_four_devices_and_back_to_one(alone, tmp_path):
     _train(tmp_path, 20, "auto")
     _assert_close(tmp_path, alone, 20)
@@ -145,6 +146,7 @@ def test_two_processes_of_two_devices_and_back_to_one(alone, tmp_path):
     _assert_close(tmp_path, alone, 40)
 
 
+@pytest.mark.slow
 def test_four_devices_and_on_to_two_processes_that_stream(alone, tmp_path):
     _train(tmp_path, 20, "auto")
     for code, said in _ended(_start(tmp_path, 40, extra=["--config.dataset.placement=stream"])):

@@ -115,6 +115,7 @@ def batches(count, size=16):
     return [{"real": jax.random.uniform(jax.random.key(i), (2, size, 6))} for i in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["bigan", "joint_regressor"])
 def test_the_step_is_the_same_on_four_devices(method):
     state, factory = game(method)

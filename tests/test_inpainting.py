@@ -403,6 +403,7 @@ def test_an_evaluation_has_the_tasks_scores(run, data, tmp_path, capsys):
         runs.run("evaluate", None, {"evaluation.metrics": "task"}, str(tmp_path), {})
 
 
+@pytest.mark.slow
 def test_a_member_of_a_sweep_is_the_run_alone(run, data, tmp_path):
     swept = {"population.seeds": "1", "population.grid": "inpainting.masks=all,half"}
     runs.run("sweep", "configs/ring.py", RUN | TASK | data | swept, str(tmp_path), {})

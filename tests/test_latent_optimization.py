@@ -132,6 +132,7 @@ def _trained(mapping, parts):
     return jax.device_get((state.replace(key=jax.random.key_data(state.key)), metrics))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mapping", "parts"), [("pmap", 1), ("shard_map", 2)])
 def test_four_devices_move_latents_as_one_does(mapping, parts):
     assert difference(_trained(mapping, parts), _trained("jit", 1)) < 1e-5

@@ -62,6 +62,15 @@ def test_where_the_mixture_starts_and_what_the_generator_inside_is_made_with():
     assert set(variables) == {"params", "batch_stats"}
 
 
+def test_a_deviation_that_is_not_learned_is_no_parameter_and_stays():
+    network = learned_mixture(IDENTITY, 2, 1, deviation=0.5, learn_deviation=False)
+    variables = network.init(jax.random.key(0), jnp.array([[1.0, 0.0, 2.0]]))
+    assert set(variables["params"]["mixture"]) == {"mean"}
+    params = {"mixture": {"mean": MIXTURE["mean"]}, "generator": {}}
+    z, _ = network.apply({"params": params}, jnp.array([[1.0, 0.0, 2.0], [0.0, 1.0, -1.0]]))
+    np.testing.assert_allclose(z, [[2.0], [-2.5]], rtol=1e-6)  # 1 + .5·2; -2 + .5·(-1)
+
+
 def test_only_the_components_that_were_drawn_move_and_as_far_as_they_should():
     # D(x) = w·x with w = 2, G(z) = z, Wasserstein: the loss is -2·mean z, so ∂μ_k = -2·n_k/n and ∂σ_k = -2·Σ ε/n.
     game = scalar_game("wasserstein")
@@ -136,9 +145,11 @@ def test_a_config_makes_the_generator_its_prior_and_its_penalty():
     # The weight is a number of the compiled step, and only of one that has it; at 0 the part is left out.
     assert "latent.deviation_penalty" in number_fields(config)
     assert build(with_values(config, numbers_of(config)), DataFacts((2,), 100)).latent.dim == 8
-    for without in (_config(deviation_penalty=0.0), _config(name="normal")):
+    for without in (_config(deviation_penalty=0.0), _config(name="normal"), _config(learn_deviation=False)):
         assert "latent.deviation_penalty" not in number_fields(without)
     penalised, plain = (build(_config(deviation_penalty=w), DataFacts((2,), 100)).initial_state(0) for w in (0.1, 0.0))
+    stays = build(_config(learn_deviation=False), DataFacts((2,), 100)).initial_state(0)
+    assert set(stays.generator.params["mixture"]) == {"mean"} and len(stays.generator.opt_state) == 2
     assert len(penalised.generator.opt_state) == len(plain.generator.opt_state) == 2
     assert equal(penalised.generator.params, plain.generator.params)
 

@@ -59,6 +59,7 @@ def test_a_convolutional_discriminator_of_packs():
     assert network.apply(variables, images)[0].shape == (2,)
 
 
+@pytest.mark.slow
 def test_packs_train_alike_on_one_device_and_on_four_and_with_a_penalty():
     game = dropout_game() | {"discriminator": pack(maxout(widths=(12, 8), pieces=3, initial_scale=0.5), 2)}
     found = []

@@ -37,14 +37,22 @@ def _trained(game, mapping):
     return jax.device_get((state.replace(key=jax.random.key_data(state.key)), metrics))
 
 
-@pytest.mark.parametrize("game", [dropout_game, batch_norm_game])
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+@pytest.mark.parametrize(
+    ("game", "mapping"),
+    [
+        (dropout_game, "shard_map"),
+        (batch_norm_game, "pmap"),
+        pytest.param(dropout_game, "pmap", marks=pytest.mark.slow),
+        pytest.param(batch_norm_game, "shard_map", marks=pytest.mark.slow),
+    ],
+)
 def test_four_devices_train_as_one_does(game, mapping):
     assert jax.device_count() == 4
     assert difference(_trained(game, mapping), _trained(game, "jit")) < 1e-5
 
 
-@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
+@pytest.mark.slow
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
 def test_four_devices_in_two_parts_each_train_as_one_does(mapping):
     step, place_state, place_batch = distribute(_factory(dropout_game, accumulation_steps=2), mapping=mapping)
     whole, *_ = distribute(_factory(dropout_game), mapping="jit")

@@ -81,7 +81,12 @@ def together(members, devices):
     return states, metrics
 
 
-@pytest.mark.parametrize(("members", "devices"), [("map", 1), ("map", 4), ("vmap", 2)])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("members", "devices"), [pytest.param("map", 1, marks=SLOW), pytest.param("map", 4, marks=SLOW), ("vmap", 2)]
+)
 def test_every_member_is_what_it_would_be_alone(members, devices):
     states, metrics = together(members, devices)
     assert metrics["d_loss"].shape == (MEMBERS, STEPS)
@@ -95,6 +100,7 @@ def test_every_member_is_what_it_would_be_alone(members, devices):
     assert len({float(x) for x in metrics["g_loss"][:, -1]}) == MEMBERS
 
 
+@pytest.mark.slow
 def test_auto_maps_on_a_cpu_and_a_member_can_be_sampled_from():
     states, _ = together("auto", 2)
     chex.assert_trees_all_equal(jax.device_get(_plain((member(states, 1), {}))[0]), alone()[1][0])
@@ -102,6 +108,7 @@ def test_auto_maps_on_a_cpu_and_a_member_can_be_sampled_from():
     assert found.shape == (7, 2) and np.isfinite(found).all()
 
 
+@pytest.mark.slow
 def test_what_all_share_is_not_stacked():
     data = jnp.arange(12.0).reshape(6, 2)
 

@@ -77,6 +77,7 @@ def test_float32_is_the_network_itself_and_integers_are_refused():
         compute_in(network, jnp.int32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game", [dropout_game, batch_norm_game])
 def test_a_step_stays_close_to_float32s_and_keeps_float32(game):
     parts = game()

@@ -68,6 +68,10 @@ def config(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(CONFIG)
     yield str(path)
+    _forget()
+
+
+def _forget():
     jaxgan.LOSSES.pop("mine", None)
     jaxgan.PENALTIES.pop("flat", None)
     jaxgan.TERMS.pop("drift", None)
@@ -83,6 +87,11 @@ def test_they_train_and_resume(config, tmp_path):
     runs.run("train", config, SMALL, str(tmp_path / "run"), {})
     runs.run("sample", None, {}, str(tmp_path / "run"), {"count": 5})
     assert (tmp_path / "run" / "samples" / "sample_step_00000020_seed_0.npz").exists()
+    _forget()  # as another process does not know them
+    with pytest.raises(UsageError, match=r"loss: 'mine' is none of .*; if a config's file adds that .*--config=FILE"):
+        runs.run("sample", None, {}, str(tmp_path / "run"), {"count": 5, "seed": 1})
+    runs.run("sample", config, {}, str(tmp_path / "run"), {"count": 5, "seed": 1})
+    assert (tmp_path / "run" / "samples" / "sample_step_00000020_seed_1.npz").exists()
     runs.run("train", config, SMALL | {"penalties.flat": "100"}, str(tmp_path / "other"), {})
     assert _logged(tmp_path / "other")[0] > _logged(tmp_path / "run")[0]  # it is in the loss
     assert all(value > 0 for value in _logged(tmp_path / "run", "d_terms"))

@@ -301,8 +301,8 @@ def test_sample_without_a_run(tmp_path):
     with pytest.raises(UsageError, match="no checkpoints"):
         runs.run("sample", None, {}, str(tmp_path / "nothing"), {"count": 1, "seed": 0})
     assert not (tmp_path / "nothing").exists()
-    with pytest.raises(UsageError, match="own config"):
-        runs.run("sample", "configs/ring.py", {}, str(tmp_path), {"count": 1, "seed": 0})
+    with pytest.raises(UsageError, match="there is no file configs/rings.py"):
+        runs.run("sample", "configs/rings.py", {}, str(tmp_path), {"count": 1, "seed": 0})
 
 
 def test_what_does_not_fit_the_data_is_said_before_training(tmp_path):

@@ -124,6 +124,7 @@ def vectors_game(**options):
     return started(networks, Labelled(examples, np.arange(9, dtype=np.int32) % 3), jnp.zeros((2, 6)), **options)
 
 
+@pytest.mark.slow
 def test_the_step_is_the_same_on_four_devices():
     state, factory = vectors_game(average_decay=0.5)
     batches = [{"real": jax.random.uniform(jax.random.key(i), (1, 16, 6))} for i in range(2)]

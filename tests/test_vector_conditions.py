@@ -51,6 +51,7 @@ def _archive(workdir, name=""):
     return np.load(workdir / "samples" / f"sample_step_00000020_seed_0{name}.npz")
 
 
+@pytest.mark.slow
 def test_it_resumes_bit_for_bit_and_streams_the_same_vectors_to_four_devices(changes, run, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", changes | {"steps": steps}, str(tmp_path), {})
@@ -109,11 +110,12 @@ def test_without_its_data_a_vector_must_be_given(changes, run, tmp_path, monkeyp
         config=other.config | {"dataset": other.config["dataset"] | {"path": str(tmp_path / "no.npz")}}
     )
     monkeypatch.setattr("jaxgan.runs.sample.load_run", lambda *_: moved)
-    with pytest.raises(DataError, match=r"no.npz is missing; give --condition, or put the run's data back"):
+    with pytest.raises(DataError, match=r"no.npz is missing; give --condition, or the data's place"):
         runs.run("sample", None, {}, str(run), {})
     runs.run("sample", None, {}, str(run), {"count": 2, "condition": "1,1"})
 
 
+@pytest.mark.slow
 def test_members_of_a_sweep_are_the_runs_alone(changes, run, tmp_path):
     swept = {"population.seeds": "1", "population.grid": "generator.conditioning=normalization,concatenation"}
     runs.run("sweep", "configs/ring.py", changes | swept, str(tmp_path), {})

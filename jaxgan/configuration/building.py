@@ -109,14 +109,14 @@ def _with_mixture(section: Mapping[str, Any], generator: Network) -> Network:
     """The generator, which learns its prior if that is a mixture to be learned."""
     if section["name"] != "mixture":
         return generator
-    start = {name: section[name] for name in ("spread", "deviation")}
+    start = {name: section[name] for name in ("spread", "deviation", "learn_deviation")}
     return learned_mixture(generator, section["components"], section["dim"], **start)
 
 
 def _with_deviation_penalty(
     section: Mapping[str, Any], generator_tx: optax.GradientTransformation
 ) -> optax.GradientTransformation:
-    if section["name"] != "mixture" or not section["deviation_penalty"]:
+    if section["name"] != "mixture" or not section["learn_deviation"] or not section["deviation_penalty"]:
         return generator_tx
     return optax.chain(deviation_penalty(section["deviation_penalty"]), generator_tx)
 

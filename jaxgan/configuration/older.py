@@ -32,7 +32,7 @@ LATER: dict[str, dict[str, Any]] = {
     | {"fit_steps": 10_000, "examples": 500},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
-    "latent": {"components": 50, "spread": 1.0, "deviation": 0.2, "deviation_penalty": 0.1},
+    "latent": {"components": 50, "spread": 1.0, "deviation": 0.2, "deviation_penalty": 0.1} | {"learn_deviation": True},
     "latent_optimization": {"step": 0.0, "damping": 5.0, "cost": 0.0},
     "sampling": {"method": "plain", "burn_in": 10_000, "percentile": 0.0}
     | {"steps": 200, "step_size": 0.05, "adjusted": True},

@@ -134,6 +134,7 @@ RULES: dict[str, Any] = {
         "components": fields.integer(1),
         "spread": fields.number(0, above=True),
         "deviation": fields.number(0, above=True),
+        "learn_deviation": fields.boolean,
         "deviation_penalty": fields.number(0),
     },
     "latent_optimization": {"step": fields.number(0), "damping": fields.number(0), "cost": fields.number(0)},

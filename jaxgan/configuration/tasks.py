@@ -32,9 +32,9 @@ def task_problems(config: Mapping[str, Any]) -> list[str]:
 
 
 def _inpainting(config: Mapping[str, Any]) -> list[str]:
-    found = []
-    if config["condition"] != "none":
-        found.append("condition=labels does not go with task=inpainting, whose condition is what is known")
+    found, condition = [], config["condition"]
+    if condition != "none":
+        found.append(f"condition={condition} does not go with task=inpainting, whose condition is what is known")
     moving = {"translation", "cutout"} & {name.strip() for name in config["augmentation"]["names"].split(",")}
     if moving:
         named = " and ".join(sorted(moving))
@@ -54,8 +54,8 @@ def _semi_supervised(config: Mapping[str, Any]) -> list[str]:
         found.append("task=semi_supervised needs discriminator.class_logits, as many as there are classes")
     if config["loss"] not in CROSS_ENTROPIES:
         found.append(f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {', '.join(CROSS_ENTROPIES)}")
-    if config["condition"] != "none":
-        found.append("condition=labels does not go with task=semi_supervised, which is not to see all labels")
+    if (condition := config["condition"]) != "none":
+        found.append(f"condition={condition} does not go with task=semi_supervised, which is not to see all labels")
     if config["packing"] > 1 or discriminator["minibatch"] != "none":
         found.append("packing, discriminator.minibatch: task=semi_supervised tells the class of a single example")
     if terms["mutual_information"] or terms["auxiliary_classifier"]:
@@ -66,7 +66,7 @@ def _semi_supervised(config: Mapping[str, Any]) -> list[str]:
 def _inference(config: Mapping[str, Any]) -> list[str]:
     method, found = config["inference"]["method"], []
     if config["condition"] != "none":
-        found.append("condition=labels does not go with task=inference, which infers z alone")
+        found.append(f"condition={config['condition']} does not go with task=inference, which infers z alone")
     if config["latent"]["name"] == "mixture":
         found.append(
             "latent.name=mixture is learned, and task=inference infers z of a prior that stays; choose another"

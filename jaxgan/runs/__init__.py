@@ -38,7 +38,8 @@ def run(
 
     Args:
       mode: "train", "sweep", "sample" or "evaluate".
-      location: the config's file, with `:argument` behind it if wanted; None for the run's own config.
+      location: the config's file, with `:argument` behind it if wanted. To "sample" and "evaluate" it is a file that
+        adds to tables such as `LOSSES` what the run's own config names, which is the one that is used; None without.
       overrides: fields of the config to set, as text.
       workdir: the run's directory.
       options: the mode's own, those that were given; see `OPTIONS`.
@@ -56,9 +57,9 @@ def run(
         _train_or_sweep(mode, location, overrides, workdir, options)
         return
     if location is not None:
-        raise UsageError(
-            "the command line", f"--mode={mode} uses the run's own config", "leave out --config" + _FIELDS[mode]
-        )
+        from jaxgan.runs import command_line
+
+        command_line.load_config(location)  # for what its file adds to the tables
     if mode == "sample":
         from jaxgan.runs.sample import sample
 
@@ -135,9 +136,3 @@ def _processor_flags() -> list[str]:
             return next((line.split(":")[1].split() for line in file if line.startswith(("flags", "Features"))), [])
     except OSError:
         return [platform.processor()]
-
-
-_FIELDS = {
-    "sample": "; fields such as --config.sampling.method=rejection or --config.dataset.path may be given",
-    "evaluate": "; fields such as --config.evaluation.samples=2000 may be given",
-}

@@ -33,7 +33,8 @@ def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
         taken += OPTIMIZER_NUMBERS[section["name"]] if section["momentum_schedule"] == "constant" else ()
         names += [f"{player}.{name}" for name in taken]
         names += [f"{player}.{name}" for name in ("historical_averaging", "clip_weights", "max_column_norm")]
-    names += ["latent.deviation_penalty"] if config["latent"]["name"] == "mixture" else []
+    latent = config["latent"]
+    names += ["latent.deviation_penalty"] if latent["name"] == "mixture" and latent["learn_deviation"] else []
     optimization = config["latent_optimization"]
     names += [f"latent_optimization.{name}" for name in optimization] if optimization["step"] else []
     names += [f"penalties.{name}" for name in config["penalties"] if name != "interval"]

@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxgan.checkpoints import Checkpoints
-from jaxgan.configuration import DataFacts, Experiment, build, check, complete
+from jaxgan.configuration import DataFacts, Experiment, build, check, complete, problems_of
 from jaxgan.errors import DataError, UsageError
 from jaxgan.runs import command_line
 from jaxgan.runs.conditions import parse
@@ -65,6 +65,7 @@ def load_run(
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
         config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
         config["inference"]["widths"] = tuple(config["inference"]["widths"])
+        _check_own(config)
         check(config, tuple(_override(config, overrides, may_set)))
         # Of vectors only the dimension is known here.
         vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
@@ -95,7 +96,9 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
         inputs = read_inputs(run.config)
         check_same_data(run.data, inputs, run.directory.path)
     except DataError as error:
-        raise DataError(error.what, error.why, "give --condition, or put the run's data back in its place") from error
+        raise DataError(
+            error.what, error.why, "give --condition, or the data's place by --config.dataset.path"
+        ) from error
     return run._replace(experiment=experiment._replace(conditions=inputs.facts.vectors))
 
 
@@ -107,6 +110,13 @@ def restore_players(checkpoints: Checkpoints, experiment: Experiment, step: int 
         return checkpoints.restore(template, step)[0]
     by_discriminator = experiment.sampling.by_discriminator
     return checkpoints.restore_generator(template, step, discriminator=by_discriminator)
+
+
+def _check_own(config: Mapping[str, Any]) -> None:
+    if found := problems_of(config):
+        why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found, 1))
+        remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
+        raise UsageError("the run's config is not of this program", why, remedy)
 
 
 def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tuple[str, ...]) -> list[str]:

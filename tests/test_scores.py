@@ -1,0 +1,46 @@
+"""What the benchmarks make of scores over seeds."""
+
+import pytest
+
+from benchmarks import efficiency, scores
+
+
+def test_means_and_standard_errors_over_seeds():
+    assert scores.over_seeds([1.0, 2.0, 4.5]) == {
+        "mean": 2.5,
+        "standard_error": pytest.approx((6.5 / 2 / 3) ** 0.5),  # squares 2.25 + .25 + 4 around 2.5
+        "values": [1.0, 2.0, 4.5],
+    }
+    assert scores.over_seeds([3.0]) == {"mean": 3.0, "standard_error": None, "values": [3.0]}
+    assert scores.over_seeds([1.0, None]) == {"mean": None, "standard_error": None, "values": [1.0, None]}
+
+
+def test_a_tasks_numbers_by_method():
+    def report(ours, other):
+        values = {"this run": {"value": ours}, "mean fill": {"value": other}}
+        return {"task": {"scores": [{"name": "rmse", "values": values}]}}
+
+    found = scores.task_summary([report(0.2, 0.5), report(0.4, 0.5)])
+    assert found["rmse"]["this run"]["mean"] == pytest.approx(0.3)
+    assert found["rmse"]["this run"]["standard_error"] == pytest.approx(0.1)
+    assert found["rmse"]["mean fill"] == {"mean": 0.5, "standard_error": 0.0, "values": [0.5, 0.5]}
+    assert scores.task_summary([{"task": {"scores": []}}]) == {}
+
+
+def test_when_a_score_is_reached():
+    curve = {3000: 210.0, 1000: None, 2000: 150.0, 4000: 140.0}
+    assert efficiency.reached(curve, 150.0) == 2000 and efficiency.reached(curve, 211.0) is None
+    found = efficiency.to_target([curve, {1000: 155.0}], 150.0, seconds=0.02, examples=100)
+    assert found["steps"]["values"] == [2000, 1000]
+    assert found["seconds"]["mean"] == pytest.approx(30.0) and found["examples"]["mean"] == 150_000
+    assert set(efficiency.to_target([curve, {1000: 120.0}], 150.0, seconds=0.02, examples=100)) == {"steps"}
+
+
+def test_every_setting_is_a_config_with_fields_that_it_has():
+    from jaxgan.configuration import problems_of
+    from jaxgan.runs.command_line import load_config, override
+
+    for path, fields in efficiency.SETTINGS.values():
+        config = load_config(path)
+        assert override(config, {"dataset.path": "somewhere", **fields}) == []
+        assert problems_of(config.to_dict()) == []
