@@ -4,10 +4,10 @@
     python launch.py --config=configs/mixture.py --config.dataset.name=grid --workdir=runs/grid
 
 The relativistic loss with R1 + R2 keeps all modes; a prior that is a mixture itself, whose means the generator learns,
-leaves few samples between them, as a continuous map of one Gaussian cannot, and its deviations stay as they are, so that
-no component shrinks to a point that the discriminator chases. The penalty's weight is small beside the modes' variance,
-.01^2 and .05^2, so that the discriminator can tell a mode's place to within its width. The rate falls to a tenth, and
-samples are of a short average of the generator, which takes out how it circles.
+leaves few samples between them, as a continuous map of one Gaussian cannot, and its deviations stay as they are, so
+that no component shrinks to a point that the discriminator chases. The penalty is weak, so that the discriminator can
+tell the place of a mode of deviation .01. The rate falls to a tenth, and samples are of a short average of the
+generator, which takes out how it circles.
 Time: NOT YET. Score (docs/modes.md, ten seeds): NOT YET.
 Source: losses arXiv:2501.05441, prior arXiv:1706.02071, average arXiv:1806.04498; data of the PacGAN protocol
 (arXiv:1712.04086).

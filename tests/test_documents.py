@@ -268,6 +268,7 @@ def test_the_costs_of_communication_are_those_of_the_results():
         assert f"{min(ratios):.1f} to {max(ratios):.1f} times" in text
 
 
+@pytest.mark.slow
 def test_the_conditional_program_learns_the_condition():
     text = pathlib.Path("docs/tasks.md").read_text()
     (program,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "sin 3c" in block]
@@ -276,6 +277,7 @@ def test_the_conditional_program_learns_the_condition():
     assert np.abs(names["samples"] - np.sin(3 * names["wanted"])).mean() < 0.1
 
 
+@pytest.mark.slow
 def test_the_population_program_runs():
     (program,) = re.findall(r"```python\n(.*?)```", pathlib.Path("docs/speed.md").read_text(), re.S)
     names = {}

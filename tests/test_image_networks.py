@@ -261,6 +261,7 @@ def _dense(axis_name):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mapping", "networks"), [("shard_map", _convolutional), ("pmap", _dense)])
 def test_a_step_on_four_devices_is_that_on_one(mapping, networks):
     rest = {"latent": LATENTS["normal"](4), "loss": LOSSES["hinge"]}

@@ -308,6 +308,7 @@ def test_sample_without_a_run(tmp_path):
 def test_what_does_not_fit_the_data_is_said_before_training(tmp_path):
     with pytest.raises(DataError, match="batch_size is 201 and there are 200"):
         _train(tmp_path / "a", batch_size=201)
+    assert not (tmp_path / "a").exists()
     with pytest.raises(DataError, match=r"generator\.output=sigmoid"):
         _train(tmp_path / "b", generator__output="sigmoid")
     with pytest.raises(UsageError, match="batch_size 18 does not divide by 4 devices"):

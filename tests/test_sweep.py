@@ -373,6 +373,7 @@ def test_another_sweep_in_the_same_directory_is_refused(swept, tmp_path):
         assert member["scores"]["g_gradient_norm"] == json.loads(lines[-1])["g_gradient_norm"]
 
 
+@pytest.mark.slow
 def test_members_of_one_batched_step_agree_to_rounding(swept, tmp_path, monkeypatch):
     original = lockstep_module.distribute_population
     monkeypatch.setattr(

@@ -1,5 +1,6 @@
 """A run's directory: its config, and the lock that keeps two processes from writing to it at once."""
 
+import contextlib
 import fcntl
 import json
 import pathlib
@@ -47,6 +48,7 @@ class RunDirectory:
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
         self._lock: IO[str] | None = None
+        self._made = create and not self.path.exists()
         if create:
             self._open()
 
@@ -57,9 +59,17 @@ class RunDirectory:
         self.close()
 
     def close(self) -> None:
-        """Lets another process train here."""
-        if self._lock is not None:
-            self._lock.close()
+        """Lets another process train here; a directory that was made for a run that could not begin goes again."""
+        if self._lock is None:
+            return
+        if self._made and not self.config_file.exists() and not (self.path / "sweep.json").exists():
+            with contextlib.suppress(OSError):  # something is in it
+                for empty in (self.samples, self.checkpoints):
+                    if empty.exists():
+                        empty.rmdir()
+                (self.path / ".lock").unlink()
+                self.path.rmdir()
+        self._lock.close()
 
     def _open(self) -> None:
         try:

@@ -74,7 +74,9 @@ def test_eigenvalues_of_the_flow_without_a_penalty(name):
 
 
 @pytest.mark.parametrize("penalty", [r1, r2])
-@pytest.mark.parametrize("gamma", [0.3, 1.0, 2.5])  # below, at and above critical damping of the cross-entropies
+@pytest.mark.parametrize(  # below, at and above critical damping of the cross-entropies
+    "gamma", [pytest.param(0.3, marks=pytest.mark.slow), 1.0, pytest.param(2.5, marks=pytest.mark.slow)]
+)
 def test_eigenvalues_of_the_flow_with_r1_or_r2(penalty, gamma):
     for name, slope in SLOPES.items():
         root = np.sqrt(complex(gamma**2 / 4 - slope**2))
@@ -343,6 +345,7 @@ def test_errors():
         trajectory(toy, START, 3, order="extragradient", discriminator_steps=2)
 
 
+@pytest.mark.slow
 def test_single_precision_gives_the_same_verdicts():
     with jax.enable_x64(False):
         for rate in (0.05, 0.2, 0.7):
