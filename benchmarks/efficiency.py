@@ -24,17 +24,17 @@ ADAM |= {"rate_decay": "1.0", "rate_floor": "0.0", "momentum_schedule": "constan
 PLAYERS = ("generator_optimizer", "discriminator_optimizer")
 SETTINGS: dict[str, tuple[str, dict[str, str]]] = {
     "the paper's": (PAPER, {}),
-    "k = 2": (PAPER, {"discriminator_steps": "2"}),
     "D rests while it wins": (PAPER, {"coordination.accuracy_limit": "0.8"}),
     "normal prior": (PAPER, {"latent.name": "normal"}),
     "mixture prior": (PAPER, {"latent.name": "mixture", "latent.deviation_penalty": "0.33"}),
     "averaged generator": (PAPER, {"average_decay": "0.999"}),
     "Adam": (PAPER, {f"{player}.{name}": value for player in PLAYERS for name, value in ADAM.items()}),
     "recommended": (FAST, {}),
+    "recommended, penalty every 4th step": (FAST, {"penalties.interval": "4"}),
 }
 """A config and what is set in it."""
 
-EVERY = 1_000
+EVERY = 250
 """Steps between two scores."""
 CHUNK = 10
 """Steps of a call that is timed."""
@@ -143,9 +143,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, default=2_000)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--targets", type=float, nargs="+", default=[150.0, 200.0, 225.0])
+    parser.add_argument("--targets", type=float, nargs="+", default=[100.0, 150.0, 180.0])
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS))
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--workdir", default="runs/efficiency")

@@ -9,7 +9,7 @@ From tensorflow-datasets: --config.dataset.name=tfds --config.dataset.path=TFDS_
 Data: the first 50,000 training images, in [0, 1], with their labels. The paper's generator, whose hidden units the
 class scales and moves; leaky ReLU 1200-1200 in the discriminator, on whose last layer it is projected; relativistic
 paired loss with R1 and R2, gamma .1; Adam at 2e-4 with betas 0 and .99, batch 100, moving average of the generator
-.999. 24,000 steps are 48 epochs. Pictures have a row for each class.
+.999. 12,000 steps are 24 epochs. Pictures have a row for each class.
 
 Time: about half an hour on two CPU cores is meant, and not measured. Expected: not run to its end here; it is meant to
 reach a label accuracy of .98, nine tenths of the real data's diversity within classes, and a Parzen-window

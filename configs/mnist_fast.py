@@ -21,7 +21,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config = mnist.get_config(platform)
     config.loss = "relativistic_paired"
     config.penalties.r1_r2 = 0.1
-    config.steps = 24_000  # 48 epochs of 500
+    config.steps = 12_000  # 24 epochs of 500
     config.average_decay = 0.999
 
     config.discriminator.network = "mlp"
