@@ -2,9 +2,9 @@
 
     python -m benchmarks.recipes --out results/benchmarks/recipes.json
 
-Steps are made on synthetic examples of the data's shape, one step in a call, on the device that JAX finds; input,
-logging, pictures and checkpoints cost a little more (docs/speed.md). A config whose first step is not done in
-`--limit` seconds is left out, and said to be.
+Steps are made on synthetic examples of the data's shape, on the device that JAX finds: one in a call, or fifty where
+examples are points of the plane, as a run makes them. Input, logging, pictures and checkpoints cost a little more
+(docs/speed.md). A config whose steps are not done in `--limit` seconds is left out, and said to be.
 """
 
 import argparse
@@ -29,30 +29,37 @@ SHAPES = {
 
 
 def seconds_of_a_step(name: str, repeats: int) -> list[float]:
-    """Seconds of single steps of a config, after one that compiles."""
+    """Seconds of steps of a config, after some that compile."""
     import jax
     import numpy as np
 
     from jaxgan.configuration import DataFacts, build
     from jaxgan.parallel import distribute
+    from jaxgan.step import scan_steps
+    from jaxgan.tasks import Labelled
 
     config = importlib.import_module(f"configs.{name}").get_config().to_dict()
     shape, k = SHAPES[config["dataset"]["name"]], config["discriminator_steps"]
     draw = np.random.default_rng(0)
     labelled = config["condition"] != "none"
     means = draw.uniform(0.1, 0.9, shape).astype(np.float32)
-    experiment = build(config, DataFacts(shape, 50_000, means, **({"classes": 10} if labelled else {})))
-    step, place, place_batch = distribute(experiment.train_step, mapping="jit")
-    batch = {"real": draw.uniform(0, 1, (k, config["batch_size"], *shape)).astype(np.float32)}
+    few = Labelled(draw.uniform(0, 1, (100, *shape)).astype(np.float32), np.arange(100) % 10)
+    facts = DataFacts(shape, 50_000, means, classes=10 if labelled else None)
+    experiment = build(config, facts._replace(labelled=few) if config["task"] == "semi_supervised" else facts)
+    steps = 50 if shape == (2,) else 1
+    step, place, place_batch = distribute(
+        lambda axis_name: scan_steps(experiment.train_step(axis_name)), mapping="jit", batch_axis=2
+    )
+    batch = {"real": draw.uniform(0, 1, (steps, k, config["batch_size"], *shape)).astype(np.float32)}
     if labelled:
-        batch["condition"] = draw.integers(0, 10, (k, config["batch_size"])).astype(np.int32)
+        batch["condition"] = draw.integers(0, 10, (steps, k, config["batch_size"])).astype(np.int32)
     state, batch = place(experiment.initial_state(0)), place_batch(batch)
     found = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
         state, metrics = step(state, batch)
         jax.block_until_ready((state, metrics))
-        found.append(time.perf_counter() - started)
+        found.append((time.perf_counter() - started) / steps)
     return found[1:]
 
 
@@ -63,6 +70,8 @@ def measure(name: str, repeats: int, limit: float) -> dict:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=True)
     except subprocess.TimeoutExpired:
         return {"left_out": f"not done in {limit:.0f} s"}
+    except subprocess.CalledProcessError as error:
+        return {"left_out": error.stderr.strip().splitlines()[-1]}
     seconds = [float(word) for word in done.stdout.split()]
     steps = importlib.import_module(f"configs.{name}").get_config().steps
     median = statistics.median(seconds)
