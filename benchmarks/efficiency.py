@@ -13,7 +13,7 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks import timing
 from benchmarks.scores import over_seeds
@@ -22,30 +22,51 @@ PAPER, FAST = "configs/mnist.py", "configs/mnist_fast.py"
 ADAM = {"name": "adam", "learning_rate": "2e-4", "b1": "0.5", "b2": "0.999", "rate_schedule": "constant"}
 ADAM |= {"rate_decay": "1.0", "rate_floor": "0.0", "momentum_schedule": "constant"}
 PLAYERS = ("generator_optimizer", "discriminator_optimizer")
-SETTINGS: dict[str, tuple[str, dict[str, str]]] = {
-    "the paper's": (PAPER, {}),
-    "D rests while it wins": (PAPER, {"coordination.accuracy_limit": "0.8"}),
-    "normal prior": (PAPER, {"latent.name": "normal"}),
-    "mixture prior": (PAPER, {"latent.name": "mixture", "latent.deviation_penalty": "0.33"}),
-    "averaged generator": (PAPER, {"average_decay": "0.999"}),
-    "Adam": (PAPER, {f"{player}.{name}": value for player in PLAYERS for name, value in ADAM.items()}),
-    "recommended": (FAST, {}),
-    "recommended, penalty every 4th step": (FAST, {"penalties.interval": "4"}),
+
+
+class Setting(NamedTuple):
+    """What is compared.
+
+    Attributes:
+      config: its file.
+      fields: what is set in it.
+      steps: of its runs.
+      every: steps between two scores.
+      averaged: whether samples are of the generator's average, if the config keeps one, which moves no player; False:
+        of the generator itself.
+    """
+
+    config: str
+    fields: dict[str, str]
+    steps: int = 15_000
+    every: int = 1_250
+    averaged: bool = True
+
+
+AVERAGE = {"average_decay": "0.999"}
+SETTINGS = {
+    "recommended": Setting(FAST, {}, 3_000, 250),
+    "the paper's": Setting(PAPER, AVERAGE, averaged=False),
+    "the paper's, averaged generator": Setting(PAPER, AVERAGE),
+    "D rests while it wins": Setting(PAPER, {"coordination.accuracy_limit": "0.8"}),
+    "normal prior": Setting(PAPER, {"latent.name": "normal"}),
+    "mixture prior": Setting(PAPER, {"latent.name": "mixture", "latent.deviation_penalty": "0.33"}),
+    "Adam": Setting(PAPER, {f"{player}.{name}": value for player in PLAYERS for name, value in ADAM.items()}),
+    "recommended, penalty every 4th step": Setting(FAST, {"penalties.interval": "4"}, 3_000, 250),
 }
-"""A config and what is set in it."""
+"""By name. Settings of the same config, fields and steps share their runs."""
 
-EVERY = 250
-"""Steps between two scores."""
-CHUNK = 10
-"""Steps of a call that is timed."""
+BATCH, CHUNK = 100, 10
+"""Examples of a step, with k = 1, and steps of a call that is timed."""
 
 
-def sweep(name: str, steps: int, seeds: int, data: str, workdir: pathlib.Path) -> list[pathlib.Path]:
+def sweep(setting: Setting, seeds: int, data: str, workdir: pathlib.Path) -> list[pathlib.Path]:
     """The members' directories, trained."""
-    config, fields = SETTINGS[name]
-    path = workdir / "".join(c if c.isalnum() else "_" for c in name)
+    config, fields, steps, every, _ = setting
+    first = next(name for name, other in SETTINGS.items() if other[:4] == setting[:4])
+    path = workdir / "".join(c if c.isalnum() else "_" for c in first)
     values = {"dataset.path": data, "steps": str(steps), "population.seeds": str(seeds), "alarms.patience": "0"}
-    values |= {"checkpoint_every": str(EVERY), "keep_checkpoints": str(steps // EVERY), "log_every": str(EVERY)}
+    values |= {"checkpoint_every": str(every), "keep_checkpoints": str(steps // every), "log_every": str(every)}
     values |= {"sample_every": str(steps), "evaluation.metrics": "sliced_wasserstein", **fields}
     flags = [f"--config.{field}={value}" for field, value in values.items()]
     if not ((path / "sweep.json").exists() and json.loads((path / "sweep.json").read_text())["finished"]):
@@ -61,19 +82,19 @@ class Curves:
     def __init__(self) -> None:
         self.evaluation: Any = None
 
-    def __call__(self, member: pathlib.Path) -> dict[int, float | None]:
+    def __call__(self, member: pathlib.Path, averaged: bool) -> dict[int, float | None]:
         """The score of every checkpoint of a run, by its step; None where the samples are not finite."""
-        kept = member / "curve.json"
+        kept = member / ("curve.json" if averaged else "curve_of_the_generator_itself.json")
         if not kept.exists():
-            timing.write(str(kept), {str(step): value for step, value in self._scores(member).items()})
+            timing.write(str(kept), {str(step): value for step, value in self._scores(member, averaged).items()})
         return {int(step): value for step, value in json.loads(kept.read_text()).items()}
 
-    def _scores(self, member: pathlib.Path) -> dict[int, float | None]:
+    def _scores(self, member: pathlib.Path, averaged: bool) -> dict[int, float | None]:
         from jaxgan.checkpoints import Checkpoints
         from jaxgan.errors import DivergedError
         from jaxgan.runs.evaluation import Evaluation
         from jaxgan.runs.inputs import read_inputs
-        from jaxgan.runs.trained import load_run, restore_players
+        from jaxgan.runs.trained import load_run
 
         run = load_run(str(member), None, {"evaluation.metrics": "parzen"}, ("evaluation.",))
         if self.evaluation is None:
@@ -83,8 +104,9 @@ class Curves:
         found: dict[int, float | None] = {}
         with Checkpoints(run.directory.checkpoints, keep=len(steps)) as checkpoints:
             for step in steps:
+                state = checkpoints.restore(run.experiment.abstract_state(), step)[0]
                 try:
-                    report = evaluation.run(restore_players(checkpoints, run.experiment, step))
+                    report = evaluation.run(state if averaged else state.replace(average_params=None))
                     found[step] = next(r.score.value for r in report.rows if r.score.name == "parzen_paper")
                 except DivergedError:
                     found[step] = None
@@ -110,9 +132,9 @@ def calls_of_steps(data: str) -> dict[str, Callable[[], Any]]:
     from jaxgan.step import scan_steps
 
     calls = {}
-    for name, (path, fields) in SETTINGS.items():
-        loaded = load_config(path)
-        assert not override(loaded, {"dataset.path": data, **fields})
+    for name, setting in SETTINGS.items():
+        loaded = load_config(setting.config)
+        assert not override(loaded, {"dataset.path": data, **setting.fields})
         config = loaded.to_dict()
         experiment = build(config, read_inputs(config).facts)
         step, place, place_batch = distribute(lambda axis, e=experiment: scan_steps(e.train_step(axis)), mapping="jit")
@@ -143,9 +165,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--out", required=True)
-    parser.add_argument("--steps", type=int, default=2_000)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--targets", type=float, nargs="+", default=[100.0, 150.0, 180.0])
+    parser.add_argument("--targets", type=float, nargs="+", default=[50.0, 100.0, 150.0])
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS))
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--workdir", default="runs/efficiency")
@@ -153,19 +174,17 @@ def main() -> None:
     workdir, score = pathlib.Path(arguments.workdir), Curves()
     curves = {}
     for name in arguments.settings:
-        members = sweep(name, arguments.steps, arguments.seeds, arguments.data, workdir)
-        curves[name] = [score(member) for member in members]
+        members = sweep(SETTINGS[name], arguments.seeds, arguments.data, workdir)
+        curves[name] = [score(member, SETTINGS[name].averaged) for member in members]
     calls = calls_of_steps(arguments.data)
     seconds = timing.in_turn({name: calls[name] for name in curves}, arguments.repeats)
-    result: dict[str, Any] = {"seeds": arguments.seeds, "steps": arguments.steps, "settings": {}}
+    result: dict[str, Any] = {"seeds": arguments.seeds, "settings": {}}
     for name, of_seeds in curves.items():
         of_a_step = timing.summary([s / CHUNK for s in seconds[name]])
-        k = int(SETTINGS[name][1].get("discriminator_steps", "1"))
-        targets = {f"{t:g}": to_target(of_seeds, t, of_a_step["median"], 100 * k) for t in arguments.targets}
+        targets = {f"{t:g}": to_target(of_seeds, t, of_a_step["median"], BATCH) for t in arguments.targets}
         last = over_seeds([curve[max(curve)] for curve in of_seeds])
         result["settings"][name] = {
-            "config": SETTINGS[name][0],
-            "set": SETTINGS[name][1],
+            **SETTINGS[name]._asdict(),
             "seconds_of_a_step": of_a_step,
             "to": targets,
             "last": last,

@@ -40,7 +40,9 @@ def test_every_setting_is_a_config_with_fields_that_it_has():
     from jaxgan.configuration import problems_of
     from jaxgan.runs.command_line import load_config, override
 
-    for path, fields in efficiency.SETTINGS.values():
-        config = load_config(path)
-        assert override(config, {"dataset.path": "somewhere", **fields}) == []
-        assert problems_of(config.to_dict()) == []
+    for setting in efficiency.SETTINGS.values():
+        config = load_config(setting.config)
+        assert override(config, {"dataset.path": "somewhere", **setting.fields}) == []
+        assert problems_of(config.to_dict()) == [] and setting.steps % setting.every == 0
+        assert (config.batch_size, config.discriminator_steps) == (efficiency.BATCH, 1)
+        assert config.average_decay or setting.averaged  # without an average there is only the generator
