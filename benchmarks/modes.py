@@ -1,11 +1,13 @@
-"""Modes of the ring and the grid, by the protocol of PacGAN: every loss, or the recommended config, ten seeds each.
+"""Modes of the ring and the grid, by the protocol of PacGAN: every loss, or one of three configs, ten seeds each.
 
     python -m benchmarks.modes losses --out results/modes/losses.json
     python -m benchmarks.modes recommended --out results/modes/recommended.json
+    python -m benchmarks.modes pacgan --out results/modes/pacgan.json
+    python -m benchmarks.modes unrolled --out results/modes/unrolled.json
 
 Each is a sweep (`--mode=sweep`) in `--workdir`, which goes on where it was stopped. Data and metric are the protocol's:
 100,000 training points, 2,500 samples, high quality within three deviations of the nearest mode. Networks and budget
-are those of configs/ring.py (losses, with `STEPS` steps) and of configs/mixture.py (recommended).
+are those of configs/ring.py (losses, with `STEPS` steps), configs/mixture.py (recommended), pacgan.py and unrolled.py.
 """
 
 import argparse
@@ -35,6 +37,8 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
         | {"sample_every": str(STEPS), "checkpoint_every": str(STEPS)},
     ),
     "recommended": ("configs/mixture.py", {}),
+    "pacgan": ("configs/pacgan.py", {}),
+    "unrolled": ("configs/unrolled.py", {}),
 }
 """A config and what is set in it."""
 

@@ -7,7 +7,7 @@ linear 3072, U(-.5, .5). Discriminator: maxout 1600x5, 1600x5, dropout on layer 
 U(-.005, .005). SGD at .025 / 1.000004^t, not below 1e-6; momentum .5 in epoch 1 to .7 in epoch 250; batch 100. The
 authors normalise the images' contrast first; here bytes become [-1, 1], and a dataset of floats is used as it is.
 
-Time: not measured. Expected: not run here.
+Time: docs/zoo.md, Recipes. No score was measured here.
 Source: arXiv:1406.2661 and goodfeli/adversarial (cifar10_fully_connected.yaml).
 """
 

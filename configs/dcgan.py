@@ -5,7 +5,7 @@
 64 × 64 images from an .npz: --config.dataset.name=npz --config.dataset.path=FILE
 --config.generator.widths="(512, 256, 128, 64)" --config.discriminator.widths="(64, 128, 256, 512)", a width for every
 doubling from the smallest image, which is 4 × 4 there and 7 × 7 here.
-Time: results/benchmarks/step.json has the time of a step. No score has been measured.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Radford et al. 2016 (arXiv:1511.06434): Adam at 2e-4 with beta1 .5, weights N(0, .02), latents U(-1, 1), tanh.
 """
 

@@ -6,7 +6,7 @@ Generator: 100 latents from U(-1, 1), ReLU 128, sigmoid 784. Discriminator: ReLU
 at 2.5e-4 with beta1 .5, batch 100, 50,000 generator updates; the discriminator has one update for every two of them.
 The whole of MNIST: --config.dataset.name=idx --config.dataset.path=DIRECTORY_OF_IDX_FILES
 
-Time: not measured. No score has been measured.
+Time: docs/zoo.md, Recipes. No score was measured here.
 Source: the settings of a public TensorFlow demonstration, with weights as its layers start them; 2 : 1 as steps of one
 discriminator and two generator updates.
 """

@@ -2,7 +2,7 @@
 
     python launch.py --config=configs/demo2.py --workdir=runs/demo2
 
-Time: not measured. No score has been measured.
+Time: docs/zoo.md, Recipes. No score was measured here.
 Source: the settings of a public TensorFlow demonstration.
 """
 

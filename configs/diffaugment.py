@@ -3,7 +3,7 @@
     python launch.py --config=configs/diffaugment.py --workdir=runs/diffaugment
 
 DCGAN networks on 5,000 digits (extra `demo`), with translations and cutouts (of no use to digits: colours).
-Time and score: not measured.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Zhao et al. 2020 (arXiv:2006.10738).
 """
 

@@ -3,7 +3,7 @@
     python launch.py --config=configs/dragan.py --workdir=runs/dragan
 
 DCGAN networks on 5,000 digits (extra `demo`), no normalisation in the discriminator, lambda = 10.
-Time and score: not measured.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Kodali et al. 2017 (arXiv:1705.07215), Algorithm 1; optimizer of configs/dcgan.py.
 """
 

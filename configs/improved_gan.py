@@ -7,7 +7,7 @@ the discriminator sees how far its examples are from each other, data has the la
 feature matching beside its own part. In the source, section 3.1, feature matching is the whole of it:
 --config.terms.adversarial=0. Historical averaging: --config.generator_optimizer.historical_averaging=WEIGHT, and the
 discriminator's. Of the semi-supervised half nothing is here.
-Time and score: not measured here.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Salimans et al. 2016 (arXiv:1606.03498), sections 3.1, 3.2, 3.4 and 3.5.
 """
 

@@ -7,7 +7,7 @@ discriminator's second head gives the category's logits and the codes' means, of
 (The source's networks have a layer of 1024 more each, and its head one of 128.) lambda 1, batch 128, Adam with beta1 .5
 at 2e-4 for the discriminator and 1e-3 for the generator, 5,000 steps. The metric d_terms is 4.5 nats where a head that
 tells nothing says so, and 1.84 where it tells all: what two exact codes cost at deviation 1.
-Time and score: not measured here.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Chen et al. 2016 (arXiv:1606.03657), sections 5 and 7.2, and openai/InfoGAN.
 """
 

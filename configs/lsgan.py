@@ -3,7 +3,7 @@
     python launch.py --config=configs/lsgan.py --workdir=runs/lsgan
 
 DCGAN networks on 5,000 digits (extra `demo`); targets 1 for data, 0 for samples, and 1 for the generator.
-Time and score: not measured.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Mao et al. 2017 (arXiv:1611.04076), equation 9; optimizer of configs/dcgan.py.
 """
 

@@ -3,7 +3,7 @@
     python launch.py --config=configs/pacgan.py --workdir=runs/pacgan
 
 Networks and optimizer of configs/ring.py; only the packs are the source's.
-Time and score: not measured.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Lin et al. 2018 (arXiv:1712.04086), section 2.
 """
 

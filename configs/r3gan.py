@@ -7,7 +7,7 @@ penalties; Adam at 2e-4 with betas 0 and .99, batch 512, moving average .999. Th
 as it goes, and augments; this does not.
 Other sizes, 4 * 2^n pixels: a width more for every doubling.
 
-Time: not measured. Expected: not run here.
+Time: docs/zoo.md, Recipes. No score was measured here.
 Source: Huang et al. 2024 (arXiv:2501.05441), section 4.
 """
 

@@ -8,7 +8,7 @@ for every call. Adam at 2e-4 with betas 0 and .9, batch 64, five discriminator u
 Other sizes: 48 pixels with --config.generator.widths="(512, 256, 128, 64)"
 --config.discriminator.widths="(64, 128, 256, 512, 1024)" --config.discriminator.halvings=0; see jaxgan.networks.resnet.
 
-Time: not measured. Expected: not run here.
+Time: docs/zoo.md, Recipes. No score was measured here.
 Source: Miyato et al. 2018 (arXiv:1802.05957), table 4; generator and discriminator see as many examples here.
 """
 

@@ -13,7 +13,7 @@ That larger generator from its start:
 --config.generator.initializer=uniform,uniform,uniform,uniform,sparse
 --config.generator.layer_scales=.05,.05,.05,.05,100 --config.generator.layer_biases=0,-2,0,-2
 
-Time: not measured. Expected: not run here; the paper's Table 1 gives 2057 +- 26 nats.
+Time: docs/zoo.md, Recipes. Expected: not run here; the paper's Table 1 gives 2057 +- 26 nats.
 Source: arXiv:1406.2661 and goodfeli/adversarial (tfd_pretrain/pretrain.yaml, train.yaml).
 """
 

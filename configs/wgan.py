@@ -4,7 +4,7 @@
 
 DCGAN networks on 5,000 digits (extra `demo`), RMSProp 5e-5, weights in [-.01, .01], k = 5, batch 64. The metric
 d_wasserstein estimates the distance, up to the critic's Lipschitz constant, which is not known.
-Time and score: not measured.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1.
 """
 

@@ -4,7 +4,7 @@
 
 DCGAN networks on 5,000 digits (extra `demo`), no normalisation in the critic; lambda 10, k 5, Adam 1e-4 with betas 0
 and .9, batch 64. The metric d_wasserstein estimates the Wasserstein distance.
-Time and score: not measured.
+Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Gulrajani et al. 2017 (arXiv:1704.00028), Algorithm 1.
 """
 
