@@ -102,10 +102,10 @@ def table_of(result: dict) -> str:
     for name in sorted(set(result) - {"machine"}):
         found = result[name]
         if "left_out" in found:
-            lines.append(f"| `{name}` | | {found['left_out']} | | {PUBLISHED.get(name, '')} |")
+            lines.append(f"| `{name}` | | {found['left_out'].split(': ')[-1]} | | {PUBLISHED.get(name, '')} |")
             continue
         second, minutes = found["seconds_of_a_step"]["median"], found["minutes"]
-        whole = f"{minutes:.2g} min" if minutes < 100 else f"{minutes / 60:.2g} h"
+        whole = f"{minutes:.2g} min" if minutes < 99.5 else f"{minutes / 60:.{0 if minutes > 600 else 1}f} h"
         lines.append(f"| `{name}` | {found['steps']:,} | {second:.2g} | {whole} | {PUBLISHED.get(name, '')} |")
     return "\n".join(lines)
 

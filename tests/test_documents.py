@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import jaxgan
-from benchmarks import communication, modes
+from benchmarks import communication, modes, recipes
 from configs import default, mixture
 from jaxgan import evaluation, theory
 from jaxgan.configuration import LATER, RULES, complete
@@ -292,6 +292,13 @@ def test_the_sweeps_fields_and_numbers_are_those_of_the_config_and_the_results()
         assert re.search(rf"^\| `{name}` \| {f'`{value}`' if value == 'auto' else value} *\|", text, re.M), name
     found = json.loads(pathlib.Path("results/benchmarks/sweep.json").read_text())["times_one_at_a_time"]
     assert f"{found['median']:.1f} times" in text and f"{found['least']:.1f} to {found['largest']:.1f}" in text
+
+
+def test_the_recipes_times_are_those_of_the_results():
+    found = json.loads(pathlib.Path("results/benchmarks/recipes.json").read_text())
+    assert f"\n{recipes.table_of(found)}\n" in pathlib.Path("docs/zoo.md").read_text()
+    configs = {path.stem for path in pathlib.Path("configs").glob("*.py")} - {"default"}
+    assert set(found) - {"machine"} == configs >= set(recipes.PUBLISHED)
 
 
 def test_the_modes_are_those_of_the_results():
