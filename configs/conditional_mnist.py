@@ -11,9 +11,9 @@ class scales and moves; leaky ReLU 1200-1200 in the discriminator, on whose last
 paired loss with R1 and R2, gamma .1; Adam at 2e-4 with betas 0 and .99, batch 100, moving average of the generator
 .999. 12,000 steps are 24 epochs. Pictures have a row for each class.
 
-Time: about half an hour on two CPU cores is meant, and not measured. Expected: not run to its end here; it is meant to
-reach a label accuracy of .98, nine tenths of the real data's diversity within classes, and a Parzen-window
-log-likelihood (parzen_paper) of 132 nats, the first conditional GAN's (arXiv:1411.1784).
+Time: 36 minutes on one CPU core. Score, of one seed (results/tasks/conditional.json): label_accuracy .983 (real digits:
+.993), within_class_diversity .995 (.995), parzen_paper 224.8 nats (243.4); the first conditional GAN has 132
+(arXiv:1411.1784).
 Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7; the loss of Huang et al. 2024 (arXiv:2501.05441); the
 projection of Miyato and Koyama 2018 (arXiv:1802.05637).
 """
