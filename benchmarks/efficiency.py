@@ -160,6 +160,29 @@ def to_target(curves: list[dict[int, float | None]], target: float, seconds: flo
     return found
 
 
+def table_of(result: dict[str, Any]) -> str:
+    """The result as a table in Markdown: steps and minutes to each score, mean ± standard error over the seeds."""
+    targets = list(next(iter(result["settings"].values()))["to"])
+    heads = [head for target in targets for head in (f"steps to {target} nats", "minutes")]
+    lines = [f"| setting | seconds of a step | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
+    for name, setting in result["settings"].items():
+        cells = [f"{setting['seconds_of_a_step']['median']:.3f}"]
+        for target in targets:
+            found = setting["to"][target]
+            if "seconds" not in found:
+                cells += [f"not in {setting['steps']:,}", ""]
+                continue
+            steps, seconds = found["steps"], found["seconds"]
+            cells += [_cell(steps, 1, 0), _cell(seconds, 1 / 60, 1)]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(found: dict[str, Any], factor: float, digits: int) -> str:
+    error = "" if found["standard_error"] is None else f" ± {factor * found['standard_error']:,.{digits}f}"
+    return f"{factor * found['mean']:,.{digits}f}{error}"
+
+
 def main() -> None:
     """Trains, scores and times all settings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -191,6 +214,7 @@ def main() -> None:
             "curves": of_seeds,
         }
     result["machine"] = timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax", "numpy")
+    print(table_of(result))
     timing.write(arguments.out, result)
 
 
