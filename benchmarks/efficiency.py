@@ -3,8 +3,9 @@
     python -m benchmarks.efficiency --data DIRECTORY_OF_IDX_FILES --out results/benchmarks/efficiency.json
 
 Each setting is a sweep (`--mode=sweep`) over seeds in `--workdir`, which goes on where it was stopped; every checkpoint
-of every member is then scored: Parzen windows by the protocol of the paper's Table 1, in nats. A member has reached a
-score at the first checkpoint that has it. The second of a step is that of calls of some steps, the settings in turn.
+of every member is then scored: Parzen windows by the protocol of the paper's Table 1, in nats. A member reaches a
+score between two checkpoints, as on a straight line. The second of a step is that of calls of some steps, the settings
+in turn.
 """
 
 import argparse
@@ -115,9 +116,16 @@ class Curves:
         return found
 
 
-def reached(curve: dict[int, float | None], target: float) -> int | None:
-    """The first step that has the score; None if none has."""
-    return next((step for step, value in sorted(curve.items()) if value is not None and value >= target), None)
+def reached(curve: dict[int, float | None], target: float) -> float | None:
+    """The step at which a curve first has the score, straight between its points; None if it never has."""
+    before: tuple[int, float] | None = None
+    for step, value in sorted(curve.items()):
+        if value is not None and value >= target:
+            if before is None:
+                return step
+            return before[0] + (step - before[0]) * (target - before[1]) / (value - before[1])
+        before = None if value is None else (step, value)
+    return None
 
 
 def calls_of_steps(data: str) -> dict[str, Callable[[], Any]]:

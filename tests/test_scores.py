@@ -30,6 +30,7 @@ def test_a_tasks_numbers_by_method():
 def test_when_a_score_is_reached():
     curve = {3000: 210.0, 1000: None, 2000: 150.0, 4000: 140.0}
     assert efficiency.reached(curve, 150.0) == 2000 and efficiency.reached(curve, 211.0) is None
+    assert efficiency.reached(curve, 165.0) == 2250  # a quarter of the way from 150 to 210
     found = efficiency.to_target([curve, {1000: 155.0}], 150.0, seconds=0.02, examples=100)
     assert found["steps"]["values"] == [2000, 1000]
     assert found["seconds"]["mean"] == pytest.approx(30.0) and found["examples"]["mean"] == 150_000
