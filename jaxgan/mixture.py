@@ -44,7 +44,7 @@ def learned_mixture(
     Source: Gurumurthy et al. 2017 (arXiv:1706.02071); the start is that of the authors' MNIST code.
     """
 
-    fixed = {} if learn_deviation else {"deviation": deviation}
+    fixed = {} if learn_deviation else {"deviation": float(deviation)}
 
     def init(key, inputs, condition=None):
         means, inner = jax.random.split(key)
