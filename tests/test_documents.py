@@ -304,6 +304,15 @@ def test_the_tasks_scores_are_those_of_the_results():
         assert f"{value.removeprefix('0')}" in config and real.removeprefix("0") in config
 
 
+def test_the_errors_from_few_labels_are_those_of_the_results():
+    found = json.loads(pathlib.Path("results/tasks/semi_supervised_short.json").read_text())
+    errors = {name: f"{score['mean']:,.0f}" for name, score in found["task"]["test_errors"].items()}
+    text = pathlib.Path("docs/tasks.md").read_text()
+    assert found["seeds"] == [0] and found["step"] == 18_000
+    assert f"`this run` {errors.pop('this run')} errors" in text
+    assert all(f"`{name}` {error}" in text for name, error in errors.items())
+
+
 def test_the_recipes_times_are_those_of_the_results():
     found = json.loads(pathlib.Path("results/benchmarks/recipes.json").read_text())
     assert f"\n{recipes.table_of(found)}\n" in pathlib.Path("docs/zoo.md").read_text()
