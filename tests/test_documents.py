@@ -313,6 +313,17 @@ def test_the_errors_from_few_labels_are_those_of_the_results():
     assert all(f"`{name}` {error}" in text for name, error in errors.items())
 
 
+def test_the_encoders_scores_are_those_of_the_results():
+    found = json.loads(pathlib.Path("results/tasks/bigan.json").read_text())
+    text, config = pathlib.Path("docs/tasks.md").read_text(), pathlib.Path("configs/bigan_mnist.py").read_text()
+    assert found["seeds"] == [0] and found["step"] == 25_000
+    for score, methods in found["task"].items():
+        (row,) = re.findall(rf"^\| {score} \|.*$", text, re.M)
+        assert all(f"{value['mean']:.3f} |" in row for value in methods.values())
+    for method in ("this run", "regressor", "pixels"):
+        assert f"{found['task']['1-NN accuracy'][method]['mean']:.3f}".removeprefix("0") in config
+
+
 def test_the_recipes_times_are_those_of_the_results():
     found = json.loads(pathlib.Path("results/benchmarks/recipes.json").read_text())
     assert f"\n{recipes.table_of(found)}\n" in pathlib.Path("docs/zoo.md").read_text()
