@@ -101,6 +101,7 @@ def test_a_steps_flops_are_those_of_the_compiled_products():
     assert counted == pytest.approx(expected + 2 * 3_730_000, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_bytes_are_those_of_the_compiled_all_reduces():
     latent, tx = jaxgan.LATENTS["uniform"](100), transformation("sgd")
 

@@ -164,9 +164,8 @@ def test_a_conditional_update_leaves_the_other_player_bit_identical(kind):
         assert difference(getattr(turned, player).params, getattr(after, player).params) > 1e-5
 
 
-@pytest.mark.parametrize(
-    ("kind", "mapping"), [pytest.param("labels", "pmap", marks=pytest.mark.slow), ("vectors", "shard_map")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "mapping"), [("labels", "pmap"), ("vectors", "shard_map")])
 def test_a_conditional_step_on_four_devices_is_that_on_one(kind, mapping):
     batch = step_of(data(1, 2, batch=8, shape=(4, 4, 1)) | {"condition": conditions(kind, 1, 2, 8)}, 0)
     after = []

@@ -255,6 +255,7 @@ def test_a_class_that_is_none_is_one_line(conditional, text):
         runs.run("sample", None, {}, str(conditional), {"condition": text})
 
 
+@pytest.mark.slow
 def test_a_conditional_member_of_a_sweep_is_the_run_alone(changes, tmp_path):
     changes = changes | {"alarms.patience": "0", "seed": "3"}
     swept = {"population.seeds": "1", "population.grid": "terms.auxiliary_classifier=0.25,0.5"}

@@ -145,6 +145,7 @@ def test_the_papers_cifar_10_pair_has_its_layers():
         cifar10(widths=(5, 5))
 
 
+@pytest.mark.slow
 def test_the_papers_dropout_is_on_every_layers_input_and_per_example():
     def training(images, key, **options):
         network = cifar10(widths=(6,), initial_scale=0.5, **options)

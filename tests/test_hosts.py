@@ -135,6 +135,7 @@ def test_four_devices_and_back_to_one(alone, tmp_path):
     _assert_close(tmp_path, alone, 40)
 
 
+@pytest.mark.slow
 def test_two_processes_of_two_devices_and_back_to_one(alone, tmp_path):
     for code, said in _ended(_start(tmp_path, 20, devices=2, environments=_open_mpi())):
         assert code == 0, said

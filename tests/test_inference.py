@@ -339,6 +339,7 @@ def test_a_run_resumes_bit_for_bit_and_is_shown_and_measured(data, tmp_path, cap
     assert "reconstruction rmse" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_regressor_after_the_game_leaves_the_run_a_plain_one(data, tmp_path):
     for name, changes in (("plain", {"task": "none"}), ("after", {"inference.method": "regressor"})):
         runs.run("train", "configs/ring.py", RUN | data | changes | {"steps": "10"}, str(tmp_path / name), {})

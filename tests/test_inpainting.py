@@ -179,6 +179,7 @@ def test_masks_belong_to_a_step_and_to_a_place_in_the_global_batch():
     assert 0.3 < (masks[0].sum(-1) == 0).mean() < 0.8
 
 
+@pytest.mark.slow
 def test_the_step_is_the_same_on_four_devices():
     _, state, factory = inpainting_game()
     batches = [{"real": jax.random.uniform(jax.random.key(i), (2, 16, 6))} for i in range(2)]

@@ -166,6 +166,7 @@ def test_members_of_a_sweep_share_a_step_where_their_penalties_alone_differ():
     assert changes == [[4, 4], [5, 5]]
 
 
+@pytest.mark.slow
 def test_a_run_of_a_mixture_stops_and_goes_on_bit_for_bit_and_is_sampled(tmp_path):
     _train(tmp_path / "whole", steps=40, **RING)
     _train(tmp_path / "parts", steps=20, **RING)

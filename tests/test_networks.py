@@ -172,6 +172,7 @@ def test_a_wrong_number_of_activations_is_refused():
         mlp(output_shape=(), widths=(4, 4, 4), activation="relu,relu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "inputs", "saved"),
     [

@@ -175,6 +175,7 @@ def _dcgan_experiment():
     return build(config, DataFacts((8, 8, 1), 8))
 
 
+@pytest.mark.slow
 def test_batch_statistics_of_a_configs_network_are_over_all_devices():
     experiment = _dcgan_experiment()
     batch = {"real": jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (1, 8, 8, 8, 1)), jnp.float32)}

@@ -241,6 +241,7 @@ def _trained(mapping):
     return jax.device_get((state.replace(key=jax.random.key_data(state.key)), metrics))
 
 
-@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
+@pytest.mark.slow
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
 def test_four_devices_penalise_as_one_does(mapping):
     assert difference(_trained(mapping), _trained("jit")) < 1e-5

@@ -406,6 +406,7 @@ def test_compiled_code_is_kept_in_the_cache_unless_jax_was_told_where(tmp_path, 
         jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
 
 
+@pytest.mark.slow
 def test_a_profiled_run_leaves_a_trace_and_is_the_same_run(tmp_path):
     small = SMALL | {"steps": "10", "sample_every": "10", "checkpoint_every": "10"}
     runs.run("train", "configs/ring.py", small, str(tmp_path / "plain"), {})

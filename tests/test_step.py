@@ -371,6 +371,7 @@ def test_accumulation_draws_the_same_noise_for_every_example(parts):
     chex.assert_trees_all_close((state, metrics), (expected, expected_metrics), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_accumulation_with_a_condition_and_batch_statistics_and_a_batch_that_does_not_divide():
     game = batch_norm_game()
     step = jax.jit(make_train_step(**game, accumulation_steps=2))

@@ -387,6 +387,7 @@ def test_members_of_one_batched_step_agree_to_rounding(swept, tmp_path, monkeypa
             np.testing.assert_allclose(leaf, expected[path], atol=2e-5, err_msg=path)
 
 
+@pytest.mark.slow
 def test_a_diverged_member_does_not_end_the_sweep(swept, tmp_path, capsys):
     found = _sweep(tmp_path, population__grid=f"{RATES}=1e30,1e-3", population__seeds=1)
     assert [member["diverged"] is None for member in found["members"]] == [False, True]

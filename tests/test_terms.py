@@ -261,12 +261,13 @@ def _trained(name, mapping, **options):
     return jax.device_get((state.replace(key=jax.random.key_data(state.key)), metrics))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "mapping"),
     [
         ("matching_alone", "pmap"),
         ("matching_alone", "shard_map"),
-        pytest.param("all", "pmap", marks=pytest.mark.slow),
+        ("all", "pmap"),
         ("all", "shard_map"),
     ],
 )
@@ -332,6 +333,7 @@ def test_an_update_with_terms_leaves_the_generator_as_it_is():
     assert metrics["d_terms"] > 0
 
 
+@pytest.mark.slow
 def test_a_generator_that_looks_ahead_does_so_with_the_discriminators_terms():
     game = judging_game()
     state = init_state(

@@ -200,6 +200,7 @@ class Stopped(NamedTuple):
     signal_name: str
 
 
+@pytest.mark.slow
 def test_evaluation_in_training_is_that_of_the_mode(tmp_path, capfd, monkeypatch):
     often = {"evaluation__every": 15, "evaluation__metrics": FAST, "checkpoint_every": 15}  # at no other's steps
     with monkeypatch.context() as patch:  # a signal comes at once: the checkpoint first, the scores when it goes on
