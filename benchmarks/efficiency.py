@@ -177,11 +177,15 @@ def table_of(result: dict[str, Any]) -> str:
         cells = [f"{setting['seconds_of_a_step']['median']:.3f}"]
         for target in targets:
             found = setting["to"][target]
-            if "seconds" not in found:
+            values = found["steps"]["values"]
+            there = [value for value in values if value is not None]
+            steps = over_seeds(there) if there else None
+            if steps is None:
                 cells += [f"not in {setting['steps']:,}", ""]
                 continue
-            steps, seconds = found["steps"], found["seconds"]
-            cells += [_cell(steps, 1, 0), _cell(seconds, 1 / 60, 1)]
+            of = "" if len(there) == len(values) else f" ({len(there)} of {len(values)} seeds)"
+            minute = setting["seconds_of_a_step"]["median"] / 60
+            cells += [_cell(steps, 1, 0) + of, _cell(steps, minute, 1)]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import jaxgan
-from benchmarks import communication, modes, recipes
+from benchmarks import communication, efficiency, modes, recipes
 from configs import default, mixture
 from jaxgan import evaluation, theory
 from jaxgan.configuration import LATER, RULES, complete
@@ -322,6 +322,25 @@ def test_the_encoders_scores_are_those_of_the_results():
         assert all(f"{value['mean']:.3f} |" in row for value in methods.values())
     for method in ("this run", "regressor", "pixels"):
         assert f"{found['task']['1-NN accuracy'][method]['mean']:.3f}".removeprefix("0") in config
+
+
+def test_the_times_to_a_score_are_those_of_the_results():
+    found = json.loads(pathlib.Path("results/benchmarks/efficiency.json").read_text())
+    text = pathlib.Path("docs/tasks.md").read_text()
+    assert f"\n{efficiency.table_of(found)}\n" in text and found["seeds"] == 2
+
+    def seconds(name, target):
+        setting = found["settings"][name]
+        steps = [n for n in setting["to"][target]["steps"]["values"] if n is not None]
+        return sum(steps) / len(steps) * setting["seconds_of_a_step"]["median"]
+
+    ours, paper, averaged = "recommended", "the paper's", "the paper's, averaged generator"
+    assert f"takes {seconds(ours, '100'):.0f} s, in both" in text
+    slower = seconds(paper, "100") / seconds(ours, "100")
+    assert f"take {seconds(paper, '100'):.0f} s in one seed, {slower:.1f} times" in text
+    assert f"{seconds(ours, '50'):.0f} and {seconds(paper, '50'):.0f} s" in text
+    assert f"{seconds(averaged, '100'):.0f} s to 100 nats and {seconds(averaged, '150'):.0f} s to 150" in text
+    assert f"`recommended` ({seconds(ours, '150'):.0f} s)" in text
 
 
 def test_the_recipes_times_are_those_of_the_results():

@@ -37,6 +37,14 @@ def test_when_a_score_is_reached():
     assert set(efficiency.to_target([curve, {1000: 120.0}], 150.0, seconds=0.02, examples=100)) == {"steps"}
 
 
+def test_the_table_tells_how_many_seeds_have_reached_a_score():
+    targets = {"50": [100.0, 200.0], "100": [300.0, None], "150": [None, None]}
+    to = {target: {"steps": scores.over_seeds(steps)} for target, steps in targets.items()}
+    setting = {"seconds_of_a_step": {"median": 0.6}, "steps": 1_000, "to": to}
+    row = efficiency.table_of({"settings": {"mine": setting}}).splitlines()[-1]
+    assert row == "| mine | 0.600 | 150 ± 50 | 1.5 ± 0.5 | 300 (1 of 2 seeds) | 3.0 | not in 1,000 |  |"
+
+
 def test_every_setting_is_a_config_with_fields_that_it_has():
     from jaxgan.configuration import problems_of
     from jaxgan.runs.command_line import load_config, override
