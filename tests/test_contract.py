@@ -257,7 +257,19 @@ def _run_alone(loss, penalty, optimizer, mapping):
     return state, metrics
 
 
-@pytest.mark.parametrize(("loss", "penalty", "optimizer", "mapping"), ALONE)
+@pytest.fixture
+def forget_compiled(request):
+    """After every 50th test, as the whole product is more programs than one process can hold."""
+    yield
+    if ALONE_IDS.index(request.node.callspec.id) % 50 == 49:
+        jax.clear_caches()
+
+
+ALONE_IDS = ["-".join(param.values) for param in ALONE]
+
+
+@pytest.mark.usefixtures("forget_compiled")
+@pytest.mark.parametrize(("loss", "penalty", "optimizer", "mapping"), ALONE, ids=ALONE_IDS)
 def test_by_itself_it_is_what_it_is_among_the_others(loss, penalty, optimizer, mapping):
     number, chosen = AXES["optimizer"].index(optimizer), None
     alone, metrics = _run_alone(loss, penalty, optimizer, mapping)
