@@ -118,6 +118,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.inference.widths = (1024, 1024)  # units of each hidden layer of E, a multilayer perceptron
     config.inference.activation = "leaky_relu"  # as a network's
     config.inference.normalization = "none"  # "batch" (over all devices), "layer"
+    config.inference.noise = 0.0  # regressors: largest deviation of the Gaussian noise on the samples they learn from
     config.inference.fit_steps = 10_000  # evaluations: steps of the regressor that is fitted to G as it is; 0: none
     config.inference.examples = 500  # evaluations: test examples that are reconstructed
 
@@ -197,7 +198,8 @@ def _network() -> ConfigDict:
     network.output_bias = "zero"
     network.pieces = 5  # maxout, cifar10: linear pieces per unit
     network.normalization = "auto"  # mlp, dcgan, resnet: "batch" (over all devices), "layer", "none", and of weights
-    # "spectral", "weight", "equalized"; not in mlp "instance", "virtual" (generator); "auto": mlp none, others batch
+    # "spectral", "weight", "equalized"; mlp alone "weight_from_data", whose hidden scales stay; not in mlp "instance",
+    # "virtual" (generator); "auto": mlp none, others batch
     network.blocks = 2  # r3gan: residual blocks of each width
     network.halvings = 0  # resnet discriminator: the first so many blocks halve the sides; 0: all but the last
     network.attention = 0  # resnet: self-attention on images of so many pixels a side; 0: none

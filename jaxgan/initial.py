@@ -31,7 +31,8 @@ def init_state(
       generator, discriminator: the two players.
       generator_tx, discriminator_tx: their optax gradient transformations.
       latent: the prior p_z(z).
-      example: [batch, ...], a few examples of the data (their shape and dtype matter, not their values).
+      example: [batch, ...], a few examples of the data (their shape and dtype matter, and their values to networks that
+        start from data alone: a normalization `weight_from_data`).
       condition: [batch, ...], conditions beside them, or None.
       average: start the moving average of the generator's parameters here; a step that keeps one starts it otherwise.
 

@@ -1,5 +1,6 @@
 """Learned inference: what the players see, what each method moves, the same step on all devices, runs, and scores."""
 
+import functools
 import json
 
 import jax
@@ -21,7 +22,7 @@ from jaxgan.step import init_state, make_train_step
 from jaxgan.tasks import TASKS, Other, Trained
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.inference import Between, Encoded, as_pairs, both_sides, encoding, judging_pairs, sheet
-from jaxgan.tasks.inference_scores import fit_encoder, measure
+from jaxgan.tasks.inference_scores import fit_encoder, measure, noisy
 from tests.games import difference, equal
 from tests.test_runs import SMALL, _assert_same_run
 
@@ -59,6 +60,23 @@ def test_what_the_players_make_and_see_by_hand():
     assert beside.real is None
     np.testing.assert_array_equal(beside.fake, [[3, -3]])
     np.testing.assert_array_equal(beside.extra, [0.5])
+
+
+def test_the_noise_of_a_regressor_is_its_example_s_own():
+    x, keys = jnp.ones((4_000, 30)), jax.random.split(KEY, 4_000)
+    found = noisy(keys, x, 2.0)
+    deviations = np.asarray(found - x).std(1)
+    # σ ~ U(0, 2): mean 1, deviation 2/√12.
+    np.testing.assert_allclose([deviations.mean(), deviations.std()], [1, 2 / 12**0.5], atol=0.05)
+    assert noisy(keys, x, 0.0) is x and equal(noisy(keys[7:9], x[7:9], 2.0), found[7:9])
+    z = jnp.array([[1.0, -1.0], [2.0, 0.5]])
+    network = encoding(times(3.0), times(0.5), (2,), pairs=False, noise=1.0)
+    variables, keys = network.init(KEY, z), jax.random.split(KEY, 2)
+    sides = network.apply(variables, z, key=keys, train=True)[0]
+    np.testing.assert_array_equal(sides.fake, 3 * z)  # the discriminator sees none of it
+    assert not np.allclose(sides.extra, [0.5, 0.25 * 4.25])
+    np.testing.assert_allclose(network.apply(variables, z[1:], key=keys[1:], train=True)[0].extra, sides.extra[1:])
+    np.testing.assert_allclose(network.apply(variables, z, train=True)[0].extra, [0.5, 0.25 * 4.25])  # no key, no noise
 
 
 def test_a_discriminator_of_pairs_sees_z_as_a_condition():
@@ -202,11 +220,14 @@ def test_every_discriminator_judges_pairs(name):
 def test_a_regressor_that_is_fitted_inverts_a_linear_generator():
     matrix = jnp.array([[1.0, 0, 2], [0, 1, 1]])
     latent = LATENTS["uniform"](2)
-    encode = fit_encoder(
-        lambda z: z @ matrix, latent, mlp(output_shape=(2,), widths=()), KEY, steps=300, batch=64, rate=0.05
-    )
+    fit = functools.partial(fit_encoder, lambda z: z @ matrix, latent, mlp(output_shape=(2,), widths=()), KEY,
+                            steps=300, batch=64, rate=0.05)  # fmt: skip
     z = np.asarray(latent.sample(jax.random.key(1), 1100))
-    np.testing.assert_allclose(encode(np.asarray(z @ matrix)), z, atol=1e-2)
+    np.testing.assert_allclose(fit()(np.asarray(z @ matrix)), z, atol=1e-2)
+    # Of σ ~ U(0, 3) the mean square is 3: E z xᵀ (E x xᵀ + 3 I)⁻¹, the prior's variance being 1.
+    expected = np.asarray(matrix @ np.linalg.inv(matrix.T @ matrix + 3 * np.eye(3)))
+    unit = fit(noise=3.0)(np.eye(3, dtype=np.float32)) - fit(noise=3.0)(np.zeros((1, 3), np.float32))
+    np.testing.assert_allclose(unit, expected.T, atol=0.1)
 
 
 def _trained(**changes):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import linen
 
-from jaxgan.networks import from_linen
+from jaxgan.networks import from_linen, mlp
 from jaxgan.networks.attention import SelfAttention
 from jaxgan.networks.convolution import Conv, ConvTranspose, convolve
 from jaxgan.networks.dense import Dense
@@ -130,6 +130,40 @@ def test_weight_norm_and_equalized_weights_by_hand():
             layer.apply(variables, jnp.eye(inputs)), factor * variables["params"]["kernel"], rtol=1e-6
         )
         assert abs(float(variables["params"]["kernel"].std()) - 1) < 0.06
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_weights_that_start_from_data_by_hand(fixed):
+    kernel = jnp.array([[3.0, 0.0], [4.0, 2.0]])
+    layer = Dense(2, kernel_init=lambda *_: kernel, weights="weight_from_data", fixed=fixed)
+    # Directions (.6, .8) and (0, 1). Of (5, 0) and (0, 0) the first gives 3 and 0: mean and deviation 1.5. The second
+    # gives 0 twice, and has nothing to start from.
+    inputs = jnp.array([[5.0, 0.0], [0.0, 0.0]])
+    outputs, variables = layer.init_with_output(KEY, inputs)
+    np.testing.assert_allclose(outputs, [[1.0, 0.0], [-1.0, 0.0]], atol=1e-6)
+    np.testing.assert_allclose(variables["params"]["scale"], [1 / 1.5, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(variables["params"]["bias"], [-1.0, 0.0], rtol=1e-6)
+    # What is applied afterwards does not start again.
+    np.testing.assert_allclose(layer.apply(variables, 2 * inputs), [[3.0, 0.0], [-1.0, 0.0]], atol=1e-6)
+    gradient = jax.grad(lambda v: layer.apply(v, inputs)[0].sum())(variables)["params"]
+    np.testing.assert_allclose(gradient["scale"], [0.0 if fixed else 3.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(gradient["bias"], [1.0, 1.0])
+    zeros = layer.init(KEY, jnp.zeros((2, 2)))["params"]
+    assert zeros["scale"].tolist() == [1.0, 1.0] and zeros["bias"].tolist() == [0.0, 0.0]
+
+
+def test_a_network_that_starts_from_data_sees_it_with_its_noise():
+    options = {"widths": (300, 300), "noise_input": 1.0, "noise_hidden": 0.5, "activation": "tanh"}
+    network = mlp(output_shape=(), normalization="weight_from_data", **options)
+    examples = 2 * jax.random.normal(KEY, (500, 6))
+    params = network.init(KEY, examples)["params"]
+    # Of six inputs the variance of a direction is 4 of the examples and 1 of the noise.
+    np.testing.assert_allclose(1 / params["Dense_0"]["scale"], 5**0.5, rtol=0.15)
+    logits = network.apply({"params": params}, examples, key=jax.random.split(KEY, 500), train=True)[0]
+    assert abs(float(logits.mean())) < 0.2 and abs(float(logits.std()) - 1) < 0.2
+    gradient = jax.grad(lambda p: network.apply({"params": p}, examples)[0].sum())(params)
+    learned = {name: bool(np.any(part["scale"])) for name, part in gradient.items()}
+    assert learned == {"Dense_0": False, "Dense_1": False, "Dense_2": True}
 
 
 def test_minibatch_discrimination_by_hand():

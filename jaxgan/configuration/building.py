@@ -90,6 +90,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         task=task,
         conditions=facts.vectors if facts.classes is None else np.arange(facts.classes, dtype=np.int32),
         # A virtual batch norm keeps the latents that the generator is initialised with.
+        first=facts.first,
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
     )
 

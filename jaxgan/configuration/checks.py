@@ -13,6 +13,7 @@ from jaxgan.configuration.tasks import task_problems
 from jaxgan.errors import UsageError
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
+from jaxgan.networks.weights import FROM_DATA
 from jaxgan.sampling import LOG_RATIOS
 
 _RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
@@ -108,6 +109,10 @@ def _normalizations(config: Mapping[str, Any]) -> list[str]:
         for field, usual in given.items():
             if section[field] != usual and field not in taken:
                 found.append(f"{player}.{field}: {section['network']} has none; set it to {usual}")
+        if section["normalization"] == FROM_DATA and (section["output_bias"] != "zero" or section["layer_biases"]):
+            found.append(
+                f"{player}.normalization {FROM_DATA} starts biases: set output_bias to zero, layer_biases to none"
+            )
     return found
 
 

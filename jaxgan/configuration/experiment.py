@@ -30,6 +30,7 @@ class DataFacts(NamedTuple):
       classes: how many, where labels are the condition; else None.
       vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
       labelled: the examples whose labels a task sees; None for none, and where nothing is trained.
+      first: examples that networks start from, in the range they see; None where none does, and nothing is trained.
     """
 
     example_shape: tuple[int, ...]
@@ -38,6 +39,7 @@ class DataFacts(NamedTuple):
     classes: int | None = None
     vectors: np.ndarray | None = None
     labelled: Labelled | None = None
+    first: np.ndarray | None = None
 
 
 class Sampling(NamedTuple):
@@ -65,7 +67,7 @@ class Sampling(NamedTuple):
 
 
 _NOT_OF_THE_STEP = frozenset(
-    ("example_shape", "packing", "sampling", "networks", "first_examples", "classes", "conditions", "task")
+    ("example_shape", "packing", "sampling", "networks", "first_examples", "first", "classes", "conditions", "task")
 )
 
 
@@ -73,7 +75,8 @@ class Experiment(NamedTuple):
     """The parts of a GAN as pure functions and values, made from a config by `build`.
 
     Of those that are no arguments of `make_train_step`: `networks` makes both players for a device axis, `classes` is
-    how many labels there are, and `conditions` [m, ...] are those that samples have in turn; None without a condition.
+    how many labels there are, `conditions` [m, ...] are those that samples have in turn (None without a condition), and
+    `first` [n, ...] the examples that the networks are initialised with; None for zeros.
     """
 
     generator: Network
@@ -101,6 +104,7 @@ class Experiment(NamedTuple):
     classes: int | None = None
     conditions: np.ndarray | None = None
     task: Task = Task()
+    first: np.ndarray | None = None
 
     def condition(self, count: int, first: int = 0) -> Any:
         """The condition of samples number first to first + count − 1: the task's, or `conditions` in turn; None without
@@ -128,6 +132,10 @@ class Experiment(NamedTuple):
     def state_from(self, key: jax.Array) -> TrainState:
         """The state before the first step from the seed's key, not compiled."""
         examples = self.first_examples * self.packing
+        example = jnp.zeros((examples, *self.example_shape))
+        if self.first is not None:
+            examples = len(self.first) // self.packing * self.packing
+            example = jnp.asarray(self.first[:examples])
         try:
             return init_state(
                 key,
@@ -136,7 +144,7 @@ class Experiment(NamedTuple):
                 generator_tx=self.generator_tx,
                 discriminator_tx=self.discriminator_tx,
                 latent=self.latent,
-                example=jnp.zeros((examples, *self.example_shape)),
+                example=example,
                 condition=self.condition(examples),
                 average=self.average_decay is not None,
             )

@@ -105,6 +105,7 @@ RULES: dict[str, Any] = {
         "widths": fields.widths,
         "activation": fields.names(ACTIVATIONS),
         "normalization": fields.choice(("none", "batch", "layer")),
+        "noise": fields.number(0),
         "fit_steps": fields.integer(0),
         "examples": fields.integer(2),
     },

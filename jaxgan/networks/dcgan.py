@@ -16,6 +16,7 @@ from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
 from jaxgan.networks.normalization import check_normalization, has_bias, modulated, normalizer, weights_for
 from jaxgan.networks.virtual_batch_norm import with_reference
+from jaxgan.networks.weights import FROM_DATA
 from jaxgan.state import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1
@@ -201,7 +202,7 @@ def dcgan(
     """
     if not widths:
         raise ValueError("dcgan needs at least one width")
-    check_normalization("dcgan", normalization, generator=bool(output_shape))
+    check_normalization("dcgan", normalization, generator=bool(output_shape), leave_out=(FROM_DATA,))
     check_minibatch(minibatch)
     check_conditioning("dcgan", conditioning, generator=bool(output_shape))
     common: dict[str, Any] = {

@@ -8,20 +8,25 @@ import jax.numpy as jnp
 from flax import linen
 
 from jaxgan.networks.labels import check_features
-from jaxgan.networks.weights import WEIGHTS
+from jaxgan.networks.weights import FROM_DATA, WEIGHTS, weight_from_data
 
 
 class Dense(linen.Module):
-    """As `flax.linen.Dense`, with its parameters, and a name in `WEIGHTS` for what is computed with."""
+    """As `flax.linen.Dense`, with its parameters, and a name in `WEIGHTS` for what is computed with, or `FROM_DATA`,
+    whose scales are learned unless they are `fixed`."""
 
     features: int
     use_bias: bool = True
     kernel_init: Callable[..., Any] = linen.initializers.lecun_normal()
     bias_init: Callable[..., Any] = linen.initializers.zeros
     weights: str = "plain"
+    fixed: bool = False
 
     @linen.compact
     def __call__(self, inputs):
+        if self.weights == FROM_DATA:
+            kernel, bias = weight_from_data(self, self.kernel_init, inputs, self.features, fixed=self.fixed)
+            return inputs @ kernel + (bias[None] if self.use_bias else 0.0)
         kernel = WEIGHTS[self.weights](self, self.kernel_init, (inputs.shape[-1], self.features))
         outputs = inputs @ kernel
         if not self.use_bias:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import chex
+import jax
 from flax import linen
 
 from jaxgan.networks.dense import Dense, class_head, with_projection
@@ -21,6 +22,7 @@ from jaxgan.networks.layers import (
 from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
 from jaxgan.networks.normalization import check_normalization, has_bias, modulated, normalizer, weights_for
+from jaxgan.networks.weights import FROM_DATA
 from jaxgan.state import Network
 
 
@@ -62,18 +64,21 @@ class MLP(linen.Module):
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
-        keys = keys if train else None
+        weights, plain = weights_for(self.normalization), has_bias(self.normalization)
+        if weights == FROM_DATA and self.is_initializing():
+            keys = jax.random.split(self.make_rng("params"), len(inputs))  # layers start from what they see in training
+        elif not train:
+            keys = None
         check_features(condition)
         given = {name: condition if name == self.conditioning else None for name in CONDITIONINGS}
         hidden = flatten(inputs, given["concatenation"])
         *kernels, last = [INITIALIZERS[name](scale) for name, scale in self.initializers]
-        weights, plain = weights_for(self.normalization), has_bias(self.normalization)
         scales = given["normalization"]
         normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, affine=scales is None)
         for i, (width, activation, kernel) in enumerate(zip(self.widths, self.activations, kernels, strict=True)):
             hidden = self._disturbed(keys, hidden, i)
             start = linen.initializers.constant(self.biases[i])
-            dense = Dense(width, use_bias=plain, kernel_init=kernel, bias_init=start, weights=weights)
+            dense = Dense(width, use_bias=plain, kernel_init=kernel, bias_init=start, weights=weights, fixed=True)
             hidden = ACTIVATIONS[activation](modulated(normalize(dense(hidden)), scales))
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name)
         seen = self._disturbed(keys, seen, len(self.widths))
@@ -131,7 +136,9 @@ def mlp(
         layers, the last included, in training; behind dropout.
       means: mean of each output over the data; the last bias starts where it gives them. None: at 0.
       normalization: "batch" (statistics over all devices' examples) or "layer", of hidden layers before their
-        activation; "spectral", "weight" or "equalized", of all layers' weights; or "none".
+        activation; "spectral", "weight" or "equalized", of all layers' weights; "weight_from_data",
+        of all weights, with scales and biases that start from the examples that init sees, and hidden layers' scales
+        that stay there (no layer_biases then, nor means); or "none".
       axis_name: name of the device axis, when the network runs in a step under pmap or shard_map.
       features: a discriminator returns its last layer's inputs too, in a `Judgement`, for feature matching.
       minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".

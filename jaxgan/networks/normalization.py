@@ -8,9 +8,9 @@ from flax import linen
 
 from jaxgan.networks.dense import Dense
 from jaxgan.networks.virtual_batch_norm import VirtualBatchNorm
-from jaxgan.networks.weights import WEIGHTS
+from jaxgan.networks.weights import FROM_DATA, WEIGHTS
 
-OF_WEIGHTS = tuple(name for name in WEIGHTS if name != "plain")
+OF_WEIGHTS = (*(name for name in WEIGHTS if name != "plain"), FROM_DATA)
 
 NORMALIZATIONS = ("batch", "none", "layer", "instance", "virtual", *OF_WEIGHTS)
 """batch: over the batch, of all devices; layer: over an example; instance: over a channel of an example; virtual: over

@@ -17,6 +17,7 @@ from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
 from jaxgan.networks.normalization import check_normalization, modulated, normalizer, weights_for
 from jaxgan.networks.virtual_batch_norm import with_reference
+from jaxgan.networks.weights import FROM_DATA
 from jaxgan.state import Network
 
 
@@ -202,7 +203,7 @@ def resnet(
     """
     if not widths:
         raise ValueError("resnet needs at least one width")
-    check_normalization("resnet", normalization, generator=bool(output_shape))
+    check_normalization("resnet", normalization, generator=bool(output_shape), leave_out=(FROM_DATA,))
     check_minibatch(minibatch)
     common: dict[str, Any] = {
         "widths": tuple(widths),

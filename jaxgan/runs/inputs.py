@@ -13,6 +13,7 @@ from jaxgan.configuration import RANGES, DataFacts, build, dataset_options
 from jaxgan.datasets import DATASETS, feed, order
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError, UsageError
+from jaxgan.networks.weights import FROM_DATA
 from jaxgan.runs.conditions import read_facts
 from jaxgan.runs.labelled import checksum, read_labelled
 from jaxgan.runs.numbers import with_values
@@ -26,6 +27,10 @@ CHUNK_BYTES = 2**27
 
 MEANS_FROM = 10_000
 """Examples from which the means are taken where the data is too large to be read for them."""
+
+
+FIRST = 500
+"""Examples that networks start from, as in the code of Salimans et al. 2016 (arXiv:1606.03498)."""
 
 
 class Inputs(NamedTuple):
@@ -91,7 +96,9 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     _check_range(dataset.train, config["generator"]["output"], section["name"])
     means = _means(dataset.train, low, high) if config["generator"]["output_bias"] == "data" else None
     conditions, labelled = read_facts(config, dataset), read_labelled(config, dataset, low, high)
-    facts = DataFacts(tuple(dataset.example_shape), size, means, *conditions, labelled)
+    from_data = FROM_DATA in (config["generator"]["normalization"], config["discriminator"]["normalization"])
+    first = _first(dataset.train, low, high) if from_data else None
+    facts = DataFacts(tuple(dataset.example_shape), size, means, *conditions, labelled, first)
     fingerprint = _fingerprint(dataset.train, facts.vectors)
     return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, fingerprint, low, high)
 
@@ -229,6 +236,12 @@ def _sample_of(split: Split) -> np.ndarray:
     if isinstance(split.examples, np.ndarray):
         return split.examples
     return split.examples.read(order.permutation(0, 0, len(split))[:MEANS_FROM])
+
+
+def _first(split: Split, low: float, high: float) -> np.ndarray:
+    examples = _sample_of(split)
+    examples = examples[:: max(len(examples) // FIRST, 1)][:FIRST]
+    return np.asarray(low + (high - low) * (examples / 255) if examples.dtype == np.uint8 else examples, np.float32)
 
 
 def _means(split: Split, low: float, high: float) -> np.ndarray:

@@ -13,9 +13,9 @@ from jaxgan.game import Term
 from jaxgan.latents import Latent
 from jaxgan.losses import LOSSES, Loss
 from jaxgan.networks import mlp
-from jaxgan.state import Network, Sides
+from jaxgan.state import Network, Sides, example_keys
 from jaxgan.tasks.base import Sheet, Task, inner_apply, wrapped
-from jaxgan.tasks.inference_scores import Encoded, measure
+from jaxgan.tasks.inference_scores import NOISE, Encoded, measure, noisy
 
 INFERENCES = ("bigan", "joint_regressor", "regressor")
 """Ways to learn E: by the game itself, beside it, and after it."""
@@ -37,7 +37,9 @@ class Between(NamedTuple):
     share: chex.Array
 
 
-def encoding(generator: Network, encoder: Network, example_shape: tuple[int, ...], *, pairs: bool) -> Network:
+def encoding(
+    generator: Network, encoder: Network, example_shape: tuple[int, ...], *, pairs: bool, noise: float = 0.0
+) -> Network:
     """The generator with an encoder E beside it, which in training makes more than G(z).
 
     Args:
@@ -45,7 +47,8 @@ def encoding(generator: Network, encoder: Network, example_shape: tuple[int, ...
       encoder: E, of examples [n, ...] to [n, dim], without noise.
       example_shape: of one example.
       pairs: the condition is x, and both sides of the game are made: (x, E(x)) and (G(z), z), as vectors; else G(z)
-        alone, and ‖E(G(z)) − z‖² beside it, for a term, from which no gradient goes to G.
+        alone, and ‖E(G(z) + noise) − z‖² beside it, for a term, from which no gradient goes to G.
+      noise: of these, see `noisy`.
 
     Returns:
       A `Network` whose parameters are "generator" and "encoder". Out of training it gives G(z), or what the conditions
@@ -74,7 +77,11 @@ def encoding(generator: Network, encoder: Network, example_shape: tuple[int, ...
         if pairs:
             codes, seen = encode(seeing, condition, train=True)
             return Sides(as_pairs(condition, codes), as_pairs(made, inputs)), _joined(state, seen)
-        codes, seen = encode(seeing, jax.lax.stop_gradient(made), train=True)
+        looked_at = jax.lax.stop_gradient(made)
+        if key is not None:
+            keys = key if key.ndim else example_keys(key, len(inputs))
+            looked_at = noisy(jax.vmap(jax.random.fold_in, (0, None))(keys, NOISE), looked_at, noise)
+        codes, seen = encode(seeing, looked_at, train=True)
         missed = jnp.square(codes - jax.lax.stop_gradient(inputs)).sum(-1)
         return Sides(None, made, missed), _joined(state, seen)
 
@@ -157,6 +164,7 @@ def inference(
     widths: Sequence[int] = (1024, 1024),
     activation: str = "leaky_relu",
     normalization: str = "none",
+    noise: float = 0.0,
     fit_steps: int = 10_000,
     examples: int = 500,
 ) -> Task:
@@ -169,6 +177,8 @@ def inference(
         ‖E(G(z)) − z‖² beside a game that does not know of it; "regressor": the same when the game is over, which is in
         evaluations, and training is that of a plain GAN.
       widths, activation, normalization: of E, see `mlp`.
+      noise: largest deviation of the noise on the samples that a regressor learns from, joint or fitted, ≥ 0; see
+        `noisy`.
       fit_steps: of the regressor that evaluations fit to the generator as it is; 0 for none.
       examples: test examples that they reconstruct, at most.
 
@@ -188,13 +198,15 @@ def inference(
         return mlp(output_shape=(dim,), widths=tuple(widths), activation=activation, **options)
 
     dense(latent.dim, normalization=normalization)  # says at once what is wrong with it
-    scores = functools.partial(measure, encodes=method != "regressor", fits=dense, steps=fit_steps, count=examples)
+    scores = functools.partial(
+        measure, encodes=method != "regressor", fits=dense, steps=fit_steps, count=examples, noise=noise
+    )
     if method == "regressor":
         return Task(measure=scores)
 
     def generator(network, axis_name):
         encoder = dense(latent.dim, normalization=normalization, axis_name=axis_name)
-        return encoding(network, encoder, example_shape, pairs=method == "bigan")
+        return encoding(network, encoder, example_shape, pairs=method == "bigan", noise=noise)
 
     own = Task(generator=generator, sheet=sheet, measure=scores)
     if method == "joint_regressor":

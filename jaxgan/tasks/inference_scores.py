@@ -12,12 +12,15 @@ import optax
 
 from jaxgan.latents import Latent
 from jaxgan.parallel import compiled
-from jaxgan.state import Network
+from jaxgan.state import Network, example_keys
 from jaxgan.tasks.base import Measure, Other, Scores, Trained
 from jaxgan.tasks.completions import Known, nearest_index, searched_latents
 
 BATCH, RATE = 128, 1e-3
 """Of a regressor that is fitted: latents of a step, and Adam's first rate, from which a cosine leads to 0."""
+
+NOISE = 1
+"""Folded into a step's key for the noise, as the latents have that key itself."""
 
 PART = 1_000
 """Examples that are encoded, or whose neighbours are looked up, at once."""
@@ -44,6 +47,27 @@ class Encoded(NamedTuple):
     examples: chex.Array
 
 
+def noisy(keys: chex.PRNGKey, examples: chex.Array, largest: float) -> chex.Array:
+    """x + σ·ε, ε ~ N(0, I), σ ~ U(0, largest) for each example: E then tells of real examples, which no G makes
+    exactly, what survives the noise.
+
+    Args:
+      keys: [n], one for each example.
+      examples: [n, ...].
+      largest: ≥ 0, in units of the networks' range; 0 for none.
+
+    Source: the noise of denoising autoencoders, Vincent et al. 2010, JMLR 11, on a regressor's inputs.
+    """
+    if isinstance(largest, int | float) and largest == 0:
+        return examples
+
+    def one(key, example):
+        size, each = jax.random.split(key)
+        return example + largest * jax.random.uniform(size) * jax.random.normal(each, example.shape)
+
+    return jax.vmap(one)(keys, examples)
+
+
 def fit_encoder(
     generate: Callable[[chex.Array], chex.Array],
     latent: Latent,
@@ -53,8 +77,9 @@ def fit_encoder(
     steps: int,
     batch: int = BATCH,
     rate: float = RATE,
+    noise: float = 0.0,
 ) -> Encode:
-    """The latent regressor of a generator that is fixed: argmin_E E ‖E(G(z)) − z‖², z ~ p_z, by Adam.
+    """The latent regressor of a generator that is fixed: argmin_E E ‖E(G(z) + noise) − z‖², z ~ p_z, by Adam.
 
     Args:
       generate: G: `latents [n, dim] -> examples [n, ...]`, which can be traced.
@@ -64,6 +89,7 @@ def fit_encoder(
       steps: ≥ 1.
       batch: latents of a step, ≥ 1.
       rate: Adam's at the start; it falls to 0 as a cosine.
+      noise: see `noisy`; 0 for none.
 
     Returns:
       `examples [n, ...] -> E(x) [n, dim]`, a part at a time.
@@ -73,12 +99,13 @@ def fit_encoder(
     """
     tx = optax.adam(optax.cosine_decay_schedule(rate, steps))
 
-    def loss(params, latents):
-        return jnp.square(encoder.apply({"params": params}, generate(latents))[0] - latents).sum(-1).mean()
+    def loss(params, latents, key):
+        seen = noisy(example_keys(key, batch), generate(latents), noise)
+        return jnp.square(encoder.apply({"params": params}, seen)[0] - latents).sum(-1).mean()
 
     def step(carry, key):
         params, state = carry
-        gradient = jax.grad(loss)(params, latent.sample(key, batch))
+        gradient = jax.grad(loss)(params, latent.sample(key, batch), jax.random.fold_in(key, NOISE))
         updates, state = tx.update(gradient, state, params)
         return (optax.apply_updates(params, updates), state), None
 
@@ -96,7 +123,9 @@ def _in_parts(function: Callable[[np.ndarray], chex.Array], values: np.ndarray) 
     return np.concatenate([np.asarray(function(values[i : i + PART])) for i in range(0, len(values), PART)])
 
 
-def measure(trained: Trained, *, encodes: bool, fits: Callable[[int], Network], steps: int, count: int) -> Scores:
+def measure(
+    trained: Trained, *, encodes: bool, fits: Callable[[int], Network], steps: int, count: int, noise: float = 0.0
+) -> Scores:
     """What encoders know, and how far what they say reconstructs.
 
     Args:
@@ -105,6 +134,7 @@ def measure(trained: Trained, *, encodes: bool, fits: Callable[[int], Network], 
       fits: the network of a regressor, of so many latents, that is fitted here.
       steps: of their fits; 0 for none.
       count: test examples to reconstruct, and latents to be told, at most.
+      noise: of their fits, see `noisy`.
 
     Returns:
       "1-NN accuracy" with labels, "reconstruction rmse" and "latent rmse", by method.
@@ -120,8 +150,8 @@ def measure(trained: Trained, *, encodes: bool, fits: Callable[[int], Network], 
             trained.own,
         )
     for name, own in generators.items() if steps else ():
-        encoder = fits(own.latent.dim)
-        encoders[f"{name}regressor"] = fit_encoder(own.generate, own.latent, encoder, fit_key, steps=steps), own
+        fit = fit_encoder(own.generate, own.latent, fits(own.latent.dim), fit_key, steps=steps, noise=noise)
+        encoders[f"{name}regressor"] = fit, own
     notes = [MEANING, REGRESSOR.format(steps=steps) if steps else NO_REGRESSOR]
     notes += [] if trained.other is None else [OTHER.format(name=trained.other.name)]
     found = [_reconstructions(trained, encoders, generators, trained.test[chosen], search_key)]
