@@ -4,7 +4,7 @@
     python -m benchmarks.scores --config configs/bigan_mnist.py --out results/tasks/bigan.json \
         --set dataset.path=DIRECTORY --evaluate evaluation.metrics=task
 
-In the value of a field, {seed} stands for the seed: of `evaluation.other_run`, say. Runs in `--workdir` already
+In the value of a field, {seed} stands for the seed: of `evaluation.other_run`, say, or `semi_supervised.seed`. Runs in `--workdir` already
 are gone on with, or only evaluated.
 """
 
@@ -23,9 +23,12 @@ def one_seed(
     config: str, seed: int, workdir: pathlib.Path, overrides: dict[str, str], evaluation: dict[str, str]
 ) -> dict:
     """Trains and evaluates one seed; what the evaluation wrote, and the alarms that ever went on."""
-    runs.run("train", config, overrides | {"seed": str(seed)}, str(workdir), {})
-    fields = {name: value.replace("{seed}", str(seed)) for name, value in evaluation.items()}
-    runs.run("evaluate", None, fields, str(workdir), {"seed": seed})
+    trained, evaluated = (
+        {name: value.replace("{seed}", str(seed)) for name, value in fields.items()}
+        for fields in (overrides | {"seed": str(seed)}, evaluation)
+    )
+    runs.run("train", config, trained, str(workdir), {})
+    runs.run("evaluate", None, evaluated, str(workdir), {"seed": seed})
     (newest,) = sorted((workdir / "evaluation").glob(f"step_*_seed_{seed}.json"))[-1:]
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     alarms = sorted({name for line in lines for name, value in line.items() if name.startswith("alarm_") and value})

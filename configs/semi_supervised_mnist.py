@@ -46,7 +46,9 @@ def get_config(platform: str = "") -> ConfigDict:
 
     config.discriminator.widths = (1000, 500, 250, 250, 250)
     config.discriminator.activation = "relu"
-    config.discriminator.normalization = "weight"
+    config.discriminator.normalization = "weight_from_data"
+    config.discriminator.initializer = "normal"
+    config.discriminator.initial_scale = 0.1
     config.discriminator.noise_input = 0.3
     config.discriminator.noise_hidden = 0.5
     config.discriminator.features = True
