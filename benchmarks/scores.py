@@ -4,8 +4,8 @@
     python -m benchmarks.scores --config configs/bigan_mnist.py --out results/tasks/bigan.json \
         --set dataset.path=DIRECTORY --evaluate evaluation.metrics=task
 
-In the value of a field, {seed} stands for the seed: of `evaluation.other_run`, say, or `semi_supervised.seed`. Runs in `--workdir` already
-are gone on with, or only evaluated.
+In the value of a field, {seed} stands for the seed: of `evaluation.other_run`, say, or `semi_supervised.seed`. Runs in
+`--workdir` already are gone on with, or only evaluated.
 """
 
 import argparse

@@ -22,7 +22,7 @@ from jaxgan.step import init_state, make_train_step
 from jaxgan.tasks import TASKS, Other, Trained
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.inference import Between, Encoded, as_pairs, both_sides, encoding, judging_pairs, sheet
-from jaxgan.tasks.inference_scores import fit_encoder, measure, noisy
+from jaxgan.tasks.inference_scores import corrupted, fit_encoder, measure
 from tests.games import difference, equal
 from tests.test_runs import SMALL, _assert_same_run
 
@@ -64,13 +64,17 @@ def test_what_the_players_make_and_see_by_hand():
 
 def test_the_noise_of_a_regressor_is_its_example_s_own():
     x, keys = jnp.ones((4_000, 30)), jax.random.split(KEY, 4_000)
-    found = noisy(keys, x, 2.0)
+    found = corrupted(keys, x, noise=2.0)
     deviations = np.asarray(found - x).std(1)
     # σ ~ U(0, 2): mean 1, deviation 2/√12.
     np.testing.assert_allclose([deviations.mean(), deviations.std()], [1, 2 / 12**0.5], atol=0.05)
-    assert noisy(keys, x, 0.0) is x and equal(noisy(keys[7:9], x[7:9], 2.0), found[7:9])
+    assert corrupted(keys, x) is x and equal(corrupted(keys[7:9], x[7:9], noise=2.0), found[7:9])
+    masked = np.asarray(corrupted(keys, x, masking=0.6))
+    assert set(np.unique(masked)) == {0.0, 1.0}
+    # p ~ U(0, .6): the mean is .3; the deviation of the mean of 30 is √(.6²/12 + (.3 − .12)/30).
+    np.testing.assert_allclose([1 - masked.mean(), masked.mean(1).std()], [0.3, 0.19], atol=0.01)
     z = jnp.array([[1.0, -1.0], [2.0, 0.5]])
-    network = encoding(times(3.0), times(0.5), (2,), pairs=False, noise=1.0)
+    network = encoding(times(3.0), times(0.5), (2,), pairs=False, corruption={"noise": 1.0})
     variables, keys = network.init(KEY, z), jax.random.split(KEY, 2)
     sides = network.apply(variables, z, key=keys, train=True)[0]
     np.testing.assert_array_equal(sides.fake, 3 * z)  # the discriminator sees none of it
@@ -226,7 +230,8 @@ def test_a_regressor_that_is_fitted_inverts_a_linear_generator():
     np.testing.assert_allclose(fit()(np.asarray(z @ matrix)), z, atol=1e-2)
     # Of σ ~ U(0, 3) the mean square is 3: E z xᵀ (E x xᵀ + 3 I)⁻¹, the prior's variance being 1.
     expected = np.asarray(matrix @ np.linalg.inv(matrix.T @ matrix + 3 * np.eye(3)))
-    unit = fit(noise=3.0)(np.eye(3, dtype=np.float32)) - fit(noise=3.0)(np.zeros((1, 3), np.float32))
+    encode = fit(corruption={"noise": 3.0})
+    unit = encode(np.eye(3, dtype=np.float32)) - encode(np.zeros((1, 3), np.float32))
     np.testing.assert_allclose(unit, expected.T, atol=0.1)
 
 

@@ -106,6 +106,7 @@ RULES: dict[str, Any] = {
         "activation": fields.names(ACTIVATIONS),
         "normalization": fields.choice(("none", "batch", "layer")),
         "noise": fields.number(0),
+        "masking": fields.number(0, 1),
         "fit_steps": fields.integer(0),
         "examples": fields.integer(2),
     },

@@ -12,7 +12,8 @@ from jaxgan.runs.table import table
 from jaxgan.runs.trained import load_run
 
 MAY_SET: tuple[str, ...] = ("evaluation.", "sampling.", "dataset.path", "dataset.placement")
-MAY_SET += ("inpainting.draws", "inpainting.examples", "inference.noise", "inference.fit_steps", "inference.examples")
+MAY_SET += ("inpainting.draws", "inpainting.examples", "inference.noise", "inference.masking")
+MAY_SET += ("inference.fit_steps", "inference.examples")
 """Fields of the config that an evaluation may have otherwise than the run."""
 ALLOWED = "in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
 

@@ -1,7 +1,7 @@
 """Learned inference: an encoder E that tells which latent z an example x is made of."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import chex
@@ -15,7 +15,7 @@ from jaxgan.losses import LOSSES, Loss
 from jaxgan.networks import mlp
 from jaxgan.state import Network, Sides, example_keys
 from jaxgan.tasks.base import Sheet, Task, inner_apply, wrapped
-from jaxgan.tasks.inference_scores import NOISE, Encoded, measure, noisy
+from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
 
 INFERENCES = ("bigan", "joint_regressor", "regressor")
 """Ways to learn E: by the game itself, beside it, and after it."""
@@ -38,7 +38,12 @@ class Between(NamedTuple):
 
 
 def encoding(
-    generator: Network, encoder: Network, example_shape: tuple[int, ...], *, pairs: bool, noise: float = 0.0
+    generator: Network,
+    encoder: Network,
+    example_shape: tuple[int, ...],
+    *,
+    pairs: bool,
+    corruption: Mapping[str, float] = {},
 ) -> Network:
     """The generator with an encoder E beside it, which in training makes more than G(z).
 
@@ -47,8 +52,8 @@ def encoding(
       encoder: E, of examples [n, ...] to [n, dim], without noise.
       example_shape: of one example.
       pairs: the condition is x, and both sides of the game are made: (x, E(x)) and (G(z), z), as vectors; else G(z)
-        alone, and ‖E(G(z) + noise) − z‖² beside it, for a term, from which no gradient goes to G.
-      noise: of these, see `noisy`.
+        alone, and ‖E(c(G(z))) − z‖² beside it, for a term, from which no gradient goes to G.
+      corruption: arguments of c, which is `corrupted`, of a regressor.
 
     Returns:
       A `Network` whose parameters are "generator" and "encoder". Out of training it gives G(z), or what the conditions
@@ -80,7 +85,7 @@ def encoding(
         looked_at = jax.lax.stop_gradient(made)
         if key is not None:
             keys = key if key.ndim else example_keys(key, len(inputs))
-            looked_at = noisy(jax.vmap(jax.random.fold_in, (0, None))(keys, NOISE), looked_at, noise)
+            looked_at = corrupted(jax.vmap(jax.random.fold_in, (0, None))(keys, NOISE), looked_at, **corruption)
         codes, seen = encode(seeing, looked_at, train=True)
         missed = jnp.square(codes - jax.lax.stop_gradient(inputs)).sum(-1)
         return Sides(None, made, missed), _joined(state, seen)
@@ -165,6 +170,7 @@ def inference(
     activation: str = "leaky_relu",
     normalization: str = "none",
     noise: float = 0.0,
+    masking: float = 0.0,
     fit_steps: int = 10_000,
     examples: int = 500,
 ) -> Task:
@@ -177,8 +183,7 @@ def inference(
         ‖E(G(z)) − z‖² beside a game that does not know of it; "regressor": the same when the game is over, which is in
         evaluations, and training is that of a plain GAN.
       widths, activation, normalization: of E, see `mlp`.
-      noise: largest deviation of the noise on the samples that a regressor learns from, joint or fitted, ≥ 0; see
-        `noisy`.
+      noise, masking: corruptions of the samples that a regressor learns from, joint or fitted; see `corrupted`.
       fit_steps: of the regressor that evaluations fit to the generator as it is; 0 for none.
       examples: test examples that they reconstruct, at most.
 
@@ -198,15 +203,21 @@ def inference(
         return mlp(output_shape=(dim,), widths=tuple(widths), activation=activation, **options)
 
     dense(latent.dim, normalization=normalization)  # says at once what is wrong with it
+    corruption = {"noise": noise, "masking": masking}
     scores = functools.partial(
-        measure, encodes=method != "regressor", fits=dense, steps=fit_steps, count=examples, noise=noise
+        measure,
+        encodes=method != "regressor",
+        fits=dense,
+        steps=fit_steps,
+        count=examples,
+        corruption=corruption,
     )
     if method == "regressor":
         return Task(measure=scores)
 
     def generator(network, axis_name):
         encoder = dense(latent.dim, normalization=normalization, axis_name=axis_name)
-        return encoding(network, encoder, example_shape, pairs=method == "bigan", noise=noise)
+        return encoding(network, encoder, example_shape, pairs=method == "bigan", corruption=corruption)
 
     own = Task(generator=generator, sheet=sheet, measure=scores)
     if method == "joint_regressor":

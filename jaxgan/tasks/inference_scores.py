@@ -1,7 +1,7 @@
 """How well an encoder tells latents, beside those of simpler ways on the same examples."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import chex
@@ -20,7 +20,7 @@ BATCH, RATE = 128, 1e-3
 """Of a regressor that is fitted: latents of a step, and Adam's first rate, from which a cosine leads to 0."""
 
 NOISE = 1
-"""Folded into a step's key for the noise, as the latents have that key itself."""
+"""Folded into a step's key for corruptions, as the latents have that key itself."""
 
 PART = 1_000
 """Examples that are encoded, or whose neighbours are looked up, at once."""
@@ -47,25 +47,31 @@ class Encoded(NamedTuple):
     examples: chex.Array
 
 
-def noisy(keys: chex.PRNGKey, examples: chex.Array, largest: float) -> chex.Array:
-    """x + σ·ε, ε ~ N(0, I), σ ~ U(0, largest) for each example: E then tells of real examples, which no G makes
-    exactly, what survives the noise.
+def corrupted(keys: chex.PRNGKey, examples: chex.Array, *, noise: float = 0.0, masking: float = 0.0) -> chex.Array:
+    """m·x + σ·ε, ε ~ N(0, I): E then tells of real examples, which no G makes exactly, what survives that.
 
     Args:
       keys: [n], one for each example.
-      examples: [n, ...].
-      largest: ≥ 0, in units of the networks' range; 0 for none.
+      examples: x [n, ...].
+      noise: ≥ 0, in units of the networks' range: σ ~ U(0, noise) for each example.
+      masking: in [0, 1]: each value of m is 0 with probability p, else 1, p ~ U(0, masking) for each example.
 
-    Source: the noise of denoising autoencoders, Vincent et al. 2010, JMLR 11, on a regressor's inputs.
+    Returns:
+      [n, ...].
+
+    Source: the corruptions of denoising autoencoders, Vincent et al. 2010, JMLR 11, of a regressor's inputs.
     """
-    if isinstance(largest, int | float) and largest == 0:
-        return examples
 
     def one(key, example):
-        size, each = jax.random.split(key)
-        return example + largest * jax.random.uniform(size) * jax.random.normal(each, example.shape)
+        size, each, share, value = jax.random.split(key, 4)
+        if masking:
+            dropped = jax.random.bernoulli(value, masking * jax.random.uniform(share), example.shape)
+            example = jnp.where(dropped, 0.0, example)
+        if noise:
+            example += noise * jax.random.uniform(size) * jax.random.normal(each, example.shape)
+        return example
 
-    return jax.vmap(one)(keys, examples)
+    return jax.vmap(one)(keys, examples) if noise or masking else examples
 
 
 def fit_encoder(
@@ -77,9 +83,9 @@ def fit_encoder(
     steps: int,
     batch: int = BATCH,
     rate: float = RATE,
-    noise: float = 0.0,
+    corruption: Mapping[str, float] = {},
 ) -> Encode:
-    """The latent regressor of a generator that is fixed: argmin_E E ‖E(G(z) + noise) − z‖², z ~ p_z, by Adam.
+    """The latent regressor of a generator that is fixed: argmin_E E ‖E(c(G(z))) − z‖², z ~ p_z, by Adam.
 
     Args:
       generate: G: `latents [n, dim] -> examples [n, ...]`, which can be traced.
@@ -89,7 +95,7 @@ def fit_encoder(
       steps: ≥ 1.
       batch: latents of a step, ≥ 1.
       rate: Adam's at the start; it falls to 0 as a cosine.
-      noise: see `noisy`; 0 for none.
+      corruption: arguments of c, which is `corrupted`.
 
     Returns:
       `examples [n, ...] -> E(x) [n, dim]`, a part at a time.
@@ -100,7 +106,7 @@ def fit_encoder(
     tx = optax.adam(optax.cosine_decay_schedule(rate, steps))
 
     def loss(params, latents, key):
-        seen = noisy(example_keys(key, batch), generate(latents), noise)
+        seen = corrupted(example_keys(key, batch), generate(latents), **corruption)
         return jnp.square(encoder.apply({"params": params}, seen)[0] - latents).sum(-1).mean()
 
     def step(carry, key):
@@ -124,7 +130,13 @@ def _in_parts(function: Callable[[np.ndarray], chex.Array], values: np.ndarray) 
 
 
 def measure(
-    trained: Trained, *, encodes: bool, fits: Callable[[int], Network], steps: int, count: int, noise: float = 0.0
+    trained: Trained,
+    *,
+    encodes: bool,
+    fits: Callable[[int], Network],
+    steps: int,
+    count: int,
+    corruption: Mapping[str, float] = {},
 ) -> Scores:
     """What encoders know, and how far what they say reconstructs.
 
@@ -134,7 +146,7 @@ def measure(
       fits: the network of a regressor, of so many latents, that is fitted here.
       steps: of their fits; 0 for none.
       count: test examples to reconstruct, and latents to be told, at most.
-      noise: of their fits, see `noisy`.
+      corruption: of their fits, arguments of `corrupted`.
 
     Returns:
       "1-NN accuracy" with labels, "reconstruction rmse" and "latent rmse", by method.
@@ -150,7 +162,7 @@ def measure(
             trained.own,
         )
     for name, own in generators.items() if steps else ():
-        fit = fit_encoder(own.generate, own.latent, fits(own.latent.dim), fit_key, steps=steps, noise=noise)
+        fit = fit_encoder(own.generate, own.latent, fits(own.latent.dim), fit_key, steps=steps, corruption=corruption)
         encoders[f"{name}regressor"] = fit, own
     notes = [MEANING, REGRESSOR.format(steps=steps) if steps else NO_REGRESSOR]
     notes += [] if trained.other is None else [OTHER.format(name=trained.other.name)]
