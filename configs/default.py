@@ -109,6 +109,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.semi_supervised.seed = 0  # which these are
     config.semi_supervised.unsupervised = 0.5  # of config.loss in D's loss, beside the labels' cross-entropy; 0: labels
     # alone
+    config.semi_supervised.entropy = 0.0  # weight of the entropy of the classes D gives to unlabelled data; 0: none
     config.semi_supervised.average_decay = 0.0  # decay of a moving average of D, whose errors are measured too; 0: none
 
     # task=inference.

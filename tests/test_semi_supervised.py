@@ -89,6 +89,12 @@ def test_a_step_of_k_plus_one_classes_by_hand():
     after, metrics = jax.jit(factory(None))(state, batch)
     np.testing.assert_allclose(metrics["d_loss"], np.log(1.5), rtol=1e-6)
     np.testing.assert_allclose(after.discriminator.params["w"], np.log(2) + 0.1 / 3, rtol=1e-6)
+    # Half of data's entropy, H = log 3 − ⅔ log 2 of (⅓, ⅔), whose ∂w is −p (log p + H) = −⅔·⅓ log 2.
+    state, factory = started(two_classes(), given, jnp.zeros(2), unsupervised=0.0, entropy=0.5)
+    after, metrics = jax.jit(factory(None))(state, batch)
+    np.testing.assert_allclose(metrics["d_terms"], np.log(1.5) + (np.log(3) - np.log(2) * 2 / 3) / 2, rtol=1e-6)
+    expected = np.log(2) + 0.1 * (1 / 3 + np.log(2) / 9)
+    np.testing.assert_allclose(after.discriminator.params["w"], expected, rtol=1e-6)
 
 
 def test_the_logit_is_that_of_a_softmax_of_k_plus_one_classes():

@@ -27,7 +27,7 @@ LATER: dict[str, dict[str, Any]] = {
     "": {"precision": "float32", "accumulation_steps": 1, "packing": 1, "real_label": 1.0}
     | {"unrolled_steps": 0, "consensus": 0.0, "extragradient": False, "condition": "none", "task": "none"},
     "inpainting": {"masks": "all", "encoder": (), "draws": 10, "examples": 500},
-    "semi_supervised": {"labelled": 100, "seed": 0, "unsupervised": 0.5, "average_decay": 0.0},
+    "semi_supervised": {"labelled": 100, "seed": 0, "unsupervised": 0.5, "entropy": 0.0, "average_decay": 0.0},
     "inference": {"method": "bigan", "widths": (1024, 1024), "activation": "leaky_relu", "normalization": "none"}
     | {"noise": 0.0, "masking": 0.0, "fit_steps": 10_000, "examples": 500},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},

@@ -98,6 +98,7 @@ RULES: dict[str, Any] = {
         "labelled": fields.integer(1),
         "seed": fields.integer(0, 2**32 - 1),
         "unsupervised": fields.number(0),
+        "entropy": fields.number(0),
         "average_decay": fields.number(0, 1, below=True),
     },
     "inference": {

@@ -40,7 +40,7 @@ def number_fields(config: Mapping[str, Any]) -> tuple[str, ...]:
     names += [f"penalties.{name}" for name in config["penalties"] if name != "interval"]
     names += [f"terms.{name}" for name, weight in config["terms"].items() if (name, weight) != ("adversarial", 1)]
     if config["task"] == "semi_supervised":
-        names += [f"semi_supervised.{name}" for name in ("unsupervised", "average_decay")]
+        names += [f"semi_supervised.{name}" for name in ("unsupervised", "entropy", "average_decay")]
     return tuple(name for name in names if value_of(config, name))
 
 

@@ -60,6 +60,24 @@ def supervised(seen: Seen) -> chex.Array:
     return optax.softmax_cross_entropy_with_integer_labels(outputs, given.labels).mean()
 
 
+def conditional_entropy(weight: chex.Numeric) -> Term:
+    """λ E H(p(k | x, k ≤ K)) of the data, in nats, added to D's loss: it is to be sure of a class wherever data are.
+
+    Args:
+      weight: λ ≥ 0.
+
+    Source: Springenberg 2016 (arXiv:1511.06390), section 3; beside feature matching, Dai et al. 2017
+    (arXiv:1705.09783), section 5.
+    """
+
+    def discriminator(seen: Seen) -> chex.Array:
+        assert seen.real.class_logits is not None  # `classifying` has asked for them
+        nats = jax.nn.log_softmax(seen.real.class_logits)
+        return -weight * (jnp.exp(nats) * nats).sum(-1).mean()
+
+    return Term(discriminator=discriminator)
+
+
 def semi_supervised(
     *,
     example_shape: tuple[int, ...],
@@ -67,6 +85,7 @@ def semi_supervised(
     labelled: int = 100,
     seed: int = 0,
     unsupervised: float = 0.5,
+    entropy: float = 0.0,
     average_decay: float = 0.0,
     given: Labelled | None = None,
 ) -> Task:
@@ -81,6 +100,7 @@ def semi_supervised(
       labelled: how many labelled examples there are to be; they are chosen before, by `jaxgan.tasks.labelled.choose`.
       seed: of that choice.
       unsupervised: λ ≥ 0, ½ in the source's code; 0: the labelled examples alone.
+      entropy: weight ≥ 0 of `conditional_entropy`, in nats; 0 for none.
       average_decay: β in [0, 1) of the discriminator's moving average, whose errors are measured too; 0: none.
       given: the labelled examples; None where nothing is to be trained.
 
@@ -106,7 +126,7 @@ def semi_supervised(
         generator=lambda network, axis_name: unconditional(network),
         discriminator=lambda network, axis_name: unconditional(classifying(network)),
         prepare=None if given is None else prepare,
-        terms=(Term(discriminator=supervised),),
+        terms=(Term(discriminator=supervised), *(() if _is_zero(entropy) else (conditional_entropy(entropy),))),
         loss=lambda loss: weigh_discriminator(loss, unsupervised),
         discriminator_tx=lambda tx: tx if _is_zero(average_decay) else keep_average(tx, average_decay),
         measure=measure,
@@ -114,8 +134,8 @@ def semi_supervised(
     )
 
 
-def _is_zero(decay: chex.Numeric) -> bool:
-    return isinstance(decay, int | float) and decay == 0  # one that is traced is not
+def _is_zero(number: chex.Numeric) -> bool:
+    return isinstance(number, int | float) and number == 0  # one that is traced is not
 
 
-__all__ = ["classifying", "semi_supervised", "supervised"]
+__all__ = ["classifying", "conditional_entropy", "semi_supervised", "supervised"]
