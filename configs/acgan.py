@@ -4,7 +4,7 @@
 
 DCGAN networks on 5,000 labelled digits (extra `demo`): the generator gets the label as ten more latents, and the
 discriminator's second head classifies data and samples. Adam at 2e-4 with beta1 .5, batch 100, 100 normal latents.
-Pictures have the classes in turn, a column for each; --mode=sample writes the labels too. Another data set:
+Pictures have a row for each class; --mode=sample writes the labels too. Another data set:
 --config.discriminator.class_logits=CLASSES.
 Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Odena et al. 2017 (arXiv:1610.09585), section 3.

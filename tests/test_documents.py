@@ -305,10 +305,15 @@ def test_the_tasks_scores_are_those_of_the_results():
 
 
 def test_the_errors_from_few_labels_are_those_of_the_results():
-    found = json.loads(pathlib.Path("results/tasks/semi_supervised_short.json").read_text())
-    errors = {name: f"{score['mean']:,.0f}" for name, score in found["task"]["test_errors"].items()}
+    found = json.loads(pathlib.Path("results/tasks/semi_supervised.json").read_text())
+    errors = {
+        name: f"{score['mean']:,.0f} ± {score['standard_error']:,.0f}"
+        for name, score in found["task"]["test_errors"].items()
+    }
     text = pathlib.Path("docs/tasks.md").read_text()
-    assert found["seeds"] == [0] and found["step"] == 18_000
+    config = pathlib.Path("configs/semi_supervised_mnist.py").read_text()
+    assert found["seeds"] == [0, 1] and "2 seeds" in text and "two seeds" in config and found["step"] == 40_000
+    assert errors["this run"].replace("±", "+-") + " errors" in config
     assert f"`this run` {errors.pop('this run')} errors" in text
     assert all(f"`{name}` {error}" in text for name, error in errors.items())
 
@@ -316,7 +321,7 @@ def test_the_errors_from_few_labels_are_those_of_the_results():
 def test_the_encoders_scores_are_those_of_the_results():
     found = json.loads(pathlib.Path("results/tasks/bigan.json").read_text())
     text, config = pathlib.Path("docs/tasks.md").read_text(), pathlib.Path("configs/bigan_mnist.py").read_text()
-    assert found["seeds"] == [0] and found["step"] == 25_000
+    assert found["seeds"] == [0] and found["step"] == 6_000
     for score, methods in found["task"].items():
         (row,) = re.findall(rf"^\| {score} \|.*$", text, re.M)
         assert all(f"{value['mean']:.3f} |" in row for value in methods.values())

@@ -330,6 +330,7 @@ RUN = SMALL | {
     "evaluation.samples": "32",
     "task": "inference",
     "inference.widths": "(8,)",
+    "inference.fit_widths": "(6,)",
     "inference.fit_steps": "5",
     "inference.examples": "6",
 }

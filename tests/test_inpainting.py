@@ -43,6 +43,21 @@ def mine():
     del MASKS["mine"]
 
 
+@pytest.mark.parametrize(
+    ("mask", "told"),
+    [
+        (lambda key, count, shape: None, r"must be \[2, 4, 5, 1\], and is None"),
+        (lambda key, count, shape: jnp.ones(shape), r"must be \[2, 4, 5, 1\], and is \[4, 5, 1\]"),
+        (lambda key, count, shape: jax.random.bernoulli(key, 0.5, (count, shape)), "'mine' of 2 examples .* failed: "),
+        (lambda key, count, shape: 0.5 * jnp.ones((count, *shape)), r"1 where a value is known and 0 .* has \[0.5\]"),
+    ],
+)
+def test_a_mask_of_the_users_that_is_none_is_told_so(mask, told, monkeypatch):
+    monkeypatch.setitem(MASKS, "mine", mask)
+    with pytest.raises(ValueError, match=told):
+        TASKS["inpainting"](example_shape=(4, 5, 1), latent=LATENTS["uniform"](4), masks="random,mine")
+
+
 def test_masks_by_hand():
     drawn = {name: np.asarray(mask(KEY, 400, (4, 5, 3))) for name, mask in MASKS.items()}
     assert all(mask.shape == (400, 4, 5, 1) and set(np.unique(mask)) <= {0.0, 1.0} for mask in drawn.values())

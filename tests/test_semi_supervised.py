@@ -181,6 +181,7 @@ def test_the_labelled_are_balanced_and_chosen_by_the_seed():
     np.testing.assert_array_equal(chosen, choose(labels, 40, 4, seed=1))
     assert set(choose(labels, 20, 4, seed=1)) < set(chosen) and set(choose(labels, 40, 4, seed=2)) != set(chosen)
     assert sorted(np.bincount(labels[choose(labels, 42, 4, seed=1)])) == [10, 10, 11, 11]
+    np.testing.assert_array_equal(choose(np.array([0, 1, 1]), 3, 2, seed=1), [0, 1, 2])  # all, as uneven as they are
     with pytest.raises(ValueError, match=r"6 labelled examples are 2 of class 0, and there are 1 of 9"):
         choose(np.array([0] + [1] * 4 + [2] * 4), 6, 3, seed=1)
     with pytest.raises(ValueError, match="3 labelled examples are not one of each of 4 classes"):

@@ -22,7 +22,9 @@ def build_task(config: Mapping[str, Any], facts: DataFacts, latent: Latent) -> T
     try:
         return TASKS[name](example_shape=facts.example_shape, latent=latent, **section, **given)
     except ValueError as error:
-        raise UsageError(f"task={name} does not suit the data", str(error), f"change the section {name}") from error
+        raise UsageError(
+            f"task={name} does not suit the data", str(error), f"change the config's section {name}"
+        ) from error
 
 
 def task_problems(config: Mapping[str, Any]) -> list[str]:

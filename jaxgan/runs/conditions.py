@@ -39,7 +39,8 @@ def read_facts(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None,
     name, field = config["condition"], FIELDS[config["condition"]]
     lent = lend(dataset.train, field, 1 if name == "labels" else VECTORS)
     if lent is None or (name == "labels" and dataset.num_classes is None):
-        remedy = "set condition=none" + ("" if name == "labels" else ", or give an .npz file that has them")
+        where = "an .npz file, or a labels file beside images," if name == "labels" else "an .npz file"
+        remedy = f"set condition=none, or give {where} that has them"
         raise UsageError(f"condition={name} does not suit the dataset {dataset.name}", f"it has no {field}", remedy)
     return (dataset.num_classes, None) if name == "labels" else (None, lent)
 

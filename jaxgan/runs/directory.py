@@ -13,7 +13,7 @@ from jaxgan.files import write_whole
 MAY_CHANGE = frozenset(
     ("steps", "platform", "mapping", "generator.remat", "discriminator.remat")
     + ("dataset.path", "dataset.placement")
-    + ("inpainting.draws", "inpainting.examples", "inference.fit_steps", "inference.examples")
+    + ("inpainting.draws", "inpainting.examples", "inference.fit_widths", "inference.fit_steps", "inference.examples")
     + ("checkpoint_every", "keep_checkpoints", "sample_every", "sample_count")
 )
 """Fields that a resumed run may have otherwise. Of these platform, mapping and remat touch the numbers, by rounding."""

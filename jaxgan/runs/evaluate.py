@@ -13,7 +13,7 @@ from jaxgan.runs.trained import load_run
 
 MAY_SET: tuple[str, ...] = ("evaluation.", "sampling.", "dataset.path", "dataset.placement")
 MAY_SET += ("inpainting.draws", "inpainting.examples", "inference.noise", "inference.masking")
-MAY_SET += ("inference.fit_steps", "inference.examples")
+MAY_SET += ("inference.fit_widths", "inference.fit_steps", "inference.examples")
 """Fields of the config that an evaluation may have otherwise than the run."""
 ALLOWED = "in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
 

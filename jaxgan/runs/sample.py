@@ -59,7 +59,7 @@ def sample(
     """
     run = asked_for(load_run(workdir, step, overrides, MAY_SET), condition)
     state, key = run.state, jax.random.key(seed)
-    values, draw, arrays, how = _of_the_task(run, key, count) or _plain(run, key, count)
+    values, draw, arrays, how, shows = _of_the_task(run, key, count) or _plain(run, key, count)
     said = f"_{run.experiment.sampling.method}" if run.experiment.sampling.by_discriminator else ""
     said += "" if condition is None else "_condition_" + re.sub(r"[^\d-]+", "_", condition)[:NAMED]
     stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{said}"
@@ -72,17 +72,19 @@ def sample(
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
         ) from error
-    said = f"{len(values)} samples of step {int(state.step):,}{how and f' ({how})'}"
-    print(f"{said}: {picture} shows them, {SHOWN} at most; {array} holds them all.")
+    rows = "" if len(values) == count else f", in whole rows, of {count} asked for"
+    said = f"{len(values)} samples{rows} of step {int(state.step):,}{how and f' ({how})'}"
+    print(f"{said}: {picture} shows {shows}; {array} holds them all.")
 
 
 class Made(NamedTuple):
-    """Examples, what draws them, the arrays beside them, and how they were made, in words."""
+    """Examples, what draws them, the arrays beside them, and how they were made and what is drawn, in words."""
 
     values: np.ndarray
     draw: Callable[[pathlib.Path], None]
     arrays: Mapping[str, Any]
     how: str = ""
+    shows: str = "them"
 
 
 def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
@@ -96,7 +98,8 @@ def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
     name = "conditions" if experiment.classes is None else "labels"
     arrays = {} if experiment.conditions is None else {name: experiment.condition(count)}
     how = in_words(experiment.sampling.method, facts)
-    return Made(samples, lambda path: figures.save_samples(path, shown, **options), arrays, how)
+    shows = f"them, {SHOWN} at most" if columns is None else "others, a row of the same latents for each condition"
+    return Made(samples, lambda path: figures.save_samples(path, shown, **options), arrays, how, shows)
 
 
 def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgan.configuration import Experiment
 from jaxgan.datasets.base import Split
-from jaxgan.errors import UsageError
+from jaxgan.errors import DataError, UsageError
 from jaxgan.evaluation import Data, Features
 from jaxgan.figures import is_image
 from jaxgan.runs.inputs import Inputs, check_same_data
@@ -118,8 +118,15 @@ def _labels(split: Split, count: int) -> np.ndarray | None:
 def _other(workdir: str, inputs: Inputs) -> Other | None:
     if not workdir:
         return None
-    run = load_run(workdir)
-    check_same_data(run.data, inputs, workdir)
+    try:
+        run = load_run(workdir)
+        check_same_data(run.data, inputs, workdir)
+    except (UsageError, DataError) as error:
+        raise UsageError(
+            f"evaluation.other_run={workdir} cannot be used",
+            f"{error.what}: {error.why}",
+            "name a run on the same data",
+        ) from error
     if run.experiment.condition(1) is not None:
         raise UsageError(
             f"evaluation.other_run={workdir} does not suit", "its generator has a condition", "name a plain GAN's run"

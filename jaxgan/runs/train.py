@@ -59,7 +59,7 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
             check_same(complete(checkpoints.extra()["config"]), plain, directory.path)
         if latest is not None and latest >= plain["steps"]:
             if jax.process_index() == 0:
-                print(f"{directory.path} has all {plain['steps']:,} steps already; raise --config.steps to go on.")
+                print(f"{directory.path} has {latest:,} steps already; raise --config.steps={plain['steps']} to go on.")
             return
         inputs = read_inputs(plain)
         if latest is not None:

@@ -64,7 +64,8 @@ def load_run(
         for player in ("generator", "discriminator"):
             config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
         config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
-        config["inference"]["widths"] = tuple(config["inference"]["widths"])
+        for name in ("widths", "fit_widths"):
+            config["inference"][name] = tuple(config["inference"][name])
         _check_own(config)
         check(config, tuple(_override(config, overrides, may_set)))
         # Of vectors only the dimension is known here.
@@ -123,12 +124,12 @@ def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tup
     """Sets fields of the config in place; the problems with that."""
     allowed = {name: text for name, text in overrides.items() if may_set and name.startswith(may_set)}
     fields = ", ".join(f"{name}…" if name.endswith(".") else name for name in may_set)
-    problems = [
-        f"{name} cannot be changed of a run that is trained; what may be set is {fields}"
-        for name in overrides
-        if name not in allowed
-    ]
     wrapped = ConfigDict(config)
+    problems = []
+    for name in (name for name in overrides if name not in allowed):
+        unknown = command_line.override(ConfigDict(config), {name: overrides[name]})
+        why = f"{name} cannot be changed of a run that is trained; what may be set is {fields}"
+        problems += unknown if unknown and "is no " in unknown[0] else [why]
     problems += command_line.override(wrapped, allowed)
     for section in {name.partition(".")[0] for name in may_set}:
         config[section] = wrapped[section].to_dict()

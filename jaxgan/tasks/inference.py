@@ -118,6 +118,7 @@ def inference(
     normalization: str = "none",
     noise: float = 0.0,
     masking: float = 0.0,
+    fit_widths: Sequence[int] = (),
     fit_steps: int = 10_000,
     examples: int = 500,
 ) -> Task:
@@ -131,6 +132,7 @@ def inference(
         evaluations, and training is that of a plain GAN.
       widths, activation, normalization: of E, see `mlp`.
       noise, masking: corruptions of the samples that a regressor learns from, joint or fitted; see `corrupted`.
+      fit_widths: of the regressor that evaluations fit; () for `widths`.
       fit_steps: of the regressor that evaluations fit to the generator as it is; 0 for none.
       examples: test examples that they reconstruct, at most.
 
@@ -146,10 +148,11 @@ def inference(
     if method not in INFERENCES:
         raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
 
-    def dense(dim, **options):
-        return mlp(output_shape=(dim,), widths=tuple(widths), activation=activation, **options)
+    def dense(dim, hidden=tuple(fit_widths or widths), **options):
+        return mlp(output_shape=(dim,), widths=hidden, activation=activation, **options)
 
-    dense(latent.dim, normalization=normalization)  # says at once what is wrong with it
+    for hidden in (tuple(widths), tuple(fit_widths or widths)):
+        dense(latent.dim, hidden, normalization=normalization)  # says at once what is wrong with it
     corruption = {"noise": noise, "masking": masking}
     scores = functools.partial(
         measure,
@@ -163,7 +166,7 @@ def inference(
         return Task(measure=scores)
 
     def generator(network, axis_name):
-        encoder = dense(latent.dim, normalization=normalization, axis_name=axis_name)
+        encoder = dense(latent.dim, tuple(widths), normalization=normalization, axis_name=axis_name)
         return encoding(network, encoder, example_shape, pairs=method == "bigan", corruption=corruption)
 
     own = Task(generator=generator, sheet=sheet, measure=scores)

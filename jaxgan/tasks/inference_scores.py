@@ -48,7 +48,7 @@ class Encoded(NamedTuple):
 
 
 def corrupted(keys: chex.PRNGKey, examples: chex.Array, *, noise: float = 0.0, masking: float = 0.0) -> chex.Array:
-    """m·x + σ·ε, ε ~ N(0, I): E then tells of real examples, which no G makes exactly, what survives that.
+    """m·(x + σ·ε), ε ~ N(0, I): E then tells of real examples, which no G makes exactly, what survives that.
 
     Args:
       keys: [n], one for each example.
@@ -64,11 +64,11 @@ def corrupted(keys: chex.PRNGKey, examples: chex.Array, *, noise: float = 0.0, m
 
     def one(key, example):
         size, each, share, value = jax.random.split(key, 4)
+        if noise:
+            example += noise * jax.random.uniform(size) * jax.random.normal(each, example.shape)
         if masking:
             dropped = jax.random.bernoulli(value, masking * jax.random.uniform(share), example.shape)
             example = jnp.where(dropped, 0.0, example)
-        if noise:
-            example += noise * jax.random.uniform(size) * jax.random.normal(each, example.shape)
         return example
 
     return jax.vmap(one)(keys, examples) if noise or masking else examples

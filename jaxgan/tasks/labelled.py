@@ -7,7 +7,7 @@ def choose(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarra
     """Places of examples whose labels are to be known, as many of each class, chosen by a seed.
 
     What does not divide by the classes makes one more of some, which the seed chooses, too. Of one seed, more are the
-    fewer and others, if both numbers divide.
+    fewer and others, if both numbers divide. All of them are as many as there are.
 
     Args:
       labels: [n], 0 to classes − 1.
@@ -21,6 +21,8 @@ def choose(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarra
     Raises:
       ValueError: there are fewer than classes, or of a class are not enough.
     """
+    if count == len(labels):
+        return np.arange(count)
     if count < classes:
         raise ValueError(f"{count} labelled examples are not one of each of {classes} classes")
     raw = np.random.Philox(key=np.array([seed, classes], np.uint64)).random_raw(classes + len(labels))
@@ -30,7 +32,9 @@ def choose(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarra
     places = [order[labels[order] == label] for label in range(classes)]
     for label, (found, number) in enumerate(zip(places, wanted, strict=True)):
         if len(found) < number:
+            most = classes * min(map(len, places))
             raise ValueError(
-                f"{count} labelled examples are {number} of class {label}, and there are {len(found)} of {len(labels)}"
+                f"{count} labelled examples are {number} of class {label}, and there are {len(found)} of "
+                f"{len(labels)}: {most} at most, or all"
             )
     return np.sort(np.concatenate([found[:number] for found, number in zip(places, wanted, strict=True)]))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Mask = Callable[[chex.PRNGKey, int, tuple[int, ...]], chex.Array]
 """`(key, count, example's shape) -> [count, ...]` of 1, known, and 0; of images [height, width, channels] also
@@ -106,11 +107,24 @@ def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
 
 
 def check(name: str, mask: Mask, shape: tuple[int, ...]) -> None:
-    """Raises ValueError if a mask has another shape than it must."""
-    made = jax.eval_shape(lambda key: mask(key, 2, shape), jax.random.key(0)).shape
-    if made not in ((2, *shape), (2, *_pixels(shape))):
-        allowed = " or ".join(dict.fromkeys(str([2, *each]) for each in (shape, _pixels(shape))))
-        raise ValueError(f"mask {name!r} of 2 examples {list(shape)} must be {allowed}, and is {list(made)}")
+    """Raises ValueError if a mask fails, has another shape than it must, or other values than 0 and 1."""
+    try:
+        with jax.ensure_compile_time_eval():  # a step that is traced checks it, too
+            made = np.asarray(mask(jax.random.key(0), 2, shape))
+    except NotImages:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"mask {name!r} of 2 examples {list(shape)} failed: {type(error).__name__}: {error}"
+        ) from error
+    allowed = " or ".join(dict.fromkeys(str([2, *each]) for each in (shape, _pixels(shape))))
+    if made.shape not in ((2, *shape), (2, *_pixels(shape))):
+        found = "None" if made.dtype == object else list(made.shape)
+        raise ValueError(f"mask {name!r} of 2 examples {list(shape)} must be {allowed}, and is {found}")
+    if not np.isin(made, (0, 1)).all():
+        raise ValueError(
+            f"mask {name!r} must be 1 where a value is known and 0 elsewhere, and has {np.unique(made)[:3]}"
+        )
 
 
 def mixed(masks: Sequence[Mask]) -> Mask:
