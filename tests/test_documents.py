@@ -297,10 +297,12 @@ def test_the_sweeps_fields_and_numbers_are_those_of_the_config_and_the_results()
 def test_the_tasks_scores_are_those_of_the_results():
     text, config = pathlib.Path("docs/tasks.md").read_text(), pathlib.Path("configs/conditional_mnist.py").read_text()
     found = json.loads(pathlib.Path("results/tasks/conditional.json").read_text())
-    assert found["seeds"] == [0] and "**one seed**" in text and "of one seed" in config and found["step"] == 12_000
-    for name, digits in (("label_accuracy", 3), ("within_class_diversity", 3), ("parzen_paper", 1)):
-        value, real = (f"{found['scores'][name][of]:.{digits}f}" for of in ("mean", "real_data"))
-        assert re.search(rf"^\| `{name}`.* \| {value} \| {real} \|$", text, re.M)
+    assert found["seeds"] == [0, 1] and "over the two seeds" in text and "of two seeds" in config
+    assert found["step"] == 12_000
+    for name, digits in (("label_accuracy", 4), ("within_class_diversity", 3), ("parzen_paper", 1)):
+        score = found["scores"][name]
+        value, error, real = (f"{score[of]:.{digits}f}" for of in ("mean", "standard_error", "real_data"))
+        assert re.search(rf"^\| `{name}`.* \| {value} ± {error} \| {real} \|$", text, re.M)
         assert f"{value.removeprefix('0')}" in config and real.removeprefix("0") in config
 
 
