@@ -15,6 +15,7 @@ from jaxgan import configuration
 from jaxgan.configuration import RULES, DataFacts, build, check
 from jaxgan.errors import UsageError
 from jaxgan.runs import command_line, numbers
+from jaxgan.runs.inputs import read_inputs
 from jaxgan.runs.numbers import number_fields
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
@@ -359,3 +360,18 @@ def test_the_check_reads_no_data_and_configs_import_no_jax():
     config = ConfigDict(mnist.get_config())
     config.dataset.path = "/nowhere/at/all"
     check(config)
+
+
+def test_networks_start_from_the_runs_own_data():
+    config = default.get_config()
+    config.discriminator.normalization = "weight_from_data"
+    inputs = read_inputs(config.to_dict())
+    assert inputs.facts.first.shape == (500, 28, 28, 1) and inputs.facts.first.dtype == np.float32
+    scales = [
+        configuration.build(config, facts).initial_state(0).discriminator.params["Dense_0"]["scale"]
+        for facts in (inputs.facts, inputs.facts._replace(first=None))
+    ]
+    # Without examples, as where a checkpoint is restored, there is nothing to start from.
+    assert np.all(scales[1] == 1) and not np.any(scales[0] == 1)
+    config.discriminator.output_bias = "data"
+    assert any("weight_from_data starts biases" in problem for problem in configuration.problems_of(config))

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -122,4 +123,5 @@ def _structure(member: Member) -> str:
     means = None if inputs.facts.means is None else inputs.facts.means.tolist()
     facts = [inputs.facts.example_shape, inputs.facts.classes, inputs.size, scaled, means]
     labelled = None if inputs.facts.labelled is None else checksum(inputs.facts.labelled)  # constants of the program
-    return json.dumps([fixed, *facts, labelled], sort_keys=True)
+    first = None if inputs.facts.first is None else zlib.crc32(inputs.facts.first.tobytes())
+    return json.dumps([fixed, *facts, labelled, first], sort_keys=True)
