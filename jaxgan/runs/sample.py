@@ -72,8 +72,8 @@ def sample(
         raise UsageError(
             f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
         ) from error
-    rows = "" if len(values) == count else f", in whole rows, of {count} asked for"
-    said = f"{len(values)} samples{rows} of step {int(state.step):,}{how and f' ({how})'}"
+    how = how or ("" if len(values) == count else f"whole rows of the {count} asked for")
+    said = f"{len(values)} samples of step {int(state.step):,}{how and f' ({how})'}"
     print(f"{said}: {picture} shows {shows}; {array} holds them all.")
 
 
