@@ -345,6 +345,9 @@ def test_the_times_to_a_score_are_those_of_the_results():
     assert f"takes {seconds(ours, '100'):.0f} s, in both" in text
     slower = seconds(paper, "100") / seconds(ours, "100")
     assert f"take {seconds(paper, '100'):.0f} s in one seed, {slower:.1f} times" in text
+    lazy = seconds("recommended, penalty every 4th step", "100")
+    slower = seconds(paper, "100") / lazy
+    assert f"takes {lazy:.0f} s, in both seeds: the paper's settings take {slower:.1f} times" in text
     assert f"{seconds(ours, '50'):.0f} and {seconds(paper, '50'):.0f} s" in text
     assert f"{seconds(averaged, '100'):.0f} s to 100 nats and {seconds(averaged, '150'):.0f} s to 150" in text
     assert f"`recommended` ({seconds(ours, '150'):.0f} s)" in text
