@@ -1,5 +1,6 @@
 """Checkpoints: bit-identical, safe against kills, damage, full disks and other devices; failures are one line."""
 
+import asyncio
 import functools
 import json
 import logging
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import jax
@@ -19,7 +21,7 @@ import pytest
 
 from jaxgan.checkpoints import Checkpoints
 from jaxgan.errors import DataError, JaxganError, UsageError
-from jaxgan.orbax_logs import silence_orbax
+from jaxgan.orbax_logs import _filter_unraisable, silence_orbax
 from jaxgan.state import PlayerState, TrainState
 
 ROOT = Path(__file__).parents[1]
@@ -392,3 +394,24 @@ def test_of_many_writes_that_fail_at_once_only_ours_is_told(file, told, caplog):
     except ValueError as error:
         logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=error)
     assert bool(caplog.records) == told
+
+
+def test_threads_that_write_to_an_event_loop_that_is_closed_are_not_told_of(monkeypatch):
+    """A full disk: TensorStore's threads tell of hundreds of writes that a failed one has left behind."""
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    _filter_unraisable.cache_clear()  # it was done once for the process, with the hook that was there
+    silence_orbax()
+    loop = asyncio.new_event_loop()
+    loop.close()
+
+    def of(trace, error):
+        sys.unraisablehook(types.SimpleNamespace(exc_value=error, exc_traceback=trace))
+
+    with pytest.raises(RuntimeError, match="Event loop is closed") as caught:
+        loop.call_soon_threadsafe(print)
+    of(caught.value.__traceback__.tb_next, caught.value)  # as from a thread that has no Python of its own
+    assert told == []
+    of(caught.value.__traceback__, caught.value)  # from Python: somebody's mistake
+    of(None, ValueError())
+    assert [type(each.exc_value) for each in told] == [RuntimeError, ValueError]
