@@ -3,9 +3,17 @@
 import sys
 import traceback
 
-from absl import app, flags, logging
+try:
+    from absl import app, flags, logging
 
-from jaxgan.errors import JaxganError, PreemptedError, UsageError
+    from jaxgan.errors import JaxganError, PreemptedError, UsageError
+except ModuleNotFoundError as missing:
+    print(
+        f"jaxgan: error: {sys.executable} cannot run it; {missing}; install as README.md says, and use that "
+        "environment's python, or activate it",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 MODES = ("train", "sweep", "sample", "evaluate")
 
@@ -14,8 +22,9 @@ flags.DEFINE_string(
     "config",
     None,
     "--mode=train, sweep: a Python file, with :cpu, :gpu or :tpu behind it if wanted (configs/mnist.py:gpu); set its "
-    "fields: --config.FIELD=VALUE (configs/default.py). --mode=sample takes sampling.FIELD, evaluate evaluation.FIELD; "
-    "their config is the run's, and a file only adds what it adds to jaxgan's tables.",
+    "fields: --config.FIELD=VALUE (configs/default.py). --mode=sample takes sampling.FIELD, evaluate that, "
+    "evaluation.FIELD and what its task's scores need (docs/tasks.md), both dataset.path; their config is the run's, "
+    "and a file only adds what it adds to jaxgan's tables.",
 )
 flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
 flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)

@@ -247,7 +247,7 @@ def test_another_config_is_refused_with_the_differing_fields(whole):
     before = (whole / "config.json").read_bytes()
     with pytest.raises(UsageError) as error:
         _train(whole, loss="minimax", latent__dim=3, steps=80)
-    assert "latent.dim: 2 there, 3 now, loss: non_saturating there, minimax now;" in str(error.value)
+    assert "loss: non_saturating there, minimax now, latent.dim: 2 there, 3 now;" in str(error.value)
     assert (whole / "config.json").read_bytes() == before
 
 
@@ -301,8 +301,14 @@ def test_sample_without_a_run(tmp_path):
     with pytest.raises(UsageError, match="no checkpoints"):
         runs.run("sample", None, {}, str(tmp_path / "nothing"), {"count": 1, "seed": 0})
     assert not (tmp_path / "nothing").exists()
-    with pytest.raises(UsageError, match="there is no file configs/rings.py"):
+    with pytest.raises(UsageError, match="there is no file configs/rings.py; did you mean ring"):
         runs.run("sample", "configs/rings.py", {}, str(tmp_path), {"count": 1, "seed": 0})
+
+
+@pytest.mark.parametrize(("wrong", "remedy"), [("mnst.py", "did you mean mnist"), ("x", "choose one of")])
+def test_a_mistyped_config_file_is_answered_with_those_like_it(wrong, remedy, tmp_path):
+    with pytest.raises(UsageError, match=f"there is no file configs/{wrong}; {remedy}"):
+        runs.run("train", f"configs/{wrong}", {}, str(tmp_path), {})
 
 
 def test_what_does_not_fit_the_data_is_said_before_training(tmp_path):
@@ -432,6 +438,13 @@ def test_ctrl_c_before_a_mode_has_begun_is_one_line(monkeypatch, capsys):
     )
 
 
+def test_without_the_environment_launch_says_what_to_do():
+    bare = [sys.executable, "-S", "launch.py", "--help"]  # -S: no site-packages
+    result = subprocess.run(bare, capture_output=True, text=True)
+    assert result.returncode == 2 and result.stdout == "" and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("jaxgan: error: ") and "README.md" in result.stderr
+
+
 def test_a_long_list_of_differing_fields_is_cut_short(whole):
     changes = {
         f"{player}_optimizer__{name}": 0.25 for player in ("generator", "discriminator") for name in ("b1", "b2")
@@ -440,3 +453,4 @@ def test_a_long_list_of_differing_fields_is_cut_short(whole):
     with pytest.raises(UsageError) as error:
         _train(whole, steps=80, discriminator_steps=2, generator_steps=2, **changes)
     assert str(error.value).count(" there, ") == 10 and ", and 2 more fields; use the same config" in str(error.value)
+    assert "another config; loss: " in str(error.value)  # before others, as it tells what the run is

@@ -51,9 +51,10 @@ def load_config(location: str) -> ConfigDict:
     name, _, argument = location.partition(":")
     path = pathlib.Path(name)
     if not path.is_file():
-        there = sorted(str(other) for other in path.parent.glob("*.py")) if path.parent.is_dir() else []
-        remedy = f"choose one of {', '.join(there)}" if there else "give the path of a config file"
-        raise UsageError(f"--config={location}", f"there is no file {name}", remedy)
+        there = sorted(path.parent.glob("*.py")) if path.parent.is_dir() else []
+        near = fields.nearest(path.stem, [other.stem for other in there]).removeprefix("; ")
+        remedy = f"choose one of {', '.join(map(str, there))}" if there else "give the path of a config file"
+        raise UsageError(f"--config={location}", f"there is no file {name}", near or remedy)
     if argument not in ("", "cpu", "gpu", "tpu"):
         raise UsageError(f"--config={location}", f"{argument!r} is no platform", "write :cpu, :gpu, :tpu or nothing")
     spec = importlib.util.spec_from_file_location("jaxgan_config_file", path)

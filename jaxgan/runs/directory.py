@@ -25,6 +25,9 @@ MAY_CHANGE_SECTIONS = ("evaluation.", "sampling.", "alarms.", "population.")
 TOLD = 10
 """At most so many differing fields are named."""
 
+TOLD_FIRST = ("task", "dataset.name", "loss", "generator.network", "discriminator.network")
+"""These before others, as they tell what the run is."""
+
 
 class RunDirectory:
     """A directory that holds one run; a context manager that lets go of it.
@@ -113,7 +116,7 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Pa
     missing = "(not there)"
     differing = [
         f"{name}: {before.get(name, missing)} there, {now.get(name, missing)} now"
-        for name in sorted({*before, *now})
+        for name in dict.fromkeys([*TOLD_FIRST, *sorted({*before, *now})])
         if before.get(name, missing) != now.get(name, missing)
         and name not in allowed
         and not name.startswith(MAY_CHANGE_SECTIONS)

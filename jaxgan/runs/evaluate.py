@@ -15,7 +15,6 @@ MAY_SET: tuple[str, ...] = ("evaluation.", "sampling.", "dataset.path", "dataset
 MAY_SET += ("inpainting.draws", "inpainting.examples", "inference.noise", "inference.masking")
 MAY_SET += ("inference.fit_widths", "inference.fit_steps", "inference.examples")
 """Fields of the config that an evaluation may have otherwise than the run."""
-ALLOWED = "in an evaluation; only evaluation's own fields, dataset.path and dataset.placement"
 
 
 def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}) -> None:

@@ -37,7 +37,7 @@ REGRESSOR = (
     "regressor: E fitted in {steps:,} steps to E(G(z)) ≈ z, G as this run has it; latent search: z by gradients."
 )
 OTHER = "other: the same of the generator of {name}, a GAN without an encoder."
-NO_REGRESSOR = "Left out: regressor; --config.inference.fit_steps is 0."
+NO_REGRESSOR = "latent search: z by gradients. Left out: regressor; --config.inference.fit_steps is 0."
 NO_LABELS = "Left out: 1-NN accuracy, as the data has no labels, or not all of it is at hand."
 
 
