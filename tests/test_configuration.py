@@ -375,3 +375,5 @@ def test_networks_start_from_the_runs_own_data():
     assert np.all(scales[1] == 1) and not np.any(scales[0] == 1)
     config.discriminator.output_bias = "data"
     assert any("weight_from_data starts biases" in problem for problem in configuration.problems_of(config))
+    config.generator.network, config.generator.normalization = "dcgan", "virtual"
+    assert any("weight_from_data starts from more" in problem for problem in configuration.problems_of(config))

@@ -275,11 +275,12 @@ def test_errors_by_hand():
 def test_fields_that_do_not_go_together():
     config = default.get_config()
     config.task, config.condition, config.loss, config.packing = "semi_supervised", "labels", "hinge", 2
-    config.terms.mutual_information = 1.0
+    config.terms.mutual_information, config.real_label = 1.0, 0.9
     said = " ".join(problems_of(config))
     for part in (
         "task=semi_supervised needs discriminator.class_logits",
         "loss hinge: task=semi_supervised is of K + 1 classes",
+        "real_label 0.9: task=semi_supervised has the classes as labels",
         "condition=labels does not go with task=semi_supervised",
         "tells the class of a single example",
         "task=semi_supervised has the class logits",

@@ -228,6 +228,13 @@ def test_groups_differ_in_structure_and_their_members_in_numbers(tmp_path):
     assert "generator_optimizer.b1" not in number_fields(groups[1][0].config)
 
 
+def test_members_that_start_from_data_are_read_their_own(tmp_path):
+    config = _config(grid="discriminator.normalization=none,weight_from_data")
+    members = make_members(read_settings(config)[0], 1, tmp_path)
+    read_data(members)
+    assert [member.inputs.facts.first is None for member in members] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
@@ -466,6 +473,18 @@ def test_scores_that_rank_are_those_of_the_evaluators():
     assert {name: pair for name, pair in found.items() if pair[1]} == SCORES
     assert found.keys() - SCORES.keys() == {"density", "within_class_diversity"}
     assert evaluation.EVALUATORS is EVALUATORS
+
+
+def test_each_member_is_scored_by_its_own_task(tmp_path):
+    grid = {"population__grid": "task=none,inference", "population__seeds": 1, "inference__widths": "(8,)"}
+    grid |= {"inference__method": "joint_regressor", "inference__fit_steps": 5, "steps": 20}
+    with pytest.raises(UsageError, match="cannot measure the run's task; task=none measures nothing"):
+        _sweep(tmp_path / "a", evaluation__metrics="modes,task", **grid)
+    assert not list((tmp_path / "a").glob("members/*/checkpoints/*"))
+    _sweep(tmp_path / "b", evaluation__metrics="auto", **grid)
+    files = [json.loads(path.read_text())["task"] for path in sorted((tmp_path / "b").glob("members/*/evaluation/*"))]
+    assert [found["name"] for found in files] == ["none", "inference"]
+    assert files[0]["scores"] == [] and "regressor" in files[1]["scores"][0]["values"]
 
 
 def test_metrics_that_rank_are_those_of_every_line(swept):

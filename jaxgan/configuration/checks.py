@@ -113,6 +113,12 @@ def _normalizations(config: Mapping[str, Any]) -> list[str]:
             found.append(
                 f"{player}.normalization {FROM_DATA} starts biases: set output_bias to zero, layer_biases to none"
             )
+    normalizations = [config[player]["normalization"] for player in ("generator", "discriminator")]
+    if normalizations == ["virtual", FROM_DATA]:
+        found.append(
+            f"generator.normalization virtual has a fixed batch of batch_size, discriminator.normalization {FROM_DATA} "
+            "starts from more examples; change one of them"
+        )
     return found
 
 

@@ -56,6 +56,8 @@ def _semi_supervised(config: Mapping[str, Any]) -> list[str]:
         found.append("task=semi_supervised needs discriminator.class_logits, as many as there are classes")
     if config["loss"] not in CROSS_ENTROPIES:
         found.append(f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {', '.join(CROSS_ENTROPIES)}")
+    if config["real_label"] != 1:
+        found.append(f"real_label {config['real_label']}: task=semi_supervised has the classes as labels; set 1")
     if (condition := config["condition"]) != "none":
         found.append(f"condition={condition} does not go with task=semi_supervised, which is not to see all labels")
     if config["packing"] > 1 or discriminator["minibatch"] != "none":

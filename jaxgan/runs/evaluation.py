@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import functools
 import json
 import math
 import pathlib
@@ -101,13 +102,11 @@ class Evaluation:
         self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes)
         self.evaluators, self.left_out = self._choose()
         self.references: dict[str, Any] | None = None
-        self._measure: TaskScores | None = None
-        if task_scores.measures(config, experiment):
-            given = self.features, self.to_unit, jax.random.fold_in(self.key, TASK_KEY)
-            self._measure = TaskScores(config, inputs, self.data, *given)
+        given = self.features, self.to_unit, jax.random.fold_in(self.key, TASK_KEY)
+        self._make_task_scores = functools.cache(lambda: TaskScores(config, inputs, self.data, *given))
         # Conditions of training examples, so that samples have them in the data's proportions.
         self._lent = None if inputs.condition is None else lend(dataset.train, inputs.condition, self.count)
-        self._play(experiment)
+        self._play(experiment, config)
 
     def run(self, state: TrainState) -> Report:
         """Scores a generator.
@@ -118,20 +117,26 @@ class Evaluation:
         """
         values, facts = self._samples(state)
         samples = Examples("generated", values, self.features, labels=self._labels)
-        task = Scores() if self._measure is None else self._measure(self._experiment, state)
+        task = Scores() if self._task_scores is None else self._task_scores(self._experiment, state)
         if self.references is None:
             self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
         rows = evaluate(samples, self.data, self.evaluators, self.key, self.references)
         return Report(int(state.step), self.seed, rows, samples, self.left_out, self.method, facts, task)
 
-    def of(self, experiment: Experiment) -> "Evaluation":
-        """The same evaluation, on the same data, of another run's generators."""
+    def of(self, experiment: Experiment, config: Mapping[str, Any]) -> "Evaluation":
+        """The same evaluation, on the same data, of another run's generators.
+
+        Raises:
+          UsageError: its task measures nothing, and is to be measured.
+        """
         other = copy.copy(self)
-        other._play(experiment)
+        other._play(experiment, config)
         return other
 
-    def _play(self, experiment: Experiment) -> None:
-        """Takes samples from an experiment's generators from now on."""
+    def _play(self, experiment: Experiment, config: Mapping[str, Any]) -> None:
+        """Takes samples from an experiment's generators from now on, and measures its task."""
+        self.config = config
+        self._task_scores = self._make_task_scores() if task_scores.measures(config, experiment) else None
         experiment = experiment if self._lent is None else experiment._replace(conditions=self._lent)
         self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
         self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))

@@ -96,11 +96,15 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     _check_range(dataset.train, config["generator"]["output"], section["name"])
     means = _means(dataset.train, low, high) if config["generator"]["output_bias"] == "data" else None
     conditions, labelled = read_facts(config, dataset), read_labelled(config, dataset, low, high)
-    from_data = FROM_DATA in (config["generator"]["normalization"], config["discriminator"]["normalization"])
-    first = _first(dataset.train, low, high) if from_data else None
+    first = _first(dataset.train, low, high) if starts_from_data(config) else None
     facts = DataFacts(tuple(dataset.example_shape), size, means, *conditions, labelled, first)
     fingerprint = _fingerprint(dataset.train, facts.vectors)
     return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, fingerprint, low, high)
+
+
+def starts_from_data(config: Mapping[str, Any]) -> bool:
+    """Whether a network's first parameters depend on examples."""
+    return FROM_DATA in (config["generator"]["normalization"], config["discriminator"]["normalization"])
 
 
 def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:

@@ -102,14 +102,13 @@ class Judge:
 
     def _evaluation(self, member: Member, metrics: str) -> Evaluation:
         data, group = id(member.inputs), self._group[member.number]
+        experiment, _ = self._parts_of(member)
+        config = {**member.config, "evaluation": {**member.config["evaluation"], "metrics": metrics}}
         if (data, metrics) not in self._of_data:
-            section = {**member.config["evaluation"], "metrics": metrics}
             say = functools.partial(print, file=sys.stderr, flush=True)
-            experiment, _ = self._parts_of(member)
-            made = Evaluation({**member.config, "evaluation": section}, member.inputs, experiment, 0, say)
-            self._of_data[data, metrics] = made
+            self._of_data[data, metrics] = Evaluation(config, member.inputs, experiment, 0, say)
         if (data, group, metrics) not in self._of_group:
-            self._of_group[data, group, metrics] = self._of_data[data, metrics].of(self._parts_of(member)[0])
+            self._of_group[data, group, metrics] = self._of_data[data, metrics].of(experiment, config)
         return self._of_group[data, group, metrics]
 
     def _parts_of(self, member: Member) -> tuple[Experiment, Any]:

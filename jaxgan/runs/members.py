@@ -13,7 +13,7 @@ from jaxgan.datasets import feed
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.inputs import Inputs, read_inputs
+from jaxgan.runs.inputs import Inputs, read_inputs, starts_from_data
 from jaxgan.runs.labelled import checksum
 from jaxgan.runs.numbers import number_fields, with_values
 from jaxgan.runs.settings import Setting
@@ -94,6 +94,7 @@ def read_data(members: Sequence[Member]) -> None:
             if "labelled" in section
             else []
         )
+        told.append(starts_from_data(config))
         key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"], told])
         if key not in known:
             known[key] = read_inputs(config)
