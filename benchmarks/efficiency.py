@@ -13,7 +13,7 @@ import json
 import pathlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from benchmarks import timing
@@ -70,7 +70,8 @@ def sweep(setting: Setting, seeds: int, data: str, workdir: pathlib.Path) -> lis
     values |= {"checkpoint_every": str(every), "keep_checkpoints": str(steps // every), "log_every": str(every)}
     values |= {"sample_every": str(steps), "evaluation.metrics": "sliced_wasserstein", **fields}
     flags = [f"--config.{field}={value}" for field, value in values.items()]
-    if not ((path / "sweep.json").exists() and json.loads((path / "sweep.json").read_text())["finished"]):
+    finished = (path / "sweep.json").exists() and json.loads((path / "sweep.json").read_text())["finished"]
+    if not finished or len(list((path / "members").iterdir())) != seeds:  # which the sweep refuses
         subprocess.run(
             [sys.executable, "launch.py", "--mode=sweep", f"--config={config}", f"--workdir={path}", *flags], check=True
         )
@@ -128,7 +129,7 @@ def reached(curve: dict[int, float | None], target: float) -> float | None:
     return None
 
 
-def calls_of_steps(data: str) -> dict[str, Callable[[], Any]]:
+def calls_of_steps(data: str, names: Iterable[str]) -> dict[str, Callable[[], Any]]:
     """By setting, a call of `CHUNK` steps as a run makes them, on minibatches that are there."""
     import jax
     import numpy as np
@@ -140,7 +141,8 @@ def calls_of_steps(data: str) -> dict[str, Callable[[], Any]]:
     from jaxgan.step import scan_steps
 
     calls = {}
-    for name, setting in SETTINGS.items():
+    for name in names:
+        setting = SETTINGS[name]
         loaded = load_config(setting.config)
         assert not override(loaded, {"dataset.path": data, **setting.fields})
         config = loaded.to_dict()
@@ -211,8 +213,7 @@ def main() -> None:
     for name in arguments.settings:
         members = sweep(SETTINGS[name], arguments.seeds, arguments.data, workdir)
         curves[name] = [score(member, SETTINGS[name].averaged) for member in members]
-    calls = calls_of_steps(arguments.data)
-    seconds = timing.in_turn({name: calls[name] for name in curves}, arguments.repeats)
+    seconds = timing.in_turn(calls_of_steps(arguments.data, curves), arguments.repeats)
     result: dict[str, Any] = {"seeds": arguments.seeds, "settings": {}}
     for name, of_seeds in curves.items():
         of_a_step = timing.summary([s / CHUNK for s in seconds[name]])

@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import pathlib
+import re
 import statistics
 from typing import Any
 
@@ -29,7 +30,9 @@ def one_seed(
     )
     runs.run("train", config, trained, str(workdir), {})
     runs.run("evaluate", None, evaluated, str(workdir), {"seed": seed})
-    (newest,) = sorted((workdir / "evaluation").glob(f"step_*_seed_{seed}.json"))[-1:]
+    of_this_seed = re.compile(rf"step_\d+_seed_{seed}(_[a-z]+)*\.json")  # with the way of sampling behind it
+    written = [path for path in (workdir / "evaluation").iterdir() if of_this_seed.fullmatch(path.name)]
+    newest = max(written, key=lambda path: path.stat().st_mtime_ns)
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     alarms = sorted({name for line in lines for name, value in line.items() if name.startswith("alarm_") and value})
     return {**json.loads(newest.read_text()), "alarms": alarms}

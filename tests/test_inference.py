@@ -142,13 +142,13 @@ def batches(count, size=16):
 def test_the_step_is_the_same_on_four_devices(method):
     state, factory = game(method)
     found = []
-    for mapping in ("jit", "pmap"):
+    for mapping in ("jit", "pmap", "shard_map"):
         step, place_state, place_batch = distribute(factory, mapping=mapping)
         current = place_state(state)
         for batch in batches(2):
             current, metrics = step(current, place_batch(batch))
         found.append((jax.device_get(current.generator.params), jax.device_get(current.discriminator.params), metrics))
-    assert difference(found[0], found[1]) < 2e-5
+    assert difference(found[0], found[1]) < 2e-5 and difference(found[0], found[2]) < 2e-5
 
 
 def test_each_player_moves_itself_alone_and_the_encoder_with_the_generator():

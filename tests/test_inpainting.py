@@ -330,6 +330,14 @@ def test_scores_of_completions_by_hand(mine):
     MASKS[mine] = None
 
 
+def test_a_mask_that_leaves_nothing_to_complete_is_left_out(mine):
+    MASKS.pop(mine)
+    found = measure(_trained(), {"whole": lambda key, count, shape: jnp.ones((count, 4))}, draws=2, examples=10)
+    kinds = {each.name.partition(" ")[0] for each in found.measures}
+    assert kinds == {"random", "mixed"} and any("Left out: whole" in note for note in found.notes)
+    MASKS[mine] = None
+
+
 RUN = SMALL | {
     "steps": "20",
     "sample_every": "10",

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from configs import default
-from jaxgan.configuration import DataFacts, build
+from jaxgan.configuration import DataFacts, build, problems_of
 from jaxgan.game import Term
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
@@ -101,6 +101,18 @@ def test_a_task_of_the_users_own_needs_no_section():
         assert shape == (200, 256)  # of latents and condition
     finally:
         del TASKS["mine"]
+
+
+def test_the_section_of_a_task_of_the_users_own_has_its_fields():
+    TASKS["mine"] = lambda *, example_shape, latent, size: Task(condition=lambda count: jnp.zeros((count, size)))
+    try:
+        config = default.get_config()
+        config.task, config.generator.output_bias, config.mine = "mine", "zero", {"size": 7}
+        assert problems_of(config) == []
+        assert build(config, DataFacts((4,), 100)).condition(2).shape == (2, 7)
+    finally:
+        del TASKS["mine"]
+    assert any("mine is no field" in problem for problem in problems_of(config))
 
 
 def test_without_a_task_the_step_is_as_it_was():

@@ -1,6 +1,7 @@
 """Vectors beside the examples as the condition, from an .npz file to samples of a vector that is asked for."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from jaxgan import runs
 from jaxgan.errors import DataError, UsageError
 from jaxgan.runs.conditions import lend
 from jaxgan.runs.inputs import read_inputs
+from jaxgan.runs.sample import _as_name
 from jaxgan.runs.trained import load_run
 from tests.test_runs import SMALL, _assert_same_run, _saved
 
@@ -79,14 +81,21 @@ def test_samples_have_the_vectors_of_the_training_data_in_turn(run):
 
 def test_a_vector_that_is_asked_for(run):
     for text, name, expected in (
-        ("0.25,1", "_condition_0_25_1", [[0.25, 1]] * 3),
-        ("0,-1;1e-1,1", "_condition_0_-1_1_-1_1", [[0, -1], [0.1, 1], [0, -1]]),
+        ("0.25,1", "_condition_0p25_1", [[0.25, 1]] * 3),
+        ("0,-1;1e-1,1", "_condition_0_-1__1e-1_1", [[0, -1], [0.1, 1], [0, -1]]),
     ):
         runs.run("sample", None, {}, str(run), {"count": 3, "condition": text})
         np.testing.assert_allclose(_archive(run, name)["conditions"], expected, rtol=1e-6)
-    samples = _archive(run, "_condition_0_25_1")["samples"]
+    samples = _archive(run, "_condition_0p25_1")["samples"]
     runs.run("sample", None, {}, str(run), {"count": 3, "condition": "0.25,2"})
-    assert np.abs(samples - _archive(run, "_condition_0_25_2")["samples"]).max() > 1e-4  # of the same latents
+    assert np.abs(samples - _archive(run, "_condition_0p25_2")["samples"]).max() > 1e-4  # of the same latents
+
+
+def test_conditions_are_told_apart_by_the_files_names():
+    texts = ["1.5,2", "1,5.2", "1;5,2", "1,5,2", "0.5", "0;5", "1e1,0", "1.1,0", *(f"{'1,' * 40}{i}" for i in range(3))]
+    names = [_as_name(text) for text in texts]
+    assert len(set(names)) == len(texts) and max(map(len, names)) < 70 and _as_name(" 1.5, 2") == names[0]
+    assert all(re.fullmatch(r"[\w-]+", name) for name in names)
 
 
 @pytest.mark.parametrize("text", ["1", "1,2,3", "1,2;3", "a,b", "nan,1", "", "1,2;"])

@@ -2,7 +2,7 @@
 
 import io
 import pathlib
-import re
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ SHOWN = 400
 """At most so many images go into the picture; the array has them all."""
 
 NAMED = 60
-"""At most so many letters of a condition are in the files' name."""
+"""At most so many letters of a condition are in the files' name, and a checksum of a longer one."""
 
 MAY_SET = ("sampling.", "dataset.path", "dataset.placement")
 """Fields of the config that samples may have otherwise than the run; a task may show examples of the data."""
@@ -61,7 +61,7 @@ def sample(
     state, key = run.state, jax.random.key(seed)
     values, draw, arrays, how, shows = _of_the_task(run, key, count) or _plain(run, key, count)
     said = f"_{run.experiment.sampling.method}" if run.experiment.sampling.by_discriminator else ""
-    said += "" if condition is None else "_condition_" + re.sub(r"[^\d-]+", "_", condition)[:NAMED]
+    said += "" if condition is None else f"_condition_{_as_name(condition)}"
     stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{said}"
     picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
     try:
@@ -75,6 +75,13 @@ def sample(
     how = how or ("" if len(values) == count else f"whole rows of the {count} asked for")
     said = f"{len(values)} samples of step {int(state.step):,}{how and f' ({how})'}"
     print(f"{said}: {picture} shows {shows}; {array} holds them all.")
+
+
+def _as_name(condition: str) -> str:
+    """A condition's text in the name of a file, another one for each: 0.5,-1;1,2 as 0p5_-1__1_2."""
+    plain = "".join(condition.split()).lower()
+    name = plain.replace(".", "p").replace(",", "_").replace(";", "__")
+    return name if len(name) <= NAMED else f"{name[:NAMED]}_{zlib.crc32(plain.encode()):08x}"
 
 
 class Made(NamedTuple):
@@ -103,9 +110,13 @@ def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
 
 
 def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made | None:
-    """What the task shows of test examples; None if it has no sheet."""
+    """What the task shows of test examples; None if it has no sheet, or the samples are to be drawn by D."""
     experiment = run.experiment
-    if experiment.task.sheet is None or not figures.is_image(experiment.example_shape):
+    if (
+        experiment.sampling.by_discriminator
+        or experiment.task.sheet is None
+        or not figures.is_image(experiment.example_shape)
+    ):
         return None
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)

@@ -20,13 +20,14 @@ NO_SEARCH = (
     "same data, and give its directory as --config.evaluation.other_run."
 )
 NO_CLASSIFIER = "Left out: accuracy, for which evaluation.features must be a classifier of the data's own labels."
+NOTHING_TO_DO = "Left out: {mask}, as every value of every example is known under it."
 UNTRAINED = (
     "This run was trained without the mask `nothing`, so its plain samples, with nothing known, are no measure of it."
 )
 
 
 def measure(trained: Trained, masks: Mapping[str, Mask], draws: int, examples: int) -> Scores:
-    """Errors of completions under every kind of mask, and under the run's own mixture of them.
+    """Errors of completions under every kind of mask that suits the data, trained on or not, and under a mixture.
 
     Args:
       trained: the generator and the data.
@@ -45,14 +46,17 @@ def measure(trained: Trained, masks: Mapping[str, Mask], draws: int, examples: i
     if len(kinds) > 1:
         kinds["mixed"] = mixed(list(kinds.values()))
     measures: list[Measure] = []
+    notes = [MEANING.format(draws=draws)]
     for number, (name, mask) in enumerate(kinds.items()):
         mask_key, draw_key, search_key = jax.random.split(jax.random.fold_in(keys[0], number), 3)
         drawn = np.asarray(mask(mask_key, len(tested), tested.shape[1:]), np.float32)
         there = (drawn == 0).reshape(len(drawn), -1).any(1)
+        if not there.any():
+            notes.append(NOTHING_TO_DO.format(mask=name))
+            continue
         given = jax.tree.map(np.asarray, known(tested[there], drawn[there]))
         made = _completions(trained, given, draws, draw_key, search_key)
         measures += _measures(name, trained, made, tested[there], given, None if labels is None else labels[there])
-    notes = [MEANING.format(draws=draws)]
     notes += [NO_SEARCH] if trained.other is None else [f"latent search: in the generator of {trained.other.name}."]
     notes += [NO_CLASSIFIER] if trained.classify is None else []
     notes += [] if "nothing" in masks else [UNTRAINED]

@@ -108,7 +108,7 @@ def semi_supervised(
       A `Task`.
 
     Raises:
-      ValueError: λ is negative; the labelled examples have another shape.
+      ValueError: the labelled examples have another shape; of `loss`, once it is asked for: λ is negative.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 4; Salimans et al. 2016 (arXiv:1606.03498),
     section 5.
