@@ -114,6 +114,12 @@ class Measure(NamedTuple):
     examples: int
 
 
+def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
+    """The mean of numbers [n] and its standard error, which a single one has not."""
+    values = np.asarray(values, np.float64)
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+
+
 class Scores(NamedTuple):
     """What a task measured, and sentences on it: what is meant, and what was left out and how to get it."""
 

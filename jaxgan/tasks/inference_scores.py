@@ -13,7 +13,7 @@ import optax
 from jaxgan.latents import Latent
 from jaxgan.parallel import compiled
 from jaxgan.state import Network, example_keys
-from jaxgan.tasks.base import Measure, Other, Scores, Trained
+from jaxgan.tasks.base import Measure, Other, Scores, Trained, mean_and_error
 from jaxgan.tasks.completions import Known, nearest_index, searched_latents
 
 BATCH, RATE = 128, 1e-3
@@ -181,7 +181,7 @@ def _neighbours(trained: Trained, encoders: dict[str, tuple[Encode, Other]]) -> 
     for name, way in ways.items():
         training, tested = way(trained.train), way(trained.test)
         nearest = _in_parts(functools.partial(_nearest_in, training), tested)
-        values[name] = _mean(trained.train_labels[nearest] == trained.test_labels)
+        values[name] = mean_and_error(trained.train_labels[nearest] == trained.test_labels)
     return Measure("1-NN accuracy", values, "higher", len(trained.test))
 
 
@@ -205,7 +205,9 @@ def _reconstructions(
     made["mean image"] = np.broadcast_to(trained.train.mean(0, dtype=np.float64), examples.shape).astype(np.float32)
     unit = trained.unit
     errors = {name: _rmse(unit(each), unit(examples)) for name, each in made.items()}
-    return Measure("reconstruction rmse", {name: _mean(e) for name, e in errors.items()}, "lower", len(examples))
+    return Measure(
+        "reconstruction rmse", {name: mean_and_error(e) for name, e in errors.items()}, "lower", len(examples)
+    )
 
 
 def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: chex.PRNGKey, count: int) -> Measure:
@@ -213,9 +215,9 @@ def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: c
     values = {}
     for name, (encode, own) in encoders.items():
         latents = np.asarray(own.latent.sample(key, count))
-        values[name] = _mean(_rmse(encode(_in_parts(compiled(own.generate), latents)), latents))
+        values[name] = mean_and_error(_rmse(encode(_in_parts(compiled(own.generate), latents)), latents))
     latents = np.asarray(trained.latent.sample(key, count))
-    values["prior mean"] = _mean(_rmse(latents.mean(0, keepdims=True), latents))
+    values["prior mean"] = mean_and_error(_rmse(latents.mean(0, keepdims=True), latents))
     return Measure("latent rmse", values, "lower", count)
 
 
@@ -223,8 +225,3 @@ def _rmse(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """√(mean of squared differences) of each example, [n] float64."""
     squares = np.square(np.asarray(values, np.float64) - truth)
     return np.sqrt(squares.reshape(len(squares), -1).mean(1))
-
-
-def _mean(values: np.ndarray) -> tuple[float, float | None]:
-    values = np.asarray(values, np.float64)
-    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None

@@ -6,7 +6,7 @@ import chex
 import jax
 import numpy as np
 
-from jaxgan.tasks.base import Measure, Scores, Trained
+from jaxgan.tasks.base import Measure, Scores, Trained, mean_and_error
 from jaxgan.tasks.completions import Known, known, latent_search, masked_rmse, mean_fill, nearest_known
 from jaxgan.tasks.masks import Mask, mixed, suiting
 
@@ -92,18 +92,16 @@ def _measures(
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {"best": lambda e: e.min(0), "mean": lambda e: e.mean(0)}
     found = [
         Measure(
-            f"{kind} rmse_{way}", {name: _mean(take(each)) for name, each in errors.items()}, "lower", len(examples)
+            f"{kind} rmse_{way}",
+            {name: mean_and_error(take(each)) for name, each in errors.items()},
+            "lower",
+            len(examples),
         )
         for way, take in ways.items()
     ]
     if trained.classify is None or labels is None:
         return found
     right = {name: np.stack([trained.classify(draw) == labels for draw in each]) for name, each in made.items()}
-    values = {name: _mean(each.mean(0)) for name, each in right.items()}
-    values["real data"] = _mean(trained.classify(examples) == labels)
+    values = {name: mean_and_error(each.mean(0)) for name, each in right.items()}
+    values["real data"] = mean_and_error(trained.classify(examples) == labels)
     return [*found, Measure(f"{kind} accuracy", values, "higher", len(examples))]
-
-
-def _mean(values: np.ndarray) -> tuple[float, float | None]:
-    values = np.asarray(values, np.float64)
-    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
