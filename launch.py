@@ -29,6 +29,7 @@ flags.DEFINE_string(
 flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
 flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)
 flags.DEFINE_string("condition", None, "--mode=sample: a class 3, or classes 0,1,2 in turn; a vector 0.5,-1.")
+flags.DEFINE_bool("plain", False, "--mode=sample: plain samples, where the task has rows of its own (docs/tasks.md).")
 flags.DEFINE_integer("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
 flags.DEFINE_integer("step", None, "--mode=sample, evaluate: step of the checkpoint; the newest by default.")
 flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")

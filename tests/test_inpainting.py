@@ -399,6 +399,9 @@ def test_samples_are_completions_of_test_examples(run, data):
         made[masks > 0], np.broadcast_to(archive["originals"][:, None], made.shape)[masks > 0]
     )
     assert archive["masks"][1].sum() == 8 and np.ptp(made[1], axis=0).max() > 0  # of half an image, draws that differ
+    runs.run("sample", None, data, str(run), {"count": 9, "plain": True})
+    archive = np.load(run / "samples" / "sample_step_00000020_seed_0_plain.npz")
+    assert archive["samples"].shape == (9, 4, 4, 1) and archive.files == ["samples"]
     with pytest.raises(UsageError, match="steps cannot be changed"):
         runs.run("sample", None, {"steps": "3"}, str(run), {})
 

@@ -384,7 +384,7 @@ def test_help_names_the_flags_and_ends_well():
     result = _launch("--help")
     assert result.returncode == 0
     assert all(flag in result.stdout for flag in ("--mode", "--config", "--workdir", "--[no]debug"))
-    assert all(f"--{'[no]' if flag == 'profile' else ''}{flag}:" in result.stdout for flag in runs.FLAGS)
+    assert all(f"--{'[no]' if flag in ('profile', 'plain') else ''}{flag}:" in result.stdout for flag in runs.FLAGS)
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -11,12 +11,12 @@ from jaxgan.errors import UsageError
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "train": ("profile", "coordinator_address", "num_processes", "process_id"),
-    "sample": ("count", "condition", "seed", "step"),
+    "sample": ("count", "condition", "plain", "seed", "step"),
     "evaluate": ("seed", "step"),
     "sweep": (),
 }
-"""Each mode's own: a trace of some steps, and how several processes meet; how many examples, their conditions, the seed
-of their latents, the step of the checkpoint."""
+"""Each mode's own: a trace of some steps, and how several processes meet; how many examples, their conditions, whether
+the task shows others, the seed of their latents, the step of the checkpoint."""
 
 FLAGS = tuple(dict.fromkeys(name for names in OPTIONS.values() for name in names))
 """Of `launch.py`, each once."""
@@ -24,6 +24,7 @@ FLAGS = tuple(dict.fromkeys(name for names in OPTIONS.values() for name in names
 _INSTEAD = {
     "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
     "condition": "pictures have all of them, evaluations those of the data",
+    "plain": "pictures in training are of the task, and evaluations have plain samples beside it",
     "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
     "step": "a run goes on from its newest checkpoint",
     "profile": "a trace is of training steps",

@@ -36,6 +36,7 @@ def sample(
     seed: int = 0,
     step: int | None = None,
     condition: str | None = None,
+    plain: bool = False,
     overrides: Mapping[str, str] = {},
 ) -> None:
     """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
@@ -51,6 +52,7 @@ def sample(
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
       condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
+      plain: samples of p_g even where the task has a sheet of its own; that is in the files' name, too.
       overrides: fields of the run's config to set, as text; those of `MAY_SET`.
 
     Raises:
@@ -59,8 +61,10 @@ def sample(
     """
     run = asked_for(load_run(workdir, step, overrides, MAY_SET), condition)
     state, key = run.state, jax.random.key(seed)
-    values, draw, arrays, how, shows = _of_the_task(run, key, count) or _plain(run, key, count)
-    said = f"_{run.experiment.sampling.method}" if run.experiment.sampling.by_discriminator else ""
+    by_discriminator = run.experiment.sampling.by_discriminator
+    in_rows = _has_sheet(run) and not plain and not by_discriminator
+    values, draw, arrays, how, shows = (_of_the_task if in_rows else _drawn)(run, key, count)
+    said = f"_{run.experiment.sampling.method}" if by_discriminator else "_plain" if _has_sheet(run) and plain else ""
     said += "" if condition is None else f"_condition_{_as_name(condition)}"
     stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{said}"
     picture, array = stem.with_suffix(".png"), stem.with_suffix(".npz")
@@ -94,7 +98,7 @@ class Made(NamedTuple):
     shows: str = "them"
 
 
-def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
+def _drawn(run: TrainedRun, key: jax.Array, count: int) -> Made:
     config, data, experiment = run.config, run.data, run.experiment
     samples, facts = sampler(experiment)(run.state, key, count)
     shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
@@ -109,15 +113,13 @@ def _plain(run: TrainedRun, key: jax.Array, count: int) -> Made:
     return Made(samples, lambda path: figures.save_samples(path, shown, **options), arrays, how, shows)
 
 
-def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made | None:
-    """What the task shows of test examples; None if it has no sheet, or the samples are to be drawn by D."""
+def _has_sheet(run: TrainedRun) -> bool:
+    return run.experiment.task.sheet is not None and figures.is_image(run.experiment.example_shape)
+
+
+def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made:
+    """What the task shows of test examples."""
     experiment = run.experiment
-    if (
-        experiment.sampling.by_discriminator
-        or experiment.task.sheet is None
-        or not figures.is_image(experiment.example_shape)
-    ):
-        return None
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     shown = Shown(experiment, inputs, key, count, drawer(experiment))
