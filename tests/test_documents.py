@@ -354,14 +354,16 @@ def test_the_times_to_a_score_are_those_of_the_results():
 
 
 def test_the_completions_scores_are_those_of_the_results():
-    found = json.loads(pathlib.Path("results/tasks/inpainting_short.json").read_text())
+    found = json.loads(pathlib.Path("results/tasks/inpainting.json").read_text())
     text, config = pathlib.Path("docs/tasks.md").read_text(), pathlib.Path("configs/inpainting_mnist.py").read_text()
-    assert found["seeds"] == [0] and found["step"] == 4_500
+    assert found["seeds"] == [0, 1] and "over two seeds" in text and "of two seeds" in config
+    assert found["step"] == 12_000
     for score, methods in found["task"].items():
         numbers = {method: f"{value['mean']:.3f}" for method, value in methods.items()}
+        errors = {method: f"{value['standard_error']:.3f}" for method, value in methods.items()}
         if "rmse_mean" not in score:
             (row,) = re.findall(rf"^\| {score} \|.*$", text, re.M)
-            assert all(f" {number} |" in row for number in numbers.values())
+            assert all(f" {number} ± {errors[method]} |" in row for method, number in numbers.items())
         if score in ("half rmse_best", "centre rmse_best", "half accuracy", "centre accuracy"):
             assert all(numbers[method].removeprefix("0") in config for method in ("this run", "nearest"))
 
