@@ -9,10 +9,42 @@ Rule = Callable[[Any], str | None]
 """`value -> what is wrong with it`, or None."""
 
 
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "beta1": "b1",
+    "beta2": "b2",
+    "epochs": "steps",
+    "iterations": "steps",
+    "ema": "average_decay",
+    "ema_decay": "average_decay",
+    "n_critic": "discriminator_steps",
+    "z_dim": "dim",
+    "latent_dim": "dim",
+    "fid": "frechet",
+    "kid": "kernel",
+    "vanilla": "minimax",
+    "bce": "non_saturating",
+    "lsgan": "least_squares",
+    "wgan": "wasserstein",
+}
+"""What other libraries call a field or an entry of a table, with its name here."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean x?` with the known names most like `name`, or an empty string."""
-    matches = difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
-    return f"; did you mean {' or '.join(matches)}?" if matches else ""
+    """`; did you mean x?` with the known name that others call so, or those most like it, or an empty string."""
+    known, here = list(known), ELSEWHERE.get(name.lower())
+    return f"; {did_you_mean([here] if here in known else alike(name, known))}".removesuffix("; ")
+
+
+def alike(name: str, known: Iterable[str]) -> list[str]:
+    """The known names most like `name`, two at most."""
+    return difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+
+
+def did_you_mean(names: Iterable[object]) -> str:
+    """`did you mean x or y?`, or an empty string without names."""
+    listed = " or ".join(map(str, names))
+    return listed and f"did you mean {listed}?"
 
 
 def choice(names: Iterable[str]) -> Rule:

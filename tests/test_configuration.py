@@ -11,9 +11,11 @@ from ml_collections import ConfigDict
 
 import jaxgan
 from configs import default, mnist
-from jaxgan import configuration
+from jaxgan import configuration, fields
 from jaxgan.configuration import RULES, DataFacts, build, check
 from jaxgan.errors import UsageError
+from jaxgan.evaluation import EVALUATORS
+from jaxgan.losses import LOSSES
 from jaxgan.runs import command_line, numbers
 from jaxgan.runs.inputs import read_inputs
 from jaxgan.runs.numbers import number_fields
@@ -326,6 +328,27 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
     assert "'many' is not a whole number" in problems[3]
     assert "latent is a section" in problems[4]
     assert "ltent is no section; did you mean latent?" in problems[5]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("lr", "discriminator_optimizer.learning_rate or generator_optimizer.learning_rate"),
+        ("generator_optimizer.lr", "learning_rate"),
+        ("latent_dim", "latent.dim"),
+        ("epochs", "steps"),
+    ],
+)
+def test_what_other_libraries_call_a_field_is_understood(name, meant):
+    (problem,) = command_line.override(default.get_config(), {name: "1"})
+    assert problem == f"{name} is no field; did you mean {meant}?"
+
+
+def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
+    known = {part for path in command_line._paths(default.get_config()) for part in path.split(".")}
+    assert set(fields.ELSEWHERE.values()) <= known | set(LOSSES) | set(EVALUATORS)
+    assert not set(fields.ELSEWHERE) & (known | set(LOSSES) | set(EVALUATORS))
+    assert fields.nearest("FID", EVALUATORS) == "; did you mean frechet?"
 
 
 def test_overrides_are_found_in_both_forms():

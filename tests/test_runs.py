@@ -301,11 +301,11 @@ def test_sample_without_a_run(tmp_path):
     with pytest.raises(UsageError, match="no checkpoints"):
         runs.run("sample", None, {}, str(tmp_path / "nothing"), {"count": 1, "seed": 0})
     assert not (tmp_path / "nothing").exists()
-    with pytest.raises(UsageError, match="there is no file configs/rings.py; did you mean ring"):
+    with pytest.raises(UsageError, match="there is no file configs/rings.py; did you mean configs/ring.py"):
         runs.run("sample", "configs/rings.py", {}, str(tmp_path), {"count": 1, "seed": 0})
 
 
-@pytest.mark.parametrize(("wrong", "remedy"), [("mnst.py", "did you mean mnist"), ("x", "choose one of")])
+@pytest.mark.parametrize(("wrong", "remedy"), [("mnst.py", "did you mean configs/mnist.py"), ("x", "choose one of")])
 def test_a_mistyped_config_file_is_answered_with_those_like_it(wrong, remedy, tmp_path):
     with pytest.raises(UsageError, match=f"there is no file configs/{wrong}; {remedy}"):
         runs.run("train", f"configs/{wrong}", {}, str(tmp_path), {})

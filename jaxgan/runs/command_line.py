@@ -51,9 +51,9 @@ def load_config(location: str) -> ConfigDict:
     name, _, argument = location.partition(":")
     path = pathlib.Path(name)
     if not path.is_file():
-        there = sorted(path.parent.glob("*.py")) if path.parent.is_dir() else []
-        near = fields.nearest(path.stem, [other.stem for other in there]).removeprefix("; ")
-        remedy = f"choose one of {', '.join(map(str, there))}" if there else "give the path of a config file"
+        there = {other.stem: other for other in sorted(path.parent.glob("*.py"))} if path.parent.is_dir() else {}
+        near = fields.did_you_mean(there[stem] for stem in fields.alike(path.stem, there))
+        remedy = f"choose one of {', '.join(map(str, there.values()))}" if there else "give the path of a config file"
         raise UsageError(f"--config={location}", f"there is no file {name}", near or remedy)
     if argument not in ("", "cpu", "gpu", "tpu"):
         raise UsageError(f"--config={location}", f"{argument!r} is no platform", "write :cpu, :gpu, :tpu or nothing")
@@ -95,8 +95,10 @@ def _override(config: ConfigDict, name: str, text: str) -> Iterator[str]:
         section = section[parent]
     if field not in section:
         prefix = "".join(f"{parent}." for parent in parents)
-        elsewhere = [path for path in _paths(config) if path.endswith(f".{field}")]
-        hint = fields.nearest(field, section) or (f"; did you mean {' or '.join(elsewhere)}?" if elsewhere else "")
+        wanted = fields.ELSEWHERE.get(field, field)
+        elsewhere = [path for path in _paths(config) if path.rpartition(".")[2] in (field, wanted)]
+        near = fields.nearest(field, section) if wanted in (field, *section) else ""
+        hint = near or f"; {fields.did_you_mean(elsewhere)}".removesuffix("; ")
         yield f"{prefix}{field} is no field{hint}"
     elif isinstance(section[field], ConfigDict):
         yield f"{name} is a section; set its fields, such as {name}.{next(iter(section[field]), '')}"
