@@ -38,8 +38,11 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     evaluation = Evaluation(run.config, inputs, run.experiment, seed, say)
     report = evaluation.run(run.state)
     path = path_of(run.directory.evaluation, report.step, report.seed, report.method)
+    instead = " in place of the scores that were there" if path.exists() else ""
     pictures = draw(report, evaluation, run, path.with_suffix(""))
     write(path, to_json(report, evaluation, run.directory.path.name, pictures))
     write_report(run.directory)
     print(table(report, evaluation, str(run.directory.path)))
-    print(f"Written: {path}" + "".join(f", {picture.name}" for picture in pictures) + f"; {run.directory.report}")
+    print(
+        f"Written: {', '.join([str(path), *(picture.name for picture in pictures)])}{instead}; {run.directory.report}"
+    )

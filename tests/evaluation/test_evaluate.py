@@ -107,6 +107,12 @@ def test_a_mixture(ring, capsys):
         assert np.asarray(Image.open(ring / name)).std() > 5
 
 
+def test_scores_that_are_replaced_are_said_to_be(ring, capsys):
+    for first in (True, False):
+        evaluated(ring, seed=7, evaluation__metrics="modes")
+        assert ("in place of the scores that were there" in capsys.readouterr().out) is not first
+
+
 def test_the_report_is_one_page_that_needs_no_other_file(ring):
     evaluated(ring)
     page = (ring / "report.html").read_text()
