@@ -114,6 +114,18 @@ def test_points_over_a_mixture(tmp_path):
         assert pictures[0][edge].min() < 100
 
 
+def test_points_of_classes_have_colours_of_their_own(tmp_path):
+    mixture, labels = ring(), np.repeat(np.arange(8), 50)
+    samples = mixture.centers[labels] + 0.02 * np.random.default_rng(0).normal(size=(400, 2))
+    hues = []
+    for name, given in (("a", labels), ("b", None), ("many", np.arange(400) % 25)):
+        save_samples(tmp_path / f"{name}.png", samples, mixture=mixture, labels=given)
+        picture = read(tmp_path / f"{name}.png")[:500].astype(int)
+        coloured = picture[np.ptp(picture, axis=2) > 60]
+        hues.append(set(np.argmax(coloured, 1)))
+    assert hues == [{0, 1, 2}, {2}, {0, 1, 2}]
+
+
 def titles(monkeypatch, tmp_path, *arguments, **keywords):
     from matplotlib.axes import Axes
 

@@ -11,6 +11,10 @@ MARGIN = 4.0
 """The axes reach this many standard deviations beyond the outermost modes of a mixture."""
 
 
+NAMED = 20
+"""At most so many classes are in a picture's legend."""
+
+
 class Density(Protocol):
     """A distribution to draw beside samples; `jaxgan.datasets.base.Mixture` is one."""
 
@@ -37,6 +41,7 @@ def save_samples(
     high: float = 1.0,
     mixture: Density | None = None,
     columns: int | None = None,
+    labels: np.ndarray | None = None,
 ) -> None:
     """Writes a picture of samples as PNG: a grid of images, points in the plane, a histogram, or profiles.
 
@@ -49,6 +54,7 @@ def save_samples(
       high: of images: the value shown white.
       mixture: what the samples should be distributed as, or None.
       columns: of images: how many in a row; None for a nearly square picture.
+      labels: [n], of points in the plane: their classes, each in a colour of its own; None for one colour.
 
     Raises:
       UsageError: the file cannot be written.
@@ -63,8 +69,9 @@ def save_samples(
         return save_png(path, image_grid(samples, columns=columns, low=low, high=high, scale=None))
     samples = samples.reshape(len(samples), -1)
     samples = samples.astype(np.float64)
-    draw = {1: _histogram, 2: _scatter}.get(samples.shape[1])
-    save_png(path, _profiles(samples) if draw is None else draw(samples, mixture))
+    if samples.shape[1] == 2:
+        return save_png(path, _scatter(samples, mixture, labels))
+    save_png(path, _histogram(samples, mixture) if samples.shape[1] == 1 else _profiles(samples))
 
 
 def blank_figure(
@@ -117,7 +124,7 @@ def _title(samples: np.ndarray, bounds: np.ndarray) -> str:
     return f"{len(samples):,} samples" + (f", {amount} % outside the axes" if share else "")
 
 
-def _scatter(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
+def _scatter(samples: np.ndarray, mixture: Density | None, labels: np.ndarray | None) -> np.ndarray:
     bounds = _bounds(samples, mixture)
     canvas, axes = blank_figure(6, 6)
     if mixture is not None:
@@ -128,13 +135,22 @@ def _scatter(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
         heights = mixture.log_density(points).reshape(300, 300) - peak
         axes.contourf(x, y, heights, levels=[-4.5, -2.0, -0.5, 0.5], colors=["#e8e8e8", "#d4d4d4", "#bdbdbd"])
     size = float(np.clip(12000 / len(samples), 3, 14))
-    axes.scatter(*samples.T, s=size, color="#08519c", alpha=0.6, linewidths=0, label="samples")
+    options = {"s": size, "alpha": 0.6, "linewidths": 0}
+    classes = [] if labels is None else np.unique(labels).tolist()
+    for i, each in enumerate(classes):
+        named = f"class {each}" if len(classes) <= NAMED else "samples" if i == 0 else None
+        axes.scatter(*samples[labels == each].T, color=f"C{i % 10}", label=named, **options)
+    if labels is None:
+        axes.scatter(*samples.T, color="#08519c", label="samples", **options)
     if mixture is not None:
         # Drawn above the samples, and edged in white, so that a covered mode still shows its centre.
         axes.plot(*mixture.centers.T, "+", color="white", markersize=7, markeredgewidth=2.2)
         axes.plot(*mixture.centers.T, "+", color="black", markersize=6, markeredgewidth=1.0, label="modes")
-        legend = axes.figure.legend(loc="outside lower center", ncols=2, frameon=False)  # over no mode
-        legend.legend_handles[0].set_sizes([20])
+    if mixture is not None or len(classes) > 1:
+        legend = axes.figure.legend(loc="outside lower center", ncols=min(len(classes), 4) or 2, frameon=False)
+        for handle in legend.legend_handles:
+            if hasattr(handle, "set_sizes"):  # of samples, and not of modes
+                handle.set_sizes([20])
     axes.set(xlim=bounds[0], ylim=bounds[1], aspect="equal", title=_title(samples, bounds))
     return pixels(canvas)
 

@@ -50,7 +50,8 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
         figures.save_png(paths[-1], picture)
     if not figures.is_image(samples.values.shape[1:]):
         paths.append(stem.with_name(f"{stem.name}_samples.png"))
-        figures.save_samples(paths[-1], samples.values, mixture=evaluation.inputs.dataset.mixture)
+        mixture, labels = evaluation.inputs.dataset.mixture, samples.labels
+        figures.save_samples(paths[-1], samples.values, mixture=mixture, labels=labels)
     return paths
 
 

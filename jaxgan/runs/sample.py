@@ -108,6 +108,8 @@ def _drawn(run: TrainedRun, key: jax.Array, count: int) -> Made:
     options |= {"columns": columns}
     name = "conditions" if experiment.classes is None else "labels"
     arrays = {} if experiment.conditions is None else {name: experiment.condition(count)}
+    if "labels" in arrays and columns is None:
+        options["labels"] = np.asarray(arrays["labels"])
     how = in_words(experiment.sampling.method, facts)
     shows = f"them, {SHOWN} at most" if columns is None else "others, a row of the same latents for each condition"
     return Made(samples, lambda path: figures.save_samples(path, shown, **options), arrays, how, shows)

@@ -50,6 +50,7 @@ class Shown:
             given = compiled(lambda key: picture_inputs(experiment, key, count))
             self._latents, self._condition = given(key)
             self.columns = columns_of(experiment, count)
+        self._labels = self._condition if self.sheet is None and experiment.classes is not None else None
 
     def samples(self, state: TrainState) -> jax.Array:
         """The generated examples, on the device."""
@@ -67,7 +68,8 @@ class Shown:
         """Writes the picture."""
         if self.sheet is None:
             shown: dict[str, Any] = {"low": self.low, "high": self.high, "columns": self.columns}
-            figures.save_samples(path, values, mixture=self.mixture, **shown)
+            labels = None if self._labels is None else np.asarray(self._labels)
+            figures.save_samples(path, values, mixture=self.mixture, labels=labels, **shown)
         elif (image := self.image(values, scale=None)) is not None:
             figures.save_png(path, image)
 
