@@ -323,12 +323,19 @@ def test_the_errors_from_few_labels_are_those_of_the_results():
 def test_the_encoders_scores_are_those_of_the_results():
     found = json.loads(pathlib.Path("results/tasks/bigan.json").read_text())
     text, config = pathlib.Path("docs/tasks.md").read_text(), pathlib.Path("configs/bigan_mnist.py").read_text()
-    assert found["seeds"] == [0] and found["step"] == 6_000
+    assert found["seeds"] == [0, 1, 2] and "over three seeds" in text and "of three seeds" in config
+    assert found["step"] == 6_000
     for score, methods in found["task"].items():
         (row,) = re.findall(rf"^\| {score} \|.*$", text, re.M)
-        assert all(f"{value['mean']:.3f} |" in row for value in methods.values())
-    for method in ("this run", "regressor", "pixels"):
-        assert f"{found['task']['1-NN accuracy'][method]['mean']:.3f}".removeprefix("0") in config
+        for method, value in methods.items():
+            error = "" if method in ("pixels", "mean image", "prior mean") else f" ± {value['standard_error']:.3f}"
+            assert f"{value['mean']:.3f}{error} |" in row
+    accuracies = found["task"]["1-NN accuracy"]
+    for method in ("this run", "regressor"):
+        value, error = (f"{accuracies[method][of]:.3f}".removeprefix("0") for of in ("mean", "standard_error"))
+        assert f"{value} +- {error}" in config
+    assert f"{accuracies['pixels']['mean']:.3f}".removeprefix("0") in config
+    assert all(f".{1e4 * value:.0f}" in text for value in accuracies["regressor"]["values"])
 
 
 def test_the_times_to_a_score_are_those_of_the_results():
