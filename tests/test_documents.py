@@ -307,17 +307,27 @@ def test_the_tasks_scores_are_those_of_the_results():
 
 
 def test_the_errors_from_few_labels_are_those_of_the_results():
-    found = json.loads(pathlib.Path("results/tasks/semi_supervised.json").read_text())
-    errors = {
-        name: f"{score['mean']:,.0f} ± {score['standard_error']:,.0f}"
-        for name, score in found["task"]["test_errors"].items()
-    }
     text = pathlib.Path("docs/tasks.md").read_text()
     config = pathlib.Path("configs/semi_supervised_mnist.py").read_text()
-    assert found["seeds"] == [0, 1] and "2 seeds" in text and "two seeds" in config and found["step"] == 40_000
-    assert errors["this run"].replace("±", "+-") + " errors" in config
-    assert f"`this run` {errors.pop('this run')} errors" in text
-    assert all(f"`{name}` {error}" in text for name, error in errors.items())
+
+    def errors(name, *methods):
+        found = json.loads(pathlib.Path(f"results/tasks/{name}.json").read_text())
+        cells = [found["task"]["test_errors"][method] for method in methods]
+        of_seeds = [
+            f" ± {cell['standard_error'] or 0:,.0f}" if len(found["seeds"]) > 1 else " (one seed)" for cell in cells
+        ]
+        return found, [f"{cell['mean']:,.0f}{error}" for cell, error in zip(cells, of_seeds, strict=True)]
+
+    for labels in (20, 50, 100, 200):
+        name = "semi_supervised" if labels == 100 else f"semi_supervised_{labels}"
+        found, of_the_game = errors(name, "this run", "its average", "probe", "pixels")
+        _, (alone,) = errors(f"labels_alone_{labels}", "this run")
+        *of_the_game, pixels = of_the_game
+        row = " | ".join([str(labels), f"{found['step']:,}", *of_the_game, alone, pixels])
+        assert f"\n| {row} |" in text, row
+        if labels == 100:
+            assert found["seeds"] == [0, 1] and "two seeds" in config and found["step"] == 40_000
+            assert of_the_game[0].replace("±", "+-") + " errors" in config
 
 
 def test_the_encoders_scores_are_those_of_the_results():
