@@ -252,7 +252,9 @@ def test_samples_of_the_classes_that_are_asked_for(conditional, text, expected, 
     figures.save_samples(tmp_path / "expected.png", images, columns=None if text == "2" else 2)
     found, expected = (np.asarray(Image.open(p), int) for p in (stem.with_suffix(".png"), tmp_path / "expected.png"))
     assert found.shape == expected.shape and np.abs(found - expected).max() <= 1
-    assert "4 samples of step 20" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "4 samples of step 20" in said
+    assert (" shows them;" if text == "2" else " shows others, a row of the same latents") in said
 
 
 @pytest.mark.parametrize("text", ["3", "-1", "0,1,3", "one", "", "0;1", "0.5", "1e0"])

@@ -111,7 +111,8 @@ def _drawn(run: TrainedRun, key: jax.Array, count: int) -> Made:
     if "labels" in arrays and columns is None:
         options["labels"] = np.asarray(arrays["labels"])
     how = in_words(experiment.sampling.method, facts)
-    shows = f"them, {SHOWN} at most" if columns is None else "others, a row of the same latents for each condition"
+    them = "them" if len(shown) == len(samples) else f"the first {len(shown)}"
+    shows = them if columns is None else "others, a row of the same latents for each condition"
     return Made(samples, lambda path: figures.save_samples(path, shown, **options), arrays, how, shows)
 
 
