@@ -441,7 +441,11 @@ def test_a_member_of_a_sweep_is_the_run_alone(run, data, tmp_path):
     assert (members[0] / last).read_bytes() == (run / last).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["mlp", "maxout", "dcgan", "cifar10", "resnet", "r3gan"])
+@pytest.mark.parametrize(
+    "name",
+    ["mlp", "dcgan"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("maxout", "cifar10", "resnet", "r3gan")],
+)
 def test_every_network_plays_with_masks(name):
     config = default.get_config()
     config.task, config.packing, config.precision, config.augmentation.names = "inpainting", 2, "bfloat16", "noise"
