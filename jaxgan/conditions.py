@@ -4,7 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.state import Network, PerExample
+from jaxgan.state import Network, inner_apply, wrapped
 
 
 def one_hot(network: Network, classes: int) -> Network:
@@ -45,11 +45,9 @@ def _seeing(network: Network, encode) -> Network:
     def init(key, inputs, condition=None):
         return network.init(key, inputs, condition=encode(condition))
 
-    inner = network.apply.function if isinstance(network.apply, PerExample) else network.apply
+    inner = inner_apply(network)
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         return inner(variables, inputs, condition=encode(condition), key=key, train=train)
 
-    if isinstance(network.apply, PerExample):
-        return Network(init, PerExample(apply, network.apply.independent))
-    return Network(init, apply)
+    return wrapped(network, init, apply)

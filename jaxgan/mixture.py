@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.state import Network, PerExample
+from jaxgan.state import Network, inner_apply, wrapped
 
 PARAMS = "mixture"
 """The mixture's part of the generator's parameters: "mean" and, if it is learned, "deviation", [components, dim]."""
@@ -47,23 +47,20 @@ def learned_mixture(
     fixed = {} if learn_deviation else {"deviation": float(deviation)}
 
     def init(key, inputs, condition=None):
-        means, inner = jax.random.split(key)
+        means, rest = jax.random.split(key)
         mixture = {"mean": jax.random.uniform(means, (components, dim), minval=-spread, maxval=spread)}
         mixture |= {"deviation": jnp.full((components, dim), deviation, jnp.float32)} if learn_deviation else {}
-        variables = dict(generator.init(inner, _mixed(fixed | mixture, inputs), condition=condition))
+        variables = dict(generator.init(rest, _mixed(fixed | mixture, inputs), condition=condition))
         return {**variables, "params": {PARAMS: mixture, "generator": variables["params"]}}
 
-    def mixed(apply):
-        def generate(variables, inputs, *, condition=None, key=None, train=False):
-            params = variables["params"]
-            inner = {**variables, "params": params["generator"]}
-            return apply(inner, _mixed(fixed | params[PARAMS], inputs), condition=condition, key=key, train=train)
+    inner = inner_apply(generator)
 
-        return generate
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        params = variables["params"]
+        variables = {**variables, "params": params["generator"]}
+        return inner(variables, _mixed(fixed | params[PARAMS], inputs), condition=condition, key=key, train=train)
 
-    if isinstance(generator.apply, PerExample):
-        return Network(init, PerExample(mixed(generator.apply.function), generator.apply.independent))
-    return Network(init, mixed(generator.apply))
+    return wrapped(generator, init, apply)
 
 
 def deviation_penalty(weight: float) -> optax.GradientTransformation:

@@ -2,7 +2,7 @@
 
 import jax
 
-from jaxgan.state import Network, PerExample
+from jaxgan.state import Network, inner_apply, wrapped
 
 
 def pack(discriminator: Network, count: int) -> Network:
@@ -41,16 +41,11 @@ def pack(discriminator: Network, count: int) -> Network:
     def init(key, inputs, condition=None):
         return discriminator.init(key, joined(inputs), condition=jax.tree.map(joined, condition))
 
-    def judge(apply):
-        def packed(variables, inputs, *, condition=None, key=None, train=False):
-            if key is not None and key.ndim:
-                key = key[::count]
-            condition = jax.tree.map(joined, condition)
-            return apply(variables, joined(inputs), condition=condition, key=key, train=train)
+    inner = inner_apply(discriminator)
 
-        return packed
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        if key is not None and key.ndim:
+            key = key[::count]
+        return inner(variables, joined(inputs), condition=jax.tree.map(joined, condition), key=key, train=train)
 
-    if isinstance(discriminator.apply, PerExample):
-        apply = judge(discriminator.apply.function)
-        return Network(init, PerExample(apply, discriminator.apply.independent))
-    return Network(init, judge(discriminator.apply))
+    return wrapped(discriminator, init, apply)

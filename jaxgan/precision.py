@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.state import Network, PerExample
+from jaxgan.state import Network, inner_apply, wrapped
 
 PRECISIONS: dict[str, jnp.dtype] = {"float32": jnp.dtype("float32"), "bfloat16": jnp.dtype("bfloat16")}
 
@@ -34,7 +34,7 @@ def compute_in(network: Network, dtype: Any) -> Network:
         raise ValueError(f"a network cannot compute in {dtype}; choose a floating type such as bfloat16")
     if dtype == jnp.float32:
         return network
-    inner = network.apply.function if isinstance(network.apply, PerExample) else network.apply
+    inner = inner_apply(network)
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         given = {**variables, "params": _cast(variables["params"], dtype)}
@@ -43,9 +43,7 @@ def compute_in(network: Network, dtype: Any) -> Network:
         )  # fmt: skip
         return _cast(outputs, jnp.float32), _cast(model_state, jnp.float32)
 
-    if isinstance(network.apply, PerExample):
-        return Network(network.init, PerExample(apply, network.apply.independent))
-    return Network(network.init, apply)
+    return wrapped(network, network.init, apply)
 
 
 def _cast(tree: chex.ArrayTree, dtype: Any) -> chex.ArrayTree:

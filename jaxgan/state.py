@@ -86,6 +86,17 @@ class PerExample:
         return self.function(variables, inputs, condition=condition, key=key, train=train)
 
 
+def wrapped(network: Network, init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
+    """A network around another, with its noise drawn as that one's; `apply` calls `inner_apply(network)`."""
+    inner = network.apply
+    return Network(init, PerExample(apply, inner.independent) if isinstance(inner, PerExample) else apply)
+
+
+def inner_apply(network: Network) -> Callable[..., Any]:
+    """The network's `apply`, of [batch] keys if it draws its noise per example."""
+    return network.apply.function if isinstance(network.apply, PerExample) else network.apply
+
+
 def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> chex.PRNGKey:
     """One key per example, `fold_in(key, offset + i)`, for examples offset to offset + count - 1 of the global batch.
 

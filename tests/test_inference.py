@@ -379,3 +379,14 @@ def test_a_regressor_after_the_game_leaves_the_run_a_plain_one(data, tmp_path):
     assert list(values["1-NN accuracy"]) == ["regressor", "other regressor", "pixels"]
     # The same generator, and the same draws of the same keys.
     assert values["latent rmse"]["regressor"] == values["latent rmse"]["other regressor"]
+
+
+@pytest.mark.slow
+def test_samples_that_the_discriminator_draws_are_no_rows_between_images(data, tmp_path):
+    run = tmp_path / "run"
+    changes = {"inference.method": "joint_regressor", "loss": "f_jensen_shannon", "steps": "10"}
+    runs.run("train", "configs/ring.py", RUN | data | changes, str(run), {})
+    drawn = {"sampling.method": "rejection", "sampling.burn_in": "64"}
+    runs.run("sample", None, drawn, str(run), {"count": 9})
+    archive = np.load(run / "samples" / "sample_step_00000010_seed_0_rejection.npz")
+    assert archive.files == ["samples"] and archive["samples"].shape == (9, 4, 4, 1)

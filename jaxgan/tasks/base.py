@@ -12,7 +12,7 @@ import optax
 from jaxgan.game import Term
 from jaxgan.latents import Latent
 from jaxgan.losses import Loss
-from jaxgan.state import Batch, Judgement, Network, PerExample, PlayerState, example_keys
+from jaxgan.state import Batch, Judgement, Network, PlayerState, example_keys
 from jaxgan.step import TrainStep
 
 STREAM = 2
@@ -173,14 +173,3 @@ def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainS
         return train_step(state, prepare(keys, batch))
 
     return step
-
-
-def wrapped(network: Network, init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
-    """A network around another, with its noise drawn as that one's; `apply` calls `inner_apply(network)`."""
-    inner = network.apply
-    return Network(init, PerExample(apply, inner.independent) if isinstance(inner, PerExample) else apply)
-
-
-def inner_apply(network: Network) -> Callable[..., Any]:
-    """The network's `apply`, of [batch] keys if it draws its noise per example."""
-    return network.apply.function if isinstance(network.apply, PerExample) else network.apply

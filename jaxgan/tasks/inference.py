@@ -12,8 +12,8 @@ import numpy as np
 from jaxgan.game import Term
 from jaxgan.latents import Latent
 from jaxgan.networks import mlp
-from jaxgan.state import Network, Sides, example_keys
-from jaxgan.tasks.base import Sheet, Task, inner_apply, wrapped
+from jaxgan.state import Network, Sides, example_keys, inner_apply, wrapped
+from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
 from jaxgan.tasks.pairs import as_pairs, both_sides, judging_pairs
 

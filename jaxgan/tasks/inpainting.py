@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.latents import Latent
-from jaxgan.state import Network
-from jaxgan.tasks.base import Sheet, Task, inner_apply, wrapped
+from jaxgan.state import Network, inner_apply, wrapped
+from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.completions import Known, completed, known
 from jaxgan.tasks.encoder import encoder as convolutional_encoder
 from jaxgan.tasks.inpainting_scores import measure

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.losses import LOSSES, Loss
-from jaxgan.state import Network
-from jaxgan.tasks.base import inner_apply, wrapped
+from jaxgan.state import Network, inner_apply, wrapped
 
 
 def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:

@@ -9,8 +9,8 @@ from jaxgan.conditions import unconditional
 from jaxgan.game import Seen, Term
 from jaxgan.latents import Latent
 from jaxgan.optimizers import keep_average
-from jaxgan.state import Judgement, Network
-from jaxgan.tasks.base import Labelled, Task, inner_apply, wrapped
+from jaxgan.state import Judgement, Network, inner_apply, wrapped
+from jaxgan.tasks.base import Labelled, Task
 from jaxgan.tasks.semi_supervised_scores import measure
 from jaxgan.terms import weigh_discriminator
 
