@@ -121,6 +121,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.inference.normalization = "none"  # "batch" (over all devices), "layer"
     config.inference.noise = 0.0  # regressors: largest deviation of the Gaussian noise on the samples they learn from
     config.inference.masking = 0.0  # and the largest share of their values that are set to 0
+    config.inference.generator_weight = 0.0  # joint_regressor: of E's error in the generator's loss; 0: E learns alone
     config.inference.fit_widths = ()  # evaluations: of the regressor that is fitted to G as it is; (): as widths
     config.inference.fit_steps = 10_000  # its steps; 0: none is fitted
     config.inference.examples = 500  # evaluations: test examples that are reconstructed

@@ -62,6 +62,20 @@ def test_what_the_players_make_and_see_by_hand():
     np.testing.assert_array_equal(beside.extra, [0.5])
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.25])
+def test_the_share_of_a_regressor_s_error_that_moves_the_generator(weight):
+    network, z = encoding(times(3.0), times(0.5), (2,), pairs=False, generator_weight=weight), jnp.array([[1.0, -1.0]])
+
+    def missed(params):
+        sides = network.apply({"params": params}, z, train=True)[0]
+        return sides.extra.sum(), sides.fake
+
+    # ‖E·G·z − z‖² = 2 (½·3 − 1)²: its gradients are 4·½·3 in E and 4·½·½ in G, of which G gets its share.
+    gradient, fake = jax.grad(missed, has_aux=True)(network.init(KEY, z)["params"])
+    np.testing.assert_array_equal(fake, [[3, -3]])
+    assert gradient == {"encoder": 6.0, "generator": weight}
+
+
 def test_the_noise_of_a_regressor_is_its_example_s_own():
     x, keys = jnp.ones((4_000, 30)), jax.random.split(KEY, 4_000)
     found = corrupted(keys, x, noise=2.0)
@@ -200,7 +214,11 @@ def test_fields_that_do_not_go_together():
     config = default.get_config()
     config.task, config.inference.method, config.generator_optimizer.clip_norm = "inference", "joint_regressor", 1.0
     assert [problem.split()[0] for problem in problems_of(config)] == ["generator_optimizer.clip_norm"]
-    config.inference.method = "bigann"
+    config.generator_optimizer.clip_norm, config.inference.generator_weight = 0.0, 0.1
+    assert not problems_of(config)
+    config.inference.method = "regressor"
+    assert [problem.split()[0] for problem in problems_of(config)] == ["inference.generator_weight:"]
+    config.inference.method, config.inference.generator_weight = "bigann", 0.0
     assert any("bigan" in problem and "regressor" in problem for problem in problems_of(config))
     config.inference.method, config.inference.activation = "bigan", "relu,relu,relu"
     with pytest.raises(UsageError, match="task=inference does not suit the data; activation names 3 activations for 2"):

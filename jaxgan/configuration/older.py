@@ -29,7 +29,7 @@ LATER: dict[str, dict[str, Any]] = {
     "inpainting": {"masks": "all", "encoder": (), "draws": 10, "examples": 500},
     "semi_supervised": {"labelled": 100, "seed": 0, "unsupervised": 0.5, "entropy": 0.0, "average_decay": 0.0},
     "inference": {"method": "bigan", "widths": (1024, 1024), "activation": "leaky_relu", "normalization": "none"}
-    | {"noise": 0.0, "masking": 0.0, "fit_widths": (), "fit_steps": 10_000, "examples": 500},
+    | {"noise": 0.0, "masking": 0.0, "generator_weight": 0.0, "fit_widths": (), "fit_steps": 10_000, "examples": 500},
     "coordination": {"initial_steps": 0, "final_steps": 0, "over": 1, "accuracy_limit": 1.0},
     "augmentation": {"names": "", "probability": 1.0, "adaptive_target": 0.0, "adaptive_speed": 1e-3},
     "latent": {"components": 50, "spread": 1.0, "deviation": 0.2, "deviation_penalty": 0.1} | {"learn_deviation": True},

@@ -108,6 +108,7 @@ RULES: dict[str, Any] = {
         "normalization": fields.choice(("none", "batch", "layer")),
         "noise": fields.number(0),
         "masking": fields.number(0, 1),
+        "generator_weight": fields.number(0),
         "fit_widths": fields.widths,
         "fit_steps": fields.integer(0),
         "examples": fields.integer(2),

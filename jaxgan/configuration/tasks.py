@@ -75,6 +75,10 @@ def _inference(config: Mapping[str, Any]) -> list[str]:
         found.append(
             "latent.name=mixture is learned, and task=inference infers z of a prior that stays; choose another"
         )
+    if config["inference"]["generator_weight"] and method != "joint_regressor":
+        found.append(
+            f"inference.generator_weight: E of inference.method={method} does not move G so; joint_regressor's can"
+        )
     if method == "bigan":
         return found + _of_pairs(config)
     if method == "joint_regressor" and config["generator_optimizer"]["clip_norm"]:

@@ -44,6 +44,7 @@ def encoding(
     *,
     pairs: bool,
     corruption: Mapping[str, float] = {},
+    generator_weight: float = 0.0,
 ) -> Network:
     """The generator with an encoder E beside it, which in training makes more than G(z).
 
@@ -52,8 +53,9 @@ def encoding(
       encoder: E, of examples [n, ...] to [n, dim], without noise.
       example_shape: of one example.
       pairs: the condition is x, and both sides of the game are made: (x, E(x)) and (G(z), z), as vectors; else G(z)
-        alone, and ‖E(c(G(z))) − z‖² beside it, for a term, from which no gradient goes to G.
+        alone, and ‖E(c(G(z))) − z‖² beside it, for a term.
       corruption: arguments of c, which is `corrupted`, of a regressor.
+      generator_weight: λ ≥ 0 of a regressor: this share of its error's gradient goes on through G(z) to G.
 
     Returns:
       A `Network` whose parameters are "generator" and "encoder". Out of training it gives G(z), or what the conditions
@@ -82,7 +84,7 @@ def encoding(
         if pairs:
             codes, seen = encode(seeing, condition, train=True)
             return Sides(as_pairs(condition, codes), as_pairs(made, inputs)), _joined(state, seen)
-        looked_at = jax.lax.stop_gradient(made)
+        looked_at = _with_gradient(made, generator_weight)
         if key is not None:
             keys = key if key.ndim else example_keys(key, len(inputs))
             looked_at = corrupted(jax.vmap(jax.random.fold_in, (0, None))(keys, NOISE), looked_at, **corruption)
@@ -91,6 +93,12 @@ def encoding(
         return Sides(None, made, missed), _joined(state, seen)
 
     return wrapped(generator, init, apply)
+
+
+def _with_gradient(values: chex.Array, weight: float) -> chex.Array:
+    """The values, through which the gradient goes on times the weight."""
+    still = jax.lax.stop_gradient(values)
+    return still + weight * (values - still) if weight else still
 
 
 def _part(variables: dict[str, Any], player: str) -> dict[str, Any]:
@@ -105,7 +113,7 @@ def _joined(generator: dict[str, Any], encoder: dict[str, Any]) -> dict[str, Any
 
 
 REGRESSION = Term(generator=lambda seen: seen.extra.mean())
-"""E ‖E(G(z)) − z‖², which moves E alone."""
+"""E ‖E(c(G(z))) − z‖², whose gradient moves E, and G as `encoding` lets it."""
 
 
 def inference(
@@ -118,6 +126,7 @@ def inference(
     normalization: str = "none",
     noise: float = 0.0,
     masking: float = 0.0,
+    generator_weight: float = 0.0,
     fit_widths: Sequence[int] = (),
     fit_steps: int = 10_000,
     examples: int = 500,
@@ -128,10 +137,12 @@ def inference(
       example_shape: of one example.
       latent: the prior p_z(z).
       method: "bigan": G and E play against a discriminator of (x, E(x)) and (G(z), z); "joint_regressor": E descends
-        ‖E(G(z)) − z‖² beside a game that does not know of it; "regressor": the same when the game is over, which is in
-        evaluations, and training is that of a plain GAN.
+        ‖E(G(z)) − z‖² beside the game; "regressor": the same when the game is over, which is in evaluations, and
+        training is that of a plain GAN.
       widths, activation, normalization: of E, see `mlp`.
       noise, masking: corruptions of the samples that a regressor learns from, joint or fitted; see `corrupted`.
+      generator_weight: λ ≥ 0 of "joint_regressor": G descends its own loss plus λ times E's error, so that z can be
+        told from G(z); 0: the game does not know of E.
       fit_widths: of the regressor that evaluations fit; () for `widths`.
       fit_steps: of the regressor that evaluations fit to the generator as it is; 0 for none.
       examples: test examples that they reconstruct, at most.
@@ -143,7 +154,8 @@ def inference(
       ValueError: no such method, or the encoder is not possible.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; Donahue et al. 2017 (arXiv:1605.09782);
-    Dumoulin et al. 2017 (arXiv:1606.00704), with an encoder that draws nothing.
+    Dumoulin et al. 2017 (arXiv:1606.00704), with an encoder that draws nothing. λ times the error is InfoGAN's bound
+    of the mutual information of z and G(z), for a normal posterior (Chen et al. 2016, arXiv:1606.03657).
     """
     if method not in INFERENCES:
         raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
@@ -167,7 +179,10 @@ def inference(
 
     def generator(network, axis_name):
         encoder = dense(latent.dim, tuple(widths), normalization=normalization, axis_name=axis_name)
-        return encoding(network, encoder, example_shape, pairs=method == "bigan", corruption=corruption)
+        return encoding(
+            network, encoder, example_shape,
+            pairs=method == "bigan", corruption=corruption, generator_weight=generator_weight,
+        )  # fmt: skip
 
     own = Task(generator=generator, sheet=sheet, measure=scores)
     if method == "joint_regressor":
