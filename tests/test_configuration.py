@@ -11,11 +11,12 @@ from ml_collections import ConfigDict
 
 import jaxgan
 from configs import default, mnist
-from jaxgan import configuration, fields
+from jaxgan import configuration, fields, runs
 from jaxgan.configuration import RULES, DataFacts, build, check
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.losses import LOSSES
+from jaxgan.networks import NETWORKS
 from jaxgan.runs import command_line, numbers
 from jaxgan.runs.inputs import read_inputs
 from jaxgan.runs.numbers import number_fields
@@ -349,6 +350,51 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
     assert set(fields.ELSEWHERE.values()) <= known | set(LOSSES) | set(EVALUATORS)
     assert not set(fields.ELSEWHERE) & (known | set(LOSSES) | set(EVALUATORS))
     assert fields.nearest("FID", EVALUATORS) == "; did you mean frechet?"
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "why"),
+    [
+        ({"discriminator.network": "dcgan"}, {"discriminator.pieces": 4}, "discriminator.network=dcgan"),
+        ({"generator.network": "maxout"}, {"generator.normalization": "batch"}, "generator.network=maxout"),
+        ({}, {"inference.noise": 0.5}, "task=none"),
+        ({"generator_optimizer.name": "sgd"}, {"generator_optimizer.b1": 0.9}, "generator_optimizer.name=sgd"),
+        ({}, {"discriminator_optimizer.momentum": 0.9}, "discriminator_optimizer.name=adam"),
+        ({}, {"generator_optimizer.rate_floor": 1e-6}, "generator_optimizer.rate_schedule=constant"),
+        ({}, {"generator_optimizer.momentum_final": 0.7}, "generator_optimizer.momentum_schedule=constant"),
+        ({}, {"latent.components": 8}, "latent.name=uniform"),
+        # Read: by the network, the task, the optimizer, the schedule; choices themselves; what no network takes itself.
+        ({"discriminator.network": "maxout"}, {"discriminator.pieces": 4, "discriminator.conditional": False}, ""),
+        ({"task": "inference"}, {"inference.noise": 0.5, "generator.output_bias": "zero", "steps": 7}, ""),
+        ({"generator_optimizer.name": "sgd"}, {"generator_optimizer.momentum": 0.5, "latent.dim": 3}, ""),
+        ({"generator_optimizer.rate_schedule": "cosine"}, {"generator_optimizer.rate_floor": 1e-6}, ""),
+        # Who knows what a user's own reads?
+        ({"generator_optimizer.name": "mine"}, {"generator_optimizer.momentum": 0.5}, ""),
+        ({"generator.network": "mine"}, {"generator.widths": (3,)}, ""),
+    ],
+)
+def test_a_field_that_nothing_reads_is_named_with_what_does_not_read_it(changes, names, why, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "mine", lambda widths: None)
+    config = default.get_config()
+    config.update_from_flattened_dict(changes | names)
+    found = configuration.unread(config, names)
+    assert len(found) == bool(why)
+    if why:
+        assert found[0].startswith(f"{next(iter(names))} has no effect, as {why} does not read it")
+
+
+def test_a_command_that_sets_what_nothing_reads_is_refused_and_its_value_as_it_was_is_not(tmp_path):
+    for name, value in (("semi_supervised.labelled", "100"), ("semi_supervised.labelled", "50")):
+        with pytest.raises(UsageError) as caught:
+            runs.run("train", "configs/ring.py", {name: value, "steps": "x"}, str(tmp_path / "run"), {})
+        assert "no effect" not in str(caught.value)
+    with pytest.raises(UsageError, match=r"semi_supervised\.labelled has no effect, as task=none does not read it"):
+        runs.run("train", "configs/ring.py", {"semi_supervised.labelled": "50"}, str(tmp_path / "run"), {})
+    assert not (tmp_path / "run").exists()
+    config = default.get_config()
+    before = config.copy_and_resolve_references()
+    config.latent.dim = 7
+    assert command_line.changed(before, config, ["latent.dim", "steps"]) == ["latent.dim"]
 
 
 def test_overrides_are_found_in_both_forms():

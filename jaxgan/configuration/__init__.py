@@ -5,6 +5,7 @@ from jaxgan.configuration.checks import check, problems_of
 from jaxgan.configuration.experiment import DataFacts, Experiment
 from jaxgan.configuration.older import LATER, complete
 from jaxgan.configuration.rules import RANGES, RULES
+from jaxgan.configuration.unread import unread
 
 __all__ = [
     "LATER",
@@ -17,4 +18,5 @@ __all__ = [
     "complete",
     "dataset_options",
     "problems_of",
+    "unread",
 ]

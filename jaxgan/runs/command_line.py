@@ -1,9 +1,11 @@
 """The command line's `--config=FILE[:argument]` and `--config.field=value`, with every problem named at once."""
 
 import ast
+import functools
 import importlib.util
+import operator
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -82,6 +84,15 @@ def override(config: ConfigDict, overrides: dict[str, str]) -> list[str]:
       The problems found, one line each.
     """
     return [problem for name, text in overrides.items() for problem in _override(config, name, text)]
+
+
+def changed(before: ConfigDict, after: ConfigDict, names: Iterable[str]) -> list[str]:
+    """Those of the fields, with dots, that `override` has given another value."""
+
+    def value(config, name):
+        return functools.reduce(operator.getitem, name.split("."), config)
+
+    return [name for name in names if value(before, name) != value(after, name)]
 
 
 def _override(config: ConfigDict, name: str, text: str) -> Iterator[str]:
