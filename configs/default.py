@@ -71,8 +71,8 @@ def get_config(platform: str = "") -> ConfigDict:
 
     config.latent = ConfigDict()
     config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I);
-    # "truncated_normal": within 2 deviations; "categorical": InfoGAN's 10 classes, 2 codes and noise; "mixture": of
-    # Gaussians that the generator learns (DeLiGAN); "fixed_mixture": of Gaussians that stay
+    # "truncated_normal": within 2 deviations; "sphere": of radius sqrt dim; "categorical": 10 classes, 2 codes
+    # and noise (InfoGAN); "mixture": of Gaussians that the generator learns (DeLiGAN); "fixed_mixture": that stay
     config.latent.dim = 100
     config.latent.components = 50  # mixture, fixed_mixture: how many Gaussians
     config.latent.spread = 1.0  # mixture, fixed_mixture: s: means are from U(-s, s); of mixture, at the start

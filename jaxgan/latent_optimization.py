@@ -42,7 +42,7 @@ class LatentOptimization:
             raise ValueError(f"latent optimisation needs a cost of at least 0, got {self.cost}")
 
     def move(self, latents: chex.Array, logits_of: Callable[[chex.Array], chex.Array], latent: Latent) -> chex.Array:
-        """z', within the prior's bounds; a class stays what it is.
+        """z', where the prior's bound and radius allow it; a class stays what it is.
 
         Args:
           latents: z, [batch, dim].
@@ -61,7 +61,7 @@ class LatentOptimization:
         else:
             squared = jnp.square(gradient).sum(1, keepdims=True)
             moved = latents + self.step * gradient / (self.damping + squared)
-        return moved if latent.bound is None else jnp.clip(moved, -latent.bound, latent.bound)
+        return latent.nearest(moved)
 
 
 def squared_distance(moved: chex.Array, latents: chex.Array) -> chex.Array:

@@ -19,6 +19,7 @@ class Latent(NamedTuple):
       continuous: how many entries behind them are codes.
       bound: every coordinate lies in [−bound, bound]; None: anywhere.
       from_normal: T, a smooth map [count, dim] -> [count, dim] of N(0, I) to the prior; None if there is none here.
+      radius: every z has this norm; None: any.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
@@ -27,6 +28,13 @@ class Latent(NamedTuple):
     continuous: int = 0
     bound: float | None = None
     from_normal: Callable[[chex.Array], chex.Array] | None = None
+    radius: float | None = None
+
+    def nearest(self, latents: chex.Array) -> chex.Array:
+        """Latents [..., dim] at the nearest points that the prior's bound and radius allow."""
+        if self.bound is not None:
+            latents = jnp.clip(latents, -self.bound, self.bound)
+        return latents if self.radius is None else of_norm(latents, self.radius)
 
 
 def uniform(dim: int) -> Latent:
@@ -68,6 +76,25 @@ def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
 
     draw = jax.random.truncated_normal
     return Latent(lambda key, count: draw(key, -bound, bound, (count, dim)), dim, bound=bound, from_normal=from_normal)
+
+
+def sphere(dim: int) -> Latent:
+    """Uniform on the sphere of radius √dim, so that each coordinate has unit variance.
+
+    Where all latents have one norm, distances between them, and between codes of an encoder, are those of angles.
+
+    Source: Karras et al. 2018 (arXiv:1710.10196), appendix A.1; White 2016 (arXiv:1609.04468), section 2.1.
+    """
+    _check_dim(dim)
+    radius = math.sqrt(dim)
+
+    def from_normal(u):
+        return of_norm(u, radius)
+
+    def sample(key, count):
+        return from_normal(jax.random.normal(key, (count, dim)))
+
+    return Latent(sample, dim, from_normal=from_normal, radius=radius)
 
 
 def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
@@ -198,6 +225,11 @@ def _between(bound: float, dim: int) -> Latent:
     return Latent(sample, dim, bound=bound, from_normal=from_normal)
 
 
+def of_norm(latents: chex.Array, radius: float) -> chex.Array:
+    """Latents [..., dim], not zero, at the norm `radius` > 0."""
+    return radius * latents * jax.lax.rsqrt(jnp.square(latents).sum(-1, keepdims=True) + 1e-12)
+
+
 def _check_dim(dim: int) -> None:
     if dim < 1:
         raise ValueError(f"a latent needs at least one dimension, got dim={dim}")
@@ -213,6 +245,7 @@ LATENTS: dict[str, Callable[..., Latent]] = {
     "uniform_unit": uniform_unit,
     "normal": normal,
     "truncated_normal": truncated_normal,
+    "sphere": sphere,
     "categorical": categorical,
     "mixture": mixture,
     "fixed_mixture": fixed_mixture,

@@ -21,6 +21,7 @@ from jaxgan.state import Network, PerExample, Sides
 from jaxgan.step import init_state, make_train_step
 from jaxgan.tasks import TASKS, Other, Trained
 from jaxgan.tasks.base import prepared
+from jaxgan.tasks.completions import Known, searched_latents
 from jaxgan.tasks.inference import Between, Encoded, as_pairs, both_sides, encoding, judging_pairs, sheet
 from jaxgan.tasks.inference_scores import corrupted, fit_encoder, measure
 from tests.games import difference, equal
@@ -188,6 +189,24 @@ def test_a_regressor_beside_the_game_leaves_it_as_it_is():
     assert not equal(state.generator.params["encoder"], start.generator.params["encoder"])
 
 
+def test_codes_of_latents_on_a_sphere_are_on_it_and_so_is_the_way_between_them():
+    latent = LATENTS["sphere"](4)
+    options = {"example_shape": (6,), "latent": latent, "method": "joint_regressor", "widths": (8,)}
+    network = TASKS["inference"](**options).generator(times(1.0), None)
+    z, x = latent.sample(KEY, 5), jax.random.normal(KEY, (5, 6))
+    variables = network.init(KEY, z)
+    codes = network.apply(variables, z, condition=Encoded(x))[0]
+    np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 2, rtol=1e-5)
+    way = Between(x, x[::-1], jnp.full(5, 0.5))
+    halfway = np.asarray(network.apply(variables, z, condition=way)[0])  # G(z) = z here
+    middle = np.asarray(codes + codes[::-1])
+    np.testing.assert_allclose(halfway, 2 * middle / np.linalg.norm(middle, axis=1, keepdims=True), rtol=1e-4)
+    # The search on the circle of radius √2 finds (1, 1), and of (3, 0) what is nearest.
+    given = np.array([[1.0, 1.0], [3.0, 0.0]], np.float32)
+    found = searched_latents(lambda z: z, LATENTS["sphere"](2), Known(given, np.ones_like(given)), KEY)
+    np.testing.assert_allclose(found, [[1, 1], [2**0.5, 0]], atol=0.03)
+
+
 def test_a_batch_norm_of_the_encoder_keeps_its_own_statistics():
     task = TASKS["inference"](example_shape=(6,), latent=LATENTS["uniform"](4), widths=(8,), normalization="batch")
     network = task.generator(mlp(output_shape=(6,), widths=(5,), normalization="batch"), None)
@@ -286,8 +305,8 @@ def _trained(**changes):
     return Trained(**values | changes)
 
 
-def linear(dim):
-    return mlp(output_shape=(dim,), widths=())
+def linear(latent):
+    return mlp(output_shape=(latent.dim,), widths=())
 
 
 def test_scores_of_an_encoder_by_hand():

@@ -83,8 +83,14 @@ def test_latents_stay_in_the_priors_bounds():
     np.testing.assert_allclose(metrics["latent_step"], 0.05, rtol=1e-4)
     np.testing.assert_allclose(state.discriminator.params["w"], 4.225, rtol=1e-6)
     bounds = {name: LATENTS[name](20).bound for name in LATENTS}
-    unbounded = {"normal": None, "mixture": None, "fixed_mixture": None}
+    unbounded = dict.fromkeys(("normal", "sphere", "mixture", "fixed_mixture"))
     assert bounds == unbounded | {"uniform": np.sqrt(3), "uniform_unit": 1, "truncated_normal": 2, "categorical": 1}
+
+
+def test_latents_stay_on_the_prior_s_sphere():
+    # D(G(z)) = 3·z_1 at z = (√2, 0), α = 1, β = 1: Δz = (0, .3), and (√2, .3) is scaled to √2 again.
+    moved = LatentOptimization(1.0, 1.0).move(jnp.array([[2**0.5, 0.0]]), lambda z: 3 * z[:, 1], LATENTS["sphere"](2))
+    np.testing.assert_allclose(moved, np.array([[2**0.5, 0.3]]) * (2 / 2.09) ** 0.5, rtol=1e-5)
 
 
 def test_a_class_is_not_moved_and_not_counted():

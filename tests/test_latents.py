@@ -13,6 +13,7 @@ MOMENTS = {
     "uniform": (1.0, np.sqrt(3)),
     "uniform_unit": (1 / 3, 1.0),
     "normal": (1.0, np.inf),
+    "sphere": (1.0, np.inf),
 }
 
 
@@ -54,6 +55,20 @@ def test_moments_and_support(name):
     assert abs(z.var() - variance) < 4 * np.sqrt(2) * variance / 447
     assert np.abs(z).max() <= bound
     assert np.isinf(bound) or np.abs(z).max() > 0.999 * bound
+
+
+def test_the_sphere_and_the_latents_nearest_to_what_is_allowed():
+    latent = LATENTS["sphere"](16)
+    z = np.asarray(latent.sample(jax.random.key(0), 10_000))
+    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 4.0, rtol=1e-5)
+    # E z_i² = 1, E z_i² z_j² = d/(d + 2) for i ≠ j, and all directions are alike.
+    assert abs((z[:, 0] ** 2 * z[:, 1] ** 2).mean() - 16 / 18) < 0.05 and np.abs(z.mean(0)).max() < 4 / 100
+    moved = np.array([[3.0, -4.0], [0.1, 0.0]])
+    np.testing.assert_allclose(
+        LATENTS["sphere"](2).nearest(moved), np.sqrt(2) * np.array([[0.6, -0.8], [1, 0]]), rtol=1e-5
+    )
+    np.testing.assert_allclose(LATENTS["uniform_unit"](2).nearest(moved), [[1, -1], [0.1, 0]], rtol=1e-6)
+    np.testing.assert_array_equal(LATENTS["normal"](2).nearest(moved), moved)
 
 
 @pytest.mark.parametrize("name", LATENTS)

@@ -175,6 +175,14 @@ def test_priors_as_functions_of_a_normal_one(name):
     np.testing.assert_allclose(edge, [-bound, 0, bound], rtol=1e-4, atol=1e-6)
 
 
+def test_chains_on_the_sphere_stay_on_it_and_climb():
+    latent, options = LATENTS["sphere"](3), {"steps": 300, "step_size": 0.3, "adjusted": True}
+    z, rate = driven_latents(lambda z: z[:, 0], latent, jax.random.key(0), 10_000, **options)
+    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 3**0.5, rtol=1e-5)
+    # p(z) ∝ e^{z_0} on the sphere of radius r = √3: z_0 has density ∝ e^t on [−r, r], of mean r coth r − 1.
+    assert rate > 0.7 and abs(np.asarray(z)[:, 0].mean() - (3**0.5 / np.tanh(3**0.5) - 1)) < 0.05
+
+
 @pytest.mark.parametrize("name", ["categorical", "mixture", "fixed_mixture"])
 def test_priors_that_chains_cannot_move_say_so(name):
     with pytest.raises(ValueError, match="no function of a normal one"):

@@ -12,7 +12,7 @@ ADAMS = {"adam", "adamw", "optimistic_adam"}
 MIXTURES = {"mixture", "fixed_mixture"}
 
 KNOWN = {
-    "name": {"sgd", "rmsprop", *ADAMS, *MIXTURES, "uniform", "uniform_unit", "normal", "truncated_normal"},
+    "name": {"sgd", "rmsprop", *ADAMS, *MIXTURES, "uniform", "uniform_unit", "normal", "truncated_normal", "sphere"},
     "rate_schedule": {"constant", "exponential", "linear", "cosine"},
     "momentum_schedule": {"constant", "linear"},
 }

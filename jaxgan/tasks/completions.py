@@ -126,7 +126,8 @@ def searched_latents(
     """The latents [n, dim] that `latent_search`, given the same, completes with."""
     count = len(given.values)
     draws = latent.sample(jax.random.fold_in(key, starts), RANGE)
-    search = _search(generate, optax.adam(rate), steps, draws.min(0, keepdims=True), draws.max(0, keepdims=True))
+    low, high = draws.min(0, keepdims=True), draws.max(0, keepdims=True)
+    search = _search(generate, optax.adam(rate), steps, lambda z: latent.nearest(jnp.clip(z, low, high)))
     best, found = np.full(count, np.inf, np.float32), np.zeros((count, latent.dim), np.float32)
     for start in range(starts):
         first = latent.sample(jax.random.fold_in(key, start), count)
@@ -136,7 +137,7 @@ def searched_latents(
     return found
 
 
-def _search(generate, tx, steps: int, low, high) -> Callable[[chex.Array, Known], Any]:
+def _search(generate, tx, steps: int, allowed) -> Callable[[chex.Array, Known], Any]:
     """`(latents, given) -> (distances [n], latents [n, dim])`, the best of each example's way."""
 
     def distances(latents, given):
@@ -151,7 +152,7 @@ def _search(generate, tx, steps: int, low, high) -> Callable[[chex.Array, Known]
             closer = far < best
             best, found = jnp.where(closer, far, best), jnp.where(closer[:, None], z, found)
             updates, state = tx.update(gradient, state, z)
-            return (jnp.clip(optax.apply_updates(z, updates), low, high), state, best, found), None
+            return (allowed(optax.apply_updates(z, updates)), state, best, found), None
 
         start = latents, tx.init(latents), jnp.full(len(latents), jnp.inf), latents
         (last, _, best, found), _ = jax.lax.scan(step, start, length=steps)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.game import Term
-from jaxgan.latents import Latent
+from jaxgan.latents import Latent, of_norm
 from jaxgan.networks import mlp
 from jaxgan.state import Network, Sides, example_keys, inner_apply, wrapped
 from jaxgan.tasks.base import Sheet, Task
@@ -43,6 +43,7 @@ def encoding(
     example_shape: tuple[int, ...],
     *,
     pairs: bool,
+    radius: float | None = None,
     corruption: Mapping[str, float] = {},
     generator_weight: float = 0.0,
 ) -> Network:
@@ -54,6 +55,7 @@ def encoding(
       example_shape: of one example.
       pairs: the condition is x, and both sides of the game are made: (x, E(x)) and (G(z), z), as vectors; else G(z)
         alone, and ‖E(c(G(z))) − z‖² beside it, for a term.
+      radius: norm of the latents that G knows, if they have one: that of points between two codes.
       corruption: arguments of c, which is `corrupted`, of a regressor.
       generator_weight: λ ≥ 0 of a regressor: this share of its error's gradient goes on through G(z) to G.
 
@@ -73,6 +75,7 @@ def encoding(
         if isinstance(condition, Between):
             first, second = (encode(seeing, x)[0] for x in (condition.first, condition.second))
             latents = first + condition.share[:, None] * (second - first)
+            latents = latents if radius is None else of_norm(latents, radius)
         return generate(own, latents)[0]
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
@@ -93,6 +96,17 @@ def encoding(
         return Sides(None, made, missed), _joined(state, seen)
 
     return wrapped(generator, init, apply)
+
+
+def _of_norm(encoder: Network, radius: float) -> Network:
+    """The encoder, with its codes at that norm."""
+    inner = inner_apply(encoder)
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        codes, state = inner(variables, inputs, condition=condition, key=key, train=train)
+        return of_norm(codes, radius), state
+
+    return wrapped(encoder, encoder.init, apply)
 
 
 def _with_gradient(values: chex.Array, weight: float) -> chex.Array:
@@ -160,11 +174,12 @@ def inference(
     if method not in INFERENCES:
         raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
 
-    def dense(dim, hidden=tuple(fit_widths or widths), **options):
-        return mlp(output_shape=(dim,), widths=hidden, activation=activation, **options)
+    def dense(latent, hidden=tuple(fit_widths or widths), **options):
+        network = mlp(output_shape=(latent.dim,), widths=hidden, activation=activation, **options)
+        return network if latent.radius is None else _of_norm(network, latent.radius)
 
     for hidden in (tuple(widths), tuple(fit_widths or widths)):
-        dense(latent.dim, hidden, normalization=normalization)  # says at once what is wrong with it
+        dense(latent, hidden, normalization=normalization)  # says at once what is wrong with it
     corruption = {"noise": noise, "masking": masking}
     scores = functools.partial(
         measure,
@@ -178,10 +193,10 @@ def inference(
         return Task(measure=scores)
 
     def generator(network, axis_name):
-        encoder = dense(latent.dim, tuple(widths), normalization=normalization, axis_name=axis_name)
+        encoder = dense(latent, tuple(widths), normalization=normalization, axis_name=axis_name)
         return encoding(
             network, encoder, example_shape,
-            pairs=method == "bigan", corruption=corruption, generator_weight=generator_weight,
+            pairs=method == "bigan", radius=latent.radius, corruption=corruption, generator_weight=generator_weight,
         )  # fmt: skip
 
     own = Task(generator=generator, sheet=sheet, measure=scores)

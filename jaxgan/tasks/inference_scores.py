@@ -133,7 +133,7 @@ def measure(
     trained: Trained,
     *,
     encodes: bool,
-    fits: Callable[[int], Network],
+    fits: Callable[[Latent], Network],
     steps: int,
     count: int,
     corruption: Mapping[str, float] = {},
@@ -143,7 +143,7 @@ def measure(
     Args:
       trained: the generator and the data.
       encodes: the generator has an encoder, and knows the condition `Encoded`.
-      fits: the network of a regressor, of so many latents, that is fitted here.
+      fits: the network of a regressor of latents of a prior, which is fitted here.
       steps: of their fits; 0 for none.
       count: test examples to reconstruct, and latents to be told, at most.
       corruption: of their fits, arguments of `corrupted`.
@@ -162,7 +162,7 @@ def measure(
             trained.own,
         )
     for name, own in generators.items() if steps else ():
-        fit = fit_encoder(own.generate, own.latent, fits(own.latent.dim), fit_key, steps=steps, corruption=corruption)
+        fit = fit_encoder(own.generate, own.latent, fits(own.latent), fit_key, steps=steps, corruption=corruption)
         encoders[f"{name}regressor"] = fit, own
     notes = [MEANING, REGRESSOR.format(steps=steps) if steps else NO_REGRESSOR]
     notes += [] if trained.other is None else [OTHER.format(name=trained.other.name)]
