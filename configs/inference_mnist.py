@@ -1,0 +1,32 @@
+"""Learned inference on permutation-invariant MNIST: an encoder beside the game, whose error moves the generator, too.
+
+    python launch.py --config=configs/inference_mnist.py --config.dataset.path=DIRECTORY_OF_IDX_FILES --workdir=runs/z
+    python launch.py --mode=sample --workdir=runs/z --count=80
+    python launch.py --mode=evaluate --workdir=runs/z --config.evaluation.metrics=task
+
+From tensorflow-datasets: --config.dataset.name=tfds --config.dataset.path=TFDS_DIRECTORY. Data: all 60,000 training
+images, in [0, 1]. Latents on the sphere of 200 dimensions, and so the encoder's codes. Generator: ReLU 1024-1024 with
+batch norm, sigmoid 784. Discriminator: leaky ReLU 1024-1024. Encoder: leaky ReLU 2048, linear 200; it sees samples
+through noise of up to .6, with up to .9 of their pixels masked, and .01 of its error's gradient goes on to the
+generator. Relativistic paired loss with R1 and R2, gamma .1; Adam at 2e-4 with betas 0 and .99; batch 128; a moving
+average of generator and encoder, .999.
+
+Source: the joint latent regressor of arXiv:1605.09782, section 4.1, with the loss and the penalties of Huang et al.
+2024 (arXiv:2501.05441); latents are U(-1, 1)^50 there, samples are seen as they are, and 400 epochs are made.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import bigan_mnist
+
+
+def get_config(platform: str = "") -> ConfigDict:
+    """The config; `platform` is cpu, gpu, tpu or nothing."""
+    config = bigan_mnist.get_config(platform)
+    config.latent.name = "sphere"
+
+    config.inference.method = "joint_regressor"
+    config.inference.widths = (2048,)
+    config.inference.normalization = "none"
+    config.inference.generator_weight = 0.01
+    return config
