@@ -226,8 +226,10 @@ def _between(bound: float, dim: int) -> Latent:
 
 
 def of_norm(latents: chex.Array, radius: float) -> chex.Array:
-    """Latents [..., dim], not zero, at the norm `radius` > 0."""
-    return radius * latents * jax.lax.rsqrt(jnp.square(latents).sum(-1, keepdims=True) + 1e-12)
+    """Latents [..., dim] at the norm `radius` > 0; those that are all but zero have no direction, and are 0."""
+    squared = jnp.square(latents).sum(-1, keepdims=True)
+    directed = squared > 1e-8
+    return jnp.where(directed, radius * latents * jax.lax.rsqrt(jnp.where(directed, squared, 1.0)), 0.0)
 
 
 def _check_dim(dim: int) -> None:

@@ -12,11 +12,13 @@ from ml_collections import ConfigDict
 import jaxgan
 from configs import default, mnist
 from jaxgan import configuration, fields, runs
-from jaxgan.configuration import RULES, DataFacts, build, check
+from jaxgan.configuration import RULES, DataFacts, build, check, problems_of
+from jaxgan.configuration.rules import ABSENT
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS
+from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.runs import command_line, numbers
 from jaxgan.runs.inputs import read_inputs
 from jaxgan.runs.numbers import number_fields
@@ -363,18 +365,26 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
         ({}, {"generator_optimizer.rate_floor": 1e-6}, "generator_optimizer.rate_schedule=constant"),
         ({}, {"generator_optimizer.momentum_final": 0.7}, "generator_optimizer.momentum_schedule=constant"),
         ({}, {"latent.components": 8}, "latent.name=uniform"),
+        ({"latent.name": "categorical"}, {"latent.spread": 2.0}, "latent.name=categorical"),
+        ({"latent.name": "fixed_mixture"}, {"latent.learn_deviation": False}, "latent.name=fixed_mixture"),
+        ({"generator_optimizer.name": "mine"}, {"generator_optimizer.momentum": 0.5}, "generator_optimizer.name=mine"),
         # Read: by the network, the task, the optimizer, the schedule; choices themselves; what no network takes itself.
         ({"discriminator.network": "maxout"}, {"discriminator.pieces": 4, "discriminator.conditional": False}, ""),
         ({"task": "inference"}, {"inference.noise": 0.5, "generator.output_bias": "zero", "steps": 7}, ""),
         ({"generator_optimizer.name": "sgd"}, {"generator_optimizer.momentum": 0.5, "latent.dim": 3}, ""),
         ({"generator_optimizer.rate_schedule": "cosine"}, {"generator_optimizer.rate_floor": 1e-6}, ""),
-        # Who knows what a user's own reads?
-        ({"generator_optimizer.name": "mine"}, {"generator_optimizer.momentum": 0.5}, ""),
+        ({"latent.name": "mixture"}, {"latent.spread": 2.0, "latent.learn_deviation": False}, ""),
         ({"generator.network": "mine"}, {"generator.widths": (3,)}, ""),
+        # Values that say that something is not there.
+        ({"generator.network": "maxout"}, {"generator.output": "linear", "generator.normalization": "auto"}, ""),
+        ({}, {"discriminator_optimizer.momentum": 0.0, "discriminator_optimizer.rate_floor": 0.0}, ""),
+        # Choices that there are not, which are told of elsewhere.
+        ({"generator.network": "resnett", "task": "inferenc"}, {"generator.attention": 8, "inference.noise": 0.5}, ""),
     ],
 )
 def test_a_field_that_nothing_reads_is_named_with_what_does_not_read_it(changes, names, why, monkeypatch):
     monkeypatch.setitem(NETWORKS, "mine", lambda widths: None)
+    monkeypatch.setitem(OPTIMIZERS, "mine", lambda rate, momentum, settings: None)
     config = default.get_config()
     config.update_from_flattened_dict(changes | names)
     found = configuration.unread(config, names)
@@ -383,18 +393,31 @@ def test_a_field_that_nothing_reads_is_named_with_what_does_not_read_it(changes,
         assert found[0].startswith(f"{next(iter(names))} has no effect, as {why} does not read it")
 
 
-def test_a_command_that_sets_what_nothing_reads_is_refused_and_its_value_as_it_was_is_not(tmp_path):
-    for name, value in (("semi_supervised.labelled", "100"), ("semi_supervised.labelled", "50")):
-        with pytest.raises(UsageError) as caught:
-            runs.run("train", "configs/ring.py", {name: value, "steps": "x"}, str(tmp_path / "run"), {})
-        assert "no effect" not in str(caught.value)
-    with pytest.raises(UsageError, match=r"semi_supervised\.labelled has no effect, as task=none does not read it"):
-        runs.run("train", "configs/ring.py", {"semi_supervised.labelled": "50"}, str(tmp_path / "run"), {})
-    assert not (tmp_path / "run").exists()
+@pytest.mark.parametrize("network", ["maxout", "cifar10", "r3gan"])
+def test_what_the_check_asks_for_is_never_unread(network):
     config = default.get_config()
-    before = config.copy_and_resolve_references()
-    config.latent.dim = 7
-    assert command_line.changed(before, config, ["latent.dim", "steps"]) == ["latent.dim"]
+    config.discriminator.network = network
+    for field, value in ABSENT.items():
+        if field in config.discriminator:
+            config.discriminator[field] = value
+    names = [f"discriminator.{field}" for field in ABSENT if field in config.discriminator]
+    assert not configuration.unread(config, names) and not problems_of(config)
+
+
+def test_a_command_that_sets_what_nothing_reads_is_refused_but_not_of_a_run_that_was_begun(tmp_path):
+    def problem(value, workdir):
+        changes = {"semi_supervised.labelled": value, "batch_size": "0", "latnt.dim": "3"}
+        with pytest.raises(UsageError) as caught:
+            runs.run("train", "configs/ring.py", changes, str(workdir), {})
+        assert "batch_size" in str(caught.value) and "latnt" in str(caught.value)
+        return str(caught.value)
+
+    assert "no effect" not in problem("100", tmp_path / "run")  # as it was
+    assert "semi_supervised.labelled has no effect, as task=none does" in problem("50", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "config.json").write_text("{}")
+    assert "no effect" not in problem("50", tmp_path / "begun")
 
 
 def test_overrides_are_found_in_both_forms():

@@ -8,7 +8,7 @@ from typing import Any
 from jaxgan import fields
 from jaxgan.configuration.building import build_latent
 from jaxgan.configuration.conditions import conditions
-from jaxgan.configuration.rules import LISTS, RULES
+from jaxgan.configuration.rules import ABSENT, LISTS, RULES
 from jaxgan.configuration.tasks import task_problems
 from jaxgan.errors import UsageError
 from jaxgan.losses import LOSSES, smooth_real_labels
@@ -106,11 +106,9 @@ def _normalizations(config: Mapping[str, Any]) -> list[str]:
     for player in ("generator", "discriminator"):
         section = config[player]
         taken = inspect.signature(NETWORKS[section["network"]]).parameters
-        given = {"normalization": "auto", "minibatch": "none", "features": False, "class_logits": 0}
-        given |= {"noise_input": 0.0, "noise_hidden": 0.0}
-        for field, usual in given.items():
-            if section[field] != usual and field not in taken:
-                found.append(f"{player}.{field}: {section['network']} has none; set it to {usual}")
+        for field in ("normalization", "minibatch", "features", "class_logits", "noise_input", "noise_hidden"):
+            if section[field] != ABSENT[field] and field not in taken:
+                found.append(f"{player}.{field}: {section['network']} has none; set it to {ABSENT[field]}")
         if section["normalization"] == FROM_DATA and (section["output_bias"] != "zero" or section["layer_biases"]):
             found.append(
                 f"{player}.normalization {FROM_DATA} starts biases: set output_bias to zero, layer_biases to none"

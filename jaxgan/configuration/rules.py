@@ -56,6 +56,14 @@ _NETWORK = {
 LISTS = ("layer_scales", "layer_biases")
 """Fields of a network that hold numbers as text, one for each layer."""
 
+ABSENT: dict[str, Any] = {
+    "output": "linear", "normalization": "auto", "minibatch": "none", "features": False, "class_logits": 0,
+    "conditioning": "auto", "remat": False, "attention": 0, "halvings": 0, "keep_input": 1.0, "keep_hidden": 1.0,
+    "noise_input": 0.0, "noise_hidden": 0.0, "layer_scales": "", "layer_biases": "", "weight_decay": 0.0,
+    "momentum": 0.0, "rate_decay": 1.0, "rate_floor": 0.0, "generator_weight": 0.0,
+}  # fmt: skip
+"""Fields of networks, optimizers and tasks to the value that says that something is not there."""
+
 _OPTIMIZER = {
     "name": fields.choice(OPTIMIZERS),
     "learning_rate": fields.number(0, above=True),

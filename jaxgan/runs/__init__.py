@@ -78,12 +78,14 @@ def _train_or_sweep(
         raise UsageError("the command line", "--config is missing", "name one, such as --config=configs/quickstart.py")
     from jaxgan.configuration import check, problems_of, unread
     from jaxgan.runs import command_line
+    from jaxgan.runs.directory import has_run
 
     config = command_line.load_config(location)
     before = config.copy_and_resolve_references()
     problems = command_line.override(config, dict(overrides))
     if mode == "train":
-        problems = problems or unread(config, command_line.changed(before, config, overrides))
+        if not has_run(workdir):  # one that was begun goes on by the command that began it
+            problems += unread(config, command_line.changed(before, config, overrides))
         check(config, tuple(problems))
         from jaxgan.runs import hosts
         from jaxgan.runs.train import train

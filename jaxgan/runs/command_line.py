@@ -1,7 +1,6 @@
 """The command line's `--config=FILE[:argument]` and `--config.field=value`, with every problem named at once."""
 
 import ast
-import functools
 import importlib.util
 import operator
 import pathlib
@@ -87,12 +86,10 @@ def override(config: ConfigDict, overrides: dict[str, str]) -> list[str]:
 
 
 def changed(before: ConfigDict, after: ConfigDict, names: Iterable[str]) -> list[str]:
-    """Those of the fields, with dots, that `override` has given another value."""
-
-    def value(config, name):
-        return functools.reduce(operator.getitem, name.split("."), config)
-
-    return [name for name in names if value(before, name) != value(after, name)]
+    """Those of the fields, with dots, that `override` has given another value; others may be no fields."""
+    known = set(_paths(before))
+    values = {name: operator.attrgetter(name) for name in names if name in known}
+    return [name for name, value in values.items() if value(before) != value(after)]
 
 
 def _override(config: ConfigDict, name: str, text: str) -> Iterator[str]:

@@ -101,6 +101,11 @@ class RunDirectory:
             raise UsageError(f"{self.config_file} cannot be written", str(error.strerror), "make room") from error
 
 
+def has_run(path: str) -> bool:
+    """Whether a run was begun there."""
+    return RunDirectory(path, create=False).config_file.exists()
+
+
 def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Path) -> None:
     """Raises UsageError, naming the fields that differ, if a run cannot go on with a config.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
-from jaxgan.latents import linear_path, spherical_path
+from jaxgan.latents import linear_path, of_norm, spherical_path
 from jaxgan.parallel import compiled
 from jaxgan.runs.evaluation import Evaluation, Report
 from jaxgan.runs.trained import TrainedRun
@@ -63,6 +63,8 @@ def _interpolation(report: Report, evaluation: Evaluation, run: TrainedRun) -> n
     sheets = []
     for path in (linear_path, spherical_path):
         latents = np.concatenate([np.asarray(path(start, end, POINTS)) for start, end in zip(*ends, strict=True)])
+        if (radius := run.experiment.latent.radius) is not None:
+            latents = of_norm(latents, radius)
         images = evaluation.to_unit(np.asarray(draw(run.state, latents), np.float32))
         sheets.append(images.reshape(PATHS, POINTS, *images.shape[1:]))
     return figures.interpolation_sheet(*sheets)

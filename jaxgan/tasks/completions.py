@@ -93,7 +93,8 @@ def latent_search(
     rate: float = RATE,
 ) -> np.ndarray:
     """The examples completed by an unconditional generator at the latents that fit what is known best:
-    argmin_z ‖m·(x − G(z))‖², by Adam from draws of the prior, within the range of many of those.
+    argmin_z ‖m·(x − G(z))‖², by Adam from draws of the prior, within the range of many of those, and of the prior's
+    norm if it has one.
 
     Args:
       generate: G: `latents [n, dim] -> examples [n, ...]`, each of its own latent; differentiable.

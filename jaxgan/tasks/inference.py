@@ -25,7 +25,7 @@ POINTS = 8
 
 
 class Between(NamedTuple):
-    """The condition that asks, of a trained generator, for G((1 − t)·E(a) + t·E(b)).
+    """The condition that asks, of a trained generator, for G((1 − t)·E(a) + t·E(b)), that point at the prior's norm.
 
     Attributes:
       first, second: a and b, [n, ...].
@@ -156,7 +156,7 @@ def inference(
       widths, activation, normalization: of E, see `mlp`.
       noise, masking: corruptions of the samples that a regressor learns from, joint or fitted; see `corrupted`.
       generator_weight: λ ≥ 0 of "joint_regressor": G descends its own loss plus λ times E's error, so that z can be
-        told from G(z); 0: the game does not know of E.
+        told from G(z), z as G is given it; 0: the game does not know of E.
       fit_widths: of the regressor that evaluations fit; () for `widths`.
       fit_steps: of the regressor that evaluations fit to the generator as it is; 0 for none.
       examples: test examples that they reconstruct, at most.
@@ -168,8 +168,8 @@ def inference(
       ValueError: no such method, or the encoder is not possible.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; Donahue et al. 2017 (arXiv:1605.09782);
-    Dumoulin et al. 2017 (arXiv:1606.00704), with an encoder that draws nothing. λ times the error is InfoGAN's bound
-    of the mutual information of z and G(z), for a normal posterior (Chen et al. 2016, arXiv:1606.03657).
+    Dumoulin et al. 2017 (arXiv:1606.00704), with an encoder that draws nothing. Minus the error is, but for constants,
+    InfoGAN's lower bound of the mutual information of z and c(G(z)) (Chen et al. 2016, arXiv:1606.03657).
     """
     if method not in INFERENCES:
         raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
