@@ -25,7 +25,7 @@ POINTS = 8
 
 
 class Between(NamedTuple):
-    """The condition that asks, of a trained generator, for G((1 − t)·E(a) + t·E(b)), that point at the prior's norm.
+    """The condition that asks, of a trained generator, for G((1 − t)·E(a) + t·E(b)); latents of one norm stay at it.
 
     Attributes:
       first, second: a and b, [n, ...].
@@ -221,7 +221,7 @@ def sheet(key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent) -
 
     Returns:
       A `Sheet`, whose arrays are "first" and "second" [rows, ...], and "shares" [8]; image j of row i is
-      G((1 − t)·E(a) + t·E(b)), t = shares[j].
+      what `Between` asks for, t = shares[j].
     """
     rows, shape = max(count // POINTS, 1), examples.shape[1:]
     first, second = (examples[(2 * np.arange(rows) + i) % len(examples)] for i in range(2))
