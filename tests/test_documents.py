@@ -330,22 +330,26 @@ def test_the_errors_from_few_labels_are_those_of_the_results():
             assert of_the_game[0].replace("±", "+-") + " errors" in config
 
 
-def test_the_encoders_scores_are_those_of_the_results():
-    found = json.loads(pathlib.Path("results/tasks/bigan.json").read_text())
-    text, config = pathlib.Path("docs/tasks.md").read_text(), pathlib.Path("configs/bigan_mnist.py").read_text()
+@pytest.mark.parametrize("name", ["inference", "bigan"])
+def test_the_encoders_scores_are_those_of_the_results(name):
+    found = json.loads(pathlib.Path(f"results/tasks/{name}.json").read_text())
+    text, config = pathlib.Path("docs/tasks.md").read_text(), pathlib.Path(f"configs/{name}_mnist.py").read_text()
+    text = text[text.index(f"`configs/{name}_mnist.py` to its end") :]
     assert found["seeds"] == [0, 1, 2] and "over three seeds" in text and "of three seeds" in config
     assert found["step"] == 6_000
     for score, methods in found["task"].items():
-        (row,) = re.findall(rf"^\| {score} \|.*$", text, re.M)
+        row = re.findall(rf"^\| {score} \|.*$", text, re.M)[0]
         for method, value in methods.items():
-            error = "" if method in ("pixels", "mean image", "prior mean") else f" ± {value['standard_error']:.3f}"
-            assert f"{value['mean']:.3f}{error} |" in row
+            digits = 4 if score == "1-NN accuracy" else 3
+            error = "" if method in ("pixels", "mean image", "prior mean") else f" ± {value['standard_error']:.{digits}f}"
+            assert f"{value['mean']:.{digits}f}{error} |" in row
     accuracies = found["task"]["1-NN accuracy"]
     for method in ("this run", "regressor"):
-        value, error = (f"{accuracies[method][of]:.3f}".removeprefix("0") for of in ("mean", "standard_error"))
+        value, error = (f"{accuracies[method][of]:.4f}".removeprefix("0") for of in ("mean", "standard_error"))
         assert f"{value} +- {error}" in config
-    assert f"{accuracies['pixels']['mean']:.3f}".removeprefix("0") in config
-    assert all(f".{1e4 * value:.0f}" in text for value in accuracies["regressor"]["values"])
+    assert f"{accuracies['pixels']['mean']:.4f}".removeprefix("0") in config
+    method = "this run" if name == "inference" else "regressor"
+    assert all(f".{1e4 * value:.0f}" in text for value in accuracies[method]["values"])
 
 
 def test_the_times_to_a_score_are_those_of_the_results():
