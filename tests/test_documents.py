@@ -341,7 +341,9 @@ def test_the_encoders_scores_are_those_of_the_results(name):
         row = re.findall(rf"^\| {score} \|.*$", text, re.M)[0]
         for method, value in methods.items():
             digits = 4 if score == "1-NN accuracy" else 3
-            error = "" if method in ("pixels", "mean image", "prior mean") else f" ± {value['standard_error']:.{digits}f}"
+            error = (
+                "" if method in ("pixels", "mean image", "prior mean") else f" ± {value['standard_error']:.{digits}f}"
+            )
             assert f"{value['mean']:.{digits}f}{error} |" in row
     accuracies = found["task"]["1-NN accuracy"]
     for method in ("this run", "regressor"):
