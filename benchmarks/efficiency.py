@@ -101,7 +101,7 @@ class Curves:
         run = load_run(str(member), None, {"evaluation.metrics": "parzen"}, ("evaluation.",))
         if self.evaluation is None:
             self.evaluation = Evaluation(run.config, read_inputs(run.config), run.experiment, 0, print)
-        evaluation = self.evaluation.of(run.experiment)
+        evaluation = self.evaluation.of(run.experiment, run.config)
         steps = sorted(int(p.name) for p in run.directory.checkpoints.iterdir() if p.name.isdigit())
         found: dict[int, float | None] = {}
         with Checkpoints(run.directory.checkpoints, keep=len(steps)) as checkpoints:
