@@ -2,7 +2,8 @@
 
     python launch.py --config=configs/inference_mnist.py --config.dataset.path=DIRECTORY_OF_IDX_FILES --workdir=runs/z
     python launch.py --mode=sample --workdir=runs/z --count=80
-    python launch.py --mode=evaluate --workdir=runs/z --config.evaluation.metrics=task
+    python launch.py --mode=evaluate --workdir=runs/z --config.evaluation.metrics=task \
+        --config.evaluation.features=raw
 
 From tensorflow-datasets: --config.dataset.name=tfds --config.dataset.path=TFDS_DIRECTORY. Data: all 60,000 training
 images, in [0, 1]. Latents on the sphere of 200 dimensions, and so the encoder's codes. Generator: ReLU 1024-1024 with

@@ -83,9 +83,14 @@ def sphere(dim: int) -> Latent:
 
     Where all latents have one norm, distances between them, and between codes of an encoder, are those of angles.
 
+    Raises:
+      ValueError: dim is 1, of which there are two points alone.
+
     Source: Karras et al. 2018 (arXiv:1710.10196), appendix A.1; White 2016 (arXiv:1609.04468), section 2.1.
     """
     _check_dim(dim)
+    if dim == 1:
+        raise ValueError("a sphere needs at least two dimensions, got dim=1")
     radius = math.sqrt(dim)
 
     def from_normal(u):

@@ -236,7 +236,7 @@ def test_fields_that_do_not_go_together():
     config.generator_optimizer.clip_norm, config.inference.generator_weight = 0.0, 0.1
     assert not problems_of(config)
     config.inference.method = "regressor"
-    assert [problem.split()[0] for problem in problems_of(config)] == ["inference.generator_weight:"]
+    assert [problem.split()[0] for problem in problems_of(config)] == ["inference.generator_weight"]
     config.inference.method, config.inference.generator_weight = "bigann", 0.0
     assert any("bigan" in problem and "regressor" in problem for problem in problems_of(config))
     config.inference.method, config.inference.activation = "bigan", "relu,relu,relu"

@@ -67,6 +67,8 @@ def test_the_sphere_and_the_latents_nearest_to_what_is_allowed():
     np.testing.assert_allclose(
         LATENTS["sphere"](2).nearest(moved), np.sqrt(2) * np.array([[0.6, -0.8], [1, 0]]), rtol=1e-5
     )
+    with pytest.raises(ValueError, match="a sphere needs at least two dimensions"):
+        LATENTS["sphere"](1)
     slope = jax.grad(lambda z: LATENTS["sphere"](2).nearest(z).sum())
     np.testing.assert_array_equal(slope(np.zeros((3, 2), np.float32)), 0)  # no direction, and no infinite gradient
     np.testing.assert_allclose(LATENTS["uniform_unit"](2).nearest(moved), [[1, -1], [0.1, 0]], rtol=1e-6)

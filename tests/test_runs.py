@@ -192,6 +192,15 @@ def test_a_stop_request_saves_and_the_same_command_goes_on_bit_for_bit(whole, tm
     _assert_same_run(tmp_path, whole)
 
 
+def test_long_calls_are_waited_for_and_make_the_same_run(whole, tmp_path, monkeypatch):
+    waited, wait = [], jax.block_until_ready
+    monkeypatch.setattr(train_module, "LONG_CALL", -1.0)
+    monkeypatch.setattr(jax, "block_until_ready", lambda tree: (waited.append(type(tree).__name__), wait(tree))[1])
+    _train(tmp_path)
+    assert waited.count("TrainState") == 5  # of the six calls all but the first, which none is before
+    _assert_same_run(tmp_path, whole)
+
+
 def test_sigterm_is_caught_once_and_handlers_are_put_back():
     before = signal.getsignal(signal.SIGTERM)
     with train_module.StopRequest() as stop:

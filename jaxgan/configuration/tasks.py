@@ -77,7 +77,7 @@ def _inference(config: Mapping[str, Any]) -> list[str]:
         )
     if config["inference"]["generator_weight"] and method != "joint_regressor":
         found.append(
-            f"inference.generator_weight: E of inference.method={method} does not move G so; joint_regressor's can"
+            f"inference.generator_weight does not go with inference.method={method}; set 0, or method=joint_regressor"
         )
     if method == "bigan":
         return found + _of_pairs(config)

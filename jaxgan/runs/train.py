@@ -27,6 +27,9 @@ from jaxgan.runs.stopping import StopRequest
 from jaxgan.state import TrainState
 from jaxgan.writers import MetricsFile, Progress, TensorBoard
 
+LONG_CALL = 2.0
+"""Seconds of a call from which on none is dispatched before it has ended: a signal then ends the run there."""
+
 PROFILED_STEPS = 5
 """At most so many steps are in a trace."""
 
@@ -173,22 +176,24 @@ class Run:
         return numbers, self.place_state(self.inputs.resident_data())
 
     def loop(self, first: int, last: int, state: TrainState, recorder: Recorder, board: Any) -> TrainState:
-        """Dispatches chunk after chunk; the metrics of one are read while the next is computed."""
+        """Dispatches chunk after chunk; the metrics of one are read while the next is computed, if that saves time."""
         config, shared = self.config, self.shared()
         stops = _stops(first, last, chunk_length(config, self.inputs, PROFILED_STEPS if self.profile else None))
         rows = share(config["batch_size"]) if self.several else slice(None)
         waiting: tuple[int, dict[str, Any], dict[str, Any]] | None = None
+        long = False
         for start, step, batches in zip(stops, stops[1:], chunks(config, self.inputs, stops, rows), strict=False):
+            begun = time.monotonic()
             with self._trace(start, stops, recorder.progress):
                 state, metrics = self.advance(state, self.place_batch(batches), *shared)
-                if self.profile or self.in_turn:
+                if self.profile or self.in_turn or long:
                     jax.block_until_ready(state)
             if waiting is not None:
                 recorder.record(*waiting)
             measures = self.health is not None and (_due(step, config["log_every"]) or step == self.total)
             waiting = (start, metrics, self.health.measure(own(state)) if measures and self.health else {})
             draws, saves = _due(step, config["sample_every"]), _due(step, config["checkpoint_every"])
-            evaluates = self._due_evaluation(step)
+            evaluates, long = self._due_evaluation(step), time.monotonic() - begun > LONG_CALL
             self._confer(recorder)
             ends = step == self.total or self._early_end(step, recorder) is not None
             if not (draws or saves or evaluates or ends):
