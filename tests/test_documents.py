@@ -354,6 +354,20 @@ def test_the_encoders_scores_are_those_of_the_results(name):
     assert all(f".{1e4 * value:.0f}" in text for value in accuracies[method]["values"])
 
 
+def test_the_scores_of_codes_that_may_be_short_are_those_of_the_results():
+    found = json.loads(pathlib.Path("results/tasks/inference_uniform.json").read_text())
+    text, scores = pathlib.Path("docs/tasks.md").read_text(), found["task"]
+    assert found["seeds"] == [0, 1] and found["step"] == 6_000 and "generator_weight=0.1` (two seeds; " in text
+
+    def cell(score, method, digits):
+        value = scores[score][method]
+        return f"{value['mean']:.{digits}f} ± {value['standard_error']:.{digits}f}"
+
+    assert f"reconstruction rmse is {cell('reconstruction rmse', 'this run', 3)}, and the 1-NN" in text
+    accuracies = [cell("1-NN accuracy", method, 4) for method in ("this run", "regressor")]
+    assert f"accuracy {accuracies[0]} ({accuracies[1]} by a regressor fitted to its G)" in text
+
+
 def test_the_times_to_a_score_are_those_of_the_results():
     found = json.loads(pathlib.Path("results/benchmarks/efficiency.json").read_text())
     text = pathlib.Path("docs/tasks.md").read_text()
