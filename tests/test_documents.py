@@ -388,6 +388,9 @@ def test_the_times_to_a_score_are_those_of_the_results():
     assert f"{seconds(ours, '50'):.0f} and {seconds(paper, '50'):.0f} s" in text
     assert f"{seconds(averaged, '100'):.0f} s to 100 nats and {seconds(averaged, '150'):.0f} s to 150" in text
     assert f"`recommended` ({seconds(ours, '150'):.0f} s)" in text
+    normal = seconds("normal prior", "100")
+    assert f"{normal:.0f} s to 100 nats, {normal / seconds(ours, '100'):.1f} times what `recommended` takes" in text
+    assert None not in found["settings"]["normal prior"]["to"]["100"]["steps"]["values"]
 
 
 def test_the_completions_scores_are_those_of_the_results():
