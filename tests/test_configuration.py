@@ -368,12 +368,19 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
         ({"latent.name": "categorical"}, {"latent.spread": 2.0}, "latent.name=categorical"),
         ({"latent.name": "fixed_mixture"}, {"latent.learn_deviation": False}, "latent.name=fixed_mixture"),
         ({"generator_optimizer.name": "mine"}, {"generator_optimizer.momentum": 0.5}, "generator_optimizer.name=mine"),
+        ({}, {"latent_optimization.damping": 1.0}, "latent_optimization.step=0.0"),
+        ({}, {"augmentation.probability": 0.5}, "augmentation.names="),
+        ({"augmentation.names": "noise"}, {"augmentation.adaptive_speed": 0.5}, "augmentation.adaptive_target=0.0"),
+        ({"sampling.method": "rejection"}, {"sampling.step_size": 0.1}, "sampling.method=rejection"),
         # Read: by the network, the task, the optimizer, the schedule; choices themselves; what no network takes itself.
         ({"discriminator.network": "maxout"}, {"discriminator.pieces": 4, "discriminator.conditional": False}, ""),
         ({"task": "inference"}, {"inference.noise": 0.5, "generator.output_bias": "zero", "steps": 7}, ""),
         ({"generator_optimizer.name": "sgd"}, {"generator_optimizer.momentum": 0.5, "latent.dim": 3}, ""),
         ({"generator_optimizer.rate_schedule": "cosine"}, {"generator_optimizer.rate_floor": 1e-6}, ""),
         ({"latent.name": "mixture"}, {"latent.spread": 2.0, "latent.learn_deviation": False}, ""),
+        ({"latent_optimization.step": 0.9}, {"latent_optimization.damping": 1.0, "sampling.method": "rejection"}, ""),
+        ({"augmentation.names": "noise"}, {"augmentation.probability": 0.5}, ""),
+        ({"sampling.method": "driven"}, {"sampling.step_size": 0.1}, ""),
         ({"generator.network": "mine"}, {"generator.widths": (3,)}, ""),
         # Values that say that something is not there.
         ({"generator.network": "maxout"}, {"generator.output": "linear", "generator.normalization": "auto"}, ""),
@@ -387,10 +394,10 @@ def test_a_field_that_nothing_reads_is_named_with_what_does_not_read_it(changes,
     monkeypatch.setitem(OPTIMIZERS, "mine", lambda rate, momentum, settings: None)
     config = default.get_config()
     config.update_from_flattened_dict(changes | names)
-    found = configuration.unread(config, names)
+    found = configuration.unread(names, config)
     assert len(found) == bool(why)
     if why:
-        assert found[0].startswith(f"{next(iter(names))} has no effect, as {why} does not read it")
+        assert found[0].startswith(f"{next(iter(names))} has no effect with {why}; ")
 
 
 @pytest.mark.parametrize("network", ["maxout", "cifar10", "r3gan"])
@@ -401,7 +408,7 @@ def test_what_the_check_asks_for_is_never_unread(network):
         if field in config.discriminator:
             config.discriminator[field] = value
     names = [f"discriminator.{field}" for field in ABSENT if field in config.discriminator]
-    assert not configuration.unread(config, names) and not problems_of(config)
+    assert not configuration.unread(names, config) and not problems_of(config)
 
 
 def test_a_command_that_sets_what_nothing_reads_is_refused_but_not_of_a_run_that_was_begun(tmp_path):
@@ -413,11 +420,45 @@ def test_a_command_that_sets_what_nothing_reads_is_refused_but_not_of_a_run_that
         return str(caught.value)
 
     assert "no effect" not in problem("100", tmp_path / "run")  # as it was
-    assert "semi_supervised.labelled has no effect, as task=none does" in problem("50", tmp_path / "run")
+    assert "semi_supervised.labelled has no effect with task=none; " in problem("50", tmp_path / "run")
     assert not (tmp_path / "run").exists()
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "config.json").write_text("{}")
     assert "no effect" not in problem("50", tmp_path / "begun")
+
+
+def test_of_several_configs_one_has_to_read_a_field():
+    def found(*pairs):
+        configs = []
+        for name, momentum in pairs:
+            config = default.get_config()
+            config.generator_optimizer.name, config.generator_optimizer.momentum = name, momentum
+            configs.append(config)
+        return configuration.unread(["generator_optimizer.momentum"], *configs)
+
+    assert not found(("adam", 0.5), ("sgd", 0.5))
+    assert not found(("adam", 0.0), ("adamw", 0.0))
+    assert len(found(("adam", 0.0), ("adam", 0.5))) == 1  # one of them sets it
+    assert "generator_optimizer.name=adam or generator_optimizer.name=adamw;" in found(("adam", 0.5), ("adamw", 0.5))[0]
+
+
+def test_a_sweep_refuses_what_none_of_its_settings_reads(tmp_path):
+    def problem(workdir, **changes):
+        changes = {name.replace("__", "."): value for name, value in changes.items()} | {"batch_size": "0"}
+        with pytest.raises(UsageError) as caught:
+            runs.run("sweep", "configs/ring.py", changes, str(workdir), {})
+        assert "batch_size" in str(caught.value)
+        return str(caught.value)
+
+    grid = "generator_optimizer.name=adam,adamw"
+    assert "no effect" not in problem(tmp_path, population__grid=grid)
+    swept = problem(tmp_path, population__grid=f"{grid}; generator_optimizer.momentum=0,.5")
+    assert "generator_optimizer.momentum has no effect with generator_optimizer.name=adam" in swept
+    assert "no effect" in problem(tmp_path, population__grid=grid, generator_optimizer__momentum="0.5")
+    read = problem(tmp_path, population__grid="generator_optimizer.name=adam,sgd", generator_optimizer__momentum="0.5")
+    assert "no effect" not in read
+    (tmp_path / "sweep.json").write_text("{}")
+    assert "no effect" not in problem(tmp_path, population__grid=grid, generator_optimizer__momentum="0.5")
 
 
 def test_overrides_are_found_in_both_forms():

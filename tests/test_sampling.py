@@ -289,9 +289,9 @@ def test_samples_of_moved_latents_are_what_the_players_saw():
 
 
 def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
-    options = {"evaluation.metrics": "modes,sliced_wasserstein", "sampling.burn_in": "1000"}
-    for method in ("plain", "rejection"):
-        runs.run("evaluate", None, options | {"sampling.method": method}, str(run), {})
+    options = {"evaluation.metrics": "modes,sliced_wasserstein"}
+    for way in ({"sampling.method": "plain"}, {"sampling.method": "rejection", "sampling.burn_in": "1000"}):
+        runs.run("evaluate", None, options | way, str(run), {})
     reports = {
         name: json.loads((run / "evaluation" / f"step_00000060_seed_0{name}.json").read_text())
         for name in ("", "_rejection")
@@ -315,6 +315,7 @@ def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
             {"sampling.method": "driving"},
             "'driving' is none of driven, optimized, plain, rejection; did you mean driven",
         ),
+        ({"sampling.burn_in": "1000"}, "sampling.burn_in has no effect with sampling.method=plain"),
     ],
 )
 def test_what_cannot_be_set_for_samples(run, overrides, said):

@@ -12,6 +12,7 @@ from jaxgan import fields
 from jaxgan.augment import AUGMENTATIONS, augmented
 from jaxgan.conditions import one_hot, unconditional
 from jaxgan.configuration.experiment import DataFacts, Experiment, Sampling
+from jaxgan.configuration.optimizing import build_optimizer
 from jaxgan.configuration.rules import LISTS
 from jaxgan.configuration.tasks import build_task
 from jaxgan.coordination import Coordination, linear_steps
@@ -22,15 +23,6 @@ from jaxgan.latents import LATENTS, Latent
 from jaxgan.losses import LOSSES, Loss, smooth_real_labels
 from jaxgan.mixture import deviation_penalty, learned_mixture
 from jaxgan.networks import NETWORKS
-from jaxgan.optimizers import (
-    OPTIMIZERS,
-    RATE_SCHEDULES,
-    Settings,
-    clip_weights,
-    historical_averaging,
-    limit_column_norms,
-    momentum_by_epoch,
-)
 from jaxgan.packing import pack
 from jaxgan.penalties import PENALTIES, lazy
 from jaxgan.precision import PRECISIONS, compute_in
@@ -62,7 +54,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
-    make_tx = functools.partial(_build_optimizer, steps=config["steps"])
+    make_tx = functools.partial(build_optimizer, steps=config["steps"])
     generator_tx = make_tx(config["generator_optimizer"], m * seen, batches * m * seen / k)
     return Experiment(
         generator=generator,
@@ -189,7 +181,9 @@ def _build_networks(
             network = builder(**{name: value for name, value in values.items() if name in taken})
         except ValueError as error:
             raise UsageError(
-                f"{player}.network={section['network']} does not suit the data", str(error), "change the section"
+                f"{player}.network={section['network']} does not suit the data",
+                str(error),
+                f"change the fields of {player} that it names, or choose another {player}.network; mlp takes any data",
             ) from error
         network = compute_in(network, PRECISIONS[config["precision"]])
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
@@ -224,33 +218,3 @@ def _seen_through(config: Mapping[str, Any], discriminator: Network, facts: Data
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
     )
-
-
-def _build_optimizer(
-    section: Mapping[str, Any], updates_per_step: int, updates_per_epoch: float, *, steps: int
-) -> optax.GradientTransformation:
-    rate = RATE_SCHEDULES[section["rate_schedule"]](
-        section["learning_rate"],
-        decay=section["rate_decay"],
-        floor=section["rate_floor"],
-        updates=steps * updates_per_step,
-    )
-    momentum = section["momentum" if section["name"] in ("sgd", "rmsprop") else "b1"]
-    if section["momentum_schedule"] == "linear":
-        momentum = momentum_by_epoch(
-            momentum,
-            section["momentum_final"],
-            epochs=section["momentum_epochs"],
-            updates_per_epoch=updates_per_epoch,
-        )
-    settings = Settings(section["b2"], section["eps"], section["weight_decay"])
-    parts = [OPTIMIZERS[section["name"]](rate, momentum, settings)]
-    if section["clip_norm"]:
-        parts.insert(0, optax.clip_by_global_norm(section["clip_norm"]))
-    if section["historical_averaging"]:
-        parts.insert(0, historical_averaging(section["historical_averaging"]))
-    if section["clip_weights"]:
-        parts.append(clip_weights(section["clip_weights"]))
-    if section["max_column_norm"]:
-        parts.append(limit_column_norms(section["max_column_norm"]))
-    return parts[0] if len(parts) == 1 else optax.chain(*parts)

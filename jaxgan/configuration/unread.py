@@ -4,47 +4,63 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from jaxgan.configuration.optimizing import BLIND, BY_MOMENTUM
 from jaxgan.configuration.rules import ABSENT
 from jaxgan.latents import LATENTS
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import OPTIMIZERS
+from jaxgan.sampling import METHODS
 from jaxgan.tasks import TASKS
 
-BY_MOMENTUM = {"sgd", "rmsprop"}
-
-BLIND = {
-    "b1": ("name", BY_MOMENTUM),
-    "b2": ("name", {"sgd"}),
-    "eps": ("name", {"sgd"}),
-    "weight_decay": ("name", {"sgd", "adam", "rmsprop", "optimistic_adam"}),
-    "rate_decay": ("rate_schedule", {"constant", "linear", "cosine"}),
-    "rate_floor": ("rate_schedule", {"constant"}),
-    "momentum_final": ("momentum_schedule", {"constant"}),
-    "momentum_epochs": ("momentum_schedule", {"constant"}),
+SWITCHES: dict[str, dict[str, tuple[str, set[Any]]]] = {
+    "latent_optimization": {"damping": ("step", {0}), "cost": ("step", {0})},
+    "augmentation": {
+        "probability": ("names", {""}),
+        "adaptive_target": ("names", {""}),
+        "adaptive_speed": ("adaptive_target", {0}),
+    },
+    "sampling": {
+        "burn_in": ("method", {*METHODS} - {"rejection"}),
+        "percentile": ("method", {*METHODS} - {"rejection"}),
+        "steps": ("method", {*METHODS} - {"driven"}),
+        "step_size": ("method", {*METHODS} - {"driven"}),
+        "adjusted": ("method", {*METHODS} - {"driven"}),
+    },
 }
-"""Field of an optimizer to the choice it depends on, and the values of that which do not read it."""
+"""Section to fields that only some values of another of its fields read: that field, and its other values."""
 
 
-def unread(config: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[str]:
     """What of the fields that were set has no effect, and so not the one that was meant.
 
     Args:
-      config: a config in which they are set.
       names: of the fields, with dots. A config's file may well set more than it reads; a command has a reason.
+      configs: a config in which they are set, or all of a sweep's, one of which has to read a field.
 
     Returns:
-      One line for each that is not read, with what does not read it. A value that says that something is not there,
-      `ABSENT`, is always as it should be, and so is what depends on a choice that there is not.
+      One line for each that is not read, with the choice that does not read it. A value that says that something is
+      not there, `ABSENT`, is always as it should be, and so is what depends on a choice that there is not.
     """
     found = []
     for name in names:
         section, _, field = name.rpartition(".")
-        values = config.get(section, {})
-        if field in values and (field not in ABSENT or values[field] != ABSENT[field]):
-            why = _why(config, section, field)
-            if why:
-                found.append(f"{name} has no effect, as {why} does not read it; change that, or leave the field out")
+        reasons: dict[str, None] = {}
+        for config in configs:
+            if _is_there(config, section, field):
+                why = _why(config, section, field)
+                if not why:
+                    break
+                reasons[why] = None
+        else:
+            if reasons:
+                found.append(f"{name} has no effect with {' or '.join(reasons)}; change that, or leave the field out")
     return found
+
+
+def _is_there(config: Mapping[str, Any], section: str, field: str) -> bool:
+    """Whether a config has the field, with a value that does not say that something is not there."""
+    values = config.get(section, {})
+    return field in values and (field not in ABSENT or values[field] != ABSENT[field])
 
 
 def _why(config: Mapping[str, Any], section: str, field: str) -> str:
@@ -63,6 +79,8 @@ def _why(config: Mapping[str, Any], section: str, field: str) -> str:
         choice, blind = "name", OPTIMIZERS.keys() - BY_MOMENTUM
     elif section.endswith("_optimizer") and field in BLIND:
         choice, blind = BLIND[field]
+    elif field in SWITCHES.get(section, ()):
+        choice, blind = SWITCHES[section][field]
     return f"{section}.{choice}={values[choice]}" if choice and values[choice] in blind else ""
 
 

@@ -85,7 +85,7 @@ def _train_or_sweep(
     problems = command_line.override(config, dict(overrides))
     if mode == "train":
         if not has_run(workdir):  # one that was begun goes on by the command that began it
-            problems += unread(config, command_line.changed(before, config, overrides))
+            problems += unread(command_line.changed(before, config, overrides), config)
         check(config, tuple(problems))
         from jaxgan.runs import hosts
         from jaxgan.runs.train import train
@@ -93,10 +93,13 @@ def _train_or_sweep(
         hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
         train(config, workdir, profile=options.get("profile", False))
         return
-    from jaxgan.runs.sweep import problems_of_sweep, sweep
+    from jaxgan.runs.sweep import problems_of_sweep, sweep, unread_by_sweep
+    from jaxgan.runs.sweep_file import has_sweep
 
     if not any(problem.startswith("population") for problem in problems_of(config)):
         problems += problems_of_sweep(config)
+        if not has_sweep(workdir):
+            problems += unread_by_sweep(config, command_line.changed(before, config, overrides))
     check(config, tuple(problems))
     sweep(config, workdir)
 

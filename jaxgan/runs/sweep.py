@@ -5,12 +5,13 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from jaxgan import figures
+from jaxgan.configuration import unread
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.inputs import check_devices
@@ -42,6 +43,13 @@ def problems_of_sweep(config: ConfigDict) -> list[str]:
         if len(settings) <= 2 ** (halvings - 1):
             problems.append(f"population.halvings: {len(settings)} settings cannot be halved {halvings} times")
     return problems
+
+
+def unread_by_sweep(config: ConfigDict, names: Iterable[str]) -> list[str]:
+    """What of the fields that the command set, and of those that make the settings, no setting reads, one line each."""
+    settings = read_settings(config)[0]
+    swept = (name for setting in settings[:1] for name in setting.changes)
+    return unread(dict.fromkeys([*names, *swept]), *(setting.config for setting in settings))
 
 
 def sweep(config: ConfigDict, workdir: str) -> None:

@@ -15,6 +15,11 @@ from jaxgan.runs.directory import RunDirectory, check_same
 NAME, TABLE = "sweep.json", "sweep.txt"
 
 
+def has_sweep(path: str) -> bool:
+    """Whether a sweep was begun there."""
+    return (RunDirectory(path, create=False).path / NAME).exists()
+
+
 def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
     """What an earlier call of the same sweep wrote; empty if there was none.
 

@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxgan.checkpoints import Checkpoints
-from jaxgan.configuration import DataFacts, Experiment, build, check, complete, problems_of
+from jaxgan.configuration import DataFacts, Experiment, build, check, complete, problems_of, unread
 from jaxgan.errors import DataError, UsageError
 from jaxgan.runs import command_line
 from jaxgan.runs.conditions import parse
@@ -130,7 +130,9 @@ def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tup
         unknown = command_line.override(ConfigDict(config), {name: overrides[name]})
         why = f"{name} cannot be changed of a run that is trained; what may be set is {fields}"
         problems += unknown if unknown and "is no " in unknown[0] else [why]
+    before = wrapped.copy_and_resolve_references()
     problems += command_line.override(wrapped, allowed)
+    problems += unread(command_line.changed(before, wrapped, allowed), wrapped)
     for section in {name.partition(".")[0] for name in may_set}:
         config[section] = wrapped[section].to_dict()
     return problems
