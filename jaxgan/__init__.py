@@ -9,7 +9,32 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what a type checker and an editor see; the table below is what runs
-    from jaxgan import evaluation, theory
+    from jaxgan import (
+        augment,
+        checkpoints,
+        conditions,
+        coordination,
+        datasets,
+        evaluation,
+        game,
+        latent_optimization,
+        latents,
+        losses,
+        mixture,
+        networks,
+        optimizers,
+        packing,
+        parallel,
+        penalties,
+        population,
+        precision,
+        sampling,
+        state,
+        step,
+        tasks,
+        terms,
+        theory,
+    )
     from jaxgan.datasets import DATASETS
     from jaxgan.game import Seen, Term
     from jaxgan.latents import LATENTS, Latent
@@ -58,7 +83,33 @@ _HOME = {
     "TERMS": "terms",
 }
 
-_MODULES = ("evaluation", "theory")
+_MODULES = (
+    "augment",
+    "checkpoints",
+    "conditions",
+    "coordination",
+    "datasets",
+    "evaluation",
+    "game",
+    "latent_optimization",
+    "latents",
+    "losses",
+    "mixture",
+    "networks",
+    "optimizers",
+    "packing",
+    "parallel",
+    "penalties",
+    "population",
+    "precision",
+    "sampling",
+    "state",
+    "step",
+    "tasks",
+    "terms",
+    "theory",
+)
+"""Loaded when they are first used, too: `import jaxgan` is enough for `jaxgan.conditions.one_hot`, say."""
 
 __all__ = [
     "DATASETS",
@@ -80,19 +131,41 @@ __all__ = [
     "Term",
     "TrainState",
     "__version__",
+    "augment",
+    "checkpoints",
     "compute_in",
+    "conditions",
+    "coordination",
+    "datasets",
     "distribute",
     "distribute_population",
     "evaluation",
+    "game",
     "generate",
     "init_population",
     "init_state",
+    "latent_optimization",
+    "latents",
     "learned_mixture",
+    "losses",
     "make_train_step",
     "member",
+    "mixture",
+    "networks",
+    "optimizers",
+    "packing",
+    "parallel",
+    "penalties",
+    "population",
     "population_step",
+    "precision",
     "sample",
+    "sampling",
     "scan_steps",
+    "state",
+    "step",
+    "tasks",
+    "terms",
     "theory",
 ]
 

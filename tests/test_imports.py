@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -114,3 +115,21 @@ def test_the_public_names():
     assert set(jaxgan._HOME) <= set(jaxgan.__all__) <= set(dir(jaxgan))
     with pytest.raises(AttributeError, match="make_train_step"):
         _ = jaxgan.make_trian_step
+
+
+def test_import_jaxgan_is_enough_for_every_name_that_the_documents_have():
+    texts = [path.read_text() for path in (pathlib.Path("README.md"), *sorted(pathlib.Path("docs").glob("*.md")))]
+    names = {name for text in texts for name in re.findall(r"(?<!-m )\bjaxgan((?:\.[A-Za-z_]+)+)\b(?![/-])", text)}
+    assert ".conditions.one_hot" in names and ".tasks.MASKS" in names
+    script = f"""
+import operator, jaxgan
+missing = []
+for name in {sorted(names)!r}:
+    try:
+        operator.attrgetter(name[1:])(jaxgan)
+    except AttributeError:
+        missing.append(name)
+print(missing)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "[]"

@@ -44,7 +44,7 @@ def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: i
 def both_sides(loss: Loss) -> Loss:
     """The loss for a generator that makes both sides: G and E descend what D descends, with its labels swapped.
 
-    Of the cross-entropy this is −E log(1 − D(x, E(x))) − E log D(G(z), z). Of minimax it is −V itself.
+    Of the cross-entropy this is −E log(1 − D(x, E(x))) − E log D(G(z), z). Of minimax it is V itself.
 
     Args:
       loss: any whose two halves are alike: not `maximum_likelihood`, nor an f-divergence.
