@@ -13,9 +13,9 @@ from jaxgan.errors import DataError, UsageError
 
 
 def test_the_digits():
-    start = time.perf_counter()
+    start = time.process_time()  # which what else the machine does is not part of
     data = DATASETS["digits"](DatasetOptions())
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert data.example_shape == (28, 28, 1) and data.num_classes == 10
     assert data.train.examples.shape == (4000, 28, 28, 1) and data.train.examples.dtype == np.uint8
     assert len(data.validation) == len(data.test) == 500
