@@ -9,32 +9,32 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what a type checker and an editor see; the table below is what runs
-    from jaxgan import (
-        augment,
-        checkpoints,
-        conditions,
-        coordination,
-        datasets,
-        evaluation,
-        game,
-        latent_optimization,
-        latents,
-        losses,
-        mixture,
-        networks,
-        optimizers,
-        packing,
-        parallel,
-        penalties,
-        population,
-        precision,
-        sampling,
-        state,
-        step,
-        tasks,
-        terms,
-        theory,
-    )
+    from jaxgan import augment as augment
+    from jaxgan import checkpoints as checkpoints
+    from jaxgan import conditions as conditions
+    from jaxgan import consensus as consensus
+    from jaxgan import coordination as coordination
+    from jaxgan import datasets as datasets
+    from jaxgan import errors as errors
+    from jaxgan import evaluation, theory
+    from jaxgan import extragradient as extragradient
+    from jaxgan import game as game
+    from jaxgan import latent_optimization as latent_optimization
+    from jaxgan import latents as latents
+    from jaxgan import losses as losses
+    from jaxgan import mixture as mixture
+    from jaxgan import networks as networks
+    from jaxgan import optimizers as optimizers
+    from jaxgan import packing as packing
+    from jaxgan import parallel as parallel
+    from jaxgan import penalties as penalties
+    from jaxgan import population as population
+    from jaxgan import precision as precision
+    from jaxgan import sampling as sampling
+    from jaxgan import state as state
+    from jaxgan import step as step
+    from jaxgan import tasks as tasks
+    from jaxgan import terms as terms
     from jaxgan.datasets import DATASETS
     from jaxgan.game import Seen, Term
     from jaxgan.latents import LATENTS, Latent
@@ -87,9 +87,12 @@ _MODULES = (
     "augment",
     "checkpoints",
     "conditions",
+    "consensus",
     "coordination",
     "datasets",
+    "errors",
     "evaluation",
+    "extragradient",
     "game",
     "latent_optimization",
     "latents",
@@ -131,41 +134,19 @@ __all__ = [
     "Term",
     "TrainState",
     "__version__",
-    "augment",
-    "checkpoints",
     "compute_in",
-    "conditions",
-    "coordination",
-    "datasets",
     "distribute",
     "distribute_population",
     "evaluation",
-    "game",
     "generate",
     "init_population",
     "init_state",
-    "latent_optimization",
-    "latents",
     "learned_mixture",
-    "losses",
     "make_train_step",
     "member",
-    "mixture",
-    "networks",
-    "optimizers",
-    "packing",
-    "parallel",
-    "penalties",
-    "population",
     "population_step",
-    "precision",
     "sample",
-    "sampling",
     "scan_steps",
-    "state",
-    "step",
-    "tasks",
-    "terms",
     "theory",
 ]
 

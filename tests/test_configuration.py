@@ -369,7 +369,8 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
         ({"latent.name": "fixed_mixture"}, {"latent.learn_deviation": False}, "latent.name=fixed_mixture"),
         ({"generator_optimizer.name": "mine"}, {"generator_optimizer.momentum": 0.5}, "generator_optimizer.name=mine"),
         ({}, {"latent_optimization.damping": 1.0}, "latent_optimization.step=0.0"),
-        ({}, {"augmentation.probability": 0.5}, "augmentation.names="),
+        ({}, {"augmentation.probability": 0.5}, "augmentation.names=nothing;"),
+        ({"augmentation.adaptive_target": 0.6}, {"augmentation.adaptive_speed": 0.5}, "augmentation.names=nothing;"),
         ({"augmentation.names": "noise"}, {"augmentation.adaptive_speed": 0.5}, "augmentation.adaptive_target=0.0"),
         ({"sampling.method": "rejection"}, {"sampling.step_size": 0.1}, "sampling.method=rejection"),
         # Read: by the network, the task, the optimizer, the schedule; choices themselves; what no network takes itself.
@@ -385,6 +386,9 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
         # Values that say that something is not there.
         ({"generator.network": "maxout"}, {"generator.output": "linear", "generator.normalization": "auto"}, ""),
         ({}, {"discriminator_optimizer.momentum": 0.0, "discriminator_optimizer.rate_floor": 0.0}, ""),
+        ({}, {"latent_optimization.cost": 0.0, "augmentation.adaptive_target": 0.0, "sampling.percentile": 0.0}, ""),
+        ({}, {"inference.noise": 0.0, "inference.masking": 0.0, "semi_supervised.entropy": 0.0}, ""),
+        ({}, {"semi_supervised.average_decay": 0.0, "latent.deviation_penalty": 0.0}, ""),
         # Choices that there are not, which are told of elsewhere.
         ({"generator.network": "resnett", "task": "inferenc"}, {"generator.attention": 8, "inference.noise": 0.5}, ""),
     ],
@@ -397,7 +401,7 @@ def test_a_field_that_nothing_reads_is_named_with_what_does_not_read_it(changes,
     found = configuration.unread(names, config)
     assert len(found) == bool(why)
     if why:
-        assert found[0].startswith(f"{next(iter(names))} has no effect with {why}; ")
+        assert found[0].startswith(f"{next(iter(names))} has no effect with {why.removesuffix(';')}; ")
 
 
 @pytest.mark.parametrize("network", ["maxout", "cifar10", "r3gan"])
@@ -457,6 +461,9 @@ def test_a_sweep_refuses_what_none_of_its_settings_reads(tmp_path):
     assert "no effect" in problem(tmp_path, population__grid=grid, generator_optimizer__momentum="0.5")
     read = problem(tmp_path, population__grid="generator_optimizer.name=adam,sgd", generator_optimizer__momentum="0.5")
     assert "no effect" not in read
+    drawn = "generator_optimizer.name=choice(adam,sgd); generator_optimizer.momentum=uniform(0,.9)"
+    assert "no effect" not in problem(tmp_path, population__random=drawn, population__draws="2")  # both are adam
+    assert "no effect" not in problem(tmp_path, sampling__burn_in="64")  # for samples that are drawn later
     (tmp_path / "sweep.json").write_text("{}")
     assert "no effect" not in problem(tmp_path, population__grid=grid, generator_optimizer__momentum="0.5")
 

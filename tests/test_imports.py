@@ -121,6 +121,8 @@ def test_import_jaxgan_is_enough_for_every_name_that_the_documents_have():
     texts = [path.read_text() for path in (pathlib.Path("README.md"), *sorted(pathlib.Path("docs").glob("*.md")))]
     names = {name for text in texts for name in re.findall(r"(?<!-m )\bjaxgan((?:\.[A-Za-z_]+)+)\b(?![/-])", text)}
     assert ".conditions.one_hot" in names and ".tasks.MASKS" in names
+    # One that is loaded brings others; on its own, too, each has to be there.
+    assert {name.split(".")[1] for name in names} <= {*jaxgan._HOME, *jaxgan._MODULES}
     script = f"""
 import operator, jaxgan
 missing = []

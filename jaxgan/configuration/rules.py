@@ -61,8 +61,10 @@ ABSENT: dict[str, Any] = {
     "conditioning": "auto", "remat": False, "attention": 0, "halvings": 0, "keep_input": 1.0, "keep_hidden": 1.0,
     "noise_input": 0.0, "noise_hidden": 0.0, "layer_scales": "", "layer_biases": "", "weight_decay": 0.0,
     "momentum": 0.0, "rate_decay": 1.0, "rate_floor": 0.0, "generator_weight": 0.0,
+    "noise": 0.0, "masking": 0.0, "entropy": 0.0, "average_decay": 0.0, "deviation_penalty": 0.0,
+    "cost": 0.0, "adaptive_target": 0.0, "percentile": 0.0,
 }  # fmt: skip
-"""Fields of networks, optimizers and tasks to the value that says that something is not there."""
+"""Fields of sections to the value that says that something is not there."""
 
 _OPTIMIZER = {
     "name": fields.choice(OPTIMIZERS),

@@ -27,7 +27,8 @@ SWITCHES: dict[str, dict[str, tuple[str, set[Any]]]] = {
         "adjusted": ("method", {*METHODS} - {"driven"}),
     },
 }
-"""Section to fields that only some values of another of its fields read: that field, and its other values."""
+"""Section to fields that only some values of another of its fields, a switch, let be read: the switch, and its values
+that do not."""
 
 
 def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[str]:
@@ -67,7 +68,7 @@ def _why(config: Mapping[str, Any], section: str, field: str) -> str:
     """The choice by which the field is not read; "" if it is read."""
     values = config[section]
     if section in TASKS:
-        return f"task={config['task']}" if config["task"] in TASKS.keys() - {section} else ""
+        return f"task={config['task']}" if config.get("task") in TASKS.keys() - {section} else ""
     choice, blind = "", set[str]()
     if section in ("generator", "discriminator"):
         choice, blind = "network", _without(field, NETWORKS)
@@ -81,7 +82,11 @@ def _why(config: Mapping[str, Any], section: str, field: str) -> str:
         choice, blind = BLIND[field]
     elif field in SWITCHES.get(section, ()):
         choice, blind = SWITCHES[section][field]
-    return f"{section}.{choice}={values[choice]}" if choice and values[choice] in blind else ""
+        if values.get(choice) not in blind:
+            return _why(config, section, choice)  # which may be behind a switch itself
+    if not choice or values.get(choice) not in blind:
+        return ""
+    return f"{section}.{choice}={'nothing' if values[choice] == '' else values[choice]}"
 
 
 def _without(field: str, table: Mapping[str, Callable[..., Any]]) -> set[str]:

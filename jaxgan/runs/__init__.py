@@ -83,9 +83,11 @@ def _train_or_sweep(
     config = command_line.load_config(location)
     before = config.copy_and_resolve_references()
     problems = command_line.override(config, dict(overrides))
+    # How samples are drawn is for later, when a way to may be chosen.
+    changed = command_line.changed(before, config, [name for name in overrides if not name.startswith("sampling.")])
     if mode == "train":
         if not has_run(workdir):  # one that was begun goes on by the command that began it
-            problems += unread(command_line.changed(before, config, overrides), config)
+            problems += unread(changed, config)
         check(config, tuple(problems))
         from jaxgan.runs import hosts
         from jaxgan.runs.train import train
@@ -99,7 +101,7 @@ def _train_or_sweep(
     if not any(problem.startswith("population") for problem in problems_of(config)):
         problems += problems_of_sweep(config)
         if not has_sweep(workdir):
-            problems += unread_by_sweep(config, command_line.changed(before, config, overrides))
+            problems += unread_by_sweep(config, changed)
     check(config, tuple(problems))
     sweep(config, workdir)
 

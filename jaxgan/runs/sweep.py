@@ -46,10 +46,16 @@ def problems_of_sweep(config: ConfigDict) -> list[str]:
 
 
 def unread_by_sweep(config: ConfigDict, names: Iterable[str]) -> list[str]:
-    """What of the fields that the command set, and of those that make the settings, no setting reads, one line each."""
+    """What of the fields that the command set, and of those that make the settings, no setting reads, one line each.
+
+    Where choices are drawn, nothing is said: which of them there are is luck.
+    """
+    if "choice(" in str(config.population.random).replace(" ", ""):
+        return []
     settings = read_settings(config)[0]
     swept = (name for setting in settings[:1] for name in setting.changes)
-    return unread(dict.fromkeys([*names, *swept]), *(setting.config for setting in settings))
+    configs = [setting.config for setting in settings] or [config]
+    return unread(dict.fromkeys([*names, *swept]), *configs)
 
 
 def sweep(config: ConfigDict, workdir: str) -> None:

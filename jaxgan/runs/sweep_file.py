@@ -17,7 +17,8 @@ NAME, TABLE = "sweep.json", "sweep.txt"
 
 def has_sweep(path: str) -> bool:
     """Whether a sweep was begun there."""
-    return (RunDirectory(path, create=False).path / NAME).exists()
+    directory = RunDirectory(path, create=False).path
+    return (directory / NAME).exists() or (directory / "members").exists()
 
 
 def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
