@@ -40,9 +40,9 @@ def test_when_a_score_is_reached():
 def test_the_table_tells_how_many_seeds_have_reached_a_score():
     targets = {"50": [100.0, 200.0], "100": [300.0, None], "150": [None, None]}
     to = {target: {"steps": scores.over_seeds(steps)} for target, steps in targets.items()}
-    setting = {"seconds_of_a_step": {"median": 0.6}, "steps": 1_000, "to": to}
+    setting = {"seeds": 2, "seconds_of_a_step": {"median": 0.6}, "steps": 1_000, "to": to}
     row = efficiency.table_of({"settings": {"mine": setting}}).splitlines()[-1]
-    assert row == "| mine | 0.600 | 150 ± 50 | 1.5 ± 0.5 | 300 (1 of 2 seeds) | 3.0 | not in 1,000 |  |"
+    assert row == "| mine | 2 | 0.600 | 150 ± 50 | 1.5 ± 0.5 | 300 (1 of them) | 3.0 | not in 1,000 |  |"
 
 
 def test_every_setting_is_a_config_with_fields_that_it_has():
