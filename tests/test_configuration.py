@@ -369,8 +369,8 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
         ({"latent.name": "fixed_mixture"}, {"latent.learn_deviation": False}, "latent.name=fixed_mixture"),
         ({"generator_optimizer.name": "mine"}, {"generator_optimizer.momentum": 0.5}, "generator_optimizer.name=mine"),
         ({}, {"latent_optimization.damping": 1.0}, "latent_optimization.step=0.0"),
-        ({}, {"augmentation.probability": 0.5}, "augmentation.names=nothing;"),
-        ({"augmentation.adaptive_target": 0.6}, {"augmentation.adaptive_speed": 0.5}, "augmentation.names=nothing;"),
+        ({}, {"augmentation.probability": 0.5}, "augmentation.names=nothing"),
+        ({"augmentation.adaptive_target": 0.6}, {"augmentation.adaptive_speed": 0.5}, "augmentation.names=nothing"),
         ({"augmentation.names": "noise"}, {"augmentation.adaptive_speed": 0.5}, "augmentation.adaptive_target=0.0"),
         ({"sampling.method": "rejection"}, {"sampling.step_size": 0.1}, "sampling.method=rejection"),
         # Read: by the network, the task, the optimizer, the schedule; choices themselves; what no network takes itself.
@@ -401,7 +401,7 @@ def test_a_field_that_nothing_reads_is_named_with_what_does_not_read_it(changes,
     found = configuration.unread(names, config)
     assert len(found) == bool(why)
     if why:
-        assert found[0].startswith(f"{next(iter(names))} has no effect with {why.removesuffix(';')}; ")
+        assert found == [f"{next(iter(names))} has no effect with {why}"]
 
 
 @pytest.mark.parametrize("network", ["maxout", "cifar10", "r3gan"])
@@ -424,7 +424,7 @@ def test_a_command_that_sets_what_nothing_reads_is_refused_but_not_of_a_run_that
         return str(caught.value)
 
     assert "no effect" not in problem("100", tmp_path / "run")  # as it was
-    assert "semi_supervised.labelled has no effect with task=none; " in problem("50", tmp_path / "run")
+    assert "semi_supervised.labelled has no effect with task=none" in problem("50", tmp_path / "run")
     assert not (tmp_path / "run").exists()
     (tmp_path / "begun").mkdir()
     (tmp_path / "begun" / "config.json").write_text("{}")
@@ -443,7 +443,8 @@ def test_of_several_configs_one_has_to_read_a_field():
     assert not found(("adam", 0.5), ("sgd", 0.5))
     assert not found(("adam", 0.0), ("adamw", 0.0))
     assert len(found(("adam", 0.0), ("adam", 0.5))) == 1  # one of them sets it
-    assert "generator_optimizer.name=adam or generator_optimizer.name=adamw;" in found(("adam", 0.5), ("adamw", 0.5))[0]
+    both = found(("adam", 0.5), ("adamw", 0.5))[0]
+    assert both.endswith("has no effect with generator_optimizer.name=adam or generator_optimizer.name=adamw")
 
 
 def test_a_sweep_refuses_what_none_of_its_settings_reads(tmp_path):

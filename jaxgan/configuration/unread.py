@@ -54,7 +54,7 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[str]:
                 reasons[why] = None
         else:
             if reasons:
-                found.append(f"{name} has no effect with {' or '.join(reasons)}; change that, or leave the field out")
+                found.append(f"{name} has no effect with {' or '.join(reasons)}")
     return found
 
 
