@@ -21,6 +21,8 @@ def _not_of_a_write(record: logging.LogRecord) -> bool:
     """Whether asyncio tells of anything but a failed write of Orbax's, which raises the first of many alone."""
     error = record.exc_info[1] if record.exc_info else None
     trace = error.__traceback__ if error is not None else None
+    if isinstance(error, ValueError) and trace is None and "Error writing" in str(error):
+        return False  # TensorStore's own, which no Python has raised, of a write that nobody waits for any more
     while trace is not None:
         if "orbax" in Path(trace.tb_frame.f_code.co_filename).parts:
             return False

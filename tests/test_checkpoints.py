@@ -396,6 +396,21 @@ def test_of_many_writes_that_fail_at_once_only_ours_is_told(file, told, caplog):
     assert bool(caplog.records) == told
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError('RESOURCE_EXHAUSTED: Error writing "generator"'), False),
+        (ValueError("mine"), True),
+        (OSError(), True),
+    ],
+)
+def test_writes_that_nobody_waits_for_are_not_told_of(error, told, caplog):
+    """A full disk: what TensorStore gives a future has no traceback, and asyncio tells of it at the end."""
+    silence_orbax()
+    logging.getLogger("asyncio").error("Future exception was never retrieved", exc_info=(type(error), error, None))
+    assert bool(caplog.records) == told
+
+
 def test_threads_that_write_to_an_event_loop_that_is_closed_are_not_told_of(monkeypatch):
     """A full disk: TensorStore's threads tell of hundreds of writes that a failed one has left behind."""
     told = []
