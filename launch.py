@@ -43,7 +43,7 @@ OVERRIDES: dict[str, str] = {}
 
 def parse(arguments: list[str]) -> list[str]:
     """absl's parser, with the config's own overrides set apart and every mistake answered in one line."""
-    from jaxgan.runs.command_line import split_overrides
+    from jaxgan.config.command_line import split_overrides
 
     try:
         others, overrides = split_overrides(arguments)

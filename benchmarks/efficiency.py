@@ -95,11 +95,11 @@ class Curves:
         return {int(step): value for step, value in json.loads(kept.read_text()).items()}
 
     def _scores(self, member: pathlib.Path, averaged: bool) -> dict[int, float | None]:
-        from jaxgan.checkpoints import Checkpoints
         from jaxgan.errors import DivergedError
-        from jaxgan.runs.evaluation import Evaluation
-        from jaxgan.runs.inputs import read_inputs
-        from jaxgan.runs.trained import load_run
+        from jaxgan.io.checkpoints import Checkpoints
+        from jaxgan.runs.data import read_inputs
+        from jaxgan.runs.evaluate.evaluation import Evaluation
+        from jaxgan.runs.load import load_run
 
         run = load_run(str(member), None, {"evaluation.metrics": "parzen"}, ("evaluation.",))
         if self.evaluation is None:
@@ -137,11 +137,11 @@ def calls_of_steps(data: str, names: Iterable[str]) -> dict[str, Callable[[], An
     import jax
     import numpy as np
 
-    from jaxgan.configuration import build
+    from jaxgan.config import build
+    from jaxgan.config.command_line import load_config, override
     from jaxgan.parallel import distribute
-    from jaxgan.runs.command_line import load_config, override
-    from jaxgan.runs.inputs import read_inputs
-    from jaxgan.step import scan_steps
+    from jaxgan.runs.data import read_inputs
+    from jaxgan.training.step import scan_steps
 
     calls = {}
     for name in names:

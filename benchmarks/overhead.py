@@ -17,12 +17,12 @@ import jax
 
 from benchmarks import timing
 from configs import quickstart, ring
-from jaxgan.checkpoints import Checkpoints
-from jaxgan.configuration import build, check
+from jaxgan.config import build, check
+from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.runs.data import chunk_length, chunks, read_inputs
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.inputs import chunk_length, chunks, read_inputs
-from jaxgan.runs.stopping import StopRequest
-from jaxgan.runs.train import Run
+from jaxgan.runs.train.loop import Run
+from jaxgan.runs.train.stopping import StopRequest
 
 NEVER = 10**9
 KINDS: dict[str, dict[str, Any]] = {

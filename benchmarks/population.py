@@ -29,8 +29,8 @@ def worker(members: int) -> None:
     from jaxgan.latents import LATENTS
     from jaxgan.losses import LOSSES
     from jaxgan.parallel import compiled, distribute_population
-    from jaxgan.population import init_population
-    from jaxgan.step import init_state, make_train_step, scan_steps
+    from jaxgan.training.population import init_population
+    from jaxgan.training.step import init_state, make_train_step, scan_steps
 
     game = GAMES["ring"]
     generator, discriminator = game.players()

@@ -52,10 +52,10 @@ def seconds_of_a_step(name: str, repeats: int) -> list[float]:
     import jax
     import numpy as np
 
-    from jaxgan.configuration import DataFacts, build
+    from jaxgan.config import DataFacts, build
     from jaxgan.parallel import distribute
-    from jaxgan.step import scan_steps
     from jaxgan.tasks import Labelled
+    from jaxgan.training.step import scan_steps
 
     config = importlib.import_module(f"configs.{name}").get_config().to_dict()
     shape, k = SHAPES[config["dataset"]["name"]], config["discriminator_steps"]

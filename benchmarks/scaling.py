@@ -88,7 +88,7 @@ def worker(devices: int) -> None:
     from jaxgan.latents import LATENTS
     from jaxgan.losses import LOSSES
     from jaxgan.parallel import distribute
-    from jaxgan.step import init_state, make_train_step
+    from jaxgan.training.step import init_state, make_train_step
 
     game = GAMES["mnist"]
     generator, discriminator = game.players()

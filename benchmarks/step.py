@@ -28,7 +28,7 @@ from jaxgan.losses import LOSSES
 from jaxgan.networks import cifar10, dcgan, maxout, mlp
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.parallel import distribute
-from jaxgan.step import init_state, make_train_step, scan_steps
+from jaxgan.training.step import init_state, make_train_step, scan_steps
 
 
 class Game(NamedTuple):

@@ -2,39 +2,12 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 
-
-class Latent(NamedTuple):
-    """A prior over latent vectors.
-
-    Attributes:
-      sample: `(key, count) -> z [count, dim]`, float32.
-      dim: length of z.
-      categories: how many entries, at the start of z, are a one-hot vector, which nothing may move.
-      continuous: how many entries behind them are codes.
-      bound: every coordinate lies in [−bound, bound]; None: anywhere.
-      from_normal: T, a smooth map [count, dim] -> [count, dim] of N(0, I) to the prior; None if there is none here.
-      radius: every z has this norm; None: any.
-    """
-
-    sample: Callable[[chex.PRNGKey, int], chex.Array]
-    dim: int
-    categories: int = 0
-    continuous: int = 0
-    bound: float | None = None
-    from_normal: Callable[[chex.Array], chex.Array] | None = None
-    radius: float | None = None
-
-    def nearest(self, latents: chex.Array) -> chex.Array:
-        """Latents [..., dim] at the nearest points that the prior's bound and radius allow."""
-        if self.bound is not None:
-            latents = jnp.clip(latents, -self.bound, self.bound)
-        return latents if self.radius is None else of_norm(latents, self.radius)
+from jaxgan.types import Latent, of_norm
 
 
 def uniform(dim: int) -> Latent:
@@ -228,13 +201,6 @@ def _between(bound: float, dim: int) -> Latent:
         return jax.random.uniform(key, (count, dim), minval=-bound, maxval=bound)
 
     return Latent(sample, dim, bound=bound, from_normal=from_normal)
-
-
-def of_norm(latents: chex.Array, radius: float) -> chex.Array:
-    """Latents [..., dim] at the norm `radius` > 0; those that are all but zero have no direction, and are 0."""
-    squared = jnp.square(latents).sum(-1, keepdims=True)
-    directed = squared > 1e-8
-    return jnp.where(directed, radius * latents * jax.lax.rsqrt(jnp.where(directed, squared, 1.0)), 0.0)
 
 
 def _check_dim(dim: int) -> None:

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
-from jaxgan.population import population_step
-from jaxgan.step import TrainStep
+from jaxgan.training.population import population_step
+from jaxgan.training.step import TrainStep
 
 AXIS = "batch"
 MEMBER_AXIS = "members"
@@ -162,7 +162,7 @@ def distribute_population(
     from threads: XLA_FLAGS="--xla_force_host_platform_device_count=CORES --xla_cpu_multi_thread_eigen=false".
 
     Args:
-      member_step: `(hyperparameters) -> train_step`, see `jaxgan.population.population_step`.
+      member_step: `(hyperparameters) -> train_step`, see `jaxgan.training.population.population_step`.
       members: how those of one device are run, "vmap" or "map", see there; "auto": "map" on a CPU, else "vmap".
       devices: the devices to use; default all of this process.
       shared: how many further arguments the step takes that all members get whole, such as a dataset.
@@ -233,8 +233,3 @@ def _check_divides(batch, batch_axis: int, count: int) -> None:
                 f"batch entry {name!r} of shape {leaf.shape} cannot be split over {count} devices along axis "
                 f"{batch_axis}; choose a batch size that is a multiple of {count}"
             )
-
-
-def compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
-    """Compiles a function that is not a training step, such as sampling, for the devices its arguments live on."""
-    return jax.jit(function, **options)

@@ -12,8 +12,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.latents import Latent
-from jaxgan.state import Judgement, Network, TrainState
+from jaxgan.types import Judgement, Latent, Network, TrainState
 
 LOG_RATIOS: dict[str, Callable[[chex.Array], chex.Array]] = {
     **dict.fromkeys(("minimax", "non_saturating", "maximum_likelihood"), lambda logits: logits),

@@ -9,8 +9,8 @@ from flax import linen
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import from_linen, maxout, mlp
-from jaxgan.state import Network, PerExample
-from jaxgan.step import init_state
+from jaxgan.training.step import init_state
+from jaxgan.types import Network, PerExample
 
 
 def scalar_game(loss="non_saturating"):

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import communication, efficiency, modes, recipes
 from configs import default, mixture
 from jaxgan import evaluation, theory
-from jaxgan.configuration import LATER, RULES, complete
+from jaxgan.config import LATER, RULES, complete
 from jaxgan.evaluation.alarms import ALARMS, Limits
 from jaxgan.losses import LOSSES
 from jaxgan.networks import maxout, mlp
@@ -158,27 +158,27 @@ def test_the_theorys_programs_give_what_their_comments_say(block):
 def test_the_projects_table_of_names_is_complete():
     from jaxgan.latents import LATENTS
     from jaxgan.losses import LOSSES
+    from jaxgan.losses.penalties import PENALTIES
+    from jaxgan.losses.terms import TERMS
     from jaxgan.networks import NETWORKS
     from jaxgan.optimizers import OPTIMIZERS
-    from jaxgan.penalties import PENALTIES
     from jaxgan.tasks import TASKS
-    from jaxgan.terms import TERMS
 
     for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES, TASKS, TERMS):
         assert all(re.search(rf"\b{name}\b", README) for name in table)
 
 
 def test_the_zoo_is_complete():
-    from jaxgan.augment import AUGMENTATIONS
     from jaxgan.latents import LATENTS
     from jaxgan.losses import LOSSES
+    from jaxgan.losses.penalties import PENALTIES
+    from jaxgan.losses.terms import TERMS
     from jaxgan.networks import NETWORKS
     from jaxgan.networks.minibatch import MINIBATCHES
     from jaxgan.networks.normalization import NORMALIZATIONS
-    from jaxgan.penalties import PENALTIES
     from jaxgan.sampling import METHODS
     from jaxgan.tasks import MASKS, TASKS
-    from jaxgan.terms import TERMS
+    from jaxgan.wrappers.augmentation import AUGMENTATIONS
 
     text = pathlib.Path("docs/zoo.md").read_text()
     tables = LOSSES, PENALTIES, TERMS, NETWORKS, LATENTS, AUGMENTATIONS, NORMALIZATIONS, MINIBATCHES, METHODS

@@ -9,8 +9,8 @@ import pytest
 from games import batch_norm_game, data, difference, dropout_game, scalar_game, start, step_of
 
 from jaxgan.parallel import distribute
-from jaxgan.state import Network
-from jaxgan.step import make_train_step, scan_steps
+from jaxgan.training.step import make_train_step, scan_steps
+from jaxgan.types import Network
 
 STEPS = 20
 MAPPINGS = ("jit", "pmap", "shard_map")
@@ -167,7 +167,7 @@ def test_auto_is_jit_on_one_device_and_jit_refuses_several():
 
 def _dcgan_experiment():
     from configs import dcgan
-    from jaxgan.configuration import DataFacts, build
+    from jaxgan.config import DataFacts, build
 
     config = dcgan.get_config()
     config.generator.widths, config.discriminator.widths, config.batch_size = (4, 3), (3, 4), 8

@@ -12,14 +12,14 @@ from scipy import stats
 
 from configs import ring
 from jaxgan import runs
-from jaxgan.checkpoints import Checkpoints
-from jaxgan.configuration import DataFacts, build
+from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
+from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
-from jaxgan.runs import evaluation as evaluation_module
+from jaxgan.runs.evaluate import evaluation as evaluation_module
+from jaxgan.runs.load import load_run
 from jaxgan.runs.sampling import NoSamplesError, sampler
-from jaxgan.runs.trained import load_run
 from jaxgan.sampling import (
     LOG_RATIOS,
     TooFewAccepted,
@@ -30,10 +30,10 @@ from jaxgan.sampling import (
     langevin,
     rejection_sample,
 )
-from jaxgan.state import Judgement, Network, PlayerState, TrainState
-from jaxgan.step import generate, sample
 from jaxgan.theory import SOLUTIONS
-from tests.test_runs import _train
+from jaxgan.training.step import generate, sample
+from jaxgan.types import Judgement, Network, PlayerState, TrainState
+from tests.runs.test_runs import _train
 
 MEAN, SIGMA = 0.5, 0.6
 """p_d = N(.5, .6²) where p_g = N(0, 1)."""

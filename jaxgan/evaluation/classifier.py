@@ -20,7 +20,6 @@ import optax
 from flax import linen, traverse_util
 
 from jaxgan.evaluation.base import Features
-from jaxgan.parallel import compiled
 
 VERSION = 1
 """Part of a cached classifier's name; raised when the network or its training changes."""
@@ -89,7 +88,7 @@ class Classifier(NamedTuple):
 def features(classifier: Classifier) -> Features:
     """Its hidden layer as features [n, 128], with its logits."""
 
-    @compiled
+    @jax.jit
     def function(images):
         images = (_unit(_as_images(images)) - classifier.mean) / classifier.deviation
         return Network(classifier.num_classes).apply({"params": classifier.params}, images)
@@ -131,7 +130,7 @@ def train(
     data = {"images": jnp.asarray(_as_images(images)), "labels": jnp.asarray(labels, jnp.int32)}
     key = jax.random.key(seed)
     network = Network(num_classes)
-    params = compiled(network.init)(key, data["images"][:2])["params"]
+    params = jax.jit(network.init)(key, data["images"][:2])["params"]
     tx = optax.adam(optax.cosine_decay_schedule(RATE, steps))
     state = (params, tx.init(params))
     advance = _advance(network, tx, mean, deviation)
@@ -157,7 +156,7 @@ def _advance(network, tx, mean, deviation):
         updates, opt_state = tx.update(gradients, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), None
 
-    @functools.partial(compiled, donate_argnums=0)
+    @functools.partial(jax.jit, donate_argnums=0)
     def advance(state, data, key, start):
         return jax.lax.scan(functools.partial(step, data, key), state, start + jnp.arange(CHUNK))[0]
 

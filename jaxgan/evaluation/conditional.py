@@ -10,7 +10,6 @@ from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, share_error
 from jaxgan.evaluation.distances import rows, squared_distances
-from jaxgan.parallel import compiled
 
 MOST = 1_000
 """Of each class at most so many examples, the first ones, are compared with each other."""
@@ -78,7 +77,7 @@ def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tup
     return distances, errors
 
 
-@compiled
+@jax.jit
 def _mean_distances(values, count):
     """Of each of the first `count` rows to the others."""
     place = jnp.arange(len(values))

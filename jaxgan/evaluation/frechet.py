@@ -9,7 +9,6 @@ from jax.typing import ArrayLike
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
 from jaxgan.evaluation.distances import rows, same_dimension
 from jaxgan.evaluation.precision import double_precision
-from jaxgan.parallel import compiled
 
 
 def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
@@ -78,18 +77,18 @@ def _both_moments(features_a, features_b):
 
 # Compiled apart: in one program XLA runs products beside the eigenproblems' own threads, and all take several times
 # longer.
-_eigenvalues = compiled(jnp.linalg.eigvalsh)
-_eigenvectors = compiled(jnp.linalg.eigh)
+_eigenvalues = jax.jit(jnp.linalg.eigvalsh)
+_eigenvectors = jax.jit(jnp.linalg.eigh)
 
 
-@compiled
+@jax.jit
 def _moments(x):
     mean = x.mean(0)
     x = x - mean[None]
     return _Moments(mean, x.T @ x / (len(x) - 1), x)
 
 
-@compiled
+@jax.jit
 def _distance(a, b, middle):
     """From the eigenvalues of Σ_a^½ Σ_b Σ_a^½, whose root has the trace of (Σ_a Σ_b)^½."""
     shift = a.mean - b.mean
@@ -97,7 +96,7 @@ def _distance(a, b, middle):
     return shift @ shift + traces - 2 * jnp.sqrt(jnp.maximum(middle, 0)).sum()
 
 
-@compiled
+@jax.jit
 def _roots(values, vectors):
     """The root of a symmetric matrix, and the root's inverse on the space where it has one."""
     roots = jnp.sqrt(jnp.maximum(values, 0))
@@ -106,7 +105,7 @@ def _roots(values, vectors):
     return (vectors * roots[None]) @ vectors.T, (vectors * inverse[None]) @ vectors.T
 
 
-@compiled
+@jax.jit
 def _variance(x, shift, transport):
     influence = 2 * x @ shift + jnp.square(x).sum(1) - (x @ transport * x).sum(1)
     return influence.var(ddof=1) / len(x)

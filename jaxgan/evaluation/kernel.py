@@ -11,7 +11,6 @@ from jax.typing import ArrayLike
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
 from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
 from jaxgan.evaluation.precision import double_precision
-from jaxgan.parallel import compiled
 
 SUBSETS = 10
 """Parts into which the features are cut for the standard error."""
@@ -92,7 +91,7 @@ class _Sums(NamedTuple):
     counts_b: jax.Array
 
 
-@functools.partial(compiled, static_argnums=(4, 5))
+@functools.partial(jax.jit, static_argnums=(4, 5))
 def _kernel_sums(a, b, groups_a, groups_b, subsets, block):
     members_a, members_b = (jax.nn.one_hot(groups, subsets, dtype=a.dtype) for groups in (groups_a, groups_b))
 
@@ -110,7 +109,7 @@ def _kernel_sums(a, b, groups_a, groups_b, subsets, block):
     return _Sums(*sums, members_a.sum(0), members_b.sum(0))
 
 
-@compiled
+@jax.jit
 def _combine(sums, kept_a, kept_b):
     """The distance of the subsets that are kept: 0 or 1 for each, [subsets]."""
     n, m = kept_a @ sums.counts_a, kept_b @ sums.counts_b

@@ -10,7 +10,6 @@ from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
 from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
-from jaxgan.parallel import compiled
 
 HIGH_QUALITY = 3.0
 """A sample within so many standard deviations of the nearest mode is of high quality."""
@@ -60,7 +59,7 @@ def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeC
     return ModeCoverage(int(hit.sum()), float(good.mean()), reverse_kl(counts, np.ones(len(centers))))
 
 
-@functools.partial(compiled, static_argnums=2)
+@functools.partial(jax.jit, static_argnums=2)
 def _nearest_centers(samples, centers, block):
     def of_block(samples):
         # By differences: a product of matrices would lose σ's digits where σ is small beside the centres.

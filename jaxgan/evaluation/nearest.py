@@ -12,7 +12,6 @@ from jax.typing import ArrayLike
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score
 from jaxgan.evaluation.distances import block_size, first_minimum, rows, same_dimension, squared_distances
 from jaxgan.evaluation.precision import double_precision
-from jaxgan.parallel import compiled
 
 QUERIES = 2_000
 """The evaluator looks up so many examples of each set."""
@@ -71,7 +70,7 @@ def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
         return Neighbors(np.asarray(distances, np.float32), np.asarray(indices, np.int32))
 
 
-@functools.partial(compiled, static_argnums=2)
+@functools.partial(jax.jit, static_argnums=2)
 def _nearest(queries, training, block):
     center = training.mean(0, keepdims=True)  # fewer digits cancel near it
     block = min(block, len(training))

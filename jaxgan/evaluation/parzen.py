@@ -17,7 +17,6 @@ from numpy.typing import ArrayLike as Widths
 from jaxgan.evaluation.base import Data, Examples, Score
 from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
 from jaxgan.evaluation.precision import double_precision
-from jaxgan.parallel import compiled
 
 PAPER_SIGMAS = np.logspace(-1, 0, 10)
 """The grid of the authors' code; widths in units of the data, pixels in [0, 1]."""
@@ -127,7 +126,7 @@ def _log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths, dtyp
         return _of_windows(samples, points, 0.5 / widths**2, constants, block_size(len(samples)))
 
 
-@functools.partial(compiled, static_argnums=4)
+@functools.partial(jax.jit, static_argnums=4)
 def _of_windows(samples, points, precisions, constants, block):
     # Distances do not change with the origin, and near the mean fewer digits cancel.
     center = samples.mean(0, keepdims=True)

@@ -10,7 +10,6 @@ from jax.typing import ArrayLike
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
 from jaxgan.evaluation.distances import block_size, first_minimum, map_blocks, rows, same_dimension, squared_distances
 from jaxgan.evaluation.precision import double_precision
-from jaxgan.parallel import compiled
 
 NEIGHBOR = 5
 """Which neighbour the balls of the evaluator reach to."""
@@ -61,7 +60,7 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
         return Manifolds(hits / m, recalled / n, balls / (k * m), covered / n)
 
 
-@functools.partial(compiled, static_argnums=2)
+@functools.partial(jax.jit, static_argnums=2)
 def _precision_recall(real, fake, k):
     """How many fake examples lie in some real ball, real ones in some fake ball, pairs of a real ball and a fake
     example in it, and real balls with a fake example."""

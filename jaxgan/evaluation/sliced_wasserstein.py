@@ -11,7 +11,6 @@ from jax.typing import ArrayLike
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
 from jaxgan.evaluation.distances import rows, same_dimension
 from jaxgan.evaluation.precision import double_precision
-from jaxgan.parallel import compiled
 
 PROJECTIONS = 256
 
@@ -49,7 +48,7 @@ def sliced_wasserstein(
     return Estimate(float(value), 0.0 if mean == 0 else float(error * value / (order * mean)))  # NaN stays NaN
 
 
-@functools.partial(compiled, static_argnums=(3, 4))
+@functools.partial(jax.jit, static_argnums=(3, 4))
 def _costs(key, a, b, projections, order):
     directions = jax.random.normal(key, (projections, a.shape[1]), a.dtype)
     directions = directions / jnp.linalg.norm(directions, axis=1, keepdims=True)

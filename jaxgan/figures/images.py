@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxgan.errors import UsageError
-from jaxgan.files import write_whole
+from jaxgan.io.atomic import write_whole
 
 GREY = 128
 

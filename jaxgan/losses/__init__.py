@@ -10,7 +10,7 @@ from collections.abc import Callable
 import chex
 
 from jaxgan.losses import f_gan, relativistic
-from jaxgan.losses.base import Loss, bounded_exp, check_logits
+from jaxgan.losses.base import bounded_exp, check_logits
 from jaxgan.losses.cross_entropy import (
     binary_cross_entropy,
     maximum_likelihood_generator,
@@ -26,6 +26,7 @@ from jaxgan.losses.margin import (
     wasserstein_estimate,
 )
 from jaxgan.losses.smoothing import smooth_real_labels
+from jaxgan.types import Loss
 
 LOSSES: dict[str, Loss] = {
     "minimax": Loss(binary_cross_entropy, minimax_generator),

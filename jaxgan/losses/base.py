@@ -1,7 +1,4 @@
-"""What a loss is, and what all losses share."""
-
-from collections.abc import Callable
-from typing import NamedTuple
+"""What all losses share."""
 
 import chex
 import jax
@@ -9,18 +6,6 @@ import jax.numpy as jnp
 
 LIMIT = 20.0
 """Above it exponentials go on as straight lines: e²⁰ is 4.9e8."""
-
-
-class Loss(NamedTuple):
-    """The two players' objectives, both minimised.
-
-    Attributes:
-      discriminator: `(real_logits [batch], fake_logits [batch]) -> scalar`.
-      generator: `(real_logits [batch], fake_logits [batch]) -> scalar`; only relativistic losses read real_logits.
-    """
-
-    discriminator: Callable[[chex.Array, chex.Array], chex.Array]
-    generator: Callable[[chex.Array, chex.Array], chex.Array]
 
 
 def check_logits(real_logits: chex.Array, fake_logits: chex.Array) -> None:

@@ -14,7 +14,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.losses.base import Loss, bounded_exp, check_logits
+from jaxgan.losses.base import bounded_exp, check_logits
+from jaxgan.types import Loss
 
 LOG2 = 0.6931471805599453
 

@@ -4,9 +4,10 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.losses.base import Loss, check_logits
+from jaxgan.losses.base import check_logits
 from jaxgan.losses.cross_entropy import binary_cross_entropy
 from jaxgan.losses.margin import least_squares_discriminator
+from jaxgan.types import Loss
 
 
 def smooth_real_labels(loss: Loss, alpha: float) -> Loss:

@@ -9,7 +9,7 @@ from jaxgan.networks.maxout import maxout
 from jaxgan.networks.mlp import mlp
 from jaxgan.networks.r3gan import r3gan
 from jaxgan.networks.resnet import resnet
-from jaxgan.state import Network
+from jaxgan.types import Network
 
 NETWORKS: dict[str, Callable[..., Network]] = {
     "mlp": mlp,

@@ -11,7 +11,7 @@ from jaxgan.networks.convolution import Conv, ConvTranspose, max_pool
 from jaxgan.networks.dcgan import with_condition
 from jaxgan.networks.layers import INITIALIZERS, OUTPUTS, dropout, flatten, judged, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
-from jaxgan.state import Network
+from jaxgan.types import Network
 
 GRID, CHANNELS = 10, 80
 """The generator's hidden layer of sigmoids as an image."""

@@ -57,5 +57,5 @@ def check_features(condition: chex.Array | None) -> None:
     if condition is not None and condition.ndim == 1 and jnp.issubdtype(condition.dtype, jnp.integer):
         raise ValueError(
             "this network takes a condition's features, and whole numbers [batch] are labels; wrap it in "
-            "jaxgan.conditions.one_hot(network, classes)"
+            "jaxgan.wrappers.conditions.one_hot(network, classes)"
         )

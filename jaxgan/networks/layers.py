@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen
 
 from jaxgan.networks.labels import check_features
-from jaxgan.state import Judgement
+from jaxgan.types import Judgement
 
 ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
     "relu": jax.nn.relu,

@@ -2,7 +2,7 @@
 
 from flax import linen
 
-from jaxgan.state import Network, PerExample
+from jaxgan.types import Network, PerExample
 
 
 def from_linen(module: linen.Module, *, per_example: bool = False, independent: bool = False) -> Network:

@@ -7,7 +7,7 @@ from flax import linen
 
 from jaxgan.networks.layers import INITIALIZERS, dropout, flatten, judged
 from jaxgan.networks.linen import from_linen
-from jaxgan.state import Network
+from jaxgan.types import Network
 
 
 class Maxout(linen.Module):

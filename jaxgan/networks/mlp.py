@@ -23,7 +23,7 @@ from jaxgan.networks.linen import from_linen
 from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
 from jaxgan.networks.normalization import check_normalization, has_bias, modulated, normalizer, weights_for
 from jaxgan.networks.weights import FROM_DATA
-from jaxgan.state import Network
+from jaxgan.types import Network
 
 
 class MLP(linen.Module):

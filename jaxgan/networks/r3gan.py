@@ -12,7 +12,7 @@ from jaxgan.networks.convolution import Conv
 from jaxgan.networks.labels import as_features
 from jaxgan.networks.layers import ACTIVATIONS, OUTPUTS, judged, output_bias, rematerialized
 from jaxgan.networks.linen import from_linen
-from jaxgan.state import Network
+from jaxgan.types import Network
 
 SIDE = 4
 """Of the smallest image, which a learnt basis turns into a vector and back."""

@@ -18,7 +18,7 @@ from jaxgan.networks.minibatch import check_minibatch, minibatch_layer
 from jaxgan.networks.normalization import check_normalization, modulated, normalizer, weights_for
 from jaxgan.networks.virtual_batch_norm import with_reference
 from jaxgan.networks.weights import FROM_DATA
-from jaxgan.state import Network
+from jaxgan.types import Network
 
 
 class Generator(linen.Module):

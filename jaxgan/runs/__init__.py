@@ -58,7 +58,7 @@ def run(
         _train_or_sweep(mode, location, overrides, workdir, options)
         return
     if location is not None:
-        from jaxgan.runs import command_line
+        from jaxgan.config import command_line
 
         command_line.load_config(location)  # for what its file adds to the tables
     if mode == "sample":
@@ -66,7 +66,7 @@ def run(
 
         sample(workdir, overrides=overrides, **options)
     else:
-        from jaxgan.runs.evaluate import evaluate
+        from jaxgan.runs.evaluate.run import evaluate
 
         evaluate(workdir, overrides=overrides, **options)
 
@@ -76,8 +76,7 @@ def _train_or_sweep(
 ) -> None:
     if location is None:
         raise UsageError("the command line", "--config is missing", "name one, such as --config=configs/quickstart.py")
-    from jaxgan.configuration import check, problems_of, unread
-    from jaxgan.runs import command_line
+    from jaxgan.config import check, command_line, problems_of, unread
     from jaxgan.runs.directory import has_run
 
     config = command_line.load_config(location)
@@ -89,14 +88,14 @@ def _train_or_sweep(
         if not has_run(workdir):  # one that was begun goes on by the command that began it
             problems += unread(changed, config)
         check(config, tuple(problems))
-        from jaxgan.runs import hosts
-        from jaxgan.runs.train import train
+        from jaxgan.runs.train import hosts
+        from jaxgan.runs.train.loop import train
 
         hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
         train(config, workdir, profile=options.get("profile", False))
         return
-    from jaxgan.runs.sweep import problems_of_sweep, sweep, unread_by_sweep
-    from jaxgan.runs.sweep_file import has_sweep
+    from jaxgan.runs.sweep.file import has_sweep
+    from jaxgan.runs.sweep.loop import problems_of_sweep, sweep, unread_by_sweep
 
     if not any(problem.startswith("population") for problem in problems_of(config)):
         problems += problems_of_sweep(config)

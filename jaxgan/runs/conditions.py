@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.configuration import Experiment
+from jaxgan.config import Experiment
 from jaxgan.datasets import feed, order
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import UsageError

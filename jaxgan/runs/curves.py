@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from jaxgan.figures import Curve
+from jaxgan.io.metric_writers import read_lines
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.writers import read_lines
 
 METRICS = {
     "losses": ("d_loss", "g_loss"),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from jaxgan.errors import UsageError
-from jaxgan.files import write_whole
+from jaxgan.io.atomic import write_whole
 
 MAY_CHANGE = frozenset(
     ("steps", "platform", "mapping", "generator.remat", "discriminator.remat")

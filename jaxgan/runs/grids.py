@@ -6,11 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.configuration import Experiment
+from jaxgan.config import Experiment
 from jaxgan.figures import is_image
-from jaxgan.parallel import compiled
-from jaxgan.state import TrainState
-from jaxgan.step import generate
+from jaxgan.training.step import generate
+from jaxgan.types import TrainState
 
 COLUMNS = 20
 """At most so many images in a row."""
@@ -52,7 +51,7 @@ def picture_inputs(experiment: Experiment, key: jax.Array, count: int) -> tuple[
 def draw_grid(experiment: Experiment, state: TrainState, key: jax.Array, count: int) -> np.ndarray:
     """The samples of such a picture, [n, ...] float32, beside others of the same key."""
 
-    @compiled
+    @jax.jit
     def draw(state, key):
         latents, condition = picture_inputs(experiment, jax.random.fold_in(key, GRID_LATENTS), count)
         return generate(experiment.generator, state, latents, condition=condition)

@@ -8,11 +8,11 @@ from typing import Any
 
 from jaxgan import figures
 from jaxgan.errors import UsageError
-from jaxgan.files import write_whole
+from jaxgan.io.atomic import write_whole
 from jaxgan.runs.curves import panels_of, read_evaluations
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.evaluate.task_scores import as_html
 from jaxgan.runs.sampling import in_words
-from jaxgan.runs.task_scores import as_html
 
 _STYLE = """body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse}td,th{text-align:left;padding:.15em 1.2em .15em 0;border-bottom:1px solid #ddd}

@@ -12,12 +12,12 @@ import numpy as np
 from jaxgan import figures
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
-from jaxgan.files import write_whole
+from jaxgan.io.atomic import write_whole
+from jaxgan.runs.data import check_same_data, read_inputs
 from jaxgan.runs.grids import columns_of, draw_grid
-from jaxgan.runs.inputs import check_same_data, read_inputs
+from jaxgan.runs.load import TrainedRun, asked_for, load_run
+from jaxgan.runs.sample_grid import Shown, drawer
 from jaxgan.runs.sampling import in_words, sampler
-from jaxgan.runs.shown import Shown, drawer
-from jaxgan.runs.trained import TrainedRun, asked_for, load_run
 
 SHOWN = 400
 """At most so many images go into the picture; the array has them all."""

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgan.configuration import Experiment
+from jaxgan.config import Experiment
 from jaxgan.errors import UsageError
-from jaxgan.parallel import compiled
 from jaxgan.sampling import TooFewAccepted, discriminate, driven_latents, rejection_sample
-from jaxgan.state import Judgement, TrainState
-from jaxgan.step import generate, sample
+from jaxgan.training.step import generate, sample
+from jaxgan.types import Judgement, TrainState
 
 BATCH = 1_000
 """Samples made at once."""
@@ -42,7 +41,7 @@ Completer = Callable[[TrainState, jax.Array, Any], np.ndarray]
 
 def completer(experiment: Experiment) -> Completer:
     """A function `(state, latents [n, dim], condition) -> examples [n, ...]`, float32, a part at a time."""
-    draw = compiled(
+    draw = jax.jit(
         lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
     )
 
@@ -64,7 +63,7 @@ def judger(experiment: Experiment) -> Callable[[Any, np.ndarray], Judgement]:
         judged, _ = experiment.discriminator.apply(variables, examples, condition=None, train=False)
         return judged if isinstance(judged, Judgement) else Judgement(judged)
 
-    apply = compiled(judge)
+    apply = jax.jit(judge)
 
     def judgement(variables: Any, examples: np.ndarray) -> Judgement:
         parts = [apply(variables, examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
@@ -83,7 +82,7 @@ def sampler(experiment: Experiment) -> Sampler:
 
 
 def _plain(experiment: Experiment) -> Sampler:
-    draw = compiled(
+    draw = jax.jit(
         lambda state, key, size, condition: sample(
             experiment.generator, state, key, size, latent=experiment.latent, condition=condition
         ),
@@ -107,7 +106,7 @@ def _in_parts(
 
 
 def _optimized(experiment: Experiment) -> Sampler:
-    draw = compiled(functools.partial(_draw, experiment), static_argnums=2)
+    draw = jax.jit(functools.partial(_draw, experiment), static_argnums=2)
     return lambda state, key, count: Drawn(_in_parts(draw, state, key, count), {})
 
 
@@ -127,7 +126,7 @@ def _draw(experiment: Experiment, state: TrainState, key: jax.Array, size: int) 
 def _rejection(experiment: Experiment) -> Sampler:
     settings, log_ratio = experiment.sampling, _log_ratio(experiment)
 
-    @compiled
+    @jax.jit
     def propose(state, key):
         samples = _draw(experiment, state, key, BATCH)
         return samples, log_ratio(state, samples)
@@ -167,7 +166,7 @@ def _driven(experiment: Experiment) -> Sampler:
         )
         return generate(experiment.generator, state, latents), rate
 
-    draw = compiled(draw_some, static_argnums=2)
+    draw = jax.jit(draw_some, static_argnums=2)
 
     def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
         starts = range(0, count, BATCH)

@@ -9,11 +9,8 @@ import jax
 import numpy as np
 import optax
 
-from jaxgan.game import Term
-from jaxgan.latents import Latent
-from jaxgan.losses import Loss
-from jaxgan.state import Batch, Judgement, Network, PlayerState, example_keys
-from jaxgan.step import TrainStep
+from jaxgan.training.step import TrainStep
+from jaxgan.types import Batch, Judgement, Latent, Loss, Network, PlayerState, Term, example_keys
 
 STREAM = 2
 """Folded into a step's key for what a task draws: the step itself splits that key into 0 and 1."""

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.latents import Latent
-from jaxgan.parallel import compiled
+from jaxgan.types import Latent
 
 BLOCK = 5_000
 """Training examples that are compared with at once."""
@@ -74,7 +73,7 @@ def nearest_index(given: Known, training: np.ndarray) -> np.ndarray:
     return found
 
 
-@compiled
+@jax.jit
 def _nearest(values, mask, training):
     # ‖m·(x − t)‖² without ‖m·x‖², which is the same for all t; m² = m.
     exact = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
@@ -111,7 +110,7 @@ def latent_search(
     Source: the search of Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
     """
     found = searched_latents(generate, latent, given, key, steps=steps, starts=starts, rate=rate)
-    return np.asarray(compiled(lambda z, given: completed(given, generate(z)))(found, given))
+    return np.asarray(jax.jit(lambda z, given: completed(given, generate(z)))(found, given))
 
 
 def searched_latents(
@@ -160,7 +159,7 @@ def _search(generate, tx, steps: int, allowed) -> Callable[[chex.Array, Known], 
         far = distances(last, given)
         return jnp.minimum(far, best), jnp.where((far < best)[:, None], last, found)
 
-    return compiled(search)
+    return jax.jit(search)
 
 
 def masked_rmse(completions: np.ndarray, examples: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from flax import linen
 from jaxgan.networks.convolution import Conv
 from jaxgan.networks.dense import Dense
 from jaxgan.networks.linen import from_linen
-from jaxgan.state import Network
+from jaxgan.types import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1
 """Of every kernel: it halves an image's sides exactly."""

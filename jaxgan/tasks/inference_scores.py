@@ -10,11 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.latents import Latent
-from jaxgan.parallel import compiled
-from jaxgan.state import Network, example_keys
 from jaxgan.tasks.base import Measure, Other, Scores, Trained, mean_and_error
 from jaxgan.tasks.completions import Known, nearest_index, searched_latents
+from jaxgan.types import Latent, Network, example_keys
 
 BATCH, RATE = 128, 1e-3
 """Of a regressor that is fitted: latents of a step, and Adam's first rate, from which a cosine leads to 0."""
@@ -120,8 +118,8 @@ def fit_encoder(
         params = encoder.init(init_key, generate(latent.sample(draw_key, 2)))["params"]
         return jax.lax.scan(step, (params, tx.init(params)), jax.random.split(draw_key, steps))[0][0]
 
-    params = compiled(fit)(key)
-    encode = compiled(lambda params, examples: encoder.apply({"params": params}, examples)[0])
+    params = jax.jit(fit)(key)
+    encode = jax.jit(lambda params, examples: encoder.apply({"params": params}, examples)[0])
     return lambda examples: _in_parts(lambda part: encode(params, part), examples)
 
 
@@ -196,7 +194,7 @@ def _reconstructions(
     examples: np.ndarray,
     key: chex.PRNGKey,
 ) -> Measure:
-    generate = {own.name: compiled(own.generate) for own in generators.values()}
+    generate = {own.name: jax.jit(own.generate) for own in generators.values()}
     made = {name: _in_parts(generate[own.name], encode(examples)) for name, (encode, own) in encoders.items()}
     everything = Known(examples, np.ones_like(examples))
     for name, own in generators.items():
@@ -215,7 +213,7 @@ def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: c
     values = {}
     for name, (encode, own) in encoders.items():
         latents = np.asarray(own.latent.sample(key, count))
-        values[name] = mean_and_error(_rmse(encode(_in_parts(compiled(own.generate), latents)), latents))
+        values[name] = mean_and_error(_rmse(encode(_in_parts(jax.jit(own.generate), latents)), latents))
     latents = np.asarray(trained.latent.sample(key, count))
     values["prior mean"] = mean_and_error(_rmse(latents.mean(0, keepdims=True), latents))
     return Measure("latent rmse", values, "lower", count)

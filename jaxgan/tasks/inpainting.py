@@ -7,13 +7,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.latents import Latent
-from jaxgan.state import Network, inner_apply, wrapped
 from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.completions import Known, completed, known
 from jaxgan.tasks.encoder import encoder as convolutional_encoder
 from jaxgan.tasks.inpainting_scores import measure
 from jaxgan.tasks.masks import Mask, chosen, mixed
+from jaxgan.types import Latent, Network, inner_apply, wrapped
 
 
 def completing(generator: Network, encoder: Network | None = None) -> Network:

@@ -4,8 +4,8 @@ import chex
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.losses import LOSSES, Loss
-from jaxgan.state import Network, inner_apply, wrapped
+from jaxgan.losses import LOSSES
+from jaxgan.types import Loss, Network, inner_apply, wrapped
 
 
 def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:

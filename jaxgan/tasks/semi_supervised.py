@@ -5,14 +5,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.conditions import unconditional
-from jaxgan.game import Seen, Term
-from jaxgan.latents import Latent
+from jaxgan.losses.terms import weigh_discriminator
 from jaxgan.optimizers import keep_average
-from jaxgan.state import Judgement, Network, inner_apply, wrapped
 from jaxgan.tasks.base import Labelled, Task
 from jaxgan.tasks.semi_supervised_scores import measure
-from jaxgan.terms import weigh_discriminator
+from jaxgan.types import Judgement, Latent, Network, Seen, Term, inner_apply, wrapped
+from jaxgan.wrappers.conditions import unconditional
 
 
 def classifying(discriminator: Network) -> Network:

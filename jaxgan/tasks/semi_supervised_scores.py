@@ -9,7 +9,6 @@ import numpy as np
 import optax
 
 from jaxgan.optimizers import Averaged
-from jaxgan.parallel import compiled
 from jaxgan.tasks.base import Measure, Scores, Trained
 
 STEPS = 300
@@ -119,5 +118,5 @@ def logistic_regression(examples: np.ndarray, labels: np.ndarray, classes: int) 
 
         return jax.lax.scan(step, (start, tx.init(start)), None, length=STEPS)[0][0]
 
-    weights, biases = compiled(search)(jnp.asarray(examples), jnp.asarray(labels))
+    weights, biases = jax.jit(search)(jnp.asarray(examples), jnp.asarray(labels))
     return np.asarray(weights), np.asarray(biases)

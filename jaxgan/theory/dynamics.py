@@ -17,12 +17,11 @@ from jax.experimental.ode import odeint
 from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 
-from jaxgan.parallel import compiled
-from jaxgan.state import TrainState
-from jaxgan.step import make_train_step
 from jaxgan.theory.distributions import floating, known
 from jaxgan.theory.toys import PARTS, ToyGame, toy_state
-from jaxgan.updates import discriminator_update, generator_update
+from jaxgan.training.step import make_train_step
+from jaxgan.training.updates import discriminator_update, generator_update
+from jaxgan.types import TrainState
 
 Order = Literal["alternating", "simultaneous", "extragradient"]
 
@@ -60,7 +59,7 @@ def jacobian(toy: ToyGame, point: ArrayLike) -> jax.Array:
     Raises:
       ValueError: the point has another length.
     """
-    return -compiled(jax.jacfwd(functools.partial(loss_gradients, toy)))(floating(point))
+    return -jax.jit(jax.jacfwd(functools.partial(loss_gradients, toy)))(floating(point))
 
 
 def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float | None = None) -> jax.Array:
@@ -89,7 +88,7 @@ def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float |
     def solve(point, times):
         return odeint(lambda x, t: -loss_gradients(toy, x), point, times, rtol=tolerance, atol=tolerance)
 
-    return compiled(solve)(point, times)
+    return jax.jit(solve)(point, times)
 
 
 def make_toy_step(
@@ -159,7 +158,7 @@ def trajectory(
         _, points = jax.lax.scan(advance, toy_state(toy, point), length=steps)
         return jnp.concatenate([point[None], points])
 
-    return compiled(follow)(floating(point))
+    return jax.jit(follow)(floating(point))
 
 
 def step_jacobian(
@@ -179,7 +178,7 @@ def step_jacobian(
     """
     step = make_toy_step(toy, order=order, discriminator_steps=discriminator_steps)
     moving, rebuild = _ravel(toy_state(toy, point))
-    return compiled(jax.jacfwd(lambda vector: _ravel(step(rebuild(vector)))[0]))(moving)
+    return jax.jit(jax.jacfwd(lambda vector: _ravel(step(rebuild(vector)))[0]))(moving)
 
 
 def flow_behaviour(eigenvalues: ArrayLike, *, tolerance: float | None = None) -> str:

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.losses import LOSSES
-from jaxgan.parallel import compiled
 from jaxgan.theory.distributions import expectation, known, pair
 from jaxgan.theory.game import criterion
 from jaxgan.theory.solutions import SOLUTIONS
@@ -77,7 +76,7 @@ def descend(
     def run(p_data, p_generator):
         return _descend(p_data, p_generator, SOLUTIONS[loss], LOSSES[loss].generator, steps, learning_rate, cell_width)
 
-    return compiled(run)(p_data, p_generator)
+    return jax.jit(run)(p_data, p_generator)
 
 
 def _descend(p_data, p_generator, solution, generator, steps, learning_rate, cell_width) -> Descent:

@@ -11,12 +11,11 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
-from jaxgan.game import Game, Penalty
-from jaxgan.latents import Latent
-from jaxgan.losses import LOSSES, Loss
-from jaxgan.state import Network, TrainState
-from jaxgan.step import init_state
+from jaxgan.losses import LOSSES
 from jaxgan.theory.distributions import floating
+from jaxgan.training.game import Game
+from jaxgan.training.step import init_state
+from jaxgan.types import Latent, Loss, Network, Penalty, TrainState
 
 PARTS = ("generator", "discriminator", "generator_tx", "discriminator_tx", "latent")
 """What `init_state` takes of a `Game`."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxgan import runs
-from jaxgan.configuration import RULES
+from jaxgan.config import RULES
 from jaxgan.errors import DivergedError
 from jaxgan.evaluation.alarms import ALARMS, Limits, Watch
 from jaxgan.evaluation.health import Anchors, diversity, measure, modes_hit

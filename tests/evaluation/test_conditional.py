@@ -13,9 +13,9 @@ from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Examples, conditional, evaluate
 from jaxgan.evaluation.classifier import features
 from jaxgan.runs.conditions import lend
-from jaxgan.runs.evaluation import Evaluation
-from jaxgan.runs.inputs import read_inputs
-from jaxgan.runs.trained import load_run
+from jaxgan.runs.data import read_inputs
+from jaxgan.runs.evaluate.evaluation import Evaluation
+from jaxgan.runs.load import load_run
 from tests.evaluation.conftest import bars
 
 KEY = jax.random.key(0)

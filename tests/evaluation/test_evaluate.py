@@ -15,16 +15,16 @@ from PIL import Image
 
 from configs import default
 from jaxgan import runs
-from jaxgan.configuration import build
+from jaxgan.config import build
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
 from jaxgan.evaluation import EVALUATORS, RAW, Data, Evaluator, Examples, Score, evaluate, modes
 from jaxgan.evaluation.evaluate import reference_scores
-from jaxgan.runs.evaluation import Evaluation
-from jaxgan.runs.inputs import read_inputs
+from jaxgan.runs.data import read_inputs
+from jaxgan.runs.evaluate.evaluation import Evaluation
+from jaxgan.runs.load import load_run
 from jaxgan.runs.report import number
 from jaxgan.runs.sampling import Drawn, sampler
-from jaxgan.runs.trained import load_run
 
 RING = {
     "mapping": "jit",
@@ -210,7 +210,7 @@ class Stopped(NamedTuple):
 def test_evaluation_in_training_is_that_of_the_mode(tmp_path, capfd, monkeypatch):
     often = {"evaluation__every": 15, "evaluation__metrics": FAST, "checkpoint_every": 15}  # at no other's steps
     with monkeypatch.context() as patch:  # a signal comes at once: the checkpoint first, the scores when it goes on
-        patch.setattr("jaxgan.runs.train.StopRequest", lambda: contextlib.nullcontext(Stopped("SIGTERM")))
+        patch.setattr("jaxgan.runs.train.loop.StopRequest", lambda: contextlib.nullcontext(Stopped("SIGTERM")))
         for _ in range(3):  # chunks are of 5 steps
             with pytest.raises(PreemptedError, match="stopped by SIGTERM"):
                 train("configs/ring.py", RING, tmp_path, **often)
@@ -301,7 +301,7 @@ def test_a_run_from_before_there_were_evaluations(ring, tmp_path):
 
 
 def test_samples_that_are_not_finite(ring, monkeypatch):
-    from jaxgan.runs import evaluation
+    from jaxgan.runs.evaluate import evaluation
 
     broken = Drawn(np.full((400, 2), np.nan), {})
     monkeypatch.setattr(evaluation, "sampler", lambda experiment: lambda state, key, count: broken)

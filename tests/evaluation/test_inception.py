@@ -9,7 +9,6 @@ from record_inception import RECORD, RESIZED, images, random_weights, summary
 
 from jaxgan.evaluation import inception_weights
 from jaxgan.evaluation.inception import InceptionV3, interpolation_matrix, preprocess
-from jaxgan.parallel import compiled
 
 RECORDED = json.loads(RECORD.read_text())
 
@@ -25,7 +24,7 @@ def _layers(variables, batch):
 
 def test_every_layer_is_that_of_torch_fidelity():
     batch = preprocess(images(2, 299, 299), low=0, high=255, style="tensorflow")
-    layers = compiled(_layers)(inception_weights.to_variables(random_weights()), batch)
+    layers = jax.jit(_layers)(inception_weights.to_variables(random_weights()), batch)
     assert set(layers) == set(RECORDED["layers"])
     for name, recorded in RECORDED["layers"].items():
         found = summary(layers[name])

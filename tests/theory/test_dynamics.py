@@ -9,7 +9,7 @@ from scipy.linalg import expm
 from scipy.special import i0
 
 from jaxgan.losses import LOSSES
-from jaxgan.penalties import r1, r2
+from jaxgan.losses.penalties import r1, r2
 from jaxgan.theory import (
     bilinear_game,
     dirac_gan,

@@ -7,12 +7,11 @@ import optax
 import pytest
 
 from jaxgan import theory
-from jaxgan.latents import Latent
 from jaxgan.losses import LOSSES
-from jaxgan.state import Network
-from jaxgan.step import Game, discriminator_update, init_state
 from jaxgan.theory import SOLUTIONS
 from jaxgan.theory.solutions import UNSOLVED
+from jaxgan.training.step import Game, discriminator_update, init_state
+from jaxgan.types import Latent, Network
 
 # Of 64 examples: likelier as data, likelier as generated, alike, and one point for either alone.
 COUNTS_DATA = np.array([20, 6, 12, 16, 10, 0])

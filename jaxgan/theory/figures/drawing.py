@@ -11,7 +11,7 @@ import optax
 
 from jaxgan.figures import blank_figure, pixels
 from jaxgan.losses import LOSSES
-from jaxgan.penalties import r1
+from jaxgan.losses.penalties import r1
 from jaxgan.theory import dirac_gan, optimal_discriminator, trajectory
 from jaxgan.theory.dynamics import Order
 from jaxgan.theory.figures.one_dimension import (

@@ -17,11 +17,10 @@ import optax
 
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
-from jaxgan.parallel import compiled
-from jaxgan.penalties import r1
-from jaxgan.state import Network, TrainState
-from jaxgan.step import generate, init_state, make_train_step
+from jaxgan.losses.penalties import r1
 from jaxgan.theory import js_divergence, value_of_logits
+from jaxgan.training.step import generate, init_state, make_train_step
+from jaxgan.types import Network, TrainState
 
 STEPS = 6000
 BATCH = 512
@@ -138,7 +137,7 @@ def train(key: jax.Array, seeds: int = 10, steps: int = STEPS) -> History:
         _, measured = jax.lax.scan(advance, state, length=steps // EVERY)
         return jax.tree.map(lambda first, rest: jnp.concatenate([first[None], rest]), _measure(parts, state), measured)
 
-    measured = compiled(jax.vmap(run))(jax.random.split(key, seeds))
+    measured = jax.jit(jax.vmap(run))(jax.random.split(key, seeds))
     return History(steps=jnp.arange(0, steps + 1, EVERY), **measured)
 
 

@@ -1,0 +1,107 @@
+"""The task of a config, and what does not go with it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxgan.config.experiment import DataFacts
+from jaxgan.errors import UsageError
+from jaxgan.losses import LOSSES
+from jaxgan.tasks import TASKS, Task
+from jaxgan.types import Latent
+
+
+def build_task(config: Mapping[str, Any], facts: DataFacts, latent: Latent) -> Task:
+    """The task, made with the fields of the section of its name, which a task of the user's own need not have.
+
+    Raises:
+      UsageError: it does not suit the data.
+    """
+    name = config["task"]
+    section = config.get(name, {})
+    given = {"given": facts.labelled} if "labelled" in section else {}
+    try:
+        return TASKS[name](example_shape=facts.example_shape, latent=latent, **section, **given)
+    except ValueError as error:
+        raise UsageError(
+            f"task={name} does not suit the data", str(error), f"change the config's section {name}"
+        ) from error
+
+
+def task_problems(config: Mapping[str, Any]) -> list[str]:
+    """What does not go with the task, one line each."""
+    questions = {"inpainting": _inpainting, "inference": _inference, "semi_supervised": _semi_supervised}
+    return questions[config["task"]](config) if config["task"] in questions else []
+
+
+def _inpainting(config: Mapping[str, Any]) -> list[str]:
+    found, condition = [], config["condition"]
+    if condition != "none":
+        found.append(f"condition={condition} does not go with task=inpainting, whose condition is what is known")
+    moving = {"translation", "cutout"} & {name.strip() for name in config["augmentation"]["names"].split(",")}
+    if moving:
+        named = " and ".join(sorted(moving))
+        found.append(f"augmentation.names: {named} would move what the masks of task=inpainting say is known")
+    if config["sampling"]["method"] != "plain":
+        found.append(f"sampling.method {config['sampling']['method']}: not of task=inpainting yet; use plain")
+    return found
+
+
+CROSS_ENTROPIES = ("non_saturating", "minimax", "maximum_likelihood")
+"""Losses whose discriminator has the two classes' cross-entropy, which K + 1 classes add up to."""
+
+
+def _semi_supervised(config: Mapping[str, Any]) -> list[str]:
+    found, discriminator, terms = [], config["discriminator"], config["terms"]
+    if discriminator["class_logits"] < 2:
+        found.append("task=semi_supervised needs discriminator.class_logits, as many as there are classes")
+    if config["loss"] not in CROSS_ENTROPIES:
+        found.append(f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {', '.join(CROSS_ENTROPIES)}")
+    if config["real_label"] != 1:
+        found.append(f"real_label {config['real_label']}: task=semi_supervised has the classes as labels; set 1")
+    if (condition := config["condition"]) != "none":
+        found.append(f"condition={condition} does not go with task=semi_supervised, which is not to see all labels")
+    if config["packing"] > 1 or discriminator["minibatch"] != "none":
+        found.append("packing, discriminator.minibatch: task=semi_supervised tells the class of a single example")
+    if terms["mutual_information"] or terms["auxiliary_classifier"]:
+        found.append("terms.mutual_information, terms.auxiliary_classifier: task=semi_supervised has the class logits")
+    return found
+
+
+def _inference(config: Mapping[str, Any]) -> list[str]:
+    method, found = config["inference"]["method"], []
+    if config["condition"] != "none":
+        found.append(f"condition={config['condition']} does not go with task=inference, which infers z alone")
+    if config["latent"]["name"] == "mixture":
+        found.append(
+            "latent.name=mixture is learned, and task=inference infers z of a prior that stays; choose another"
+        )
+    if config["inference"]["generator_weight"] and method != "joint_regressor":
+        found.append(
+            f"inference.generator_weight does not go with inference.method={method}; set 0, or method=joint_regressor"
+        )
+    if method == "bigan":
+        return found + _of_pairs(config)
+    if method == "joint_regressor" and config["generator_optimizer"]["clip_norm"]:
+        found.append(
+            "generator_optimizer.clip_norm would let the encoder of inference.method=joint_regressor slow the "
+            "generator; set 0"
+        )
+    return found
+
+
+def _of_pairs(config: Mapping[str, Any]) -> list[str]:
+    """What does not go with a discriminator of pairs (x, z)."""
+    one_sided = ("maximum_likelihood", *(name for name in LOSSES if name.startswith("f_")))
+    why = "inference.method=bigan, whose discriminator judges pairs (x, z)"
+    wrong = {
+        f"packing {config['packing']}": config["packing"] > 1,
+        f"augmentation.names {config['augmentation']['names']}": config["augmentation"]["names"],
+        f"sampling.method {config['sampling']['method']}": config["sampling"]["method"] != "plain",
+        "terms.mutual_information": config["terms"]["mutual_information"],
+    }
+    found = [f"{field} does not go with {why}" for field, is_set in wrong.items() if is_set]
+    if config["loss"] in one_sided:
+        found.append(
+            f"loss={config['loss']} has no half for the encoder of inference.method=bigan; use non_saturating, say"
+        )
+    return found

@@ -1,0 +1,305 @@
+"""Checkpoints of a run: the whole state and a JSON dict beside it, written in the background by Orbax."""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.tree_util import keystr
+
+from jaxgan.errors import DataError, JaxganError, UsageError
+from jaxgan.io import manifest
+from jaxgan.io.orbax_logs import silence_orbax
+from jaxgan.types import PlayerState, TrainState
+
+Leaves = dict[str, jax.ShapeDtypeStruct]
+"""The leaves of a tree by their dotted path, "generator.params.dense.kernel", as Orbax names them."""
+
+UNRELATED = (MemoryError, RuntimeError)
+"""What no file is to blame for (JAX's own errors are RuntimeErrors); anything else may be raised for a bad file."""
+
+USE_ITS_CONFIG = "use the config the run was started with, or another directory"
+
+
+class Checkpoints:
+    """The checkpoints of one run; a context manager that waits for the last save when it closes.
+
+    Args:
+      directory: made if it is not there.
+      keep: how many checkpoints to keep, the latest ones; at least 1.
+      asynchronous: `save` returns once the state is copied and writes in the background.
+
+    Raises:
+      UsageError: `keep` < 1, or the directory cannot be made.
+    """
+
+    def __init__(self, directory: str | Path, *, keep: int, asynchronous: bool = True):
+        if keep < 1:
+            raise UsageError("cannot keep checkpoints", f"keep is {keep}", "keep at least 1")
+        self.directory = Path(directory).absolute()
+        self._saving: int | None = None
+        self._asynchronous = asynchronous
+        silence_orbax()
+        import orbax.checkpoint as ocp
+
+        self._ocp = ocp
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=_preservation(keep),
+            enable_async_checkpointing=asynchronous,
+            async_options=ocp.AsyncOptions(post_finalization_callback=self._finish) if asynchronous else None,
+        )
+        # Naming the handlers lets Orbax read a checkpoint's metadata before anything was saved or restored.
+        handlers = {"state": ocp.StandardCheckpointHandler(), "run": ocp.JsonCheckpointHandler()}
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._manager = ocp.CheckpointManager(self.directory, options=options, item_handlers=handlers)
+        except OSError as error:
+            remedy = "choose a directory that can be written"
+            raise UsageError(f"cannot open {self.directory} for checkpoints", _reason(error), remedy) from error
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        try:
+            self.close()
+        except JaxganError as failure:
+            if error is None:
+                raise
+            error.add_note(str(failure))  # what went wrong first is what the reader must see
+
+    def save(self, step: int, state: TrainState, extra: dict[str, Any]) -> None:
+        """Starts to save a state; does nothing if that step is there already.
+
+        Args:
+          step: training steps done; newer than every checkpoint there.
+          state: its buffers may be donated as soon as this returns.
+          extra: a dict that JSON can hold; the config as used, say.
+
+        Raises:
+          UsageError: there is a newer checkpoint.
+          JaxganError: this or the save before it failed.
+          TypeError: JSON cannot hold `extra`.
+        """
+        step, latest = int(step), self.latest_step()
+        run = json.loads(json.dumps(extra))  # a copy: the caller may go on to change its dict
+        if step in self._manager.all_steps():
+            return
+        if latest is not None and step < latest:
+            remedy = f"delete {self.directory / str(latest)} and any other newer one, or use another directory"
+            raise UsageError(f"cannot save step {step}", f"{self.directory} has step {latest}, which is newer", remedy)
+        args = self._ocp.args
+        with self._writing():
+            self._manager.wait_until_finished()
+            self._saving = step
+            self._manager.save(step, args=args.Composite(state=args.StandardSave(state), run=args.JsonSave(run)))
+            if not self._asynchronous:
+                self._finish()
+
+    def wait(self) -> None:
+        """Waits until the last save is on disk.
+
+        Raises:
+          JaxganError: it failed.
+        """
+        with self._writing():
+            self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits until the last save is on disk, and ends the background threads.
+
+        Raises:
+          JaxganError: the save failed.
+        """
+        try:
+            self.wait()
+        finally:
+            self._manager.close()
+
+    def latest_step(self) -> int | None:
+        """The newest step saved (or being saved by this object), or None; half-written ones do not count."""
+        return self._manager.latest_step()
+
+    def extra(self, step: int | None = None) -> dict[str, Any]:
+        """Reads the dict that was saved beside a state, and not the state.
+
+        Args:
+          step: None for the newest.
+
+        Raises:
+          UsageError: there is no such checkpoint.
+          DataError: it is damaged.
+        """
+        step = self._existing(step)
+        with self._reading(step):
+            return self._manager.restore(step, args=self._ocp.args.Composite(run=self._ocp.args.JsonRestore()))["run"]
+
+    def restore(self, template: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]]:
+        """Reads a state, bit for bit as it was saved.
+
+        Args:
+          template: a state, or one of `jax.ShapeDtypeStruct`s, with the structure, shapes and types of the one saved;
+            every leaf goes where the template's leaf is, or to the default device.
+          step: None for the newest.
+
+        Returns:
+          the state, and the dict that was saved with it.
+
+        Raises:
+          UsageError: there is no such checkpoint, or it does not fit the template.
+          DataError: it is damaged.
+        """
+        step = self._existing(step)
+        target = jax.tree.map(_abstract, template)
+        self._check(step, _leaves(target), self._saved_leaves(step))
+        with self._reading(step):
+            args = self._ocp.args.Composite(state=self._ocp.args.StandardRestore(target))
+            return self._manager.restore(step, args=args)["state"], self.extra(step)
+
+    def restore_generator(
+        self, template: TrainState, step: int | None = None, *, discriminator: bool = False
+    ) -> TrainState:
+        """Reads what sampling needs, and no optimizer's state.
+
+        Args:
+          template: as for `restore`; only its step, key, average_params and the generator's params and model_state
+            are read, so its discriminator and optimizer states may be anything.
+          step: None for the newest.
+          discriminator: read its params and model_state too.
+
+        Returns:
+          a state whose optimizer states are empty, and whose discriminator is if it was not asked for.
+
+        Raises:
+          UsageError: there is no such checkpoint, or it does not fit the template.
+          DataError: it is damaged.
+        """
+        step = self._existing(step)
+        players = {"generator": template.generator}
+        players |= {"discriminator": template.discriminator} if discriminator else {}
+        target = {"step": template.step, "key": template.key} | {n: _parts(player) for n, player in players.items()}
+        target |= {"average_params": template.average_params} if template.average_params is not None else {}
+        target = jax.tree.map(_abstract, target)
+        parts = [f"{name}.{part}" for name in players for part in ("params", "model_state")]
+        wanted = ("step", "key", "average_params", *parts)
+        saved = self._saved_leaves(step)
+        self._check(step, _leaves(target), {path: leaf for path, leaf in saved.items() if path.startswith(wanted)})
+        ocp = self._ocp
+        with self._reading(step):
+            args = ocp.args.PyTreeRestore(
+                target, restore_args=ocp.checkpoint_utils.construct_restore_args(target), partial_restore=True
+            )
+            with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+                found = reader.restore(self.directory / str(step) / "state", args=args)
+        read = {
+            name: PlayerState(found[name]["params"], found[name].get("model_state", player.model_state), ())
+            for name, player in players.items()
+        }
+        nothing = {"discriminator": PlayerState({}, {}, ())}
+        return TrainState(found["step"], found["key"], **nothing | read, average_params=found.get("average_params"))
+
+    def _finish(self) -> None:
+        # In the background Orbax calls this just before it gives the step its final name, so that both come at once.
+        for name in (f"{self._saving}.orbax-checkpoint-tmp", str(self._saving)):
+            if (self.directory / name).is_dir() and jax.process_index() == 0:
+                manifest.write(self.directory / name)
+                return
+
+    def _existing(self, step: int | None) -> int:
+        steps = sorted(self._manager.all_steps())
+        if step is None and steps:
+            step = steps[-1]
+        if step is None or step not in steps:
+            what = "no checkpoint" if step is None else f"no checkpoint of step {step}"
+            why = f"{self.directory} has " + (f"steps {', '.join(map(str, steps))}" if steps else "none")
+            raise UsageError(what, why, "train first, or name another directory or step")
+        if step == self._saving:
+            self.wait()
+        return step
+
+    def _saved_leaves(self, step: int) -> Leaves:
+        with self._reading(step):
+            manifest.verify(self.directory / str(step))
+            # Asked of the files, because the manager answers None for a checkpoint whose metadata it cannot read.
+            with self._ocp.StandardCheckpointer() as reader:
+                metadata = reader.metadata(self.directory / str(step) / "state").item_metadata
+            return {path: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in _leaves(metadata.tree).items()}
+
+    def _check(self, step: int, wanted: Leaves, saved: Leaves) -> None:
+        what = f"checkpoint {step} in {self.directory} does not fit the networks and optimizers asked for"
+        for path in [*wanted, *saved]:
+            here, there = (_describe(leaves.get(path)) for leaves in (wanted, saved))
+            if here != there:
+                raise UsageError(what, f"{path} is {there} there and {here} here", USE_ITS_CONFIG)
+
+    @contextlib.contextmanager
+    def _reading(self, step: int) -> Iterator[None]:
+        try:
+            yield
+        except UNRELATED:
+            raise
+        except Exception as error:
+            path = self.directory / str(step)
+            if "tree structures do not match" in str(error):  # in containers that hold no leaf, such as () and {}
+                what = f"checkpoint {step} in {self.directory} does not fit the optimizers asked for"
+                raise UsageError(what, "their states have another structure", USE_ITS_CONFIG) from error
+            older = [other for other in self._manager.all_steps() if other < step]
+            remedy = f"if it is damaged, delete {path} to " + (
+                f"go on from step {max(older)}" if older else "start again"
+            )
+            raise DataError(f"cannot read checkpoint {path}", _reason(error), remedy) from error
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except UNRELATED:
+            raise
+        except Exception as error:
+            what = f"cannot save checkpoint {self._saving} in {self.directory}"
+            raise JaxganError(what, _reason(error), "make room or mend it, and run again to go on") from error
+
+
+def _preservation(keep: int) -> Any:
+    # To keep the best one too: AnyPreservationPolicy([LatestN(keep), BestN(...)]), and `metrics=` in `save`. Orbax's
+    # `best_fn` is no way to do it, as it deletes the newest checkpoint when that one scores badly.
+    from orbax.checkpoint.checkpoint_managers import LatestN
+
+    return LatestN(keep)
+
+
+def _parts(player: PlayerState) -> dict[str, Any]:
+    # Orbax cannot restore a part without leaves.
+    state = {"model_state": player.model_state} if jax.tree.leaves(player.model_state) else {}
+    return {"params": player.params, **state}
+
+
+def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
+    sharding = getattr(leaf, "sharding", None) or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _leaves(tree: Any) -> dict[str, Any]:
+    pairs = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {keystr(path, simple=True, separator="."): leaf for path, leaf in pairs}
+
+
+def _describe(leaf: Any) -> str:
+    if leaf is None:
+        return "absent"
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):  # on disk a typed key is the integers it is made of
+        leaf = jax.eval_shape(jax.random.key_data, leaf)
+    return f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]"
+
+
+def _reason(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = getattr(error, "strerror", None) or str(error).strip().split("\n")[0] or type(error).__name__
+    if code := re.search(r"os_error_code='(\d+)'", text):  # TensorStore: a long line with this at its end
+        text = os.strerror(int(code[1]))
+    return text if len(text) <= 160 else text[:157] + "..."

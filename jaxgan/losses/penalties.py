@@ -1,0 +1,226 @@
+"""Penalties on the discriminator, as `make_train_step(penalties=…)` takes them.
+
+A penalty is `(critic, real, fake, key) -> scalar`, added to the discriminator's loss; `critic(examples) -> logits
+[batch]` is the discriminator in training. `lazy` applies one in some steps only. To add one, write a function of its
+weight that returns it, and one line of `PENALTIES`. Every weight multiplies what its formula says: r1 and r2 carry the
+½ of their source, gradient penalties none.
+"""
+
+from collections.abc import Callable
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from jaxgan.types import Lazy, Penalty
+
+
+def r1(gamma: float = 1.0) -> Penalty:
+    """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖², on data: the gradient should vanish where the data are.
+
+    The norm is over all of an example's dimensions, one gradient per example.
+
+    Args:
+      gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared (logit per unit of x).
+
+    Returns:
+      A penalty; it reads the real examples only.
+
+    Raises:
+      ValueError: γ is negative or not a number.
+
+    Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1.
+    """
+    check_weight(gamma, "gamma")
+
+    def penalty(critic, real, fake, key):
+        return gamma / 2 * squared_gradient_norms(critic, real).mean()
+
+    return penalty
+
+
+def r2(gamma: float = 1.0) -> Penalty:
+    """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖², on generated examples.
+
+    The norm is over all of an example's dimensions, one gradient per example; the generator is held fixed.
+
+    Args:
+      gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared (logit per unit of x).
+
+    Returns:
+      A penalty; it reads the generated examples only.
+
+    Raises:
+      ValueError: γ is negative or not a number.
+
+    Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1.
+    """
+    check_weight(gamma, "gamma")
+
+    def penalty(critic, real, fake, key):
+        return gamma / 2 * squared_gradient_norms(critic, fake).mean()
+
+    return penalty
+
+
+def r1_r2(gamma: float = 1.0) -> Penalty:
+    """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), each norm on its own examples.
+
+    Args:
+      gamma: γ ≥ 0, weight of both.
+
+    Returns:
+      A penalty.
+
+    Raises:
+      ValueError: γ is negative or not a number.
+
+    Source: Huang et al. 2024 (arXiv:2501.05441), section 2.2, beside the relativistic paired loss.
+    """
+    on_data, on_samples = r1(gamma), r2(gamma)
+    return lambda critic, real, fake, key: on_data(critic, real, fake, key) + on_samples(critic, real, fake, key)
+
+
+def gradient_penalty(weight: float = 10.0, *, one_sided: bool = False) -> Penalty:
+    """λ·E(‖∇_x l(x̂)‖₂ − 1)² at x̂ = ε·x_real + (1 − ε)·x_fake, one ε ~ U(0, 1) for each example.
+
+    The norm is over all of an example's dimensions.
+
+    Args:
+      weight: λ ≥ 0; 10 in the source.
+      one_sided: only norms above 1 cost: λ·E max(0, ‖∇_x l(x̂)‖₂ − 1)².
+
+    Returns:
+      A penalty.
+
+    Raises:
+      ValueError: λ is negative or not a number.
+
+    Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3 and Algorithm 1; one-sided: its section 4, and Petzka
+    et al. 2018 (arXiv:1709.08894).
+    """
+    check_weight(weight)
+
+    def penalty(critic, real, fake, key):
+        _check_floating(real)
+        share = jax.random.uniform(key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
+        return weight * _distance_from_1(critic, share * real + (1 - share) * fake, one_sided)
+
+    return penalty
+
+
+def gradient_penalty_one_sided(weight: float = 10.0) -> Penalty:
+    """`gradient_penalty` of norms above 1 alone."""
+    return gradient_penalty(weight, one_sided=True)
+
+
+def dragan(weight: float = 10.0, *, spread: float = 0.5) -> Penalty:
+    """λ·E(‖∇_x l(x + δ)‖₂ − 1)² around the data: δ ~ N(0, c²·Var(x)) in every dimension, Var(x) over the whole batch.
+
+    Args:
+      weight: λ ≥ 0; 10 in the source.
+      spread: c ≥ 0, noise in standard deviations of the data.
+
+    Returns:
+      A penalty; it reads the real examples only.
+
+    Raises:
+      ValueError: λ or c is negative or not a number.
+
+    Source: Kodali et al. 2017 (arXiv:1705.07215), equation 4, whose noise has a fixed size; the authors' code scales it
+    by half the data's standard deviation.
+    """
+    check_weight(weight)
+    check_weight(spread, "spread")
+
+    def penalty(critic, real, fake, key):
+        _check_floating(real)
+        noise = spread * real.std() * jax.random.normal(key, real.shape, real.dtype)
+        return weight * _distance_from_1(critic, real + noise, False)
+
+    return penalty
+
+
+def lazy(penalty: Penalty, interval: int) -> Lazy:
+    """The penalty in every `interval`-th step, from step 0 on, multiplied by `interval`: as much on average, for less.
+
+    With k discriminator updates per step it is in all of a step's updates, or in none.
+
+    Args:
+      penalty: any.
+      interval: steps, ≥ 1; 16 in the source.
+
+    Returns:
+      What `make_train_step(penalties=…)` takes in a penalty's place.
+
+    Raises:
+      ValueError: the interval is below 1.
+
+    Source: Karras et al. 2020 (arXiv:1912.04958), section 3.1 and appendix B.
+    """
+    if interval < 1:
+        raise ValueError(f"interval must be at least 1, got {interval}")
+    return Lazy(penalty, interval)
+
+
+def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples: chex.Array) -> chex.Array:
+    """‖∇_x l(x)‖² of every example, over all of its dimensions.
+
+    The gradients of all examples come from one backward pass, of the sum of the logits. That is each example's own
+    gradient where the critic judges each by itself; with batch normalisation, or anything else that mixes a batch, it
+    is the gradient of the batch's summed logits instead. A critic that judges packs of m examples gives one norm a
+    pack, over all of its examples' dimensions.
+
+    Args:
+      critic: `examples [batch, ...] -> logits [batch]`, or [batch/m].
+      examples: [batch, ...], of floating type.
+
+    Returns:
+      [batch], or [batch/m], ≥ 0.
+
+    Raises:
+      ValueError: the examples are not of floating type, or the critic's output is not one logit per example or pack.
+    """
+    _check_floating(examples)
+
+    def total(examples):
+        logits = critic(examples)
+        if logits.ndim != 1 or not len(logits) or len(examples) % len(logits):
+            raise ValueError(f"the critic must return logits [batch], got {logits.shape} for examples {examples.shape}")
+        return logits.sum(), logits
+
+    gradients, logits = jax.grad(total, has_aux=True)(examples)
+    return jnp.square(gradients.reshape(len(logits), -1)).sum(1)
+
+
+def _distance_from_1(critic, points: chex.Array, one_sided: bool) -> chex.Array:
+    squares = squared_gradient_norms(critic, points)
+    # The root's derivative at 0 is infinite: a flat critic costs 1 and is pushed nowhere.
+    positive = squares > 0
+    norms = jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)
+    return jnp.square(jax.nn.relu(norms - 1) if one_sided else norms - 1).mean()
+
+
+def _check_floating(examples: chex.Array) -> None:
+    if not jnp.issubdtype(examples.dtype, jnp.floating):
+        raise ValueError(f"no gradient can be taken at examples of type {examples.dtype}; scale them to floats")
+
+
+def check_weight(weight: float, name: str = "weight") -> None:
+    """Raises ValueError for a weight below 0, or none; one that is traced passes."""
+    try:
+        valid = bool(weight >= 0)
+    except jax.errors.ConcretizationTypeError:  # a weight that is traced cannot be looked at
+        return
+    if not valid:
+        raise ValueError(f"{name} must be at least 0, got {weight}")
+
+
+PENALTIES: dict[str, Callable[..., Penalty]] = {
+    "r1": r1,
+    "r2": r2,
+    "r1_r2": r1_r2,
+    "gradient_penalty": gradient_penalty,
+    "gradient_penalty_one_sided": gradient_penalty_one_sided,
+    "dragan": dragan,
+}

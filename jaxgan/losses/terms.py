@@ -1,0 +1,185 @@
+"""Parts of the players' losses that read more than logits, as `make_train_step(terms=…)` takes them.
+
+A `Term` is a function `seen -> scalar` for each player, or None, added to that player's loss; `seen` has the
+discriminator's judgements of data and of samples, the latents and the condition, see `Seen`. Weights multiply what the
+formulas say. To add one, write a function of its weight that returns it, and one line of `TERMS`.
+"""
+
+import math
+from collections.abc import Callable
+
+import chex
+import jax.numpy as jnp
+import optax
+
+from jaxgan.losses.penalties import check_weight
+from jaxgan.types import Loss, Seen, Term
+
+
+def feature_matching(weight: float = 1.0) -> Term:
+    """λ‖E f(x) − E f(G(z))‖², added to the generator's loss: the samples' features are to be the data's on average.
+
+    f is the discriminator's last layer's inputs, and the means are over the batch of all devices. In the source this is
+    the generator's whole loss: see `weigh_generator`.
+
+    Args:
+      weight: λ ≥ 0, in units of the loss per squared unit of f.
+
+    Returns:
+      A term of the generator's.
+
+    Raises:
+      ValueError: λ is negative or not a number; on use, the discriminator returns no features.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.1.
+    """
+    check_weight(weight)
+
+    def generator(seen: Seen) -> chex.Array:
+        real, fake = seen.real.features, seen.fake.features
+        if real is None or fake is None:
+            raise ValueError(
+                "feature_matching needs the discriminator's features: in a config discriminator.features=True, else a "
+                "Judgement(logits, features=...)"
+            )
+        return weight * jnp.square(seen.mean(real) - seen.mean(fake)).sum()
+
+    return Term(None, generator)
+
+
+def mutual_information(weight: float = 1.0) -> Term:
+    """−λ E log Q(c|G(z)), added to both players' losses: λ (H(c) − L_I), L_I a bound of the codes' mutual information.
+
+    Of a latent of n categories and m codes, the discriminator's class logits are n logits of the category, then the
+    means of the codes' Gaussian Q. If there are m more, they are its log σ; otherwise σ = 1. H(c) does not depend on
+    either player and is left out: log 10 + 2 log 2 = 3.69 nats for 10 categories and 2 codes of U(−1, 1).
+
+    Args:
+      weight: λ ≥ 0, in units of the loss per nat.
+
+    Returns:
+      A term of both players', on generated examples.
+
+    Raises:
+      ValueError: λ is negative or not a number; on use, the latent has no codes, or the class logits are not as many.
+
+    Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6; σ = 1 as in its code for MNIST.
+    """
+    check_weight(weight)
+
+    def part(seen: Seen) -> chex.Array:
+        categories, codes = seen.prior.categories, seen.prior.continuous
+        if categories + codes == 0:
+            raise ValueError('mutual_information needs a latent with codes, such as LATENTS["categorical"](74)')
+        widths = (categories + codes, categories + 2 * codes)
+        outputs = _class_logits("mutual_information", seen.fake.class_logits, len(seen.latents), widths)
+        nats = jnp.zeros(len(outputs))
+        if categories:
+            nats = nats + optax.softmax_cross_entropy(outputs[:, :categories], seen.latents[:, :categories])
+        if codes:
+            code = seen.latents[:, categories : widths[0]]
+            mean, log_deviation = outputs[:, categories : widths[0]], outputs[:, widths[0] :]
+            log_deviation = log_deviation if log_deviation.shape[1] else jnp.zeros_like(mean)
+            squares = jnp.square((code - mean) * jnp.exp(-log_deviation))
+            nats = nats + (squares / 2 + log_deviation + math.log(2 * math.pi) / 2).sum(1)
+        return weight * nats.mean()
+
+    return Term(part, part)
+
+
+def auxiliary_classifier(weight: float = 1.0) -> Term:
+    """−λ E log P(c|x), c the label: of data and samples in the discriminator's loss, of samples in the generator's.
+
+    The labels are the condition, whole numbers [batch], and P the softmax of the discriminator's class logits. A
+    discriminator that sees the label has nothing to learn from this: see `jaxgan.wrappers.conditions.unconditional`.
+
+    Args:
+      weight: λ ≥ 0, in units of the loss per nat.
+
+    Returns:
+      A term of both players'.
+
+    Raises:
+      ValueError: λ is negative or not a number; on use, the condition is no labels, or there are no class logits.
+
+    Source: Odena et al. 2017 (arXiv:1610.09585), section 3, L_C.
+    """
+    check_weight(weight)
+
+    def cross_entropy(seen: Seen, class_logits: chex.Array | None) -> chex.Array:
+        labels = seen.condition
+        if labels is None or getattr(labels, "ndim", None) != 1 or not jnp.issubdtype(labels.dtype, jnp.integer):
+            raise ValueError(
+                "auxiliary_classifier needs labels, whole numbers [batch], as the condition; in a config "
+                "condition=labels"
+            )
+        outputs = _class_logits("auxiliary_classifier", class_logits, len(labels))
+        return optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()
+
+    def discriminator(seen: Seen) -> chex.Array:
+        real, fake = (cross_entropy(seen, judgement.class_logits) for judgement in (seen.real, seen.fake))
+        return weight * (real + fake)
+
+    def generator(seen: Seen) -> chex.Array:
+        return weight * cross_entropy(seen, seen.fake.class_logits)
+
+    return Term(discriminator, generator)
+
+
+def weigh_generator(loss: Loss, weight: float) -> Loss:
+    """The loss with its generator's half multiplied; terms are added to it as they are.
+
+    Args:
+      loss: any.
+      weight: ≥ 0; 0 leaves the half out, so that terms stand in its place.
+
+    Returns:
+      A `Loss`.
+
+    Raises:
+      ValueError: the weight is negative or not a number.
+    """
+    check_weight(weight)
+    if isinstance(weight, int | float) and weight == 0:  # an infinite loss times 0 would be no number
+        return loss._replace(generator=lambda real_logits, fake_logits: jnp.zeros_like(fake_logits, shape=()))
+    return loss._replace(generator=lambda real_logits, fake_logits: weight * loss.generator(real_logits, fake_logits))
+
+
+def weigh_discriminator(loss: Loss, weight: float) -> Loss:
+    """The loss with its discriminator's half multiplied; terms and penalties are added to it as they are.
+
+    Args:
+      loss: any.
+      weight: ≥ 0; 0 leaves the half out.
+
+    Returns:
+      A `Loss`.
+
+    Raises:
+      ValueError: the weight is negative or not a number.
+    """
+    check_weight(weight)
+    if isinstance(weight, int | float) and weight == 0:
+        return loss._replace(discriminator=lambda real_logits, fake_logits: jnp.zeros_like(fake_logits, shape=()))
+    return loss._replace(
+        discriminator=lambda real_logits, fake_logits: weight * loss.discriminator(real_logits, fake_logits)
+    )
+
+
+def _class_logits(name: str, outputs: chex.Array | None, batch: int, widths: tuple[int, ...] = ()) -> chex.Array:
+    wanted = " or ".join(str(width) for width in dict.fromkeys(widths)) or "N"
+    if outputs is None:
+        raise ValueError(
+            f"{name} needs the discriminator's class logits: in a config discriminator.class_logits={wanted}, else a "
+            "Judgement(logits, class_logits=...)"
+        )
+    if outputs.ndim != 2 or len(outputs) != batch or (widths and outputs.shape[1] not in widths):
+        raise ValueError(f"{name} needs class logits [{batch}, {wanted}], got {outputs.shape}")
+    return outputs
+
+
+TERMS: dict[str, Callable[..., Term]] = {
+    "feature_matching": feature_matching,
+    "mutual_information": mutual_information,
+    "auxiliary_classifier": auxiliary_classifier,
+}

@@ -1,0 +1,262 @@
+"""Scores of a run's generator: the samples, the data they are compared with, and what is written of it."""
+
+import copy
+import datetime
+import functools
+import json
+import math
+import pathlib
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgan.config import Experiment
+from jaxgan.datasets import feed, order
+from jaxgan.datasets.base import Split
+from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
+from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Row, evaluate
+from jaxgan.evaluation.evaluate import check, reference_scores
+from jaxgan.io.atomic import write_whole
+from jaxgan.runs.conditions import lend
+from jaxgan.runs.data import Inputs
+from jaxgan.runs.evaluate import task_scores
+from jaxgan.runs.evaluate.features import build_features, unit_values
+from jaxgan.runs.evaluate.task_scores import TaskScores
+from jaxgan.runs.sampling import sampler
+from jaxgan.tasks import Scores
+from jaxgan.types import TrainState
+
+SPLIT_BYTES = 2**30
+"""At most so much of a split is read, as floats, from its beginning or at random."""
+
+TASK_KEY = 2**31
+"""Folded into the key of what evaluators draw, for what the task draws."""
+
+NOTES = {
+    "parzen": "The Parzen log-likelihood is no measure of quality (arXiv:1511.01844): real images can score below "
+    "blurred ones. It is for comparing with published tables.",
+    "frechet": "Fréchet and kernel distances, precision and the like compare only in the same features, with equally "
+    "many examples; the classifier's are not those of published FIDs.",
+    "nearest": "nearest_closer: the probability that a sample is closer to the training set than new data is; near 1: "
+    "copies, or samples with less detail than the data.",
+    "conditional": "label_accuracy: samples that the classifier sees as the class asked for, beside test images with "
+    "their labels. within_class_diversity: mean distance of two samples of a class, over that of two training "
+    "examples. Samples have the classes in the data's proportions.",
+}
+
+
+class Report(NamedTuple):
+    """What an evaluation found.
+
+    Attributes:
+      step: of the generator.
+      seed: of the latents.
+      rows: the scores, each beside that of real data.
+      samples: what was judged; images in [0, 1].
+      left_out: evaluators that "auto" left out, with the reason.
+      method: how the samples were drawn.
+      facts: numbers of that.
+      task: what the run's task measured.
+    """
+
+    step: int
+    seed: int
+    rows: list[Row]
+    samples: Examples
+    left_out: dict[str, str]
+    method: str
+    facts: Mapping[str, float]
+    task: Scores = Scores()
+
+
+class Evaluation:
+    """Evaluates generators of one run: reads what is needed of the data, and keeps the scores of real examples.
+
+    Args:
+      config: a checked config; its section `evaluation` says what is measured.
+      inputs: the run's data.
+      experiment: the run's parts.
+      seed: of the latents.
+      say: told what takes long.
+
+    Raises:
+      UsageError: an evaluator does not suit the data, or there are too few samples.
+      DataError: the test split is too small, or the data or the weights cannot be read.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment, seed: int, say: Callable[[str], None]
+    ):
+        self.config, self.inputs, self.seed = config, inputs, seed
+        self.count = config["evaluation"]["samples"]
+        self.latent_key, self.key = jax.random.split(jax.random.key(seed))
+        dataset = inputs.dataset
+        if not len(dataset.test):
+            raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
+        self.features: Features = build_features(config, inputs, say)
+        splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
+        self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes)
+        self.evaluators, self.left_out = self._choose()
+        self.references: dict[str, Any] | None = None
+        given = self.features, self.to_unit, jax.random.fold_in(self.key, TASK_KEY)
+        self._make_task_scores = functools.cache(lambda: TaskScores(config, inputs, self.data, *given))
+        # Conditions of training examples, so that samples have them in the data's proportions.
+        self._lent = None if inputs.condition is None else lend(dataset.train, inputs.condition, self.count)
+        self._play(experiment, config)
+
+    def run(self, state: TrainState) -> Report:
+        """Scores a generator.
+
+        Raises:
+          DivergedError: its samples are not finite.
+          NoSamplesError: rejection accepts next to none.
+        """
+        values, facts = self._samples(state)
+        samples = Examples("generated", values, self.features, labels=self._labels)
+        task = Scores() if self._task_scores is None else self._task_scores(self._experiment, state)
+        if self.references is None:
+            self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
+        rows = evaluate(samples, self.data, self.evaluators, self.key, self.references)
+        return Report(int(state.step), self.seed, rows, samples, self.left_out, self.method, facts, task)
+
+    def of(self, experiment: Experiment, config: Mapping[str, Any]) -> "Evaluation":
+        """The same evaluation, on the same data, of another run's generators.
+
+        Raises:
+          UsageError: its task measures nothing, and is to be measured.
+        """
+        other = copy.copy(self)
+        other._play(experiment, config)
+        return other
+
+    def _play(self, experiment: Experiment, config: Mapping[str, Any]) -> None:
+        """Takes samples from an experiment's generators from now on, and measures its task."""
+        self.config = config
+        self._task_scores = self._make_task_scores() if task_scores.measures(config, experiment) else None
+        experiment = experiment if self._lent is None else experiment._replace(conditions=self._lent)
+        self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
+        self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
+
+    def _samples(self, state: TrainState) -> tuple[np.ndarray, dict[str, float]]:
+        samples, facts = self._sample(state, self.latent_key, self.count)
+        if not np.isfinite(samples).all():
+            raise DivergedError(
+                f"cannot evaluate step {int(state.step)}", "its samples are not finite", "use an earlier checkpoint"
+            )
+        return self.to_unit(samples), facts
+
+    def to_unit(self, samples: np.ndarray) -> np.ndarray:
+        """Generated examples as the data's are given to evaluators: images and what stands for bytes in [0, 1]."""
+        low, high = self.inputs.low, self.inputs.high
+        if self.inputs.dataset.train.examples.dtype == np.uint8:
+            return np.clip((samples - low) / (high - low), 0, 1)
+        return unit_values(samples, low, high)
+
+    def _examples(self, name: str, split: Split) -> Examples:
+        size = 4 * math.prod(self.inputs.facts.example_shape)
+        most = max(SPLIT_BYTES // size, 1)
+        chosen = np.arange(len(split))
+        if isinstance(split.examples, np.ndarray):
+            chosen = chosen if len(split) <= most else _chosen(len(split), most)
+            values = split.examples if len(split) <= most else split.examples[chosen]
+        else:
+            chosen = _chosen(len(split), min(most, len(split), max(self.count, 10_000)))
+            values = split.examples.read(chosen)
+        labels = feed.read_condition(split, chosen, "labels") if self.inputs.condition == "labels" else None
+        values = unit_values(values, self.inputs.low, self.inputs.high)
+        return Examples(name, values, self.features, len(split), labels)
+
+    def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
+        """The evaluators of `config.evaluation.metrics`, checked; for "auto", and why others were left out."""
+        named = [name.strip() for name in self.config["evaluation"]["metrics"].split(",")]
+        chosen, left_out = {}, {}
+        for name, evaluator in EVALUATORS.items():
+            if name not in named and "auto" not in named:
+                continue
+            if name not in named and (reason := evaluator.suits(self.data)):
+                left_out[name] = reason
+                continue
+            try:
+                check(name, evaluator, self.data, self.count)
+            except JaxganError as error:
+                if name in named:
+                    raise
+                left_out[name] = f"{error.what}; {error.why}"
+                continue
+            chosen[name] = evaluator
+        if not chosen and task_scores.TASK not in named:
+            reasons = ", ".join(f"{name}: {reason}" for name, reason in left_out.items())
+            raise UsageError("nothing to evaluate", reasons, "name other evaluation.metrics")
+        return chosen, left_out
+
+
+def _chosen(size: int, count: int) -> np.ndarray:
+    """`count` of `size` places, at random but always the same, in order."""
+    return np.sort(order.permutation(0, 0, size)[:count])
+
+
+def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence[pathlib.Path] = ()) -> dict[str, Any]:
+    """All that a report says, for `evaluation/*.json`, with the names of the pictures beside it."""
+    dataset = evaluation.inputs.dataset
+    return {
+        "run": run,
+        "step": report.step,
+        "seed": report.seed,
+        "dataset": dataset.name,
+        "samples": len(report.samples),
+        "sampling": {"method": "plain"} if report.method == "plain" else dict(evaluation.config["sampling"]),
+        "sampled": report.facts,
+        "features": {"name": evaluation.features.name, **evaluation.features.description},
+        "scores": [_score_to_json(row) for row in report.rows],
+        "task": {"name": evaluation.config["task"], **task_scores.to_json(report.task)},
+        "left_out": report.left_out,
+        "notes": notes(evaluation),
+        "pictures": [picture.name for picture in pictures],
+        "versions": versions(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def _score_to_json(row: Row) -> dict[str, Any]:
+    score = {name: _plain(value) for name, value in row.score._asdict().items()}
+    real = row.reference
+    reference = {"value": _plain(real.value), "standard_error": _plain(real.standard_error), "samples": real.samples}
+    return {**score, "real_data": {**reference, "details": real.details}}
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """What a reader must know of the scores."""
+    return [note for name, note in NOTES.items() if name in evaluation.evaluators]
+
+
+def versions() -> dict[str, str]:
+    """Of what computed the numbers."""
+    names = ("jaxgan", "jax", "jaxlib", "flax", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+def path_of(directory: pathlib.Path, step: int, seed: int, method: str = "plain") -> pathlib.Path:
+    """The JSON of an evaluation of samples that were drawn in some way."""
+    return directory / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
+
+
+def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
+    """Writes what `to_json` gives, whole or not at all.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    try:
+        write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}", error.strerror or str(error), "make room, or mend what is in its way"
+        ) from error

@@ -1,0 +1,149 @@
+"""The features that a config names: a classifier of the data's own, Inception, the values, or the user's function."""
+
+import importlib.util
+import os
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan.datasets import cache
+from jaxgan.datasets.base import Dataset
+from jaxgan.errors import UsageError
+from jaxgan.evaluation.base import RAW, Features
+from jaxgan.figures import is_image
+from jaxgan.runs.data import Inputs
+
+CLASSES = 1_000
+"""A dataset of more classes gets no classifier of its own."""
+
+
+def build_features(config: Mapping[str, Any], inputs: Inputs, say: Callable[[str], None]) -> Features:
+    """The features of `config.evaluation.features`.
+
+    Args:
+      config: a checked config.
+      inputs: the run's data, on whose labels a classifier is trained.
+      say: told what takes long.
+
+    Returns:
+      The features; "auto" is the classifier for labelled images, and the raw values for all else.
+
+    Raises:
+      UsageError: they do not suit the data, or cannot be loaded.
+      DataError: the file of weights is missing or damaged.
+    """
+    section, dataset = config["evaluation"], inputs.dataset
+    name = section["features"]
+    if name == "auto":
+        reason = _why_no_classifier(dataset)
+        if reason:
+            images = is_image(dataset.example_shape)
+            return RAW._replace(description={"no classifier": reason}) if images else RAW
+        name = "classifier"
+    if name == "raw":
+        return RAW
+    if ".py:" in name:
+        return _of_user(name)
+    if not is_image(dataset.example_shape):
+        raise UsageError(
+            f"evaluation.features={name} is for images",
+            f"the examples of {dataset.name} are {list(dataset.example_shape)}",
+            "set evaluation.features=raw",
+        )
+    return _inception(section) if name == "inception" else _classifier(inputs, say)
+
+
+def unit_values(examples: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Examples as evaluators take them: images as floats in [0, 1], of bytes or of floats; other floats as they are."""
+    if examples.dtype == np.uint8:
+        return examples.astype(np.float32) / np.float32(255)
+    if not is_image(examples.shape[1:]):
+        return examples
+    return np.clip((examples.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
+
+
+def _why_no_classifier(dataset: Dataset) -> str:
+    if not is_image(dataset.example_shape) or dataset.mixture is not None:
+        return "its examples are no images"
+    if dataset.num_classes is None:
+        return "it has no labels"
+    if dataset.num_classes < 2:
+        return "all of it has the same label"
+    if not all(isinstance(split.examples, np.ndarray) for split in (dataset.train, dataset.test)):
+        return "it is too large to be held in memory"
+    if dataset.train.labels is None or dataset.test.labels is None:
+        return "not all of it has labels"
+    return f"it has {dataset.num_classes} classes" if dataset.num_classes > CLASSES else ""
+
+
+def _classifier(inputs: Inputs, say: Callable[[str], None]) -> Features:
+    from jaxgan.evaluation import classifier
+
+    dataset = inputs.dataset
+    if reason := _why_no_classifier(dataset):
+        raise UsageError(
+            f"evaluation.features=classifier does not suit the dataset {dataset.name}",
+            reason,
+            "set evaluation.features=raw or inception",
+        )
+    arrays: list[np.ndarray] = []
+    for split in (dataset.train, dataset.test):
+        images = np.asarray(split.examples)
+        assert split.labels is not None
+        arrays += [images if images.dtype == np.uint8 else unit_values(images, inputs.low, inputs.high), split.labels]
+    assert dataset.num_classes is not None
+    path = classifier.path_of(cache.directory(), *arrays, num_classes=dataset.num_classes)
+    if not path.exists():
+        say(f"training a classifier on the labels of {dataset.name} for its features (once; kept in {path.parent})")
+    return classifier.features(classifier.load_or_train(path, *arrays, num_classes=dataset.num_classes))
+
+
+def _inception(section: Mapping[str, Any]) -> Features:
+    from jaxgan.evaluation import inception, inception_weights
+
+    path = os.path.expanduser(section["inception_weights"])
+    variables, style = inception_weights.load(path)
+    style = style if section["inception_style"] == "auto" else section["inception_style"]
+
+    @jax.jit
+    def apply(variables, images):
+        images = images[..., None] if images.ndim == 3 else images[..., :3]  # a fourth channel is alpha
+        images = inception.preprocess(images, low=0.0, high=1.0, style=style)
+        outputs: Any = inception.InceptionV3().apply(variables, images)
+        # The Inception score's authors leave out the bias.
+        return outputs.features, outputs.logits - variables["params"]["fc"]["bias"]
+
+    description = {"weights": pathlib.Path(path).name, "style": style, "dim": 2048}
+    return Features("inception", lambda images: apply(variables, images), description, batch=50)
+
+
+def _of_user(name: str) -> Features:
+    """FILE.py:FUNCTION."""
+    file, _, function = os.path.expanduser(name).rpartition(":")
+    if not pathlib.Path(file).is_file():
+        raise UsageError(f"evaluation.features={name}", f"there is no file {file}", "give the path of a Python file")
+    spec = importlib.util.spec_from_file_location("jaxgan_features_file", file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        call = getattr(module, function)
+    except Exception as error:
+        raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "mend the file") from error
+
+    def checked(examples):
+        try:
+            features = np.asarray(np.asarray(call(examples)), np.float32)
+        except Exception as error:
+            raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "mend it") from error
+        if features.ndim != 2 or len(features) != len(examples) or not features.size:
+            why = f"of {len(examples)} examples it made an array of shape {list(features.shape)}"
+            raise UsageError(f"evaluation.features={name}", why, "return features [n, dim]")
+        if not np.isfinite(features).all():
+            raise UsageError(f"evaluation.features={name}", "it made a feature that is not finite", "mend it")
+        return features, None
+
+    return Features(name, checked)

@@ -1,0 +1,85 @@
+"""The picture of a run's samples: always of the same latents and, where the task has them, of the same examples."""
+
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgan import figures
+from jaxgan.config import Experiment
+from jaxgan.datasets import feed
+from jaxgan.runs.data import Inputs
+from jaxgan.runs.grids import columns_of, picture_inputs
+from jaxgan.tasks import Sheet
+from jaxgan.training.step import generate
+from jaxgan.types import TrainState
+
+Draw = Callable[[TrainState, jax.Array, Any], jax.Array]
+"""`(state, latents, condition) -> examples`."""
+
+
+def drawer(experiment: Experiment) -> Draw:
+    """The generator of an experiment, compiled."""
+    return jax.jit(
+        lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
+    )
+
+
+class Shown:
+    """What is shown of a generator.
+
+    Args:
+      experiment: the run's parts.
+      inputs: its data.
+      key: draws the latents, and what else there is to draw.
+      count: how many examples are generated, at most.
+      draw: of `drawer`.
+    """
+
+    def __init__(self, experiment: Experiment, inputs: Inputs, key: jax.Array, count: int, draw: Draw):
+        self.low, self.high, self.mixture = inputs.low, inputs.high, inputs.dataset.mixture
+        self._draw = draw
+        self.sheet = sheet_of(experiment, inputs, key, count)
+        if self.sheet is not None:
+            self._latents, self._condition = self.sheet.latents, self.sheet.condition
+            self.columns: int | None = self.sheet.columns
+        else:
+            given = jax.jit(lambda key: picture_inputs(experiment, key, count))
+            self._latents, self._condition = given(key)
+            self.columns = columns_of(experiment, count)
+        self._labels = self._condition if self.sheet is None and experiment.classes is not None else None
+
+    def samples(self, state: TrainState) -> jax.Array:
+        """The generated examples, on the device."""
+        return self._draw(state, self._latents, self._condition)
+
+    def image(self, values: np.ndarray, scale: int | None = 1) -> np.ndarray | None:
+        """The picture as an array; None if the examples are no images."""
+        if self.sheet is not None:
+            values = self.sheet.arrange(values)
+        if not figures.is_image(values.shape[1:]):
+            return None
+        return figures.image_grid(values, columns=self.columns, low=self.low, high=self.high, scale=scale)
+
+    def save(self, path: pathlib.Path, values: np.ndarray) -> None:
+        """Writes the picture."""
+        if self.sheet is None:
+            shown: dict[str, Any] = {"low": self.low, "high": self.high, "columns": self.columns}
+            labels = None if self._labels is None else np.asarray(self._labels)
+            figures.save_samples(path, values, mixture=self.mixture, labels=labels, **shown)
+        elif (image := self.image(values, scale=None)) is not None:
+            figures.save_png(path, image)
+
+
+def sheet_of(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int) -> Sheet | None:
+    """The sheet of the run's task; None if it has none, or the examples are no images."""
+    if experiment.task.sheet is None or not figures.is_image(inputs.facts.example_shape):
+        return None
+    dataset = inputs.dataset
+    split = next(split for split in (dataset.test, dataset.validation, dataset.train) if len(split))
+    chosen = np.arange(min(count, len(split)))
+    stored = split.examples[chosen] if isinstance(split.examples, np.ndarray) else split.examples.read(chosen)
+    examples = jax.jit(lambda values: feed.scale(values, inputs.low, inputs.high))(stored)
+    return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent)

@@ -1,0 +1,236 @@
+"""`--mode=sweep`: many settings of one config, each with several seeds, trained side by side and ranked."""
+
+import contextlib
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxgan import figures
+from jaxgan.config import unread
+from jaxgan.errors import DivergedError, PreemptedError, UsageError
+from jaxgan.io.metric_writers import Progress
+from jaxgan.runs.data import check_devices
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.report import write_report
+from jaxgan.runs.sweep.file import NAME, TABLE, link_best, read_sweep, write_sweep, write_table
+from jaxgan.runs.sweep.members import Member, make_groups, make_members, read_data
+from jaxgan.runs.sweep.population_trainer import Lockstep
+from jaxgan.runs.sweep.ranking import Ranking, read_ranking, rungs, survivors
+from jaxgan.runs.sweep.results import Standings, to_json
+from jaxgan.runs.sweep.scoring import Judge, Verdict
+from jaxgan.runs.sweep.trials import Setting, read_settings
+from jaxgan.runs.sweep.views import spread_of, table
+from jaxgan.runs.train.stopping import StopRequest
+
+SAY_SECONDS = 10.0
+"""While members are evaluated, one is named so often."""
+
+
+def problems_of_sweep(config: ConfigDict) -> list[str]:
+    """What is wrong with a config's section `population`, one line each; the section's types are right."""
+    settings, problems = read_settings(config)
+    if isinstance(ranking := read_ranking(config.population.score), str):
+        problems.append(ranking)
+    halvings = config.population.halvings
+    if halvings and settings:
+        if any("steps" in setting.changes for setting in settings):
+            problems.append("population.halvings: settings of different steps cannot be halved")
+        if len(settings) <= 2 ** (halvings - 1):
+            problems.append(f"population.halvings: {len(settings)} settings cannot be halved {halvings} times")
+    return problems
+
+
+def unread_by_sweep(config: ConfigDict, names: Iterable[str]) -> list[str]:
+    """What of the fields that the command set, and of those that make the settings, no setting reads, one line each.
+
+    Where choices are drawn, nothing is said: which of them there are is luck.
+    """
+    if "choice(" in str(config.population.random).replace(" ", ""):
+        return []
+    settings = read_settings(config)[0]
+    swept = (name for setting in settings[:1] for name in setting.changes)
+    configs = [setting.config for setting in settings] or [config]
+    return unread(dict.fromkeys([*names, *swept]), *configs)
+
+
+def sweep(config: ConfigDict, workdir: str) -> None:
+    """Trains all members, or goes on with those in `workdir`; see docs/sweeps.md for what is written.
+
+    Args:
+      config: one that `check` has passed, with `problems_of_sweep`.
+      workdir: the sweep's directory.
+
+    Raises:
+      JaxganError: any expected failure; what was saved before it stays.
+    """
+    plain = config.to_dict()
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(RunDirectory(workdir))
+        with contextlib.suppress(OSError):
+            directory.samples.rmdir()  # a sweep has none of its own
+        for setting in read_settings(config)[0]:
+            check_devices({**setting.config, "mapping": "jit"})
+        stop = stack.enter_context(StopRequest())
+        saved = read_sweep(directory, plain)
+        if saved.get("finished") and saved["config"] == json.loads(json.dumps(plain)):
+            print((directory.path / TABLE).read_text() + f"{directory.path} is finished.")
+            return
+        _Sweep(config, directory, stop, saved).run()
+
+
+class _Sweep:
+    """One sweep and what it holds on to."""
+
+    def __init__(self, config: ConfigDict, directory: RunDirectory, stop: StopRequest, saved: Mapping[str, Any]):
+        self.config, self.directory, self.path, self.stop = config.to_dict(), directory, directory.path, stop
+        self.started = time.monotonic()
+        population = self.config["population"]
+        self.settings: list[Setting] = read_settings(config)[0]
+        ranking = read_ranking(population["score"])
+        assert isinstance(ranking, Ranking)
+        self.ranking = ranking
+        self.members = make_members(self.settings, population["seeds"], self.path / "members")
+        self.rungs: list[dict[str, Any]] = list(saved.get("rungs", ()))
+        for member, line in zip(self.members, saved.get("members", ()), strict=False):
+            member.diverged = line["diverged"]
+        read_data(self.members)
+        self.groups = make_groups(self.members)
+        self.judge = Judge(self.config, ranking, self.groups)
+        for group in self.groups:
+            self.judge.check(group[0])
+        self.lockstep = [Lockstep(group, stop, self._advanced) for group in self.groups]
+        self.ends = self._rung_ends()
+        self.done = 0
+        self.progress: Progress | None = None
+
+    def run(self) -> None:
+        """From where the members are to the table."""
+        self._write(finished=False)
+        done, total = self._steps()
+        self.done = done
+        with contextlib.closing(Progress(total, done)) as self.progress:
+            if done:
+                self.progress.message(f"going on in {self.path}")
+            self._say_what()
+            for rung in range(len(self.ends)):
+                self._run_rung(rung)
+        self._finish()
+
+    def _run_rung(self, rung: int) -> None:
+        """Trains those that are left to the rung's end, and gives up half of them unless it is the last."""
+        left = self._left(rung)
+        for lockstep in self.lockstep:
+            self._check_stop()
+            lockstep.run([m for m in lockstep.group if m.setting in left], self._end(lockstep, rung))
+        self._write(finished=False)
+        if rung == len(self.ends) - 1 or rung < len(self.rungs):
+            return
+        scores = []
+        for setting in left:
+            self._check_stop()
+            scores.append([self.judge.rank(member) for member in self._members_of(setting)])
+        kept = [left[place] for place in survivors(self.ranking, scores)]
+        named = dict(zip(map(str, left), scores, strict=True))
+        self.rungs.append({"step": self.ends[rung], "score": self.ranking.name, "scores": named, "kept": kept})
+        self._write(finished=False)  # before any member goes on, so that a sweep that is killed decides the same
+        assert self.progress is not None
+        self.progress.message(f"step {self.ends[rung]:,}: {len(kept)} of {len(left)} settings go on")
+
+    def _end(self, lockstep: Lockstep, rung: int) -> int:
+        last = rung == len(self.ends) - 1
+        return lockstep.config["steps"] if last else self.ends[rung]
+
+    def _left(self, rung: int) -> list[int]:
+        return list(range(len(self.settings))) if rung == 0 else self.rungs[rung - 1]["kept"]
+
+    def _members_of(self, setting: int) -> list[Member]:
+        return [member for member in self.members if member.setting == setting]
+
+    def _rung_ends(self) -> list[int]:
+        halvings, steps = self.config["population"]["halvings"], self.config["steps"]
+        chunk = math.lcm(*(lockstep.chunk() for lockstep in self.lockstep)) if halvings else 1
+        ends = rungs(steps, halvings, chunk)
+        if sorted(set(ends)) != ends or ends[0] < 1:
+            raise UsageError(
+                f"{steps} steps cannot be halved {halvings} times",
+                f"the rungs would end at {', '.join(map(str, ends))}, in multiples of {chunk}",
+                "raise steps, or lower population.halvings, or log_every",
+            )
+        return ends
+
+    def _steps(self) -> tuple[int, int]:
+        """Steps done and steps to do in all, over all members."""
+        seeds, count = self.config["population"]["seeds"], len(self.settings)
+        total = sum(lockstep.config["steps"] * len(lockstep.group) for lockstep in self.lockstep)
+        if len(self.ends) > 1:
+            total, before = 0, 0
+            for end in self.ends:
+                total, before, count = total + (end - before) * count * seeds, end, -(-count // 2)
+        return sum(min(m.latest_step(), m.config["steps"]) for m in self.members), total
+
+    def _advanced(self, steps: int) -> None:
+        self.done += steps
+        assert self.progress is not None
+        self.progress.update(min(self.done, self.progress.total))
+
+    def _say_what(self) -> None:
+        assert self.progress is not None
+        groups = f"{len(self.groups)} compiled program{'s' if len(self.groups) > 1 else ''}"
+        self.progress.message(
+            f"{_count(len(self.settings), 'setting')} with {_count(self.config['population']['seeds'], 'seed')}: "
+            f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.lockstep[0].devices, 'device')}; "
+            "the progress is in steps of all members together"
+        )
+
+    def _check_stop(self) -> None:
+        if self.stop.signal_name is not None:
+            raise PreemptedError(
+                f"stopped by {self.stop.signal_name}",
+                "the members' checkpoints are saved",
+                "run the same command again to go on",
+            )
+
+    def _finish(self) -> None:
+        """Judges all members and writes what a reader wants to see."""
+        verdicts = list(self._judged())
+        given_up = {s: r["step"] for r in self.rungs for s in map(int, r["scores"]) if s not in r["kept"]}
+        standings = Standings(self.settings, self.members, verdicts, self.ranking, given_up)
+        figures.save_png(self.path / "sweep.png", spread_of(standings))
+        best, text = standings.best(), table(standings, str(self.path))
+        write_table(self.directory, text)
+        self._write(finished=True, standings=standings)
+        print(text)
+        if best is None:
+            raise DivergedError(
+                "all members diverged", "no member has a score", "lower the learning rates, in another --workdir"
+            )
+        write_report(best.directory)
+        link_best(self.directory, best.name)
+        seconds = time.monotonic() - self.started
+        print(
+            f"Done in {seconds:.0f} s. Look at {self.path / 'sweep.png'} first; the best member is {best.name}: python "
+            f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / NAME}."
+        )
+
+    def _judged(self) -> Iterator[Verdict]:
+        """A verdict for each member, and now and then a word of how far it is."""
+        said = -math.inf
+        for done, member in enumerate(self.members):
+            self._check_stop()
+            if time.monotonic() - said > SAY_SECONDS:
+                said = time.monotonic()
+                print(f"evaluating member {done + 1} of {len(self.members)}", file=sys.stderr, flush=True)
+            yield self.judge.judge(member)
+
+    def _write(self, *, finished: bool, standings: Standings | None = None) -> None:
+        content = to_json(self.config, self.settings, self.members, self.rungs, standings)
+        write_sweep(self.directory, {"finished": finished, **content})
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"

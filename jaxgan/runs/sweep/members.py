@@ -1,0 +1,128 @@
+"""The members of a sweep: each a run of its own, in groups whose steps are one compiled program."""
+
+import json
+import pathlib
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxgan.config import LATER
+from jaxgan.datasets import feed
+from jaxgan.datasets.mixtures import MIXTURES
+from jaxgan.errors import UsageError
+from jaxgan.runs.data import Inputs, read_inputs, starts_from_data
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.hyperparameters import number_fields, with_values
+from jaxgan.runs.labelled import checksum
+from jaxgan.runs.sweep.trials import Setting
+
+
+class Member:
+    """One run of a sweep.
+
+    Attributes:
+      number: from 0; its directory's name.
+      setting: which one, from 0.
+      config: as it would be of this run alone.
+      directory: complete in itself: every mode of `launch.py` works on it.
+      inputs: its data.
+      diverged: the step at which a number was no longer finite, or None.
+    """
+
+    def __init__(self, number: int, setting: int, config: dict[str, Any], path: pathlib.Path):
+        self.number, self.setting, self.config = number, setting, config
+        self.directory = RunDirectory(str(path), create=False)
+        self.diverged: int | None = None
+        self._inputs: Inputs | None = None
+
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.directory.path.name
+
+    @property
+    def inputs(self) -> Inputs:
+        """The run's data, once `read_data` has read it."""
+        assert self._inputs is not None
+        return self._inputs
+
+    @inputs.setter
+    def inputs(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+
+    def latest_step(self) -> int:
+        """Of its newest whole checkpoint; 0 without one."""
+        directory = self.directory.checkpoints
+        names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
+        return max((int(name) for name in names if name.isdigit()), default=0)
+
+
+Group = list[Member]
+"""Members, at least one, that differ in their seed and in numbers alone: one compiled step serves them all."""
+
+
+def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Path) -> list[Member]:
+    """Every setting with every seed, in this order."""
+    digits = max(3, len(str(len(settings) * seeds - 1)))
+    members: list[Member] = []
+    for place, setting in enumerate(settings):
+        for i in range(seeds):
+            number = len(members)
+            # Without the sweep's own section, so that the run is the same as one that was trained alone.
+            config = {**setting.config, "seed": setting.config["seed"] + i, "population": dict(LATER["population"])}
+            members.append(Member(number, place, config, directory / f"{number:0{digits}d}"))
+    return members
+
+
+def read_data(members: Sequence[Member]) -> None:
+    """Gives every member its data, read once for all that see the same.
+
+    Raises:
+      UsageError: it does not fit the device.
+      DataError: it cannot be read, or does not suit a member.
+    """
+    known: dict[str, Inputs] = {}
+    for member in members:
+        config = member.config
+        seed = config["seed"] if config["dataset"]["name"] in MIXTURES else None
+        generator = [config["generator"][name] for name in ("output", "output_bias")]
+        section = config.get(config["task"], {})
+        told = (
+            [section["labelled"], section["seed"], config["discriminator"]["class_logits"]]
+            if "labelled" in section
+            else []
+        )
+        told.append(starts_from_data(config))
+        key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"], told])
+        if key not in known:
+            known[key] = read_inputs(config)
+        member.inputs = known[key]
+    arrays = [inputs.dataset.train.examples for inputs in known.values() if inputs.resident]
+    total = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+    if len(arrays) < len(known) or (len(known) > 1 and total > feed.memory_limit()):
+        raise UsageError(
+            "a sweep cannot stream its data",
+            "its members' training data does not fit the device, or dataset.placement is stream",
+            "use less data or fewer seeds, or train the members one by one with --mode=train",
+        )
+
+
+def make_groups(members: Sequence[Member]) -> list[Group]:
+    """Parts members, which have their data, into groups of one structure, in the order of their first members."""
+    found: dict[str, list[Member]] = {}
+    for member in members:
+        found.setdefault(_structure(member), []).append(member)
+    return list(found.values())
+
+
+def _structure(member: Member) -> str:
+    inputs, config = member.inputs, member.config
+    fixed = with_values(config, {"seed": None} | dict.fromkeys(number_fields(config)))
+    scaled = (inputs.low, inputs.high) if inputs.dataset.train.examples.dtype == np.uint8 else None
+    means = None if inputs.facts.means is None else inputs.facts.means.tolist()
+    facts = [inputs.facts.example_shape, inputs.facts.classes, inputs.size, scaled, means]
+    labelled = None if inputs.facts.labelled is None else checksum(inputs.facts.labelled)  # constants of the program
+    first = None if inputs.facts.first is None else zlib.crc32(inputs.facts.first.tobytes())
+    return json.dumps([fixed, *facts, labelled, first], sort_keys=True)

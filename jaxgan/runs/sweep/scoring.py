@@ -1,0 +1,131 @@
+"""Scores of a sweep's members: each data set is prepared, and its own score computed, once for all who share it."""
+
+import functools
+import math
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgan.config import Experiment, build
+from jaxgan.errors import DivergedError
+from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
+from jaxgan.runs.load import restore_players
+from jaxgan.runs.sample_grid import Shown, drawer
+from jaxgan.runs.sampling import NoSamplesError
+from jaxgan.runs.sweep.members import Group, Member
+from jaxgan.runs.sweep.ranking import Ranking, metric_at
+from jaxgan.runs.train.output import SAMPLE_LATENTS
+from jaxgan.types import TrainState
+
+
+class Verdict(NamedTuple):
+    """The scores of one member.
+
+    Attributes:
+      step: of the checkpoint that was judged; 0 if there is none.
+      scores: by name; None where it is not finite.
+      real: the same of real data.
+    """
+
+    step: int
+    scores: Mapping[str, float | None] = {}
+    real: Mapping[str, float | None] = {}
+
+
+class Judge:
+    """Scores members by their newest checkpoints.
+
+    Args:
+      config: of the sweep.
+      ranking: whose evaluator is among those used.
+      groups: of all members.
+    """
+
+    def __init__(self, config: Mapping[str, Any], ranking: Ranking, groups: list[Group]):
+        self.ranking = ranking
+        self.metrics = config["evaluation"]["metrics"]
+        if ranking.evaluator and ranking.evaluator not in [name.strip() for name in self.metrics.split(",")]:
+            self.metrics = f"{self.metrics},{ranking.evaluator}"
+        self._group = {member.number: number for number, group in enumerate(groups) for member in group}
+        self._parts: dict[int, tuple[Experiment, Any]] = {}
+        self._of_data: dict[tuple[int, str], Evaluation] = {}
+        self._of_group: dict[tuple[int, int, str], Evaluation] = {}
+
+    def check(self, member: Member) -> None:
+        """Raises UsageError or DataError, before any training, if a member cannot be evaluated as is wanted."""
+        self._evaluation(member, self.metrics)
+
+    def rank(self, member: Member) -> float | None:
+        """The number that ranks a member, as far as it has come; None if it has none."""
+        if member.diverged is not None:
+            return None
+        if not self.ranking.evaluator:
+            return metric_at(member.directory, self.ranking.name, member.latest_step())
+        state = self._restore(member)
+        return self._scores(member, state, self.ranking.evaluator).scores.get(self.ranking.name)
+
+    def judge(self, member: Member) -> Verdict:
+        """All scores of a member that has a checkpoint, in its `evaluation/` too, and its last picture."""
+        if not member.latest_step():
+            return Verdict(0)
+        state = self._restore(member)
+        self._draw(member, state)
+        verdict = self._scores(member, state, self.metrics, keep=True)
+        if not self.ranking.evaluator:
+            value = metric_at(member.directory, self.ranking.name, verdict.step)
+            return verdict._replace(scores={self.ranking.name: value, **verdict.scores})
+        return verdict
+
+    def _restore(self, member: Member) -> TrainState:
+        experiment, _ = self._parts_of(member)
+        with Checkpoints(member.directory.checkpoints, keep=member.config["keep_checkpoints"]) as checkpoints:
+            return restore_players(checkpoints, experiment)
+
+    def _scores(self, member: Member, state: TrainState, metrics: str, *, keep: bool = False) -> Verdict:
+        evaluation = self._evaluation(member, metrics)
+        base = self._of_data[id(member.inputs), metrics]
+        evaluation.references = base.references
+        try:
+            report = evaluation.run(state)
+        except (DivergedError, NoSamplesError):
+            return Verdict(int(state.step))
+        base.references = evaluation.references
+        if keep:
+            path = path_of(member.directory.evaluation, report.step, report.seed, report.method)
+            write(path, to_json(report, evaluation, member.name))
+        found = {row.score.name: _finite(row.score.value) for row in report.rows}
+        return Verdict(report.step, found, {row.score.name: _finite(row.reference.value) for row in report.rows})
+
+    def _evaluation(self, member: Member, metrics: str) -> Evaluation:
+        data, group = id(member.inputs), self._group[member.number]
+        experiment, _ = self._parts_of(member)
+        config = {**member.config, "evaluation": {**member.config["evaluation"], "metrics": metrics}}
+        if (data, metrics) not in self._of_data:
+            say = functools.partial(print, file=sys.stderr, flush=True)
+            self._of_data[data, metrics] = Evaluation(config, member.inputs, experiment, 0, say)
+        if (data, group, metrics) not in self._of_group:
+            self._of_group[data, group, metrics] = self._of_data[data, metrics].of(experiment, config)
+        return self._of_group[data, group, metrics]
+
+    def _parts_of(self, member: Member) -> tuple[Experiment, Any]:
+        group = self._group[member.number]
+        if group not in self._parts:
+            experiment = build(member.config, member.inputs.facts)
+            self._parts[group] = experiment, drawer(experiment)
+        return self._parts[group]
+
+    def _draw(self, member: Member, state: TrainState) -> None:
+        experiment, draw = self._parts_of(member)
+        config, inputs = member.config, member.inputs
+        key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
+        shown = Shown(experiment, inputs, key, config["sample_count"], draw)
+        path = member.directory.samples / f"step_{int(state.step):08d}.png"
+        shown.save(path, np.asarray(shown.samples(state), np.float32))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,146 @@
+"""Many GANs in one compiled step: members that differ in their seed and in numbers, not in structure.
+
+A member's step is the step it would make alone. `jaxgan.parallel.distribute_population` spreads members over devices.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from jaxgan.training.step import TrainStep
+from jaxgan.types import Batch, Metrics, TrainState
+
+MEMBERS = ("vmap", "map")
+
+PopulationStep = Callable[..., tuple[TrainState, Metrics]]
+"""`(states, batches, hyperparameters, *shared) -> (states, metrics)`, every leaf but `shared`'s [members, ...]."""
+
+
+def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "vmap") -> PopulationStep:
+    """One step, or one chunk of steps, of many GANs.
+
+    Args:
+      member_step: `(hyperparameters) -> train_step` of one member; `hyperparameters` is any pytree of numbers, such as
+        {"learning_rate": ...}, from which it may make optimizers, penalties and losses, but nothing whose structure
+        depends on them. `scan_steps(make_train_step(...))` makes it a chunk.
+      members: "vmap": all in one batched step, for a GPU or TPU; a batched product may add in another order than a
+        member's own, so members agree with themselves alone to rounding (1e-5 after a few steps). "map": one after
+        another within the call, each bit for bit as alone, which on a CPU is the faster.
+
+    Returns:
+      A pure function of stacked states, batches [members, k, batch, ...] (or [members, steps, k, batch, ...]), stacked
+      hyperparameters and, if the member's step takes more, what all members share, such as a dataset.
+
+    Raises:
+      ValueError: `members` is neither.
+    """
+    if members not in MEMBERS:
+        raise ValueError(f"unknown members {members!r}; one of {', '.join(MEMBERS)}")
+
+    def step(states: TrainState, batches: Batch, hyperparameters: chex.ArrayTree, *shared: Any):
+        def one(state, batch, values):
+            return member_step(values)(state, batch, *shared)
+
+        if members == "vmap":
+            return jax.vmap(one)(states, batches, hyperparameters)
+        return jax.lax.map(lambda inputs: one(*inputs), (states, batches, hyperparameters))
+
+    return step
+
+
+def init_population(
+    init_member: Callable[[chex.PRNGKey, Any], TrainState], keys: chex.PRNGKey, hyperparameters: chex.ArrayTree
+) -> TrainState:
+    """The members' states before the first step, stacked.
+
+    Args:
+      init_member: `(key, hyperparameters) -> state`, as `jaxgan.training.step.init_state` makes it.
+      keys: [members] typed keys.
+      hyperparameters: pytree of [members].
+
+    Returns:
+      A `TrainState` of leaves [members, ...]; each member's is bit for bit that of `jax.jit(init_member)` with its key.
+
+    Raises:
+      ValueError: the numbers of members differ.
+    """
+    counts = {len(keys), *(len(leaf) for leaf in jax.tree.leaves(hyperparameters))}
+    if len(counts) > 1:
+        raise ValueError(f"keys and hyperparameters are of different numbers of members: {sorted(counts)}")
+    return jax.lax.map(lambda inputs: init_member(*inputs), (keys, hyperparameters))
+
+
+def member(states: TrainState, index: int) -> TrainState:
+    """One member's state, for `jaxgan.training.step.sample` or a checkpoint.
+
+    Raises:
+      IndexError: there is no such member.
+    """
+    count = len(states.step)
+    if not -count <= index < count:
+        raise IndexError(f"there is no member {index} of {count}")
+    return jax.tree.map(lambda leaf: leaf[index], states)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Varying:
+    """A number of a member's own, which stands where a Python number would: in optax's optimizers, say.
+
+    Optimizers compute 1 - b with b a Python number, in double precision, before it becomes a float32. A traced float32
+    knows b only to 6e-8, and 1 - 0.999 then to 5e-5. So this one brings 1 - b along.
+
+    Attributes:
+      value: float32, the number.
+      complement: float32, 1 minus the number, computed in double precision.
+    """
+
+    value: chex.Array
+    complement: chex.Array
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> "Varying":
+        """Python numbers of [members], none of them 0, which optimizers treat apart."""
+        complements = [1 - number for number in numbers]
+        return cls(jnp.asarray(list(numbers), jnp.float32), jnp.asarray(complements, jnp.float32))
+
+    def __jax_array__(self) -> chex.Array:
+        return self.value
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __rsub__(self, other: Any) -> Any:
+        if isinstance(other, int | float) and other == 1:
+            return Varying(self.complement, self.value)
+        return other - self.value
+
+    def __sub__(self, other: Any) -> Any:
+        return -self.complement if isinstance(other, int | float) and other == 1 else self.value - other
+
+    def __add__(self, other: Any) -> Any:
+        return self.value + other
+
+    def __mul__(self, other: Any) -> Any:
+        return self.value * other
+
+    def __pow__(self, other: Any) -> Any:
+        return self.value**other
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.value / other
+
+    def __neg__(self) -> Any:
+        return -self.value
+
+    def __gt__(self, other: Any) -> Any:
+        return self.value > other
+
+    def __ge__(self, other: Any) -> Any:
+        return self.value >= other
+
+    __radd__, __rmul__ = __add__, __mul__

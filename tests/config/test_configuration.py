@@ -1,0 +1,521 @@
+"""Configs: every problem in one message, nothing touched before, and the parts that come out."""
+
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+import jaxgan
+from configs import default, mnist
+from jaxgan import config as configuration
+from jaxgan import runs
+from jaxgan.config import RULES, DataFacts, build, check, command_line, fields, problems_of
+from jaxgan.config.rules import ABSENT
+from jaxgan.errors import UsageError
+from jaxgan.evaluation import EVALUATORS
+from jaxgan.losses import LOSSES
+from jaxgan.networks import NETWORKS
+from jaxgan.optimizers import OPTIMIZERS
+from jaxgan.runs import hyperparameters as numbers
+from jaxgan.runs.data import read_inputs
+from jaxgan.runs.hyperparameters import number_fields
+
+CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", CONFIGS)
+@pytest.mark.parametrize("platform", ["", ":cpu", ":gpu", ":tpu"])
+def test_every_config_passes_the_check(path, platform):
+    config = command_line.load_config(path + platform)
+    assert config.platform == platform.removeprefix(":")
+    config.dataset.path = config.dataset.path or "somewhere"
+    check(config)
+
+
+def _leaves(config, prefix=""):
+    for name, value in config.items():
+        yield from _leaves(value, f"{prefix}{name}.") if hasattr(value, "items") else [f"{prefix}{name}"]
+
+
+def test_the_default_has_every_field_with_a_comment_and_no_other():
+    assert set(_leaves(default.get_config())) == set(_leaves(RULES))
+    lines = pathlib.Path("configs/default.py").read_text().splitlines()
+    assignments = [line for line in lines if " = " in line and "ConfigDict()" not in line and "_network()" not in line]
+    explained = {line.split(" = ")[0].split(".")[-1].strip() for line in assignments if "#" in line}
+    plain = {"batch_size", "dim", "seed", "learning_rate", "checkpoint_every"}  # named whole, explained by their name
+    assert {name.split(".")[-1] for name in _leaves(RULES)} - explained - plain == set()
+
+
+def test_all_problems_come_in_one_message_with_the_nearest_names():
+    config = default.get_config()
+    config.loss = "nonsaturating"
+    config.discriminator_steps = 0
+    config.generator_stpes = 3
+    config.generator.widths = (0, 5)
+    config.average_decay = 1.0
+    with pytest.raises(UsageError) as error:
+        check(config, ("log_evry is no field; did you mean log_every?",))
+    message = str(error.value)
+    assert "\n" not in message
+    for part in (
+        "6 problems",
+        "log_evry",
+        "'nonsaturating' is none of f_jensen_shannon, f_kl, f_pearson, ",
+        "relativistic_paired, wasserstein; did you mean non_saturating?",
+        "discriminator_steps: 0 is below 1",
+        "generator_stpes is no field; did you mean generator_steps",
+        "generator.widths: (0, 5)",
+        "average_decay: 1.0 does not lie in [0, 1)",
+    ):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"generator.output": "tanh"}, "goes with dataset.range symmetric"),
+        ({"dataset.name": "idx"}, "dataset.path is empty"),
+        ({"discriminator.output": "sigmoid"}, "logit"),
+        ({"discriminator.activation": "relu,relu,relu"}, "3 activations for 2"),
+        ({"generator_optimizer.rate_floor": 1.0}, "rate_floor is above"),
+        ({"batch_size": True}, "True is not a whole number"),
+        ({"steps": 10.0}, "10.0 is not a whole number"),
+        ({"generator_optimizer.learning_rate": float("nan")}, "nan does not lie in"),
+        ({"generator_optimizer.learning_rate": float("inf")}, "inf does not lie in"),
+        ({"generator.activation": "relu,rellu"}, "'rellu' is none of"),
+        ({"alarms.patience": 0, "alarms.stop": "lost_modes"}, "alarms.patience 0 turns all alarms off"),
+        ({"alarms.stop": "lost_mode"}, "'lost_mode' is none of discriminator_wins"),
+        ({"latent": 3}, "latent is a section"),
+        ({"discriminator.layer_scales": "1,2"}, "discriminator.layer_scales names 2 for 3 layers"),
+        ({"generator.layer_biases": "0,-1,0"}, "generator.layer_biases names 3 for 2 layers"),
+        ({"generator.layer_scales": "1,a"}, "'1,a' is not numbers with commas"),
+        ({"discriminator.network": "maxout", "discriminator.initializer": "uniform,normal"}, "only mlp takes one for"),
+        (
+            {"discriminator.network": "maxout", "discriminator.normalization": "batch"},
+            "maxout has none; set it to auto",
+        ),
+        ({"sampling.method": "rejection", "loss": "hinge"}, "D's logit is not log p_d/p_g; with f_jensen_shannon"),
+        ({"sampling.method": "rejection", "condition": "labels"}, "not of conditional runs yet"),
+        ({"sampling.method": "driven", "real_label": 0.9}, "with smoothed labels, real_label 0.9"),
+        ({"sampling.method": "driven", "packing": 2}, "D judges several examples at once"),
+        ({"sampling.method": "rejection", "discriminator.minibatch": "deviation"}, "D judges several examples at once"),
+        ({"sampling.method": "driven", "latent.name": "mixture"}, "latent.name mixture is no function of a normal one"),
+        ({"sampling.method": "optimized"}, "latent_optimization.step is 0, so the run moves no latents"),
+        (
+            {"sampling.method": "driven", "latent_optimization.step": 0.9},
+            "D judges what latent_optimization makes of the prior",
+        ),
+        ({"sampling.percentile": 100.0}, "100.0 does not lie in [0, 100)"),
+        ({"latent.name": "categorical", "latent.dim": 5}, "needs dim for both, got dim=5"),
+        ({"consensus": 0.1, "unrolled_steps": 2}, "consensus and unrolled_steps cannot be together"),
+        ({"extragradient": True, "unrolled_steps": 2}, "extragradient and unrolled_steps cannot be together"),
+        ({"extragradient": True, "discriminator_steps": 5}, "discriminator_steps and generator_steps are (5, 1)"),
+        ({"extragradient": True, "coordination.accuracy_limit": 0.8}, "leave coordination as it is by default"),
+        ({"extragradient": 1}, "1 is not true or false"),
+        ({"consensus": -0.1}, "consensus: -0.1"),
+        ({"generator.normalization": "spectre"}, "'spectre' is none of auto, batch"),
+        ({"condition": "label"}, "'label' is none of labels, none, vectors; did you mean labels?"),
+        (
+            {"generator.conditioning": "normalization"},
+            "generator.conditioning normalization needs a condition; set cond",
+        ),
+        (
+            {"condition": "labels", "discriminator.conditioning": "projection", "discriminator.conditional": False},
+            "discriminator.conditioning projection is of networks that see the condition; set discriminator.condi",
+        ),
+        (
+            {"condition": "labels", "discriminator.network": "maxout", "discriminator.conditioning": "projection"},
+            "discriminator.conditioning projection: maxout takes a condition in one way alone; set it to auto",
+        ),
+        (
+            {"condition": "labels", "generator.conditioning": "projection"},
+            "no conditioning 'projection' in a mlp generator; one of concatenation, normalization",
+        ),
+        ({"discriminator.network": "maxout", "discriminator.class_logits": 3}, "class_logits: maxout has none; set it"),
+        ({"terms.feature_matching": 1.0}, "terms.feature_matching needs discriminator.features=True"),
+        ({"terms.feature_match": 1.0}, "terms.feature_match is no field; did you mean feature_matching?"),
+        ({"terms.mutual_information": 1.0}, "latent.name uniform has none; set categorical"),
+        ({"terms.mutual_information": 1.0, "latent.name": "categorical"}, "discriminator.class_logits=12 or 14"),
+        ({"terms.auxiliary_classifier": 1.0}, "terms.auxiliary_classifier needs condition=labels"),
+        ({"terms.auxiliary_classifier": 1.0}, "needs discriminator.class_logits, as many as there are classes"),
+        ({"terms.auxiliary_classifier": 1.0}, "needs discriminator.conditional=False"),
+        ({"terms.auxiliary_classifier": 1.0, "packing": 2}, "terms.auxiliary_classifier is of single examples"),
+        ({"terms.adversarial": 0.0}, "terms.adversarial 0 leaves the generator no loss"),
+        ({"terms.adversarial": -1.0}, "terms.adversarial: -1.0 does not lie in [0, inf)"),
+    ],
+)
+def test_problems(change, said):
+    plain = default.get_config().to_dict()
+    for name, value in change.items():
+        *parents, field = name.split(".")
+        section = plain
+        for parent in parents:
+            section = section[parent]
+        section[field] = value
+    with pytest.raises(UsageError) as error:
+        check(plain)
+    assert said in str(error.value)
+
+
+def test_field_and_cross_problems_come_together():
+    config = default.get_config()
+    config.loss, config.discriminator.output, config.generator.network = "bad", "sigmoid", "maxout"
+    with pytest.raises(UsageError) as error:
+        check(config)
+    message = str(error.value)
+    assert "3 problems" in message and "'bad'" in message and "logit" in message and "maxout has a linear" in message
+
+
+def test_an_older_configs_normalization_is_what_its_network_had():
+    for name, now in (("batch", "auto"), ("none", "none")):
+        older = default.get_config().to_dict()
+        for player in ("generator", "discriminator"):
+            older[player] = {"network": "mlp", "normalization": name}
+        found = configuration.complete(older)["generator"]
+        assert (found["normalization"], found["minibatch"], found["features"]) == (now, "none", False)
+    # A config of today keeps what it says.
+    config = default.get_config()
+    config.generator.normalization = "batch"
+    assert configuration.complete(config.to_dict())["generator"]["normalization"] == "batch"
+
+
+def test_a_config_chooses_every_part_of_its_networks():
+    config = default.get_config()
+    config.batch_size = 5
+    config.generator.widths, config.generator.network, config.generator.normalization = (4, 3), "dcgan", "virtual"
+    config.discriminator.widths, config.discriminator.normalization = (4,), "spectral"
+    config.discriminator.minibatch, config.discriminator.features = "discrimination", True
+    check(config)
+    experiment = build(config, DataFacts((8, 8, 1), 10))
+    state = experiment.abstract_state()
+    assert state.generator.model_state["reference"]["inputs"].shape == (5, 100)
+    assert state.discriminator.model_state["spectral"]["Dense_1"]["u"].shape == (1,)
+    assert state.discriminator.params["Dense_1"]["kernel"].shape == (4 + 100, 1)
+    images = np.zeros((2, 8, 8, 1), np.float32)
+    judge = lambda player: experiment.discriminator.apply(player.variables, images)[0]  # noqa: E731
+    assert jax.eval_shape(judge, state.discriminator).features.shape == (2, 4)
+    # "auto" is what each network had before there was a choice.
+    config.generator.normalization = config.discriminator.normalization = "auto"
+    state = build(config, DataFacts((8, 8, 1), 10)).abstract_state()
+    assert set(state.generator.model_state) == {"batch_stats"} and not state.discriminator.model_state
+    config.discriminator.normalization = "instance"
+    with pytest.raises(UsageError, match="no normalization 'instance' in a mlp discriminator"):
+        build(config, DataFacts((8, 8, 1), 10))
+
+
+def test_weights_of_terms_are_numbers_of_the_step():
+    config = default.get_config()
+    assert not [name for name in number_fields(config) if name.startswith("terms")]
+    config.terms.feature_matching, config.discriminator.features, config.terms.adversarial = 0.5, True, 0.25
+    check(config)
+    assert {"terms.feature_matching", "terms.adversarial"} < set(number_fields(config))
+    experiment = build(config, DataFacts((4,), 10))
+    assert len(experiment.terms) == 1
+    # softplus(0) = log 2, a quarter of it
+    np.testing.assert_allclose(experiment.loss.generator(np.zeros(3), np.zeros(3)), np.log(2) / 4, rtol=1e-6)
+
+
+def test_a_missing_field_is_named():
+    plain = default.get_config().to_dict()
+    del plain["latent"]["dim"]
+    with pytest.raises(UsageError, match=r"latent\.dim is missing"):
+        check(plain)
+
+
+def test_mnist_is_the_papers_experiment():
+    config = mnist.get_config()
+    config.dataset.path = "somewhere"
+    experiment = build(config, DataFacts((28, 28, 1), 50_000, np.full((28, 28, 1), 0.13, np.float32)))
+    state = experiment.abstract_state()
+    shapes = {name: layer["kernel"].shape for name, layer in state.generator.params.items()}
+    assert shapes == {"Dense_0": (100, 1200), "Dense_1": (1200, 1200), "Dense_2": (1200, 784)}
+    shapes = {name: layer["kernel"].shape for name, layer in state.discriminator.params.items()}
+    assert shapes == {"Dense_0": (784, 1200), "Dense_1": (240, 1200), "Dense_2": (240, 1)}
+    assert (experiment.discriminator_steps, config.batch_size, config.steps) == (1, 100, 250 * 500)
+    # One update by hand: the rate of update 0 is .1, and momentum has nothing to carry yet.
+    params = {"w": np.float32(1.0)}
+    updates, opt_state = experiment.generator_tx.update(
+        {"w": np.float32(2.0)}, experiment.generator_tx.init(params), params
+    )
+    np.testing.assert_allclose(updates["w"], -0.2, rtol=1e-6)
+    updates, _ = experiment.generator_tx.update({"w": np.float32(0.0)}, opt_state, params)
+    np.testing.assert_allclose(updates["w"], -0.1, rtol=1e-6)  # momentum .5 of -0.2
+
+
+def test_epochs_of_the_momentum_count_each_players_own_updates():
+    config = mnist.get_config()
+    config.dataset.path, config.discriminator_steps = "somewhere", 5
+    experiment = build(config, DataFacts((28, 28, 1), 50_000, None))
+    params = {"w": np.float32(0.0)}
+
+    def momentum_after(tx, updates):
+        state = tx.init(params)
+        set_count = jax.tree.map(lambda leaf: np.int32(updates) if leaf.dtype == np.int32 else leaf, state)
+        _, state = tx.update({"w": np.float32(1.0)}, set_count, params)
+        return float(state[1].hyperparams["decay"])
+
+    # An epoch is 500 minibatches: 500 discriminator updates, 100 generator updates.
+    second = 0.5 + 0.2 / 249
+    np.testing.assert_allclose(momentum_after(experiment.discriminator_tx, 499), 0.5, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.discriminator_tx, 500), second, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.generator_tx, 99), 0.5, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.generator_tx, 100), second, rtol=1e-6)
+
+
+def test_consensus_and_extragradient_reach_the_step():
+    config = default.get_config()
+    config.consensus = 0.25
+    experiment = build(config, DataFacts((2,), 640))
+    assert (experiment.consensus, experiment.extragradient) == (0.25, False)
+    assert numbers.numbers_of(config)["consensus"].value == np.float32(0.25)
+    config.consensus, config.extragradient, config.steps = 0.0, True, 100
+    config.generator_optimizer.update({"rate_schedule": "linear", "learning_rate": 0.5, "name": "sgd"})
+    assert "consensus" not in numbers.numbers_of(config)
+    experiment = build(config, DataFacts((2,), 640))
+    assert (experiment.consensus, experiment.extragradient) == (None, True)
+    # An optimizer counts two gradients a step: 100 of 200 is half the way down.
+    tx, ones = experiment.generator_tx, {"w": np.float32(1.0)}
+    halfway = jax.tree.map(lambda leaf: np.int32(100) if leaf.dtype == np.int32 else leaf, tx.init(ones))
+    np.testing.assert_allclose(tx.update(ones, halfway, ones)[0]["w"], -0.25, rtol=1e-6)
+    state = experiment.initial_state(0)
+    after, metrics = jax.jit(experiment.train_step())(state, {"real": np.ones((1, 8, 2), np.float32)})
+    assert np.isfinite(metrics["d_loss"]) and int(after.step) == 1
+
+
+def test_every_network_gets_only_what_it_takes():
+    for name in jaxgan.NETWORKS:
+        config = default.get_config()
+        config.discriminator.network, config.discriminator.widths = name, (6, 6) if name == "r3gan" else (6,)
+        check(config)
+        assert build(config, DataFacts((8, 8, 1), 100, None)).abstract_state().step.shape == ()
+
+
+def test_networks_that_do_not_suit_the_data():
+    config = default.get_config()
+    config.discriminator.network = "dcgan"
+    with pytest.raises(UsageError, match=r"needs images \[height, width, channels\], and examples are \(2,\)"):
+        build(config, DataFacts((2,), 100, None)).initial_state(0)
+    config.generator.network = "dcgan"
+    with pytest.raises(UsageError, match=r"generator.network=dcgan does not suit the data; .*divide by 4"):
+        build(config, DataFacts((30, 28, 1), 100, None))
+
+
+def test_overrides_keep_the_types_and_name_what_is_wrong():
+    config = default.get_config()
+    good = {
+        "batch_size": "1_28",
+        "steps": "1e5",
+        "average_decay": "0",
+        "generator.widths": "(7,)",
+        "discriminator.widths": "[3, 4]",
+        "loss": "minimax",
+    }
+    assert command_line.override(config, good) == []
+    assert (config.batch_size, config.steps, config.average_decay, config.loss) == (128, 100_000, 0.0, "minimax")
+    assert (config.generator.widths, config.discriminator.widths) == ((7,), (3, 4))
+    bad = {
+        "kk": "3",
+        "generator.width": "(3,)",
+        "learning_rate": "3",
+        "batch_size": "many",
+        "latent": "5",
+        "ltent.dim": "3",
+    }
+    problems = command_line.override(config, bad)
+    assert len(problems) == len(bad)
+    assert "generator.width is no field; did you mean widths?" in problems[1]
+    assert "generator_optimizer.learning_rate" in problems[2]
+    assert "'many' is not a whole number" in problems[3]
+    assert "latent is a section" in problems[4]
+    assert "ltent is no section; did you mean latent?" in problems[5]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("lr", "discriminator_optimizer.learning_rate or generator_optimizer.learning_rate"),
+        ("generator_optimizer.lr", "learning_rate"),
+        ("latent_dim", "latent.dim"),
+        ("epochs", "steps"),
+    ],
+)
+def test_what_other_libraries_call_a_field_is_understood(name, meant):
+    (problem,) = command_line.override(default.get_config(), {name: "1"})
+    assert problem == f"{name} is no field; did you mean {meant}?"
+
+
+def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
+    known = {part for path in command_line._paths(default.get_config()) for part in path.split(".")}
+    assert set(fields.ELSEWHERE.values()) <= known | set(LOSSES) | set(EVALUATORS)
+    assert not set(fields.ELSEWHERE) & (known | set(LOSSES) | set(EVALUATORS))
+    assert fields.nearest("FID", EVALUATORS) == "; did you mean frechet?"
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "why"),
+    [
+        ({"discriminator.network": "dcgan"}, {"discriminator.pieces": 4}, "discriminator.network=dcgan"),
+        ({"generator.network": "maxout"}, {"generator.normalization": "batch"}, "generator.network=maxout"),
+        ({}, {"inference.noise": 0.5}, "task=none"),
+        ({"generator_optimizer.name": "sgd"}, {"generator_optimizer.b1": 0.9}, "generator_optimizer.name=sgd"),
+        ({}, {"discriminator_optimizer.momentum": 0.9}, "discriminator_optimizer.name=adam"),
+        ({}, {"generator_optimizer.rate_floor": 1e-6}, "generator_optimizer.rate_schedule=constant"),
+        ({}, {"generator_optimizer.momentum_final": 0.7}, "generator_optimizer.momentum_schedule=constant"),
+        ({}, {"latent.components": 8}, "latent.name=uniform"),
+        ({"latent.name": "categorical"}, {"latent.spread": 2.0}, "latent.name=categorical"),
+        ({"latent.name": "fixed_mixture"}, {"latent.learn_deviation": False}, "latent.name=fixed_mixture"),
+        ({"generator_optimizer.name": "mine"}, {"generator_optimizer.momentum": 0.5}, "generator_optimizer.name=mine"),
+        ({}, {"latent_optimization.damping": 1.0}, "latent_optimization.step=0.0"),
+        ({}, {"augmentation.probability": 0.5}, "augmentation.names=nothing"),
+        ({"augmentation.adaptive_target": 0.6}, {"augmentation.adaptive_speed": 0.5}, "augmentation.names=nothing"),
+        ({"augmentation.names": "noise"}, {"augmentation.adaptive_speed": 0.5}, "augmentation.adaptive_target=0.0"),
+        ({"sampling.method": "rejection"}, {"sampling.step_size": 0.1}, "sampling.method=rejection"),
+        # Read: by the network, the task, the optimizer, the schedule; choices themselves; what no network takes itself.
+        ({"discriminator.network": "maxout"}, {"discriminator.pieces": 4, "discriminator.conditional": False}, ""),
+        ({"task": "inference"}, {"inference.noise": 0.5, "generator.output_bias": "zero", "steps": 7}, ""),
+        ({"generator_optimizer.name": "sgd"}, {"generator_optimizer.momentum": 0.5, "latent.dim": 3}, ""),
+        ({"generator_optimizer.rate_schedule": "cosine"}, {"generator_optimizer.rate_floor": 1e-6}, ""),
+        ({"latent.name": "mixture"}, {"latent.spread": 2.0, "latent.learn_deviation": False}, ""),
+        ({"latent_optimization.step": 0.9}, {"latent_optimization.damping": 1.0, "sampling.method": "rejection"}, ""),
+        ({"augmentation.names": "noise"}, {"augmentation.probability": 0.5}, ""),
+        ({"sampling.method": "driven"}, {"sampling.step_size": 0.1}, ""),
+        ({"generator.network": "mine"}, {"generator.widths": (3,)}, ""),
+        # Values that say that something is not there.
+        ({"generator.network": "maxout"}, {"generator.output": "linear", "generator.normalization": "auto"}, ""),
+        ({}, {"discriminator_optimizer.momentum": 0.0, "discriminator_optimizer.rate_floor": 0.0}, ""),
+        ({}, {"latent_optimization.cost": 0.0, "augmentation.adaptive_target": 0.0, "sampling.percentile": 0.0}, ""),
+        ({}, {"inference.noise": 0.0, "inference.masking": 0.0, "semi_supervised.entropy": 0.0}, ""),
+        ({}, {"semi_supervised.average_decay": 0.0, "latent.deviation_penalty": 0.0}, ""),
+        # Choices that there are not, which are told of elsewhere.
+        ({"generator.network": "resnett", "task": "inferenc"}, {"generator.attention": 8, "inference.noise": 0.5}, ""),
+    ],
+)
+def test_a_field_that_nothing_reads_is_named_with_what_does_not_read_it(changes, names, why, monkeypatch):
+    monkeypatch.setitem(NETWORKS, "mine", lambda widths: None)
+    monkeypatch.setitem(OPTIMIZERS, "mine", lambda rate, momentum, settings: None)
+    config = default.get_config()
+    config.update_from_flattened_dict(changes | names)
+    found = configuration.unread(names, config)
+    assert len(found) == bool(why)
+    if why:
+        assert found == [f"{next(iter(names))} has no effect with {why}"]
+
+
+@pytest.mark.parametrize("network", ["maxout", "cifar10", "r3gan"])
+def test_what_the_check_asks_for_is_never_unread(network):
+    config = default.get_config()
+    config.discriminator.network = network
+    for field, value in ABSENT.items():
+        if field in config.discriminator:
+            config.discriminator[field] = value
+    names = [f"discriminator.{field}" for field in ABSENT if field in config.discriminator]
+    assert not configuration.unread(names, config) and not problems_of(config)
+
+
+def test_a_command_that_sets_what_nothing_reads_is_refused_but_not_of_a_run_that_was_begun(tmp_path):
+    def problem(value, workdir):
+        changes = {"semi_supervised.labelled": value, "batch_size": "0", "latnt.dim": "3"}
+        with pytest.raises(UsageError) as caught:
+            runs.run("train", "configs/ring.py", changes, str(workdir), {})
+        assert "batch_size" in str(caught.value) and "latnt" in str(caught.value)
+        return str(caught.value)
+
+    assert "no effect" not in problem("100", tmp_path / "run")  # as it was
+    assert "semi_supervised.labelled has no effect with task=none" in problem("50", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "config.json").write_text("{}")
+    assert "no effect" not in problem("50", tmp_path / "begun")
+
+
+def test_of_several_configs_one_has_to_read_a_field():
+    def found(*pairs):
+        configs = []
+        for name, momentum in pairs:
+            config = default.get_config()
+            config.generator_optimizer.name, config.generator_optimizer.momentum = name, momentum
+            configs.append(config)
+        return configuration.unread(["generator_optimizer.momentum"], *configs)
+
+    assert not found(("adam", 0.5), ("sgd", 0.5))
+    assert not found(("adam", 0.0), ("adamw", 0.0))
+    assert len(found(("adam", 0.0), ("adam", 0.5))) == 1  # one of them sets it
+    both = found(("adam", 0.5), ("adamw", 0.5))[0]
+    assert both.endswith("has no effect with generator_optimizer.name=adam or generator_optimizer.name=adamw")
+
+
+def test_a_sweep_refuses_what_none_of_its_settings_reads(tmp_path):
+    def problem(workdir, **changes):
+        changes = {name.replace("__", "."): value for name, value in changes.items()} | {"batch_size": "0"}
+        with pytest.raises(UsageError) as caught:
+            runs.run("sweep", "configs/ring.py", changes, str(workdir), {})
+        assert "batch_size" in str(caught.value)
+        return str(caught.value)
+
+    grid = "generator_optimizer.name=adam,adamw"
+    assert "no effect" not in problem(tmp_path, population__grid=grid)
+    swept = problem(tmp_path, population__grid=f"{grid}; generator_optimizer.momentum=0,.5")
+    assert "generator_optimizer.momentum has no effect with generator_optimizer.name=adam" in swept
+    assert "no effect" in problem(tmp_path, population__grid=grid, generator_optimizer__momentum="0.5")
+    read = problem(tmp_path, population__grid="generator_optimizer.name=adam,sgd", generator_optimizer__momentum="0.5")
+    assert "no effect" not in read
+    drawn = "generator_optimizer.name=choice(adam,sgd); generator_optimizer.momentum=uniform(0,.9)"
+    assert "no effect" not in problem(tmp_path, population__random=drawn, population__draws="2")  # both are adam
+    assert "no effect" not in problem(tmp_path, sampling__burn_in="64")  # for samples that are drawn later
+    (tmp_path / "sweep.json").write_text("{}")
+    assert "no effect" not in problem(tmp_path, population__grid=grid, generator_optimizer__momentum="0.5")
+
+
+def test_overrides_are_found_in_both_forms():
+    arguments = ["launch.py", "--config=x.py", "--config.a.b=1", "--config.c", "2", "--mode=train"]
+    others, overrides = command_line.split_overrides(arguments)
+    assert others == ["launch.py", "--config=x.py", "--mode=train"]
+    assert overrides == {"a.b": "1", "c": "2"}
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [("configs/rin.py", "configs/ring.py"), ("configs/ring.py:cuda", ":gpu"), ("x/y.py", "no file")],
+)
+def test_a_config_file_that_is_not_there(location, said):
+    with pytest.raises(UsageError, match=said):
+        command_line.load_config(location)
+
+
+def test_a_broken_config_file_is_one_line(tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text("def get_config():\n    return 1 / 0\n")
+    with pytest.raises(UsageError, match="ZeroDivisionError"):
+        command_line.load_config(str(path))
+    path.write_text("def get_config():\n    return {}\n")
+    with pytest.raises(UsageError, match="ConfigDict"):
+        command_line.load_config(str(path))
+
+
+def test_the_check_reads_no_data_and_configs_import_no_jax():
+    script = "import sys; from configs import mnist; mnist.get_config(); assert 'jax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
+    config = ConfigDict(mnist.get_config())
+    config.dataset.path = "/nowhere/at/all"
+    check(config)
+
+
+def test_networks_start_from_the_runs_own_data():
+    config = default.get_config()
+    config.discriminator.normalization = "weight_from_data"
+    inputs = read_inputs(config.to_dict())
+    assert inputs.facts.first.shape == (500, 28, 28, 1) and inputs.facts.first.dtype == np.float32
+    scales = [
+        configuration.build(config, facts).initial_state(0).discriminator.params["Dense_0"]["scale"]
+        for facts in (inputs.facts, inputs.facts._replace(first=None))
+    ]
+    # Without examples, as where a checkpoint is restored, there is nothing to start from.
+    assert np.all(scales[1] == 1) and not np.any(scales[0] == 1)
+    config.discriminator.output_bias = "data"
+    assert any("weight_from_data starts biases" in problem for problem in configuration.problems_of(config))
+    config.generator.network, config.generator.normalization = "dcgan", "virtual"
+    assert any("weight_from_data starts from more" in problem for problem in configuration.problems_of(config))

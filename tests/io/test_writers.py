@@ -1,0 +1,204 @@
+"""Metrics files byte for byte, TensorBoard events as read back, and progress against a clock of our own."""
+
+import io
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgan.errors import UsageError
+from jaxgan.io.metric_writers import MetricsFile, Progress, TensorBoard
+
+
+def fill(path):
+    with MetricsFile(path) as metrics:
+        for step in (10, 20, 30):
+            metrics.write(step, {"d_loss": jnp.float32(0.1) * step, "g_loss": np.float64(step), "count": step})
+    return path.read_bytes()
+
+
+def test_lines_are_exact(tmp_path):
+    path = tmp_path / "run" / "metrics.jsonl"
+    with MetricsFile(path) as metrics:
+        metrics.write(10, {"z": np.float32(0.1), "a": 0.1, "n": np.int64(3), "j": jnp.ones(1), "ok": True})
+        # float32(0.1) is 0.100000001490116...; it is flushed at once
+        expected = '{"step": 10, "z": 0.10000000149011612, "a": 0.1, "n": 3, "j": 1.0, "ok": true}\n'
+        assert path.read_text() == expected
+        metrics.write(np.int32(20), {"x": float("nan"), "y": jnp.inf, "w": -np.inf, "h": jnp.bfloat16(1.5)})
+    assert path.read_text() == expected + '{"step": 20, "x": null, "y": null, "w": null, "h": 1.5}\n'
+    for line in path.read_text().splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_equal_runs_write_equal_files(tmp_path):
+    assert fill(tmp_path / "a.jsonl") == fill(tmp_path / "b.jsonl")
+
+
+def test_a_resumed_run_writes_the_file_of_one_never_stopped(tmp_path):
+    expected = fill(tmp_path / "whole.jsonl")
+    path = tmp_path / "resumed.jsonl"
+    path.write_bytes(expected + b'{"step": 40, "d_lo')  # killed in mid-line, at a step after the checkpoint of 20
+    with MetricsFile(path) as metrics:
+        metrics.truncate(20)
+        assert path.read_bytes() == b"".join(expected.splitlines(keepends=True)[:2])
+        metrics.write(30, {"d_loss": jnp.float32(0.1) * 30, "g_loss": np.float64(30), "count": 30})
+    assert path.read_bytes() == expected
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["resumed.jsonl", "whole.jsonl"]
+
+
+@pytest.mark.parametrize("tail", [b"", b'{"step": 30', b"\xff\xfe", b'{"step": 30}'])
+def test_a_half_written_last_line_goes(tmp_path, tail):
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b'{"step": 10}\n{"step": 20}\n' + tail)  # even a whole object without its newline is half a line
+    with MetricsFile(path) as metrics:
+        metrics.truncate(50)
+    assert path.read_bytes() == b'{"step": 10}\n{"step": 20}\n'
+
+
+@pytest.mark.parametrize("line", ["garbage", "[1]", "3", '{"loss": 1}', '{"step": "a"}', ""])
+def test_a_bad_line_in_the_middle_is_named(tmp_path, line):
+    path = tmp_path / "metrics.jsonl"
+    text = f'{{"step": 10}}\n{line}\n{{"step": 20}}\n'
+    path.write_text(text)
+    with MetricsFile(path) as metrics, pytest.raises(UsageError, match="line 2 is") as error:
+        metrics.truncate(10)
+    assert "\n" not in str(error.value)
+    assert path.read_text() == text
+
+
+def test_files_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    for make in (lambda: MetricsFile(tmp_path / "file" / "m.jsonl"), lambda: TensorBoard(tmp_path / "file" / "events")):
+        with pytest.raises(UsageError, match="cannot write"):
+            make()
+    with pytest.raises(UsageError, match="No space left on device"), MetricsFile("/dev/full") as metrics:
+        metrics.write(1, {})
+
+
+def events(directory):
+    from tensorboardX.proto.event_pb2 import Event
+
+    found = []
+    for path in sorted(directory.iterdir()):
+        data, at = path.read_bytes(), 0
+        while at < len(data):  # a TFRecord: length, its CRC (4 bytes), the record, its CRC
+            length = int.from_bytes(data[at : at + 8], "little")
+            found.append(Event.FromString(data[at + 12 : at + 12 + length]))
+            at += length + 16
+    return found
+
+
+def test_tensorboard_events(tmp_path):
+    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    with TensorBoard(tmp_path) as board:
+        board.scalars(10, {"d_loss": jnp.float32(1.5), "g_loss": float("nan")})
+        board.image(10, "samples", image)
+        board.image(20, "grey", image[..., 0])
+    values = {(event.step, value.tag): value for event in events(tmp_path) for value in event.summary.value}
+    assert set(values) == {(10, "d_loss"), (10, "g_loss"), (10, "samples"), (20, "grey")}
+    assert values[10, "d_loss"].simple_value == 1.5
+    assert np.isnan(values[10, "g_loss"].simple_value)
+    from PIL import Image
+
+    found = np.asarray(Image.open(io.BytesIO(values[10, "samples"].image.encoded_image_string)))
+    assert np.array_equal(found, image)
+
+
+def test_tensorboard_hides_what_follows_the_step_resumed_at(tmp_path):
+    with TensorBoard(tmp_path, purge_step=20) as board:
+        board.scalars(30, {"d_loss": 1.0})
+    found = [(event.step, event.WhichOneof("what")) for event in events(tmp_path)]
+    starts = [step for step, what in found if what not in ("file_version", "summary")]
+    assert starts == [21]
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def progress(stream, **arguments):
+    clock = Clock()
+    return clock, Progress(stream=stream, clock=clock, **arguments)
+
+
+def test_plain_lines_are_exact():
+    stream = io.StringIO()
+    clock, bar = progress(stream, total=10_000, start=0)
+    clock.now += 30.0  # the first chunk compiles: its 30 s are in no rate
+    bar.update(100, {"d_loss": jnp.float32(1.38629), "g_loss": 0.5})
+    for _ in range(21):  # 100 steps a second; every 10 s a line
+        clock.now += 1.0
+        bar.update(bar.step + 100, {"d_loss": 1.2344, "g_loss": 0.8, "other": 1.0})
+    clock.now += 39.0
+    bar.update(10_000, {"d_loss": 1.0, "g_loss": 2.0})
+    bar.close()
+    # 10 s for 1,000 steps: 100 steps/s and (10,000 - 1,100) / 100 = 89 s left. At the end, 7,900 steps since 2,100
+    # in 40 s are 197.5 a second.
+    assert stream.getvalue().splitlines() == [
+        "step 100/10,000 (1 %)  d_loss 1.386  g_loss 0.5",
+        "step 1,100/10,000 (11 %)  d_loss 1.234  g_loss 0.8  100 steps/s  1 min 29 s left",
+        "step 2,100/10,000 (21 %)  d_loss 1.234  g_loss 0.8  100 steps/s  1 min 19 s left",
+        "step 10,000/10,000 (100 %)  d_loss 1  g_loss 2  198 steps/s  0 s left",
+    ]
+
+
+def test_an_early_end_writes_the_line_held_back():
+    stream = io.StringIO()
+    clock, bar = progress(stream, total=100_000, start=500, interval=10.0)
+    with bar:
+        bar.update(510, {"d_loss": 1.0})
+        clock.now += 5.0
+        bar.update(520, {"d_loss": 2.0})
+        bar.message("checkpoint 520")
+    # 10 steps in 5 s: 99,480 left take 49,740 s = 13 h 49 min
+    assert stream.getvalue().splitlines() == [
+        "step 510/100,000 (0 %)  d_loss 1",
+        "checkpoint 520",
+        "step 520/100,000 (0 %)  d_loss 2  2.00 steps/s  13 h 49 min left",
+    ]
+
+
+def test_the_bar_on_a_terminal():
+    stream = Terminal()
+    clock, bar = progress(stream, total=200, start=100)
+    bar.update(110, {"d_loss": 1.5, "g_loss": 0.25})
+    clock.now += 0.5
+    bar.update(120, {"d_loss": 1.25, "g_loss": 0.5})
+    bar.message("checkpoint 120")
+    clock.now += 4.0
+    bar.update(200, {"d_loss": 1.0, "g_loss": 0.75})
+    bar.close()
+    text = stream.getvalue()
+    assert "checkpoint 120\n" in text
+    # 90 steps in 4.5 s since the first chunk
+    assert "100%" in text
+    assert text.split("\r")[-1].strip().endswith("200/200, d_loss 1  g_loss 0.75  20 steps/s  0 s left")
+
+
+def test_progress_without_values_or_time():
+    stream = io.StringIO()
+    _, bar = progress(stream, total=0)
+    bar.update(0)
+    bar.update(0)
+    bar.close()
+    assert stream.getvalue() == "step 0/0 (0 %)\nstep 0/0 (0 %)\n"
+
+
+def test_a_dead_event_writer_is_an_error_and_not_a_hang(tmp_path):
+    board = TensorBoard(tmp_path)
+    worker = board._writer.file_writer.event_writer._worker
+    worker.stop()
+    worker.join()  # as after an OSError in its thread: a full disk
+    with pytest.raises(UsageError, match="tensorboardX could not write"):
+        board.scalars(1, {"a": 1.0})
+    board.close()
