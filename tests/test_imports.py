@@ -14,7 +14,7 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
-    {"errors", "types"},
+    {"errors", "types", "rng"},
     {"losses", "wrappers", "latents", "optimizers", "io", "sampling"},
     {"training"},
     {"parallel", "networks", "datasets", "figures"},
@@ -23,7 +23,19 @@ FLOORS = (
     {"config"},
     {"runs"},
 )
-CORE = {"types", "errors", "losses", "wrappers", "latents", "optimizers", "sampling", "training", "parallel", "theory"}
+CORE = {
+    "types",
+    "errors",
+    "rng",
+    "losses",
+    "wrappers",
+    "latents",
+    "optimizers",
+    "sampling",
+    "training",
+    "parallel",
+    "theory",
+}
 MAPPINGS = {"pmap", "shard_map", "Mesh", "NamedSharding", "PartitionSpec"}
 
 

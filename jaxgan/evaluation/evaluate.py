@@ -1,6 +1,5 @@
 """Runs evaluators on samples, with the same scores of real examples beside them."""
 
-import zlib
 from collections.abc import Mapping
 
 import jax
@@ -8,6 +7,7 @@ import numpy as np
 
 from jaxgan.errors import DataError, UsageError
 from jaxgan.evaluation.base import Data, Evaluator, Examples, Row, Score
+from jaxgan.rng import stream
 
 References = Mapping[str, list[Score]]
 """The scores of real examples, by evaluator."""
@@ -42,7 +42,7 @@ def evaluate(
         references = reference_scores(data, evaluators, key, len(samples))
     rows = []
     for name, evaluator in evaluators.items():
-        scores = evaluator.run(samples, data, _key(key, name))
+        scores = evaluator.run(samples, data, stream(key, name))
         rows += [Row(*pair) for pair in zip(scores, references[name], strict=True)]
     return rows
 
@@ -64,9 +64,9 @@ def reference_scores(
     stand_ins = {}
     for split in {evaluator.reference for evaluator in evaluators.values()}:
         whole: Examples = getattr(data, split)
-        stand_ins[split] = whole if len(whole) <= count else _drawn(whole, _key(key, split), count)
+        stand_ins[split] = whole if len(whole) <= count else _drawn(whole, stream(key, split), count)
     return {
-        name: evaluator.run(stand_ins[evaluator.reference], data, _key(key, name))
+        name: evaluator.run(stand_ins[evaluator.reference], data, stream(key, name))
         for name, evaluator in evaluators.items()
     }
 
@@ -93,7 +93,3 @@ def _drawn(whole: Examples, key: jax.Array, count: int) -> Examples:
     chosen = np.sort(np.asarray(jax.random.permutation(key, len(whole)))[:count])
     labels = None if whole.labels is None else whole.labels[chosen]
     return Examples(whole.name, whole.values[chosen], whole.features_of, labels=labels)
-
-
-def _key(key: jax.Array, name: str) -> jax.Array:
-    return jax.random.fold_in(key, zlib.crc32(name.encode()))

@@ -8,14 +8,12 @@ import numpy as np
 
 from jaxgan.config import Experiment
 from jaxgan.figures import is_image
+from jaxgan.rng import stream
 from jaxgan.training.step import generate
 from jaxgan.types import TrainState
 
 COLUMNS = 20
 """At most so many images in a row."""
-
-GRID_LATENTS = 2**31
-"""Folded into the key of sampling for the latents of its picture; those of the samples have smaller numbers."""
 
 
 def columns_of(experiment: Experiment, count: int) -> int | None:
@@ -53,7 +51,7 @@ def draw_grid(experiment: Experiment, state: TrainState, key: jax.Array, count: 
 
     @jax.jit
     def draw(state, key):
-        latents, condition = picture_inputs(experiment, jax.random.fold_in(key, GRID_LATENTS), count)
+        latents, condition = picture_inputs(experiment, stream(key, "condition_grid"), count)
         return generate(experiment.generator, state, latents, condition=condition)
 
     return np.asarray(draw(state, key), np.float32)

@@ -9,11 +9,9 @@ import jax
 import numpy as np
 import optax
 
+from jaxgan.rng import stream
 from jaxgan.training.step import TrainStep
 from jaxgan.types import Batch, Judgement, Latent, Loss, Network, PlayerState, Term, example_keys
-
-STREAM = 2
-"""Folded into a step's key for what a task draws: the step itself splits that key into 0 and 1."""
 
 Wrap = Callable[[Network, str | None], Network]
 """`(network, axis_name) -> network`."""
@@ -165,7 +163,7 @@ def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainS
     def step(state, batch):
         minibatches, count = batch["real"].shape[:2]
         first = 0 if axis_name is None else jax.lax.axis_index(axis_name) * count
-        key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), STREAM)
+        key = stream(jax.random.fold_in(state.key, state.step), "task")
         keys = jax.vmap(lambda k: example_keys(k, count, first))(jax.random.split(key, minibatches))
         return train_step(state, prepare(keys, batch))
 

@@ -13,9 +13,9 @@ from jaxgan import figures, runs
 from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.networks import dcgan, mlp, resnet
+from jaxgan.rng import stream
 from jaxgan.runs import grids, sampling
 from jaxgan.runs.load import asked_for, load_run
-from jaxgan.runs.train.output import SAMPLE_LATENTS
 from jaxgan.training.step import generate
 from jaxgan.types import Network, PerExample
 from jaxgan.wrappers.conditions import one_hot, unconditional
@@ -222,7 +222,7 @@ def test_pictures_have_a_row_for_each_class_and_the_same_latents_in_every_row(co
     latents, labels = grids.picture_inputs(run.experiment, KEY, 50)
     np.testing.assert_array_equal(labels, np.repeat([0, 1, 2], 16))
     np.testing.assert_array_equal(latents, np.tile(latents[:16], (3, 1)))
-    key = jax.random.fold_in(jax.random.key(run.config["seed"]), SAMPLE_LATENTS)
+    key = stream(jax.random.key(run.config["seed"]), "sample_pictures")
     given = grids.picture_inputs(run.experiment, key, 50)
     images = generate(run.experiment.generator, run.state, given[0], condition=given[1])
     figures.save_samples(tmp_path / "expected.png", images, columns=16)

@@ -21,6 +21,7 @@ from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Row, evaluate
 from jaxgan.evaluation.evaluate import check, reference_scores
 from jaxgan.io.atomic import write_whole
+from jaxgan.rng import stream
 from jaxgan.runs.conditions import lend
 from jaxgan.runs.data import Inputs
 from jaxgan.runs.evaluate import task_scores
@@ -32,9 +33,6 @@ from jaxgan.types import TrainState
 
 SPLIT_BYTES = 2**30
 """At most so much of a split is read, as floats, from its beginning or at random."""
-
-TASK_KEY = 2**31
-"""Folded into the key of what evaluators draw, for what the task draws."""
 
 NOTES = {
     "parzen": "The Parzen log-likelihood is no measure of quality (arXiv:1511.01844): real images can score below "
@@ -102,7 +100,7 @@ class Evaluation:
         self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes)
         self.evaluators, self.left_out = self._choose()
         self.references: dict[str, Any] | None = None
-        given = self.features, self.to_unit, jax.random.fold_in(self.key, TASK_KEY)
+        given = self.features, self.to_unit, stream(self.key, "task_scores")
         self._make_task_scores = functools.cache(lambda: TaskScores(config, inputs, self.data, *given))
         # Conditions of training examples, so that samples have them in the data's proportions.
         self._lent = None if inputs.condition is None else lend(dataset.train, inputs.condition, self.count)

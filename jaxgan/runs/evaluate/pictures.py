@@ -8,6 +8,7 @@ import numpy as np
 from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
 from jaxgan.latents import linear_path, spherical_path
+from jaxgan.rng import stream
 from jaxgan.runs.evaluate.evaluation import Evaluation, Report
 from jaxgan.runs.load import TrainedRun
 from jaxgan.training.step import generate
@@ -56,7 +57,7 @@ def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.
 
 
 def _interpolation(report: Report, evaluation: Evaluation, run: TrainedRun) -> np.ndarray:
-    key = jax.random.fold_in(evaluation.latent_key, 2**31)  # not one of the samples'
+    key = stream(evaluation.latent_key, "interpolations")
     ends = run.experiment.latent.sample(key, 2 * PATHS).reshape(2, PATHS, -1)
     condition = jax.tree.map(lambda leaf: np.repeat(leaf, POINTS, 0), run.experiment.condition(PATHS))
     draw = jax.jit(lambda state, latents: generate(run.experiment.generator, state, latents, condition=condition))

@@ -12,13 +12,13 @@ import numpy as np
 from jaxgan.config import Experiment, build
 from jaxgan.errors import DivergedError
 from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.rng import stream
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.load import restore_players
 from jaxgan.runs.sample_grid import Shown, drawer
 from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.sweep.ranking import Ranking, metric_at
-from jaxgan.runs.train.output import SAMPLE_LATENTS
 from jaxgan.types import TrainState
 
 
@@ -121,7 +121,7 @@ class Judge:
     def _draw(self, member: Member, state: TrainState) -> None:
         experiment, draw = self._parts_of(member)
         config, inputs = member.config, member.inputs
-        key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
+        key = stream(jax.random.key(config["seed"]), "sample_pictures")
         shown = Shown(experiment, inputs, key, config["sample_count"], draw)
         path = member.directory.samples / f"step_{int(state.step):08d}.png"
         shown.save(path, np.asarray(shown.samples(state), np.float32))

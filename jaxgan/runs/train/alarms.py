@@ -12,12 +12,10 @@ from jaxgan.datasets import feed, order
 from jaxgan.datasets.base import Split
 from jaxgan.evaluation.alarms import Limits, Watch
 from jaxgan.evaluation.health import Anchors, measure
+from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.training.step import generate
 from jaxgan.types import TrainState
-
-HEALTH_LATENTS = 5
-"""Folded into the seed's key for the latents of these samples; the pictures' are 4, and `init_state` has 0 to 3."""
 
 ANCHORS = 1_000
 """Labelled training examples that tell the classes of samples."""
@@ -59,7 +57,7 @@ class Health:
         found = jax.jit(measured, static_argnums=1)(real, 1.0, given)
         self.real_modes = float(found.get("modes", 0.0))
         real_diversity = float(found["diversity"])
-        key = jax.random.fold_in(jax.random.key(config["seed"]), HEALTH_LATENTS)
+        key = stream(jax.random.key(config["seed"]), "alarms")
 
         @jax.jit
         def measure_state(state, given):

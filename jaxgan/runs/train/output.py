@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxgan.config import Experiment
 from jaxgan.io.metric_writers import Progress, TensorBoard
+from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
@@ -17,9 +18,6 @@ from jaxgan.runs.report import write_report
 from jaxgan.runs.sample_grid import Shown, drawer
 from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.types import TrainState
-
-SAMPLE_LATENTS = 4
-"""Folded into the seed's key for the latents of the pictures: `init_state` splits that key into 0 to 3."""
 
 
 class Output:
@@ -34,7 +32,7 @@ class Output:
 
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
         self.directory, self.inputs = directory, inputs
-        key = jax.random.fold_in(jax.random.key(config["seed"]), SAMPLE_LATENTS)
+        key = stream(jax.random.key(config["seed"]), "sample_pictures")
         self._shown = Shown(experiment, inputs, key, config["sample_count"], drawer(experiment))
         # Made before the first step, so that what cannot be evaluated is said at once.
         self.evaluation = None
