@@ -23,19 +23,8 @@ FLOORS = (
     {"config"},
     {"runs"},
 )
-CORE = {
-    "types",
-    "errors",
-    "rng",
-    "losses",
-    "wrappers",
-    "latents",
-    "optimizers",
-    "sampling",
-    "training",
-    "parallel",
-    "theory",
-}
+CORE = {"types", "errors", "rng", "losses", "wrappers", "latents", "optimizers", "sampling", "training", "theory"}
+CORE |= {"parallel"}
 MAPPINGS = {"pmap", "shard_map", "Mesh", "NamedSharding", "PartitionSpec"}
 
 
