@@ -20,7 +20,6 @@ from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.losses.penalties import PENALTIES, lazy
 from jaxgan.losses.terms import TERMS, weigh_generator
 from jaxgan.networks import NETWORKS
-from jaxgan.sampling import LOG_RATIOS
 from jaxgan.tasks import Task
 from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.latent_optimization import LatentOptimization
@@ -55,10 +54,11 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
     make_tx = functools.partial(build_optimizer, steps=config["steps"])
     generator_tx = make_tx(config["generator_optimizer"], m * seen, batches * m * seen / k)
+    loss = _loss(config, task)
     return Experiment(
         generator=generator,
         discriminator=discriminator,
-        loss=_loss(config, task),
+        loss=loss,
         generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
         discriminator_tx=task.discriminator_tx(make_tx(config["discriminator_optimizer"], k * seen, batches * seen)),
         latent=latent,
@@ -75,7 +75,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
         latent_optimization=_latent_optimization(config["latent_optimization"]),
         example_shape=facts.example_shape,
         packing=config["packing"],
-        sampling=Sampling(**config["sampling"], log_ratio=LOG_RATIOS.get(config["loss"])),
+        sampling=Sampling(**config["sampling"], log_ratio=loss.log_ratio),
         networks=networks,
         classes=facts.classes,
         task=task,

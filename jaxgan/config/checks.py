@@ -14,7 +14,6 @@ from jaxgan.errors import UsageError
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.weights import FROM_DATA
-from jaxgan.sampling import LOG_RATIOS
 from jaxgan.tasks import TASKS
 
 _RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
@@ -176,8 +175,8 @@ def _sampling(config: Mapping[str, Any]) -> list[str]:
     moved = bool(config["latent_optimization"]["step"])
     if method == "optimized" and not moved:
         found.append(f"{said}: latent_optimization.step is 0, so the run moves no latents; use plain")
-    if method != "optimized" and config["loss"] not in LOG_RATIOS:
-        known = ", ".join(sorted(LOG_RATIOS))
+    if method != "optimized" and LOSSES[config["loss"]].log_ratio is None:
+        known = ", ".join(sorted(name for name, loss in LOSSES.items() if loss.log_ratio is not None))
         found.append(f"{said}: with loss {config['loss']} D's logit is not log p_d/p_g; with {known} it is")
     if method != "optimized" and config["real_label"] != 1:
         found.append(f"{said}: with smoothed labels, real_label {config['real_label']}, D's logit is not log p_d/p_g")
