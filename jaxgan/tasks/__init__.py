@@ -7,7 +7,7 @@ one of these is `labelled`, a number of examples, it takes `given`, too: these.
 
 from collections.abc import Callable
 
-from jaxgan.tasks.base import Labelled, Measure, Other, Scores, Sheet, Task, Trained
+from jaxgan.tasks.base import Labelled, Other, Scores, Sheet, Task, Trained
 from jaxgan.tasks.inference import INFERENCES, inference
 from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS
@@ -26,4 +26,4 @@ TASKS: dict[str, Callable[..., Task]] = {
     "semi_supervised": semi_supervised,
 }
 
-__all__ = ["INFERENCES", "MASKS", "TASKS", "Labelled", "Measure", "Other", "Scores", "Sheet", "Task", "Trained"]
+__all__ = ["INFERENCES", "MASKS", "TASKS", "Labelled", "Other", "Scores", "Sheet", "Task", "Trained"]

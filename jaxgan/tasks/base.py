@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import optax
 
+from jaxgan.evaluation.base import Score
 from jaxgan.rng import stream
 from jaxgan.training.step import TrainStep
 from jaxgan.types import Batch, Judgement, Latent, Loss, Network, PlayerState, Term, example_keys
@@ -93,22 +94,6 @@ class Trained(NamedTuple):
     own: Other | None = None
 
 
-class Measure(NamedTuple):
-    """A number that a task measures, beside those of other methods on the same examples.
-
-    Attributes:
-      name: of the number, such as "half rmse_best".
-      values: (value, standard error) by method, the run's own first; an error may be None.
-      better: "higher" or "lower".
-      examples: how many it is of.
-    """
-
-    name: str
-    values: Mapping[str, tuple[float, float | None]]
-    better: str
-    examples: int
-
-
 def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
     """The mean of numbers [n] and its standard error, which a single one has not."""
     values = np.asarray(values, np.float64)
@@ -116,9 +101,9 @@ def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
 
 
 class Scores(NamedTuple):
-    """What a task measured, and sentences on it: what is meant, and what was left out and how to get it."""
+    """A task's scores, and notes: what they mean, what was left out and how to get it."""
 
-    measures: tuple[Measure, ...] = ()
+    scores: tuple[Score, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -6,7 +6,8 @@ import chex
 import jax
 import numpy as np
 
-from jaxgan.tasks.base import Measure, Scores, Trained, mean_and_error
+from jaxgan.evaluation.base import Score, compare
+from jaxgan.tasks.base import Scores, Trained, mean_and_error
 from jaxgan.tasks.completions import Known, known, latent_search, masked_rmse, mean_fill, nearest_known
 from jaxgan.tasks.masks import Mask, mixed, suiting
 
@@ -45,7 +46,7 @@ def measure(trained: Trained, masks: Mapping[str, Mask], draws: int, examples: i
     kinds = {name: mask for name, mask in (suiting(tested.shape[1:]) | dict(masks)).items() if name != "nothing"}
     if len(kinds) > 1:
         kinds["mixed"] = mixed(list(kinds.values()))
-    measures: list[Measure] = []
+    measures: list[Score] = []
     notes = [MEANING.format(draws=draws)]
     for number, (name, mask) in enumerate(kinds.items()):
         mask_key, draw_key, search_key = jax.random.split(jax.random.fold_in(keys[0], number), 3)
@@ -86,12 +87,12 @@ def _measures(
     examples: np.ndarray,
     given: Known,
     labels: np.ndarray | None,
-) -> list[Measure]:
+) -> list[Score]:
     unit = trained.unit
     errors = {name: masked_rmse(unit(each), unit(examples), given.mask) for name, each in made.items()}
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {"best": lambda e: e.min(0), "mean": lambda e: e.mean(0)}
     found = [
-        Measure(
+        compare(
             f"{kind} rmse_{way}",
             {name: mean_and_error(take(each)) for name, each in errors.items()},
             "lower",
@@ -104,4 +105,4 @@ def _measures(
     right = {name: np.stack([trained.classify(draw) == labels for draw in each]) for name, each in made.items()}
     values = {name: mean_and_error(each.mean(0)) for name, each in right.items()}
     values["real data"] = mean_and_error(trained.classify(examples) == labels)
-    return [*found, Measure(f"{kind} accuracy", values, "higher", len(examples))]
+    return [*found, compare(f"{kind} accuracy", values, "higher", len(examples))]

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxgan.evaluation.base import compare
 from jaxgan.optimizers import Averaged
-from jaxgan.tasks.base import Measure, Scores, Trained
+from jaxgan.tasks.base import Scores, Trained
 
 STEPS = 300
 """Of L-BFGS, which a few hundred parameters for each class have long converged in."""
@@ -57,7 +58,7 @@ def measure(trained: Trained) -> Scores:
     found |= probes
     found["pixels"] = linear_classes(given.examples, given.labels, trained.test, classes)
     values = {name: errors(predicted, labels) for name, predicted in found.items()}
-    return Scores((Measure("test_errors", values, "lower", len(labels)),), tuple(notes))
+    return Scores((compare("test_errors", values, "lower", len(labels)),), tuple(notes))
 
 
 def errors(predicted: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
