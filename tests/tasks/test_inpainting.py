@@ -15,13 +15,12 @@ from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import dcgan, maxout, mlp
+from jaxgan.networks.encoder import encoder
 from jaxgan.parallel import distribute
 from jaxgan.tasks import MASKS, TASKS, Other, Trained
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.completions import Known, known, latent_search, masked_rmse, mean_fill, nearest_known
-from jaxgan.tasks.encoder import encoder
-from jaxgan.tasks.inpainting import completing, seeing_masks
-from jaxgan.tasks.inpainting_scores import measure
+from jaxgan.tasks.inpainting import completing, measure, seeing_masks
 from jaxgan.tasks.masks import chosen, mixed
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample

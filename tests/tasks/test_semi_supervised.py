@@ -24,8 +24,7 @@ from jaxgan.runs.sweep.trials import Setting
 from jaxgan.tasks import TASKS, Labelled, Trained
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.labelled import choose
-from jaxgan.tasks.semi_supervised import classifying
-from jaxgan.tasks.semi_supervised_scores import linear_classes, logistic_regression, measure
+from jaxgan.tasks.semi_supervised import classifying, linear_classes, logistic_regression, measure
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Judgement, Latent, Network, PlayerState
 from tests.games import difference, equal
