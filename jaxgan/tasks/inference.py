@@ -243,15 +243,8 @@ def inference(
 def sheet(key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent) -> Sheet:
     """Rows of an example, a path in z from its reconstruction to that of another example, and that example.
 
-    Args:
-      key: not used.
-      count: generated images in total, at most, but at least 8.
-      examples: [n, ...], images in the networks' range.
-      latent: the prior p_z(z).
-
-    Returns:
-      A `Sheet` with the arrays "first" and "second" [rows, ...], and "shares" [8]; image j of row i is that of
-      `Between` with t = shares[j].
+    The arrays are "first" and "second" [rows, ...], and "shares" [8]; image j of row i is that of `Between` with
+    t = shares[j].
     """
     rows, shape = max(count // POINTS, 1), examples.shape[1:]
     first, second = (examples[(2 * np.arange(rows) + i) % len(examples)] for i in range(2))

@@ -11,7 +11,7 @@ import optax
 from jaxgan.evaluation.base import compare
 from jaxgan.losses.terms import weigh_discriminator
 from jaxgan.optimizers import Averaged, keep_average
-from jaxgan.tasks.base import Labelled, Scores, Task, Trained
+from jaxgan.tasks.base import Labelled, ScoreInputs, Scores, Task
 from jaxgan.types import Judgement, Latent, Network, Seen, Term, inner_apply, wrapped
 from jaxgan.wrappers.conditions import unconditional
 
@@ -151,15 +151,8 @@ def _is_zero(number: chex.Numeric) -> bool:
     return isinstance(number, int | float) and number == 0  # a traced number is not
 
 
-def measure(trained: Trained) -> Scores:
-    """Test errors of the class logits and of linear classifiers of the labelled examples.
-
-    Args:
-      trained: the discriminator, the labelled examples and the data.
-
-    Returns:
-      "test_errors" by method.
-    """
+def measure(trained: ScoreInputs) -> Scores:
+    """ "test_errors" of the class logits, and of linear classifiers of the labelled examples."""
     labels, given, judge = trained.test_labels, trained.labelled, trained.judge
     if labels is None:
         return Scores((), (NO_LABELS,))
