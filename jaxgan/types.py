@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
 Batch = Mapping[str, chex.ArrayTree]
 """`{"real": [k, batch, ...]}`, and `"condition": [k, batch, ...]` for a conditional GAN; k = discriminator_steps."""
@@ -166,6 +167,8 @@ class Latent(NamedTuple):
       bound: every coordinate lies in [−bound, bound]; None: anywhere.
       from_normal: T, a smooth map [count, dim] -> [count, dim] of N(0, I) to the prior; None if there is none here.
       radius: every z has this norm; None: any.
+      generator: `network -> network`, for a prior that the generator learns: z is made of its latents; None for others.
+      generator_tx: `optimizer -> optimizer` of that generator; None to leave it as it is.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
@@ -175,6 +178,13 @@ class Latent(NamedTuple):
     bound: float | None = None
     from_normal: Callable[[chex.Array], chex.Array] | None = None
     radius: float | None = None
+    generator: Callable[[Network], Network] | None = None
+    generator_tx: Callable[[optax.GradientTransformation], optax.GradientTransformation] | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether the prior is learned with the generator."""
+        return self.generator is not None
 
     def nearest(self, latents: chex.Array) -> chex.Array:
         """Latents [..., dim] at the nearest points that the prior's bound and radius allow."""

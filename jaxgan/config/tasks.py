@@ -3,28 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jaxgan.config.experiment import DataFacts
-from jaxgan.errors import UsageError
 from jaxgan.losses import LOSSES
-from jaxgan.tasks import TASKS, Task
-from jaxgan.types import Latent
-
-
-def build_task(config: Mapping[str, Any], facts: DataFacts, latent: Latent) -> Task:
-    """The task, made with the fields of the section of its name, which a task of the user's own need not have.
-
-    Raises:
-      UsageError: it does not suit the data.
-    """
-    name = config["task"]
-    section = config.get(name, {})
-    given = {"given": facts.labelled} if "labelled" in section else {}
-    try:
-        return TASKS[name](example_shape=facts.example_shape, latent=latent, **section, **given)
-    except ValueError as error:
-        raise UsageError(
-            f"task={name} does not suit the data", str(error), f"change the config's section {name}"
-        ) from error
 
 
 def task_problems(config: Mapping[str, Any]) -> list[str]:
@@ -37,7 +16,7 @@ def _inpainting(config: Mapping[str, Any]) -> list[str]:
     found, condition = [], config["condition"]
     if condition != "none":
         found.append(f"condition={condition} does not go with task=inpainting, whose condition is what is known")
-    moving = {"translation", "cutout"} & {name.strip() for name in config["augmentation"]["names"].split(",")}
+    moving = {"translation", "cutout"} & set(config["augmentation"]["names"])
     if moving:
         named = " and ".join(sorted(moving))
         found.append(f"augmentation.names: {named} would move what the masks of task=inpainting say is known")
