@@ -1,7 +1,7 @@
 """Better samples of a trained GAN by what its discriminator knows: rejection, and Langevin steps in latent space.
 
-Both take log p_d(x)/p_g(x) from the discriminator, so it has to be one whose logit says that, and says it rightly: see
-`LOG_RATIOS`. Penalties, augmentations and a discriminator far from its optimum make it less right.
+Both take log p_d(x)/p_g(x) from the discriminator's logit by `Loss.log_ratio`, which not every loss has. Penalties,
+augmentations and a discriminator far from its optimum make the ratio less accurate.
 """
 
 import functools
@@ -13,15 +13,6 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.types import Judgement, Latent, Network, TrainState
-
-LOG_RATIOS: dict[str, Callable[[chex.Array], chex.Array]] = {
-    **dict.fromkeys(("minimax", "non_saturating", "maximum_likelihood"), lambda logits: logits),
-    **dict.fromkeys(("f_jensen_shannon", "f_reverse_kl"), lambda logits: logits),
-    "f_kl": lambda logits: logits - 1,
-    "f_squared_hellinger": lambda logits: 2 * logits,
-}
-"""log p_d(x)/p_g(x) of the logits of the optimal discriminator, by loss; where it does not follow from them, or only
-within a range that logits leave (least squares, Pearson), the loss is not here."""
 
 METHODS = ("plain", "optimized", "rejection", "driven")
 """As drawn; with latents moved as they were in training; and the two that are here."""

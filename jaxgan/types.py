@@ -200,19 +200,46 @@ def of_norm(latents: chex.Array, radius: float) -> chex.Array:
     return jnp.where(directed, radius * latents * jax.lax.rsqrt(jnp.where(directed, squared, 1.0)), 0.0)
 
 
+Metrics = dict[str, chex.Array]
+Half = Callable[[chex.Array, chex.Array], chex.Array]
+"""One player's loss: `(real_logits [batch], fake_logits [batch]) -> scalar`."""
+
+
+def swapped(discriminator: Half) -> Half:
+    """The discriminator's loss with real and fake swapped, the opposite goal."""
+    return lambda real_logits, fake_logits: discriminator(fake_logits, real_logits)
+
+
 class Loss(NamedTuple):
-    """The two players' objectives, both minimised.
+    """The two players' objectives, both minimised, and facts about the discriminator's logits.
+
+    `_replace` and the functions of `jaxgan.losses.transforms` keep the facts.
 
     Attributes:
       discriminator: `(real_logits [batch], fake_logits [batch]) -> scalar`.
       generator: `(real_logits [batch], fake_logits [batch]) -> scalar`; only relativistic losses read real_logits.
+      log_ratio: `logits -> log p_d/p_g` of the optimal discriminator, which rejection and Langevin sampling need; None
+        if the ratio does not follow from the logits.
+      threshold: the discriminator takes an example for real if its logit is above this. None: `d_accuracy` compares
+        with 0 but is not an accuracy, and the alarm `discriminator_wins` is off.
+      metrics: `(real_logits, fake_logits) -> {name: scalar}`, additional metrics of the discriminator's updates.
+      smoothed: `alpha -> discriminator's half` with the label alpha for data; None if the loss has no labels.
+      pair_generator: `discriminator's half -> generator's half` for a generator that makes both the real and the fake
+        side, as in BiGAN; None if the loss has no such half.
+      cross_entropy: whether the discriminator's half is the cross-entropy of the classes real and fake, so that K + 1
+        classes can replace the two.
     """
 
-    discriminator: Callable[[chex.Array, chex.Array], chex.Array]
-    generator: Callable[[chex.Array, chex.Array], chex.Array]
+    discriminator: Half
+    generator: Half
+    log_ratio: Callable[[chex.Array], chex.Array] | None = None
+    threshold: chex.Numeric | None = 0.0
+    metrics: Callable[[chex.Array, chex.Array], Metrics] | None = None
+    smoothed: Callable[[chex.Numeric], Half] | None = None
+    pair_generator: Callable[[Half], Half] | None = swapped
+    cross_entropy: bool = False
 
 
-Metrics = dict[str, chex.Array]
 Penalty = Callable[..., chex.Array]
 """`(critic, real, fake, key) -> scalar` added to the discriminator's loss; `critic(examples) -> logits [batch]`."""
 

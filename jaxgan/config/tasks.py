@@ -25,16 +25,13 @@ def _inpainting(config: Mapping[str, Any]) -> list[str]:
     return found
 
 
-CROSS_ENTROPIES = ("non_saturating", "minimax", "maximum_likelihood")
-"""Losses whose discriminator has the two classes' cross-entropy, which K + 1 classes add up to."""
-
-
 def _semi_supervised(config: Mapping[str, Any]) -> list[str]:
     found, discriminator, terms = [], config["discriminator"], config["terms"]
     if discriminator["class_logits"] < 2:
         found.append("task=semi_supervised needs discriminator.class_logits, as many as there are classes")
-    if config["loss"] not in CROSS_ENTROPIES:
-        found.append(f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {', '.join(CROSS_ENTROPIES)}")
+    if not LOSSES[config["loss"]].cross_entropy:
+        known = ", ".join(name for name, loss in LOSSES.items() if loss.cross_entropy)
+        found.append(f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {known}")
     if config["real_label"] != 1:
         found.append(f"real_label {config['real_label']}: task=semi_supervised has the classes as labels; set 1")
     if (condition := config["condition"]) != "none":
@@ -70,7 +67,6 @@ def _inference(config: Mapping[str, Any]) -> list[str]:
 
 def _of_pairs(config: Mapping[str, Any]) -> list[str]:
     """What does not go with a discriminator of pairs (x, z)."""
-    one_sided = ("maximum_likelihood", *(name for name in LOSSES if name.startswith("f_")))
     why = "inference.method=bigan, whose discriminator judges pairs (x, z)"
     wrong = {
         f"packing {config['packing']}": config["packing"] > 1,
@@ -79,7 +75,7 @@ def _of_pairs(config: Mapping[str, Any]) -> list[str]:
         "terms.mutual_information": config["terms"]["mutual_information"],
     }
     found = [f"{field} does not go with {why}" for field, is_set in wrong.items() if is_set]
-    if config["loss"] in one_sided:
+    if LOSSES[config["loss"]].pair_generator is None:
         found.append(
             f"loss={config['loss']} has no half for the encoder of inference.method=bigan; use non_saturating, say"
         )

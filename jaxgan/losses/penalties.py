@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxgan.types import Lazy, Penalty
 
 
-def r1(gamma: float = 1.0) -> Penalty:
+def r1(gamma: chex.Numeric = 1.0) -> Penalty:
     """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖², on data: the gradient should vanish where the data are.
 
     The norm is over all of an example's dimensions, one gradient per example.
@@ -39,7 +39,7 @@ def r1(gamma: float = 1.0) -> Penalty:
     return penalty
 
 
-def r2(gamma: float = 1.0) -> Penalty:
+def r2(gamma: chex.Numeric = 1.0) -> Penalty:
     """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖², on generated examples.
 
     The norm is over all of an example's dimensions, one gradient per example; the generator is held fixed.
@@ -63,7 +63,7 @@ def r2(gamma: float = 1.0) -> Penalty:
     return penalty
 
 
-def r1_r2(gamma: float = 1.0) -> Penalty:
+def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
     """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), each norm on its own examples.
 
     Args:
@@ -81,7 +81,7 @@ def r1_r2(gamma: float = 1.0) -> Penalty:
     return lambda critic, real, fake, key: on_data(critic, real, fake, key) + on_samples(critic, real, fake, key)
 
 
-def gradient_penalty(weight: float = 10.0, *, one_sided: bool = False) -> Penalty:
+def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) -> Penalty:
     """λ·E(‖∇_x l(x̂)‖₂ − 1)² at x̂ = ε·x_real + (1 − ε)·x_fake, one ε ~ U(0, 1) for each example.
 
     The norm is over all of an example's dimensions.
@@ -109,12 +109,12 @@ def gradient_penalty(weight: float = 10.0, *, one_sided: bool = False) -> Penalt
     return penalty
 
 
-def gradient_penalty_one_sided(weight: float = 10.0) -> Penalty:
+def gradient_penalty_one_sided(weight: chex.Numeric = 10.0) -> Penalty:
     """`gradient_penalty` of norms above 1 alone."""
     return gradient_penalty(weight, one_sided=True)
 
 
-def dragan(weight: float = 10.0, *, spread: float = 0.5) -> Penalty:
+def dragan(weight: chex.Numeric = 10.0, *, spread: chex.Numeric = 0.5) -> Penalty:
     """λ·E(‖∇_x l(x + δ)‖₂ − 1)² around the data: δ ~ N(0, c²·Var(x)) in every dimension, Var(x) over the whole batch.
 
     Args:
@@ -206,7 +206,7 @@ def _check_floating(examples: chex.Array) -> None:
         raise ValueError(f"no gradient can be taken at examples of type {examples.dtype}; scale them to floats")
 
 
-def check_weight(weight: float, name: str = "weight") -> None:
+def check_weight(weight: chex.Numeric, name: str = "weight") -> None:
     """Raises ValueError for a weight below 0, or none; one that is traced passes."""
     try:
         valid = bool(weight >= 0)

@@ -13,10 +13,20 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.losses.penalties import check_weight
-from jaxgan.types import Loss, Seen, Term
+from jaxgan.losses.transforms import weigh_discriminator, weigh_generator
+from jaxgan.types import Seen, Term
+
+__all__ = [
+    "TERMS",
+    "auxiliary_classifier",
+    "feature_matching",
+    "mutual_information",
+    "weigh_discriminator",
+    "weigh_generator",
+]
 
 
-def feature_matching(weight: float = 1.0) -> Term:
+def feature_matching(weight: chex.Numeric = 1.0) -> Term:
     """λ‖E f(x) − E f(G(z))‖², added to the generator's loss: the samples' features are to be the data's on average.
 
     f is the discriminator's last layer's inputs, and the means are over the batch of all devices. In the source this is
@@ -47,7 +57,7 @@ def feature_matching(weight: float = 1.0) -> Term:
     return Term(None, generator)
 
 
-def mutual_information(weight: float = 1.0) -> Term:
+def mutual_information(weight: chex.Numeric = 1.0) -> Term:
     """−λ E log Q(c|G(z)), added to both players' losses: λ (H(c) − L_I), L_I a bound of the codes' mutual information.
 
     Of a latent of n categories and m codes, the discriminator's class logits are n logits of the category, then the
@@ -87,7 +97,7 @@ def mutual_information(weight: float = 1.0) -> Term:
     return Term(part, part)
 
 
-def auxiliary_classifier(weight: float = 1.0) -> Term:
+def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
     """−λ E log P(c|x), c the label: of data and samples in the discriminator's loss, of samples in the generator's.
 
     The labels are the condition, whole numbers [batch], and P the softmax of the discriminator's class logits. A
@@ -124,46 +134,6 @@ def auxiliary_classifier(weight: float = 1.0) -> Term:
         return weight * cross_entropy(seen, seen.fake.class_logits)
 
     return Term(discriminator, generator)
-
-
-def weigh_generator(loss: Loss, weight: float) -> Loss:
-    """The loss with its generator's half multiplied; terms are added to it as they are.
-
-    Args:
-      loss: any.
-      weight: ≥ 0; 0 leaves the half out, so that terms stand in its place.
-
-    Returns:
-      A `Loss`.
-
-    Raises:
-      ValueError: the weight is negative or not a number.
-    """
-    check_weight(weight)
-    if isinstance(weight, int | float) and weight == 0:  # an infinite loss times 0 would be no number
-        return loss._replace(generator=lambda real_logits, fake_logits: jnp.zeros_like(fake_logits, shape=()))
-    return loss._replace(generator=lambda real_logits, fake_logits: weight * loss.generator(real_logits, fake_logits))
-
-
-def weigh_discriminator(loss: Loss, weight: float) -> Loss:
-    """The loss with its discriminator's half multiplied; terms and penalties are added to it as they are.
-
-    Args:
-      loss: any.
-      weight: ≥ 0; 0 leaves the half out.
-
-    Returns:
-      A `Loss`.
-
-    Raises:
-      ValueError: the weight is negative or not a number.
-    """
-    check_weight(weight)
-    if isinstance(weight, int | float) and weight == 0:
-        return loss._replace(discriminator=lambda real_logits, fake_logits: jnp.zeros_like(fake_logits, shape=()))
-    return loss._replace(
-        discriminator=lambda real_logits, fake_logits: weight * loss.discriminator(real_logits, fake_logits)
-    )
 
 
 def _class_logits(name: str, outputs: chex.Array | None, batch: int, widths: tuple[int, ...] = ()) -> chex.Array:

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.losses import both_sides
 from jaxgan.networks import mlp
 from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
-from jaxgan.tasks.pairs import as_pairs, both_sides, judging_pairs
+from jaxgan.tasks.pairs import as_pairs, judging_pairs
 from jaxgan.types import Latent, Network, Sides, Term, example_keys, inner_apply, of_norm, wrapped
 
 INFERENCES = ("bigan", "joint_regressor", "regressor")

@@ -1,11 +1,10 @@
-"""Pairs (x, z) as examples: what becomes of a discriminator and of a loss in a game of them."""
+"""Pairs (x, z) as examples, and a discriminator of them."""
 
 import chex
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.losses import LOSSES
-from jaxgan.types import Loss, Network, inner_apply, wrapped
+from jaxgan.types import Network, inner_apply, wrapped
 
 
 def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:
@@ -39,23 +38,3 @@ def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: i
         return inner(variables, x, condition=z, key=key, train=train)
 
     return wrapped(discriminator, init, apply)
-
-
-def both_sides(loss: Loss) -> Loss:
-    """The loss for a generator that makes both sides: G and E descend what D descends, with its labels swapped.
-
-    Of the cross-entropy this is −E log(1 − D(x, E(x))) − E log D(G(z), z). Of minimax it is V itself.
-
-    Args:
-      loss: any whose two halves are alike: not `maximum_likelihood`, nor an f-divergence.
-
-    Source: Donahue et al. 2017 (arXiv:1605.09782), section 3, and its "inverse" objective.
-    """
-
-    def swapped(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-        return loss.discriminator(fake_logits, real_logits)
-
-    def negative(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-        return -loss.discriminator(real_logits, fake_logits)
-
-    return loss._replace(generator=negative if loss is LOSSES["minimax"] else swapped)

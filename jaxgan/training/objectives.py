@@ -7,7 +7,6 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.losses import ESTIMATES
 from jaxgan.training.game import Game
 from jaxgan.training.gradients import Rows
 from jaxgan.training.latent_optimization import squared_distance
@@ -151,15 +150,13 @@ def _as_judgement(outputs) -> Judgement:
 
 
 def _metrics(game: Game, real_logits: chex.Array, fake_logits: chex.Array) -> Metrics:
+    threshold = 0 if game.loss.threshold is None else game.loss.threshold
     metrics = {
-        "d_accuracy": ((real_logits > 0).mean() + (fake_logits < 0).mean()) / 2,
+        "d_accuracy": ((real_logits > threshold).mean() + (fake_logits < threshold).mean()) / 2,
         "d_real_logit": real_logits.mean(),
         "d_fake_logit": fake_logits.mean(),
     }
-    for critic, estimates in ESTIMATES.items():
-        if game.loss.discriminator is critic:
-            metrics |= {name: estimate(real_logits, fake_logits) for name, estimate in estimates.items()}
-    return metrics
+    return metrics if game.loss.metrics is None else metrics | game.loss.metrics(real_logits, fake_logits)
 
 
 def _seen(game: Game, rows: Rows, batch, real: Judgement, fake: Judgement, judge, extra) -> Seen:

@@ -5,10 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.losses import LOSSES, bounded_exp, smooth_real_labels
+import jaxgan
+from jaxgan.losses import LOSSES, bounded_exp, smooth_real_labels, weigh_discriminator
+from jaxgan.theory import SOLUTIONS
 
 REAL = jnp.array([-5.0, 1.4, 12.5, 2.7])
 FAKE = jnp.array([10.0, 4.4, -5.5, 3.6])
+
+
+def _halves(name):
+    return LOSSES[name].discriminator, LOSSES[name].generator
 
 
 # TensorFlow-GAN's own cases, recomputed in float64.
@@ -67,7 +73,7 @@ def test_exponentials_go_on_as_their_tangent_above_20():
 
 def test_only_differences_of_logits_matter_to_relativistic_losses():
     for name in ("relativistic_paired", "relativistic_average"):
-        for half in LOSSES[name]:
+        for half in _halves(name):
             np.testing.assert_allclose(half(REAL + 3, FAKE + 3), half(REAL, FAKE), rtol=1e-5)
     # Paired: real i with generated i, and no other: sp(10 - -5) + sp(3) + sp(-18) + sp(.9), of four.
     expected = np.log1p(np.exp([15.0, 3.0, -18.0, 0.9])).mean()
@@ -99,7 +105,7 @@ def test_smoothed_labels():
 @pytest.mark.parametrize("name", LOSSES)
 def test_finite_values_and_gradients_at_extreme_logits(name):
     extreme = jnp.array([1e4, -1e4, 1e4, -1e4]), jnp.array([1e4, -1e4, -1e4, 1e4])
-    for loss in LOSSES[name]:
+    for loss in _halves(name):
         value, gradients = jax.value_and_grad(loss, argnums=(0, 1))(*extreme)
         assert np.isfinite(value)
         assert all(np.isfinite(gradient).all() for gradient in gradients)
@@ -108,7 +114,7 @@ def test_finite_values_and_gradients_at_extreme_logits(name):
 @pytest.mark.parametrize("name", LOSSES)
 def test_scalar_and_invariant_to_the_order_of_the_batch(name):
     order = jnp.array([2, 0, 3, 1])
-    for loss in LOSSES[name]:
+    for loss in _halves(name):
         assert loss(REAL, FAKE).shape == ()
         np.testing.assert_allclose(loss(REAL[order], FAKE[order]), loss(REAL, FAKE), rtol=1e-6)
 
@@ -116,7 +122,7 @@ def test_scalar_and_invariant_to_the_order_of_the_batch(name):
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize(("real", "fake"), [((4,), (4, 1)), ((4,), (3,)), ((), ()), ((4, 1), (4, 1))])
 def test_shapes_that_would_broadcast_are_refused_by_name(name, real, fake):
-    for loss in LOSSES[name]:
+    for loss in _halves(name):
         with pytest.raises(ValueError) as error:
             loss(jnp.zeros(real), jnp.zeros(fake))
         assert str(real) in str(error.value) and str(fake) in str(error.value)
@@ -138,3 +144,50 @@ def test_minimax_saturates_where_non_saturating_does_not():
     gradients = {name: jax.grad(LOSSES[name].generator, argnums=1)(losing, losing)[0] for name in LOSSES}
     np.testing.assert_allclose(gradients["minimax"], -4.539787e-05, rtol=1e-5)
     np.testing.assert_allclose(gradients["non_saturating"], -0.9999546, rtol=1e-6)
+
+
+RATIOS = [name for name, loss in LOSSES.items() if loss.log_ratio is not None]
+
+
+@pytest.mark.parametrize("name", RATIOS)
+def test_log_ratios_are_those_of_every_losss_solution(name):
+    p_data, p_generator = np.array([0.1, 0.6, 0.3]), np.array([0.5, 0.2, 0.3])
+    logits = SOLUTIONS[name].optimal_logits(p_data, p_generator)
+    np.testing.assert_allclose(LOSSES[name].log_ratio(logits), np.log(p_data / p_generator), rtol=1e-5, atol=1e-6)
+
+
+def test_losses_whose_logits_do_not_determine_the_ratio_have_none():
+    assert set(LOSSES) - set(RATIOS) == {
+        *("least_squares", "hinge", "wasserstein", "relativistic_paired", "relativistic_average", "f_pearson")
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in SOLUTIONS if LOSSES[name].threshold is not None])
+def test_thresholds_are_the_optimal_logit_where_both_densities_are_equal(name):
+    less, more = SOLUTIONS[name].optimal_logits(np.array([0.29, 0.31]), np.array([0.3, 0.3]))
+    assert less < LOSSES[name].threshold < more
+
+
+def test_losses_without_a_threshold():
+    assert {name for name, loss in LOSSES.items() if loss.threshold is None} == {
+        *("wasserstein", "f_kl", "f_pearson", "relativistic_paired", "relativistic_average")
+    }
+
+
+def test_a_loss_of_two_functions_has_the_defaults():
+    loss = jaxgan.Loss(*_halves("hinge"))
+    assert (loss.log_ratio, loss.threshold, loss.metrics, loss.smoothed) == (None, 0.0, None, None)
+    assert loss.pair_generator(loss.discriminator)(REAL, FAKE) == loss.discriminator(FAKE, REAL)
+
+
+def test_facts_of_wrapped_losses():
+    # Smoothed: D* = α p_d/(p_d + p_g), so the logit is not log p_d/p_g; a weight does not move the optimum.
+    smoothed, weighed = smooth_real_labels(LOSSES["minimax"], 0.9), weigh_discriminator(LOSSES["minimax"], 3.0)
+    assert smoothed.log_ratio is None and weighed.log_ratio(2.5) == 2.5
+    assert not smoothed.cross_entropy and weighed.cross_entropy and smoothed.threshold == weighed.threshold == 0
+    assert smooth_real_labels(LOSSES["least_squares"], 0.9).threshold == 0.45
+    assert weigh_discriminator(LOSSES["wasserstein"], 3.0).threshold is None
+    # In any order: 3 times the smoothed loss.
+    expected = 3 * smoothed.discriminator(REAL, FAKE)
+    np.testing.assert_allclose(smooth_real_labels(weighed, 0.9).discriminator(REAL, FAKE), expected, rtol=1e-6)
+    np.testing.assert_allclose(weigh_discriminator(smoothed, 3.0).discriminator(REAL, FAKE), expected, rtol=1e-6)

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from games import data, difference, equal, scalar_game, start, step_of
+from games import at, data, difference, equal, scalar_game, start, step_of
 
 from jaxgan.latents import LATENTS
-from jaxgan.losses import LOSSES, smooth_real_labels
-from jaxgan.losses.terms import TERMS, auxiliary_classifier, feature_matching, mutual_information, weigh_generator
+from jaxgan.losses import LOSSES, smooth_real_labels, weigh_discriminator, weigh_generator
+from jaxgan.losses.terms import TERMS, auxiliary_classifier, feature_matching, mutual_information
 from jaxgan.parallel import distribute
 from jaxgan.training.step import Game, discriminator_update, init_state, make_train_step
 from jaxgan.types import Judgement, Latent, Network, Seen, Term
@@ -199,16 +199,26 @@ def test_the_wasserstein_estimate_is_a_metric_of_critics_alone():
         state, metrics = step(state, {"real": jnp.array([[1.0, 3.0]])})
         found.append(metrics["d_wasserstein"])
     np.testing.assert_allclose(found, [0, 0.891], rtol=1e-6)
-    # With a penalty it is still the difference; with other losses it is not there.
-    game["loss"] = weigh_generator(game["loss"], 2.0)
-    _, metrics = make_train_step(**game, penalties=[lambda critic, real, fake, key: 7.0])(
-        state, {"real": jnp.array([[1.0, 3.0]])}
-    )
-    np.testing.assert_allclose(metrics["d_wasserstein"], metrics["d_real_logit"] - metrics["d_fake_logit"], rtol=1e-6)
-    np.testing.assert_allclose(metrics["d_loss"], 7 - metrics["d_wasserstein"], rtol=1e-6)
+    # With a penalty or weighed it is still the difference; other losses do not have it.
+    for weight, loss in ((1, weigh_generator(game["loss"], 2.0)), (2, weigh_discriminator(game["loss"], 2.0))):
+        _, metrics = make_train_step(**game | {"loss": loss}, penalties=[lambda critic, real, fake, key: 7.0])(
+            state, {"real": jnp.array([[1.0, 3.0]])}
+        )
+        difference = metrics["d_real_logit"] - metrics["d_fake_logit"]
+        np.testing.assert_allclose(metrics["d_wasserstein"], difference, rtol=1e-6)
+        np.testing.assert_allclose(metrics["d_loss"], 7 - weight * difference, rtol=1e-6)
     for loss in (LOSSES["hinge"], smooth_real_labels(LOSSES["minimax"], 0.9)):
         _, metrics = make_train_step(**game | {"loss": loss})(state, {"real": jnp.array([[1.0, 3.0]])})
         assert "d_wasserstein" not in metrics
+
+
+@pytest.mark.parametrize(("loss", "accuracy"), [("hinge", 0.5), ("least_squares", 0.75)])
+def test_the_accuracy_is_by_the_threshold_of_the_loss(loss, accuracy):
+    # w = .4, θ = .8: outputs .4 and 1.2 of data, .32 twice of samples. All are above 0: ½. One is above ½: (½ + 1)/2.
+    game = scalar_game(loss)
+    for loss in (game["loss"], weigh_discriminator(game["loss"], 2.0)):
+        _, metrics = make_train_step(**game | {"loss": loss})(at(game, 0.4, 0.8), {"real": jnp.array([[1.0, 3.0]])})
+        np.testing.assert_allclose(metrics["d_accuracy"], accuracy)
 
 
 def judging_game():

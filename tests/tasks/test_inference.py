@@ -14,13 +14,13 @@ from jaxgan import runs
 from jaxgan.config import DataFacts, build, problems_of
 from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
-from jaxgan.losses import LOSSES
+from jaxgan.losses import LOSSES, both_sides, smooth_real_labels, weigh_discriminator, weigh_generator
 from jaxgan.networks import maxout, mlp
 from jaxgan.parallel import distribute
 from jaxgan.tasks import TASKS, Other, Trained
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.completions import Known, searched_latents
-from jaxgan.tasks.inference import Between, Encoded, as_pairs, both_sides, encoding, judging_pairs, sheet
+from jaxgan.tasks.inference import Between, Encoded, as_pairs, encoding, judging_pairs, sheet
 from jaxgan.tasks.inference_scores import corrupted, fit_encoder, measure
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample, Sides
@@ -130,6 +130,38 @@ def test_the_losses_of_a_generator_of_both_sides_by_hand():
         np.testing.assert_allclose(swapped, LOSSES[name].generator(real, fake), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("change", "factor"),
+    [
+        (lambda loss: loss, 1),
+        (lambda loss: loss._replace(), 1),
+        (lambda loss: weigh_generator(loss, 1.0), 1),
+        (lambda loss: weigh_generator(loss, 2.0), 2),
+        (lambda loss: weigh_discriminator(loss, 2.0), 1),
+        (lambda loss: smooth_real_labels(loss, 1.0), 1),
+        (lambda loss: smooth_real_labels(loss, 0.9), 1),
+        (lambda loss: weigh_discriminator(smooth_real_labels(loss, 0.9), 2.0), 1),
+    ],
+)
+def test_a_changed_minimax_loss_is_still_minimax_with_a_generator_of_both_sides(change, factor):
+    # V = −sp(−.3) − sp(1.2) over two, − sp(.5) − sp(2) over two, with sp(x) = log(1 + eˣ):
+    # sp(−.3) = .554355, sp(1.2) = 1.463282, sp(.5) = .974077, sp(2) = 2.126928; −5.118642/2 = −2.559321.
+    real, fake = jnp.array([0.3, -1.2]), jnp.array([0.5, 2.0])
+    loss = change(LOSSES["minimax"])
+    np.testing.assert_allclose(both_sides(loss).generator(real, fake), -2.559321 * factor, rtol=1e-6)
+    np.testing.assert_allclose(
+        change(both_sides(LOSSES["minimax"])).generator(real, fake), -2.559321 * factor, rtol=1e-6
+    )
+    np.testing.assert_array_equal(both_sides(loss).discriminator(real, fake), loss.discriminator(real, fake))
+
+
+@pytest.mark.parametrize("name", ["maximum_likelihood", "f_kl", "f_jensen_shannon"])
+def test_a_loss_without_a_half_for_both_sides_is_rejected(name):
+    for loss in (LOSSES[name], weigh_generator(LOSSES[name], 2.0), weigh_discriminator(LOSSES[name], 2.0)):
+        with pytest.raises(ValueError, match="no half for a generator of both sides"):
+            both_sides(loss)
+
+
 def game(method, task="inference", **changes):
     """Vectors of 6: an MLP and its encoder against maxout with dropout; `(state, factory)`."""
     fields = {} if task == "none" else {"method": method, "widths": (8,)}
@@ -219,6 +251,19 @@ def test_a_batch_norm_of_the_encoder_keeps_its_own_statistics():
     )
     assert not equal(state["batch_stats"]["encoder"], variables["batch_stats"]["encoder"])
     assert equal(network.apply(variables, z, condition=Encoded(x))[1], {"batch_stats": variables["batch_stats"]})
+
+
+def test_a_loss_of_the_users_own_goes_with_pairs_whatever_its_name(monkeypatch):
+    monkeypatch.setitem(LOSSES, "f_mine", LOSSES["hinge"]._replace())
+    config = default.get_config()
+    config.task, config.loss = "inference", "f_mine"
+    assert not problems_of(config)
+    # The hinge with the labels swapped, of outputs 2 on pairs of data and −3 on generated pairs: (1 + 2) + (1 + 3).
+    generator = build(config, DataFacts((2,), 100)).loss.generator
+    np.testing.assert_allclose(generator(jnp.array([2.0]), jnp.array([-3.0])), 7.0)
+    np.testing.assert_allclose(generator(jnp.array([-3.0]), jnp.array([2.0])), 0.0)
+    monkeypatch.setitem(LOSSES, "f_mine", LOSSES["hinge"]._replace(pair_generator=None))
+    assert any(problem.startswith("loss=f_mine has no half for the encoder") for problem in problems_of(config))
 
 
 def test_fields_that_do_not_go_together():

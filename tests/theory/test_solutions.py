@@ -165,7 +165,7 @@ def test_expected_loss_is_the_mean_over_minibatches():
     logits = np.array([0.5, -1.0, 2.0, 0.1, -0.3, 0.7])
     real, fake = (jnp.asarray(np.repeat(logits, counts)) for counts in (COUNTS_DATA, COUNTS_GENERATOR))
     for name in SOLUTIONS:  # the others compare a logit with those of its own batch
-        for half in LOSSES[name]:
+        for half in (LOSSES[name].discriminator, LOSSES[name].generator):
             exact = theory.expected_loss(half, logits, P_DATA, P_GENERATOR)
             np.testing.assert_allclose(exact, half(real, fake), rtol=1e-12)
     with pytest.raises(ValueError, match="vectors of one length"):

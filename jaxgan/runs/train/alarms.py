@@ -20,11 +20,6 @@ from jaxgan.types import TrainState
 ANCHORS = 1_000
 """Labelled training examples that tell the classes of samples."""
 
-NO_PROBABILITY = frozenset(
-    ("wasserstein", "least_squares", "f_kl", "f_pearson", "relativistic_paired", "relativistic_average")
-)
-"""Losses whose discriminator has no accuracy: the output 0 is no boundary, and only differences may count."""
-
 
 class Health:
     """Measures a generator's samples at log steps; without patience it measures nothing.
@@ -37,6 +32,7 @@ class Health:
 
     def __init__(self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment):
         self.config = config
+        self._ignored = ("discriminator_wins",) if experiment.options["loss"].threshold is None else ()
         section = config["alarms"]
         self.real_modes = 0.0
         self._measure: Callable[[TrainState], dict[str, jax.Array]] | None = None
@@ -76,8 +72,7 @@ class Health:
         """The alarms as the lines of the run so far leave them."""
         section = self.config["alarms"]
         limits = Limits(**{name: section[name] for name in Limits._fields})
-        ignored = ("discriminator_wins",) if self.config["loss"] in NO_PROBABILITY else ()
-        watch = Watch(section["patience"], limits, self.real_modes, ignored)
+        watch = Watch(section["patience"], limits, self.real_modes, self._ignored)
         for line in lines:
             watch.observe(line)
         return watch
