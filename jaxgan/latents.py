@@ -140,8 +140,9 @@ def mixture(
         return jnp.concatenate([component, jax.random.normal(noise, (count, dim))], axis=1)
 
     def generator(network):
-        start = {"spread": spread, "deviation": deviation, "learn_deviation": learn_deviation}
-        return learned_mixture.learned_mixture(network, components, dim, **start)
+        return learned_mixture.learned_mixture(
+            network, components, dim, spread=spread, deviation=deviation, learn_deviation=learn_deviation
+        )
 
     def generator_tx(tx):
         return optax.chain(learned_mixture.deviation_penalty(deviation_penalty), tx)

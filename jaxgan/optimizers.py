@@ -5,7 +5,7 @@ k discriminator updates per step the discriminator's schedules run k times as fa
 """
 
 from collections.abc import Callable
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias
 
 import chex
 import jax
@@ -14,7 +14,7 @@ import optax
 
 from jaxgan.fields import Count, Decay, Field, Momentum, Positive, Weight
 
-Rate = optax.Schedule | chex.Numeric
+Rate: TypeAlias = optax.Schedule | chex.Numeric
 
 
 def sgd(learning_rate: Rate, *, momentum: Momentum = 0.0) -> optax.GradientTransformation:

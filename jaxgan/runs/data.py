@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgan.config import RANGES, DataFacts, build, dataset_options
-from jaxgan.datasets import DATASETS, feed, order
+from jaxgan.config import RANGES, DataFacts, Experiment, load_dataset
+from jaxgan.datasets import feed, order
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError, UsageError
 from jaxgan.networks.weights import FROM_DATA
 from jaxgan.runs.conditions import read_facts
-from jaxgan.runs.hyperparameters import with_values
 from jaxgan.runs.labelled import checksum, read_labelled
 from jaxgan.training.step import scan_steps
 
@@ -89,7 +88,7 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
-    dataset = DATASETS[section["name"]](dataset_options(config, limit))
+    dataset = load_dataset(config, limit)
     low, high = _range(dataset.train, section["range"])
     size = len(dataset.train)
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
@@ -107,17 +106,16 @@ def starts_from_data(config: Mapping[str, Any]) -> bool:
     return FROM_DATA in (config["generator"]["normalization"], config["discriminator"]["normalization"])
 
 
-def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
-    """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, numbers, *data) -> ...`.
+def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
+    """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, hyperparameters, *data)`.
 
-    `numbers` is what `jaxgan.runs.hyperparameters` makes of a config that is otherwise the same. With resident data
-    `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument; otherwise it is
-    `{"real": [steps, k, batch, ...]}` as stored, and "condition" if there is one.
+    With resident data `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument;
+    otherwise it is `{"real": [steps, k, batch, ...]}` as stored, and "condition" if there is one.
     """
 
     def factory(axis_name: str | None):
-        def run_chunk(state, batches, numbers, *data):
-            train_step = build(with_values(config, numbers), inputs.facts).train_step(axis_name)
+        def run_chunk(state, batches, hyperparameters, *data):
+            train_step = experiment.train_step(axis_name, hyperparameters)
 
             def step(state, batch):
                 if data:

@@ -25,9 +25,6 @@ SHOWN = 400
 NAMED = 60
 """At most so many letters of a condition are in the files' name, and a checksum of a longer one."""
 
-MAY_SET = ("sampling.", "dataset.path", "dataset.placement")
-"""Fields of the config that samples may have otherwise than the run; a task may show examples of the data."""
-
 
 def sample(
     workdir: str,
@@ -53,13 +50,13 @@ def sample(
       step: of the checkpoint; None for the newest.
       condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
       plain: samples of p_g even where the task has a sheet of its own; that is in the files' name, too.
-      overrides: fields of the run's config to set, as text; those of `MAY_SET`.
+      overrides: fields of the run's config to set, as text; those that the schema allows.
 
     Raises:
       UsageError: if there is no run, or no checkpoint, or the samples cannot be drawn so.
       DataError: if the checkpoint is damaged, or the data has to be read and cannot be.
     """
-    run = asked_for(load_run(workdir, step, overrides, MAY_SET), condition)
+    run = asked_for(load_run(workdir, step, overrides, "sample"), condition)
     state, key = run.state, jax.random.key(seed)
     by_discriminator = run.experiment.sampling.by_discriminator
     in_rows = _has_sheet(run) and not plain and not by_discriminator

@@ -112,7 +112,7 @@ def _optimized(experiment: Experiment) -> Sampler:
 
 def _draw(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
     """G(z') as the discriminator sees it in training, or G(z) where that is the same."""
-    latents, optimization = experiment.latent.sample(key, size), experiment.latent_optimization
+    latents, optimization = experiment.latent.sample(key, size), experiment.options["latent_optimization"]
 
     def logits_of(latents):
         samples = generate(experiment.generator, state, latents)

@@ -170,7 +170,7 @@ class Evaluation:
 
     def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
         """The evaluators of `config.evaluation.metrics`, checked; for "auto", and why others were left out."""
-        named = [name.strip() for name in self.config["evaluation"]["metrics"].split(",")]
+        named = self.config["evaluation"]["metrics"]
         chosen, left_out = {}, {}
         for name, evaluator in EVALUATORS.items():
             if name not in named and "auto" not in named:

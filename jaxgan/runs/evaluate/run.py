@@ -11,11 +11,6 @@ from jaxgan.runs.evaluate.table import table
 from jaxgan.runs.load import load_run
 from jaxgan.runs.report import write_report
 
-MAY_SET: tuple[str, ...] = ("evaluation.", "sampling.", "dataset.path", "dataset.placement")
-MAY_SET += ("inpainting.draws", "inpainting.examples", "inference.noise", "inference.masking")
-MAY_SET += ("inference.fit_widths", "inference.fit_steps", "inference.examples")
-"""Fields of the config that an evaluation may have otherwise than the run."""
-
 
 def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}) -> None:
     """Writes `evaluation/step_STEP_seed_SEED.json` and pictures beside it, and prints the scores.
@@ -24,16 +19,16 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
       workdir: the run's directory.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
-      overrides: fields of the run's config to set, as text; those of `MAY_SET`.
+      overrides: fields of the run's config to set, as text; those that the schema allows.
 
     Raises:
       JaxganError: any expected failure.
     """
-    run = load_run(workdir, step, overrides, MAY_SET)
+    run = load_run(workdir, step, overrides, "evaluate")
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     if inputs.facts.vectors is not None:
-        run = run._replace(experiment=run.experiment._replace(conditions=inputs.facts.vectors))
+        run = run._replace(experiment=run.experiment.replace(conditions=inputs.facts.vectors))
     say = functools.partial(print, file=sys.stderr, flush=True)
     evaluation = Evaluation(run.config, inputs, run.experiment, seed, say)
     report = evaluation.run(run.state)

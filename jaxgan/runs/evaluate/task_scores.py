@@ -30,7 +30,7 @@ def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
     Raises:
       UsageError: it is named, and the run's task measures nothing.
     """
-    named = [name.strip() for name in config["evaluation"]["metrics"].split(",")]
+    named = config["evaluation"]["metrics"]
     if TASK in named and experiment.task.measure is None:
         raise UsageError(
             "cannot measure the run's task", f"task={config['task']} measures nothing", f"leave {TASK} out of "

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.config import LATER
+from jaxgan.config import schema
 from jaxgan.datasets import feed
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.runs.data import Inputs, read_inputs, starts_from_data
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.hyperparameters import number_fields, with_values
 from jaxgan.runs.labelled import checksum
 from jaxgan.runs.sweep.trials import Setting
 
@@ -67,11 +66,12 @@ def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Pat
     """Every setting with every seed, in this order."""
     digits = max(3, len(str(len(settings) * seeds - 1)))
     members: list[Member] = []
+    defaults = schema.complete({})["population"]
     for place, setting in enumerate(settings):
         for i in range(seeds):
             number = len(members)
             # Without the sweep's own section, so that the run is the same as one that was trained alone.
-            config = {**setting.config, "seed": setting.config["seed"] + i, "population": dict(LATER["population"])}
+            config = {**setting.config, "seed": setting.config["seed"] + i, "population": defaults}
             members.append(Member(number, place, config, directory / f"{number:0{digits}d}"))
     return members
 
@@ -119,7 +119,7 @@ def make_groups(members: Sequence[Member]) -> list[Group]:
 
 def _structure(member: Member) -> str:
     inputs, config = member.inputs, member.config
-    fixed = with_values(config, {"seed": None} | dict.fromkeys(number_fields(config)))
+    fixed = schema.replaced(config, {"seed": None} | dict.fromkeys(schema.traced(config)))
     scaled = (inputs.low, inputs.high) if inputs.dataset.train.examples.dtype == np.uint8 else None
     means = None if inputs.facts.means is None else inputs.facts.means.tolist()
     facts = [inputs.facts.example_shape, inputs.facts.classes, inputs.size, scaled, means]

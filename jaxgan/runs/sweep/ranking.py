@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jaxgan.config import fields
+from jaxgan.config import values
 from jaxgan.io.metric_writers import read_lines
 from jaxgan.runs.directory import RunDirectory
 
@@ -61,7 +61,7 @@ def read_ranking(score: str) -> Ranking | str:
     if name.removeprefix("-") in METRICS:
         return Ranking(name.removeprefix("-"), "", "lower" if name.startswith("-") else "higher")
     known = ("auto", *SCORES, *METRICS)
-    hint = fields.nearest(name.removeprefix("-"), known)
+    hint = values.nearest(name.removeprefix("-"), known)
     return (
         f"population.score: {score!r} is none of auto, {', '.join(SCORES)}; nor, with - before it if lower is better, "
         f"of {', '.join(METRICS)}{hint}"

@@ -80,8 +80,7 @@ class Health:
 
 def stopped_by(config: Mapping[str, Any], warnings: Iterable[str]) -> str | None:
     """The first alarm set off that is to end the run."""
-    wanted = [name.strip() for name in config["alarms"]["stop"].split(",")]
-    return next((name for name in warnings if name in wanted), None)
+    return next((name for name in warnings if name in config["alarms"]["stop"]), None)
 
 
 def _anchors(inputs: Inputs) -> Anchors | None:
