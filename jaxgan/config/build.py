@@ -13,7 +13,7 @@ from jaxgan.config.experiment import DataFacts, Experiment, Sampling
 from jaxgan.config.optimizing import build_optimizer
 from jaxgan.config.rules import LISTS
 from jaxgan.config.tasks import build_task
-from jaxgan.datasets.base import DatasetOptions
+from jaxgan.datasets import DATASETS
 from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels
@@ -151,17 +151,11 @@ def _latent_optimization(section: Mapping[str, Any]) -> LatentOptimization | Non
     return LatentOptimization(section["step"], section["damping"] or None, section["cost"]) if section["step"] else None
 
 
-def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:
-    """What the dataset's loader needs of the config."""
+def dataset_options(config: Mapping[str, Any], memory_limit: int) -> dict[str, Any]:
+    """The arguments of the dataset's loader: those of its parameters that the config and the program give."""
     section = config["dataset"]
-    return DatasetOptions(
-        path=section["path"],
-        tfds_name=section["tfds_name"],
-        examples=section["examples"],
-        validation_examples=section["validation_examples"],
-        seed=config["seed"],
-        memory_limit=memory_limit,
-    )
+    values = {**section, "seed": config["seed"], "memory_limit": memory_limit}
+    return {name: values[name] for name in inspect.signature(DATASETS[section["name"]]).parameters if name in values}
 
 
 def _build_networks(

@@ -4,6 +4,7 @@ from typing import Any
 
 from jaxgan.config import fields
 from jaxgan.datasets import DATASETS
+from jaxgan.datasets.base import RANGES
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.alarms import ALARMS
 from jaxgan.latents import LATENTS
@@ -24,8 +25,6 @@ from jaxgan.sampling import METHODS
 from jaxgan.tasks import INFERENCES, MASKS, TASKS
 from jaxgan.wrappers.augmentation import AUGMENTATIONS
 from jaxgan.wrappers.precision import PRECISIONS
-
-RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
 _NETWORK = {
     "network": fields.choice(NETWORKS),

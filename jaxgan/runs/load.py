@@ -9,8 +9,7 @@ from ml_collections import ConfigDict
 from jaxgan.config import DataFacts, Experiment, build, check, command_line, complete, problems_of, unread
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.runs.conditions import parse
-from jaxgan.runs.data import check_same_data, read_inputs
+from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.types import TrainState
 
@@ -89,7 +88,7 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
     """
     experiment = run.experiment
     if condition is not None:
-        return run._replace(experiment=experiment._replace(conditions=parse(condition, experiment)))
+        return run._replace(experiment=experiment._replace(conditions=parse_condition(condition, experiment)))
     if experiment.conditions is None or experiment.classes is not None:
         return run
     try:
