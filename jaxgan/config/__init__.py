@@ -3,11 +3,10 @@
 from jaxgan.config.build import build, load_dataset
 from jaxgan.config.checks import check, problems_of
 from jaxgan.config.experiment import DataFacts, Experiment
-from jaxgan.config.schema import RANGES, complete, unread
+from jaxgan.config.schema import complete, unread
 from jaxgan.config.values import Problem
 
 __all__ = [
-    "RANGES",
     "DataFacts",
     "Experiment",
     "Problem",

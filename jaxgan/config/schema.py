@@ -14,16 +14,18 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 
 from jaxgan.config import values
 from jaxgan.config.values import Either, Problem
-from jaxgan.datasets import DATASETS
+from jaxgan.datasets import DATASETS, RANGES
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.alarms import ALARMS
-from jaxgan.fields import REQUIRED, Count, Decay, Field, Positive, Size, Spec, Weight, parameters, spec_of
+from jaxgan.fields import REQUIRED, Count, Decay, Field, Positive, Size, Spec, Weight, Widths, parameters, spec_of
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.labels import CONDITIONINGS
+from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
+from jaxgan.networks.minibatch import MINIBATCHES
 from jaxgan.networks.normalization import NORMALIZATIONS
 from jaxgan.optimizers import MOMENTUM_SCHEDULES, OPTIMIZERS, RATE_SCHEDULES
 from jaxgan.parallel import MAPPINGS
@@ -32,9 +34,6 @@ from jaxgan.tasks import TASKS
 from jaxgan.types import Loss
 from jaxgan.wrappers.augmentation import AUGMENTATIONS
 from jaxgan.wrappers.precision import PRECISIONS
-
-RANGES: dict[str, tuple[float, float]] = {"unit": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
-"""Ranges that the bytes of images are scaled to, by name."""
 
 SEED = Annotated[int, Field(low=0, high=2**32 - 1)]
 WHENEVER = Annotated[int, Field(low=1, resume=True, sweep=False)]
@@ -107,14 +106,29 @@ class DatasetSection(Section):
 
 
 class Player(Section):
-    network: Annotated[str, Field(choices=NETWORKS, entries=True, provided=("output_shape", "means", "axis_name"))] = (
-        "mlp"
-    )
-    widths: Annotated[tuple[int, ...], Field(low=1)] = (256,)
+    network: Annotated[
+        str, Field(choices=NETWORKS, entries=True, provided=("output_shape", "means", "axis_name", "classes"))
+    ] = "mlp"
+    widths: Widths = (256,)
     output_bias: Annotated[str, Field(choices=("zero", "data"))] = "zero"
     normalization: Annotated[str, Field(choices=Either(("auto",), NORMALIZATIONS))] = "auto"
     conditioning: Annotated[str, Field(choices=Either(("auto",), CONDITIONINGS))] = "auto"
+    activation: Annotated[tuple[str, ...], Field(choices=ACTIVATIONS)] = ("relu",)
+    output: Annotated[str, Field(choices=OUTPUTS)] = "linear"
+    minibatch: Annotated[str, Field(choices=MINIBATCHES)] = "none"
+    initializer: Annotated[tuple[str, ...], Field(choices=INITIALIZERS)] = ("lecun_normal",)
     conditional: bool = True
+
+
+class Generator(Player):
+    widths: Widths = (256, 512)
+    output: Annotated[str, Field(choices=OUTPUTS, off="linear")] = "sigmoid"
+    output_bias: Annotated[str, Field(choices=("zero", "data"))] = "data"
+
+
+class Discriminator(Player):
+    widths: Widths = (512, 256)
+    activation: Annotated[tuple[str, ...], Field(choices=ACTIVATIONS)] = ("leaky_relu",)
 
 
 class Optimizer(Section):
@@ -201,8 +215,8 @@ class Config(Section):
     latent: LatentSection
     latent_optimization: LatentOptimizationSection
     dataset: DatasetSection
-    generator: Player
-    discriminator: Player
+    generator: Generator
+    discriminator: Discriminator
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer
     evaluation: Evaluation
@@ -259,7 +273,7 @@ def sections(config: Mapping[str, Any]) -> list[str]:
 
 def _rows(section: type[Section], config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Row]]:
     own: dict[str, Row] = {}
-    for name, annotation in inspect.get_annotations(section).items():
+    for name, annotation in _annotations(section).items():
         if isinstance(annotation, type) and issubclass(annotation, Section):
             chosen = config.get(name)
             yield from _rows(annotation, chosen if isinstance(chosen, Mapping) else {}, f"{prefix}{name}.")
@@ -275,6 +289,14 @@ def _rows(section: type[Section], config: Mapping[str, Any], prefix: str) -> Ite
     for entry in section.each:
         own |= _of_weighted(entry, section, prefix)
     yield from ((f"{prefix}{name}", row) for name, row in own.items())
+
+
+def _annotations(section: type[Section]) -> dict[str, Any]:
+    """The rows of a section and of the sections that it extends."""
+    found: dict[str, Any] = {}
+    for part in reversed(section.__mro__[: section.__mro__.index(Section)]):
+        found |= inspect.get_annotations(part)
+    return found
 
 
 def _row(spec: Spec, section: type[Section], prefix: str) -> Row:

@@ -8,8 +8,7 @@ import numpy as np
 from jaxgan.config import DataFacts, Experiment, Problem, build, check, command_line, complete, problems_of, schema
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.runs.conditions import parse
-from jaxgan.runs.data import check_same_data, read_inputs
+from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.types import TrainState
 
@@ -81,7 +80,7 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
     """
     experiment = run.experiment
     if condition is not None:
-        return run._replace(experiment=experiment.replace(conditions=parse(condition, experiment)))
+        return run._replace(experiment=experiment.replace(conditions=parse_condition(condition, experiment)))
     if experiment.conditions is None or experiment.classes is not None:
         return run
     try:

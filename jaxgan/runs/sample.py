@@ -10,10 +10,9 @@ import jax
 import numpy as np
 
 from jaxgan import figures
-from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.io.atomic import write_whole
-from jaxgan.runs.data import check_same_data, read_inputs
+from jaxgan.runs.data import check_same_data, mixture_of, read_inputs
 from jaxgan.runs.grids import columns_of, draw_grid
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
 from jaxgan.runs.sample_grid import Shown, drawer
@@ -101,7 +100,7 @@ def _drawn(run: TrainedRun, key: jax.Array, count: int) -> Made:
     shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
     if (columns := columns_of(experiment, len(shown))) is not None:
         shown = draw_grid(experiment, run.state, key, len(shown))
-    options = {"low": data["low"], "high": data["high"], "mixture": MIXTURES.get(config["dataset"]["name"])}
+    options = {"low": data["low"], "high": data["high"], "mixture": mixture_of(data, config)}
     options |= {"columns": columns}
     name = "conditions" if experiment.classes is None else "labels"
     arrays = {} if experiment.conditions is None else {name: experiment.condition(count)}

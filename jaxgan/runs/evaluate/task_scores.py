@@ -103,16 +103,16 @@ class TaskScores:
 
 def _of_the_networks(values: np.ndarray, inputs: Inputs) -> np.ndarray:
     """Examples as evaluators take them, back in the networks' range."""
-    if inputs.dataset.train.examples.dtype != np.uint8 and not is_image(values.shape[1:]):
+    if inputs.dataset.train.dtype != np.uint8 and not is_image(values.shape[1:]):
         return values
-    return np.float32(inputs.low) + np.float32(inputs.high - inputs.low) * values
+    return inputs.range.from_unit(values)
 
 
 def _labels(split: Split, count: int) -> np.ndarray | None:
     """Those of a split's examples, if all `count` of them are at hand and have any."""
     if len(split) != count:
         return None
-    return split.labels if isinstance(split.examples, np.ndarray) else split.examples.read_labels(np.arange(count))
+    return split.take_labels(np.arange(count))
 
 
 def _other(workdir: str, inputs: Inputs) -> Other | None:

@@ -10,11 +10,9 @@ import numpy as np
 
 from jaxgan.config import schema
 from jaxgan.datasets import feed
-from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
-from jaxgan.runs.data import Inputs, read_inputs, starts_from_data
+from jaxgan.runs.data import Inputs, checksum, read_inputs, same_data
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.labelled import checksum
 from jaxgan.runs.sweep.trials import Setting
 
 
@@ -85,19 +83,9 @@ def read_data(members: Sequence[Member]) -> None:
     """
     known: dict[str, Inputs] = {}
     for member in members:
-        config = member.config
-        seed = config["seed"] if config["dataset"]["name"] in MIXTURES else None
-        generator = [config["generator"][name] for name in ("output", "output_bias")]
-        section = config.get(config["task"], {})
-        told = (
-            [section["labelled"], section["seed"], config["discriminator"]["class_logits"]]
-            if "labelled" in section
-            else []
-        )
-        told.append(starts_from_data(config))
-        key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"], told])
+        key = json.dumps(same_data(member.config))
         if key not in known:
-            known[key] = read_inputs(config)
+            known[key] = read_inputs(member.config)
         member.inputs = known[key]
     arrays = [inputs.dataset.train.examples for inputs in known.values() if inputs.resident]
     total = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
@@ -120,7 +108,7 @@ def make_groups(members: Sequence[Member]) -> list[Group]:
 def _structure(member: Member) -> str:
     inputs, config = member.inputs, member.config
     fixed = schema.replaced(config, {"seed": None} | dict.fromkeys(schema.traced(config)))
-    scaled = (inputs.low, inputs.high) if inputs.dataset.train.examples.dtype == np.uint8 else None
+    scaled = inputs.range if inputs.dataset.train.dtype == np.uint8 else None
     means = None if inputs.facts.means is None else inputs.facts.means.tolist()
     facts = [inputs.facts.example_shape, inputs.facts.classes, inputs.size, scaled, means]
     labelled = None if inputs.facts.labelled is None else checksum(inputs.facts.labelled)  # constants of the program

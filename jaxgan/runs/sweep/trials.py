@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.config import Problem, command_line, problems_of, schema
+from jaxgan.config import Problem, command_line, problems_of, schema, values
 
 MOST_MEMBERS = 10_000
 

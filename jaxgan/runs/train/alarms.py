@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxgan.config import Experiment
-from jaxgan.datasets import feed, order
+from jaxgan.datasets import order
 from jaxgan.datasets.base import Split
 from jaxgan.evaluation.alarms import Limits, Watch
 from jaxgan.evaluation.health import Anchors, measure
@@ -41,7 +41,7 @@ class Health:
         count = min(section["samples"], inputs.size)
         if count < 2:
             return
-        real, _ = _drawn(inputs, count, 0)
+        real, _ = _drawn(inputs, count, "examples")
         anchors = _anchors(inputs)
         kinds = 0 if anchors is None else anchors.kinds
         # The arrays as arguments, since constants of this size take XLA seconds to compile.
@@ -87,19 +87,14 @@ def _anchors(inputs: Inputs) -> Anchors | None:
     mixture, classes = inputs.dataset.mixture, inputs.dataset.num_classes
     if mixture is not None:
         return Anchors(mixture.centers, np.arange(len(mixture.centers)), len(mixture.centers))
-    examples, labels = _drawn(inputs, min(ANCHORS, inputs.size), 1)
+    examples, labels = _drawn(inputs, min(ANCHORS, inputs.size), "anchors")
     if labels is None or classes is None or len(examples) < 20 * classes:
         return None
     return Anchors(examples.reshape(len(examples), -1), labels, classes)
 
 
-def _drawn(inputs: Inputs, count: int, stream: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _drawn(inputs: Inputs, count: int, subset: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Training examples in the networks' range, and their labels; always the same of the same data."""
     split: Split = inputs.dataset.train
-    chosen = np.sort(order.permutation(0, stream, len(split))[:count])
-    if isinstance(split.examples, np.ndarray):
-        examples, labels = split.examples[chosen], None if split.labels is None else split.labels[chosen]
-    else:
-        examples, labels = split.examples.read(chosen), split.examples.read_labels(chosen)
-    scaled = jax.jit(lambda examples: feed.scale(examples, inputs.low, inputs.high))(examples)
-    return np.asarray(scaled), labels
+    chosen = np.sort(order.subset(subset, len(split), count))
+    return np.asarray(jax.jit(inputs.range.scale)(split.take(chosen))), split.take_labels(chosen)
