@@ -2,7 +2,7 @@
 
 from flax import linen
 
-from jaxgan.types import Network, PerExample
+from jaxgan.types import Network
 
 
 def from_linen(module: linen.Module, *, per_example: bool = False, independent: bool = False) -> Network:
@@ -33,4 +33,4 @@ def from_linen(module: linen.Module, *, per_example: bool = False, independent: 
             return module.apply(variables, inputs, **options), state
         return module.apply(variables, inputs, mutable=list(state), **options)
 
-    return Network(init, PerExample(apply, independent) if per_example else apply)
+    return Network(init, apply, per_example, independent)

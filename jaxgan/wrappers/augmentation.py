@@ -10,7 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Network, PerExample
+from jaxgan.types import Network
 
 Augmentation = Callable[[chex.PRNGKey, chex.Array], chex.Array]
 """`(key, image [height, width, channels]) -> image`, of one example, differentiable in the image."""
@@ -100,7 +100,6 @@ def augmented(
     if adaptive_target is not None and not 0 < adaptive_target < 1:
         raise ValueError(f"adaptive_target must lie in (0, 1), got {adaptive_target}")
     adapts, target = adaptive_target is not None, adaptive_target or 0.0
-    inner = discriminator.apply
 
     def init(key, inputs, condition=None):
         variables = discriminator.init(key, inputs, condition=condition)
@@ -114,15 +113,16 @@ def augmented(
             chance = probability if state is None else state["probability"]
             own = jax.vmap(lambda k: jax.random.fold_in(k, 0))(key)
             inputs = _apply(augmentations, own, inputs, chance)
-        inner_key = key if isinstance(inner, PerExample) or key is None else key[0]
-        outputs, model_state = inner(rest, inputs, condition=condition, key=inner_key, train=train)
+        inner_key = key if discriminator.per_example or key is None else key[0]
+        outputs, model_state = discriminator.apply(rest, inputs, condition=condition, key=inner_key, train=train)
         if state is None:
             return outputs, model_state
         if train:
             state = _adapted(state, getattr(outputs, "logits", outputs), target, adaptive_speed)
         return outputs, {**model_state, STATE: state}
 
-    return Network(init, PerExample(apply, isinstance(inner, PerExample) and inner.independent and not adapts))
+    independent = discriminator.independent and not adapts
+    return Network(init, apply, per_example=True, independent=independent)
 
 
 def _apply(augmentations, keys: chex.PRNGKey, inputs: chex.Array, chance: chex.Numeric) -> chex.Array:

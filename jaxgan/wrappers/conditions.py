@@ -4,7 +4,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Network, inner_apply, wrapped
+from jaxgan.types import Network
 
 
 def one_hot(network: Network, classes: int) -> Network:
@@ -45,9 +45,7 @@ def _seeing(network: Network, encode) -> Network:
     def init(key, inputs, condition=None):
         return network.init(key, inputs, condition=encode(condition))
 
-    inner = inner_apply(network)
-
     def apply(variables, inputs, *, condition=None, key=None, train=False):
-        return inner(variables, inputs, condition=encode(condition), key=key, train=train)
+        return network.apply(variables, inputs, condition=encode(condition), key=key, train=train)
 
-    return wrapped(network, init, apply)
+    return network._replace(init=init, apply=apply)

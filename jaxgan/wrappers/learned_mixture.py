@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.types import Network, inner_apply, wrapped
+from jaxgan.types import Network
 
 PARAMS = "mixture"
 """The mixture's part of the generator's parameters: "mean" and, if it is learned, "deviation", [components, dim]."""
@@ -53,14 +53,14 @@ def learned_mixture(
         variables = dict(generator.init(rest, _mixed(fixed | mixture, inputs), condition=condition))
         return {**variables, "params": {PARAMS: mixture, "generator": variables["params"]}}
 
-    inner = inner_apply(generator)
-
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         params = variables["params"]
         variables = {**variables, "params": params["generator"]}
-        return inner(variables, _mixed(fixed | params[PARAMS], inputs), condition=condition, key=key, train=train)
+        return generator.apply(
+            variables, _mixed(fixed | params[PARAMS], inputs), condition=condition, key=key, train=train
+        )
 
-    return wrapped(generator, init, apply)
+    return generator._replace(init=init, apply=apply)
 
 
 def deviation_penalty(weight: float) -> optax.GradientTransformation:

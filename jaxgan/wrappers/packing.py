@@ -2,7 +2,7 @@
 
 import jax
 
-from jaxgan.types import Network, inner_apply, wrapped
+from jaxgan.types import Network
 
 
 def pack(discriminator: Network, count: int) -> Network:
@@ -41,11 +41,11 @@ def pack(discriminator: Network, count: int) -> Network:
     def init(key, inputs, condition=None):
         return discriminator.init(key, joined(inputs), condition=jax.tree.map(joined, condition))
 
-    inner = inner_apply(discriminator)
-
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         if key is not None and key.ndim:
             key = key[::count]
-        return inner(variables, joined(inputs), condition=jax.tree.map(joined, condition), key=key, train=train)
+        return discriminator.apply(
+            variables, joined(inputs), condition=jax.tree.map(joined, condition), key=key, train=train
+        )
 
-    return wrapped(discriminator, init, apply)
+    return discriminator._replace(init=init, apply=apply)

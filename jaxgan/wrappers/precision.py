@@ -6,7 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Network, inner_apply, wrapped
+from jaxgan.types import Network
 
 PRECISIONS: dict[str, jnp.dtype] = {"float32": jnp.dtype("float32"), "bfloat16": jnp.dtype("bfloat16")}
 
@@ -34,16 +34,15 @@ def compute_in(network: Network, dtype: Any) -> Network:
         raise ValueError(f"a network cannot compute in {dtype}; choose a floating type such as bfloat16")
     if dtype == jnp.float32:
         return network
-    inner = inner_apply(network)
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         given = {**variables, "params": _cast(variables["params"], dtype)}
-        outputs, model_state = inner(
+        outputs, model_state = network.apply(
             given, _cast(inputs, dtype), condition=_cast(condition, dtype), key=key, train=train
         )  # fmt: skip
         return _cast(outputs, jnp.float32), _cast(model_state, jnp.float32)
 
-    return wrapped(network, network.init, apply)
+    return network._replace(apply=apply)
 
 
 def _cast(tree: chex.ArrayTree, dtype: Any) -> chex.ArrayTree:
