@@ -1,4 +1,4 @@
-"""Computing in another type than the parameters': bfloat16, for the matrix units of GPUs and TPUs."""
+"""Computation in another type than that of the parameters: bfloat16, for the matrix units of GPUs and TPUs."""
 
 from typing import Any
 
@@ -12,13 +12,13 @@ PRECISIONS: dict[str, jnp.dtype] = {"float32": jnp.dtype("float32"), "bfloat16":
 
 
 def compute_in(network: Network, dtype: Any) -> Network:
-    """The same network, computing in `dtype`: parameters, inputs and condition are cast before it, outputs after it.
+    """A network that computes in `dtype`: parameters, inputs and condition are cast before it, outputs after it.
 
-    Parameters, their gradients, the optimizer's state, batch statistics, losses and metrics stay float32.
+    Parameters, their gradients, the optimizer's state, batch statistics, losses and metrics are float32.
 
     Args:
-      network: any; its layers compute in the type of their parameters and inputs, as flax's do by default.
-      dtype: a floating type, such as `jnp.bfloat16`; float32 gives the network itself.
+      network: any network whose layers compute in the type of their parameters and inputs, as flax's do by default.
+      dtype: a floating type, such as `jnp.bfloat16`; with float32 the result is `network`.
 
     Returns:
       A `Network` of float32 outputs.
