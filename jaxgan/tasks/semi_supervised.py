@@ -9,7 +9,7 @@ from jaxgan.losses.terms import weigh_discriminator
 from jaxgan.optimizers import keep_average
 from jaxgan.tasks.base import Labelled, Task
 from jaxgan.tasks.semi_supervised_scores import measure
-from jaxgan.types import Judgement, Latent, Network, Seen, Term, inner_apply, wrapped
+from jaxgan.types import DiscriminatorOutput, Latent, Network, Seen, Term, inner_apply, wrapped
 from jaxgan.wrappers.conditions import unconditional
 
 
@@ -34,7 +34,7 @@ def classifying(discriminator: Network) -> Network:
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         judged, model_state = inner(variables, inputs, condition=condition, key=key, train=train)
-        if not isinstance(judged, Judgement) or judged.class_logits is None:
+        if not isinstance(judged, DiscriminatorOutput) or judged.class_logits is None:
             raise ValueError(
                 "semi_supervised needs the discriminator's class logits: in a config discriminator.class_logits, else "
                 "a Judgement(logits, class_logits=...)"
@@ -50,11 +50,11 @@ def supervised(seen: Seen) -> chex.Array:
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5, L_supervised.
     """
     given = seen.condition
-    if not isinstance(given, Labelled) or seen.judge is None:
+    if not isinstance(given, Labelled) or seen.discriminate is None:
         raise ValueError(
             "semi_supervised needs labelled examples: give the task its `given`, and the step to `prepared`"
         )
-    outputs = seen.judge(given.examples).class_logits
+    outputs = seen.discriminate(given.examples).class_logits
     return optax.softmax_cross_entropy_with_integer_labels(outputs, given.labels).mean()
 
 
@@ -69,8 +69,8 @@ def conditional_entropy(weight: chex.Numeric) -> Term:
     """
 
     def discriminator(seen: Seen) -> chex.Array:
-        assert seen.real.class_logits is not None  # `classifying` has asked for them
-        nats = jax.nn.log_softmax(seen.real.class_logits)
+        assert seen.real_output.class_logits is not None  # `classifying` has asked for them
+        nats = jax.nn.log_softmax(seen.real_output.class_logits)
         return -weight * (jnp.exp(nats) * nats).sum(-1).mean()
 
     return Term(discriminator=discriminator)

@@ -19,8 +19,7 @@ from jax.typing import ArrayLike
 
 from jaxgan.theory.distributions import floating, known
 from jaxgan.theory.toys import PARTS, ToyGame, toy_state
-from jaxgan.training.step import make_train_step
-from jaxgan.training.updates import discriminator_update, generator_update
+from jaxgan.training.step import discriminator_update, generator_update, make_train_step
 from jaxgan.types import TrainState
 
 Order = Literal["alternating", "simultaneous", "extragradient"]

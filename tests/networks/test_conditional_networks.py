@@ -12,8 +12,7 @@ from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.networks import dcgan, mlp
 from jaxgan.parallel import distribute
-from jaxgan.training.game import Game
-from jaxgan.training.step import discriminator_update, generator_update, init_state, make_train_step, sample
+from jaxgan.training.step import Game, discriminator_update, generator_update, init_state, make_train_step, sample
 from jaxgan.types import PerExample
 from jaxgan.wrappers.conditions import one_hot, unconditional
 

@@ -22,7 +22,7 @@ from jaxgan.training.step import (
     sample,
     scan_steps,
 )
-from jaxgan.types import Judgement, Latent, Network, PerExample
+from jaxgan.types import DiscriminatorOutput, Latent, Network
 
 GAMES = {"dropout": dropout_game, "batch_norm": batch_norm_game}
 
@@ -153,13 +153,13 @@ def test_a_penalty_is_added_to_the_discriminators_loss_alone():
     np.testing.assert_allclose(metrics["d_gradient_norm"], 18.5, rtol=1e-6)
 
 
-def test_a_discriminator_may_return_a_judgement():
+def test_a_discriminator_may_return_more_than_logits():
     game = scalar_game()
     bare = game["discriminator"]
 
     def judge(variables, inputs, **options):
         logits, model_state = bare.apply(variables, inputs, **options)
-        return Judgement(logits, features=inputs[:, None]), model_state
+        return DiscriminatorOutput(logits, features=inputs[:, None]), model_state
 
     state, _ = make_train_step(**game | {"discriminator": Network(bare.init, judge)})(
         start(game, example_shape=()), {"real": jnp.array([[1.0, 3.0]])}
@@ -271,19 +271,16 @@ def test_the_fake_pass_starts_from_the_model_state_of_the_real_one():
 
 def test_real_and_fake_examples_judged_in_one_batch_are_judged_alike():
     game = dropout_game()
-    apply = game["discriminator"].apply
-    assert apply.independent
-    apart = game | {"discriminator": game["discriminator"]._replace(apply=PerExample(apply.function))}
+    assert game["discriminator"].independent
+    apart = game | {"discriminator": game["discriminator"]._replace(independent=False)}
     shapes, found = [], []
     for parts in (game, apart):
-        judge = parts["discriminator"].apply
 
-        def watched(variables, inputs, *, judge=judge, **options):
+        def watched(variables, inputs, *, network=parts["discriminator"], **options):
             shapes.append(inputs.shape[0])
-            return judge.function(variables, inputs, **options)
+            return network.apply(variables, inputs, **options)
 
-        watching = PerExample(watched, judge.independent)
-        parts = parts | {"discriminator": parts["discriminator"]._replace(apply=watching)}
+        parts = parts | {"discriminator": parts["discriminator"]._replace(apply=watched)}
         condition = jnp.arange(16.0).reshape(1, 8, 2) / 16
         state = init_state(
             jax.random.key(0),
@@ -299,11 +296,22 @@ def test_real_and_fake_examples_judged_in_one_batch_are_judged_alike():
     chex.assert_trees_all_close(together, separate, rtol=1e-4, atol=1e-5)  # Adam's first step divides by the gradient
 
 
-def test_a_loop_cannot_start_an_average_unknown_to_it():
-    game = scalar_game()
+@pytest.mark.parametrize("average", [False, True])
+def test_a_loop_starts_the_average_of_any_function_around_a_step(average):
+    # θ = -1 stays: at w = 0 and rate 0 nothing moves but the average, .9^2·a + (1 - .9^2)·θ from a = θ or a = 2.
+    game = scalar_game() | {"generator_tx": optax.sgd(0.0), "discriminator_tx": optax.sgd(0.0)}
     step = make_train_step(**game, average_decay=0.9)
-    with pytest.raises(ValueError, match="average=True"):
-        scan_steps(lambda state, batch: step(state, batch))(start(game, example_shape=()), data(2, shape=()))
+
+    def wrapper(state, batch):
+        return step(state, batch)
+
+    first = start(game, example_shape=(), average=average)
+    first = first.replace(average_params={"theta": jnp.float32(2.0)}) if average else first
+    state, metrics = scan_steps(wrapper)(first, data(2, shape=()))
+    np.testing.assert_allclose(state.average_params["theta"], 0.81 * 2 - 0.19 if average else -1, rtol=1e-6)
+    assert int(state.step) == 2 and metrics["d_loss"].shape == (2,)
+    state, _ = scan_steps(make_train_step(**game))(first, data(2, shape=()))  # a step without one leaves it as it is
+    assert equal(state.average_params, first.average_params)
 
 
 @pytest.mark.parametrize("options", [{"discriminator_steps": 0}, {"generator_steps": 0}, {"average_decay": 1.0}])
