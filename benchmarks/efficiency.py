@@ -112,11 +112,10 @@ class Curves:
                 state = checkpoints.restore(run.experiment.abstract_state(), step)[0]
                 try:
                     report = evaluation.run(state if averaged else state.replace(average_params=None))
-                    found[step] = next(r.score.value for r in report.rows if r.score.name == "parzen_paper")
+                    found[step] = next(s.value for s in report.scores if s.name == "parzen_paper")
                 except DivergedError:
                     found[step] = None
                 print(f"{member}, step {step:,}: {found[step]}", flush=True)
-        self.evaluation.references = evaluation.references
         return found
 
 

@@ -1,4 +1,4 @@
-"""Better samples of a trained GAN by what its discriminator knows: rejection, and Langevin steps in latent space.
+"""Better samples of a trained GAN with its discriminator: rejection sampling, and Langevin dynamics in latent space.
 
 Both take log p_d(x)/p_g(x) from the discriminator's logit by `Loss.log_ratio`, which not every loss has. Penalties,
 augmentations and a discriminator far from its optimum make the ratio less accurate.
@@ -15,23 +15,23 @@ import jax.numpy as jnp
 from jaxgan.types import DiscriminatorOutput, Latent, Network, TrainState
 
 METHODS = ("plain", "optimized", "rejection", "driven")
-"""As drawn; with latents moved as they were in training; and the two that are here."""
+"""From the prior; with latents moved as in training; and the two methods of this file."""
 
 EPSILON = 1e-6
 """ε of `acceptance_logits`."""
 
 Propose = Callable[[chex.PRNGKey], tuple[chex.Array, chex.Array]]
-"""`key -> (samples [n, ...], log p_d/p_g of them [n])`."""
+"""`key -> (samples [n, ...], their log p_d/p_g [n])`."""
 
 
 class Rejection(NamedTuple):
-    """What rejection left.
+    """The result of rejection sampling.
 
     Attributes:
       samples: [count, ...].
-      candidates: how many there were for them, those of the burn-in apart.
-      rate: the part of these that was accepted; 1/max(p_d/p_g) where γ = 0 and the discriminator is right.
-      maximum: D̃_M, the largest log-ratio seen.
+      candidates: how many were drawn for them, without the burn-in.
+      rate: the accepted fraction; 1/max(p_d/p_g) if γ = 0 and the discriminator is optimal.
+      maximum: D̃_M, the largest log-ratio.
     """
 
     samples: chex.Array
@@ -41,7 +41,7 @@ class Rejection(NamedTuple):
 
 
 class TooFewAccepted(ValueError):
-    """Rejection accepts so few candidates, or none, that there would be no end of it."""
+    """Rejection accepts so few candidates that it would not finish."""
 
 
 def discriminate(
@@ -55,8 +55,8 @@ def discriminate(
 def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.Numeric = 0.0) -> chex.Array:
     """F̂(x) = D̃(x) − D̃_M − log(1 − e^(D̃(x) − D̃_M − ε)) − γ; a sample is accepted with probability sigmoid(F̂).
 
-    With γ = 0 that is e^(D̃ − D̃_M), and what is accepted is distributed as p_d. A larger γ accepts fewer, those of the
-    largest ratios rather; a smaller one more.
+    With γ = 0 that is e^(D̃ − D̃_M), and accepted samples are distributed as p_d. A larger γ accepts fewer samples, of
+    larger ratios.
 
     Args:
       log_ratios: D̃(x) = log p_d(x)/p_g(x), [n], at most `maximum`.
@@ -75,13 +75,13 @@ def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.N
 def accept(
     key: chex.PRNGKey, log_ratios: chex.Array, maximum: chex.Array, percentile: float = 0.0
 ) -> tuple[chex.Array, chex.Array]:
-    """Which of some candidates rejection keeps, and the maximum with them.
+    """Which candidates rejection keeps, and the updated maximum.
 
     Args:
-      key: of the draws.
+      key: for the draws.
       log_ratios: [n].
-      maximum: D̃_M as known so far; of candidates above it the largest takes its place.
-      percentile: γ is this percentile of F over the candidates, in (0, 100); 0: γ = 0.
+      maximum: D̃_M so far.
+      percentile: in (0, 100), γ is this percentile of F over the candidates; 0 for γ = 0.
 
     Returns:
       Booleans [n], and D̃_M.
@@ -96,13 +96,13 @@ def accept(
 def rejection_sample(
     propose: Propose, key: chex.PRNGKey, count: int, *, burn_in: int = 10_000, percentile: float = 0.0
 ) -> Rejection:
-    """Discriminator rejection sampling: candidates, a batch at a time, until enough of them are accepted.
+    """Discriminator rejection sampling: draws batches of candidates until enough are accepted.
 
     Args:
-      propose: a batch of samples of the generator and their log-ratios; compiled, or this is slow.
-      key: of everything; the first n samples of a key are the same however many there are to be.
-      count: samples wanted, ≥ 1.
-      burn_in: candidates from which D̃_M is estimated first, ≥ 1.
+      propose: draws a batch of samples and their log-ratios; should be compiled.
+      key: for all draws; the first n samples of a key do not depend on the count.
+      count: number of samples, ≥ 1.
+      burn_in: candidates that estimate D̃_M first, ≥ 1.
       percentile: as for `accept`.
 
     Returns:
@@ -128,7 +128,7 @@ def rejection_sample(
         samples, ratios = propose(draw)
         kept, maximum = accept(choose, ratios, maximum, percentile)
         found = jnp.zeros((count, *samples.shape[1:]), samples.dtype) if found is None else found
-        # Arrays of one shape in every round, however many it accepts: another shape would be compiled again.
+        # The arrays have the same shape in every round; another shape would be compiled again.
         places = jnp.where(kept, accepted + jnp.cumsum(kept) - 1, count)
         found = found.at[places].set(samples, mode="drop")
         candidates, accepted = candidates + len(samples), accepted + int(kept.sum())
@@ -144,21 +144,21 @@ def langevin(
     step_size: chex.Numeric,
     adjusted: bool = False,
 ) -> tuple[chex.Array, chex.Array]:
-    """Langevin's dynamics, a chain for each row: u ← u + ε/2·∇log p(u) + √ε·n, n ~ N(0, I).
+    """Langevin dynamics, one chain for each row: u ← u + ε/2·∇log p(u) + √ε·n, n ~ N(0, I).
 
-    Its distribution tends to p but for an error that vanishes with ε; adjusted, each step is accepted or rejected as
-    Metropolis and Hastings have it, and there is no error.
+    Its distribution tends to p up to an error that vanishes with ε. With `adjusted`, each step is a Metropolis-Hastings
+    proposal, and there is no error.
 
     Args:
-      log_density: log p(u) + const of rows [n, dim], [n]; a row's depends on that row alone.
-      key: of the noise.
+      log_density: rows [n, dim] -> log p(u) + const [n], each of its own row only.
+      key: for the noise.
       start: [n, dim].
       steps: ≥ 0.
       step_size: ε > 0.
-      adjusted: whether steps may be rejected.
+      adjusted: whether steps can be rejected.
 
     Returns:
-      The rows after so many steps, and the part of the steps that was accepted: 1 if not adjusted.
+      The rows after the steps, and the accepted fraction of the steps, 1 if not adjusted.
 
     Source: Che et al. 2020 (arXiv:2003.06060), Algorithm 1; adjusted: Roberts and Tweedie 1996 (Bernoulli 2), MALA.
     """
@@ -195,29 +195,30 @@ def driven_latents(
     step_size: chex.Numeric,
     adjusted: bool = False,
 ) -> tuple[chex.Array, chex.Array]:
-    """Latents of the energy E(z) = −log p_0(z) − d(G(z)), whose examples G(z) are distributed as p_d.
+    """Discriminator-driven latent sampling: latents of the energy E(z) = −log p_0(z) − d(G(z)).
 
-    The chains run on u ~ N(0, I) with z = T(u), the prior as a function of a normal one, so that a bounded prior keeps
-    its bounds: log p(u) = −‖u‖²/2 + d(G(T(u))). For a normal prior u is z.
+    Their examples G(z) are distributed as p_d. The chains run on u ~ N(0, I) with z = T(u), which maps a normal
+    distribution to the prior, so a bounded prior keeps its bounds: log p(u) = −‖u‖²/2 + d(G(T(u))). For a normal prior
+    u is z.
 
     Args:
       log_ratio: z [n, dim] -> d(G(z)) = log p_d/p_g of G(z), [n].
-      latent: the prior p_0, one that has `from_normal`.
-      key: of the start and the noise.
-      count: how many.
+      latent: the prior p_0, with `from_normal`.
+      key: for the start and the noise.
+      count: number of latents.
       steps, step_size, adjusted: as for `langevin`.
 
     Returns:
-      [count, dim], and the part of the steps that was accepted.
+      [count, dim], and the accepted fraction of the steps.
 
     Raises:
-      ValueError: the prior is no function of a normal one.
+      ValueError: the prior has no `from_normal`.
 
     Source: Che et al. 2020 (arXiv:2003.06060), Algorithm 1.
     """
     transform = latent.from_normal
     if transform is None:
-        raise ValueError("chains cannot move this latent: it is no function of a normal one")
+        raise ValueError("chains cannot move this latent: it is not a function of a normal one")
     start, noise = jax.random.split(key)
     u = jax.random.normal(start, (count, latent.dim))
 

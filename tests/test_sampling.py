@@ -169,7 +169,7 @@ def test_chains_on_the_sphere_stay_on_it_and_climb():
 
 @pytest.mark.parametrize("name", ["categorical", "mixture", "fixed_mixture"])
 def test_priors_that_chains_cannot_move_say_so(name):
-    with pytest.raises(ValueError, match="no function of a normal one"):
+    with pytest.raises(ValueError, match="not a function of a normal one"):
         driven_latents(lambda z: z[:, 0], LATENTS[name](20), jax.random.key(0), 3, steps=1, step_size=0.1)
 
 

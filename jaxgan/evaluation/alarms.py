@@ -1,18 +1,24 @@
-"""Alarms: rules on the metrics of a run that tell an ill GAN, each with the config's fields that may cure it.
+"""Alarms: rules on a run's metrics that detect failures of GAN training, each with the settings that may help.
 
-An alarm is a pure function of the lines logged so far, so a run that resumes knows from them which alarms are on.
+An alarm is a pure function of the lines logged so far, so a resumed run recovers from them which alarms are on.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import chex
+import jax
+import jax.numpy as jnp
+
+from jaxgan.evaluation.distances import first_minimum, squared_distances
+
 Line = Mapping[str, float]
 """The means of a log line, by metric."""
 
 
 class Limits(NamedTuple):
-    """From where on a metric is ill; fields of `config.alarms`."""
+    """Thresholds of the alarms; fields of `config.alarms`."""
 
     d_accuracy: float = 0.99
     gradient: float = 1e-2
@@ -20,14 +26,14 @@ class Limits(NamedTuple):
     modes: float = 0.8
 
 
-class Seen(NamedTuple):
-    """What an alarm judges.
+class History(NamedTuple):
+    """A logged line and the lines before it, as an alarm reads them.
 
     Attributes:
       line: the line's metrics.
-      largest: the largest values of the lines before it, by metric; without those that are new.
-      limits: from where on a metric is ill.
-      real_modes: modes that as many real examples hit.
+      largest: the largest value of each metric in the lines before.
+      limits: thresholds of the alarms.
+      real_modes: modes that equally many real examples hit.
     """
 
     line: Line
@@ -36,47 +42,47 @@ class Seen(NamedTuple):
     real_modes: float
 
     def rises(self, metric: str) -> bool:
-        """Whether the metric has never been so large: a young generator is poor, and not ill while it improves."""
+        """Whether the metric is larger than ever before; while it improves, a low value is no failure."""
         return self.line[metric] > self.largest.get(metric, -math.inf)
 
 
 class Alarm(NamedTuple):
-    """An illness.
+    """A failure of training.
 
     Attributes:
-      metric: that it judges; without it the alarm is never on.
-      ill: `(seen) -> bool`.
-      sign: what is seen; a format of what `Seen` has, of `value`, the metric's, and of `lines`.
-      remedy: what may help, by names of config fields.
+      metric: that it reads; if it is not logged, the alarm is never on.
+      triggered: `(history) -> bool` for one line.
+      message: a format of the fields of `History`, of `value`, the metric's, and of `lines`.
+      remedy: settings that may help.
     """
 
     metric: str
-    ill: Callable[[Seen], bool]
-    sign: str
+    triggered: Callable[[History], bool]
+    message: str
     remedy: str
 
 
-def discriminator_wins(seen: Seen) -> bool:
-    """D tells all examples apart, and its answers teach G nothing."""
-    return seen.line["d_accuracy"] > seen.limits.d_accuracy
+def discriminator_wins(history: History) -> bool:
+    """D classifies nearly all examples correctly, so G learns nothing from it."""
+    return history.line["d_accuracy"] > history.limits.d_accuracy
 
 
-def vanishing_gradient(seen: Seen) -> bool:
-    """G's gradient is a tiny part of what it was, or nothing from the beginning."""
-    norm = seen.line["g_gradient_norm"]
-    return norm == 0 or norm < seen.limits.gradient * seen.largest.get("g_gradient_norm", norm)
+def vanishing_gradient(history: History) -> bool:
+    """G's gradient is a tiny fraction of its largest, or 0."""
+    norm = history.line["g_gradient_norm"]
+    return norm == 0 or norm < history.limits.gradient * history.largest.get("g_gradient_norm", norm)
 
 
-def low_diversity(seen: Seen) -> bool:
-    """Samples lie much closer together than examples of the data, and do not move apart."""
-    return seen.line["diversity"] < seen.limits.diversity and not seen.rises("diversity")
+def low_diversity(history: History) -> bool:
+    """Samples are much closer together than examples of the data, and do not move apart."""
+    return history.line["diversity"] < history.limits.diversity and not history.rises("diversity")
 
 
-def lost_modes(seen: Seen) -> bool:
-    """Modes that were hit no longer are; or half of the data's never were, and no more are coming."""
-    modes = seen.line["modes"]
-    lost = modes < seen.limits.modes * seen.largest.get("modes", modes)
-    return lost or (modes < 0.5 * seen.real_modes and not seen.rises("modes"))
+def lost_modes(history: History) -> bool:
+    """Modes that were hit no longer are; or half of the data's modes are missing, and no more appear."""
+    modes = history.line["modes"]
+    lost = modes < history.limits.modes * history.largest.get("modes", modes)
+    return lost or (modes < 0.5 * history.real_modes and not history.rises("modes"))
 
 
 ALARMS: dict[str, Alarm] = {
@@ -110,14 +116,14 @@ ALARMS: dict[str, Alarm] = {
 }
 
 
-class Watch:
-    """Which alarms are on, from the lines of a run.
+class AlarmMonitor:
+    """Tracks which alarms are on, from the logged lines of a run.
 
     Args:
-      patience: log lines in a row for which a metric must be ill; 0 watches nothing.
-      limits: from where on it is.
-      real_modes: modes that as many real examples hit as there are samples; 0 if unknown.
-      ignored: names of alarms that make no sense for this run.
+      patience: consecutive lines that trigger an alarm; 0 turns all alarms off.
+      limits: thresholds of the alarms.
+      real_modes: modes that equally many real examples hit as there are samples; 0 if unknown.
+      ignored: names of alarms that do not apply to this run.
     """
 
     def __init__(self, patience: int, limits: Limits, real_modes: float, ignored: tuple[str, ...] = ()):
@@ -127,25 +133,95 @@ class Watch:
         self.largest: dict[str, float] = {}
 
     def observe(self, line: Line) -> dict[str, str]:
-        """Takes the next line.
+        """Reads the next line.
 
         Returns:
-          The warnings of the alarms that this line has set off, by name: what is seen; what to do.
+          The warnings of the alarms that this line turns on, by name: a message and a remedy.
         """
-        # Not a null, as the file has for what is not finite; nor that itself.
+        # The metrics file has null for values that are not finite.
         known = {n: value for n, value in line.items() if isinstance(value, int | float) and math.isfinite(value)}
-        seen = Seen(known, self.largest, self.limits, self.real_modes)
+        history = History(known, self.largest, self.limits, self.real_modes)
         warnings = {}
         for name, alarm in self.alarms.items():
-            ill = alarm.metric in known and alarm.ill(seen)
-            self.streaks[name] = self.streaks[name] + 1 if ill else 0
+            triggered = alarm.metric in known and alarm.triggered(history)
+            self.streaks[name] = self.streaks[name] + 1 if triggered else 0
             if self.streaks[name] == self.patience:
-                shown = seen._replace(largest=known | self.largest)  # of the first line nothing is known before
-                sign = alarm.sign.format(value=known[alarm.metric], lines=self.patience, **shown._asdict())
-                warnings[name] = f"{name}: {sign}; {alarm.remedy}"
+                shown = history._replace(largest=known | self.largest)  # the first line has none before it
+                message = alarm.message.format(value=known[alarm.metric], lines=self.patience, **shown._asdict())
+                warnings[name] = f"{name}: {message}; {alarm.remedy}"
         self.largest = {**self.largest, **{n: max(v, self.largest.get(n, v)) for n, v in known.items()}}
         return warnings
 
     def metrics(self) -> dict[str, int]:
         """1 for each alarm that is on, else 0."""
         return {f"alarm_{name}": int(streak >= self.patience) for name, streak in self.streaks.items()}
+
+
+Watch = AlarmMonitor
+"""Earlier name."""
+
+SHARE = 0.25
+"""A mode counts as hit if it has at least this fraction of the samples that an even spread would give it."""
+
+
+class Anchors(NamedTuple):
+    """Examples whose modes are known. A sample belongs to the mode of the nearest one.
+
+    Attributes:
+      points: [anchors, dim], the centres of a mixture, or labelled examples.
+      modes: [anchors] int32, the mode or class of each.
+      num_modes: how many modes there are.
+    """
+
+    points: chex.Array
+    modes: chex.Array
+    num_modes: int
+
+
+def diversity(samples: chex.Array) -> chex.Array:
+    """Mean distance of each sample to the nearest other: near 0 where a generator repeats itself.
+
+    Args:
+      samples: [n, ...], n ≥ 2.
+
+    Returns:
+      Scalar, in the samples' unit.
+    """
+    samples = samples.reshape(len(samples), -1)
+    samples = samples - samples.mean(0, keepdims=True)
+    distances = squared_distances(samples, samples)
+    nearest = first_minimum(jnp.where(jnp.eye(len(samples), dtype=bool), jnp.inf, distances))[1]
+    # Computed again by differences: by the product, rounding would give copies a distance.
+    return jnp.linalg.norm(samples - samples[nearest], axis=1).mean()
+
+
+def modes_hit(samples: chex.Array, anchors: Anchors) -> chex.Array:
+    """How many modes have a fair share of the samples, at least `SHARE` of n/modes.
+
+    Args:
+      samples: [n, ...].
+      anchors: of the same dimension.
+
+    Returns:
+      Scalar float, 0 to `anchors.num_modes`.
+    """
+    samples = samples.reshape(len(samples), -1)
+    center = anchors.points.mean(0, keepdims=True)
+    nearest = first_minimum(squared_distances(samples - center, anchors.points - center))[1]
+    counts = jnp.zeros(anchors.num_modes).at[jnp.asarray(anchors.modes)[nearest]].add(1.0)
+    return (counts >= SHARE * len(samples) / anchors.num_modes).sum().astype(jnp.float32)
+
+
+def measure(samples: chex.Array, real_diversity: float, anchors: Anchors | None) -> dict[str, jax.Array]:
+    """The metrics of samples that the alarms read, computed on the device without waiting for them.
+
+    Args:
+      samples: [n, ...], generated.
+      real_diversity: `diversity` of n real examples; 0 if it is unknown, or if they are all equal.
+      anchors: None if no modes are known.
+
+    Returns:
+      "diversity", relative to that of the data, unless that is 0; with anchors also "modes".
+    """
+    metrics = {"diversity": diversity(samples) / real_diversity} if real_diversity else {}
+    return metrics if anchors is None else {**metrics, "modes": modes_hit(samples, anchors)}

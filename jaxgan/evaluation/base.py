@@ -1,4 +1,4 @@
-"""What every evaluator takes and gives: sets of examples with their features, and scores that say what they are."""
+"""Examples with their features, scores, and how evaluators score samples beside real examples."""
 
 import functools
 import math
@@ -7,6 +7,9 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
+
+from jaxgan.errors import DataError, UsageError
+from jaxgan.rng import stream
 
 
 class Density(Protocol):
@@ -24,13 +27,13 @@ class Density(Protocol):
 
 
 class Features(NamedTuple):
-    """A function of examples in whose values they are compared.
+    """A function of examples; its values are what evaluators compare.
 
     Attributes:
-      name: what the output calls it.
+      name: in the output.
       function: `examples [n, ...] -> (features [n, dim], logits [n, classes] or None)`, of examples in [0, 1] if they
         are images; called on `batch` examples at a time.
-      description: what else there is to say, for the output: accuracy, weights' file.
+      description: more facts for the output, such as accuracy or the file of weights.
       batch: examples per call.
     """
 
@@ -50,21 +53,21 @@ RAW = Features("raw", raw)
 
 
 class Estimate(NamedTuple):
-    """A number, and its standard error."""
+    """A number and its standard error."""
 
     value: float
     standard_error: float
 
 
 class Examples:
-    """A set of examples and, once they are asked for, their features.
+    """A set of examples, with their features computed on first use.
 
     Args:
       name: "generated", or the split: "train", "validation", "test".
       values: [n, ...] floats; images in [0, 1].
-      features: what to compare them in.
-      of: how many there are in all, where these are a part of them.
-      labels: [n] int, the classes that samples were asked for, or examples have; None where no class is asked for.
+      features: in which they are compared.
+      of: size of the whole split, if these are a part of it.
+      labels: [n] int, the classes of examples, or those that samples were generated for; None without classes.
     """
 
     def __init__(
@@ -82,8 +85,8 @@ class Examples:
     def __len__(self) -> int:
         return len(self.values)
 
-    def once(self, name: str, compute: Callable[[], Any]) -> Any:
-        """What an evaluator computes of this set, computed the first time only; `name` says what it is."""
+    def cached(self, name: str, compute: Callable[[], Any]) -> Any:
+        """The result of `compute()`, computed only once for each name."""
         if name not in self._known:
             self._known[name] = compute()
         return self._known[name]
@@ -100,7 +103,7 @@ class Examples:
 
     @property
     def logits(self) -> np.ndarray | None:
-        """[n, classes] float32, or None where the features come without a classifier."""
+        """[n, classes] float32, or None if the features have no classifier."""
         return self._computed[1]
 
     @functools.cached_property
@@ -118,12 +121,12 @@ class Examples:
 
 
 class Data(NamedTuple):
-    """What samples are compared with.
+    """The data that samples are compared with.
 
     Attributes:
       train, validation, test: the splits.
-      mixture: the data's true distribution, where it is a known mixture.
-      classes: how many, where samples are asked for classes, and all sets have labels; else None.
+      mixture: the data's true distribution, if it is a known mixture.
+      classes: how many, if samples are generated for classes and all sets have labels; else None.
     """
 
     train: Examples
@@ -134,31 +137,58 @@ class Data(NamedTuple):
 
 
 class Score(NamedTuple):
-    """A number and what it is.
+    """A number, what it is, and the same number by other methods or of real data.
 
     Attributes:
       name: of the score.
-      value: the number; not finite where it could not be computed, because the samples are not.
-      standard_error: of the value, or None where none is estimated.
-      better: "higher", "lower", or "" where the reference is what to be near to.
-      unit: "nats" and the like.
-      features: in what the examples were compared.
-      split: with which split of the data; "" where with none.
+      value: the number; not finite if it could not be computed because the samples are not finite.
+      standard_error: of the value; None if it is not estimated.
+      better: "higher", "lower", or "" if the value should be near that of real data.
+      unit: for example "nats".
+      features: in which the examples were compared.
+      split: of the data, with which they were compared; "" for none.
       samples: how many samples were used.
       against: how many examples of the split were used.
       details: settings and parts of the score, for the JSON.
+      method: what the value is of: "samples", or one of the methods that a task compares.
+      baselines: the same score of other methods, or of "real data".
     """
 
     name: str
     value: float
-    standard_error: float | None
-    better: str
-    unit: str
-    features: str
-    split: str
-    samples: int
-    against: int
+    standard_error: float | None = None
+    better: str = ""
+    unit: str = ""
+    features: str = ""
+    split: str = ""
+    samples: int = 0
+    against: int = 0
     details: Mapping[str, Any] = {}
+    method: str = "samples"
+    baselines: Mapping[str, "Score"] = {}
+
+    @property
+    def by_method(self) -> dict[str, "Score"]:
+        """This score and its baselines."""
+        return {self.method: self, **self.baselines}
+
+
+def compare(name: str, values: Mapping[str, tuple[float, float | None]], better: str, samples: int) -> Score:
+    """The score of the first of some methods, with the others as its baselines.
+
+    Args:
+      name: of the score.
+      values: value and standard error by method, at least one.
+      better: "higher" or "lower".
+      samples: how many examples every value is of.
+
+    Returns:
+      A `Score`.
+    """
+    first, *others = (
+        Score(name, value, error, better, samples=samples, method=method) for method, (value, error) in values.items()
+    )
+    return first._replace(baselines={score.method: score for score in others})
 
 
 class Evaluator(NamedTuple):
@@ -166,24 +196,106 @@ class Evaluator(NamedTuple):
 
     Attributes:
       run: `(samples, data, key) -> scores`.
-      suits: `(data) -> None`, or why it cannot be computed on this data.
-      minimum: `(data) -> examples` that it needs at least: samples, real ones in their place, and test examples.
-      reference: which split, in the samples' place, gives the reference value.
-      compares: whether it compares with the test split at all.
+      scores: which way is better, "higher" or "lower", by name of the scores that can rank the settings of a sweep.
+      unsupported: `(data) -> reason` why it cannot be computed on this data, or None.
+      min_examples: `(data) -> count` of samples, of real examples in their place, and of test examples that it needs.
+      reference: the split whose examples, in the samples' place, give the score of real data.
+      compares: whether it compares with the test split.
     """
 
     run: Callable[[Examples, Data, jax.Array], list[Score]]
-    suits: Callable[[Data], str | None] = lambda data: None
-    minimum: Callable[[Data], int] = lambda data: 2
+    scores: Mapping[str, str] = {}
+    unsupported: Callable[[Data], str | None] = lambda data: None
+    min_examples: Callable[[Data], int] = lambda data: 2
     reference: str = "train"
     compares: bool = True
 
 
-class Row(NamedTuple):
-    """A score, and the same of real examples in the samples' place."""
+References = Mapping[str, list[Score]]
+"""Scores of real examples, by evaluator."""
 
-    score: Score
-    reference: Score
+
+def evaluate(
+    samples: Examples,
+    data: Data,
+    evaluators: Mapping[str, Evaluator],
+    key: jax.Array,
+    references: References | None = None,
+) -> list[Score]:
+    """Scores of samples, each with that of real examples as the baseline "real data".
+
+    Args:
+      samples: to evaluate.
+      data: to compare them with, in the same features.
+      evaluators: by name, for example `EVALUATORS`.
+      key: for evaluators that draw.
+      references: of `reference_scores`, if they are known already.
+
+    Returns:
+      The scores in the evaluators' order.
+
+    Raises:
+      UsageError: an evaluator needs more samples, or does not suit the data.
+      DataError: a split of the data is too small for an evaluator.
+    """
+    for name, evaluator in evaluators.items():
+        check(name, evaluator, data, len(samples))
+    if references is None:
+        references = reference_scores(data, evaluators, key, len(samples))
+    found = []
+    for name, evaluator in evaluators.items():
+        for score, real in zip(evaluator.run(samples, data, stream(key, name)), references[name], strict=True):
+            better = evaluator.scores.get(score.name, score.better)
+            found.append(score._replace(better=better, baselines={"real data": real}))
+    return found
+
+
+def reference_scores(
+    data: Data, evaluators: Mapping[str, Evaluator], key: jax.Array, count: int
+) -> dict[str, list[Score]]:
+    """The evaluators' scores of real examples in the samples' place.
+
+    Args:
+      data: the splits.
+      evaluators: by name.
+      key: as for `evaluate`; it also draws which examples are used.
+      count: how many are used, if the split has so many.
+
+    Returns:
+      Scores by evaluator.
+    """
+    used = {}
+    for split in {evaluator.reference for evaluator in evaluators.values()}:
+        whole: Examples = getattr(data, split)
+        used[split] = whole if len(whole) <= count else _drawn(whole, stream(key, split), count)
+    return {
+        name: evaluator.run(used[evaluator.reference], data, stream(key, name))
+        for name, evaluator in evaluators.items()
+    }
+
+
+def check(name: str, evaluator: Evaluator, data: Data, count: int) -> None:
+    """Raises UsageError or DataError if an evaluator cannot evaluate `count` samples with this data."""
+    if reason := evaluator.unsupported(data):
+        raise UsageError(f"cannot compute {name}", reason, "leave it out of evaluation.metrics")
+    needed = evaluator.min_examples(data)
+    if count < needed:
+        raise UsageError(
+            f"cannot compute {name} of {count} samples", f"it needs at least {needed}", "raise evaluation.samples"
+        )
+    for split in {evaluator.reference, *(["test"] if evaluator.compares else [])}:
+        if (size := len(getattr(data, split))) < needed:
+            raise DataError(
+                f"cannot compute {name} with {size} {split} examples",
+                f"it needs at least {needed}",
+                "leave it out of evaluation.metrics, or choose features of fewer dimensions",
+            )
+
+
+def _drawn(whole: Examples, key: jax.Array, count: int) -> Examples:
+    chosen = np.sort(np.asarray(jax.random.permutation(key, len(whole)))[:count])
+    labels = None if whole.labels is None else whole.labels[chosen]
+    return Examples(whole.name, whole.values[chosen], whole.features_of, labels=labels)
 
 
 def feature_score(
@@ -193,7 +305,6 @@ def feature_score(
     samples: Examples,
     data: Data,
     *,
-    better: str,
     unit: str = "",
     details: Mapping[str, Any],
 ) -> Score:
@@ -202,7 +313,6 @@ def feature_score(
         name=name,
         value=value,
         standard_error=standard_error,
-        better=better,
         unit=unit,
         features=samples.features_of.name,
         split="test",

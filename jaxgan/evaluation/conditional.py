@@ -139,7 +139,6 @@ def _accuracy(samples: Examples, logits: np.ndarray, classes: int) -> Score:
         name="label_accuracy",
         value=share,
         standard_error=share_error(share, count),
-        better="higher",
         unit="",
         features=samples.features_of.name,
         split="",
@@ -153,13 +152,12 @@ def _within(samples: Examples, data: Data, classes: int) -> Score:
     def distances(examples):
         return class_distances(examples.values, _labels(examples), classes)
 
-    real = data.train.once("distances within classes", lambda: distances(data.train))
+    real = data.train.cached("distances within classes", lambda: distances(data.train))
     found = _diversity(distances(samples), real)
     return Score(
         name="within_class_diversity",
         value=found.value,
         standard_error=found.standard_error,
-        better="",
         unit="",
         features="raw",
         split="train",
@@ -175,11 +173,11 @@ def _labels(examples: Examples) -> np.ndarray:
     return examples.labels
 
 
-def suits(data: Data) -> str | None:
+def unsupported(data: Data) -> str | None:
     """Samples must have been asked for classes."""
     return None if data.classes is not None else "labels are not the condition"
 
 
-def minimum(data: Data) -> int:
+def min_examples(data: Data) -> int:
     """Two of each class, on average."""
     return 2 * (data.classes or 1)

@@ -1,6 +1,7 @@
-"""Distances between two sets of examples, in blocks, so that memory grows with one set and not with their product."""
+"""Distances between two sets of examples, in blocks so that memory grows with one set, and double precision."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -67,9 +68,19 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def first_minimum(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The smallest value of each row [n, m], and where it stands first: as `min` and `argmin`, which XLA does not
-    vectorise on a CPU."""
+    """`min` and `argmin` of each row [n, m]; XLA does not vectorise `argmin` on a CPU."""
     smallest = values.min(1)
     columns = jnp.arange(values.shape[1], dtype=jnp.int32)
     index = jnp.where(values == smallest[:, None], columns[None], values.shape[1]).min(1)
     return smallest, jnp.minimum(index, values.shape[1] - 1)  # no value equals a smallest that is NaN
+
+
+@contextlib.contextmanager
+def double_precision() -> Iterator[None]:
+    """A context in which JAX computes in float64, for metrics that are small differences of large numbers.
+
+    A TPU has no float64 linear algebra; there the computation runs on the host's CPU.
+    """
+    device = jax.devices("cpu")[0] if jax.default_backend() == "tpu" else None
+    with jax.enable_x64(True), jax.default_device(device):
+        yield

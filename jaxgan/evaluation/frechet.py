@@ -7,8 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import rows, same_dimension
-from jaxgan.evaluation.precision import double_precision
+from jaxgan.evaluation.distances import double_precision, rows, same_dimension
 
 
 def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
@@ -115,9 +114,9 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "frechet": the distance of the samples' features from those of the test split."""
     value, error = frechet_estimate(samples.features, data.test.features)
     details = {"dim": samples.features.shape[1]}
-    return [feature_score("frechet", value, error, samples, data, better="lower", details=details)]
+    return [feature_score("frechet", value, error, samples, data, details=details)]
 
 
-def minimum(data: Data) -> int:
+def min_examples(data: Data) -> int:
     """More examples than dimensions, or the covariances are singular."""
     return data.test.features.shape[1] + 1

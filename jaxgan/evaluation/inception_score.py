@@ -8,7 +8,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.precision import double_precision
+from jaxgan.evaluation.distances import double_precision
 
 SPLITS = 10
 """Parts over which the score is averaged, as in the authors' code."""
@@ -62,15 +62,15 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     assert samples.logits is not None
     value, error = inception_score_estimate(key, samples.logits)
     details = {"splits": SPLITS, "classes": samples.logits.shape[1]}
-    score = feature_score("inception_score", value, error, samples, data, better="higher", details=details)
+    score = feature_score("inception_score", value, error, samples, data, details=details)
     return [score._replace(split="", against=0)]
 
 
-def minimum(data: Data) -> int:
+def min_examples(data: Data) -> int:
     """Two samples for every part."""
     return 2 * SPLITS
 
 
-def suits(data: Data) -> str | None:
+def unsupported(data: Data) -> str | None:
     """The features must come with a classifier's logits."""
     return None if data.test.logits is not None else f"the features {data.test.features_of.name!r} have no classifier"

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
-from jaxgan.evaluation.precision import double_precision
+from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows, same_dimension
 
 SUBSETS = 10
 """Parts into which the features are cut for the standard error."""
@@ -126,9 +125,9 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "kernel": the distance of the samples' features from those of the test split."""
     value, error = kernel_estimate(key, samples.features, data.test.features)
     details = {"dim": samples.features.shape[1], "subsets": SUBSETS}
-    return [feature_score("kernel", value, error, samples, data, better="lower", details=details)]
+    return [feature_score("kernel", value, error, samples, data, details=details)]
 
 
-def minimum(data: Data) -> int:
+def min_examples(data: Data) -> int:
     """Two examples for every subset."""
     return 2 * SUBSETS

@@ -136,7 +136,6 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
             errors.get(name),
             samples,
             data,
-            better="lower" if name == "reverse_kl" else "higher",
             unit={"reverse_kl": "nats", "modes": f"of {of}"}.get(name, ""),
             details=details,
         )._replace(features=features, split=split, against=against)
@@ -144,7 +143,7 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     ]
 
 
-def suits(data: Data) -> str | None:
+def unsupported(data: Data) -> str | None:
     """The modes must be known: those of a mixture, or classes."""
     known = data.mixture is not None or data.test.logits is not None
     return None if known else "the data is no known mixture, and the features have no classifier"

@@ -10,8 +10,14 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, first_minimum, rows, same_dimension, squared_distances
-from jaxgan.evaluation.precision import double_precision
+from jaxgan.evaluation.distances import (
+    block_size,
+    double_precision,
+    first_minimum,
+    rows,
+    same_dimension,
+    squared_distances,
+)
 
 QUERIES = 2_000
 """The evaluator looks up so many examples of each set."""
@@ -116,7 +122,7 @@ def _distances(examples: Examples, training: Examples) -> np.ndarray:
     def distances():
         return nearest_neighbors(examples.rows[:QUERIES], training.rows).distances
 
-    return examples.once("distances to the nearest training examples", distances)
+    return examples.cached("distances to the nearest training examples", distances)
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
@@ -130,7 +136,7 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
         "held_out_distance": found.held_out,
     }
     return [
-        feature_score(name, value, error, samples, data, better="", details=details)._replace(
+        feature_score(name, value, error, samples, data, details=details)._replace(
             features="raw", samples=len(generated), against=len(held_out)
         )
         for name, value, error in (

@@ -15,8 +15,7 @@ from jax.typing import ArrayLike
 from numpy.typing import ArrayLike as Widths
 
 from jaxgan.evaluation.base import Data, Examples, Score
-from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
-from jaxgan.evaluation.precision import double_precision
+from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows, same_dimension
 
 PAPER_SIGMAS = np.logspace(-1, 0, 10)
 """The grid of the authors' code; widths in units of the data, pixels in [0, 1]."""
@@ -221,7 +220,6 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
             name=f"parzen_{grid}",
             value=estimate.value,
             standard_error=estimate.standard_error,
-            better="higher",
             unit="nats",
             features="raw",
             split="test",
@@ -233,6 +231,6 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     ]
 
 
-def suits(data: Data) -> str | None:
+def unsupported(data: Data) -> str | None:
     """The width is chosen on validation examples."""
     return None if len(data.validation) else "it chooses sigma on validation examples, and the dataset has none"

@@ -8,8 +8,15 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
-from jaxgan.evaluation.distances import block_size, first_minimum, map_blocks, rows, same_dimension, squared_distances
-from jaxgan.evaluation.precision import double_precision
+from jaxgan.evaluation.distances import (
+    block_size,
+    double_precision,
+    first_minimum,
+    map_blocks,
+    rows,
+    same_dimension,
+    squared_distances,
+)
 
 NEIGHBOR = 5
 """Which neighbour the balls of the evaluator reach to."""
@@ -112,13 +119,12 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
             share_error(value, sizes[name]) if name in sizes else None,
             samples,
             data,
-            better="" if name == "density" else "higher",
             details={"k": NEIGHBOR},
         )
         for name, value in found._asdict().items()
     ]
 
 
-def minimum(data: Data) -> int:
+def min_examples(data: Data) -> int:
     """More examples than the neighbour's number."""
     return NEIGHBOR + 1

@@ -9,8 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import rows, same_dimension
-from jaxgan.evaluation.precision import double_precision
+from jaxgan.evaluation.distances import double_precision, rows, same_dimension
 
 PROJECTIONS = 256
 
@@ -74,5 +73,5 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "sliced_wasserstein": of order 2, between the values themselves and those of the test split."""
     value, error = sliced_wasserstein(key, samples.rows, data.test.rows)
     details = {"projections": PROJECTIONS, "order": 2, "standard_error": "over the directions alone"}
-    score = feature_score("sliced_wasserstein", value, error, samples, data, better="lower", details=details)
+    score = feature_score("sliced_wasserstein", value, error, samples, data, details=details)
     return [score._replace(features="raw")]

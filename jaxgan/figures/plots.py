@@ -1,7 +1,8 @@
-"""Pictures of samples: grids of images, points over the density they should have, histograms and profiles."""
+"""Plots: samples as points, histograms and profiles, curves over the steps, and the spread of scores over seeds."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,6 +14,20 @@ MARGIN = 4.0
 
 NAMED = 20
 """At most so many classes are in a picture's legend."""
+
+
+STYLES = ("-", "--", ":", "-.")
+BOTTOM, PANEL = 0.6, 2.0
+"""Of `curves`: inches below the panels, and for each panel."""
+
+COLORS = ("#08519c", "#a63603", "#1b7837", "#54278f")
+
+
+ROW, EDGES = 0.42, 1.1
+"""Of `spread`: inches for each setting, and around them."""
+
+WIDE = 30.0
+"""Positive values whose largest is more than so many times the smallest are drawn on a logarithmic axis."""
 
 
 class Density(Protocol):
@@ -185,4 +200,129 @@ def _profiles(samples: np.ndarray) -> np.ndarray:
     title = f"{len(samples):,} samples" + (f", {odd:,} of them not finite" if odd else "")
     axes.set(title=title, xlabel="feature", ylabel="value")
     axes.xaxis.get_major_locator().set_params(integer=True)
+    return pixels(canvas)
+
+
+class Curve(NamedTuple):
+    """A metric over the steps.
+
+    Attributes:
+      steps: [n].
+      values: [n]; what is not finite is left out.
+      errors: [n] standard errors, or None.
+      reference: a level to draw beside it, of real data say, or None.
+    """
+
+    steps: Sequence[float]
+    values: Sequence[float]
+    errors: Sequence[float] | None = None
+    reference: float | None = None
+
+
+def curves(panels: Mapping[str, Mapping[str, Curve]]) -> np.ndarray:
+    """One panel below the other, each with some curves over the same steps.
+
+    Args:
+      panels: by title, curves by label; a panel without curves is left out.
+
+    Returns:
+      uint8 [height, width, 3].
+
+    Raises:
+      ValueError: no panel has a curve.
+    """
+    panels = {title: lines for title, lines in panels.items() if lines}
+    if not panels:
+        raise ValueError("there are no curves to draw")
+    height = BOTTOM + PANEL * len(panels)
+    place = {"left": 0.09, "right": 0.74, "bottom": BOTTOM / height, "top": 1 - 0.3 / height, "hspace": 0.3}
+    canvas, axes = blank_figure(
+        8, height, len(panels), 1, layout=None, sharex=True, squeeze=False, gridspec_kw=place
+    )  # fmt: skip
+    for panel, (title, lines) in zip(axes[:, 0], panels.items(), strict=True):
+        for number, (label, curve) in enumerate(lines.items()):
+            _draw_curve(panel, label, curve, STYLES[number % len(STYLES)], COLORS[number % len(COLORS)])
+        panel.set_title(title, fontsize=10, loc="left")
+        panel.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+        panel.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel("training steps")
+    return pixels(canvas)
+
+
+def _draw_curve(axes: Any, label: str, curve: Curve, style: str, color: str) -> None:
+    steps, values = np.asarray(curve.steps, np.float64), np.asarray(curve.values, np.float64)
+    finite = np.isfinite(values)
+    marker = "o" if len(steps) < 20 else None  # a single point has no line
+    axes.plot(
+        steps[finite], values[finite], style, color=color, linewidth=1.4, marker=marker, markersize=4, label=label
+    )
+    if curve.errors is not None:
+        errors = np.asarray(curve.errors, np.float64)[finite]
+        axes.errorbar(steps[finite], values[finite], errors, fmt="none", color=color, capsize=2)
+    if curve.reference is not None and np.isfinite(curve.reference):
+        axes.axhline(curve.reference, color=color, linestyle=(0, (1, 3)), linewidth=1.4, label=f"{label}, real data")
+
+
+class SpreadRow(NamedTuple):
+    """One setting.
+
+    Attributes:
+      label: beside it; of one line or two.
+      mean: over the seeds, or None.
+      standard_error: of the mean, or None.
+      values: of every seed; None for one without a value.
+    """
+
+    label: str
+    mean: float | None
+    standard_error: float | None
+    values: Sequence[float | None]
+
+
+def spread(rows: Sequence[SpreadRow], *, title: str, reference: float | None = None) -> np.ndarray:
+    """Settings below each other: a dot for each seed, and the mean with its standard error.
+
+    Args:
+      rows: the first is drawn at the top.
+      title: what is measured.
+      reference: a level to draw beside them, of real data say, or None.
+
+    Returns:
+      uint8 [height, width, 3].
+
+    Raises:
+      ValueError: there are no rows.
+    """
+    if not rows:
+        raise ValueError("there are no settings to draw")
+    canvas, axes = blank_figure(8, EDGES + ROW * len(rows) + 0.3)
+    for place, row in enumerate(rows):
+        known = [value for value in row.values if value is not None]
+        # Below the mean and apart from each other, so that none hides another.
+        shifts = np.linspace(0.04, 0.3, len(known)) if len(known) > 1 else np.full(len(known), 0.17)
+        axes.plot(known, place + shifts, "o", color="#6baed6", markersize=5, label="one seed" if not place else None)
+        if row.mean is not None:
+            label = "mean ± standard error" if not place else None
+            axes.errorbar(
+                [row.mean], [place - 0.17], xerr=None if row.standard_error is None else [row.standard_error], fmt="D",
+                color="#08306b", markersize=5, capsize=4, linewidth=1.6, label=label, zorder=3,
+            )  # fmt: skip
+        missing = len(row.values) - len(known)
+        if missing:
+            axes.annotate(
+                f"{missing} diverged", (1, place), xycoords=("axes fraction", "data"), xytext=(-4, 0),
+                textcoords="offset points", ha="right", va="center", fontsize=8, color="#a63603",
+            )  # fmt: skip
+    if reference is not None and np.isfinite(reference):
+        axes.axvline(reference, color="#1b7837", linestyle=(0, (1, 3)), linewidth=1.4, label="real data")
+    values = [value for row in rows for value in row.values if value is not None]
+    if values and min(values) > 0 and max(values) > WIDE * min(values):
+        axes.set_xscale("log")
+    axes.set_yticks(range(len(rows)), [row.label for row in rows], fontsize=8)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_title(title, fontsize=10, loc="left")
+    axes.grid(alpha=0.3, axis="x")
+    axes.spines[["top", "right"]].set_visible(False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return pixels(canvas)

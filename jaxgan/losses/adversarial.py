@@ -54,7 +54,7 @@ def binary_cross_entropy(real_logits: chex.Array, fake_logits: chex.Array) -> ch
       Scalar ≥ 0 in nats; 2 log 2 where D = ½ everywhere.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1 and Algorithm 1.
     """
@@ -74,7 +74,7 @@ def smoothed_cross_entropy(alpha: chex.Numeric) -> Half:
 
 
 def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """E log(1 − D(G(z))) = −E softplus(l_fake); its gradient vanishes where the discriminator wins.
+    """E log(1 − D(G(z))) = −E softplus(l_fake); its gradient vanishes if the discriminator wins.
 
     Args:
       real_logits: [batch], not used.
@@ -84,7 +84,7 @@ def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.
       Scalar ≤ 0 in nats.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1 and Algorithm 1.
     """
@@ -93,7 +93,7 @@ def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.
 
 
 def non_saturating_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """−E log D(G(z)) = E softplus(−l_fake); the same fixed point as minimax, with a gradient from the start.
+    """−E log D(G(z)) = E softplus(−l_fake); it has the fixed point of minimax and does not saturate.
 
     Args:
       real_logits: [batch], not used.
@@ -103,7 +103,7 @@ def non_saturating_generator(real_logits: chex.Array, fake_logits: chex.Array) -
       Scalar ≥ 0 in nats.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 3.
     """
@@ -112,10 +112,10 @@ def non_saturating_generator(real_logits: chex.Array, fake_logits: chex.Array) -
 
 
 def maximum_likelihood_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """−E exp(l_fake): at the optimal discriminator its gradient is that of KL(p_d‖p_g), as of maximum likelihood.
+    """−E exp(l_fake): at the optimal discriminator its gradient is that of KL(p_d‖p_g), as in maximum likelihood.
 
-    Its variance is large: a few examples that the discriminator takes for real have all the weight. The exponential
-    goes on as a straight line above l = 20. (The source has a factor ½ before it.)
+    Its variance is large, since a few examples that look real have almost all the weight. Above l = 20 the exponential
+    continues as a straight line. The source has an additional factor ½.
 
     Args:
       real_logits: [batch], not used.
@@ -125,7 +125,7 @@ def maximum_likelihood_generator(real_logits: chex.Array, fake_logits: chex.Arra
       Scalar ≤ 0.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Goodfellow 2014 (arXiv:1412.6515), section 4.
     """
@@ -134,7 +134,7 @@ def maximum_likelihood_generator(real_logits: chex.Array, fake_logits: chex.Arra
 
 
 def least_squares_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """½ E (l_real − 1)² + ½ E l_fake²: the output itself, and not its sigmoid, tells data (1) from samples (0).
+    """½ E (l_real − 1)² + ½ E l_fake²: the output itself, not its sigmoid, is 1 for data and 0 for samples.
 
     Args:
       real_logits: [batch], the discriminator's outputs on data; at the optimum p_d/(p_d + p_g), in [0, 1].
@@ -144,7 +144,7 @@ def least_squares_discriminator(real_logits: chex.Array, fake_logits: chex.Array
       Scalar ≥ 0; ¼ where all outputs are ½.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Mao et al. 2017 (arXiv:1611.04076), equation 2 with a = 0, b = c = 1 (its equation 9).
     """
@@ -173,7 +173,7 @@ def least_squares_generator(real_logits: chex.Array, fake_logits: chex.Array) ->
       Scalar ≥ 0; ⅛ where all outputs are ½.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Mao et al. 2017 (arXiv:1611.04076), equation 9.
     """
@@ -182,7 +182,7 @@ def least_squares_generator(real_logits: chex.Array, fake_logits: chex.Array) ->
 
 
 def hinge_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """E max(0, 1 − l_real) + E max(0, 1 + l_fake): pushes the logits apart up to a margin of ±1, and no further.
+    """E max(0, 1 − l_real) + E max(0, 1 + l_fake): separates the logits up to a margin of ±1.
 
     Args:
       real_logits: [batch], logits of data.
@@ -192,7 +192,7 @@ def hinge_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> che
       Scalar ≥ 0; 2 where all logits are 0.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Lim and Ye 2017 (arXiv:1705.02894); Miyato et al. 2018 (arXiv:1802.05957), equation 16.
     """
@@ -203,17 +203,17 @@ def hinge_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> che
 def wasserstein_critic(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E l_fake − E l_real: minus an estimate of the Wasserstein-1 distance if the critic is 1-Lipschitz.
 
-    The loss alone has no minimum: keep the critic bounded, by a gradient penalty or by clipped weights.
+    The loss has no minimum by itself: bound the critic, by a gradient penalty or by clipped weights.
 
     Args:
-      real_logits: [batch], the critic's outputs on data, which are not logits of a probability here.
+      real_logits: [batch], the critic's outputs on data; they are not logits of a probability.
       fake_logits: [batch], its outputs on generated examples.
 
     Returns:
       Scalar; 0 where all outputs are equal.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Arjovsky et al. 2017 (arXiv:1701.07875), equation 2 and Algorithm 1.
     """
@@ -222,8 +222,9 @@ def wasserstein_critic(real_logits: chex.Array, fake_logits: chex.Array) -> chex
 
 
 def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """E l_real − E l_fake, the critic's loss without its sign and without penalties: a lower bound of W₁(p_d, p_g), up
-    to sampling noise, if the critic is 1-Lipschitz, and of K·W₁ if it is K-Lipschitz.
+    """E l_real − E l_fake, minus the critic's loss without penalties: an estimate of the distance W₁(p_d, p_g).
+
+    Up to sampling noise, it is a lower bound of W₁ if the critic is 1-Lipschitz, and of K·W₁ if it is K-Lipschitz.
 
     Args:
       real_logits: [batch], the critic's outputs on data.
@@ -233,7 +234,7 @@ def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> ch
       Scalar, in the units of the data's distances.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Arjovsky et al. 2017 (arXiv:1701.07875), equation 2 and section 3.
     """
@@ -241,7 +242,7 @@ def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 
 
 def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """−E l_fake: the generator's side of the hinge and Wasserstein losses.
+    """−E l_fake: the generator's half of the hinge and Wasserstein losses.
 
     Args:
       real_logits: [batch], not used.
@@ -251,7 +252,7 @@ def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
       Scalar.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1; Miyato et al. 2018 (arXiv:1802.05957), equation 17.
     """
@@ -260,7 +261,7 @@ def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
 
 
 def paired_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """E softplus(−(l_real − l_fake)), each real example with one generated example.
+    """E softplus(−(l_real − l_fake)), over pairs of a real and a generated example: only differences of logits count.
 
     Args:
       real_logits: [batch], logits of data.
@@ -270,7 +271,7 @@ def paired_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> ch
       Scalar ≥ 0 in nats; log 2 where all logits are equal.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), the relativistic standard GAN; Huang et al. 2024
     (arXiv:2501.05441), equation 2, which adds R1 and R2.
@@ -290,7 +291,7 @@ def paired_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
       Scalar ≥ 0 in nats; log 2 where all logits are equal.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1.
     """
@@ -308,7 +309,7 @@ def average_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> c
       Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, the relativistic average standard GAN.
     """
@@ -328,7 +329,7 @@ def average_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.
       Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
 
     Raises:
-      ValueError: if the two are not vectors of one length.
+      ValueError: the two are not vectors of one length.
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2.
     """
@@ -389,7 +390,7 @@ PEARSON = Divergence(lambda v: v, lambda v: jnp.square(v) / 4 + v)
 # f(u) = (√u − 1)²: T = 1 − exp(−v) and f*(T) = T/(1 − T) = exp(v) − 1; v* = ½ log(p_d/p_g).
 SQUARED_HELLINGER = Divergence(lambda v: 1 - bounded_exp(-v), lambda v: bounded_exp(v) - 1, lambda v: 2 * v, 0.0)
 # f(u) = u log u − (u + 1) log((u + 1)/2): T = log 2 − softplus(−v) and f*(T) = −log(2 − exp T) = softplus(v) − log 2;
-# v* = log(p_d/p_g), and the divergence is 2 JSD.
+# v* = log(p_d/p_g), and the divergence is twice the Jensen-Shannon divergence.
 JENSEN_SHANNON = Divergence(lambda v: LOG2 - jax.nn.softplus(-v), lambda v: jax.nn.softplus(v) - LOG2, lambda v: v, 0.0)
 
 

@@ -1,9 +1,9 @@
 """Penalties on the discriminator, as `make_train_step(penalties=…)` takes them.
 
 A penalty is `(critic, real, fake, key) -> scalar`, added to the discriminator's loss; `critic(examples) -> logits
-[batch]` is the discriminator in training. `lazy` applies one in some steps only. To add one, write a function of its
-weight that returns it, and one line of `PENALTIES`. Every weight multiplies what its formula says: r1 and r2 carry the
-½ of their source, gradient penalties none.
+[batch]` is the discriminator in training. `lazy` applies a penalty in some steps only. To add a penalty, write a
+function from its weight to the penalty, and one line of `PENALTIES`; further parameters are keyword-only. r1 and r2
+have the factor ½ of their source, gradient penalties have none.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ from jaxgan.types import Lazy, Penalty
 
 
 def r1(gamma: chex.Numeric = 1.0) -> Penalty:
-    """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖², on data: the gradient should vanish where the data are.
+    """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖², on data: the gradient vanishes where the data are.
 
-    The norm is over all of an example's dimensions, one gradient per example.
+    The norm is over all dimensions of an example.
 
     Args:
       gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared (logit per unit of x).
@@ -42,7 +42,7 @@ def r1(gamma: chex.Numeric = 1.0) -> Penalty:
 def r2(gamma: chex.Numeric = 1.0) -> Penalty:
     """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖², on generated examples.
 
-    The norm is over all of an example's dimensions, one gradient per example; the generator is held fixed.
+    The norm is over all dimensions of an example; the generator is fixed.
 
     Args:
       gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared (logit per unit of x).
@@ -75,7 +75,7 @@ def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
     Raises:
       ValueError: γ is negative or not a number.
 
-    Source: Huang et al. 2024 (arXiv:2501.05441), section 2.2, beside the relativistic paired loss.
+    Source: Huang et al. 2024 (arXiv:2501.05441), section 2.2, with the relativistic paired loss.
     """
     on_data, on_samples = r1(gamma), r2(gamma)
     return lambda critic, real, fake, key: on_data(critic, real, fake, key) + on_samples(critic, real, fake, key)
@@ -84,11 +84,11 @@ def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
 def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) -> Penalty:
     """λ·E(‖∇_x l(x̂)‖₂ − 1)² at x̂ = ε·x_real + (1 − ε)·x_fake, one ε ~ U(0, 1) for each example.
 
-    The norm is over all of an example's dimensions.
+    The norm is over all dimensions of an example.
 
     Args:
       weight: λ ≥ 0; 10 in the source.
-      one_sided: only norms above 1 cost: λ·E max(0, ‖∇_x l(x̂)‖₂ − 1)².
+      one_sided: penalises only norms above 1: λ·E max(0, ‖∇_x l(x̂)‖₂ − 1)².
 
     Returns:
       A penalty.
@@ -110,7 +110,7 @@ def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) ->
 
 
 def gradient_penalty_one_sided(weight: chex.Numeric = 10.0) -> Penalty:
-    """`gradient_penalty` of norms above 1 alone."""
+    """`gradient_penalty` of norms above 1 only."""
     return gradient_penalty(weight, one_sided=True)
 
 
@@ -142,16 +142,16 @@ def dragan(weight: chex.Numeric = 10.0, *, spread: chex.Numeric = 0.5) -> Penalt
 
 
 def lazy(penalty: Penalty, interval: int) -> Lazy:
-    """The penalty in every `interval`-th step, from step 0 on, multiplied by `interval`: as much on average, for less.
+    """The penalty in every `interval`-th step, from step 0 on, multiplied by `interval`: equal on average, and cheaper.
 
-    With k discriminator updates per step it is in all of a step's updates, or in none.
+    With k discriminator updates per step, it applies to all updates of a step or to none.
 
     Args:
       penalty: any.
       interval: steps, ≥ 1; 16 in the source.
 
     Returns:
-      What `make_train_step(penalties=…)` takes in a penalty's place.
+      A `Lazy`, which `make_train_step(penalties=…)` accepts like a penalty.
 
     Raises:
       ValueError: the interval is below 1.
@@ -166,10 +166,9 @@ def lazy(penalty: Penalty, interval: int) -> Lazy:
 def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples: chex.Array) -> chex.Array:
     """‖∇_x l(x)‖² of every example, over all of its dimensions.
 
-    The gradients of all examples come from one backward pass, of the sum of the logits. That is each example's own
-    gradient where the critic judges each by itself; with batch normalisation, or anything else that mixes a batch, it
-    is the gradient of the batch's summed logits instead. A critic that judges packs of m examples gives one norm a
-    pack, over all of its examples' dimensions.
+    One backward pass of the summed logits gives the gradients of all examples. If the critic mixes the examples of a
+    batch, as batch normalisation does, a row is the gradient of the summed logits in that example. If the critic judges
+    packs of m examples, there is one norm for each pack.
 
     Args:
       critic: `examples [batch, ...] -> logits [batch]`, or [batch/m].
@@ -195,7 +194,7 @@ def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples:
 
 def _distance_from_1(critic, points: chex.Array, one_sided: bool) -> chex.Array:
     squares = squared_gradient_norms(critic, points)
-    # The root's derivative at 0 is infinite: a flat critic costs 1 and is pushed nowhere.
+    # The derivative of the root at 0 is infinite, so a flat critic gets the penalty 1 and no gradient.
     positive = squares > 0
     norms = jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)
     return jnp.square(jax.nn.relu(norms - 1) if one_sided else norms - 1).mean()
@@ -203,14 +202,14 @@ def _distance_from_1(critic, points: chex.Array, one_sided: bool) -> chex.Array:
 
 def _check_floating(examples: chex.Array) -> None:
     if not jnp.issubdtype(examples.dtype, jnp.floating):
-        raise ValueError(f"no gradient can be taken at examples of type {examples.dtype}; scale them to floats")
+        raise ValueError(f"there is no gradient at examples of type {examples.dtype}; scale them to floats")
 
 
 def check_weight(weight: chex.Numeric, name: str = "weight") -> None:
-    """Raises ValueError for a weight below 0, or none; one that is traced passes."""
+    """Raises ValueError for a negative or missing weight; traced numbers are not checked."""
     try:
         valid = bool(weight >= 0)
-    except jax.errors.ConcretizationTypeError:  # a weight that is traced cannot be looked at
+    except jax.errors.ConcretizationTypeError:  # a traced number has no value to check
         return
     if not valid:
         raise ValueError(f"{name} must be at least 0, got {weight}")

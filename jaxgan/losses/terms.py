@@ -1,8 +1,8 @@
 """Parts of the players' losses that read more than logits, as `make_train_step(terms=…)` takes them.
 
-A `Term` is a function `seen -> scalar` for each player, or None, added to that player's loss; `seen` has the
-discriminator's judgements of data and of samples, the latents and the condition, see `Seen`. Weights multiply what the
-formulas say. To add one, write a function of its weight that returns it, and one line of `TERMS`.
+A `Term` has, for each player, a function from the minibatch to a scalar that is added to the player's loss, or None.
+The functions read the discriminator's outputs for data and samples, the latents and the condition. To add a term, write
+a function from its weight to the term, and one line of `TERMS`; further parameters are keyword-only.
 """
 
 import math
@@ -27,19 +27,19 @@ __all__ = [
 
 
 def feature_matching(weight: chex.Numeric = 1.0) -> Term:
-    """λ‖E f(x) − E f(G(z))‖², added to the generator's loss: the samples' features are to be the data's on average.
+    """λ‖E f(x) − E f(G(z))‖², added to the generator's loss: matches the mean features of samples and data.
 
-    f is the discriminator's last layer's inputs, and the means are over the batch of all devices. In the source this is
-    the generator's whole loss: see `weigh_generator`.
+    f are the inputs of the discriminator's last layer, and the means are over the batch of all devices. In the source
+    this is the generator's only loss: see `weigh_generator`.
 
     Args:
       weight: λ ≥ 0, in units of the loss per squared unit of f.
 
     Returns:
-      A term of the generator's.
+      A term of the generator.
 
     Raises:
-      ValueError: λ is negative or not a number; on use, the discriminator returns no features.
+      ValueError: λ is negative or not a number; in use, if the discriminator returns no features.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.1.
     """
@@ -58,20 +58,20 @@ def feature_matching(weight: chex.Numeric = 1.0) -> Term:
 
 
 def mutual_information(weight: chex.Numeric = 1.0) -> Term:
-    """−λ E log Q(c|G(z)), added to both players' losses: λ (H(c) − L_I), L_I a bound of the codes' mutual information.
+    """−λ E log Q(c|G(z)), added to both losses: L_I = H(c) + E log Q bounds the mutual information from below.
 
-    Of a latent of n categories and m codes, the discriminator's class logits are n logits of the category, then the
-    means of the codes' Gaussian Q. If there are m more, they are its log σ; otherwise σ = 1. H(c) does not depend on
-    either player and is left out: log 10 + 2 log 2 = 3.69 nats for 10 categories and 2 codes of U(−1, 1).
+    For a latent with n categories and m codes, the discriminator's class logits are n logits of the category and m
+    means of the codes' Gaussian Q. Further m outputs are its log σ; without them σ = 1. The term omits the constant
+    H(c), which is log 10 + 2 log 2 = 3.69 nats for 10 categories and 2 codes of U(−1, 1).
 
     Args:
       weight: λ ≥ 0, in units of the loss per nat.
 
     Returns:
-      A term of both players', on generated examples.
+      A term of both players, on generated examples.
 
     Raises:
-      ValueError: λ is negative or not a number; on use, the latent has no codes, or the class logits are not as many.
+      ValueError: λ is negative or not a number; in use, if the latent has no codes or the class logits do not fit them.
 
     Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6; σ = 1 as in its code for MNIST.
     """
@@ -98,19 +98,19 @@ def mutual_information(weight: chex.Numeric = 1.0) -> Term:
 
 
 def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
-    """−λ E log P(c|x), c the label: of data and samples in the discriminator's loss, of samples in the generator's.
+    """−λ E log P(c|x), c the label: on data and samples in the discriminator's loss, on samples in the generator's.
 
-    The labels are the condition, whole numbers [batch], and P the softmax of the discriminator's class logits. A
-    discriminator that sees the label has nothing to learn from this: see `jaxgan.wrappers.conditions.unconditional`.
+    The labels are the condition, integers [batch], and P is the softmax of the discriminator's class logits. The
+    discriminator should not see the label: see `jaxgan.wrappers.conditions.unconditional`.
 
     Args:
       weight: λ ≥ 0, in units of the loss per nat.
 
     Returns:
-      A term of both players'.
+      A term of both players.
 
     Raises:
-      ValueError: λ is negative or not a number; on use, the condition is no labels, or there are no class logits.
+      ValueError: λ is negative or not a number; in use, if there are no labels or no class logits.
 
     Source: Odena et al. 2017 (arXiv:1610.09585), section 3, L_C.
     """
@@ -120,8 +120,7 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
         labels = seen.condition
         if labels is None or getattr(labels, "ndim", None) != 1 or not jnp.issubdtype(labels.dtype, jnp.integer):
             raise ValueError(
-                "auxiliary_classifier needs labels, whole numbers [batch], as the condition; in a config "
-                "condition=labels"
+                "auxiliary_classifier needs labels, integers [batch], as the condition; in a config condition=labels"
             )
         outputs = _class_logits("auxiliary_classifier", class_logits, len(labels))
         return optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()

@@ -1,18 +1,18 @@
-"""`report.html`: what a run has to show, in one file that needs no other."""
+"""`report.html`: a run's newest scores, samples, curves and config in one self-contained file."""
 
 import base64
 import html
-import math
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator
 from typing import Any
 
 from jaxgan import figures
 from jaxgan.errors import UsageError
+from jaxgan.figures import Curve
 from jaxgan.io.atomic import write_whole
-from jaxgan.runs.curves import panels_of, read_evaluations
+from jaxgan.io.metric_writers import read_lines
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.evaluate.task_scores import as_html
-from jaxgan.runs.sampling import in_words
+from jaxgan.runs.evaluate.tables import as_html
 
 _STYLE = """body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse}td,th{text-align:left;padding:.15em 1.2em .15em 0;border-bottom:1px solid #ddd}
@@ -20,8 +20,25 @@ td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%;image
 pre{background:#f4f4f4;padding:1em;overflow:auto}"""
 
 
+METRICS = {
+    "losses": ("d_loss", "g_loss"),
+    "discriminator's accuracy": ("d_accuracy",),
+    "Wasserstein estimate, of a Lipschitz critic": ("d_wasserstein",),
+    "terms of the losses": ("d_terms", "g_terms"),
+    "gradient norms": ("d_gradient_norm", "g_gradient_norm"),
+    "diversity of the samples, relative to the data's": ("diversity",),
+    "modes hit": ("modes",),
+}
+"""The metrics in each panel of curves."""
+
+ALIKE = ("seed", "samples", "sampling", "features")
+"""Fields that must be equal in evaluations whose scores form one curve."""
+
+Panels = dict[str, dict[str, Curve]]
+
+
 def write_report(directory: RunDirectory) -> None:
-    """Writes `curves.png`, and `report.html`: a run's newest scores with their pictures, samples, curves and config.
+    """Writes `curves.png` and `report.html`.
 
     Raises:
       UsageError: it cannot be written.
@@ -42,34 +59,10 @@ def _evaluation(directory: RunDirectory) -> Iterator[str]:
     if not reports:
         yield "<p>Not evaluated yet: <code>python launch.py --mode=evaluate --workdir=…</code></p>"
         return
-    newest = reports[-1]
-    yield f"<h2>Scores at step {newest['step']:,}</h2>"
-    features = newest["features"]
-    described = ", ".join([features["name"], *(f"{key} {features[key]}" for key in features if key != "name")])
-    how = in_words(newest["sampling"]["method"], newest["sampled"])
-    yield html.escape(
-        f"{newest['samples']:,} samples of seed {newest['seed']}; dataset {newest['dataset']}; features: {described}"
-        + (f"; {how}." if how else ".")
-    )
-    yield from as_html(newest["task"], number) if "task" in newest else ()
-    yield from _scores(newest) if newest["scores"] else ()
-    yield from (f"<p>{html.escape(note)}</p>" for note in newest["notes"])
-    for path in (directory.evaluation / name for name in newest.get("pictures", ())):
+    yield from as_html(reports[-1])
+    for path in (directory.evaluation / name for name in reports[-1].get("pictures", ())):
         if path.exists():
             yield f"<h3>{path.stem.rpartition('_')[2]}</h3>{_image(path.read_bytes())}"
-
-
-def _scores(newest: Mapping[str, Any]) -> Iterator[str]:
-    yield f"<table><tr><th>score<th>samples<th>real data<th>better<th>features<th>{NUMBERS}</tr>"
-    for score in newest["scores"]:
-        real = score["real_data"]
-        cells = [number(score["value"], score["standard_error"]), number(real["value"], real["standard_error"])]
-        yield f"<tr><td>{score['name']} {score['unit'] and '(' + score['unit'] + ')'}" + "".join(
-            f'<td class="n">{cell}' for cell in cells
-        )
-        where = f"<td>{html.escape(score['features'])}<td>{numbers(score)}</tr>"
-        yield f"<td>{score['better'] or 'as real'}{where}"
-    yield "</table>"
 
 
 def _samples(directory: RunDirectory) -> Iterator[str]:
@@ -85,28 +78,49 @@ def _curves(directory: RunDirectory) -> Iterator[str]:
         yield f"<h2>Curves</h2>{_image(directory.curves.read_bytes())}"
 
 
-NUMBERS = "samples (real) : against"
-"""Heading of what `numbers` gives."""
-
-
-def numbers(score: Mapping[str, Any]) -> str:
-    """How many samples were used, how many real examples in their place if not as many, and against what."""
-    real = score["real_data"]["samples"]
-    used = f"{score['samples']:,}" + (f" ({real:,})" if real != score["samples"] else "")
-    return f"{used} : {score['against']:,} {score['split']}" if score["split"] else used
-
-
-def number(value: float | None, error: float | None) -> str:
-    """A score with its standard error, to two digits of that; without one, to four digits."""
-    if value is None or not math.isfinite(value):
-        return "not finite"
-    if error is None or not math.isfinite(error):
-        return f"{value:.4g}"
-    if error <= 0:
-        return f"{value:.4g} ± 0"
-    digits = max(0, min(8, 1 - math.floor(math.log10(error))))
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
 def _image(content: bytes) -> str:
     return f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
+
+
+def panels_of(directory: RunDirectory) -> Panels:
+    """Panels for `jaxgan.figures.curves`: the logged metrics, and each score of the newest evaluation that comparable
+    evaluations of other steps have too."""
+    lines = read_lines(directory.metrics_file)
+    panels = {title: {name: _curve(lines, name) for name in names} for title, names in METRICS.items()}
+    panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
+    reports = read_evaluations(directory)
+    if reports:
+        alike = [r for r in reports if all(r[key] == reports[-1][key] for key in ALIKE)]
+        for score in reports[-1]["scores"]:
+            panels[score["name"]] = _score_curve(alike, score["name"])
+    return {title: found for title, found in panels.items() if found}
+
+
+def read_evaluations(directory: RunDirectory) -> list[dict[str, Any]]:
+    """The reports of a run's evaluations, the most recent last; unreadable files are left out.
+
+    Reports of earlier versions do not say how samples were drawn: it was the plain way.
+    """
+    found = []
+    for path in sorted(directory.evaluation.glob("step_*_seed_*.json"), key=lambda path: path.stat().st_mtime_ns):
+        try:
+            found.append({"sampling": {"method": "plain"}, "sampled": {}} | json.loads(path.read_text()))
+        except ValueError:
+            continue
+    return found
+
+
+def _score_curve(reports: list[dict[str, Any]], name: str) -> dict[str, Curve]:
+    """One score over the steps; empty if there are fewer than two."""
+    by_step = {r["step"]: score for r in reports for score in r["scores"] if score["name"] == name}
+    steps = [step for step in sorted(by_step) if by_step[step]["value"] is not None]
+    if len(steps) < 2:
+        return {}
+    errors = [by_step[step]["standard_error"] or 0.0 for step in steps]
+    reference = by_step[steps[-1]]["real_data"]["value"]
+    return {name: Curve(steps, [by_step[step]["value"] for step in steps], errors, reference)}
+
+
+def _curve(lines: list[dict[str, Any]], name: str) -> Curve:
+    logged = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
+    return Curve([step for step, _ in logged], [value for _, value in logged])

@@ -1,13 +1,13 @@
-"""The extensions of Goodfellow et al. 2014, section 7. A new task is a file, a line of `TASKS` and a section of
-configs.
+"""The extensions of Goodfellow et al. 2014, section 7. To add a task, write a file, one line of `TASKS` and a section
+of the config.
 
-A task's function takes `example_shape`, `latent` (the prior), and the fields of the config's section of its name. If
-one of these is `labelled`, a number of examples, it takes `given`, too: these.
+A task's function takes `example_shape`, `latent` (the prior) and the fields of the config section of its name. If one
+of them is `labelled`, a number of examples, the function also takes these examples as `given`.
 """
 
 from collections.abc import Callable
 
-from jaxgan.tasks.base import Labelled, Measure, Other, Scores, Sheet, Task, Trained
+from jaxgan.tasks.base import Labelled, Other, Scores, Sheet, Task, Trained
 from jaxgan.tasks.inference import INFERENCES, inference
 from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS
@@ -15,7 +15,7 @@ from jaxgan.tasks.semi_supervised import semi_supervised
 
 
 def none(*, example_shape, latent) -> Task:
-    """A GAN as it is."""
+    """A plain GAN."""
     return Task()
 
 
@@ -26,4 +26,4 @@ TASKS: dict[str, Callable[..., Task]] = {
     "semi_supervised": semi_supervised,
 }
 
-__all__ = ["INFERENCES", "MASKS", "TASKS", "Labelled", "Measure", "Other", "Scores", "Sheet", "Task", "Trained"]
+__all__ = ["INFERENCES", "MASKS", "TASKS", "Labelled", "Other", "Scores", "Sheet", "Task", "Trained"]

@@ -1,4 +1,4 @@
-"""What a task is: the few places at which a run differs from that of a plain GAN."""
+"""Tasks: the few places where a run differs from that of a plain GAN."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import optax
 
+from jaxgan.evaluation.base import Score
 from jaxgan.rng import stream
 from jaxgan.training.step import TrainStep
 from jaxgan.types import Batch, Judgement, Latent, Loss, Network, PlayerState, Term, example_keys
@@ -22,7 +23,7 @@ class Labelled(NamedTuple):
 
     Attributes:
       examples: [n, ...], float32 in the networks' range.
-      labels: [n], whole numbers from 0.
+      labels: [n], integers from 0.
     """
 
     examples: chex.Array
@@ -30,14 +31,14 @@ class Labelled(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """Examples to be generated for a picture, and how they are laid out.
+    """The examples to generate for a picture, and their layout.
 
     Attributes:
       latents: [n, dim].
       condition: pytree of [n, ...].
       arrange: generated examples [n, ...] to images [rows·columns, ...], row by row, in the networks' range.
       columns: images in a row.
-      arrays: what `--mode=sample` writes beside the generated examples, by name.
+      arrays: written by `--mode=sample` with the generated examples, by name.
     """
 
     latents: chex.Array
@@ -48,8 +49,10 @@ class Sheet(NamedTuple):
 
 
 class Other(NamedTuple):
-    """A generator that needs no condition, of another run on the same data, say: `generate(latents) -> examples` can be
-    traced."""
+    """A generator without a condition, for example of another run on the same data.
+
+    `generate(latents) -> examples` can be traced.
+    """
 
     generate: Callable[[chex.Array], chex.Array]
     latent: Latent
@@ -57,23 +60,23 @@ class Other(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A trained generator and the data, as a task's scores see them; all examples are in the networks' range.
+    """A trained generator and the data, which a task's scores read. All examples are in the networks' range.
 
     Attributes:
       generate: `(latents [n, dim], condition) -> examples [n, ...]`, compiled.
       latent: the prior p_z(z).
       train, test: examples [n, ...].
       test_labels: [n], or None.
-      classify: `examples -> labels [n]` by a classifier of the data's own labels; None where there is none.
-      unit: examples as scores take them: images in [0, 1].
-      key: for what is drawn.
+      classify: `examples -> labels [n]` by a classifier trained on the data's labels, or None.
+      unit: converts examples to the range of scores: images in [0, 1].
+      key: for draws.
       other: the run of `evaluation.other_run`, or None.
       step: of the generator.
-      discriminator: the other player, if the task `judges`.
-      judge: `(variables, examples [n, ...]) -> Judgement` of numpy arrays by a discriminator, compiled.
-      labelled: those of the training examples whose labels the task has seen, or None.
+      discriminator: the other player, if `Task.judges`.
+      judge: `(variables, examples [n, ...]) -> Judgement` of numpy arrays by the discriminator, compiled.
+      labelled: the training examples whose labels the task has seen, or None.
       train_labels: [n], or None.
-      own: the run's own generator, for tasks whose generators need no condition.
+      own: the run's generator without a condition, for tasks whose generators need none.
     """
 
     generate: Callable[[chex.Array, Any], np.ndarray]
@@ -93,51 +96,35 @@ class Trained(NamedTuple):
     own: Other | None = None
 
 
-class Measure(NamedTuple):
-    """A number that a task measures, beside those of other methods on the same examples.
-
-    Attributes:
-      name: of the number, such as "half rmse_best".
-      values: (value, standard error) by method, the run's own first; an error may be None.
-      better: "higher" or "lower".
-      examples: how many it is of.
-    """
-
-    name: str
-    values: Mapping[str, tuple[float, float | None]]
-    better: str
-    examples: int
-
-
 def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
-    """The mean of numbers [n] and its standard error, which a single one has not."""
+    """The mean of numbers [n] and its standard error, None for a single number."""
     values = np.asarray(values, np.float64)
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
 class Scores(NamedTuple):
-    """What a task measured, and sentences on it: what is meant, and what was left out and how to get it."""
+    """A task's scores, and notes: what they mean, what was left out and how to get it."""
 
-    measures: tuple[Measure, ...] = ()
+    scores: tuple[Score, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 class Task(NamedTuple):
-    """The places at which a task changes a run; what is not given stays that of a plain GAN.
+    """The places where a task changes a run; the defaults are those of a plain GAN.
 
     Attributes:
-      generator, discriminator: what becomes of each player's network, before packs, augmentations and labels. A
-        generator may return `Sides` in training: then the discriminator judges what it makes of the data, too.
-      prepare: `(keys [k, batch], batch) -> batch`, inside the compiled step: batches of [k, batch, ...], such as with a
-        condition that is drawn. A key belongs to an example of the global batch, at one step of the run.
-      condition: `count -> condition`, of samples that are asked for without one; None for labels, or none.
-      terms: further parts of the losses.
-      loss: what becomes of the players' losses.
-      discriminator_tx: what becomes of the discriminator's optimizer.
-      sheet: `(key, count, examples, latent) -> Sheet` of `count` test examples, for pictures and --mode=sample; None
+      generator, discriminator: wrap each player's network, before packing, augmentation and labels. A generator may
+        return `Sides` in training, if it also makes what the discriminator sees of the data.
+      prepare: `(keys [k, batch], batch) -> batch`, inside the compiled step, for batches [k, batch, ...]; it may draw a
+        condition, for example. Each key belongs to one example of the global batch at one step.
+      condition: `count -> condition` of samples that are requested without one; None for labels, or no condition.
+      terms: additional terms of the losses.
+      loss: wraps the loss.
+      discriminator_tx: wraps the discriminator's optimizer.
+      sheet: `(key, count, examples, latent) -> Sheet` of `count` test examples, for pictures and `--mode=sample`; None
         for plain samples.
-      measure: `Trained -> Scores`, for --mode=evaluate.
-      judges: `measure` needs the discriminator, with its optimizer's state.
+      measure: `Trained -> Scores`, for `--mode=evaluate`.
+      judges: whether `measure` reads the discriminator, with its optimizer's state.
     """
 
     generator: Wrap = lambda network, axis_name: network
@@ -153,8 +140,11 @@ class Task(NamedTuple):
 
 
 def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainStep:
-    """The step on batches that the task has prepared, with keys of the step and of each example's place in the global
-    batch: the same on one device as on many, and in a resumed run."""
+    """The step on batches that the task prepares.
+
+    The keys depend on the step and on each example's index in the global batch, so batches are the same on one device
+    and on many, and in a resumed run.
+    """
     prepare = task.prepare
     if prepare is None:
         return train_step

@@ -1,4 +1,4 @@
-"""Ways to complete examples of which a part is known, and how far the completions are from the examples."""
+"""Methods that complete partly known examples, and the error of completions."""
 
 import functools
 from collections.abc import Callable
@@ -13,18 +13,18 @@ import optax
 from jaxgan.types import Latent
 
 BLOCK = 5_000
-"""Training examples that are compared with at once."""
+"""Training examples that are compared at once."""
 
 STEPS, STARTS, RATE, RANGE = 200, 2, 0.05, 1_000
-"""Of a latent search: steps of Adam, latents to start from, the rate, and draws that tell the prior's range."""
+"""Of a latent search: steps of Adam, starts, learning rate, and draws that estimate the prior's range."""
 
 
 class Known(NamedTuple):
-    """What is known of examples, the condition of both players.
+    """The known values of examples, the condition of both players.
 
     Attributes:
       values: x·m, [n, ...].
-      mask: m, [n, ...] likewise, 1 where the value is known, else 0.
+      mask: m, [n, ...], 1 where the value is known, else 0.
     """
 
     values: chex.Array
@@ -32,12 +32,12 @@ class Known(NamedTuple):
 
 
 def known(examples: chex.Array, mask: chex.Array) -> Known:
-    """The examples where the mask is 1, and 0 elsewhere."""
+    """`Known` with the examples' values where the mask is 1, and 0 elsewhere."""
     return Known(jnp.where(mask > 0, examples, 0.0), mask)
 
 
 def completed(given: Known, made: chex.Array) -> chex.Array:
-    """m·x + (1 − m)·x̃: what is known, and x̃ [n, ...] elsewhere."""
+    """m·x + (1 − m)·x̃: the known values, and x̃ [n, ...] elsewhere."""
     return jnp.where(given.mask > 0, given.values, made)
 
 
@@ -48,8 +48,9 @@ def mean_fill(given: Known, training: np.ndarray) -> np.ndarray:
 
 
 def nearest_known(given: Known, training: np.ndarray) -> np.ndarray:
-    """The examples completed with the training example whose values are nearest where they are known:
-    argmin_t ‖m·(x − t)‖², the first of several that are as near.
+    """The examples completed with the training example that is nearest in the known values: argmin_t ‖m·(x − t)‖².
+
+    Of several equally near examples it is the first.
 
     Args:
       given: of n examples.
@@ -62,7 +63,7 @@ def nearest_known(given: Known, training: np.ndarray) -> np.ndarray:
 
 
 def nearest_index(given: Known, training: np.ndarray) -> np.ndarray:
-    """Which training example is nearest where the values are known, [n]: what `nearest_known` completes with."""
+    """The index [n] of the training example that is nearest in the known values; see `nearest_known`."""
     values, mask = (np.asarray(x).reshape(len(x), -1) for x in given)
     best, found = np.full(len(values), np.inf, np.float32), np.zeros(len(values), np.int64)
     for start in range(0, len(training), BLOCK):
@@ -75,7 +76,7 @@ def nearest_index(given: Known, training: np.ndarray) -> np.ndarray:
 
 @jax.jit
 def _nearest(values, mask, training):
-    # ‖m·(x − t)‖² without ‖m·x‖², which is the same for all t; m² = m.
+    # ‖m·(x − t)‖² without ‖m·x‖², which is equal for all t; m² = m.
     exact = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
     distances = exact(mask, jnp.square(training).T) - 2 * exact(values, training.T)
     return distances.min(1), distances.argmin(1)
@@ -91,23 +92,24 @@ def latent_search(
     starts: int = STARTS,
     rate: float = RATE,
 ) -> np.ndarray:
-    """The examples completed by an unconditional generator at the latents that fit what is known best:
-    argmin_z ‖m·(x − G(z))‖², by Adam from draws of the prior, within the range of many of those, and of the prior's
-    norm if it has one.
+    """The examples completed by an unconditional generator at the latents that fit the known values best.
+
+    argmin_z ‖m·(x − G(z))‖² is searched by Adam from draws of the prior. The latents stay in the range of many draws,
+    and keep the prior's norm if it has one.
 
     Args:
-      generate: G: `latents [n, dim] -> examples [n, ...]`, each of its own latent; differentiable.
+      generate: G: `latents [n, dim] -> examples [n, ...]`, row by row; differentiable.
       latent: its prior.
       given: of n examples.
       key: draws the starts.
       steps: of Adam, ≥ 1.
-      starts: latents from which an example's search starts, ≥ 1; the nearest that is seen on any way counts.
-      rate: Adam's, in the latents' units.
+      starts: searches for each example, ≥ 1; the best latent of all their steps is kept.
+      rate: learning rate of Adam, in the latents' units.
 
     Returns:
       [n, ...].
 
-    Source: the search of Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
+    Source: Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
     """
     found = searched_latents(generate, latent, given, key, steps=steps, starts=starts, rate=rate)
     return np.asarray(jax.jit(lambda z, given: completed(given, generate(z)))(found, given))
@@ -123,7 +125,7 @@ def searched_latents(
     starts: int = STARTS,
     rate: float = RATE,
 ) -> np.ndarray:
-    """The latents [n, dim] that `latent_search`, given the same, completes with."""
+    """The latents [n, dim] of `latent_search`, with the same arguments."""
     count = len(given.values)
     draws = latent.sample(jax.random.fold_in(key, starts), RANGE)
     low, high = draws.min(0, keepdims=True), draws.max(0, keepdims=True)
@@ -138,7 +140,7 @@ def searched_latents(
 
 
 def _search(generate, tx, steps: int, allowed) -> Callable[[chex.Array, Known], Any]:
-    """`(latents, given) -> (distances [n], latents [n, dim])`, the best of each example's way."""
+    """`(latents, given) -> (distances [n], latents [n, dim])`, the best of each example's steps."""
 
     def distances(latents, given):
         missed = jnp.where(given.mask > 0, generate(latents) - given.values, 0.0)
@@ -147,7 +149,7 @@ def _search(generate, tx, steps: int, allowed) -> Callable[[chex.Array, Known], 
     def search(latents, given):
         def step(carry, _):
             z, state, best, found = carry
-            # Adam moves every coordinate by its own gradient alone, so that one sum serves all examples.
+            # Adam updates every coordinate by its own gradient only, so one sum serves all examples.
             (_, far), gradient = jax.value_and_grad(lambda z: ((d := distances(z, given)).sum(), d), has_aux=True)(z)
             closer = far < best
             best, found = jnp.where(closer, far, best), jnp.where(closer[:, None], z, found)
@@ -163,7 +165,7 @@ def _search(generate, tx, steps: int, allowed) -> Callable[[chex.Array, Known], 
 
 
 def masked_rmse(completions: np.ndarray, examples: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """√(mean of (x̂ − x)² over what was not known), for each example.
+    """√(mean of (x̂ − x)² over the unknown values), for each example.
 
     Args:
       completions: x̂, [..., n, *example].
@@ -171,7 +173,7 @@ def masked_rmse(completions: np.ndarray, examples: np.ndarray, mask: np.ndarray)
       mask: m, [n, *example]: 1 where known.
 
     Returns:
-      [..., n] float64; NaN for an example of which all is known.
+      [..., n] float64; NaN for an example without unknown values.
     """
     unknown = (np.asarray(mask) == 0).reshape(len(examples), -1)
     squares = np.square(np.asarray(completions, np.float64) - examples)

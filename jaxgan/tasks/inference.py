@@ -13,7 +13,6 @@ from jaxgan.losses import both_sides
 from jaxgan.networks import mlp
 from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
-from jaxgan.tasks.pairs import as_pairs, judging_pairs
 from jaxgan.types import Latent, Network, Sides, Term, example_keys, inner_apply, of_norm, wrapped
 
 INFERENCES = ("bigan", "joint_regressor", "regressor")
@@ -34,6 +33,39 @@ class Between(NamedTuple):
     first: chex.Array
     second: chex.Array
     share: chex.Array
+
+
+def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:
+    """(x, z) as vectors [n, features + dim], so that penalties take them for examples."""
+    return jnp.concatenate([examples.reshape(len(examples), -1), latents], -1)
+
+
+def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: int) -> Network:
+    """The discriminator of pairs (x, z), to which z is a condition of features.
+
+    Args:
+      discriminator: of examples [n, ...] and a condition [n, dim].
+      example_shape: of one example.
+      dim: of z.
+
+    Returns:
+      A `Network` of vectors [n, features + dim], see `as_pairs`.
+
+    Raises:
+      ValueError: on use, the inputs are no pairs.
+    """
+    inner, features = inner_apply(discriminator), int(np.prod(example_shape))
+
+    def init(key, inputs, condition=None):
+        return discriminator.init(key, inputs, condition=jnp.zeros((len(inputs), dim)))
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        if inputs.shape[1:] != (features + dim,):
+            raise ValueError(f"pairs (x, z) are [n, {features + dim}], not {list(inputs.shape)}; see as_pairs")
+        x, z = inputs[:, :features].reshape(-1, *example_shape), inputs[:, features:]
+        return inner(variables, x, condition=z, key=key, train=train)
+
+    return wrapped(discriminator, init, apply)
 
 
 def encoding(

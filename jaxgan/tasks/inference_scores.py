@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.tasks.base import Measure, Other, Scores, Trained, mean_and_error
+from jaxgan.evaluation.base import Score, compare
+from jaxgan.tasks.base import Other, Scores, Trained, mean_and_error
 from jaxgan.tasks.completions import Known, nearest_index, searched_latents
 from jaxgan.types import Latent, Network, example_keys
 
@@ -171,7 +172,7 @@ def measure(
     return Scores((_neighbours(trained, encoders), *found), tuple(notes))
 
 
-def _neighbours(trained: Trained, encoders: dict[str, tuple[Encode, Other]]) -> Measure:
+def _neighbours(trained: Trained, encoders: dict[str, tuple[Encode, Other]]) -> Score:
     assert trained.train_labels is not None
     ways: dict[str, Encode] = {name: encode for name, (encode, _) in encoders.items()}
     ways["pixels"] = lambda x: x.reshape(len(x), -1)
@@ -180,7 +181,7 @@ def _neighbours(trained: Trained, encoders: dict[str, tuple[Encode, Other]]) -> 
         training, tested = way(trained.train), way(trained.test)
         nearest = _in_parts(functools.partial(_nearest_in, training), tested)
         values[name] = mean_and_error(trained.train_labels[nearest] == trained.test_labels)
-    return Measure("1-NN accuracy", values, "higher", len(trained.test))
+    return compare("1-NN accuracy", values, "higher", len(trained.test))
 
 
 def _nearest_in(training: np.ndarray, part: np.ndarray) -> np.ndarray:
@@ -193,7 +194,7 @@ def _reconstructions(
     generators: dict[str, Other],
     examples: np.ndarray,
     key: chex.PRNGKey,
-) -> Measure:
+) -> Score:
     generate = {own.name: jax.jit(own.generate) for own in generators.values()}
     made = {name: _in_parts(generate[own.name], encode(examples)) for name, (encode, own) in encoders.items()}
     everything = Known(examples, np.ones_like(examples))
@@ -203,12 +204,12 @@ def _reconstructions(
     made["mean image"] = np.broadcast_to(trained.train.mean(0, dtype=np.float64), examples.shape).astype(np.float32)
     unit = trained.unit
     errors = {name: _rmse(unit(each), unit(examples)) for name, each in made.items()}
-    return Measure(
+    return compare(
         "reconstruction rmse", {name: mean_and_error(e) for name, e in errors.items()}, "lower", len(examples)
     )
 
 
-def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: chex.PRNGKey, count: int) -> Measure:
+def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: chex.PRNGKey, count: int) -> Score:
     """How far E(G(z)) is from z; the prior's mean has the error of a blind guess."""
     values = {}
     for name, (encode, own) in encoders.items():
@@ -216,7 +217,7 @@ def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: c
         values[name] = mean_and_error(_rmse(encode(_in_parts(jax.jit(own.generate), latents)), latents))
     latents = np.asarray(trained.latent.sample(key, count))
     values["prior mean"] = mean_and_error(_rmse(latents.mean(0, keepdims=True), latents))
-    return Measure("latent rmse", values, "lower", count)
+    return compare("latent rmse", values, "lower", count)
 
 
 def _rmse(values: np.ndarray, truth: np.ndarray) -> np.ndarray:

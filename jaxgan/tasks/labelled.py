@@ -1,25 +1,25 @@
-"""Which examples are the labelled ones."""
+"""The choice of the labelled examples."""
 
 import numpy as np
 
 
 def choose(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarray:
-    """Places of examples whose labels are to be known, as many of each class, chosen by a seed.
+    """Indices of examples whose labels are known: equally many of each class, chosen by a seed.
 
-    What does not divide by the classes makes one more of some, which the seed chooses, too. Of one seed, more are the
-    fewer and others, if both numbers divide. All of them are as many as there are.
+    If the count does not divide by the classes, the seed chooses which classes have one more. With the same seed, a
+    larger count contains a smaller one, if both divide. `count == len(labels)` chooses all.
 
     Args:
       labels: [n], 0 to classes − 1.
-      count: how many, at least one of each class.
+      count: number of examples, at least one of each class.
       classes: K.
       seed: ≥ 0.
 
     Returns:
-      [count] int64, rising.
+      [count] int64, increasing.
 
     Raises:
-      ValueError: there are fewer than classes, or of a class are not enough.
+      ValueError: the count is below the number of classes, or a class has too few examples.
     """
     if count == len(labels):
         return np.arange(count)

@@ -1,5 +1,5 @@
-"""Masks: which part of an example is known. To add one, write a function `(key, count, shape) -> mask`, and a line of
-`MASKS`."""
+"""Masks: which part of an example is known. To add a mask, write a function `(key, count, shape) -> mask` and one line
+of `MASKS`."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 Mask = Callable[[chex.PRNGKey, int, tuple[int, ...]], chex.Array]
-"""`(key, count, example's shape) -> [count, ...]` of 1, known, and 0; of images [height, width, channels] also
-[count, height, width, 1], the same for all channels. It can be traced."""
+"""`(key, count, example's shape) -> [count, ...]`, 1 where known, else 0. For images [height, width, channels] it may
+also be [count, height, width, 1], equal for all channels. It can be traced."""
 
 
 def random(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """Each value, or pixel, known with probability u, and u ~ U(0, 1) drawn for each example."""
+    """Each value, or pixel, is known with probability u, and u ~ U(0, 1) is drawn for each example."""
     shares, values = jax.random.split(key)
     shape = _pixels(shape)
     known = jax.random.uniform(shares, (count, *[1] * len(shape)))
@@ -22,8 +22,10 @@ def random(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
 
 
 def half(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """One half of an image is known, the left, right, upper or lower, drawn for each example; of an odd side, the
-    upper and the left half are the smaller ones."""
+    """The left, right, upper or lower half of an image is known, drawn for each example.
+
+    If a side is odd, the upper and the left half are the smaller ones.
+    """
     height, width = _sides("half", shape)
     rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
     upper, left = (jnp.broadcast_to(part, (height, width)) for part in (rows < height // 2, columns < width // 2))
@@ -32,7 +34,7 @@ def half(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
 
 
 def centre(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """The square in the middle, of half of each side, is not known; nothing is drawn.
+    """The rectangle in the middle, half of each side, is unknown; nothing is drawn.
 
     Source: the central region of Pathak et al. 2016 (arXiv:1604.07379), section 3.3.
     """
@@ -44,7 +46,7 @@ def centre(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
 
 
 def lines(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """Whole rows of an image or, as likely, whole columns: each known with probability u ~ U(0, 1) of the example."""
+    """Whole rows of an image or, equally likely, columns: each is known with the example's probability u ~ U(0, 1)."""
     height, width = _sides("lines", shape)
     keys = jax.random.split(key, 4)
     share = jax.random.uniform(keys[0], (count, 1, 1))
@@ -56,7 +58,7 @@ def lines(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
 
 
 def nothing(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """Nothing is known: the conditional of everything is p(x) itself."""
+    """Nothing is known: the conditional distribution is p(x) itself."""
     return jnp.zeros((count, *_pixels(shape)))
 
 
@@ -70,13 +72,13 @@ MASKS: dict[str, Mask] = {
 
 
 def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
-    """The masks of the table that suit examples of a shape, all but those of images for what is none.
+    """The masks of the table that suit examples of a shape: masks of images need images.
 
     Returns:
-      By name, masks [count, *shape] float32.
+      Masks [count, *shape] float32, by name.
 
     Raises:
-      ValueError: one has another shape.
+      ValueError: a mask has the wrong shape.
     """
     found = {}
     for name, mask in MASKS.items():
@@ -89,13 +91,13 @@ def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
 
 
 def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
-    """The masks of some names; of "all" those of the table that suit the examples.
+    """The named masks, or for "all" those of the table that suit the examples.
 
     Returns:
-      By name, masks [count, *shape] float32.
+      Masks [count, *shape] float32, by name.
 
     Raises:
-      ValueError: a name is unknown, or its mask does not suit them, or has another shape.
+      ValueError: a name is unknown, or its mask does not suit the examples or has the wrong shape.
     """
     if "all" in names:
         return suiting(shape)
@@ -107,9 +109,9 @@ def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
 
 
 def check(name: str, mask: Mask, shape: tuple[int, ...]) -> None:
-    """Raises ValueError if a mask fails, has another shape than it must, or other values than 0 and 1."""
+    """Raises ValueError if a mask fails, has the wrong shape, or has values other than 0 and 1."""
     try:
-        with jax.ensure_compile_time_eval():  # a step that is traced checks it, too
+        with jax.ensure_compile_time_eval():  # it may run while a step is traced
             made = np.asarray(mask(jax.random.key(0), 2, shape))
     except NotImages:
         raise
@@ -145,7 +147,7 @@ def _whole(mask: Mask) -> Mask:
 
 
 class NotImages(ValueError):
-    """A mask of images, and examples that are none."""
+    """A mask of images does not suit examples that are not images."""
 
 
 def _sides(name: str, shape: tuple[int, ...]) -> tuple[int, int]:

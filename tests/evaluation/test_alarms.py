@@ -10,14 +10,13 @@ import pytest
 from jaxgan import runs
 from jaxgan.config import RULES
 from jaxgan.errors import DivergedError
-from jaxgan.evaluation.alarms import ALARMS, Limits, Watch
-from jaxgan.evaluation.health import Anchors, diversity, measure, modes_hit
+from jaxgan.evaluation.alarms import ALARMS, AlarmMonitor, Anchors, Limits, diversity, measure, modes_hit
 
 HEALTHY = {"d_accuracy": 0.7, "g_gradient_norm": 1.0, "diversity": 0.9, "modes": 8}
 
 
 def watch(patience=3, **options):
-    return Watch(patience, Limits(), 8.0, **options)
+    return AlarmMonitor(patience, Limits(), 8.0, **options)
 
 
 def set_off(watch, *lines):

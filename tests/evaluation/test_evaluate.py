@@ -19,11 +19,11 @@ from jaxgan.config import build
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
 from jaxgan.evaluation import EVALUATORS, RAW, Data, Evaluator, Examples, Score, evaluate, modes
-from jaxgan.evaluation.evaluate import reference_scores
+from jaxgan.evaluation.base import reference_scores
 from jaxgan.runs.data import read_inputs
 from jaxgan.runs.evaluate.evaluation import Evaluation
+from jaxgan.runs.evaluate.tables import number
 from jaxgan.runs.load import load_run
-from jaxgan.runs.report import number
 from jaxgan.runs.sampling import Drawn, sampler
 
 RING = {
@@ -118,7 +118,7 @@ def test_the_report_is_one_page_that_needs_no_other_file(ring):
     page = (ring / "report.html").read_text()
     assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>")
     for score in report(ring)["scores"]:
-        assert f"<tr><td>{score['name']} " in page
+        assert re.search(rf'<tr><td>{score["name"]}( \([^)]+\))?<td class="n">[-\d]', page)
     assert "no measure of quality" in page and "&quot;batch_size&quot;: 16" in page
     pictures = re.findall(r'src="([^"]+)"', page)
     assert len(pictures) == 3 and all(source.startswith("data:image/png;base64,") for source in pictures)
@@ -318,9 +318,10 @@ def test_evaluators_of_ones_own_and_references_from_the_named_split():
         details = {"drawn": len(samples)}
         return [Score("mean", float(samples.rows.mean()), None, "", "", "raw", "test", len(samples), 50, details)]
 
-    own = {"mine": Evaluator(mean), "held_out": Evaluator(mean, reference="test")}
-    rows = evaluate(sets["generated"], data, own, _key())
-    assert [(row.score.value, row.reference.value) for row in rows] == [(0, 1), (0, 2)]
+    own = {"mine": Evaluator(mean, {"mean": "lower"}), "held_out": Evaluator(mean, reference="test")}
+    scores = evaluate(sets["generated"], data, own, _key())
+    assert [(score.value, score.baselines["real data"].value) for score in scores] == [(0, 1), (0, 2)]
+    assert [score.better for score in scores] == ["lower", ""]
     assert reference_scores(data, own, _key(), 20)["mine"][0].details["drawn"] == 20
     with pytest.raises(UsageError, match="frechet of 2 samples; it needs at least 3"):
         evaluate(Examples("generated", np.zeros((2, 2), np.float32)), data, {"frechet": EVALUATORS["frechet"]}, _key())
@@ -347,8 +348,8 @@ def test_a_split_that_is_too_small_is_said_and_one_that_is_not_used_is_not_asked
     with pytest.raises(DataError, match="with 3 test examples"):
         evaluate(many, Data(many, few, few), {"kernel": EVALUATORS["kernel"]}, _key())
     samples, test = with_logits
-    (row,) = evaluate(samples, Data(samples, test, test), {"i": EVALUATORS["inception_score"]}, _key())
-    assert (row.score.against, row.score.split) == (0, "") and 1 <= row.score.value <= 3
+    (score,) = evaluate(samples, Data(samples, test, test), {"i": EVALUATORS["inception_score"]}, _key())
+    assert (score.against, score.split) == (0, "") and 1 <= score.value <= 3
 
 
 @pytest.mark.parametrize(("low", "high", "seen"), [(-1, 1, (-1, 1)), (0, 1, (0, 1)), (-3, 5, (-3, 5))])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgan.figures import Curve, class_sheet, curves, image_grid, interpolation_sheet, nearest_sheet
-from jaxgan.figures.sheets import GAP
+from jaxgan.figures.images import GAP
 
 IMAGES = np.random.default_rng(0).random((12, 4, 4)).astype(np.float32)
 

@@ -19,16 +19,16 @@ import pytest
 
 from configs import ring
 from jaxgan import config as configuration
-from jaxgan import evaluation, figures, runs
+from jaxgan import figures, runs
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
-from jaxgan.evaluation import EVALUATORS, Data, Examples, Features
+from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features
 from jaxgan.optimizers import OPTIMIZERS, Settings, exponential
 from jaxgan.runs.hyperparameters import number_fields, numbers_of, stacked_numbers
 from jaxgan.runs.sweep import loop as sweep_module
 from jaxgan.runs.sweep import population_trainer as lockstep_module
 from jaxgan.runs.sweep.loop import problems_of_sweep
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
-from jaxgan.runs.sweep.ranking import METRICS, SCORES, Ranking, metric_at, read_ranking, rungs, setting_order, survivors
+from jaxgan.runs.sweep.ranking import METRICS, Ranking, metric_at, read_ranking, rungs, setting_order, survivors
 from jaxgan.runs.sweep.results import summarise
 from jaxgan.runs.sweep.trials import read_settings, split_values
 from jaxgan.training.population import Varying
@@ -462,7 +462,7 @@ def test_mean_and_standard_error():
     np.testing.assert_allclose(error, statistics.stdev([1, 2, 6]) / 3**0.5)
 
 
-def test_scores_that_rank_are_those_of_the_evaluators():
+def test_scores_that_rank_are_those_of_the_evaluators(monkeypatch):
     features = Features("classifier", lambda x: (x.reshape(len(x), -1), x.reshape(len(x), -1)[:, :3]), batch=50)
     draw = np.random.default_rng(0)
     names, labels = ("train", "validation", "test", "me"), np.arange(60) % 3
@@ -470,10 +470,18 @@ def test_scores_that_rank_are_those_of_the_evaluators():
     data, found = Data(*splits[:3], classes=3), {}
     for name, evaluator in EVALUATORS.items():
         if name != "nearest":  # a copy of the data is nearest, so nothing there is better
-            found |= {s.name: (name, s.better) for s in evaluator.run(splits[3], data, jax.random.key(0))}
-    assert {name: pair for name, pair in found.items() if pair[1]} == SCORES
-    assert found.keys() - SCORES.keys() == {"density", "within_class_diversity"}
-    assert evaluation.EVALUATORS is EVALUATORS
+            scores = evaluator.run(splits[3], data, jax.random.key(0))
+            found |= {s.name: (s.name, name, evaluator.scores.get(s.name)) for s in scores}
+    ranked = {name: ranking for name, ranking in found.items() if ranking[2]}
+    assert found.keys() - ranked.keys() == {"density", "within_class_diversity"}
+    assert all(read_ranking(name) == ranking for name, ranking in ranked.items())
+    assert ranked.keys() == {score for evaluator in EVALUATORS.values() for score in evaluator.scores}
+    assert ranked["frechet"][2] == ranked["reverse_kl"][2] == "lower" and ranked["recall"][2] == "higher"
+    assert "density is none of" in read_ranking("density").replace("'", "")
+    # An evaluator of the user's own ranks, too.
+    mine = Evaluator(lambda samples, data, key: [], {"mine": "lower"})
+    monkeypatch.setitem(EVALUATORS, "own", mine)
+    assert read_ranking("mine") == ("mine", "own", "lower")
 
 
 def test_each_member_is_scored_by_its_own_task(tmp_path):

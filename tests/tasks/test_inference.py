@@ -354,27 +354,32 @@ def linear(latent):
     return mlp(output_shape=(latent.dim,), widths=())
 
 
+def numbers(score):
+    """A score's values and standard errors, by method."""
+    return {method: (each.value, each.standard_error) for method, each in score.by_method.items()}
+
+
 def test_scores_of_an_encoder_by_hand():
     trained = _trained()
     found = measure(trained, encodes=True, fits=linear, steps=2, count=20)
-    by_name = {each.name: each for each in found.measures}
+    by_name = {each.name: each for each in found.scores}
     assert list(by_name) == ["1-NN accuracy", "reconstruction rmse", "latent rmse"]
-    assert [each.better for each in found.measures] == ["higher", "lower", "lower"]
+    assert [each.better for each in found.scores] == ["higher", "lower", "lower"]
     # Clusters of ±.2 that are 1 apart.
-    assert by_name["1-NN accuracy"].values["this run"] == by_name["1-NN accuracy"].values["pixels"] == (1.0, 0.0)
+    assert numbers(by_name["1-NN accuracy"])["this run"] == numbers(by_name["1-NN accuracy"])["pixels"] == (1.0, 0.0)
     chosen = np.sort(np.asarray(jax.random.permutation(jax.random.split(KEY, 4)[0], 30))[:20])
     x = trained.test[chosen].astype(np.float64)
     # G(E(x)) = 2x is x away from x.
     errors = np.sqrt(np.square(x).mean(1))
     expected = {"this run": errors, "mean image": np.sqrt(np.square(x - trained.train.mean(0)).mean(1))}
-    values = by_name["reconstruction rmse"].values
+    values = numbers(by_name["reconstruction rmse"])
     for name, error in expected.items():
         np.testing.assert_allclose(values[name], (error.mean(), error.std(ddof=1) / np.sqrt(20)), rtol=1e-5)
     assert list(values) == ["this run", "regressor", "latent search", "mean image"]
     # z = x is there to be found, by steps of .05 at most.
-    assert values["latent search"][0] < 0.02 and by_name["reconstruction rmse"].examples == 20
+    assert values["latent search"][0] < 0.02 and by_name["reconstruction rmse"].samples == 20
     # E(G(z)) = 2z is z away: the prior's deviation, as far as a blind guess.
-    latent = by_name["latent rmse"].values
+    latent = numbers(by_name["latent rmse"])
     assert abs(latent["this run"][0] - latent["prior mean"][0]) < 0.1
     assert list(latent) == ["this run", "regressor", "prior mean"] and latent["regressor"][0] != latent["this run"][0]
 
@@ -383,8 +388,8 @@ def test_scores_without_labels_or_an_encoder_say_so():
     other = Other(lambda z: jnp.pad(z, ((0, 0), (0, 1))), LATENTS["uniform"](2), "plain")
     trained = _trained(train_labels=None, other=other)
     found = measure(trained, encodes=False, fits=linear, steps=0, count=5)
-    assert [each.name for each in found.measures] == ["reconstruction rmse"]
-    assert list(found.measures[0].values) == ["latent search", "other latent search", "mean image"]
+    assert [each.name for each in found.scores] == ["reconstruction rmse"]
+    assert list(found.scores[0].by_method) == ["latent search", "other latent search", "mean image"]
     for told in ("fit_steps is 0", "has no labels", "the generator of plain"):
         assert any(told in note for note in found.notes)
 

@@ -15,13 +15,12 @@ from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import dcgan, maxout, mlp
+from jaxgan.networks.encoder import encoder
 from jaxgan.parallel import distribute
 from jaxgan.tasks import MASKS, TASKS, Other, Trained
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.completions import Known, known, latent_search, masked_rmse, mean_fill, nearest_known
-from jaxgan.tasks.encoder import encoder
-from jaxgan.tasks.inpainting import completing, seeing_masks
-from jaxgan.tasks.inpainting_scores import measure
+from jaxgan.tasks.inpainting import completing, measure, seeing_masks
 from jaxgan.tasks.masks import chosen, mixed
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample
@@ -301,14 +300,19 @@ def _trained(**changes):
     return Trained(**values | changes)
 
 
+def numbers(score):
+    """A score's values and standard errors, by method."""
+    return {method: (each.value, each.standard_error) for method, each in score.by_method.items()}
+
+
 def test_scores_of_completions_by_hand(mine):
     MASKS.pop(mine)
     whats = ("rmse_best", "rmse_mean", "accuracy")
     masks = {"first": lambda key, count, shape: jnp.zeros((count, 4)).at[:, 0].set(1.0)}
     found = measure(_trained(), masks, draws=5, examples=30)
-    by_name = {each.name: each for each in found.measures}
+    by_name = {each.name: each for each in found.scores}
     assert set(by_name) == {f"{kind} {what}" for kind in ("random", "first", "mixed") for what in whats}
-    first = {what: by_name[f"first {what}"].values for what in whats}
+    first = {what: numbers(by_name[f"first {what}"]) for what in whats}
     # |U − b| is uniform for b = 0 and 1 alike, and a point of the unit cube is on average .9606 from a corner: the
     # error is .9606/√3 = .5546. Zeros in their place have the root of the share of ones among three.
     assert abs(first["rmse_mean"]["this run"][0] - 0.5546) < 0.03
@@ -319,13 +323,14 @@ def test_scores_of_completions_by_hand(mine):
         value, error = first["rmse_best"][method]
         np.testing.assert_allclose((value, error), (expected.mean(), expected.std(ddof=1) / np.sqrt(30)), rtol=1e-6)
     assert first["accuracy"]["this run"] == (1.0, 0.0)  # the label is what is known
-    assert by_name["random accuracy"].values["mean fill"][0] < 1 == by_name["random accuracy"].values["real data"][0]
+    accuracies = numbers(by_name["random accuracy"])
+    assert accuracies["mean fill"][0] < 1 == accuracies["real data"][0]
     assert any("--config.evaluation.other_run" in note for note in found.notes)
     assert any("without the mask `nothing`" in note for note in found.notes)
     other = Other(lambda z: z, LATENTS["uniform"](4), "plain")
     without = measure(_trained(classify=None, other=other), masks, draws=2, examples=10)
-    assert not [each for each in without.measures if "accuracy" in each.name]
-    assert all("latent search" in each.values and each.examples <= 10 for each in without.measures)
+    assert not [each for each in without.scores if "accuracy" in each.name]
+    assert all("latent search" in each.by_method and each.samples <= 10 for each in without.scores)
     assert any("evaluation.features must be a classifier" in note for note in without.notes)
     MASKS[mine] = None
 
@@ -333,7 +338,7 @@ def test_scores_of_completions_by_hand(mine):
 def test_a_mask_that_leaves_nothing_to_complete_is_left_out(mine):
     MASKS.pop(mine)
     found = measure(_trained(), {"whole": lambda key, count, shape: jnp.ones((count, 4))}, draws=2, examples=10)
-    kinds = {each.name.partition(" ")[0] for each in found.measures}
+    kinds = {each.name.partition(" ")[0] for each in found.scores}
     assert kinds == {"random", "mixed"} and any("Left out: whole" in note for note in found.notes)
     MASKS[mine] = None
 

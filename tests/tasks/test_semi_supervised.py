@@ -24,8 +24,7 @@ from jaxgan.runs.sweep.trials import Setting
 from jaxgan.tasks import TASKS, Labelled, Trained
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.labelled import choose
-from jaxgan.tasks.semi_supervised import classifying
-from jaxgan.tasks.semi_supervised_scores import linear_classes, logistic_regression, measure
+from jaxgan.tasks.semi_supervised import classifying, linear_classes, logistic_regression, measure
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Judgement, Latent, Network, PlayerState
 from tests.games import difference, equal
@@ -254,22 +253,22 @@ def test_errors_by_hand():
         judge=lambda variables, x: Judgement(x[:, 0], x, np.asarray(variables["params"]) * x),
         labelled=Labelled(test[:2], np.array([0, 1])),
     )
-    (found,) = measure(trained).measures
+    (found,) = measure(trained).scores
     # One of five is wrong, ± √(5·.2·.8); with the average's reversed sign four are. Both probes see the pixels.
-    assert (found.name, found.better, found.examples) == ("test_errors", "lower", 5)
+    assert (found.name, found.better, found.samples) == ("test_errors", "lower", 5)
     error = np.sqrt(0.8)
     expected = {"this run": 1, "its average": 4, "probe": 1, "the average's probe": 1, "pixels": 1}
-    assert list(found.values) == list(expected)
+    assert list(found.by_method) == list(expected)
     for name, value in expected.items():
-        np.testing.assert_allclose(found.values[name], (value, error))
+        np.testing.assert_allclose(found.by_method[name][1:3], (value, error))
     bare = trained._replace(
         discriminator=PlayerState(scale["params"], {}, ()), judge=lambda v, x: Judgement(x[:, 0], None, x)
     )
     scores = measure(bare)
-    assert list(scores.measures[0].values) == ["this run", "pixels"]
+    assert list(scores.scores[0].by_method) == ["this run", "pixels"]
     assert any("discriminator.features" in note for note in scores.notes)
     assert any("average_decay" in note for note in scores.notes)
-    assert measure(trained._replace(test_labels=None)).measures == ()
+    assert measure(trained._replace(test_labels=None)).scores == ()
 
 
 def test_fields_that_do_not_go_together():

@@ -1,4 +1,4 @@
-"""Scores of a run's generator: the samples, the data they are compared with, and what is written of it."""
+"""Scores of a run's generator: draws samples, compares them with the data, and writes the report."""
 
 import copy
 import datetime
@@ -18,20 +18,21 @@ from jaxgan.config import Experiment
 from jaxgan.datasets import order
 from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
-from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Row, evaluate
-from jaxgan.evaluation.evaluate import check, reference_scores
+from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Score, evaluate
+from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.io.atomic import write_whole
 from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs, lend
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
+from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.evaluate.task_scores import TaskScores
 from jaxgan.runs.sampling import sampler
 from jaxgan.tasks import Scores
 from jaxgan.types import TrainState
 
 SPLIT_BYTES = 2**30
-"""At most so much of a split is read, as floats, from its beginning or at random."""
+"""At most this much of a split is read, counted as floats."""
 
 NOTES = {
     "parzen": "The Parzen log-likelihood is no measure of quality (arXiv:1511.01844): real images can score below "
@@ -47,22 +48,22 @@ NOTES = {
 
 
 class Report(NamedTuple):
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Attributes:
       step: of the generator.
       seed: of the latents.
-      rows: the scores, each beside that of real data.
-      samples: what was judged; images in [0, 1].
+      scores: each with that of real data as a baseline.
+      samples: that were evaluated; images in [0, 1].
       left_out: evaluators that "auto" left out, with the reason.
       method: how the samples were drawn.
-      facts: numbers of that.
-      task: what the run's task measured.
+      facts: numbers on that.
+      task: the scores of the run's task.
     """
 
     step: int
     seed: int
-    rows: list[Row]
+    scores: list[Score]
     samples: Examples
     left_out: dict[str, str]
     method: str
@@ -71,14 +72,14 @@ class Report(NamedTuple):
 
 
 class Evaluation:
-    """Evaluates generators of one run: reads what is needed of the data, and keeps the scores of real examples.
+    """Evaluates the generators of a run: reads the data once, and keeps the scores of real examples.
 
     Args:
-      config: a checked config; its section `evaluation` says what is measured.
+      config: a checked config; its section `evaluation` chooses the scores.
       inputs: the run's data.
       experiment: the run's parts.
       seed: of the latents.
-      say: told what takes long.
+      say: prints messages before slow work.
 
     Raises:
       UsageError: an evaluator does not suit the data, or there are too few samples.
@@ -98,40 +99,41 @@ class Evaluation:
         splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
         self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes)
         self.evaluators, self.left_out = self._choose()
-        self.references: dict[str, Any] | None = None
-        given = self.features, self.to_unit, stream(self.key, "task_scores")
-        self._make_task_scores = functools.cache(lambda: TaskScores(config, inputs, self.data, *given))
-        # Conditions of training examples, so that samples have them in the data's proportions.
+        # Computed once, on first use, also for the evaluations that `of` makes.
+        self._references = functools.cache(lambda: reference_scores(self.data, self.evaluators, self.key, self.count))
+        task_key = stream(self.key, "task_scores")
+        self._make_task_scores = functools.cache(
+            lambda: TaskScores(config, inputs, self.data, self.features, self.to_unit, task_key)
+        )
+        # Samples get the conditions of training examples, so in the data's proportions.
         self._lent = None if inputs.condition is None else lend(dataset.train, inputs.condition, self.count)
-        self._play(experiment, config)
+        self._set_run(experiment, config)
 
     def run(self, state: TrainState) -> Report:
         """Scores a generator.
 
         Raises:
           DivergedError: its samples are not finite.
-          NoSamplesError: rejection accepts next to none.
+          NoSamplesError: rejection accepts almost no samples.
         """
         values, facts = self._samples(state)
         samples = Examples("generated", values, self.features, labels=self._labels)
         task = Scores() if self._task_scores is None else self._task_scores(self._experiment, state)
-        if self.references is None:
-            self.references = reference_scores(self.data, self.evaluators, self.key, self.count)
-        rows = evaluate(samples, self.data, self.evaluators, self.key, self.references)
-        return Report(int(state.step), self.seed, rows, samples, self.left_out, self.method, facts, task)
+        scores = evaluate(samples, self.data, self.evaluators, self.key, self._references())
+        return Report(int(state.step), self.seed, scores, samples, self.left_out, self.method, facts, task)
 
     def of(self, experiment: Experiment, config: Mapping[str, Any]) -> "Evaluation":
-        """The same evaluation, on the same data, of another run's generators.
+        """The same evaluation of another run's generators, on the same data.
 
         Raises:
-          UsageError: its task measures nothing, and is to be measured.
+          UsageError: the scores of its task are named, and it has none.
         """
         other = copy.copy(self)
-        other._play(experiment, config)
+        other._set_run(experiment, config)
         return other
 
-    def _play(self, experiment: Experiment, config: Mapping[str, Any]) -> None:
-        """Takes samples from an experiment's generators from now on, and measures its task."""
+    def _set_run(self, experiment: Experiment, config: Mapping[str, Any]) -> None:
+        """Sets the experiment whose generators and task are evaluated."""
         self.config = config
         self._task_scores = self._make_task_scores() if task_scores.measures(config, experiment) else None
         experiment = experiment if self._lent is None else experiment.replace(conditions=self._lent)
@@ -168,13 +170,13 @@ class Evaluation:
         return Examples(name, values, self.features, len(split), labels)
 
     def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
-        """The evaluators of `config.evaluation.metrics`, checked; for "auto", and why others were left out."""
+        """The evaluators of `config.evaluation.metrics`, checked, and why "auto" left others out."""
         named = self.config["evaluation"]["metrics"]
         chosen, left_out = {}, {}
         for name, evaluator in EVALUATORS.items():
             if name not in named and "auto" not in named:
                 continue
-            if name not in named and (reason := evaluator.suits(self.data)):
+            if name not in named and (reason := evaluator.unsupported(self.data)):
                 left_out[name] = reason
                 continue
             try:
@@ -197,7 +199,7 @@ def _chosen(size: int, count: int) -> np.ndarray:
 
 
 def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence[pathlib.Path] = ()) -> dict[str, Any]:
-    """All that a report says, for `evaluation/*.json`, with the names of the pictures beside it."""
+    """A report for `evaluation/*.json`, with the names of its pictures."""
     dataset = evaluation.inputs.dataset
     return {
         "run": run,
@@ -208,7 +210,7 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
         "sampling": {"method": "plain"} if report.method == "plain" else dict(evaluation.config["sampling"]),
         "sampled": report.facts,
         "features": {"name": evaluation.features.name, **evaluation.features.description},
-        "scores": [_score_to_json(row) for row in report.rows],
+        "scores": [_score_to_json(score) for score in report.scores],
         "task": {"name": evaluation.config["task"], **task_scores.to_json(report.task)},
         "left_out": report.left_out,
         "notes": notes(evaluation),
@@ -218,35 +220,31 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
     }
 
 
-def _score_to_json(row: Row) -> dict[str, Any]:
-    score = {name: _plain(value) for name, value in row.score._asdict().items()}
-    real = row.reference
-    reference = {"value": _plain(real.value), "standard_error": _plain(real.standard_error), "samples": real.samples}
-    return {**score, "real_data": {**reference, "details": real.details}}
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN
+def _score_to_json(score: Score) -> dict[str, Any]:
+    fields = {name: finite(value) for name, value in score._asdict().items() if name not in ("method", "baselines")}
+    real = score.baselines["real data"]
+    reference = {"value": finite(real.value), "standard_error": finite(real.standard_error), "samples": real.samples}
+    return {**fields, "real_data": {**reference, "details": real.details}}
 
 
 def notes(evaluation: Evaluation) -> list[str]:
-    """What a reader must know of the scores."""
+    """What a reader must know about the scores."""
     return [note for name, note in NOTES.items() if name in evaluation.evaluators]
 
 
 def versions() -> dict[str, str]:
-    """Of what computed the numbers."""
+    """The versions of Python and of the libraries that computed the numbers."""
     names = ("jaxgan", "jax", "jaxlib", "flax", "numpy")
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
 def path_of(directory: pathlib.Path, step: int, seed: int, method: str = "plain") -> pathlib.Path:
-    """The JSON of an evaluation of samples that were drawn in some way."""
+    """The path of an evaluation's JSON."""
     return directory / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
 
 
 def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    """Writes what `to_json` gives, whole or not at all.
+    """Writes the result of `to_json` atomically.
 
     Raises:
       UsageError: it cannot be written.
@@ -255,5 +253,5 @@ def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
         write_whole(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise UsageError(
-            f"cannot write {path}", error.strerror or str(error), "make room, or mend what is in its way"
+            f"cannot write {path}", error.strerror or str(error), "make room, or remove what is in its way"
         ) from error

@@ -1,15 +1,33 @@
-"""`--mode=evaluate`: a table of scores beside those of real data, the same as JSON, and pictures."""
+"""`--mode=evaluate`: prints the scores beside those of real data, and writes them as JSON with pictures."""
 
 import functools
+import pathlib
 import sys
 from collections.abc import Mapping
 
+import jax
+import numpy as np
+
+from jaxgan import figures
+from jaxgan.evaluation.nearest import nearest_neighbors
+from jaxgan.latents import linear_path, spherical_path
+from jaxgan.rng import stream
 from jaxgan.runs.data import check_same_data, read_inputs
-from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
-from jaxgan.runs.evaluate.pictures import draw
-from jaxgan.runs.evaluate.table import table
-from jaxgan.runs.load import load_run
+from jaxgan.runs.evaluate.evaluation import Evaluation, Report, path_of, to_json, write
+from jaxgan.runs.evaluate.tables import as_text
+from jaxgan.runs.load import TrainedRun, load_run
 from jaxgan.runs.report import write_report
+from jaxgan.training.step import generate
+from jaxgan.types import of_norm
+
+ROWS, COLUMNS = 10, 8
+"""Of the sheet of samples with their nearest training images."""
+
+PATHS, POINTS = 5, 10
+"""Rows of each kind of path in z, and images in a row."""
+
+CLASSES = 40
+"""Rows of classes, at most."""
 
 
 def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}) -> None:
@@ -35,9 +53,55 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     path = path_of(run.directory.evaluation, report.step, report.seed, report.method)
     instead = " in place of the scores that were there" if path.exists() else ""
     pictures = draw(report, evaluation, run, path.with_suffix(""))
-    write(path, to_json(report, evaluation, run.directory.path.name, pictures))
+    content = to_json(report, evaluation, run.directory.path.name, pictures)
+    write(path, content)
     write_report(run.directory)
-    print(table(report, evaluation, str(run.directory.path)))
+    train = evaluation.data.train
+    part = f"training data: {len(train):,} of {train.of:,} examples were read for this"
+    print(as_text(content, str(run.directory.path), [part] if len(train) < train.of else []))
     print(
         f"Written: {', '.join([str(path), *(picture.name for picture in pictures)])}{instead}; {run.directory.report}"
     )
+
+
+def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.Path) -> list[pathlib.Path]:
+    """Writes the pictures that suit the data, next to the JSON, and returns their paths."""
+    pictures: dict[str, np.ndarray] = {}
+    samples, data = report.samples, evaluation.data
+    if figures.is_image(samples.values.shape[1:]):
+        shown = samples.values[: ROWS * COLUMNS]
+        rows = len(shown) // COLUMNS
+        if rows:
+            shown = shown[: rows * COLUMNS]
+            nearest = nearest_neighbors(shown[COLUMNS - 1 :: COLUMNS], data.train.values).indices
+            pictures["nearest"] = figures.nearest_sheet(shown, data.train.values[nearest], columns=COLUMNS)
+        pictures["interpolation"] = _interpolation(report, evaluation, run)
+        labels, classes = samples.labels, data.classes
+        if labels is None and samples.logits is not None and evaluation.features.name == "classifier":
+            labels, classes = samples.logits.argmax(1), samples.logits.shape[1]
+        if labels is not None and classes is not None:
+            pictures["classes"] = figures.class_sheet(samples.values, labels, min(classes, CLASSES))
+    paths = []
+    for name, picture in pictures.items():
+        paths.append(stem.with_name(f"{stem.name}_{name}.png"))
+        figures.save_png(paths[-1], picture)
+    if not figures.is_image(samples.values.shape[1:]):
+        paths.append(stem.with_name(f"{stem.name}_samples.png"))
+        mixture, labels = evaluation.inputs.dataset.mixture, samples.labels
+        figures.save_samples(paths[-1], samples.values, mixture=mixture, labels=labels)
+    return paths
+
+
+def _interpolation(report: Report, evaluation: Evaluation, run: TrainedRun) -> np.ndarray:
+    key = stream(evaluation.latent_key, "interpolations")
+    ends = run.experiment.latent.sample(key, 2 * PATHS).reshape(2, PATHS, -1)
+    condition = jax.tree.map(lambda leaf: np.repeat(leaf, POINTS, 0), run.experiment.condition(PATHS))
+    draw = jax.jit(lambda state, latents: generate(run.experiment.generator, state, latents, condition=condition))
+    sheets = []
+    for path in (linear_path, spherical_path):
+        latents = np.concatenate([np.asarray(path(start, end, POINTS)) for start, end in zip(*ends, strict=True)])
+        if (radius := run.experiment.latent.radius) is not None:
+            latents = of_norm(latents, radius)
+        images = evaluation.to_unit(np.asarray(draw(run.state, latents), np.float32))
+        sheets.append(images.reshape(PATHS, POINTS, *images.shape[1:]))
+    return figures.interpolation_sheet(*sheets)

@@ -1,8 +1,6 @@
-"""What a run's task measures: what its scores need is brought together here, and told as text, JSON and HTML."""
+"""The scores of a run's task: collects what they need, and converts them to JSON."""
 
-import html
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -14,21 +12,22 @@ from jaxgan.errors import DataError, UsageError
 from jaxgan.evaluation import Data, Features
 from jaxgan.figures import is_image
 from jaxgan.runs.data import Inputs, check_same_data
+from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import load_run
 from jaxgan.runs.sampling import completer, judger
-from jaxgan.tasks import Measure, Other, Scores, Trained
+from jaxgan.tasks import Other, Scores, Trained
 from jaxgan.training.step import generate
 from jaxgan.types import TrainState
 
 TASK = "task"
-"""The name, among `evaluation.metrics`, of what the task measures."""
+"""The name of the task's scores in `evaluation.metrics`."""
 
 
 def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
-    """Whether an evaluation is to measure the task.
+    """Whether an evaluation includes the task's scores.
 
     Raises:
-      UsageError: it is named, and the run's task measures nothing.
+      UsageError: they are named, and the run's task has none.
     """
     named = config["evaluation"]["metrics"]
     if TASK in named and experiment.task.measure is None:
@@ -40,18 +39,18 @@ def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
 
 
 class TaskScores:
-    """Measures a task: what does not depend on the generator is prepared once.
+    """Measures a task. What does not depend on the generator is prepared only once.
 
     Args:
       config: a checked config.
       inputs: the run's data.
       data: the splits as evaluators see them.
-      features: of an evaluation; a classifier's tell the classes of examples.
-      to_unit: examples of the networks' range as evaluators take them.
-      key: for what is drawn.
+      features: of an evaluation; those of a classifier also classify completions.
+      to_unit: converts examples from the networks' range to the evaluators'.
+      key: for draws.
 
     Raises:
-      UsageError, DataError: the run of `evaluation.other_run` is not there, or of another kind.
+      UsageError: the run of `evaluation.other_run` is missing or unsuitable.
     """
 
     def __init__(
@@ -137,57 +136,16 @@ def _other(workdir: str, inputs: Inputs) -> Other | None:
 
 def to_json(scores: Scores) -> dict[str, Any]:
     """For `evaluation/*.json`."""
-    found = [
+    rows = [
         {
-            "name": measure.name,
-            "better": measure.better,
-            "examples": measure.examples,
+            "name": score.name,
+            "better": score.better,
+            "examples": score.samples,
             "values": {
-                method: {"value": _plain(value), "standard_error": _plain(error)}
-                for method, (value, error) in measure.values.items()
+                method: {"value": finite(each.value), "standard_error": finite(each.standard_error)}
+                for method, each in score.by_method.items()
             },
         }
-        for measure in scores.measures
+        for score in scores.scores
     ]
-    return {"scores": found, "notes": list(scores.notes)}
-
-
-def _plain(value: float | None) -> float | None:
-    return value if value is None or math.isfinite(value) else None  # JSON has no NaN
-
-
-def lines(scores: Scores, number: Callable[[float | None, float | None], str]) -> list[str]:
-    """As text: a line for each number, a column for each method."""
-    if not scores.measures:
-        return []
-    methods = methods_of(scores.measures)
-    rows = [("of the task", *methods, "better", "examples")]
-    for measure in scores.measures:
-        values = [number(*measure.values[name]) if name in measure.values else "" for name in methods]
-        rows.append((measure.name, *values, measure.better, f"{measure.examples:,}"))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    body = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    body.insert(1, "-" * max(map(len, body)))
-    return [*body, "", *scores.notes]
-
-
-def methods_of(found: tuple[Measure, ...]) -> list[str]:
-    """All methods, in the order in which they are first named."""
-    return list(dict.fromkeys(name for measure in found for name in measure.values))
-
-
-def as_html(task: Mapping[str, Any], number: Callable[[float | None, float | None], str]) -> Iterator[str]:
-    """What `to_json` gave, as a table."""
-    methods = list(dict.fromkeys(name for score in task["scores"] for name in score["values"]))
-    if not methods:
-        return
-    heads = "".join(f"<th>{html.escape(name)}" for name in methods)
-    yield f"<table><tr><th>of the task{heads}<th>better<th>examples</tr>"
-    for score in task["scores"]:
-        yield f"<tr><td>{html.escape(score['name'])}"
-        for name in methods:
-            cell = score["values"].get(name)
-            yield f'<td class="n">{number(cell["value"], cell["standard_error"]) if cell else ""}'
-        yield f"<td>{score['better']}<td>{score['examples']:,}</tr>"
-    yield "</table>"
-    yield from (f"<p>{html.escape(note)}</p>" for note in task["notes"])
+    return {"scores": rows, "notes": list(scores.notes)}

@@ -1,4 +1,4 @@
-"""What ranks the settings of a sweep: a score of an evaluator, or a metric of the training."""
+"""The number that ranks the settings of a sweep: a score of an evaluator, or a metric of the training."""
 
 import math
 import statistics
@@ -6,31 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxgan.config import values
+from jaxgan.evaluation import EVALUATORS
 from jaxgan.io.metric_writers import read_lines
 from jaxgan.runs.directory import RunDirectory
 
 AUTO = "sliced_wasserstein"
-"""It is cheap, suits all data, needs no features, and unlike a share of good samples it sees modes that are missing."""
-
-SCORES: dict[str, tuple[str, str]] = {
-    "parzen_paper": ("parzen", "higher"),
-    "parzen_fine": ("parzen", "higher"),
-    "frechet": ("frechet", "lower"),
-    "kernel": ("kernel", "lower"),
-    "inception_score": ("inception_score", "higher"),
-    "precision": ("precision_recall", "higher"),
-    "recall": ("precision_recall", "higher"),
-    "coverage": ("precision_recall", "higher"),
-    "sliced_wasserstein": ("sliced_wasserstein", "lower"),
-    "modes": ("modes", "higher"),
-    "high_quality": ("modes", "higher"),
-    "reverse_kl": ("modes", "lower"),
-    "label_accuracy": ("conditional", "higher"),
-}
-"""Scores that can rank, each with its evaluator and which way is better."""
+"""The default score: cheap, for all data, without features, and sensitive to missing modes."""
 
 METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real_logit", "d_fake_logit", "d_gradient_norm", "g_gradient_norm")
-"""Metrics that can rank: those of every line of `metrics.jsonl`."""
+"""Metrics that can rank: those in every line of `metrics.jsonl`."""
 
 
 class Ranking(NamedTuple):
@@ -56,14 +40,19 @@ class Ranking(NamedTuple):
 def read_ranking(score: str) -> Ranking | str:
     """The ranking that `population.score` names, or what is wrong with it."""
     name = AUTO if score == "auto" else score.strip()
-    if name in SCORES:
-        return Ranking(name, *SCORES[name])
+    scores = {
+        each: Ranking(each, evaluator, better)
+        for evaluator, line in EVALUATORS.items()
+        for each, better in line.scores.items()
+    }
+    if name in scores:
+        return scores[name]
     if name.removeprefix("-") in METRICS:
         return Ranking(name.removeprefix("-"), "", "lower" if name.startswith("-") else "higher")
-    known = ("auto", *SCORES, *METRICS)
+    known = ("auto", *scores, *METRICS)
     hint = values.nearest(name.removeprefix("-"), known)
     return (
-        f"population.score: {score!r} is none of auto, {', '.join(SCORES)}; nor, with - before it if lower is better, "
+        f"population.score: {score!r} is none of auto, {', '.join(scores)}; nor, with - before it if lower is better, "
         f"of {', '.join(METRICS)}{hint}"
     )
 

@@ -1,7 +1,6 @@
 """Scores of a sweep's members: each data set is prepared, and its own score computed, once for all who share it."""
 
 import functools
-import math
 import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from jaxgan.errors import DivergedError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.rng import stream
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
+from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import restore_players
 from jaxgan.runs.sample_grid import Shown, drawer
 from jaxgan.runs.sampling import NoSamplesError
@@ -87,18 +87,16 @@ class Judge:
 
     def _scores(self, member: Member, state: TrainState, metrics: tuple[str, ...], *, keep: bool = False) -> Verdict:
         evaluation = self._evaluation(member, metrics)
-        base = self._of_data[id(member.inputs), metrics]
-        evaluation.references = base.references
         try:
             report = evaluation.run(state)
         except (DivergedError, NoSamplesError):
             return Verdict(int(state.step))
-        base.references = evaluation.references
         if keep:
             path = path_of(member.directory.evaluation, report.step, report.seed, report.method)
             write(path, to_json(report, evaluation, member.name))
-        found = {row.score.name: _finite(row.score.value) for row in report.rows}
-        return Verdict(report.step, found, {row.score.name: _finite(row.reference.value) for row in report.rows})
+        found = {score.name: finite(score.value) for score in report.scores}
+        real = {score.name: finite(score.baselines["real data"].value) for score in report.scores}
+        return Verdict(report.step, found, real)
 
     def _evaluation(self, member: Member, metrics: tuple[str, ...]) -> Evaluation:
         data, group = id(member.inputs), self._group[member.number]
@@ -125,7 +123,3 @@ class Judge:
         shown = Shown(experiment, inputs, key, config["sample_count"], draw)
         path = member.directory.samples / f"step_{int(state.step):08d}.png"
         shown.save(path, np.asarray(shown.samples(state), np.float32))
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

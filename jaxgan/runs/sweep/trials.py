@@ -170,9 +170,9 @@ def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[Problem]:
 def _texts(grid: list[Axis], drawn: list[Axis], count: int, seed: int) -> Iterator[dict[str, str]]:
     """The text of every field of every setting: each draw with all of the grid."""
     rows = [[axis.draw(u) for u in _numbers(seed, axis.names, count)] for axis in drawn]
-    for values in itertools.product(*(axis.values for axis in grid)):
+    for point in itertools.product(*(axis.values for axis in grid)):
         for number in range(count):
-            pairs = [*zip(grid, values, strict=True), *((a, row[number]) for a, row in zip(drawn, rows, strict=True))]
+            pairs = [*zip(grid, point, strict=True), *((a, row[number]) for a, row in zip(drawn, rows, strict=True))]
             yield {name: text for axis, text in pairs for name in axis.names}
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan import figures
-from jaxgan.runs.report import number
+from jaxgan.runs.evaluate.tables import aligned, number
 from jaxgan.runs.sweep.members import Member
 from jaxgan.runs.sweep.results import Standings, summarise
 from jaxgan.runs.sweep.trials import Setting
@@ -61,7 +61,7 @@ def table(standings: Standings, where: str) -> str:
     parts = [f"{where}: settings by {ranking.name} ({ranking.better} is better), best first", ""]
     for place, block in enumerate(_blocks(rows, scores)):
         lead = [row[:1] for row in rows] if place else rows
-        parts += [*_format([[*a, *b] for a, b in zip(lead, zip(*block, strict=True), strict=True)]), ""]
+        parts += [*aligned([[*a, *b] for a, b in zip(lead, zip(*block, strict=True), strict=True)]), ""]
     parts.append("mean over the seeds ± its standard error; members that diverged are in no mean.")
     headed = zip(columns.headings, (" & ".join(group) for group in columns.fields), strict=True)
     parts += [f"{heading}: {names}" for heading, names in headed if heading != names]
@@ -127,9 +127,3 @@ def _blocks(rows: Sequence[Sequence[str]], columns: Sequence[list[str]]) -> list
         blocks[-1].append(column)
         width += wide
     return blocks
-
-
-def _format(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [lines[0], "-" * max(map(len, lines)), *lines[1:]]

@@ -1,4 +1,4 @@
-"""The alarms of a training run: what is measured for them, on the device, and which end the run."""
+"""The alarms of a training run: measures samples on the device, and decides which alarms stop the run."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
@@ -10,19 +10,18 @@ import numpy as np
 from jaxgan.config import Experiment
 from jaxgan.datasets import order
 from jaxgan.datasets.base import Split
-from jaxgan.evaluation.alarms import Limits, Watch
-from jaxgan.evaluation.health import Anchors, measure
+from jaxgan.evaluation.alarms import AlarmMonitor, Anchors, Limits, measure
 from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.training.step import generate
 from jaxgan.types import TrainState
 
 ANCHORS = 1_000
-"""Labelled training examples that tell the classes of samples."""
+"""Labelled training examples, by which samples are assigned to classes."""
 
 
 class Health:
-    """Measures a generator's samples at log steps; without patience it measures nothing.
+    """Measures a generator's samples at log steps, unless `alarms.patience` is 0.
 
     Args:
       config: a checked config.
@@ -43,43 +42,44 @@ class Health:
             return
         real, _ = _drawn(inputs, count, "examples")
         anchors = _anchors(inputs)
-        kinds = 0 if anchors is None else anchors.kinds
-        # The arrays as arguments, since constants of this size take XLA seconds to compile.
-        given = None if anchors is None else jax.device_put((anchors.points, anchors.modes))
+        num_modes = 0 if anchors is None else anchors.num_modes
+        # The arrays are arguments, since XLA takes seconds to compile constants of this size.
+        points_and_modes = None if anchors is None else jax.device_put((anchors.points, anchors.modes))
 
-        def measured(samples, real_diversity, given):
-            return measure(samples, real_diversity, None if given is None else Anchors(given[0], given[1], kinds))
+        def measured(samples, real_diversity, points_and_modes):
+            known = points_and_modes and Anchors(points_and_modes[0], points_and_modes[1], num_modes)
+            return measure(samples, real_diversity, known)
 
-        found = jax.jit(measured, static_argnums=1)(real, 1.0, given)
-        self.real_modes = float(found.get("modes", 0.0))
-        real_diversity = float(found["diversity"])
+        of_real = jax.jit(measured, static_argnums=1)(real, 1.0, points_and_modes)
+        self.real_modes = float(of_real.get("modes", 0.0))
+        real_diversity = float(of_real["diversity"])
         key = stream(jax.random.key(config["seed"]), "alarms")
 
         @jax.jit
-        def measure_state(state, given):
-            playing = state.replace(average_params=None)  # the average lags behind the game
+        def measure_state(state, points_and_modes):
+            playing = state.replace(average_params=None)  # the average lags behind
             latents, condition = experiment.latent.sample(key, count), experiment.condition(count)
             samples = generate(experiment.generator, playing, latents, condition=condition)
-            return measured(samples, real_diversity, given)
+            return measured(samples, real_diversity, points_and_modes)
 
-        self._measure = functools.partial(measure_state, given=given)
+        self._measure = functools.partial(measure_state, points_and_modes=points_and_modes)
 
     def measure(self, state: TrainState) -> dict[str, jax.Array]:
-        """The metrics of a state, on the device: nothing here waits for them."""
+        """The metrics of a state, on the device, without waiting for them."""
         return {} if self._measure is None else self._measure(state)
 
-    def watch(self, lines: Iterable[Mapping[str, Any]]) -> Watch:
-        """The alarms as the lines of the run so far leave them."""
+    def watch(self, lines: Iterable[Mapping[str, Any]]) -> AlarmMonitor:
+        """The monitor of the alarms, after the lines that the run has logged so far."""
         section = self.config["alarms"]
         limits = Limits(**{name: section[name] for name in Limits._fields})
-        watch = Watch(section["patience"], limits, self.real_modes, self._ignored)
+        monitor = AlarmMonitor(section["patience"], limits, self.real_modes, self._ignored)
         for line in lines:
-            watch.observe(line)
-        return watch
+            monitor.observe(line)
+        return monitor
 
 
 def stopped_by(config: Mapping[str, Any], warnings: Iterable[str]) -> str | None:
-    """The first alarm set off that is to end the run."""
+    """The first of the alarms that turned on and, by `alarms.stop`, end the run."""
     return next((name for name in warnings if name in config["alarms"]["stop"]), None)
 
 

@@ -67,11 +67,9 @@ class Output:
             return
         path = path_of(self.directory.evaluation, report.step, report.seed, report.method)
         write(path, to_json(report, self.evaluation, self.directory.path.name))
-        board.scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
-        firsts = {measure.name: next(iter(measure.values.values()))[0] for measure in report.task.measures}
-        board.scalars(report.step, {f"evaluation/{name}": value for name, value in firsts.items()})
+        board.scalars(report.step, {f"evaluation/{s.name}": s.value for s in (*report.scores, *report.task.scores)})
         scores = "  ".join(
-            f"{row.score.name} {row.score.value:.4g} (real {row.reference.value:.4g})" for row in report.rows
+            f"{score.name} {score.value:.4g} (real {score.baselines['real data'].value:.4g})" for score in report.scores
         )
         progress.message(f"step {report.step:,}: {scores}")
 
