@@ -1,6 +1,6 @@
 """From a ConfigDict to checked values, and from them to the parts of a run. Nothing below this folder sees a config."""
 
-from jaxgan.config.build import build, load_dataset
+from jaxgan.config.build import build, build_evaluators, load_dataset
 from jaxgan.config.checks import check, problems_of
 from jaxgan.config.experiment import DataFacts, Experiment
 from jaxgan.config.schema import complete, unread
@@ -11,6 +11,7 @@ __all__ = [
     "Experiment",
     "Problem",
     "build",
+    "build_evaluators",
     "check",
     "complete",
     "load_dataset",

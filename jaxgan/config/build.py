@@ -8,9 +8,10 @@ import numpy as np
 import optax
 
 from jaxgan.config.experiment import DataFacts, Experiment, Hyperparameters, Sampling
-from jaxgan.config.schema import TASK_PROVIDED, further, traced, value_of
+from jaxgan.config.schema import TASK_PROVIDED, evaluator_parameters, further, traced, value_of
 from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
+from jaxgan.evaluation import EVALUATORS, Evaluator
 from jaxgan.fields import parameters, taken
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels
@@ -214,6 +215,15 @@ def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
     section = config["dataset"]
     loader = DATASETS[section["name"]]
     return loader(**taken(loader, {**section, "seed": config["seed"], "memory_limit": memory_limit}))
+
+
+def build_evaluators(config: Mapping[str, Any]) -> dict[str, Evaluator]:
+    """All evaluators, made with their fields of the section `evaluation`."""
+    found = {}
+    for name, evaluator in EVALUATORS.items():
+        given = {other: config["evaluation"][f"{name}_{other}"] for other in evaluator_parameters(name)}
+        found[name] = evaluator._replace(run=functools.partial(evaluator.run, **given)) if given else evaluator
+    return found
 
 
 def _check_classes(config: Mapping[str, Any], facts: DataFacts) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from jaxgan.config import schema
+from jaxgan.config import schema, values
 from jaxgan.config.build import build_latent, build_loss
-from jaxgan.config.tasks import task_problems
 from jaxgan.config.values import Problem
+from jaxgan.datasets import DATASETS
 from jaxgan.errors import UsageError
-from jaxgan.fields import parameters
+from jaxgan.fields import REQUIRED, parameters
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.labels import check_conditioning
@@ -37,7 +37,7 @@ def problems_of(config: Any) -> list[Problem]:
     plain = config.to_dict() if hasattr(config, "to_dict") else config
     found = list(schema.problems(plain))
     readable = _Readable(plain, {problem.field for problem in found})
-    for question in (*_CROSS_CHECKS, _task):
+    for question in _CROSS_CHECKS:
         try:
             found += question(readable)
         except _WrongFieldError:  # it asks about a field that is a problem by itself
@@ -105,11 +105,11 @@ def _outputs(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _paths(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """Datasets that are read from somewhere."""
+    """Datasets that are read from somewhere: their loaders' `path` has no default."""
     name = config["dataset"]["name"]
-    kind = {"idx": "a directory of IDX files", "npz": "an .npz file"}.get(name)
-    if kind and not config["dataset"]["path"]:
-        yield Problem("dataset.path", f"dataset.path is empty: dataset {name} reads {kind}")
+    path = parameters(DATASETS[name]).get("path")
+    if path is not None and path.default is REQUIRED and not config["dataset"]["path"]:
+        yield Problem("dataset.path", f"dataset.path is empty: dataset {name} is read from there")
 
 
 def _layers(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -316,13 +316,99 @@ def _terms(config: Mapping[str, Any]) -> Iterator[Problem]:
             )
 
 
-def _task(config: Mapping[str, Any]) -> Iterable[Problem]:
-    """What does not go with the task, as the task itself says."""
-    return [Problem("task", text) for text in task_problems(config)]
+def _inpainting(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """The task of all conditionals: its condition is what is known, in place."""
+    if config["task"] != "inpainting":
+        return
+    condition, method = config["condition"], config["sampling"]["method"]
+    if condition != "none":
+        yield Problem(
+            "condition", f"condition={condition} does not go with task=inpainting, whose condition is what is known"
+        )
+    if moving := {"translation", "cutout"} & set(config["augmentation"]["names"]):
+        named = " and ".join(sorted(moving))
+        yield Problem(
+            "augmentation.names",
+            f"augmentation.names: {named} would move what the masks of task=inpainting say is known",
+        )
+    if method != "plain":
+        yield Problem("sampling.method", f"sampling.method {method}: not of task=inpainting yet; use plain")
+
+
+def _semi_supervised(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """The task of K + 1 classes: D has the class logits, and sees the classes of some examples only."""
+    if config["task"] != "semi_supervised":
+        return
+    discriminator, terms, condition = config["discriminator"], config["terms"], config["condition"]
+    if discriminator["class_logits"] < 2:
+        yield Problem(
+            "discriminator.class_logits",
+            "task=semi_supervised needs discriminator.class_logits, as many as there are classes",
+        )
+    if not _loss(config).cross_entropy:
+        known = ", ".join(name for name, loss in LOSSES.items() if getattr(loss, "cross_entropy", False))
+        yield Problem("loss", f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {known}")
+    if config["real_label"] != 1:
+        yield Problem(
+            "real_label", f"real_label {config['real_label']}: task=semi_supervised has the classes as labels; set 1"
+        )
+    if condition != "none":
+        yield Problem(
+            "condition",
+            f"condition={condition} does not go with task=semi_supervised, which is not to see all labels",
+        )
+    if config["packing"] > 1 or discriminator["minibatch"] != "none":
+        yield Problem("packing", "packing, discriminator.minibatch: task=semi_supervised classifies single examples")
+    if terms["mutual_information"] or terms["auxiliary_classifier"]:
+        yield Problem(
+            "terms",
+            "terms.mutual_information, terms.auxiliary_classifier: task=semi_supervised has the class logits",
+        )
+
+
+def _inference(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """The task of z from x: by a discriminator of pairs, or by a regressor beside the game."""
+    if config["task"] != "inference":
+        return
+    section, condition, latent = config["inference"], config["condition"], _latent(config)
+    method = section["method"]
+    if condition != "none":
+        yield Problem("condition", f"condition={condition} does not go with task=inference, which infers z only")
+    if latent is not None and latent.learned:
+        yield Problem(
+            "latent.name",
+            f"latent.name={config['latent']['name']} is learned, and task=inference infers z of a fixed prior; choose "
+            "another",
+        )
+    if section["generator_weight"] and method != "joint_regressor":
+        yield Problem(
+            "inference.generator_weight",
+            f"inference.generator_weight does not go with inference.method={method}; set 0, or method=joint_regressor",
+        )
+    if method == "joint_regressor" and config["generator_optimizer"]["clip_norm"]:
+        yield Problem(
+            "generator_optimizer.clip_norm",
+            "generator_optimizer.clip_norm would let the encoder of inference.method=joint_regressor slow the "
+            "generator; set 0",
+        )
+    if method != "bigan":
+        return
+    wrong = {"packing": config["packing"] > 1, "augmentation.names": bool(config["augmentation"]["names"])}
+    wrong["sampling.method"] = config["sampling"]["method"] != "plain"
+    wrong["terms.mutual_information"] = bool(config["terms"]["mutual_information"])
+    for field in (field for field, is_set in wrong.items() if is_set):
+        why = "inference.method=bigan, whose discriminator judges pairs (x, z)"
+        yield Problem(field, f"{field} {values.shown(schema.value_of(config, field))} does not go with {why}")
+    if _loss(config).pair_generator is None:
+        yield Problem(
+            "loss",
+            f"loss={config['loss']} has no half for the encoder of inference.method=bigan; use non_saturating, for "
+            "example",
+        )
 
 
 _CROSS_CHECKS = (
     *(_losses, _priors, _sampling, _coordination, _dynamics, _outputs, _paths, _layers, _networks),
-    *(_conditions, _rates, _evaluation, _alarms, _terms),
+    *(_conditions, _rates, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""

@@ -233,9 +233,6 @@ class Config(Section):
 TASK_PROVIDED = ("example_shape", "latent", "given")
 """Parameters of a task that the program passes."""
 
-EVALUATOR_PROVIDED = ("samples", "data", "key")
-"""Parameters of an evaluator's `run` that the program passes."""
-
 
 class Row(NamedTuple):
     """A field of a config.
@@ -325,16 +322,19 @@ def _of_entries(chooser: str, table: Collection[str] | None, provided: Collectio
 
 def _of_weighted(entry: str, section: type[Section], prefix: str) -> dict[str, Row]:
     """The rows of one entry of a section that has one for each: its weight, and its further parameters."""
-    function = section.each[entry]
-    names = parameters(getattr(function, "run", function))
     if not section.weighted:
-        specs = {name: spec for name, spec in names.items() if name not in EVALUATOR_PROVIDED}
-        return {f"{entry}_{name}": _row(spec, section, prefix) for name, spec in specs.items()}
+        return {f"{entry}_{name}": _row(s, section, prefix) for name, s in evaluator_parameters(entry).items()}
+    names = parameters(section.each[entry])
     weight = next(iter(names))
     spec = names[weight]._replace(kind="float", default=0.0, traced=True)
     needs = {f"{prefix}{entry}": None}
     found = {entry: Row(spec._replace(field=dataclasses.replace(spec.field, low=0, off=0.0)))}
     return found | {f"{entry}_{name}": Row(names[name], {}, needs) for name in further(section.each, entry)}
+
+
+def evaluator_parameters(entry: str) -> dict[str, Spec]:
+    """The parameters of an evaluator, behind the samples, the data and the key that the program passes."""
+    return dict(list(parameters(EVALUATORS[entry].run).items())[3:])
 
 
 def further(table: Mapping[str, Any], entry: str) -> list[str]:
@@ -447,7 +447,7 @@ def unread_because(config: Mapping[str, Any], name: str, known: Mapping[str, Row
         value = value_of(config, other)
         off = not value or value == known[other].spec.field.off
         if off if wanted is None else value not in wanted:
-            return f"{other}={value if value not in ('', ()) else 'nothing'}"
+            return f"{other}={values.shown(value)}"
         if why := unread_because(config, other, known):
             return why
     return ""

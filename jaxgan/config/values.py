@@ -137,6 +137,13 @@ def describe(spec: Spec) -> str:
     }.get(spec.kind, "a string")
 
 
+def shown(value: Any) -> str:
+    """A value as a command line has it."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "nothing"
+    return str(value) or "nothing"
+
+
 def normalised(spec: Spec, value: Any) -> Any:
     """A value with lists and texts of several as tuples, as JSON and older files have them."""
     if spec.kind in ("ints", "floats", "names") and isinstance(value, list):

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgan.config import Experiment
+from jaxgan.config import Experiment, build_evaluators
 from jaxgan.datasets import order
 from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
-from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Score, evaluate
+from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.io.atomic import write_whole
 from jaxgan.rng import stream
@@ -173,7 +173,7 @@ class Evaluation:
         """The evaluators of `config.evaluation.metrics`, checked, and why "auto" left others out."""
         named = self.config["evaluation"]["metrics"]
         chosen, left_out = {}, {}
-        for name, evaluator in EVALUATORS.items():
+        for name, evaluator in build_evaluators(self.config).items():
             if name not in named and "auto" not in named:
                 continue
             if name not in named and (reason := evaluator.unsupported(self.data)):
