@@ -1,4 +1,4 @@
-"""Entries of a user's own in every table: each a function with a field of its own and a table line in a config's file."""
+"""A user's own entries in every table: each is a function with a field of its own, and a table line in a config file."""
 
 import json
 
