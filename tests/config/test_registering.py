@@ -27,7 +27,7 @@ def flat(weight):
 
 
 def drift(weight):
-    return jaxgan.Term(lambda seen: weight * jnp.square(seen.real.logits).mean())
+    return jaxgan.Term(lambda seen: weight * jnp.square(seen.real_output.logits).mean())
 
 
 def shallow(*, output_shape, widths, output="linear", means=None):
