@@ -17,7 +17,7 @@ from jaxgan.parallel import distribute
 from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import (
-    Game,
+    GANSpec,
     discriminator_update,
     generator_update,
     init_state,
@@ -64,7 +64,7 @@ def test_minimax_generator_update_is_not_the_non_saturating_one():
 def test_an_update_leaves_the_other_player_bit_identical(name):
     parts = GAMES[name]()
     state = start(parts)
-    game = Game(**parts)
+    game = GANSpec(**parts)
     real = data(1)["real"][0, 0]
     player, _ = jax.jit(functools.partial(discriminator_update, game))(state, jax.random.key(5), real)
     after = state.replace(discriminator=player)
