@@ -45,8 +45,8 @@ def distribute(
       shared: number of further arguments of the step that every device receives whole, such as a dataset.
 
     Returns:
-      `(step, place_state, place_batch)`. `step` donates its state. `place_state` copies a state or pytree to every
-      device; `place_batch` splits a batch over them. With several processes each process calls all three:
+      `(step, place_state, place_batch)`. `step` donates its state. `place_state` copies a state, or any pytree, to all
+      devices; `place_batch` splits a batch over them. With several processes each process calls all three:
       `place_state` with the same state, `place_batch` with its own share of the batch, the rows of `share`. States of
       "shard_map" are then global arrays, and those of "pmap" local to each process.
 

@@ -13,7 +13,8 @@ from jax.typing import ArrayLike
 
 from jaxgan.losses import LOSSES
 from jaxgan.theory.distributions import floating
-from jaxgan.training.step import GANSpec, init_state
+from jaxgan.training.init import init_state
+from jaxgan.training.objectives import GANSpec
 from jaxgan.types import Latent, Loss, Network, Penalty, TrainState
 
 PARTS = ("generator", "discriminator", "generator_tx", "discriminator_tx", "latent")

@@ -32,10 +32,6 @@ _CONTRACT = (
 )
 
 
-class _NotANetwork(ValueError):
-    """A network's init or apply does not accept the arguments of the interface."""
-
-
 def init_state(
     key: chex.PRNGKey,
     *,
@@ -92,7 +88,14 @@ def start_average(state: TrainState) -> TrainState:
 
 
 def _init_player(network: Network, key, inputs, condition, tx) -> PlayerState:
-    variables = _call("init", network.init, key, inputs, condition=condition)
+    _check_signature("init", network.init, (key, inputs), {"condition": condition})
+    try:
+        variables = network.init(key, inputs, condition=condition)
+    except TypeError:
+        # A flax module's own init accepts any arguments, and passes all but the key to the module.
+        if callable(module := getattr(network.init, "__self__", None)):
+            _check_signature("init", module, (inputs,), {"condition": condition})
+        raise
     if not isinstance(variables, Mapping) or "params" not in variables:
         got = type(variables).__name__
         raise ValueError(f'a network\'s init must return {{"params": ...}}, got {got}; {_CONTRACT}')
@@ -102,27 +105,16 @@ def _init_player(network: Network, key, inputs, condition, tx) -> PlayerState:
     return PlayerState(params, jax.tree.map(jnp.array, variables), tx.init(params))
 
 
-def _call(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Calls a network's init or apply; raises ValueError if it does not accept these arguments."""
-    _check_signature(name, function.function if isinstance(function, PerExample) else function, arguments, options)
-    try:
-        return function(*arguments, **options)
-    except TypeError:
-        # A flax module's own init and apply accept anything, and pass all but the first argument to its __call__.
-        if callable(module := getattr(function, "__self__", None)):
-            _check_signature(name, module, arguments[1:], options)
-        raise
-
-
 def _check_signature(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], options: dict) -> None:
+    """Raises ValueError if a network's init or apply does not accept these arguments."""
     try:
-        signature = inspect.signature(function)
+        signature = inspect.signature(function.function if isinstance(function, PerExample) else function)
     except ValueError:  # some builtin functions have none
         return
     try:
         signature.bind(*arguments, **options)
     except TypeError as error:
-        raise _NotANetwork(f"a network's {name} could not be called: {error}; {_CONTRACT}") from error
+        raise ValueError(f"a network's {name} could not be called: {error}; {_CONTRACT}") from error
 
 
 def _check_outputs(
@@ -131,13 +123,12 @@ def _check_outputs(
     """Raises ValueError if a network does not follow the interface, or the two do not fit each other or the data."""
 
     def outputs_of(network, player, inputs):
-        def apply(variables, inputs, condition):
-            return _call("apply", network.apply, variables, inputs, condition=condition, key=None, train=False)
-
+        options = {"condition": condition, "key": None, "train": False}
+        _check_signature("apply", network.apply, (player.variables, inputs), options)
         try:
-            result = jax.eval_shape(apply, player.variables, inputs, condition)
-        except _NotANetwork:
-            raise
+            result = jax.eval_shape(
+                lambda v, x, c: network.apply(v, x, condition=c), player.variables, inputs, condition
+            )
         except Exception:  # it may need a key or a device axis; if there is another reason, the step raises it
             return None
         if not isinstance(result, tuple) or len(result) != 2 or isinstance(result, DiscriminatorOutput):
@@ -172,7 +163,6 @@ def check_condition(condition: chex.ArrayTree | None, lead: tuple[int, ...], whe
 
 def check_step(
     spec: GANSpec,
-    *,
     discriminator_steps: int,
     generator_steps: int,
     average_decay: chex.Numeric | None,
@@ -181,12 +171,8 @@ def check_step(
 ) -> None:
     """Raises ValueError for arguments of `make_train_step` that are impossible, or impossible together."""
     # Counts.
-    counts = {
-        "discriminator_steps": discriminator_steps,
-        "generator_steps": generator_steps,
-        "accumulation_steps": spec.accumulation_steps,
-    }
-    for name, count in counts.items():
+    counts = {"discriminator_steps": discriminator_steps, "generator_steps": generator_steps}
+    for name, count in (counts | {"accumulation_steps": spec.accumulation_steps}).items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
     if spec.unrolled_steps < 0:
@@ -222,11 +208,9 @@ def check_step(
     for name, used in (("consensus", spec.consensus is not None), ("extragradient", extragradient)):
         if used and spec.unrolled_steps:
             raise ValueError(f"{name} and unrolled_steps cannot be together, got {spec.unrolled_steps}; leave one out")
-    if extragradient and (discriminator_steps, generator_steps) != (1, 1):
-        raise ValueError(
-            "extragradient moves both players once: discriminator_steps and generator_steps are "
-            f"{(discriminator_steps, generator_steps)}"
-        )
+    if extragradient and (k_and_m := (discriminator_steps, generator_steps)) != (1, 1):
+        said = "extragradient moves both players once: discriminator_steps and generator_steps are"
+        raise ValueError(f"{said} {k_and_m}")
     if extragradient and coordination is not None:
         raise ValueError("extragradient moves both players in every step; leave coordination out")
 

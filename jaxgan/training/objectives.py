@@ -89,8 +89,7 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
 
         # Terms and metrics.
         metrics = _metrics(spec, real_output.logits, fake_output.logits)
-        term_inputs = _term_inputs(spec, shard, batch, real_output, fake_output, discriminate, inputs.extra)
-        terms = _sum_terms("d_terms", [term.discriminator for term in spec.terms], term_inputs)
+        terms = _terms(spec, "discriminator", shard, batch, real_output, fake_output, discriminate, inputs.extra)
         if spec.latent_optimization is not None:
             metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
         return sum(terms.values(), loss), (model_state, metrics | terms)
@@ -129,8 +128,7 @@ def generator_objective(
         def discriminate(examples, condition=None):
             return _discriminate(spec, shard, opponent, examples, keys["real"], condition)[0]
 
-        term_inputs = _term_inputs(spec, shard, batch, real_output, fake_output, discriminate, inputs.extra)
-        terms = _sum_terms("g_terms", [term.generator for term in spec.terms], term_inputs)
+        terms = _terms(spec, "generator", shard, batch, real_output, fake_output, discriminate, inputs.extra)
         if spec.latent_optimization is not None:
             loss = loss + spec.latent_optimization.cost * squared_distance(latents, batch["latent"])
         return sum(terms.values(), loss), (model_state, terms)
@@ -207,17 +205,12 @@ def _add_penalty(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, ar
     return jax.lax.cond(due, lambda: loss + penalty.interval * penalty.penalty(*arguments), lambda: loss)
 
 
-def _term_inputs(
-    spec: GANSpec, shard: BatchShard, batch, real: DiscriminatorOutput, fake: DiscriminatorOutput, discriminate, extra
-) -> TermInputs:
+def _terms(spec: GANSpec, player: str, shard: BatchShard, batch, real, fake, discriminate, extra) -> Metrics:
+    """The sum of a player's terms, as the metric d_terms or g_terms; {} if the player has none."""
     shared = batch["latent"], batch["condition"], spec.latent, shard.axis_name
-    return TermInputs(real, fake, *shared, discriminate, extra)
-
-
-def _sum_terms(name: str, terms, inputs: TermInputs) -> Metrics:
-    """The sum of one player's terms as a metric of this name; {} if the player has no term."""
-    values = [term(inputs) for term in terms if term is not None]
-    return {name: sum(values[1:], values[0])} if values else {}
+    inputs = TermInputs(real, fake, *shared, discriminate, extra)
+    values = [part(inputs) for term in spec.terms if (part := getattr(term, player)) is not None]
+    return {f"{player[0]}_terms": sum(values[1:], values[0])} if values else {}
 
 
 def _metrics(spec: GANSpec, real_logits: chex.Array, fake_logits: chex.Array) -> Metrics:

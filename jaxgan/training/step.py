@@ -34,7 +34,8 @@ from jaxgan.training.gradients import (
     compute_gradient,
     global_norm,
 )
-from jaxgan.training.init import check_condition, check_step, init_state, start_average
+from jaxgan.training.init import check_condition, check_step, start_average
+from jaxgan.training.init import init_state as init_state
 from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.objectives import GANSpec, discriminator_objective, generator_objective
 from jaxgan.types import (
@@ -115,29 +116,9 @@ def make_train_step(
     """
     if isinstance(consensus, int | float) and consensus == 0:
         consensus = None
-    spec = GANSpec(
-        generator,
-        discriminator,
-        loss,
-        generator_tx,
-        discriminator_tx,
-        latent,
-        penalties,
-        axis_name,
-        accumulation_steps,
-        unrolled_steps,
-        consensus,
-        terms,
-        latent_optimization,
-    )
-    check_step(
-        spec,
-        discriminator_steps=discriminator_steps,
-        generator_steps=generator_steps,
-        average_decay=average_decay,
-        coordination=coordination,
-        extragradient=extragradient,
-    )
+    options = penalties, axis_name, accumulation_steps, unrolled_steps, consensus, terms, latent_optimization
+    spec = GANSpec(generator, discriminator, loss, generator_tx, discriminator_tx, latent, *options)
+    check_step(spec, discriminator_steps, generator_steps, average_decay, coordination, extragradient)
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -464,23 +445,3 @@ def _check_batch(batch: Batch, discriminator_steps: int) -> None:
 
 Game = GANSpec
 """Earlier name."""
-
-__all__ = [
-    "GANSpec",
-    "Game",
-    "Metrics",
-    "Penalty",
-    "Term",
-    "TrainStep",
-    "discriminator_gradient",
-    "discriminator_update",
-    "extragradient_updates",
-    "generate",
-    "generator_gradient",
-    "generator_update",
-    "init_state",
-    "make_train_step",
-    "sample",
-    "scan_steps",
-    "start_average",
-]

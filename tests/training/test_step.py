@@ -8,13 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from games import batch_norm_game, data, dropout_game, equal, scalar_game, start, step_of
+from flax import linen
+from games import batch_norm_game, curved_game, data, dropout_game, equal, scalar_game, start, step_of
 
 from jaxgan.latents import LATENTS
-from jaxgan.losses.penalties import PENALTIES
+from jaxgan.losses.penalties import PENALTIES, lazy
 from jaxgan.parallel import distribute
+from jaxgan.training.coordination import Coordination, linear_steps
+from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import (
-    Game,
+    GANSpec,
     discriminator_update,
     generator_update,
     init_state,
@@ -61,7 +64,7 @@ def test_minimax_generator_update_is_not_the_non_saturating_one():
 def test_an_update_leaves_the_other_player_bit_identical(name):
     parts = GAMES[name]()
     state = start(parts)
-    game = Game(**parts)
+    game = GANSpec(**parts)
     real = data(1)["real"][0, 0]
     player, _ = jax.jit(functools.partial(discriminator_update, game))(state, jax.random.key(5), real)
     after = state.replace(discriminator=player)
@@ -314,6 +317,26 @@ def test_a_loop_starts_the_average_of_any_function_around_a_step(average):
     assert equal(state.average_params, first.average_params)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"average_decay": 0.9, "generator_steps": 2, "penalties": [lazy(PENALTIES["r1"](0.1), 2)]},
+        {"accumulation_steps": 2, "consensus": 0.1, "penalties": [PENALTIES["gradient_penalty"](0.1)]},
+        {"unrolled_steps": 2, "latent_optimization": LatentOptimization(0.5, 0.1, 0.2)},
+        {"extragradient": True, "penalties": [PENALTIES["dragan"](0.1)]},
+        {"discriminator_steps": 3, "coordination": Coordination(linear_steps(1, 3, 10), 0.9)},
+    ],
+)
+def test_a_step_mixes_no_types(options):
+    """Under JAX's strict type promotion. optax's Adam is not that strict, so this is plain gradient descent."""
+    with jax.numpy_dtype_promotion("strict"):
+        game, batches = curved_game(), data(2, options.get("discriminator_steps", 1), shape=(3,))
+        state = start(game, example_shape=(3,), average="average_decay" in options)
+        after, metrics = jax.eval_shape(scan_steps(make_train_step(**game, **options)), state, batches)
+    assert after == jax.eval_shape(lambda: state)
+    assert {metric.dtype.name for metric in metrics.values()} == {"float32"} and metrics["d_loss"].shape == (2,)
+
+
 @pytest.mark.parametrize("options", [{"discriminator_steps": 0}, {"generator_steps": 0}, {"average_decay": 1.0}])
 def test_bad_counts_are_refused(options):
     with pytest.raises(ValueError, match=next(iter(options))):
@@ -425,6 +448,33 @@ def test_a_network_that_is_none_is_answered_in_a_sentence(player, network, said)
     parts = {name: value for name, value in game.items() if name != "loss"}
     with pytest.raises(ValueError, match=said):
         init_state(jax.random.key(0), **parts, example=jnp.zeros(2))
+
+
+class _Plain(linen.Module):
+    """A module that takes neither a condition nor `train`."""
+
+    @linen.compact
+    def __call__(self, inputs):
+        return linen.Dense(1)(inputs[:, None])[:, 0]
+
+
+def test_a_flax_module_that_does_not_follow_the_interface_is_answered_with_it():
+    module = _Plain()
+    parts = {name: value for name, value in scalar_game().items() if name != "loss"}
+    for network in (module, Network(module.init, module.apply)):
+        with pytest.raises(ValueError, match="init could not be called: .*'condition'; a Network is init"):
+            init_state(jax.random.key(0), **parts | {"discriminator": network}, example=jnp.zeros(2))
+    with pytest.raises(ValueError, match=r"discriminator must be a jaxgan.Network\(init, apply\), got _Plain"):
+        make_train_step(**scalar_game() | {"discriminator": module})
+
+
+def test_an_error_within_a_network_stays_what_it_is():
+    def init(key, inputs, condition=None):
+        raise TypeError("an unexpected keyword argument 'condition' of something else")
+
+    parts = {name: value for name, value in scalar_game().items() if name != "loss"}
+    with pytest.raises(TypeError, match="of something else"):
+        init_state(jax.random.key(0), **parts | {"generator": _mine(init=init)}, example=jnp.zeros(2))
 
 
 def test_what_is_made_with_an_argument_must_have_got_it():

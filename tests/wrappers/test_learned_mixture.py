@@ -16,7 +16,7 @@ from jaxgan.latents import linear_path
 from jaxgan.runs.hyperparameters import number_fields, numbers_of, with_values
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.trials import read_settings
-from jaxgan.training.step import Game, generate, generator_update
+from jaxgan.training.step import GANSpec, generate, generator_update
 from jaxgan.types import Network
 from jaxgan.wrappers.learned_mixture import deviation_penalty
 from tests.runs.test_runs import _assert_same_run, _train
@@ -79,7 +79,7 @@ def test_only_the_components_that_were_drawn_move_and_as_far_as_they_should():
     state = state.replace(discriminator=state.discriminator.replace(params={"w": jnp.array(2.0)}))
     key = jax.random.key(2)
     z = np.asarray(latent.sample(jax.random.split(key, 4)[0], 2))
-    player, _ = generator_update(Game(**game), state, key, jnp.zeros((2, 1)))
+    player, _ = generator_update(GANSpec(**game), state, key, jnp.zeros((2, 1)))
     before, after = state.generator.params["mixture"], player.params["mixture"]
     np.testing.assert_allclose(after["mean"] - before["mean"], 0.1 * z[:, :3].sum(0)[:, None], atol=1e-6)
     pulled = 0.1 * (z[:, :3] * z[:, 3:]).sum(0)[:, None]
