@@ -1,4 +1,4 @@
-"""Samples of a conditional generator: are they of the class asked for, and as diverse within it as real examples?"""
+"""Conditional samples: do they have the requested class, and are they as diverse in it as real examples?"""
 
 import math
 from typing import NamedTuple
@@ -12,16 +12,16 @@ from jaxgan.evaluation.base import Data, Examples, Score, share_error
 from jaxgan.evaluation.distances import rows, squared_distances
 
 MOST = 1_000
-"""Of each class at most so many examples, the first ones, are compared with each other."""
+"""Examples of each class, at most, that are compared with each other."""
 
 
 class Diversity(NamedTuple):
-    """How far apart the samples of a class are, beside its real examples.
+    """Distances between samples of a class, relative to those between its real examples.
 
     Attributes:
-      value: mean over the classes of d_c(samples)/d_c(real); NaN if there is no class with two of both.
-      standard_error: of the choice of samples and of real examples.
-      classes: how many it is the mean of.
+      value: mean over the classes of d_c(samples)/d_c(real); NaN if no class has two of both.
+      standard_error: over the choice of samples and of real examples.
+      classes: number of classes in the mean.
     """
 
     value: float
@@ -30,11 +30,11 @@ class Diversity(NamedTuple):
 
 
 def label_accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Share of samples that a classifier sees as the class asked for: argmax of the logits = label.
+    """Share of samples that a classifier assigns to the requested class: argmax of the logits = label.
 
     Args:
       logits: [n, classes], of the samples.
-      labels: [n] int, the classes asked for.
+      labels: [n] int, the requested classes.
 
     Returns:
       0 to 1.
@@ -49,15 +49,15 @@ def label_accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
 
 
 def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """d_c = mean of ‖x_i − x_j‖ over the pairs i < j of a class's examples, of the first 1,000.
+    """d_c = mean of ‖x_i − x_j‖ over the pairs i < j of the first 1,000 examples of each class.
 
     Args:
       examples: [n, ...].
       labels: [n] int, 0 to classes − 1.
-      classes: how many.
+      classes: number of classes.
 
     Returns:
-      d_c [classes], NaN where a class has fewer than two examples; and their standard errors, 2·s/√n with s the
+      d_c [classes], NaN if a class has fewer than two examples; and their standard errors, 2·s/√n with s the
       deviation over the examples of their mean distances to the others.
 
     Raises:
@@ -79,7 +79,7 @@ def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tup
 
 @jax.jit
 def _mean_distances(values, count):
-    """Of each of the first `count` rows to the others."""
+    """The mean distance of each of the first `count` rows to the others."""
     place = jnp.arange(len(values))
     there = place < count
     mean = jnp.where(there[:, None], values, 0).sum(0, keepdims=True) / count  # near it fewer digits cancel
@@ -91,15 +91,16 @@ def _mean_distances(values, count):
 def within_class_diversity(
     samples: ArrayLike, labels: ArrayLike, real: ArrayLike, real_labels: ArrayLike, classes: int
 ) -> Diversity:
-    """Mean over the classes c of d_c(samples)/d_c(real), d_c of `class_distances`: 1 for real data, 0 for one sample
-    of each class.
+    """Mean over the classes c of d_c(samples)/d_c(real), with d_c of `class_distances`.
+
+    It is 1 for real data, and 0 if all samples of a class are equal.
 
     Args:
       samples: [n, ...].
-      labels: [n] int, the classes asked for.
-      real: [m, ...], examples of the data, as many values each.
+      labels: [n] int, the requested classes.
+      real: [m, ...], examples of the data, with equally many values.
       real_labels: [m] int.
-      classes: how many.
+      classes: number of classes.
 
     Returns:
       The mean, its standard error by the delta method, and the number of classes with two of both.
@@ -122,8 +123,8 @@ def _diversity(samples: tuple[np.ndarray, np.ndarray], real: tuple[np.ndarray, n
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "conditional": `label_accuracy`, where the features are the classifier's, and
-    `within_class_diversity` in the values themselves, against the training split."""
+    """The evaluator "conditional": `label_accuracy`, if the features are the classifier's, and
+    `within_class_diversity` of the values, relative to the training split."""
     assert data.classes is not None
     scores = [_within(samples, data, data.classes)]
     if samples.features_of.name == "classifier" and samples.logits is not None:
@@ -139,11 +140,8 @@ def _accuracy(samples: Examples, logits: np.ndarray, classes: int) -> Score:
         name="label_accuracy",
         value=share,
         standard_error=share_error(share, count),
-        unit="",
         features=samples.features_of.name,
-        split="",
         samples=count,
-        against=0,
         details={"worst_class": min(each)},
     )
 
@@ -158,7 +156,6 @@ def _within(samples: Examples, data: Data, classes: int) -> Score:
         name="within_class_diversity",
         value=found.value,
         standard_error=found.standard_error,
-        unit="",
         features="raw",
         split="train",
         samples=len(samples),
@@ -174,7 +171,7 @@ def _labels(examples: Examples) -> np.ndarray:
 
 
 def unsupported(data: Data) -> str | None:
-    """Samples must have been asked for classes."""
+    """Needs samples of requested classes."""
     return None if data.classes is not None else "labels are not the condition"
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 BLOCK_VALUES = 2**23
-"""Distances held at once: 32 MiB in single precision."""
+"""Distances in memory at once: 32 MiB in single precision."""
 
 
 def rows(examples: ArrayLike, name: str = "examples") -> jax.Array:
@@ -39,15 +39,15 @@ def same_dimension(a: jax.Array, b: jax.Array, names: tuple[str, str]) -> None:
 
 
 def block_size(columns: int) -> int:
-    """How many rows of distances to `columns` examples are held at once."""
+    """How many rows of distances to `columns` examples are in memory at once."""
     return max(1, BLOCK_VALUES // columns)
 
 
 def map_blocks(function: Callable[[jax.Array], Any], values: jax.Array, block: int) -> Any:
-    """Applies a function to blocks of rows, one after another.
+    """Applies a function to blocks of rows sequentially.
 
     Args:
-      function: [block, ...] -> pytree of [block, ...], row by row: the last block is filled up with zeros.
+      function: [block, ...] -> pytree of [block, ...], row by row; the last block is padded with zeros.
       values: [n, ...].
       block: rows at a time.
 
@@ -72,7 +72,7 @@ def first_minimum(values: jax.Array) -> tuple[jax.Array, jax.Array]:
     smallest = values.min(1)
     columns = jnp.arange(values.shape[1], dtype=jnp.int32)
     index = jnp.where(values == smallest[:, None], columns[None], values.shape[1]).min(1)
-    return smallest, jnp.minimum(index, values.shape[1] - 1)  # no value equals a smallest that is NaN
+    return smallest, jnp.minimum(index, values.shape[1] - 1)  # no value equals NaN
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Fréchet distance between two sets of features, each taken for a Gaussian: FID where Inception made the features."""
+"""Fréchet distance between two sets of features, as Gaussians: the FID, if the features are Inception's."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ from jaxgan.evaluation.distances import double_precision, rows, same_dimension
 def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
     """‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2(Σ_a Σ_b)^½), in float64.
 
-    Covariances have ddof 1. The root's trace comes from two symmetric eigenproblems, which, unlike a general matrix
-    root, stay exact for singular covariances. The estimate is biased upwards, by about 1/n: compare only distances from
+    Covariances have ddof 1. The trace of the root comes from two symmetric eigenproblems, which are exact for singular
+    covariances, unlike a general matrix root. The estimate has a positive bias of order 1/n: compare only distances of
     equally many examples.
 
     Args:
@@ -22,7 +22,7 @@ def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
       features_b: [m, dim], m ≥ 2.
 
     Returns:
-      The distance, ≥ 0 but for rounding, in squared units of the features.
+      The distance, ≥ 0 up to rounding, in squared units of the features.
 
     Raises:
       ValueError: a set has fewer than two examples, or the dimensions differ.
@@ -38,9 +38,9 @@ def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
 def frechet_estimate(features_a: ArrayLike, features_b: ArrayLike) -> Estimate:
     """`frechet_distance` with its standard error.
 
-    The error is that of the distance as a function of two samples, linearised: each example's influence on it is
-    2(μ_a − μ_b)ᵀ(x − μ_a) + (x − μ_a)ᵀ(I − T)(x − μ_a), less its mean, with T the matrix of the optimal transport
-    between the two Gaussians. It says nothing of the bias.
+    The error linearises the distance in the two samples: each example's influence on it is 2(μ_a − μ_b)ᵀ(x − μ_a) +
+    (x − μ_a)ᵀ(I − T)(x − μ_a), minus its mean, with T the matrix of the optimal transport between the two Gaussians. It
+    does not include the bias.
 
     Args:
       features_a: [n, dim], n ≥ 2.
@@ -74,8 +74,8 @@ def _both_moments(features_a, features_b):
     return _moments(a), _moments(b)
 
 
-# Compiled apart: in one program XLA runs products beside the eigenproblems' own threads, and all take several times
-# longer.
+# Compiled separately: in one program XLA runs products in parallel with the threads of the eigenproblems, which is
+# several times slower.
 _eigenvalues = jax.jit(jnp.linalg.eigvalsh)
 _eigenvectors = jax.jit(jnp.linalg.eigh)
 
@@ -89,7 +89,7 @@ def _moments(x):
 
 @jax.jit
 def _distance(a, b, middle):
-    """From the eigenvalues of Σ_a^½ Σ_b Σ_a^½, whose root has the trace of (Σ_a Σ_b)^½."""
+    """The distance, from the eigenvalues of Σ_a^½ Σ_b Σ_a^½, whose root has the trace of (Σ_a Σ_b)^½."""
     shift = a.mean - b.mean
     traces = jnp.trace(a.covariance) + jnp.trace(b.covariance)
     return shift @ shift + traces - 2 * jnp.sqrt(jnp.maximum(middle, 0)).sum()
@@ -97,7 +97,7 @@ def _distance(a, b, middle):
 
 @jax.jit
 def _roots(values, vectors):
-    """The root of a symmetric matrix, and the root's inverse on the space where it has one."""
+    """The root of a symmetric matrix, and the pseudo-inverse of the root."""
     roots = jnp.sqrt(jnp.maximum(values, 0))
     there = roots > roots.max() * jnp.sqrt(len(roots) * jnp.finfo(roots.dtype).eps)
     inverse = jnp.where(there, 1 / jnp.where(there, roots, 1), 0)
@@ -111,12 +111,12 @@ def _variance(x, shift, transport):
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "frechet": the distance of the samples' features from those of the test split."""
+    """The evaluator "frechet", between the features of the samples and of the test split."""
     value, error = frechet_estimate(samples.features, data.test.features)
     details = {"dim": samples.features.shape[1]}
     return [feature_score("frechet", value, error, samples, data, details=details)]
 
 
 def min_examples(data: Data) -> int:
-    """More examples than dimensions, or the covariances are singular."""
+    """More examples than dimensions, since otherwise the covariances are singular."""
     return data.test.features.shape[1] + 1

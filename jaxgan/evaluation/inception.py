@@ -1,6 +1,6 @@
-"""InceptionV3 as the Fréchet Inception Distance uses it: the network, and what is done to images before it.
+"""InceptionV3 as the Fréchet Inception Distance uses it: the network and the preprocessing of images.
 
-The layers have the names that the PyTorch port gives them; `jaxgan.evaluation.inception_weights` reads their weights.
+The layers have the names of the PyTorch port; `jaxgan.evaluation.inception_weights` reads their weights.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ PRECISION = jax.lax.Precision.HIGHEST
 
 
 class Outputs(NamedTuple):
-    """What the network makes of n images.
+    """The network's outputs for n images.
 
     Attributes:
       features: [n, 2048], the global average pool (`pool_3`), non-negative: for the Fréchet and kernel distances.
@@ -62,7 +62,7 @@ def _fork(hidden, name: str, features: int):
 
 
 def _average_pool(inputs):
-    # Cells outside the image are not counted: TensorFlow's average, which the weights were trained with.
+    # Cells outside the image are not counted, as in TensorFlow, where the weights were trained.
     return linen.avg_pool(inputs, (3, 3), (1, 1), "SAME", count_include_pad=False)
 
 
@@ -150,7 +150,7 @@ class InceptionV3(linen.Module):
     """The network whose features the Fréchet Inception Distance compares; for inference only.
 
     Called on images [n, h, w, 3] in [−1, 1], with h = w = 299 for comparable distances and at least 75, it returns
-    `Outputs`. `preprocess` makes such images of others, and `inception_weights.load` reads the variables.
+    `Outputs`. `preprocess` converts other images, and `inception_weights.load` reads the variables.
     `apply(..., capture_intermediates=True, mutable=["intermediates"])` gives what every layer puts out.
 
     Raises:
@@ -184,7 +184,7 @@ class InceptionV3(linen.Module):
 
 
 def preprocess(images: chex.Array, *, low: float, high: float, style: str, quantize: bool = True) -> chex.Array:
-    """Brings images to the size and range of InceptionV3, as one of the two reference programs does.
+    """Converts images to the size and range of InceptionV3, as one of the two reference programs does.
 
     Args:
       images: [n, h, w, 1 or 3], any real type, with values in [low, high]; grey is repeated to three channels.

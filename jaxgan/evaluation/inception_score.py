@@ -1,4 +1,4 @@
-"""Inception score: how sure a classifier is of each sample, and how evenly the samples fill its classes."""
+"""Inception score: how confident a classifier is about each sample, and how evenly the samples cover its classes."""
 
 import math
 
@@ -11,17 +11,17 @@ from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_scor
 from jaxgan.evaluation.distances import double_precision
 
 SPLITS = 10
-"""Parts over which the score is averaged, as in the authors' code."""
+"""Parts whose scores are averaged, as in the authors' code."""
 
 
 def inception_score(logits: ArrayLike) -> float:
     """exp E_x KL(p(y|x) ‖ p(y)), with p(y) the mean of p(y|x) = softmax(logits) over the samples; in float64.
 
     Args:
-      logits: [n, classes], a classifier's on the samples.
+      logits: [n, classes], of a classifier, for the samples.
 
     Returns:
-      From 1 (every sample judged alike) to the number of classes.
+      From 1, if p(y|x) is equal for all samples, to the number of classes.
 
     Raises:
       ValueError: `logits` is not [n, classes] with at least one sample.
@@ -43,7 +43,7 @@ def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SP
     Args:
       key: draws the parts.
       logits: [n, classes], n ≥ splits.
-      splits: how many parts, ≥ 2.
+      splits: number of parts, ≥ 2.
 
     Raises:
       ValueError: there are fewer samples than parts, or fewer than two parts.
@@ -58,7 +58,7 @@ def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SP
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "inception_score": of the samples alone, by the features' classifier."""
+    """The evaluator "inception_score", by the features' classifier."""
     assert samples.logits is not None
     value, error = inception_score_estimate(key, samples.logits)
     details = {"splits": SPLITS, "classes": samples.logits.shape[1]}
@@ -72,5 +72,5 @@ def min_examples(data: Data) -> int:
 
 
 def unsupported(data: Data) -> str | None:
-    """The features must come with a classifier's logits."""
+    """Needs features with a classifier's logits."""
     return None if data.test.logits is not None else f"the features {data.test.features_of.name!r} have no classifier"

@@ -1,4 +1,4 @@
-"""Reads InceptionV3's weights from the files that others publish, with neither PyTorch nor TensorFlow."""
+"""Reads InceptionV3's weights from published files, without PyTorch or TensorFlow."""
 
 import functools
 import io
@@ -90,8 +90,8 @@ def layers() -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
 def to_variables(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Arrays in PyTorch's names and layout (kernels [outputs, inputs, height, width]) as flax variables in float32.
 
-    What the network has no place for, such as an auxiliary classifier or a count of batches, is left out. The first
-    layer that is missing or has another shape raises what `load` turns into a `DataError`.
+    Other arrays, such as those of an auxiliary classifier, are ignored. The first layer that is missing or has another
+    shape raises an error, which `load` turns into a `DataError`.
     """
     variables = {}
     for name, (path, shape) in layers().items():
@@ -119,7 +119,7 @@ class _Tensor(NamedTuple):
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Knows tensors, their storages and ordered dicts. Whatever else a pickle names is refused, and never imported."""
+    """Reads tensors, their storages and ordered dicts; everything else in a pickle is rejected and never imported."""
 
     def __init__(self, file: BinaryIO):
         super().__init__(file)
@@ -170,7 +170,7 @@ def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
-    """A torch file before version 1.6: five pickles one behind the other, and then every storage behind its length."""
+    """A torch file before version 1.6: five pickles in sequence, then every storage after its length."""
     for _ in ("magic number", "version", "machine"):
         _TensorUnpickler(file).load()
     unpickler = _TensorUnpickler(file)

@@ -12,14 +12,14 @@ from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_scor
 from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows, same_dimension
 
 SUBSETS = 10
-"""Parts into which the features are cut for the standard error."""
+"""Subsets of the features for the standard error."""
 
 
 def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
     """Unbiased estimate of MMD² with the kernel k(x, y) = (xᵀy/dim + 1)³, in float64.
 
-    mean_{i≠j} k(a_i, a_j) + mean_{i≠j} k(b_i, b_j) − 2·mean_{i,j} k(a_i, b_j). It has no bias at any number of
-    examples, so it may be negative where the two distributions are close.
+    mean_{i≠j} k(a_i, a_j) + mean_{i≠j} k(b_i, b_j) − 2·mean_{i,j} k(a_i, b_j). It is unbiased for any
+    number of examples, so it may be negative if the two distributions are close.
 
     Args:
       features_a: [n, dim], n ≥ 2.
@@ -43,16 +43,16 @@ def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
 def kernel_estimate(key: jax.Array, features_a: ArrayLike, features_b: ArrayLike, subsets: int = SUBSETS) -> Estimate:
     """`kernel_distance` of all features, with its standard error by the jackknife over random subsets.
 
-    Each set is cut at random into equal subsets, and the distance is taken without each of them in turn. Where the
-    two distributions are all but equal the error is too large, by √2, since the estimate is then not linear in the
-    examples. (The usual KID is the mean over 100 overlapping subsets of 1,000 examples each: the same quantity, less
-    precisely; and their spread is no standard error.)
+    Each set is split at random into equal subsets, and the distance is computed without each of them in turn. If the
+    two distributions are almost equal, the error is too large by a factor √2, since the estimate is then not linear in
+    the examples. The usual KID, a mean over 100 overlapping subsets of 1,000 examples, estimates the same quantity less
+    precisely, and the spread of its subsets is not a standard error.
 
     Args:
       key: draws the subsets.
       features_a: [n, dim], n ≥ 2·subsets.
       features_b: [m, dim], m ≥ 2·subsets.
-      subsets: into how many each set is cut, ≥ 2.
+      subsets: number of subsets of each set, ≥ 2.
 
     Raises:
       ValueError: there are too few examples or subsets, or the dimensions differ.
@@ -80,8 +80,8 @@ def _checked(features_a, features_b, least):
 
 
 class _Sums(NamedTuple):
-    """Sums of the kernel over pairs of subsets [subsets, subsets], without i = j within a set; and the counts of
-    examples in the subsets [subsets]."""
+    """Sums of the kernel over pairs of subsets [subsets, subsets], without i = j within a set, and the subsets' sizes
+    [subsets]."""
 
     within_a: jax.Array
     within_b: jax.Array
@@ -110,7 +110,7 @@ def _kernel_sums(a, b, groups_a, groups_b, subsets, block):
 
 @jax.jit
 def _combine(sums, kept_a, kept_b):
-    """The distance of the subsets that are kept: 0 or 1 for each, [subsets]."""
+    """The distance of the subsets whose entry of `kept` [subsets] is 1, not 0."""
     n, m = kept_a @ sums.counts_a, kept_b @ sums.counts_b
     within = kept_a @ sums.within_a @ kept_a / (n * (n - 1)) + kept_b @ sums.within_b @ kept_b / (m * (m - 1))
     return within - 2 * kept_a @ sums.across @ kept_b / (n * m)
@@ -122,7 +122,7 @@ def _combine_each(sums, kept_a, kept_b):
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "kernel": the distance of the samples' features from those of the test split."""
+    """The evaluator "kernel", between the features of the samples and of the test split."""
     value, error = kernel_estimate(key, samples.features, data.test.features)
     details = {"dim": samples.features.shape[1], "subsets": SUBSETS}
     return [feature_score("kernel", value, error, samples, data, details=details)]

@@ -1,4 +1,4 @@
-"""Modes: how many of them the samples hit, how evenly, and how many samples belong to none."""
+"""Modes: how many the samples hit, how evenly, and how many samples belong to none."""
 
 import functools
 from typing import NamedTuple
@@ -12,16 +12,16 @@ from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_e
 from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
 
 HIGH_QUALITY = 3.0
-"""A sample within so many standard deviations of the nearest mode is of high quality."""
+"""A sample has high quality within this many standard deviations of the nearest mode."""
 
 
 class ModeCoverage(NamedTuple):
-    """How samples cover known modes, or the classes that a classifier sees in them.
+    """How samples cover known modes, or the classes that a classifier assigns to them.
 
     Attributes:
       modes: modes with at least one sample of high quality; classes with at least one sample.
       high_quality: share of the samples within 3σ of the nearest mode, 0.9889 for the mixture itself in the plane; or
-        whose class is sure.
+        whose class is confident.
       reverse_kl: KL(q ‖ p) in nats; q: shares of the samples by nearest mode or class, p: uniform, or the data's.
     """
 
@@ -31,7 +31,7 @@ class ModeCoverage(NamedTuple):
 
 
 def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeCoverage:
-    """Modes hit, share of high quality, and reverse KL divergence over the modes, for a mixture of equal Gaussians.
+    """Modes hit, share of high quality and reverse KL divergence over the modes, for a mixture of equal Gaussians.
 
     Args:
       samples: [n, dim].
@@ -62,7 +62,7 @@ def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeC
 @functools.partial(jax.jit, static_argnums=2)
 def _nearest_centers(samples, centers, block):
     def of_block(samples):
-        # By differences: a product of matrices would lose σ's digits where σ is small beside the centres.
+        # By differences, since a matrix product loses digits if σ is small relative to the centres.
         squared = jnp.square(samples[:, None] - centers[None]).sum(-1)
         return squared.argmin(1), squared.min(1)
 
@@ -73,14 +73,14 @@ def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
     """KL(q ‖ p) = Σ q log(q/p) in nats, of counts over the modes.
 
     Args:
-      counts: [modes] ≥ 0, of the samples: q but for its sum.
-      expected: [modes] ≥ 0, of the data: p but for its sum.
+      counts: [modes] ≥ 0, of the samples: unnormalised q.
+      expected: [modes] ≥ 0, of the data: unnormalised p.
 
     Returns:
-      ≥ 0; 0 where the shares agree; infinite where the data has none of a mode that is hit.
+      ≥ 0; 0 if the shares agree; infinite if samples hit a mode that the data does not have.
 
     Raises:
-      ValueError: all counts of one are 0.
+      ValueError: all counts of q or of p are 0.
     """
     q, p = (np.asarray(x, np.float64) for x in (counts, expected))
     if q.sum() <= 0 or p.sum() <= 0:
@@ -92,12 +92,12 @@ def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
 
 
 def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.9) -> ModeCoverage:
-    """The same for images, with the classes of a classifier as the modes.
+    """`mode_coverage` of images, with the classes of a classifier as the modes.
 
     Args:
       logits: [n, classes], of the samples.
       expected: [classes] ≥ 0, how often the data has each class.
-      confident: probability from which on a sample is of high quality.
+      confident: probability above which a sample has high quality.
 
     Returns:
       The three numbers.
@@ -118,7 +118,7 @@ def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "modes": of a known mixture, or of the classes that the features' classifier sees."""
+    """The evaluator "modes", of a known mixture or of the classes of the features' classifier."""
     if data.mixture is not None:
         found = mode_coverage(samples.rows, data.mixture.centers, data.mixture.sigma)
         of, features, split, against = len(data.mixture.centers), "raw", "", 0
@@ -144,6 +144,6 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
 
 
 def unsupported(data: Data) -> str | None:
-    """The modes must be known: those of a mixture, or classes."""
+    """Needs known modes: those of a mixture, or classes."""
     known = data.mixture is not None or data.test.logits is not None
     return None if known else "the data is no known mixture, and the features have no classifier"

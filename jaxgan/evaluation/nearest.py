@@ -1,4 +1,4 @@
-"""Nearest training examples: has the generator learned, or learned by heart?"""
+"""Nearest training examples: does the generator memorise the data?"""
 
 import functools
 import math
@@ -20,7 +20,7 @@ from jaxgan.evaluation.distances import (
 )
 
 QUERIES = 2_000
-"""The evaluator looks up so many examples of each set."""
+"""Examples of each set that the evaluator looks up."""
 
 
 class Neighbors(NamedTuple):
@@ -28,7 +28,7 @@ class Neighbors(NamedTuple):
 
     Attributes:
       distances: [queries] float32, Euclidean.
-      indices: [queries] int32, into the training examples; one of them, where several are as near.
+      indices: [queries] int32, of the training examples; one of them, if several are equally near.
     """
 
     distances: np.ndarray
@@ -36,14 +36,14 @@ class Neighbors(NamedTuple):
 
 
 class Memorisation(NamedTuple):
-    """Distances to the nearest training example, of generated examples and of held-out ones.
+    """Distances to the nearest training example, for generated and for held-out examples.
 
     Attributes:
       generated: mean distance of the generated examples.
       held_out: mean distance of the held-out examples.
-      closer: probability that a generated example is closer to the training set than a held-out one (ties count
-        half). ½: as far as new data; near 1: copies, or examples with less detail than the data has.
-      standard_error: of `closer`, were the two distributions equal.
+      closer: probability that a generated example is closer to the training set than a held-out one; ties count half.
+        It is ½ for new data, and near 1 for copies, or examples with less detail than the data.
+      standard_error: of `closer`, if the two distributions are equal.
     """
 
     generated: float
@@ -55,11 +55,11 @@ class Memorisation(NamedTuple):
 def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
     """The nearest training example of each query, by Euclidean distance, in blocks.
 
-    Distances are compared in float64: copies, and neighbours that are close beside the data's extent, are told apart.
+    Distances are compared in float64, which separates copies from very near neighbours.
 
     Args:
       queries: [queries, ...].
-      training: [n, ...], as many dimensions.
+      training: [n, ...], of the same dimension.
 
     Returns:
       Distances and indices.
@@ -91,19 +91,19 @@ def _nearest(queries, training, block):
 
     nothing = jnp.full(len(queries), jnp.inf, queries.dtype), jnp.zeros(len(queries), int)
     _, index = jax.lax.fori_loop(0, blocks, search, nothing)
-    # Once more by differences: an exact copy has distance 0.
+    # Computed again by differences, so that an exact copy has distance 0.
     return jnp.linalg.norm(queries - training[index], axis=1), index
 
 
 def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
-    """Compares distances to the training set.
+    """Compares distances to the training set by a rank test.
 
     Args:
-      generated: [n], of generated examples, as `nearest_neighbors` gives them.
-      held_out: [m], of examples of the data that were not trained on.
+      generated: [n], of generated examples, from `nearest_neighbors`.
+      held_out: [m], of examples that were not used for training.
 
     Raises:
-      ValueError: one is empty.
+      ValueError: a set is empty.
 
     Source: the rank test of Mann and Whitney 1947; used for memorisation by Meehan et al. 2020 (arXiv:2004.05675).
     """

@@ -1,7 +1,7 @@
 """Parzen-window log-likelihood, the score of the paper's Table 1, and its protocol.
 
-The score is not a measure of quality: it is largely independent of how samples look, and can be far above that of real
-data (Theis et al. 2016, arXiv:1511.01844). It is here to compare with published tables.
+The score does not measure quality: it is largely independent of how samples look, and can be far above that of real
+data (Theis et al. 2016, arXiv:1511.01844). It allows comparisons with published tables.
 """
 
 import functools
@@ -18,19 +18,19 @@ from jaxgan.evaluation.base import Data, Examples, Score
 from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows, same_dimension
 
 PAPER_SIGMAS = np.logspace(-1, 0, 10)
-"""The grid of the authors' code; widths in units of the data, pixels in [0, 1]."""
+"""The grid of widths in the authors' code, in units of the data: pixels in [0, 1]."""
 
 FINE_STEPS = 20
-"""The fine grid refines the interval between the neighbours of the best σ into so many steps."""
+"""Steps of the fine grid, between the neighbours of the best σ."""
 
 FINE_TRIALS = 8
-"""At most so often the fine grid is moved, by half its width; samples equal to the validation examples want σ = 0."""
+"""Times, at most, that the fine grid is moved; if samples equal validation examples, the best σ is 0."""
 
 VALIDATION = 1_000
 """Validation examples on which the authors choose σ."""
 
 FEW_DIMENSIONS, ROUNDING = 32, 2e-4
-"""Means are computed in float32 for more dimensions than so many, if 2⁻²⁴·E‖x − μ‖²/2σ² is below so many nats."""
+"""Means are computed in float32 for more dimensions than 32, if 2⁻²⁴·E‖x − μ‖²/2σ² is below 2e-4 nats."""
 
 
 class Estimate(NamedTuple):
@@ -39,7 +39,7 @@ class Estimate(NamedTuple):
     Attributes:
       value: mean over the points, in nats.
       standard_error: standard deviation over the points (ddof 0) / √n, as in the authors' code.
-      sigma: the window's width it was computed with.
+      sigma: width of the windows.
     """
 
     value: float
@@ -52,7 +52,7 @@ def log_likelihood(samples: ArrayLike, points: ArrayLike, sigma: float) -> jax.A
 
     Args:
       samples: [n, ...], the windows' centres μ_j.
-      points: [points, ...], where the density is taken; as many dimensions as the samples.
+      points: [points, ...], where the density is evaluated; of the samples' dimension.
       sigma: standard deviation of a window, > 0, in the samples' unit.
 
     Returns:
@@ -86,8 +86,8 @@ def log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) -> ja
 def mean_log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) -> tuple[np.ndarray, np.ndarray]:
     """The mean over points of their log-likelihoods, and its standard error, for many widths.
 
-    In float32, where a mean stays right to 1e-4 nats with that (images, with windows that are not too narrow), which is
-    several times as fast; else in float64. Single points may be off by several 1e-3 nats where it is float32.
+    Computed in float32, several times faster, if that keeps the mean accurate to 1e-4 nats: for images, with windows
+    that are not too narrow. Single points may then be wrong by several 1e-3 nats. Otherwise computed in float64.
 
     Args:
       samples: [n, ...].
@@ -106,7 +106,7 @@ def mean_log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) 
 
 
 def _float32_will_do(samples: ArrayLike, sigmas: Widths) -> bool:
-    """Whether rounding of squared distances is small beside the windows; in few dimensions float64 costs nothing."""
+    """Whether the rounding of squared distances is negligible for these windows."""
     values = np.asarray(samples, np.float32).reshape(len(np.atleast_1d(samples)), -1)
     smallest = min((float(sigma) for sigma in np.atleast_1d(np.asarray(sigmas))), default=math.inf)
     rounding = float(values.var(0).sum()) * 2**-24 / (2 * smallest**2)
@@ -114,7 +114,7 @@ def _float32_will_do(samples: ArrayLike, sigmas: Widths) -> bool:
 
 
 def _log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths, dtype: Any) -> jax.Array:
-    """[widths, points], from distances of a floating type."""
+    """[widths, points], from distances of the given floating type."""
     widths = np.asarray(sigmas, np.float64)
     with double_precision():
         samples, points = (rows(x, name).astype(dtype) for x, name in ((samples, "samples"), (points, "points")))
@@ -127,16 +127,16 @@ def _log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths, dtyp
 
 @functools.partial(jax.jit, static_argnums=4)
 def _of_windows(samples, points, precisions, constants, block):
-    # Distances do not change with the origin, and near the mean fewer digits cancel.
+    # Relative to the mean fewer digits cancel.
     center = samples.mean(0, keepdims=True)
     samples, points = samples - center, points - center
     squares = jnp.square(samples).sum(1)[None]
 
     def of_block(points):
-        # Less ‖x‖², which is the same for all windows.
+        # Without ‖x‖², which is equal for all windows.
         partial = squares - 2 * jnp.matmul(points, samples.T, precision=jax.lax.Precision.HIGHEST)
         nearest = partial.min(1, keepdims=True)
-        closer = (nearest - partial).astype(jnp.float32)  # exponents need no more digits, and are many
+        closer = (nearest - partial).astype(jnp.float32)  # exponents need no more digits
 
         def of_width(precision):
             return jnp.log(jnp.exp(closer * precision.astype(jnp.float32)).sum(1))
@@ -148,7 +148,7 @@ def _of_windows(samples, points, precisions, constants, block):
 
 
 def select_sigma(samples: ArrayLike, validation: ArrayLike, sigmas: Widths) -> tuple[float, np.ndarray]:
-    """The width under which validation examples are most likely.
+    """The width with the highest likelihood of validation examples.
 
     Args:
       samples: [n, ...].
@@ -173,8 +173,8 @@ def fine_sigmas(sigmas: Widths, scores: Widths) -> np.ndarray:
       scores: [widths], of `select_sigma`.
 
     Returns:
-      `FINE_STEPS` + 1 widths, evenly in the logarithm, from the best one's lower neighbour to its upper one; where it
-      is at the end of the grid, half a decade beyond.
+      `FINE_STEPS` + 1 widths, evenly spaced in the logarithm, between the neighbours of the best one; at an end of the
+      grid, half a decade beyond it.
     """
     sigmas = np.asarray(sigmas, np.float64)
     best = int(np.asarray(scores).argmax())
@@ -184,15 +184,15 @@ def fine_sigmas(sigmas: Widths, scores: Widths) -> np.ndarray:
 
 
 def protocol(samples: ArrayLike, validation: ArrayLike, test: ArrayLike) -> tuple[Estimate, Estimate]:
-    """The protocol of the paper's Table 1, with the authors' grid of widths and with a finer one.
+    """The protocol of the paper's Table 1, with the authors' grid of widths and with a finer grid.
 
     Args:
-      samples: [n, ...], generated, in [0, 1]; the authors take 10,000.
-      validation: [examples, ...], on which σ is chosen; the authors take 1,000.
+      samples: [n, ...], generated, in [0, 1]; the authors use 10,000.
+      validation: [examples, ...], for the choice of σ; the authors use 1,000.
       test: [points, ...], over which the log-likelihood is averaged.
 
     Returns:
-      "paper": σ from `PAPER_SIGMAS`, which is coarse; "fine": σ from `fine_sigmas`, which scores higher.
+      The estimate with σ from `PAPER_SIGMAS`, which is coarse, and with σ from `fine_sigmas`, which is higher.
 
     Raises:
       ValueError: as `log_likelihood`.
@@ -205,14 +205,14 @@ def protocol(samples: ArrayLike, validation: ArrayLike, test: ArrayLike) -> tupl
         sigma, scores = select_sigma(samples, validation, fine)
         if 0 < scores.argmax() < len(fine) - 1:
             break
-        fine = fine_sigmas(fine, scores)  # the best width lies outside the grid
+        fine = fine_sigmas(fine, scores)  # the best width is outside the grid
     values, errors = mean_log_likelihoods(samples, test, [coarse, sigma])
     paper, finer = map(Estimate, values.tolist(), errors.tolist(), (coarse, sigma))
     return paper, finer
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "parzen": the paper's protocol on the test split, with the coarse grid and with the fine one."""
+    """The evaluator "parzen": the paper's protocol on the test split, with both grids."""
     validation = data.validation.rows[:VALIDATION]
     estimates = protocol(samples.rows, validation, data.test.rows)
     return [
@@ -232,5 +232,5 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
 
 
 def unsupported(data: Data) -> str | None:
-    """The width is chosen on validation examples."""
+    """Needs validation examples, for the choice of the width."""
     return None if len(data.validation) else "it chooses sigma on validation examples, and the dataset has none"

@@ -1,4 +1,4 @@
-"""Precision and recall, density and coverage: is what is generated like the data, and is all of the data generated?"""
+"""Precision, recall, density and coverage: are samples like the data, and do they cover all of it?"""
 
 import functools
 from typing import NamedTuple
@@ -19,17 +19,19 @@ from jaxgan.evaluation.distances import (
 )
 
 NEIGHBOR = 5
-"""Which neighbour the balls of the evaluator reach to."""
+"""k of the evaluator."""
 
 
 class Manifolds(NamedTuple):
-    """How two sets of examples cover each other; all but density lie in [0, 1].
+    """How two sets of examples cover each other. All but density are in [0, 1].
+
+    An example's ball extends to its k-th nearest neighbour in its own set.
 
     Attributes:
-      precision: share of the fake examples that lie in the ball, up to its k-th neighbour, of some real one.
-      recall: share of the real examples that lie in such a ball of some fake one.
-      density: real balls that a fake example lies in, over k: 1 for the data itself, and it may be above.
-      coverage: share of the real examples whose ball holds a fake one.
+      precision: share of the fake examples that are in the ball of a real one.
+      recall: share of the real examples that are in the ball of a fake one.
+      density: mean number of real balls that contain a fake example, divided by k; 1 for the data itself.
+      coverage: share of the real examples whose ball contains a fake one.
     """
 
     precision: float
@@ -44,7 +46,7 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
     Args:
       real: [n, dim], n > k.
       fake: [m, dim], m > k.
-      k: which neighbour, among its own set and not counting itself, a ball reaches to; ≥ 1.
+      k: the neighbour, without the example itself, that gives the radius of a ball; ≥ 1.
 
     Returns:
       The four numbers.
@@ -69,12 +71,12 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
 
 @functools.partial(jax.jit, static_argnums=2)
 def _precision_recall(real, fake, k):
-    """How many fake examples lie in some real ball, real ones in some fake ball, pairs of a real ball and a fake
-    example in it, and real balls with a fake example."""
+    """Counts of fake examples in a real ball, real ones in a fake ball, pairs of a real ball and a fake example in it,
+    and real balls with a fake example."""
     real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
     block = min(block_size(len(real)), len(fake))
     count = -len(fake) % block
-    # A ball of radius -1 holds nothing, and marks what only fills up the last block.
+    # A ball of radius -1 contains nothing, and marks the padding of the last block.
     fake = jnp.pad(fake, [(0, count), (0, 0)]).reshape(-1, block, fake.shape[1])
     fake_radii = jnp.pad(fake_radii, (0, count), constant_values=-1).reshape(-1, block)
 
@@ -97,7 +99,7 @@ def _squared_radii(points, k):
     def of_block(indices):
         distances = squared_distances(points[indices], points)
         distances = jnp.where(row == indices[:, None], jnp.inf, distances)
-        # Not top_k, which sorts whole rows of float64 on a CPU: k minima, each taken out once.
+        # k minima, each removed once, since top_k sorts whole rows of float64 on a CPU.
         for _ in range(k - 1):
             distances = jnp.where(row == first_minimum(distances)[1][:, None], jnp.inf, distances)
         return distances.min(1)
@@ -106,9 +108,9 @@ def _squared_radii(points, k):
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "precision_recall": its four numbers between the samples' features and the test split's.
+    """The evaluator "precision_recall", between the features of the samples and of the test split.
 
-    The standard errors are those of shares of independent examples; the balls' own spread is not in them.
+    The standard errors are those of shares of independent examples, without the variation of the balls.
     """
     found = precision_recall(data.test.features, samples.features, NEIGHBOR)
     sizes = {"precision": len(samples), "coverage": len(data.test), "recall": len(data.test)}
@@ -126,5 +128,5 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
 
 
 def min_examples(data: Data) -> int:
-    """More examples than the neighbour's number."""
+    """More than k examples."""
     return NEIGHBOR + 1

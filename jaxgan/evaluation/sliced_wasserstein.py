@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance: the transport between two sets along random directions, where it is only sorting."""
+"""Sliced Wasserstein distance: optimal transport along random directions, which is sorting."""
 
 import functools
 import math
@@ -19,17 +19,17 @@ def sliced_wasserstein(
 ) -> Estimate:
     """(E_u W_p^p(uᵀa, uᵀb))^{1/p} over directions u, uniform on the sphere.
 
-    Along one direction W_p^p = ∫₀¹ |F_a⁻¹(q) − F_b⁻¹(q)|^p dq, which is exact here for sets of any two sizes.
+    Along one direction W_p^p = ∫₀¹ |F_a⁻¹(q) − F_b⁻¹(q)|^p dq, computed exactly for sets of any sizes.
 
     Args:
       key: draws the directions.
       a: [n, ...].
       b: [m, ...], as many dimensions.
-      projections: how many directions, ≥ 2.
+      projections: number of directions, ≥ 2.
       order: p ≥ 1.
 
     Returns:
-      The distance in the examples' unit, with its standard error over the directions alone (by the delta method).
+      The distance in the examples' unit, with its standard error over the directions only (by the delta method).
 
     Raises:
       ValueError: a set is empty, the dimensions differ, or a count is too small.
@@ -52,7 +52,7 @@ def _costs(key, a, b, projections, order):
     directions = jax.random.normal(key, (projections, a.shape[1]), a.dtype)
     directions = directions / jnp.linalg.norm(directions, axis=1, keepdims=True)
     index_a, index_b, lengths = _quantiles(len(a), len(b))
-    center = b.mean(0, keepdims=True)  # a distance does not change with the origin, and near it fewer digits cancel
+    center = b.mean(0, keepdims=True)  # near the origin fewer digits cancel
     a, b = a - center, b - center
 
     def of_direction(u):
@@ -63,14 +63,14 @@ def _costs(key, a, b, projections, order):
 
 
 def _quantiles(n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where both quantile functions of sets of n and m are constant: the places in each, and the intervals' lengths."""
-    # In whole numbers of 1/(n·m), so that coinciding steps do coincide.
+    """Intervals where both quantile functions of n and m values are constant: index in each, and length."""
+    # In integer multiples of 1/(n·m), so that equal steps are equal.
     edges = np.union1d(np.arange(n + 1) * m, np.arange(m + 1) * n)
     return edges[:-1] // m, edges[:-1] // n, np.diff(edges) / (n * m)
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "sliced_wasserstein": of order 2, between the values themselves and those of the test split."""
+    """The evaluator "sliced_wasserstein", of order 2, between the values of the samples and of the test split."""
     value, error = sliced_wasserstein(key, samples.rows, data.test.rows)
     details = {"projections": PROJECTIONS, "order": 2, "standard_error": "over the directions alone"}
     score = feature_score("sliced_wasserstein", value, error, samples, data, details=details)

@@ -24,22 +24,22 @@ def image_grid(
     padding: int = 1,
     scale: int | None = 1,
 ) -> np.ndarray:
-    """Images in rows, with lines of mid grey between them, which set off both black images and white ones.
+    """Images in rows, separated by grey lines.
 
     Args:
       images: [n, height, width, 1, 3 or 4] or [n, height, width]; values outside [low, high] are clipped, NaN is grey,
         and a fourth channel, alpha, is left out.
-      columns: how many in a row; None for a nearly square picture.
+      columns: images in a row; None for a nearly square picture.
       low: the value shown black.
       high: the value shown white.
       padding: width of the lines between images, in pixels of the result.
-      scale: every pixel becomes scale x scale; None to bring the grid near 600 pixels (never below 1).
+      scale: every pixel becomes scale x scale; None for a grid of about 600 pixels.
 
     Returns:
-      uint8 [H, W, 3], or [H, W] for images of one channel. The places left over in the last row are grey.
+      uint8 [H, W, 3], or [H, W] for images of one channel. Empty cells of the last row are grey.
 
     Raises:
-      ValueError: the shape is not that of images, or there are none.
+      ValueError: the shape is not that of images, or there are no images.
     """
     images = np.asarray(images)
     if images.ndim == 3:
@@ -63,10 +63,10 @@ def image_grid(
 
 
 def save_png(path: str | Path, array: np.ndarray) -> None:
-    """Writes a PNG; a reader of `path` sees the old file or the new one, and never half of it.
+    """Writes a PNG atomically.
 
     Args:
-      path: the file; its directory is made if it is not there.
+      path: the file; its directory is created if necessary.
       array: uint8 [height, width] or [height, width, 3].
 
     Raises:
@@ -95,11 +95,11 @@ def _to_uint8(images: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def nearest_sheet(samples: np.ndarray, nearest: np.ndarray, *, columns: int = 6, scale: int = 3) -> np.ndarray:
-    """The paper's figure 2: samples, and in the rightmost column the training image nearest to the sample beside it.
+    """The paper's figure 2: samples, and in the rightmost column the training image nearest to its neighbour.
 
     Args:
-      samples: [rows·columns, height, width] or [..., channels], in [0, 1]; filled in by rows.
-      nearest: [rows, ...], the training image nearest to the last sample of each row, likewise.
+      samples: [rows·columns, height, width] or [..., channels], in [0, 1]; row by row.
+      nearest: [rows, ...], the training image nearest to the last sample of each row.
       columns: of samples.
       scale: every pixel becomes scale x scale.
 
@@ -119,7 +119,7 @@ def nearest_sheet(samples: np.ndarray, nearest: np.ndarray, *, columns: int = 6,
 
 
 def interpolation_sheet(linear: np.ndarray, spherical: np.ndarray, *, scale: int = 3) -> np.ndarray:
-    """The paper's figure 3: each row goes from one latent to another; above along lines, below along arcs.
+    """The paper's figure 3: each row is a path from one latent to another, lines at the top and arcs at the bottom.
 
     Args:
       linear: [rows, count, height, width] or [..., channels], in [0, 1].
@@ -141,12 +141,12 @@ def interpolation_sheet(linear: np.ndarray, spherical: np.ndarray, *, scale: int
 def class_sheet(
     images: np.ndarray, labels: np.ndarray, num_classes: int, *, columns: int = 12, scale: int = 3
 ) -> np.ndarray:
-    """A row of images for each class, the first `columns` of them; places without an image are grey.
+    """A row with the first `columns` images of each class; empty cells are grey.
 
     Args:
       images: [n, height, width] or [..., channels], in [0, 1].
-      labels: [n] int, 0 to num_classes − 1: the condition, or what a classifier sees.
-      num_classes: rows.
+      labels: [n] int, 0 to num_classes − 1: the condition, or a classifier's prediction.
+      num_classes: number of rows.
       columns: images in a row, at most.
       scale: every pixel becomes scale x scale.
 

@@ -9,11 +9,10 @@ import numpy as np
 from jaxgan.figures.images import image_grid, is_image, save_png
 
 MARGIN = 4.0
-"""The axes reach this many standard deviations beyond the outermost modes of a mixture."""
-
+"""The axes extend this many standard deviations beyond the outermost modes of a mixture."""
 
 NAMED = 20
-"""At most so many classes are in a picture's legend."""
+"""Classes in a legend, at most."""
 
 
 STYLES = ("-", "--", ":", "-.")
@@ -27,11 +26,11 @@ ROW, EDGES = 0.42, 1.1
 """Of `spread`: inches for each setting, and around them."""
 
 WIDE = 30.0
-"""Positive values whose largest is more than so many times the smallest are drawn on a logarithmic axis."""
+"""Ratio of the largest to the smallest value, if all are positive, above which the axis is logarithmic."""
 
 
 class Density(Protocol):
-    """A distribution to draw beside samples; `jaxgan.datasets.base.Mixture` is one."""
+    """A distribution to draw with samples, such as `jaxgan.datasets.base.Mixture`."""
 
     @property
     def centers(self) -> np.ndarray:
@@ -67,13 +66,13 @@ def save_samples(
         over the features, their median and their middle 90 %.
       low: of images: the value shown black.
       high: of images: the value shown white.
-      mixture: what the samples should be distributed as, or None.
-      columns: of images: how many in a row; None for a nearly square picture.
-      labels: [n], of points in the plane: their classes, each in a colour of its own; None for one colour.
+      mixture: the true distribution, or None.
+      columns: of images in a row; None for a nearly square picture.
+      labels: [n], classes of points in the plane, which give their colours; None for one colour.
 
     Raises:
       UsageError: the file cannot be written.
-      ValueError: there is no picture for samples of this shape.
+      ValueError: samples of this shape cannot be drawn.
     """
     samples = np.asarray(samples)
     if samples.ndim == 1:
@@ -92,20 +91,20 @@ def save_samples(
 def blank_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, *, layout: Any = "constrained", **options: Any
 ) -> tuple[Any, Any]:
-    """A matplotlib figure that needs no display.
+    """A matplotlib figure without a display.
 
     Args:
       width: in inches, of 100 pixels each.
       height: in inches.
       rows: of axes.
       columns: of axes.
-      layout: matplotlib's layout engine; None, which is faster, where `options` place the axes.
+      layout: matplotlib's layout engine; None, which is faster, if `options` place the axes.
       **options: for `Figure.subplots`.
 
     Returns:
-      The canvas, and the axes: one, or an array of them.
+      The canvas, and the axes or an array of them.
     """
-    # No pyplot: it keeps every figure alive, and picks a display.
+    # Without pyplot, which keeps every figure alive and chooses a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -120,14 +119,14 @@ def pixels(canvas: Any) -> np.ndarray:
 
 
 def _bounds(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
-    """[dim, 2]: the mixture's extent, the same for every picture of a run; without one the samples' middle 98 %."""
+    """[dim, 2]: the mixture's extent, equal for all pictures of a run; without one the samples' middle 98 %."""
     if mixture is not None:
         reach = MARGIN * mixture.sigma
         low, high = mixture.centers.min(0) - reach, mixture.centers.max(0) + reach
     else:
         finite = samples[np.isfinite(samples).all(1)]
         low, high = np.percentile(finite, (1, 99), axis=0) if len(finite) else (finite.sum(0), finite.sum(0) + 1)
-    # Axes need a width, also around points that are all in one place, however far away.
+    # Axes need a width, even if all points are equal.
     edge = 0.12 * max((high - low).max(), 1e-3 * np.abs([low, high]).max(), 1e-6)
     return np.stack([low - edge, high + edge], axis=1).astype(np.float64)
 
@@ -145,7 +144,7 @@ def _scatter(samples: np.ndarray, mixture: Density | None, labels: np.ndarray | 
     if mixture is not None:
         x, y = (np.linspace(left, right, 300) for left, right in bounds)
         points = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-        # Contours 1, 2 and 3 standard deviations out from a mode: p falls to exp(-s²/2) of its peak.
+        # Contours at 1, 2 and 3 standard deviations from a mode, where p is exp(-s²/2) of its peak.
         peak = mixture.log_density(np.asarray(mixture.centers, np.float64)).max()
         heights = mixture.log_density(points).reshape(300, 300) - peak
         axes.contourf(x, y, heights, levels=[-4.5, -2.0, -0.5, 0.5], colors=["#e8e8e8", "#d4d4d4", "#bdbdbd"])
@@ -158,13 +157,13 @@ def _scatter(samples: np.ndarray, mixture: Density | None, labels: np.ndarray | 
     if labels is None:
         axes.scatter(*samples.T, color="#08519c", label="samples", **options)
     if mixture is not None:
-        # Drawn above the samples, and edged in white, so that a covered mode still shows its centre.
+        # Drawn above the samples with a white edge, so that the centre of a covered mode is visible.
         axes.plot(*mixture.centers.T, "+", color="white", markersize=7, markeredgewidth=2.2)
         axes.plot(*mixture.centers.T, "+", color="black", markersize=6, markeredgewidth=1.0, label="modes")
     if mixture is not None or len(classes) > 1:
         legend = axes.figure.legend(loc="outside lower center", ncols=min(len(classes), 4) or 2, frameon=False)
         for handle in legend.legend_handles:
-            if hasattr(handle, "set_sizes"):  # of samples, and not of modes
+            if hasattr(handle, "set_sizes"):  # of samples, not modes
                 handle.set_sizes([20])
     axes.set(xlim=bounds[0], ylim=bounds[1], aspect="equal", title=_title(samples, bounds))
     return pixels(canvas)
@@ -175,7 +174,7 @@ def _histogram(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
     canvas, axes = blank_figure(7, 4.5)
     bins = np.linspace(bounds[0, 0], bounds[0, 1], 81)
     counts = np.histogram(samples[np.isfinite(samples)], bins)[0]
-    # Divided by all samples, not by those inside, so that mass outside the axes is missing from the bars.
+    # Divided by the number of all samples, so that mass outside the axes is missing from the bars.
     axes.stairs(counts / (len(samples) * np.diff(bins)), bins, fill=True, color="#9ecae1", label="samples")
     if mixture is not None:
         x = np.linspace(bounds[0, 0], bounds[0, 1], 1000)
@@ -208,9 +207,9 @@ class Curve(NamedTuple):
 
     Attributes:
       steps: [n].
-      values: [n]; what is not finite is left out.
+      values: [n]; values that are not finite are left out.
       errors: [n] standard errors, or None.
-      reference: a level to draw beside it, of real data say, or None.
+      reference: a level, for example of real data, or None.
     """
 
     steps: Sequence[float]
@@ -220,10 +219,10 @@ class Curve(NamedTuple):
 
 
 def curves(panels: Mapping[str, Mapping[str, Curve]]) -> np.ndarray:
-    """One panel below the other, each with some curves over the same steps.
+    """Panels of curves over the same steps.
 
     Args:
-      panels: by title, curves by label; a panel without curves is left out.
+      panels: curves by label, by title; panels without curves are left out.
 
     Returns:
       uint8 [height, width, 3].
@@ -267,10 +266,10 @@ class SpreadRow(NamedTuple):
     """One setting.
 
     Attributes:
-      label: beside it; of one line or two.
+      label: of one or two lines.
       mean: over the seeds, or None.
       standard_error: of the mean, or None.
-      values: of every seed; None for one without a value.
+      values: of every seed; None for a seed without a value.
     """
 
     label: str
@@ -280,12 +279,12 @@ class SpreadRow(NamedTuple):
 
 
 def spread(rows: Sequence[SpreadRow], *, title: str, reference: float | None = None) -> np.ndarray:
-    """Settings below each other: a dot for each seed, and the mean with its standard error.
+    """A row for each setting: a dot for each seed, and the mean with its standard error.
 
     Args:
-      rows: the first is drawn at the top.
-      title: what is measured.
-      reference: a level to draw beside them, of real data say, or None.
+      rows: from top to bottom.
+      title: of the figure.
+      reference: a level, for example of real data, or None.
 
     Returns:
       uint8 [height, width, 3].
@@ -298,7 +297,7 @@ def spread(rows: Sequence[SpreadRow], *, title: str, reference: float | None = N
     canvas, axes = blank_figure(8, EDGES + ROW * len(rows) + 0.3)
     for place, row in enumerate(rows):
         known = [value for value in row.values if value is not None]
-        # Below the mean and apart from each other, so that none hides another.
+        # Below the mean and apart from each other, so that all are visible.
         shifts = np.linspace(0.04, 0.3, len(known)) if len(known) > 1 else np.full(len(known), 0.17)
         axes.plot(known, place + shifts, "o", color="#6baed6", markersize=5, label="one seed" if not place else None)
         if row.mean is not None:

@@ -1,4 +1,4 @@
-"""Many samples of a trained generator, a part at a time, in the way that its config says."""
+"""Samples of a trained generator, in parts, by the sampling method of its config."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -14,15 +14,15 @@ from jaxgan.training.step import generate, sample
 from jaxgan.types import DiscriminatorOutput, TrainState
 
 BATCH = 1_000
-"""Samples made at once."""
+"""Samples generated at once."""
 
 
 class Drawn(NamedTuple):
-    """Samples, and what is to be said of how they were made.
+    """Samples, and facts about how they were drawn.
 
     Attributes:
       values: [count, ...], float32, in the range of the generator's output.
-      facts: numbers by name.
+      facts: numbers by name, such as the accepted fraction.
     """
 
     values: np.ndarray
@@ -30,17 +30,15 @@ class Drawn(NamedTuple):
 
 
 class NoSamplesError(UsageError):
-    """The way of sampling that was asked for does not come to an end."""
+    """The sampling method does not finish."""
 
 
 Sampler = Callable[[TrainState, jax.Array, int], Drawn]
-
-
 Completer = Callable[[TrainState, jax.Array, Any], np.ndarray]
 
 
 def completer(experiment: Experiment) -> Completer:
-    """A function `(state, latents [n, dim], condition) -> examples [n, ...]`, float32, a part at a time."""
+    """A function `(state, latents [n, dim], condition) -> examples [n, ...]`, float32, computed in parts."""
     draw = jax.jit(
         lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
     )
@@ -73,10 +71,10 @@ def judger(experiment: Experiment) -> Callable[[Any, np.ndarray], DiscriminatorO
 
 
 def sampler(experiment: Experiment) -> Sampler:
-    """A function `(state, key, count) -> Drawn`; the first n samples of a key are the same however many are made.
+    """A function `(state, key, count) -> Drawn`; the first n samples of a key do not depend on the count.
 
-    Ways other than the plain one need the state's discriminator. The function raises NoSamplesError where rejection
-    accepts next to nothing.
+    Methods other than "plain" need the state's discriminator. The function raises NoSamplesError if rejection accepts
+    almost nothing.
     """
     return _METHODS[experiment.sampling.method](experiment)
 
@@ -111,7 +109,7 @@ def _optimized(experiment: Experiment) -> Sampler:
 
 
 def _draw(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
-    """G(z') as the discriminator sees it in training, or G(z) where that is the same."""
+    """G(z') with latents moved as in training, or G(z) without latent optimisation."""
     latents, optimization = experiment.latent.sample(key, size), experiment.options["latent_optimization"]
 
     def logits_of(latents):
@@ -144,7 +142,7 @@ def _rejection(experiment: Experiment) -> Sampler:
             raise NoSamplesError(
                 f"sampling.method=rejection finds no {count:,} samples at step {int(state.step):,}",
                 str(error),
-                "set sampling.percentile to 80, say, which accepts more, or use sampling.method=driven or plain",
+                "raise sampling.percentile, to 80 for example, to accept more, or use sampling.method=driven or plain",
             ) from error
         return Drawn(np.asarray(found.samples, np.float32), {"accepted": found.rate, "candidates": found.candidates})
 
@@ -178,7 +176,7 @@ def _driven(experiment: Experiment) -> Sampler:
 
 
 def _log_ratio(experiment: Experiment) -> Callable[[TrainState, jax.Array], jax.Array]:
-    """log p_d/p_g of samples, by a state's discriminator."""
+    """`(state, samples) -> log p_d/p_g`, by the state's discriminator."""
     of_logits = experiment.sampling.log_ratio
     assert of_logits is not None, "the config was not checked"
     return lambda state, samples: of_logits(discriminate(experiment.discriminator, state, samples))
@@ -193,7 +191,7 @@ _METHODS: dict[str, Callable[[Experiment], Sampler]] = {
 
 
 def in_words(method: str, facts: Mapping[str, float]) -> str:
-    """How samples were made, in words; nothing for the plain way."""
+    """How samples were drawn, in words; "" for the plain method."""
     if method == "plain":
         return ""
     if "accepted" not in facts:

@@ -1,4 +1,4 @@
-"""Learned inference: an encoder E that tells which latent z an example x is made of."""
+"""Learned inference: an encoder E that estimates the latent z of an example x."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -16,14 +16,14 @@ from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
 from jaxgan.types import Latent, Network, Sides, Term, example_keys, inner_apply, of_norm, wrapped
 
 INFERENCES = ("bigan", "joint_regressor", "regressor")
-"""Ways to learn E: by the game itself, beside it, and after it."""
+"""Ways to learn E: in the game itself, together with the game, and after it."""
 
 POINTS = 8
-"""Images on the way from one example to another."""
+"""Images on the path from one example to another."""
 
 
 class Between(NamedTuple):
-    """The condition that asks, of a trained generator, for G((1 − t)·E(a) + t·E(b)); latents of one norm stay at it.
+    """The condition that requests G((1 − t)·E(a) + t·E(b)) from a trained generator; latents keep a prior's norm.
 
     Attributes:
       first, second: a and b, [n, ...].
@@ -36,12 +36,12 @@ class Between(NamedTuple):
 
 
 def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:
-    """(x, z) as vectors [n, features + dim], so that penalties take them for examples."""
+    """(x, z) as vectors [n, features + dim], so that penalties treat them as examples."""
     return jnp.concatenate([examples.reshape(len(examples), -1), latents], -1)
 
 
 def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: int) -> Network:
-    """The discriminator of pairs (x, z), to which z is a condition of features.
+    """The discriminator of pairs (x, z); z is the condition of the inner discriminator.
 
     Args:
       discriminator: of examples [n, ...] and a condition [n, dim].
@@ -52,7 +52,7 @@ def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: i
       A `Network` of vectors [n, features + dim], see `as_pairs`.
 
     Raises:
-      ValueError: on use, the inputs are no pairs.
+      ValueError: in use, if the inputs are not pairs.
     """
     inner, features = inner_apply(discriminator), int(np.prod(example_shape))
 
@@ -78,21 +78,21 @@ def encoding(
     corruption: Mapping[str, float] = {},
     generator_weight: float = 0.0,
 ) -> Network:
-    """The generator with an encoder E beside it, which in training makes more than G(z).
+    """The generator together with an encoder E.
 
     Args:
       generator: G, of latents [n, dim], without a condition.
       encoder: E, of examples [n, ...] to [n, dim], without noise.
       example_shape: of one example.
-      pairs: the condition is x, and both sides of the game are made: (x, E(x)) and (G(z), z), as vectors; else G(z)
-        alone, and ‖E(c(G(z))) − z‖² beside it, for a term.
-      radius: norm of the latents that G knows, if they have one: that of points between two codes.
-      corruption: arguments of c, which is `corrupted`, of a regressor.
-      generator_weight: λ ≥ 0 of a regressor: this share of its error's gradient goes on through G(z) to G.
+      pairs: if true, the condition is x, and in training the network makes both sides (x, E(x)) and (G(z), z) as
+        vectors. If false, it makes G(z), and the error ‖E(c(G(z))) − z‖² for a term.
+      radius: norm of the prior's latents, if it has one, for points between two codes.
+      corruption: arguments of c = `corrupted`, for a regressor.
+      generator_weight: λ ≥ 0 of a regressor: the share of its error's gradient that passes through G(z) to G.
 
     Returns:
-      A `Network` whose parameters are "generator" and "encoder". Out of training it gives G(z), or what the conditions
-      `Encoded` and `Between` ask for.
+      A `Network` with the parameters "generator" and "encoder". Outside of training it returns G(z), or what the
+      conditions `Encoded` and `Between` request.
     """
     generate, encode = inner_apply(generator), inner_apply(encoder)
 
@@ -100,7 +100,7 @@ def encoding(
         examples = jnp.zeros((len(inputs), *example_shape))
         return _joined(generator.init(key, inputs), encoder.init(jax.random.fold_in(key, 1), examples))
 
-    def asked(own, seeing, latents, condition):
+    def requested(own, seeing, latents, condition):
         if isinstance(condition, Encoded):
             return encode(seeing, condition.examples)[0]
         if isinstance(condition, Between):
@@ -112,7 +112,7 @@ def encoding(
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         own, seeing = (_part(variables, name) for name in ("generator", "encoder"))
         if not train:
-            made = asked(own, seeing, inputs, condition)
+            made = requested(own, seeing, inputs, condition)
             return made, {name: value for name, value in variables.items() if name != "params"}
         made, state = generate(own, inputs, key=key, train=True)
         if pairs:
@@ -130,7 +130,7 @@ def encoding(
 
 
 def _of_norm(encoder: Network, radius: float) -> Network:
-    """The encoder, with its codes at that norm."""
+    """The encoder with codes of a norm."""
     inner = inner_apply(encoder)
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
@@ -141,7 +141,7 @@ def _of_norm(encoder: Network, radius: float) -> Network:
 
 
 def _with_gradient(values: chex.Array, weight: float) -> chex.Array:
-    """The values, through which the gradient goes on times the weight."""
+    """The values; their gradient is multiplied by the weight."""
     still = jax.lax.stop_gradient(values)
     return still + weight * (values - still) if weight else still
 
@@ -151,14 +151,14 @@ def _part(variables: dict[str, Any], player: str) -> dict[str, Any]:
 
 
 def _joined(generator: dict[str, Any], encoder: dict[str, Any]) -> dict[str, Any]:
-    """Collections of both networks, each with the parts that there are."""
+    """The collections of both networks, with a part for each network that has one."""
     parts = {"generator": generator, "encoder": encoder}
     names = {name: None for variables in parts.values() for name in variables}
     return {name: {part: own[name] for part, own in parts.items() if name in own} for name in names}
 
 
 REGRESSION = Term(generator=lambda seen: seen.extra.mean())
-"""E ‖E(c(G(z))) − z‖², whose gradient moves E, and G as `encoding` lets it."""
+"""E ‖E(c(G(z))) − z‖²; its gradient updates E, and G by `generator_weight`."""
 
 
 def inference(
@@ -176,31 +176,30 @@ def inference(
     fit_steps: int = 10_000,
     examples: int = 500,
 ) -> Task:
-    """The task of z from x.
+    """The task of inferring z from x.
 
     Args:
       example_shape: of one example.
       latent: the prior p_z(z).
-      method: "bigan": G and E play against a discriminator of (x, E(x)) and (G(z), z); "joint_regressor": E descends
-        ‖E(G(z)) − z‖² beside the game; "regressor": the same when the game is over, which is in evaluations, and
-        training is that of a plain GAN.
+      method: "bigan": G and E play against a discriminator of (x, E(x)) and (G(z), z); "joint_regressor": E minimises
+        ‖E(G(z)) − z‖² during the game; "regressor": E is fitted only in evaluations, to the generator of a plain GAN.
       widths, activation, normalization: of E, see `mlp`.
-      noise, masking: corruptions of the samples that a regressor learns from, joint or fitted; see `corrupted`.
-      generator_weight: λ ≥ 0 of "joint_regressor": G descends its own loss plus λ times E's error, so that z can be
-        told from G(z), z as G is given it; 0: the game does not know of E.
+      noise, masking: corruptions of the samples that a joint or fitted regressor learns from; see `corrupted`.
+      generator_weight: λ ≥ 0 of "joint_regressor": G minimises its own loss plus λ times E's error, so that z can be
+        inferred from G(z); 0: the game does not depend on E.
       fit_widths: of the regressor that evaluations fit; () for `widths`.
-      fit_steps: of the regressor that evaluations fit to the generator as it is; 0 for none.
-      examples: test examples that they reconstruct, at most.
+      fit_steps: of the regressor that evaluations fit; 0 for none.
+      examples: test examples that evaluations reconstruct, at most.
 
     Returns:
       A `Task`.
 
     Raises:
-      ValueError: no such method, or the encoder is not possible.
+      ValueError: the method is unknown, or the encoder's arguments are invalid.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; Donahue et al. 2017 (arXiv:1605.09782);
-    Dumoulin et al. 2017 (arXiv:1606.00704), with an encoder that draws nothing. Minus the error is, but for constants,
-    InfoGAN's lower bound of the mutual information of z and c(G(z)) (Chen et al. 2016, arXiv:1606.03657).
+    Dumoulin et al. 2017 (arXiv:1606.00704), with a deterministic encoder. Minus the error is, up to
+    constants, InfoGAN's lower bound of the mutual information of z and c(G(z)) (Chen et al. 2016, arXiv:1606.03657).
     """
     if method not in INFERENCES:
         raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
@@ -210,7 +209,7 @@ def inference(
         return network if latent.radius is None else _of_norm(network, latent.radius)
 
     for hidden in (tuple(widths), tuple(fit_widths or widths)):
-        dense(latent, hidden, normalization=normalization)  # says at once what is wrong with it
+        dense(latent, hidden, normalization=normalization)  # raises for invalid arguments
     corruption = {"noise": noise, "masking": masking}
     scores = functools.partial(
         measure,
@@ -242,17 +241,17 @@ def inference(
 
 
 def sheet(key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent) -> Sheet:
-    """Rows of an example, its reconstruction, the way in z to the reconstruction of another one, and that one.
+    """Rows of an example, a path in z from its reconstruction to that of another example, and that example.
 
     Args:
-      key: not used: no latent is drawn.
-      count: images made in all, at most, if there are 8.
+      key: not used.
+      count: generated images in total, at most, but at least 8.
       examples: [n, ...], images in the networks' range.
       latent: the prior p_z(z).
 
     Returns:
-      A `Sheet`, whose arrays are "first" and "second" [rows, ...], and "shares" [8]; image j of row i is
-      what `Between` asks for, t = shares[j].
+      A `Sheet` with the arrays "first" and "second" [rows, ...], and "shares" [8]; image j of row i is that of
+      `Between` with t = shares[j].
     """
     rows, shape = max(count // POINTS, 1), examples.shape[1:]
     first, second = (examples[(2 * np.arange(rows) + i) % len(examples)] for i in range(2))

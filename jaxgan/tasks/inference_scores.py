@@ -1,4 +1,4 @@
-"""How well an encoder tells latents, beside those of simpler ways on the same examples."""
+"""Scores of encoders, with those of simpler methods on the same examples."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -16,41 +16,39 @@ from jaxgan.tasks.completions import Known, nearest_index, searched_latents
 from jaxgan.types import Latent, Network, example_keys
 
 BATCH, RATE = 128, 1e-3
-"""Of a regressor that is fitted: latents of a step, and Adam's first rate, from which a cosine leads to 0."""
+"""Of a fitted regressor: latents in a step, and the initial learning rate of Adam, with cosine decay to 0."""
 
 NOISE = 1
-"""Folded into a step's key for corruptions, as the latents have that key itself."""
+"""Folded into a step's key for corruptions; the latents use the key itself."""
 
 PART = 1_000
-"""Examples that are encoded, or whose neighbours are looked up, at once."""
+"""Examples that are encoded or compared at once."""
 
 Encode = Callable[[np.ndarray], np.ndarray]
 """`examples [n, ...] -> codes [n, dim]`."""
 
 MEANING = (
     "1-NN accuracy: test examples whose nearest training example, by Euclidean distance of the codes E(x), has their "
-    "label. reconstruction rmse: of G(E(x)), images in [0, 1]. latent rmse: of E(G(z)) to z ~ p_z, each of its "
-    "coordinates alike. Means over examples ± standard errors."
+    "label. reconstruction rmse: of G(E(x)), images in [0, 1]. latent rmse: of E(G(z)) to z ~ p_z, over all "
+    "coordinates. Means over examples ± standard errors."
 )
-REGRESSOR = (
-    "regressor: E fitted in {steps:,} steps to E(G(z)) ≈ z, G as this run has it; latent search: z by gradients."
-)
+REGRESSOR = "regressor: E fitted in {steps:,} steps to E(G(z)) ≈ z for this run's G; latent search: z by gradients."
 OTHER = "other: the same of the generator of {name}, a GAN without an encoder."
 NO_REGRESSOR = "latent search: z by gradients. Left out: regressor; --config.inference.fit_steps is 0."
-NO_LABELS = "Left out: 1-NN accuracy, as the data has no labels, or not all of it is at hand."
+NO_LABELS = "Left out: 1-NN accuracy, as the data has no labels, or is not read completely."
 
 
 class Encoded(NamedTuple):
-    """The condition that asks, of a trained generator with an encoder, for E(x) of examples [n, ...]."""
+    """The condition that requests E(x) of examples [n, ...] from a trained generator with an encoder."""
 
     examples: chex.Array
 
 
 def corrupted(keys: chex.PRNGKey, examples: chex.Array, *, noise: float = 0.0, masking: float = 0.0) -> chex.Array:
-    """m·(x + σ·ε), ε ~ N(0, I): E then tells of real examples, which no G makes exactly, what survives that.
+    """m·(x + σ·ε), ε ~ N(0, I). Corrupted inputs make E robust on real examples, which G cannot reproduce exactly.
 
     Args:
-      keys: [n], one for each example.
+      keys: [n].
       examples: x [n, ...].
       noise: ≥ 0, in units of the networks' range: σ ~ U(0, noise) for each example.
       masking: in [0, 1]: each value of m is 0 with probability p, else 1, p ~ U(0, masking) for each example.
@@ -58,7 +56,7 @@ def corrupted(keys: chex.PRNGKey, examples: chex.Array, *, noise: float = 0.0, m
     Returns:
       [n, ...].
 
-    Source: the corruptions of denoising autoencoders, Vincent et al. 2010, JMLR 11, of a regressor's inputs.
+    Source: the corruptions of denoising autoencoders, Vincent et al. 2010, JMLR 11, for a regressor's inputs.
     """
 
     def one(key, example):
@@ -84,20 +82,20 @@ def fit_encoder(
     rate: float = RATE,
     corruption: Mapping[str, float] = {},
 ) -> Encode:
-    """The latent regressor of a generator that is fixed: argmin_E E ‖E(c(G(z))) − z‖², z ~ p_z, by Adam.
+    """The latent regressor of a fixed generator: argmin_E E ‖E(c(G(z))) − z‖², z ~ p_z, by Adam.
 
     Args:
-      generate: G: `latents [n, dim] -> examples [n, ...]`, which can be traced.
+      generate: G: `latents [n, dim] -> examples [n, ...]`, traceable.
       latent: the prior p_z(z).
       encoder: E, of examples to [n, dim], without state and noise.
       key: initialises E, and draws the latents.
       steps: ≥ 1.
-      batch: latents of a step, ≥ 1.
-      rate: Adam's at the start; it falls to 0 as a cosine.
-      corruption: arguments of c, which is `corrupted`.
+      batch: latents in a step, ≥ 1.
+      rate: initial learning rate of Adam, with cosine decay to 0.
+      corruption: arguments of c = `corrupted`.
 
     Returns:
-      `examples [n, ...] -> E(x) [n, dim]`, a part at a time.
+      `examples [n, ...] -> E(x) [n, dim]`, computed in parts.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; the latent regressor of Donahue et al. 2017
     (arXiv:1605.09782).
@@ -137,15 +135,15 @@ def measure(
     count: int,
     corruption: Mapping[str, float] = {},
 ) -> Scores:
-    """What encoders know, and how far what they say reconstructs.
+    """Scores of the codes and of the reconstructions of encoders.
 
     Args:
       trained: the generator and the data.
-      encodes: the generator has an encoder, and knows the condition `Encoded`.
-      fits: the network of a regressor of latents of a prior, which is fitted here.
-      steps: of their fits; 0 for none.
-      count: test examples to reconstruct, and latents to be told, at most.
-      corruption: of their fits, arguments of `corrupted`.
+      encodes: the generator has an encoder, and accepts the condition `Encoded`.
+      fits: `prior -> network` of a regressor to fit.
+      steps: of the fits; 0 for none.
+      count: test examples to reconstruct, and latents to infer, at most.
+      corruption: in the fits, arguments of `corrupted`.
 
     Returns:
       "1-NN accuracy" with labels, "reconstruction rmse" and "latent rmse", by method.
@@ -210,7 +208,7 @@ def _reconstructions(
 
 
 def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: chex.PRNGKey, count: int) -> Score:
-    """How far E(G(z)) is from z; the prior's mean has the error of a blind guess."""
+    """The error of E(G(z)) as an estimate of z; that of the prior's mean is the error of a blind guess."""
     values = {}
     for name, (encode, own) in encoders.items():
         latents = np.asarray(own.latent.sample(key, count))

@@ -1,4 +1,4 @@
-"""All conditionals p(x_S | x_notS), S any part of an example, by one generator whose input says what is known."""
+"""All conditionals p(x_S | x_notS) of parts S of an example, by one generator that receives the known values."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,31 +15,31 @@ from jaxgan.tasks.masks import Mask, chosen, mixed, suiting
 from jaxgan.types import Latent, Network, inner_apply, wrapped
 
 MEANING = (
-    "rmse: over the values that were not known, of images in [0, 1], for each example; best: of its {draws} draws, "
-    "mean: over them; other methods have one completion each. accuracy: share of completions that the classifier gives "
-    "the example's label, over all draws. Means over the examples of which something was not known ± standard errors."
+    "rmse: over the unknown values, of images in [0, 1], for each example; best: of its {draws} draws, mean: over "
+    "them; other methods have one completion each. accuracy: share of completions to which the classifier gives the "
+    "example's label, over all draws. Means over the examples with unknown values ± standard errors."
 )
 NO_SEARCH = (
-    "Left out: latent search, which completes by an unconditional generator: train one with --config.task=none on the "
-    "same data, and give its directory as --config.evaluation.other_run."
+    "Left out: latent search, which completes with an unconditional generator: train one with --config.task=none on "
+    "the same data, and pass its directory as --config.evaluation.other_run."
 )
 NO_CLASSIFIER = "Left out: accuracy, for which evaluation.features must be a classifier of the data's own labels."
 NOTHING_TO_DO = "Left out: {mask}, as every value of every example is known under it."
 UNTRAINED = (
-    "This run was trained without the mask `nothing`, so its plain samples, with nothing known, are no measure of it."
+    "This run was trained without the mask `nothing`, so its plain samples, with nothing known, do not measure it."
 )
 
 
 def completing(generator: Network, encoder: Network | None = None) -> Network:
-    """The generator of what is missing: x̂ = m·x + (1 − m)·G(z, x·m, m).
+    """The generator of the unknown values: x̂ = m·x + (1 − m)·G(z, x·m, m).
 
     Args:
-      generator: G, of vectors [n, features]: z with what is seen of x·m and m behind it.
-      encoder: what sees them, of [n, ...] with the mask behind the last axis, to features [n, ...], without state; None
-        for the values themselves.
+      generator: G, of vectors [n, features]: z followed by x·m and m, or by their features.
+      encoder: of x·m and m, concatenated along the last axis, to features [n, ...], without state; None for the values
+        themselves.
 
     Returns:
-      A `Network` of latents [n, dim] and the condition `Known`. With an encoder, its parameters are "generator" and
+      A `Network` of latents [n, dim] and the condition `Known`. With an encoder, it has the parameters "generator" and
       "encoder".
     """
     inner = inner_apply(generator)
@@ -67,9 +67,7 @@ def completing(generator: Network, encoder: Network | None = None) -> Network:
 
 
 def seeing_masks(discriminator: Network) -> Network:
-    """The discriminator of (x, m): the mask behind the example along its last axis, of images as further channels.
-
-    m says what in x is known, so that x·m need not be told.
+    """The discriminator of (x, m), concatenated along the last axis, which are the channels of images.
 
     Args:
       discriminator: of examples whose last axis is twice as long.
@@ -102,8 +100,9 @@ def inpainting(
     Args:
       example_shape: of one example.
       latent: the prior p_z(z).
-      masks: names of `MASKS`; each example has one of them, equally likely. "all": those that suit it.
-      encoder: channels of convolutions through which the generator sees images, each halving their sides; () for none.
+      masks: names of `MASKS`; each example gets one of them, equally likely. "all": those that
+        suit the examples.
+      encoder: channels of the generator's convolutions of images, each of which halves the sides; () for none.
       draws: completions of each example in pictures and scores, ≥ 1.
       examples: test examples in the scores, at most.
 
@@ -111,7 +110,7 @@ def inpainting(
       A `Task`.
 
     Raises:
-      ValueError: a mask is unknown, or it or the encoder does not suit the examples.
+      ValueError: a mask is unknown, or a mask or the encoder does not suit the examples.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 3.
     """
@@ -139,18 +138,18 @@ def inpainting(
 def sheet(
     key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent, masks: dict[str, Mask], draws: int
 ) -> Sheet:
-    """Rows of an example, what is known of it (the rest is grey) and some completions; the masks take turns.
+    """Rows of an example, its known values (the rest is grey) and some completions; the rows cycle through the masks.
 
     Args:
       key: draws masks and latents.
-      count: completions in all, at most.
+      count: completions in total, at most.
       examples: [n, ...], images in the networks' range.
       latent: the prior p_z(z).
       masks: by name.
-      draws: completions in a row, if there is room for so many.
+      draws: completions in a row, at most.
 
     Returns:
-      A `Sheet`, whose arrays are "originals" and "masks" [rows, ...], and "kinds" [rows]; completion j of row i is
+      A `Sheet` with the arrays "originals" and "masks" [rows, ...], and "kinds" [rows]; completion j of row i is
       example i·draws + j.
     """
     draws = min(draws, count)
@@ -173,16 +172,16 @@ def sheet(
 
 
 def measure(trained: Trained, masks: Mapping[str, Mask], draws: int, examples: int) -> Scores:
-    """Errors of completions under every kind of mask that suits the data, trained on or not, and under a mixture.
+    """Errors of completions for every mask that suits the data, and for their mixture.
 
     Args:
       trained: the generator and the data.
-      masks: those the run was trained on, by name.
+      masks: by name, those that the run was trained with.
       draws: completions of each example, ≥ 1.
       examples: test examples to complete, at most.
 
     Returns:
-      For each kind "KIND rmse_best", "KIND rmse_mean" and, with a classifier, "KIND accuracy", by method.
+      For each mask "MASK rmse_best", "MASK rmse_mean" and, with a classifier, "MASK accuracy", by method.
     """
     example_key, *keys = jax.random.split(trained.key, 2)
     chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:examples])

@@ -1,4 +1,4 @@
-"""Semi-supervised learning: a discriminator that tells the classes of data, of which few labels are known."""
+"""Semi-supervised learning: the discriminator classifies data, of which few labels are known."""
 
 import math
 
@@ -16,32 +16,32 @@ from jaxgan.types import DiscriminatorOutput, Latent, Network, Seen, Term, inner
 from jaxgan.wrappers.conditions import unconditional
 
 STEPS = 300
-"""Of L-BFGS, which a few hundred parameters for each class have long converged in."""
+"""Steps of L-BFGS; a few hundred parameters for each class converge in far fewer."""
 
 MEANING = (
-    "test_errors: of argmax_k of D's class logits over all test examples, ± √(n p (1 − p)), this test set's own error; "
+    "test_errors: of argmax_k of D's class logits over all test examples, ± √(n p (1 − p)), the error of the test set; "
     "seeds and labelled examples vary more. probe: logistic regression on D's features of the {labelled:,} labelled "
     "examples; pixels: on these examples themselves."
 )
-NO_FEATURES = "Left out: the probe, for which discriminator.features must be True."
+NO_FEATURES = "Left out: the probe, which needs discriminator.features=True."
 NO_AVERAGE = "Left out: D's moving average, which semi_supervised.average_decay keeps."
-NO_LABELS = "The test examples have no labels, or are too many to be read: nothing was measured."
+NO_LABELS = "The test examples have no labels, or are too many to read: there are no scores."
 
 
 def classifying(discriminator: Network) -> Network:
     """The discriminator of K + 1 classes: its logit is log Z, Z = Σ_{k ≤ K} e^{l_k}.
 
-    The class K + 1 is that of samples, with l_{K+1} = 0, which takes nothing from the model: D(x) = 1 − p(K + 1 | x) =
+    The class K + 1 is that of samples, with l_{K+1} = 0 without loss of generality: D(x) = 1 − p(K + 1 | x) =
     Z/(Z + 1) = sigmoid(log Z), and p(k | x, k ≤ K) = e^{l_k}/Z.
 
     Args:
       discriminator: one whose `Judgement` has the class logits l [batch, K]; its own logits are not used.
 
     Returns:
-      A `Network` like it.
+      A `Network`.
 
     Raises:
-      ValueError: on use, there are no class logits.
+      ValueError: in use, if there are no class logits.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5.
     """
@@ -60,7 +60,7 @@ def classifying(discriminator: Network) -> Network:
 
 
 def supervised(seen: Seen) -> chex.Array:
-    """−E log p(y | x, y ≤ K) of the labelled examples, which are the condition: the cross-entropy of the class logits.
+    """−E log p(y | x, y ≤ K), the cross-entropy of the class logits on the labelled examples in the condition.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5, L_supervised.
     """
@@ -74,12 +74,12 @@ def supervised(seen: Seen) -> chex.Array:
 
 
 def conditional_entropy(weight: chex.Numeric) -> Term:
-    """λ E H(p(k | x, k ≤ K)) of the data, in nats, added to D's loss: it is to be sure of a class wherever data are.
+    """λ E H(p(k | x, k ≤ K)) of the data, in nats, added to D's loss: favours confident classes for data.
 
     Args:
       weight: λ ≥ 0.
 
-    Source: Springenberg 2016 (arXiv:1511.06390), section 3; beside feature matching, Dai et al. 2017
+    Source: Springenberg 2016 (arXiv:1511.06390), section 3; with feature matching, Dai et al. 2017
     (arXiv:1705.09783), section 5.
     """
 
@@ -104,24 +104,24 @@ def semi_supervised(
 ) -> Task:
     """The task of a classifier: L_D = −E log p(y | x, y ≤ K) + λ (E sp(−log Z(x)) + E sp(log Z(G(z)))).
 
-    Of every minibatch as many labelled examples are drawn, with replacement. The generator's loss stays: feature
-    matching alone in the source.
+    As many labelled examples as a minibatch has are drawn for it, with replacement. The generator's loss is unchanged;
+    in the source it is feature matching.
 
     Args:
       example_shape: of one example.
       latent: the prior p_z(z).
-      labelled: how many labelled examples there are to be; they are chosen before, by `jaxgan.tasks.labelled.choose`.
+      labelled: number of labelled examples, which `jaxgan.tasks.labelled.choose` has chosen.
       seed: of that choice.
-      unsupervised: λ ≥ 0, ½ in the source's code; 0: the labelled examples alone.
+      unsupervised: λ ≥ 0, ½ in the source's code; 0 for the labelled examples only.
       entropy: weight ≥ 0 of `conditional_entropy`, in nats; 0 for none.
-      average_decay: β in [0, 1) of the discriminator's moving average, whose errors are measured too; 0: none.
-      given: the labelled examples; None where nothing is to be trained.
+      average_decay: β in [0, 1) of a moving average of the discriminator, which is scored too; 0 for none.
+      given: the labelled examples; None without training.
 
     Returns:
       A `Task`.
 
     Raises:
-      ValueError: the labelled examples have another shape; of `loss`, once it is asked for: λ is negative.
+      ValueError: the labelled examples have the wrong shape; in `Task.loss`, if λ is negative.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 4; Salimans et al. 2016 (arXiv:1606.03498),
     section 5.
@@ -148,7 +148,7 @@ def semi_supervised(
 
 
 def _is_zero(number: chex.Numeric) -> bool:
-    return isinstance(number, int | float) and number == 0  # one that is traced is not
+    return isinstance(number, int | float) and number == 0  # a traced number is not
 
 
 def measure(trained: Trained) -> Scores:
@@ -188,19 +188,19 @@ def measure(trained: Trained) -> Scores:
 
 
 def errors(predicted: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """How many of n predictions are wrong, and the standard error √(n p (1 − p)), p = wrong/n, of that number."""
+    """The number of wrong predictions of n, and its standard error √(n p (1 − p)), p = wrong/n."""
     wrong, count = int((predicted != labels).sum()), len(labels)
     return float(wrong), math.sqrt(wrong * (count - wrong) / count)
 
 
 def linear_classes(examples: chex.Array, labels: chex.Array, tested: chex.Array, classes: int) -> np.ndarray:
-    """The classes of some examples by a logistic regression on others.
+    """The classes that a logistic regression on labelled examples assigns to others.
 
-    Values are centred and scaled before, by the mean of each and the deviation of all over the labelled examples.
+    Values are centred by each one's mean and scaled by the deviation of all, over the labelled examples.
 
     Args:
       examples: [n, ...].
-      labels: [n], whole numbers in 0, …, classes − 1.
+      labels: [n], integers in 0, …, classes − 1.
       tested: [m, ...].
       classes: K.
 

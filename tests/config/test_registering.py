@@ -1,4 +1,4 @@
-"""A user's own entries in every table: each is a function with a field of its own, and a table line in a config file."""
+"""A user's own entries in every table: each is one function with a field of its own, and one line of a table."""
 
 import json
 

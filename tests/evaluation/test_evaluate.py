@@ -99,7 +99,7 @@ def test_a_mixture(ring, capsys):
     assert whole["dataset"] == "ring" and whole["step"] == 40 and whole["seed"] == 0 and whole["samples"] == 400
     assert {"jax", "jaxgan", "numpy", "python"} <= set(whole["versions"])
     assert whole["features"] == {"name": "raw"} and list(whole["left_out"]) == ["inception_score", "conditional"]
-    assert "no measure of quality" in said and "left out: inception_score" in said
+    assert "does not measure quality" in said and "left out: inception_score" in said
     assert "left out: conditional: labels are not the condition" in said
     assert "400 (300) : 300 test" in said  # nearest's real examples are the test split
     assert whole["pictures"] == ["step_00000040_seed_0_samples.png"]
@@ -119,7 +119,7 @@ def test_the_report_is_one_page_that_needs_no_other_file(ring):
     assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>")
     for score in report(ring)["scores"]:
         assert re.search(rf'<tr><td>{score["name"]}( \([^)]+\))?<td class="n">[-\d]', page)
-    assert "no measure of quality" in page and "&quot;batch_size&quot;: 16" in page
+    assert "does not measure quality" in page and "&quot;batch_size&quot;: 16" in page
     pictures = re.findall(r'src="([^"]+)"', page)
     assert len(pictures) == 3 and all(source.startswith("data:image/png;base64,") for source in pictures)
     for source in pictures:  # of the evaluation, of the training, the curves

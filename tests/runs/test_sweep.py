@@ -487,7 +487,7 @@ def test_scores_that_rank_are_those_of_the_evaluators(monkeypatch):
 def test_each_member_is_scored_by_its_own_task(tmp_path):
     grid = {"population__grid": "task=none,inference", "population__seeds": 1, "inference__widths": "(8,)"}
     grid |= {"inference__method": "joint_regressor", "inference__fit_steps": 5, "steps": 20}
-    with pytest.raises(UsageError, match="cannot measure the run's task; task=none measures nothing"):
+    with pytest.raises(UsageError, match="cannot measure the run's task; task=none has no scores"):
         _sweep(tmp_path / "a", evaluation__metrics="modes,task", **grid)
     assert not list((tmp_path / "a").glob("members/*/checkpoints/*"))
     _sweep(tmp_path / "b", evaluation__metrics="auto", **grid)

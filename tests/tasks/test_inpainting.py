@@ -431,7 +431,7 @@ def test_an_evaluation_has_the_tasks_scores(run, data, tmp_path, capsys):
     assert "half rmse_best" in (run / "report.html").read_text()
     with pytest.raises(UsageError, match="its generator has a condition"):
         runs.run("evaluate", None, {"evaluation.other_run": str(run)}, str(run), {})
-    with pytest.raises(UsageError, match="task=none measures nothing"):
+    with pytest.raises(UsageError, match="task=none has no scores"):
         runs.run("evaluate", None, {"evaluation.metrics": "task"}, str(tmp_path), {})
 
 

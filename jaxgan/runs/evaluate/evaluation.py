@@ -35,15 +35,15 @@ SPLIT_BYTES = 2**30
 """At most this much of a split is read, counted as floats."""
 
 NOTES = {
-    "parzen": "The Parzen log-likelihood is no measure of quality (arXiv:1511.01844): real images can score below "
-    "blurred ones. It is for comparing with published tables.",
-    "frechet": "Fréchet and kernel distances, precision and the like compare only in the same features, with equally "
-    "many examples; the classifier's are not those of published FIDs.",
-    "nearest": "nearest_closer: the probability that a sample is closer to the training set than new data is; near 1: "
-    "copies, or samples with less detail than the data.",
-    "conditional": "label_accuracy: samples that the classifier sees as the class asked for, beside test images with "
-    "their labels. within_class_diversity: mean distance of two samples of a class, over that of two training "
-    "examples. Samples have the classes in the data's proportions.",
+    "parzen": "The Parzen log-likelihood does not measure quality (arXiv:1511.01844): real images can score below "
+    "blurred ones. It is for comparison with published tables.",
+    "frechet": "Fréchet and kernel distances, precision and the like are comparable only in the same features, with "
+    "equally many examples; the classifier's features are not those of published FIDs.",
+    "nearest": "nearest_closer: the probability that a sample is closer to the training set than new data is; near 1 "
+    "for copies, or samples with less detail than the data.",
+    "conditional": "label_accuracy: samples that the classifier assigns to the requested class, beside test images "
+    "with their labels. within_class_diversity: mean distance of two samples of a class, relative to that of two "
+    "training examples. Samples have the classes in the data's proportions.",
 }
 
 
@@ -79,7 +79,7 @@ class Evaluation:
       inputs: the run's data.
       experiment: the run's parts.
       seed: of the latents.
-      say: prints messages before slow work.
+      log: prints messages before slow work.
 
     Raises:
       UsageError: an evaluator does not suit the data, or there are too few samples.
@@ -87,7 +87,7 @@ class Evaluation:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment, seed: int, say: Callable[[str], None]
+        self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment, seed: int, log: Callable[[str], None]
     ):
         self.config, self.inputs, self.seed = config, inputs, seed
         self.count = config["evaluation"]["samples"]
@@ -95,7 +95,7 @@ class Evaluation:
         dataset = inputs.dataset
         if not len(dataset.test):
             raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
-        self.features: Features = build_features(config, inputs, say)
+        self.features: Features = build_features(config, inputs, log)
         splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
         self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes)
         self.evaluators, self.left_out = self._choose()

@@ -1,4 +1,4 @@
-"""The features that a config names: a classifier of the data's own, Inception, the values, or the user's function."""
+"""The features that a config names: a classifier trained on the data, Inception, the values, or a user's function."""
 
 import importlib.util
 import os
@@ -17,22 +17,22 @@ from jaxgan.figures import is_image
 from jaxgan.runs.data import Inputs
 
 CLASSES = 1_000
-"""A dataset of more classes gets no classifier of its own."""
+"""Datasets with more classes get no classifier."""
 
 
-def build_features(config: Mapping[str, Any], inputs: Inputs, say: Callable[[str], None]) -> Features:
+def build_features(config: Mapping[str, Any], inputs: Inputs, log: Callable[[str], None]) -> Features:
     """The features of `config.evaluation.features`.
 
     Args:
       config: a checked config.
       inputs: the run's data, on whose labels a classifier is trained.
-      say: told what takes long.
+      log: prints messages before slow work.
 
     Returns:
-      The features; "auto" is the classifier for labelled images, and the raw values for all else.
+      The features; "auto" is the classifier for labelled images, and the raw values otherwise.
 
     Raises:
-      UsageError: they do not suit the data, or cannot be loaded.
+      UsageError: the features do not suit the data, or cannot be loaded.
       DataError: the file of weights is missing or damaged.
     """
     section, dataset = config["evaluation"], inputs.dataset
@@ -53,7 +53,7 @@ def build_features(config: Mapping[str, Any], inputs: Inputs, say: Callable[[str
             f"the examples of {dataset.name} are {list(dataset.example_shape)}",
             "set evaluation.features=raw",
         )
-    return _inception(section) if name == "inception" else _classifier(inputs, say)
+    return _inception(section) if name == "inception" else _classifier(inputs, log)
 
 
 def unit_values(examples: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -67,19 +67,19 @@ def unit_values(examples: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def _why_no_classifier(dataset: Dataset) -> str:
     if not is_image(dataset.example_shape) or dataset.mixture is not None:
-        return "its examples are no images"
+        return "its examples are not images"
     if dataset.num_classes is None:
         return "it has no labels"
     if dataset.num_classes < 2:
-        return "all of it has the same label"
+        return "all examples have the same label"
     if not (dataset.train.in_memory and dataset.test.in_memory):
         return "it is too large to be held in memory"
     if dataset.train.labels is None or dataset.test.labels is None:
-        return "not all of it has labels"
+        return "not all examples have labels"
     return f"it has {dataset.num_classes} classes" if dataset.num_classes > CLASSES else ""
 
 
-def _classifier(inputs: Inputs, say: Callable[[str], None]) -> Features:
+def _classifier(inputs: Inputs, log: Callable[[str], None]) -> Features:
     from jaxgan.evaluation import classifier
 
     dataset = inputs.dataset
@@ -97,7 +97,7 @@ def _classifier(inputs: Inputs, say: Callable[[str], None]) -> Features:
     assert dataset.num_classes is not None
     path = classifier.path_of(cache.directory(), *arrays, num_classes=dataset.num_classes)
     if not path.exists():
-        say(f"training a classifier on the labels of {dataset.name} for its features (once; kept in {path.parent})")
+        log(f"training a classifier on the labels of {dataset.name} for its features (once; kept in {path.parent})")
     return classifier.features(classifier.load_or_train(path, *arrays, num_classes=dataset.num_classes))
 
 
@@ -113,7 +113,7 @@ def _inception(section: Mapping[str, Any]) -> Features:
         images = images[..., None] if images.ndim == 3 else images[..., :3]  # a fourth channel is alpha
         images = inception.preprocess(images, low=0.0, high=1.0, style=style)
         outputs: Any = inception.InceptionV3().apply(variables, images)
-        # The Inception score's authors leave out the bias.
+        # The authors of the Inception score omit the bias.
         return outputs.features, outputs.logits - variables["params"]["fc"]["bias"]
 
     description = {"weights": pathlib.Path(path).name, "style": style, "dim": 2048}
@@ -121,7 +121,7 @@ def _inception(section: Mapping[str, Any]) -> Features:
 
 
 def _of_user(name: str) -> Features:
-    """FILE.py:FUNCTION."""
+    """The function of FILE.py:FUNCTION, whose output is checked."""
     file, _, function = os.path.expanduser(name).rpartition(":")
     if not pathlib.Path(file).is_file():
         raise UsageError(f"evaluation.features={name}", f"there is no file {file}", "give the path of a Python file")
@@ -132,18 +132,18 @@ def _of_user(name: str) -> Features:
         spec.loader.exec_module(module)
         call = getattr(module, function)
     except Exception as error:
-        raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "mend the file") from error
+        raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "fix the file") from error
 
     def checked(examples):
         try:
             features = np.asarray(np.asarray(call(examples)), np.float32)
         except Exception as error:
-            raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "mend it") from error
+            raise UsageError(f"evaluation.features={name}", f"{type(error).__name__}: {error}", "fix it") from error
         if features.ndim != 2 or len(features) != len(examples) or not features.size:
             why = f"of {len(examples)} examples it made an array of shape {list(features.shape)}"
             raise UsageError(f"evaluation.features={name}", why, "return features [n, dim]")
         if not np.isfinite(features).all():
-            raise UsageError(f"evaluation.features={name}", "it made a feature that is not finite", "mend it")
+            raise UsageError(f"evaluation.features={name}", "it made a feature that is not finite", "fix it")
         return features, None
 
     return Features(name, checked)

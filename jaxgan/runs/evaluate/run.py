@@ -47,8 +47,8 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     check_same_data(run.data, inputs, run.directory.path)
     if inputs.facts.vectors is not None:
         run = run._replace(experiment=run.experiment.replace(conditions=inputs.facts.vectors))
-    say = functools.partial(print, file=sys.stderr, flush=True)
-    evaluation = Evaluation(run.config, inputs, run.experiment, seed, say)
+    log = functools.partial(print, file=sys.stderr, flush=True)
+    evaluation = Evaluation(run.config, inputs, run.experiment, seed, log)
     report = evaluation.run(run.state)
     path = path_of(run.directory.evaluation, report.step, report.seed, report.method)
     instead = " in place of the scores that were there" if path.exists() else ""

@@ -32,7 +32,7 @@ def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
     named = config["evaluation"]["metrics"]
     if TASK in named and experiment.task.measure is None:
         raise UsageError(
-            "cannot measure the run's task", f"task={config['task']} measures nothing", f"leave {TASK} out of "
+            "cannot measure the run's task", f"task={config['task']} has no scores", f"leave {TASK} out of "
             "evaluation.metrics"
         )  # fmt: skip
     return experiment.task.measure is not None and bool({TASK, "auto"} & set(named))
@@ -101,14 +101,14 @@ class TaskScores:
 
 
 def _of_the_networks(values: np.ndarray, inputs: Inputs) -> np.ndarray:
-    """Examples as evaluators take them, back in the networks' range."""
+    """Converts examples from the evaluators' range to that of the networks."""
     if inputs.dataset.train.dtype != np.uint8 and not is_image(values.shape[1:]):
         return values
     return inputs.range.from_unit(values)
 
 
 def _labels(split: Split, count: int) -> np.ndarray | None:
-    """Those of a split's examples, if all `count` of them are at hand and have any."""
+    """The labels of a split, if all of its examples were read and have labels."""
     if len(split) != count:
         return None
     return split.take_labels(np.arange(count))
