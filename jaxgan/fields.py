@@ -10,6 +10,7 @@ the range and whatever else a config has to know. Without a `Field`, any value o
 """
 
 import dataclasses
+import functools
 import inspect
 import math
 import types
@@ -123,7 +124,8 @@ def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
     return Spec(kind, False, default, field)
 
 
-def parameters(function: Callable[..., Any], provided: Collection[str] = ()) -> dict[str, Spec]:
+@functools.cache
+def parameters(function: Callable[..., Any], provided: tuple[str, ...] = ()) -> Mapping[str, Spec]:
     """The parameters of a function that are a config's fields.
 
     Args:
@@ -134,16 +136,17 @@ def parameters(function: Callable[..., Any], provided: Collection[str] = ()) -> 
       What is known of each, by name.
     """
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return {
+    found = {
         name: spec_of(parameter.annotation, parameter.default)
         for name, parameter in inspect.signature(function).parameters.items()
         if name not in provided and parameter.kind not in variadic
     }
+    return types.MappingProxyType(found)
 
 
 def taken(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Those of some values that a function takes, by name."""
-    return {name: values[name] for name in inspect.signature(function).parameters if name in values}
+    return {name: values[name] for name in parameters(function) if name in values}
 
 
 def _is_union(annotation: Any) -> bool:

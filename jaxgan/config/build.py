@@ -8,7 +8,7 @@ import numpy as np
 import optax
 
 from jaxgan.config.experiment import DataFacts, Experiment, Hyperparameters, Sampling
-from jaxgan.config.schema import TASK_PROVIDED, evaluator_parameters, further, traced, value_of
+from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, further, traced, value_of
 from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Evaluator
@@ -39,11 +39,11 @@ Number = Callable[[str], Any]
 """`field -> its value`: that of the hyperparameters if it is among them, else the config's."""
 
 
-def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
+def build(config: Any, facts: DataFacts) -> Experiment:
     """The parts of a run.
 
     Args:
-      config: a complete config that `check` has passed.
+      config: one that `check` has passed: a ConfigDict, or a nested mapping.
       facts: what the data is like.
 
     Returns:
@@ -52,6 +52,7 @@ def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
     Raises:
       UsageError: a network or the task does not suit the data.
     """
+    config = complete(config)
     _check_classes(config, facts)
     number = functools.partial(value_of, config)
     latent = build_latent(config, number)

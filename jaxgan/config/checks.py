@@ -34,7 +34,7 @@ def check(config: Any, found: Iterable[Problem] = ()) -> None:
 
 def problems_of(config: Any) -> list[Problem]:
     """All problems of a config."""
-    plain = config.to_dict() if hasattr(config, "to_dict") else config
+    plain = schema.complete(config)
     found = list(schema.problems(plain))
     readable = _Readable(plain, {problem.field for problem in found})
     for question in _CROSS_CHECKS:

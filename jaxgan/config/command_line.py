@@ -100,7 +100,8 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable
 
 
 def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:
-    known, sections = schema.rows(config), schema.sections(config)
+    known = schema.rows(config)
+    sections = schema.sections(known)
     section, _, field = name.rpartition(".")
     if name in sections:
         first = next((other for other in known if other.startswith(f"{name}.")), f"{name}.")

@@ -8,6 +8,7 @@ read; a test holds the two together.
 """
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -263,29 +264,39 @@ def rows(config: Mapping[str, Any]) -> dict[str, Row]:
     return found
 
 
-def sections(config: Mapping[str, Any]) -> list[str]:
-    """The names of all sections that a config may have."""
-    return list(dict.fromkeys([name.rpartition(".")[0] for name in rows(config) if "." in name] + ["loss_options"]))
+def sections(known: Iterable[str]) -> list[str]:
+    """The names of all sections, given those of all fields."""
+    return list(dict.fromkeys([name.rpartition(".")[0] for name in known if "." in name] + ["loss_options"]))
 
 
 def _rows(section: type[Section], config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Row]]:
-    own: dict[str, Row] = {}
-    for name, annotation in _annotations(section).items():
-        if isinstance(annotation, type) and issubclass(annotation, Section):
-            chosen = config.get(name)
-            yield from _rows(annotation, chosen if isinstance(chosen, Mapping) else {}, f"{prefix}{name}.")
-        elif annotation is not ClassVar:
-            own[name] = _row(spec_of(annotation, getattr(section, name)), section, prefix)
+    for name, part in _subsections(section).items():
+        chosen = config.get(name)
+        yield from _rows(part, chosen if isinstance(chosen, Mapping) else {}, f"{prefix}{name}.")
+    own = dict(_own_rows(section, prefix))
     for name, row in list(own.items()):
-        if row.spec.field.entries:
-            field = row.spec.field
-            for parameter, other in _of_entries(
-                f"{prefix}{name}", field.choices, field.provided, config.get(name)
-            ).items():
-                own[parameter] = _joined(own[parameter], other) if parameter in own else other
+        field = row.spec.field
+        if field.entries:
+            entries = _of_entries(f"{prefix}{name}", field.choices, field.provided, config.get(name))
+            own |= {other: _joined(own[other], taken) if other in own else taken for other, taken in entries.items()}
     for entry in section.each:
         own |= _of_weighted(entry, section, prefix)
     yield from ((f"{prefix}{name}", row) for name, row in own.items())
+
+
+@functools.cache
+def _subsections(section: type[Section]) -> dict[str, type[Section]]:
+    parts = _annotations(section).items()
+    return {name: part for name, part in parts if isinstance(part, type) and issubclass(part, Section)}
+
+
+@functools.cache
+def _own_rows(section: type[Section], prefix: str) -> dict[str, Row]:
+    return {
+        name: _row(spec_of(annotation, getattr(section, name)), section, prefix)
+        for name, annotation in _annotations(section).items()
+        if annotation is not ClassVar and name not in _subsections(section)
+    }
 
 
 def _annotations(section: type[Section]) -> dict[str, Any]:
@@ -307,7 +318,7 @@ def _joined(own: Row, taken: Row) -> Row:
     return own._replace(spec=spec, takers=taken.takers)
 
 
-def _of_entries(chooser: str, table: Collection[str] | None, provided: Collection[str], chosen: Any) -> dict[str, Row]:
+def _of_entries(chooser: str, table: Collection[str] | None, provided: tuple[str, ...], chosen: Any) -> dict[str, Row]:
     """The parameters of all entries of a table; each is as the chosen entry describes it, or else as the first does."""
     assert isinstance(table, Mapping)
     taken = {name: parameters(entry, provided) for name, entry in table.items() if not isinstance(entry, Loss)}
@@ -382,30 +393,21 @@ def complete(config: Any) -> dict[str, Any]:
       config: a ConfigDict, or a nested mapping, such as a run's `config.json`. Fields that are unknown, and values that
         are wrong, stay as they are, for `problems`.
     """
-    plain = config.to_dict() if hasattr(config, "to_dict") else config
-    found = replaced(plain, {})
-    for name in sections(found):
-        found.setdefault(name, {})
-    for name, row in rows(found).items():
-        if has(found, name):
-            found = _set(found, name, values.normalised(row.spec, value_of(found, name)))
-        elif row.spec.default is not REQUIRED:
-            found = _set(found, name, values.normalised(row.spec, row.spec.default))
+    found = replaced(config.to_dict() if hasattr(config, "to_dict") else config, {})
+    known = rows(found)
+    for name, row in known.items():
+        section, _, field = name.rpartition(".")
+        target = found.setdefault(section, {}) if section else found
+        if isinstance(target, dict) and (field in target or row.spec.default is not REQUIRED):
+            target[field] = values.normalised(row.spec, target.get(field, row.spec.default))
+    found.setdefault("loss_options", {})
     return found
-
-
-def _set(config: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    section, _, field = name.rpartition(".")
-    target = config[section] if section else config
-    if isinstance(target, dict):
-        target[field] = value
-    return config
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with the fields of a config, each by itself: unknown, missing, or of a wrong value."""
     known = rows(config)
-    names = sections(config)
+    names = sections(known)
     for name in _leaves(config, names):
         section, _, field = name.rpartition(".")
         if name in names:
