@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.networks import NETWORKS
-from jaxgan.networks.labels import check_conditioning
+from jaxgan.networks.conditioning import check_conditioning
 
 
 def conditions(config: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.networks import NETWORKS
-from jaxgan.networks.labels import CONDITIONINGS
+from jaxgan.networks.conditioning import CONDITIONINGS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
 from jaxgan.networks.minibatch import MINIBATCHES
 from jaxgan.networks.normalization import NORMALIZATIONS
