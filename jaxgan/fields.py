@@ -6,7 +6,8 @@ The fields of a config are read off the signatures of the functions that use the
 
 The type gives the kind of value (`int`, `float`, `bool`, `str`, `tuple[int, ...]`, `tuple[float, ...]`,
 `tuple[str, ...]`, a `Literal`); `chex.Numeric` is a float that the compiled step may take as an argument. `Field` adds
-the range and whatever else a config has to know. Without a `Field`, any value of the type is allowed.
+the range and whatever else a config has to know, and a collection of names in its place their choice. Without one, any
+value of the type is allowed.
 """
 
 import dataclasses
@@ -108,7 +109,8 @@ def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
     field = Field()
     if typing.get_origin(annotation) is Annotated:
         annotation, *extras = typing.get_args(annotation)
-        field = next((extra for extra in extras if isinstance(extra, Field)), field)
+        names = next((extra for extra in extras if isinstance(extra, Collection)), None)
+        field = next((extra for extra in extras if isinstance(extra, Field)), Field(choices=names))
     members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
     if jax.Array in members:
         return Spec("float", True, default, field)

@@ -247,7 +247,8 @@ def _networks(
         entry = NETWORKS[section["network"]]
         means = facts.means if section["output_bias"] == "data" else None
         values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
-        values |= {name: ",".join(section[name]) for name in ("activation", "initializer")}
+        single = [name for name, spec in parameters(entry).items() if spec.kind == "str" and name in values]
+        values |= {name: values[name][0] for name in single if isinstance(values[name], tuple)}
         automatic = [name for name in ("normalization", "conditioning") if section[name] == "auto"]
         try:
             network = entry(**{name: value for name, value in taken(entry, values).items() if name not in automatic})

@@ -11,7 +11,7 @@ from jaxgan.errors import UsageError
 from jaxgan.fields import REQUIRED, parameters
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
-from jaxgan.networks.labels import check_conditioning
+from jaxgan.networks.conditioning import check_conditioning
 from jaxgan.networks.weights import FROM_DATA
 from jaxgan.types import Latent, Loss
 

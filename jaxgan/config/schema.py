@@ -24,9 +24,8 @@ from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.networks import NETWORKS
-from jaxgan.networks.labels import CONDITIONINGS
+from jaxgan.networks.conditioning import CONDITIONINGS
 from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
-from jaxgan.networks.minibatch import MINIBATCHES
 from jaxgan.networks.normalization import NORMALIZATIONS
 from jaxgan.optimizers import MOMENTUM_SCHEDULES, OPTIMIZERS, RATE_SCHEDULES
 from jaxgan.parallel import MAPPINGS
@@ -39,6 +38,10 @@ from jaxgan.wrappers.precision import PRECISIONS
 SEED = Annotated[int, Field(low=0, high=2**32 - 1)]
 WHENEVER = Annotated[int, Field(low=1, resume=True, sweep=False)]
 """How often, or how much, a run writes: no business of the training."""
+
+
+NETWORK_PROVIDED = ("output_shape", "means", "axis_name", "classes")
+"""Parameters of a network that the program passes, or that have no business in a config."""
 
 
 class Section:
@@ -66,7 +69,7 @@ class Coordination(Section):
 
 
 class Augmentation(Section):
-    names: Annotated[tuple[str, ...], Field(choices=AUGMENTATIONS)] = ()
+    names: Annotated[tuple[str, ...], AUGMENTATIONS] = ()
     probability: Annotated[float, Field(low=0, high=1, needs={"names": None})] = 1.0
     adaptive_target: Annotated[float, Field(low=0, high=1, open_high=True, needs={"names": None})] = 0.0
     adaptive_speed: Annotated[float, Field(low=0, needs={"adaptive_target": None})] = 1e-3
@@ -100,36 +103,31 @@ class LatentOptimizationSection(Section):
 class DatasetSection(Section):
     name: Annotated[str, Field(choices=DATASETS, entries=True, provided=("seed", "memory_limit"))] = "digits"
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
-    range: Annotated[str, Field(choices=RANGES)] = "unit"
+    range: Annotated[str, RANGES] = "unit"
     placement: Annotated[
         str, Field(choices=("auto", "device", "stream"), resume=True, sweep=False, modes=("sample", "evaluate"))
     ] = "auto"
 
 
 class Player(Section):
-    network: Annotated[
-        str, Field(choices=NETWORKS, entries=True, provided=("output_shape", "means", "axis_name", "classes"))
-    ] = "mlp"
-    widths: Widths = (256,)
-    output_bias: Annotated[str, Field(choices=("zero", "data"))] = "zero"
-    normalization: Annotated[str, Field(choices=Either(("auto",), NORMALIZATIONS))] = "auto"
-    conditioning: Annotated[str, Field(choices=Either(("auto",), CONDITIONINGS))] = "auto"
-    activation: Annotated[tuple[str, ...], Field(choices=ACTIVATIONS)] = ("relu",)
-    output: Annotated[str, Field(choices=OUTPUTS)] = "linear"
-    minibatch: Annotated[str, Field(choices=MINIBATCHES)] = "none"
-    initializer: Annotated[tuple[str, ...], Field(choices=INITIALIZERS)] = ("lecun_normal",)
+    network: Annotated[str, Field(choices=NETWORKS, entries=True, provided=NETWORK_PROVIDED)] = "mlp"
+    activation: Annotated[tuple[str, ...], ACTIVATIONS] = ("relu",)
+    initializer: Annotated[tuple[str, ...], INITIALIZERS] = ("lecun_normal",)
+    normalization: Annotated[str, Either(("auto",), NORMALIZATIONS)] = "auto"
+    conditioning: Annotated[str, Either(("auto",), CONDITIONINGS)] = "auto"
+    output_bias: Annotated[str, ("zero", "data")] = "zero"
     conditional: bool = True
 
 
 class Generator(Player):
     widths: Widths = (256, 512)
     output: Annotated[str, Field(choices=OUTPUTS, off="linear")] = "sigmoid"
-    output_bias: Annotated[str, Field(choices=("zero", "data"))] = "data"
+    output_bias: Annotated[str, ("zero", "data")] = "data"
 
 
 class Discriminator(Player):
     widths: Widths = (512, 256)
-    activation: Annotated[tuple[str, ...], Field(choices=ACTIVATIONS)] = ("leaky_relu",)
+    activation: Annotated[tuple[str, ...], ACTIVATIONS] = ("leaky_relu",)
 
 
 class Optimizer(Section):
@@ -149,18 +147,18 @@ class Evaluation(Section):
     each = EVALUATORS
     weighted = False
     common: ClassVar = {"resume": True, "sweep": False, "modes": ("evaluate",)}
-    metrics: Annotated[tuple[str, ...], Field(choices=Either(("auto", "task"), EVALUATORS))] = ("auto",)
+    metrics: Annotated[tuple[str, ...], Either(("auto", "task"), EVALUATORS)] = ("auto",)
     samples: Count = 10_000
     features: Annotated[str, Field(choices=("auto", "classifier", "inception", "raw"), files=True)] = "auto"
     inception_weights: str = ""
-    inception_style: Annotated[str, Field(choices=("auto", "torch", "tensorflow"))] = "auto"
+    inception_style: Annotated[str, ("auto", "torch", "tensorflow")] = "auto"
     other_run: str = ""
     every: Size = 0
 
 
 class Sampling(Section):
     common: ClassVar = {"resume": True, "sweep": False, "modes": ("sample", "evaluate")}
-    method: Annotated[str, Field(choices=METHODS)] = "plain"
+    method: Annotated[str, METHODS] = "plain"
     burn_in: Annotated[int, Field(low=1, needs={"method": ("rejection",)})] = 10_000
     percentile: Annotated[float, Field(low=0, high=100, open_high=True, needs={"method": ("rejection",)})] = 0.0
     steps: Annotated[int, Field(low=0, needs={"method": ("driven",)})] = 200
@@ -171,7 +169,7 @@ class Sampling(Section):
 class Alarms(Section):
     common: ClassVar = {"resume": True, "sweep": False}
     patience: Size = 10
-    stop: Annotated[tuple[str, ...], Field(choices=ALARMS)] = ()
+    stop: Annotated[tuple[str, ...], ALARMS] = ()
     d_accuracy: Annotated[float, Field(low=0.5, high=1)] = 0.99
     gradient: Annotated[float, Field(low=0, high=1)] = 1e-2
     diversity: Annotated[float, Field(low=0)] = 0.2
@@ -192,9 +190,9 @@ class Population(Section):
 class Config(Section):
     platform: Annotated[str, Field(choices=("", "cpu", "gpu", "tpu"), resume=True, sweep=False)] = ""
     mapping: Annotated[str, Field(choices=MAPPINGS, resume=True, sweep=False)] = "auto"
-    precision: Annotated[str, Field(choices=PRECISIONS)] = "float32"
+    precision: Annotated[str, PRECISIONS] = "float32"
     seed: SEED = 0
-    loss: Annotated[str, Field(choices=LOSSES)] = "non_saturating"
+    loss: Annotated[str, LOSSES] = "non_saturating"
     loss_options: LossOptions
     discriminator_steps: Count = 1
     generator_steps: Count = 1
@@ -206,8 +204,8 @@ class Config(Section):
     consensus: Weight = 0.0
     extragradient: bool = False
     coordination: Coordination
-    task: Annotated[str, Field(choices=TASKS)] = "none"
-    condition: Annotated[str, Field(choices=("none", "labels", "vectors"))] = "none"
+    task: Annotated[str, TASKS] = "none"
+    condition: Annotated[str, ("none", "labels", "vectors")] = "none"
     packing: Count = 1
     real_label: Annotated[float, Field(low=0, high=1, open_low=True)] = 1.0
     augmentation: Augmentation
@@ -269,7 +267,7 @@ def sections(known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([name.rpartition(".")[0] for name in known if "." in name] + ["loss_options"]))
 
 
-def _rows(section: type[Section], config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Row]]:
+def _rows(section: Any, config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Row]]:
     for name, part in _subsections(section).items():
         chosen = config.get(name)
         yield from _rows(part, chosen if isinstance(chosen, Mapping) else {}, f"{prefix}{name}.")
@@ -285,13 +283,13 @@ def _rows(section: type[Section], config: Mapping[str, Any], prefix: str) -> Ite
 
 
 @functools.cache
-def _subsections(section: type[Section]) -> dict[str, type[Section]]:
+def _subsections(section: Any) -> dict[str, type[Section]]:
     parts = _annotations(section).items()
     return {name: part for name, part in parts if isinstance(part, type) and issubclass(part, Section)}
 
 
 @functools.cache
-def _own_rows(section: type[Section], prefix: str) -> dict[str, Row]:
+def _own_rows(section: Any, prefix: str) -> dict[str, Row]:
     return {
         name: _row(spec_of(annotation, getattr(section, name)), section, prefix)
         for name, annotation in _annotations(section).items()
