@@ -13,7 +13,7 @@ import os
 import numpy as np
 
 from benchmarks import timing
-from jaxgan.datasets import DATASETS, DatasetOptions
+from jaxgan.datasets import DATASETS
 from jaxgan.evaluation import parzen
 
 SAMPLES, SEEDS = 10_000, 10
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--data", default=os.path.join(os.environ.get("JAXGAN_DATA_DIR", "."), "mnist"))
     parser.add_argument("--out", default="results/evaluation/mnist_reference.json")
     arguments = parser.parse_args()
-    dataset = DATASETS["idx"](DatasetOptions(path=arguments.data))
+    dataset = DATASETS["idx"](path=arguments.data)
     train, validation, test = (
         split.examples.reshape(len(split), -1).astype(np.float32) / 255
         for split in (dataset.train, dataset.validation, dataset.test)

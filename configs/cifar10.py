@@ -32,7 +32,7 @@ def get_config(platform: str = "") -> ConfigDict:
     for player, width, scale in ((config.generator, 8000, 0.05), (config.discriminator, 500, 0.005)):
         player.network = "cifar10"
         player.widths = (width,)
-        player.initializer = "uniform"
+        player.initializer = ("uniform",)
         player.initial_scale = scale
     config.generator.output = "linear"
     config.generator.output_bias = "zero"

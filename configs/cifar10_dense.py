@@ -29,18 +29,18 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.dim = 100
 
     config.generator.widths = (8000, 8000)
-    config.generator.activation = "relu,sigmoid"
+    config.generator.activation = ("relu", "sigmoid")
     config.generator.output = "linear"
     config.generator.output_bias = "zero"
-    config.generator.initializer = "uniform"
-    config.generator.layer_scales = "0.05,0.05,0.5"
+    config.generator.initializer = ("uniform",)
+    config.generator.layer_scales = (0.05, 0.05, 0.5)
 
     config.discriminator.network = "maxout"
     config.discriminator.widths = (1600, 1600)
     config.discriminator.pieces = 5
     config.discriminator.keep_input = 0.8
     config.discriminator.keep_hidden = 0.5
-    config.discriminator.initializer = "uniform"
+    config.discriminator.initializer = ("uniform",)
     config.discriminator.initial_scale = 0.005
 
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):

@@ -28,9 +28,9 @@ def get_config(platform: str = "") -> ConfigDict:
     config.generator.output = "tanh"
     config.generator.output_bias = "zero"
     config.discriminator.widths = (64, 128)
-    config.discriminator.activation = "leaky_relu"
+    config.discriminator.activation = ("leaky_relu",)
     for player in (config.generator, config.discriminator):
         player.network = "dcgan"
-        player.initializer = "normal"
+        player.initializer = ("normal",)
         player.initial_scale = 0.02
     return config

@@ -3,7 +3,8 @@
     python launch.py --config=configs/default.py --workdir=runs/default
 
 Any field can be set on the command line: `--config.batch_size=128 --config.generator.widths="(256, 256)"`.
-Counts are whole numbers, tuples are written as in Python, and no field may be added: a mistyped name is an error.
+Counts are whole numbers, tuples are written as in Python or with commas (`--config.generator.activation=relu,tanh`), and
+a mistyped name is an error.
 """
 
 from ml_collections import ConfigDict
@@ -19,6 +20,7 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # The game: Algorithm 1.
     config.loss = "non_saturating"  # one of jaxgan.LOSSES, such as minimax, hinge, relativistic_paired
+    config.loss_options = ConfigDict()  # parameters of a loss of your own that is a function of some
     config.discriminator_steps = 1  # k: discriminator updates per step, each on its own minibatch and latents
     config.generator_steps = 1  # generator updates per step, each on its own latents
     config.steps = 10_000  # training steps in all; raise it and run again to go on from the last checkpoint
@@ -45,7 +47,7 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # The discriminator sees data and samples augmented alike, so that samples do not learn it.
     config.augmentation = ConfigDict()
-    config.augmentation.names = ""  # "color,translation,cutout" (DiffAugment), "noise" (vectors too), or some of these
+    config.augmentation.names = ()  # color,translation,cutout (DiffAugment), noise (vectors too), or some of these
     config.augmentation.probability = 1.0  # of each one, for each example
     config.augmentation.adaptive_target = 0.0  # .6: the probability follows how well D knows its data (ADA); 0: fixed
     config.augmentation.adaptive_speed = 1e-3  # its change in a discriminator update
@@ -58,6 +60,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.penalties.gradient_penalty = 0.0  # lambda: (|grad| - 1)^2 between data and samples (WGAN-GP)
     config.penalties.gradient_penalty_one_sided = 0.0  # lambda: the same, of norms above 1 alone
     config.penalties.dragan = 0.0  # lambda: (|grad| - 1)^2 around data
+    config.penalties.dragan_spread = 0.5  # c: noise around the data, in their standard deviations
     config.penalties.interval = 1  # in every so many steps, so many times as much (lazy regularisation)
 
     # Weights of jaxgan.TERMS, parts of the players' losses that read more than logits; 0 is off.
@@ -71,9 +74,12 @@ def get_config(platform: str = "") -> ConfigDict:
 
     config.latent = ConfigDict()
     config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I);
-    # "truncated_normal": within 2 deviations; "sphere": of radius sqrt dim; "categorical": 10 classes, 2 codes
+    # "truncated_normal": within a bound; "sphere": of radius sqrt dim; "categorical": classes, codes
     # and noise (InfoGAN); "mixture": of Gaussians that the generator learns (DeLiGAN); "fixed_mixture": that stay
     config.latent.dim = 100
+    config.latent.bound = 2.0  # truncated_normal: b, in deviations
+    config.latent.categories = 10  # categorical: equally likely classes
+    config.latent.continuous = 2  # categorical: codes of U(-1, 1) behind them
     config.latent.components = 50  # mixture, fixed_mixture: how many Gaussians
     config.latent.spread = 1.0  # mixture, fixed_mixture: s: means are from U(-s, s); of mixture, at the start
     config.latent.deviation = 0.2  # mixture, fixed_mixture: their sigma; of mixture, at the start
@@ -97,7 +103,7 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # task=inpainting.
     config.inpainting = ConfigDict()
-    config.inpainting.masks = "all"  # of jaxgan.tasks.MASKS, with commas, one for each example; "all" that suit
+    config.inpainting.masks = ("all",)  # of jaxgan.tasks.MASKS, one for each example; "all" that suit
     config.inpainting.encoder = ()  # channels of convolutions through which G sees images, each halving their sides;
     # (): it sees the values themselves
     config.inpainting.draws = 10  # completions of each example, in pictures and in evaluations
@@ -117,7 +123,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.inference.method = "bigan"  # D judges (x, E(x)) and (G(z), z); "joint_regressor": E learns z from G(z)
     # beside the game; "regressor": the same after it, in evaluations
     config.inference.widths = (1024, 1024)  # units of each hidden layer of E, a multilayer perceptron
-    config.inference.activation = "leaky_relu"  # as a network's
+    config.inference.activation = ("leaky_relu",)  # as a network's
     config.inference.normalization = "none"  # "batch" (over all devices), "layer"
     config.inference.noise = 0.0  # regressors: largest deviation of the Gaussian noise on the samples they learn from
     config.inference.masking = 0.0  # and the largest share of their values that are set to 0
@@ -133,14 +139,14 @@ def get_config(platform: str = "") -> ConfigDict:
     config.generator.output_bias = "data"  # "data": zero weights would give the mean example; "zero"
     config.discriminator = _network()
     config.discriminator.widths = (512, 256)
-    config.discriminator.activation = "leaky_relu"
+    config.discriminator.activation = ("leaky_relu",)
 
     config.generator_optimizer = _optimizer()
     config.discriminator_optimizer = _optimizer()
 
     # How samples are judged: by --mode=evaluate, where these fields may be given anew, and if wanted in training.
     config.evaluation = ConfigDict()
-    config.evaluation.metrics = "auto"  # what suits the data; or names of jaxgan.evaluation.EVALUATORS, with commas
+    config.evaluation.metrics = ("auto",)  # what suits the data; or names of jaxgan.evaluation.EVALUATORS
     # "task": what the run's task measures, which is in "auto", too
     config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
     config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
@@ -164,7 +170,7 @@ def get_config(platform: str = "") -> ConfigDict:
     # Alarms, at log steps: each is a warning and a metric.
     config.alarms = ConfigDict()
     config.alarms.patience = 10  # an alarm is for so many log lines in a row; 0 turns all off
-    config.alarms.stop = ""  # names of alarms that end the run (exit code 4, checkpoint saved), with commas:
+    config.alarms.stop = ()  # names of alarms that end the run (exit code 4, checkpoint saved):
     # discriminator_wins, vanishing_gradient, low_diversity, lost_modes
     config.alarms.d_accuracy = 0.99  # discriminator_wins: its accuracy is above
     config.alarms.gradient = 1e-2  # vanishing_gradient: the norm of G's gradient is below this part of its largest
@@ -197,7 +203,7 @@ def _network() -> ConfigDict:
     network.network = "mlp"  # or "maxout", "dcgan", "cifar10", "resnet", "r3gan": jaxgan.networks.NETWORKS
     network.widths = (256,)  # units of each hidden layer; dcgan: channels, a doubling or halving of the sides for each;
     # resnet, r3gan: channels of the smallest image and after every doubling, and the other way round
-    network.activation = "relu"  # relu, leaky_relu, ...; "relu,sigmoid": one for each hidden layer
+    network.activation = ("relu",)  # relu, leaky_relu, ...: one for all hidden layers, or one for each
     network.output = "linear"  # a discriminator's output is a logit: linear
     network.output_bias = "zero"
     network.pieces = 5  # maxout, cifar10: linear pieces per unit
@@ -219,12 +225,12 @@ def _network() -> ConfigDict:
     network.keep_hidden = 1.0  # ... and a hidden unit
     network.noise_input = 0.0  # mlp: Gaussian noise on the layers' inputs, in training: its deviation on pixels ...
     network.noise_hidden = 0.0  # mlp: ... and on hidden units
-    network.initializer = "lecun_normal"  # uniform, normal, lecun_normal, he_normal, glorot_uniform, sparse; mlp: or
+    network.initializer = ("lecun_normal",)  # uniform, normal, lecun_normal, he_normal, glorot_uniform, sparse; mlp: or
     # one for each layer and the last, with commas
     network.initial_scale = 1.0  # half-width of uniform, deviation of normal, inputs of sparse, factor of the others'
     # variance
-    network.layer_scales = ""  # mlp: "0.05,0.05,0.5": a scale for each layer and the last in its place
-    network.layer_biases = ""  # mlp: "0,-2": where each hidden layer's biases start; "": at 0
+    network.layer_scales = ()  # mlp: (0.05, 0.05, 0.5): a scale for each layer and the last in its place
+    network.layer_biases = ()  # mlp: (0.0, -2.0): where each hidden layer's biases start; (): at 0
     return network
 
 

@@ -32,8 +32,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.generator.output_bias = "zero"
     for player in (config.generator, config.discriminator):
         player.widths = (128,)
-        player.activation = "relu"
-        player.initializer = "glorot_uniform"
+        player.activation = ("relu",)
+        player.initializer = ("glorot_uniform",)
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 2.5e-4
         optimizer.b1 = 0.5

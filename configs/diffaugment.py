@@ -15,5 +15,5 @@ from configs import dcgan
 def get_config(platform: str = "") -> ConfigDict:
     """The config; `platform` is cpu, gpu, tpu or nothing."""
     config = dcgan.get_config(platform)
-    config.augmentation.names = "translation,cutout"
+    config.augmentation.names = ("translation", "cutout")
     return config

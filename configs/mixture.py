@@ -37,7 +37,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.learn_deviation = False
 
     config.generator.widths = (128, 128, 128)
-    config.generator.activation = "leaky_relu"
+    config.generator.activation = ("leaky_relu",)
     config.generator.output = "linear"
     config.generator.output_bias = "zero"
     config.discriminator.widths = (128, 128, 128)

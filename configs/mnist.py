@@ -29,10 +29,10 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.dim = 100
 
     config.generator.widths = (1200, 1200)
-    config.generator.activation = "relu"
+    config.generator.activation = ("relu",)
     config.generator.output = "sigmoid"
     config.generator.output_bias = "data"
-    config.generator.initializer = "uniform"
+    config.generator.initializer = ("uniform",)
     config.generator.initial_scale = 0.05
 
     config.discriminator.network = "maxout"
@@ -40,7 +40,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.pieces = 5
     config.discriminator.keep_input = 0.8
     config.discriminator.keep_hidden = 0.5
-    config.discriminator.initializer = "uniform"
+    config.discriminator.initializer = ("uniform",)
     config.discriminator.initial_scale = 0.005
 
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):

@@ -27,10 +27,10 @@ def get_config(platform: str = "") -> ConfigDict:
 
     config.discriminator.network = "mlp"
     config.discriminator.widths = (1200, 1200)
-    config.discriminator.activation = "leaky_relu"
+    config.discriminator.activation = ("leaky_relu",)
     config.discriminator.keep_input = 1.0
     config.discriminator.keep_hidden = 1.0
-    config.discriminator.initializer = "lecun_normal"
+    config.discriminator.initializer = ("lecun_normal",)
     config.discriminator.initial_scale = 1.0
 
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):

@@ -25,7 +25,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.dim = 50
 
     config.generator.widths = (512, 512)
-    config.generator.initializer = "uniform"
+    config.generator.initializer = ("uniform",)
     config.generator.initial_scale = 0.05
 
     config.discriminator.network = "maxout"
@@ -33,7 +33,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.pieces = 2
     config.discriminator.keep_input = 0.5  # with .8, the paper's, it won from the start with some seeds: so little data
     config.discriminator.keep_hidden = 0.5
-    config.discriminator.initializer = "uniform"
+    config.discriminator.initializer = ("uniform",)
     config.discriminator.initial_scale = 0.005
 
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):

@@ -40,13 +40,13 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.name = "uniform_unit"
     config.latent.dim = 100
     config.generator.widths = (500, 500)
-    config.generator.activation = "softplus"
+    config.generator.activation = ("softplus",)
     config.generator.normalization = "batch"
 
     config.discriminator.widths = (1000, 500, 250, 250, 250)
-    config.discriminator.activation = "relu"
+    config.discriminator.activation = ("relu",)
     config.discriminator.normalization = "weight_from_data"
-    config.discriminator.initializer = "normal"
+    config.discriminator.initializer = ("normal",)
     config.discriminator.initial_scale = 0.1
     config.discriminator.noise_input = 0.3
     config.discriminator.noise_hidden = 0.5

@@ -39,8 +39,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.normalization = "spectral"
     for player in (config.generator, config.discriminator):
         player.network = "resnet"
-        player.activation = "relu"
-        player.initializer = "glorot_uniform"
+        player.activation = ("relu",)
+        player.initializer = ("glorot_uniform",)
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 2e-4
         optimizer.b1 = 0.0

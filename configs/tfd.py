@@ -32,19 +32,19 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.dim = 100
 
     config.generator.widths = (8000, 8000)
-    config.generator.activation = "relu,sigmoid"
+    config.generator.activation = ("relu", "sigmoid")
     config.generator.output = "sigmoid"
     config.generator.output_bias = "data"
-    config.generator.initializer = "uniform,uniform,sparse"
-    config.generator.layer_scales = "0.05,0.05,100"
-    config.generator.layer_biases = "0,-2"
+    config.generator.initializer = ("uniform", "uniform", "sparse")
+    config.generator.layer_scales = (0.05, 0.05, 100)
+    config.generator.layer_biases = (0, -2)
 
     config.discriminator.network = "maxout"
     config.discriminator.widths = (1200, 1200)
     config.discriminator.pieces = 5
     config.discriminator.keep_input = 0.8
     config.discriminator.keep_hidden = 0.5
-    config.discriminator.initializer = "uniform"
+    config.discriminator.initializer = ("uniform",)
     config.discriminator.initial_scale = 0.005
     config.discriminator_optimizer.max_column_norm = 1.9365
 

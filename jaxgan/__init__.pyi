@@ -35,6 +35,8 @@ from .training.step import generate as generate
 from .training.step import make_train_step as make_train_step
 from .training.step import sample as sample
 from .training.step import scan_steps as scan_steps
+from .types import DiscriminatorInputs as DiscriminatorInputs
+from .types import DiscriminatorOutput as DiscriminatorOutput
 from .types import Judgement as Judgement
 from .types import Latent as Latent
 from .types import Loss as Loss
@@ -44,6 +46,7 @@ from .types import PlayerState as PlayerState
 from .types import Seen as Seen
 from .types import Sides as Sides
 from .types import Term as Term
+from .types import TermInputs as TermInputs
 from .types import TrainState as TrainState
 from .wrappers.learned_mixture import learned_mixture as learned_mixture
 from .wrappers.precision import compute_in as compute_in

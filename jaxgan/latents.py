@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
+from jaxgan.fields import Count, Field, Size, Weight
 from jaxgan.types import Latent, of_norm
+from jaxgan.wrappers import learned_mixture
 
 
-def uniform(dim: int) -> Latent:
+def uniform(dim: Count) -> Latent:
     """U(−√3, √3) in every coordinate, so that each has unit variance: the paper's prior for MNIST.
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
@@ -18,12 +22,12 @@ def uniform(dim: int) -> Latent:
     return _between(math.sqrt(3), dim)
 
 
-def uniform_unit(dim: int) -> Latent:
+def uniform_unit(dim: Count) -> Latent:
     """U(−1, 1) in every coordinate; variance ⅓."""
     return _between(1.0, dim)
 
 
-def normal(dim: int) -> Latent:
+def normal(dim: Count) -> Latent:
     """N(0, I): the paper's prior for TFD and CIFAR-10.
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
@@ -32,7 +36,7 @@ def normal(dim: int) -> Latent:
     return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim, from_normal=lambda u: u)
 
 
-def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
+def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=True)] = 2.0) -> Latent:
     """N(0, I) within [−b, b] in every coordinate: samples nearer to the usual, and less varied.
 
     Args:
@@ -51,7 +55,7 @@ def truncated_normal(dim: int, bound: float = 2.0) -> Latent:
     return Latent(lambda key, count: draw(key, -bound, bound, (count, dim)), dim, bound=bound, from_normal=from_normal)
 
 
-def sphere(dim: int) -> Latent:
+def sphere(dim: Count) -> Latent:
     """Uniform on the sphere of radius √dim, so that each coordinate has unit variance.
 
     Where all latents have one norm, distances between them, and between codes of an encoder, are those of angles.
@@ -75,7 +79,7 @@ def sphere(dim: int) -> Latent:
     return Latent(sample, dim, from_normal=from_normal, radius=radius)
 
 
-def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
+def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Latent:
     """InfoGAN's prior: one of some categories as a one-hot vector, then codes of U(−1, 1), then U(−1, 1) noise.
 
     Args:
@@ -101,13 +105,26 @@ def categorical(dim: int, categories: int = 10, continuous: int = 2) -> Latent:
     return Latent(sample, dim, categories, continuous, bound=1.0)
 
 
-def mixture(dim: int, components: int = 50) -> Latent:
-    """One of N components, all equally likely, as a one-hot vector, and ε ~ N(0, I): `learned_mixture` makes
-    z = μ_k + σ_k·ε of them, and learns μ and σ with the generator.
+def mixture(
+    dim: Count,
+    components: Count = 50,
+    spread: Annotated[float, Field(low=0, open_low=True)] = 1.0,
+    deviation: Annotated[float, Field(low=0, open_low=True)] = 0.2,
+    learn_deviation: bool = True,
+    deviation_penalty: Annotated[Weight, Field(low=0, off=0.0, needs={"learn_deviation": None})] = 0.1,
+) -> Latent:
+    """A mixture of N Gaussians, all equally likely, whose means and deviations the generator learns: DeLiGAN.
+
+    A latent is the component as a one-hot vector, and ε ~ N(0, I); the generator makes z = μ_k + σ_k·ε of them, see
+    `learned_mixture`.
 
     Args:
       dim: of ε, and so of z.
       components: N ≥ 1.
+      spread: s > 0; the means start at a draw of U(−s, s).
+      deviation: every σ at the start.
+      learn_deviation: False: σ stays as it is.
+      deviation_penalty: λ ≥ 0: the generator's gradient has that of λ·mean (1 − σ)² besides, see `deviation_penalty`.
 
     Returns:
       A `Latent` of [components + dim].
@@ -122,10 +139,30 @@ def mixture(dim: int, components: int = 50) -> Latent:
         component = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, components), components)
         return jnp.concatenate([component, jax.random.normal(noise, (count, dim))], axis=1)
 
-    return Latent(sample, components + dim, categories=components)
+    def generator(network):
+        return learned_mixture.learned_mixture(
+            network, components, dim, spread=spread, deviation=deviation, learn_deviation=learn_deviation
+        )
+
+    def generator_tx(tx):
+        return optax.chain(learned_mixture.deviation_penalty(deviation_penalty), tx)
+
+    off = not learn_deviation or (isinstance(deviation_penalty, int | float) and deviation_penalty == 0)
+    return Latent(
+        sample,
+        components + dim,
+        categories=components,
+        generator=generator,
+        generator_tx=None if off else generator_tx,
+    )
 
 
-def fixed_mixture(dim: int, components: int = 50, spread: float = 1.0, deviation: float = 0.2) -> Latent:
+def fixed_mixture(
+    dim: Count,
+    components: Count = 50,
+    spread: Annotated[float, Field(low=0, open_low=True)] = 1.0,
+    deviation: Annotated[float, Field(low=0, open_low=True)] = 0.2,
+) -> Latent:
     """A mixture of N Gaussians, all equally likely, that nothing learns: z = μ_k + σ·ε, μ_k one draw of U(−s, s).
 
     The means are the same for every run of as many components and dimensions.
@@ -203,7 +240,7 @@ def _between(bound: float, dim: int) -> Latent:
     return Latent(sample, dim, bound=bound, from_normal=from_normal)
 
 
-def _check_dim(dim: int) -> None:
+def _check_dim(dim: Count) -> None:
     if dim < 1:
         raise ValueError(f"a latent needs at least one dimension, got dim={dim}")
 

@@ -5,77 +5,121 @@ k discriminator updates per step the discriminator's schedules run k times as fa
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeAlias
 
 import chex
 import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.fields import Count, Decay, Field, Momentum, Positive, Weight
 
-class Settings(NamedTuple):
-    """What an optimizer needs beside its two schedules.
-
-    Attributes:
-      b2: adam, adamw: decay of the squared gradients' average; rmsprop: the same, its `decay`.
-      eps: added to the denominator.
-      weight_decay: adamw only.
-    """
-
-    b2: float = 0.999
-    eps: float = 1e-8
-    weight_decay: float = 0.0
+Rate: TypeAlias = optax.Schedule | chex.Numeric
 
 
-Optimizer = Callable[[optax.Schedule, optax.Schedule | float, Settings], optax.GradientTransformation]
-
-
-def sgd(
-    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
-) -> optax.GradientTransformation:
+def sgd(learning_rate: Rate, *, momentum: Momentum = 0.0) -> optax.GradientTransformation:
     """Stochastic gradient descent with momentum: v ← m·v − rate·g, θ ← θ + v.
 
-    The rate multiplies the gradient as it enters the velocity, as in the paper's code; `optax.sgd` multiplies the
+    The rate multiplies the gradient as it enters the velocity, as in the paper's code. `optax.sgd` multiplies the
     velocity as it leaves, which differs where the rate changes.
+
+    Args:
+      learning_rate: a number or a schedule.
+      momentum: m in [0, 1), or a schedule.
 
     Source: Goodfellow et al. 2014 (goodfeli/adversarial), pylearn2's SGD with `Momentum`.
     """
-    if not callable(momentum):
-        velocity = optax.trace(momentum) if momentum else optax.identity()
-        return optax.chain(optax.scale_by_learning_rate(rate), velocity)
-    return optax.chain(optax.scale_by_learning_rate(rate), optax.inject_hyperparams(optax.trace)(decay=momentum))
+    rate = optax.scale_by_learning_rate(learning_rate)
+    if callable(momentum):
+        return optax.chain(rate, optax.inject_hyperparams(optax.trace)(decay=momentum))
+    if isinstance(momentum, int | float) and momentum == 0:
+        return optax.chain(rate, optax.identity())
+    return optax.chain(rate, optax.trace(momentum))
 
 
 def adam(
-    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
+    learning_rate: Rate, *, b1: Momentum = 0.5, b2: Decay = 0.999, eps: Positive = 1e-8
 ) -> optax.GradientTransformation:
-    """Adam, with `momentum` as its β1. Source: Kingma and Ba 2015 (arXiv:1412.6980), Algorithm 1."""
-    if not callable(momentum):
-        return optax.adam(rate, b1=momentum, b2=settings.b2, eps=settings.eps)
-    scale = optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))
-    adaptive = scale(b1=momentum, b2=settings.b2, eps=settings.eps)
-    return optax.chain(adaptive, optax.scale_by_learning_rate(rate))
+    """Adam.
+
+    Args:
+      learning_rate: a number or a schedule.
+      b1: decay of the mean gradient, in [0, 1), or a schedule.
+      b2: decay of the mean squared gradient, in [0, 1).
+      eps: added to the denominator, > 0.
+
+    Source: Kingma and Ba 2015 (arXiv:1412.6980), Algorithm 1.
+    """
+    return optax.chain(_scale_by_adam(b1, b2, eps), optax.scale_by_learning_rate(learning_rate))
 
 
 def adamw(
-    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
+    learning_rate: Rate,
+    *,
+    b1: Momentum = 0.5,
+    b2: Decay = 0.999,
+    eps: Positive = 1e-8,
+    weight_decay: Weight = 0.0,
 ) -> optax.GradientTransformation:
-    """Adam with decoupled weight decay. Source: Loshchilov and Hutter 2019 (arXiv:1711.05101), Algorithm 2."""
-    if not callable(momentum):
-        return optax.adamw(rate, b1=momentum, b2=settings.b2, eps=settings.eps, weight_decay=settings.weight_decay)
-    scale = optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))
-    adaptive = scale(b1=momentum, b2=settings.b2, eps=settings.eps)
-    return optax.chain(
-        adaptive, optax.add_decayed_weights(settings.weight_decay), optax.scale_by_learning_rate(rate)
-    )  # fmt: skip
+    """Adam with decoupled weight decay.
+
+    Args:
+      learning_rate, b1, b2, eps: as in `adam`.
+      weight_decay: λ ≥ 0; the update has −rate·λ·θ besides.
+
+    Source: Loshchilov and Hutter 2019 (arXiv:1711.05101), Algorithm 2.
+    """
+    decay = optax.add_decayed_weights(weight_decay)
+    return optax.chain(_scale_by_adam(b1, b2, eps), decay, optax.scale_by_learning_rate(learning_rate))
 
 
 def rmsprop(
-    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
+    learning_rate: Rate, *, b2: Decay = 0.999, eps: Positive = 1e-8, momentum: Momentum = 0.0
 ) -> optax.GradientTransformation:
-    """RMSProp, the scaled gradient fed to a momentum. Source: Tieleman and Hinton 2012, lecture 6.5."""
-    scale = optax.scale_by_rms(decay=settings.b2, eps=settings.eps)
-    return optax.chain(scale, sgd(rate, momentum))
+    """RMSProp, the scaled gradient fed to a momentum.
+
+    Args:
+      learning_rate: a number or a schedule.
+      b2: decay of the mean squared gradient, in [0, 1).
+      eps: added to the denominator, > 0.
+      momentum: as in `sgd`.
+
+    Source: Tieleman and Hinton 2012, lecture 6.5.
+    """
+    return optax.chain(optax.scale_by_rms(decay=b2, eps=eps), sgd(learning_rate, momentum=momentum))
+
+
+def optimistic_adam(
+    learning_rate: Rate, *, b1: Momentum = 0.5, b2: Decay = 0.999, eps: Positive = 1e-8
+) -> optax.GradientTransformation:
+    """Adam whose step is twice the present one less the one before: it leads where simultaneous players would circle.
+
+    Args:
+      learning_rate, b1, b2, eps: as in `adam`.
+
+    Source: Daskalakis et al. 2018 (arXiv:1711.00141), Algorithm 1.
+    """
+    return optax.chain(
+        _scale_by_adam(b1, b2, eps),
+        optax.scale_by_optimistic_gradient(),
+        optax.scale_by_learning_rate(learning_rate),
+    )
+
+
+def _scale_by_adam(b1: Rate, b2: chex.Numeric, eps: chex.Numeric) -> optax.GradientTransformation:
+    if not callable(b1):
+        return optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
+    return optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))(b1=b1, b2=b2, eps=eps)
+
+
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+    "sgd": sgd,
+    "adam": adam,
+    "adamw": adamw,
+    "rmsprop": rmsprop,
+    "optimistic_adam": optimistic_adam,
+}
+"""Optimizers by name: functions of the learning rate and of parameters of their own, which are a config's fields."""
 
 
 class PastMean(NamedTuple):
@@ -179,51 +223,47 @@ def limit_column_norms(bound: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-def optimistic_adam(
-    rate: optax.Schedule, momentum: optax.Schedule | float, settings: Settings = Settings()
-) -> optax.GradientTransformation:
-    """Adam whose step is twice the present one less the one before: it leads where simultaneous players would circle.
-
-    Source: Daskalakis et al. 2018 (arXiv:1711.00141), Algorithm 1.
-    """
-    if callable(momentum):
-        scale = optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))
-        adaptive = scale(b1=momentum, b2=settings.b2, eps=settings.eps)
-    else:
-        adaptive = optax.scale_by_adam(b1=momentum, b2=settings.b2, eps=settings.eps)
-    return optax.chain(adaptive, optax.scale_by_optimistic_gradient(), optax.scale_by_learning_rate(rate))
-
-
-OPTIMIZERS: dict[str, Optimizer] = {
-    "sgd": sgd,
-    "adam": adam,
-    "adamw": adamw,
-    "rmsprop": rmsprop,
-    "optimistic_adam": optimistic_adam,
-}
-
-
-def constant(rate: float, **_: float) -> optax.Schedule:
+def constant(learning_rate: Positive) -> optax.Schedule:
     """The same rate throughout."""
-    return optax.constant_schedule(rate)
+    return optax.constant_schedule(learning_rate)
 
 
-def exponential(rate: float, *, decay: float, floor: float, **_: float) -> optax.Schedule:
-    """rate / decay^t after t updates, and never below `floor`.
+def exponential(
+    learning_rate: Positive,
+    *,
+    rate_decay: Annotated[chex.Numeric, Field(low=1)] = 1.0,
+    rate_floor: Weight = 0.0,
+) -> optax.Schedule:
+    """rate / decay^t after t updates, and never below the floor.
 
-    Source: the paper's code, which uses decay = 1.000004 and floor = 1e-6.
+    Args:
+      learning_rate: of the first update.
+      rate_decay: ≥ 1.
+      rate_floor: ≥ 0.
+
+    Source: the paper's code, which uses a decay of 1.000004 and a floor of 1e-6.
     """
-    return lambda count: jnp.maximum(rate * jnp.exp(-jnp.log1p(decay - 1.0) * count), floor)
+    return lambda count: jnp.maximum(learning_rate * jnp.exp(-jnp.log1p(rate_decay - 1.0) * count), rate_floor)
 
 
-def linear(rate: float, *, floor: float, updates: float, **_: float) -> optax.Schedule:
-    """A straight line from `rate` to `floor` over `updates` updates."""
-    return optax.linear_schedule(rate, floor, int(updates))
+def linear(
+    learning_rate: Annotated[float, Field(low=0, open_low=True)],
+    *,
+    rate_floor: Annotated[float, Field(low=0)] = 0.0,
+    updates: float,
+) -> optax.Schedule:
+    """A straight line from the rate to the floor over `updates` updates."""
+    return optax.linear_schedule(learning_rate, rate_floor, int(updates))
 
 
-def cosine(rate: float, *, floor: float, updates: float, **_: float) -> optax.Schedule:
-    """Half a cosine from `rate` to `floor` over `updates` updates."""
-    return optax.cosine_decay_schedule(rate, int(updates), alpha=floor / rate)
+def cosine(
+    learning_rate: Annotated[float, Field(low=0, open_low=True)],
+    *,
+    rate_floor: Annotated[float, Field(low=0)] = 0.0,
+    updates: float,
+) -> optax.Schedule:
+    """Half a cosine from the rate to the floor over `updates` updates."""
+    return optax.cosine_decay_schedule(learning_rate, int(updates), alpha=rate_floor / learning_rate)
 
 
 RATE_SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
@@ -232,15 +272,27 @@ RATE_SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
     "linear": linear,
     "cosine": cosine,
 }
+"""Schedules of the learning rate by name; `updates` is how many the optimizer makes in the run."""
 
 
-def momentum_by_epoch(initial: float, final: float, *, epochs: int, updates_per_epoch: float) -> optax.Schedule:
-    """Momentum that changes once per epoch, linearly from `initial` in epoch 1 to `final` in epoch `epochs`.
+def constant_momentum(momentum: Decay) -> chex.Numeric:
+    """The same momentum throughout."""
+    return momentum
+
+
+def momentum_by_epoch(
+    momentum: Annotated[float, Field(low=0, high=1, open_high=True)],
+    *,
+    momentum_final: Annotated[float, Field(low=0, high=1, open_high=True)] = 0.0,
+    momentum_epochs: Count = 1,
+    updates_per_epoch: float,
+) -> optax.Schedule:
+    """Momentum that changes once per epoch, linearly from its first value to `momentum_final`.
 
     Args:
-      initial: momentum in the first epoch.
-      final: momentum in epoch `epochs` and after.
-      epochs: over how many epochs, ≥ 1.
+      momentum: in the first epoch.
+      momentum_final: in epoch `momentum_epochs` and after.
+      momentum_epochs: ≥ 1.
       updates_per_epoch: how many updates of this player make an epoch.
 
     Source: the paper's code, pylearn2's `MomentumAdjustor`: 0.5 to 0.7 over 250 epochs.
@@ -248,6 +300,13 @@ def momentum_by_epoch(initial: float, final: float, *, epochs: int, updates_per_
 
     def schedule(count):
         epochs_done = jnp.floor((count + 0.5) / updates_per_epoch)  # half an update clear of rounding at the boundary
-        return initial + (final - initial) * jnp.clip(epochs_done / max(epochs - 1, 1), 0.0, 1.0)
+        return momentum + (momentum_final - momentum) * jnp.clip(epochs_done / max(momentum_epochs - 1, 1), 0.0, 1.0)
 
     return schedule
+
+
+MOMENTUM_SCHEDULES: dict[str, Callable[..., optax.Schedule | chex.Numeric]] = {
+    "constant": constant_momentum,
+    "linear": momentum_by_epoch,
+}
+"""Schedules of the momentum (Adam's b1) by name."""

@@ -1,9 +1,9 @@
-"""Maps one training step over devices: the only file that names jit, pmap and shard_map.
+"""Maps one training step over devices: the only file that names pmap, shard_map and meshes.
 
-The step is the same pure function under all three; only the name of the axis over which it averages differs. The
-state stays unstacked, one copy seen from outside, so a checkpoint does not know how many devices wrote it.
+The step is the same pure function under jit, pmap and shard_map. Only the name of the axis over which it averages
+differs. The state has no device axis, so a checkpoint does not depend on the number of devices.
 
-Several processes (`jax.distributed`) run the same program, each with its own devices and its own share of every batch.
+Several processes (`jax.distributed`) run the same program, each with its own devices and its share of every batch.
 """
 
 import functools
@@ -38,21 +38,21 @@ def distribute(
     Args:
       train_step_factory: called with `axis_name` (None on one device) and returns `(state, batch, *shared) ->
         (state, metrics)`; `functools.partial(make_train_step, ...)` will do.
-      mapping: "jit" (one device), "pmap", "shard_map", or "auto": jit on one device, pmap on several, and shard_map
-        on those of several processes.
-      devices: the devices to use; default all of all processes, by process, or the first of this one's for "jit".
-      batch_axis: which axis of a batch's leaves is the batch: 1 in [k, batch, ...], 2 in [steps, k, batch, ...].
-      shared: how many further arguments the step takes that every device gets whole, such as a dataset.
+      mapping: "jit" (one device), "pmap", "shard_map", or "auto": jit on one device, pmap on several devices, and
+        shard_map on the devices of several processes.
+      devices: the devices to use; by default those of all processes, or this process's first device for "jit".
+      batch_axis: the batch axis of a batch's leaves: 1 in [k, batch, ...], 2 in [steps, k, batch, ...].
+      shared: number of further arguments of the step that every device receives whole, such as a dataset.
 
     Returns:
-      `(step, place_state, place_batch)`. `step` donates the state it is given. `place_state` copies a state, or any
-      pytree that every device is to have whole, to the devices; `place_batch` splits a batch over them. With several
-      processes every one of them calls all three: `place_state` with the same state, `place_batch` with its own share
-      of the batch, the rows of `share`. States of "shard_map" are then global arrays, those of "pmap" each process's.
+      `(step, place_state, place_batch)`. `step` donates its state. `place_state` copies a state, or any pytree, to all
+      devices; `place_batch` splits a batch over them. With several processes each process calls all three:
+      `place_state` with the same state, `place_batch` with its own share of the batch, the rows of `share`. States of
+      "shard_map" are then global arrays, and those of "pmap" local to each process.
 
     Raises:
-      ValueError: for an unknown mapping, or "jit" on several devices; from `place_batch`, when the batch does not
-        divide by the number of devices.
+      ValueError: the mapping is unknown, or "jit" on several devices; from `place_batch`: the batch size is not a
+        multiple of the number of devices.
     """
     if mapping not in MAPPINGS:
         raise ValueError(f"unknown mapping {mapping!r}; one of {', '.join(MAPPINGS)}")
@@ -93,7 +93,7 @@ def distribute(
 
 
 def all_devices() -> list[jax.Device]:
-    """The devices of all processes, those of one process next to each other, which is the order of a batch's rows."""
+    """The devices of all processes, ordered by process, which is the order of a batch's rows."""
     return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
 
 
@@ -101,8 +101,8 @@ def share(batch_size: int, devices: Sequence[jax.Device] | None = None) -> slice
     """The rows of a batch that this process feeds to its devices.
 
     Args:
-      batch_size: rows over all devices; a multiple of their number.
-      devices: as for `distribute`; default all of all processes.
+      batch_size: rows over all devices, a multiple of their number.
+      devices: as for `distribute`; by default those of all processes.
     """
     devices = all_devices() if devices is None else devices
     here = [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
@@ -111,11 +111,11 @@ def share(batch_size: int, devices: Sequence[jax.Device] | None = None) -> slice
 
 
 def everywhere(tree: Any) -> Any:
-    """What every process has, as global arrays that every device of every process holds whole.
+    """Global arrays that every device of every process holds whole.
 
     Args:
-      tree: a pytree of arrays and typed keys, with the same values in every process, which all call this; what is
-        global already stays as it is.
+      tree: a pytree of arrays and typed keys, with the same values in every process. All processes make this call.
+        Global arrays are returned unchanged.
     """
     whole = NamedSharding(Mesh(all_devices(), (AXIS,)), PartitionSpec())
 
@@ -131,12 +131,12 @@ def everywhere(tree: Any) -> Any:
 
 
 def own(tree: Any) -> Any:
-    """This process's copy of what every device has: arrays for work that it does by itself, such as sampling."""
+    """This process's copy of replicated arrays, for work that it does by itself, such as sampling."""
     return jax.tree.map(lambda leaf: leaf if leaf.is_fully_addressable else leaf.addressable_data(0), tree)
 
 
 def any_process() -> Callable[[int], jax.Array]:
-    """A function `code -> largest code of all processes`, which all call alike; it returns at once, with an array."""
+    """A function `code -> largest code of all processes`. All processes call it; it does not wait."""
     mesh = Mesh(all_devices(), (AXIS,))
     split = NamedSharding(mesh, PartitionSpec(AXIS))
     largest = jax.jit(jnp.max, out_shardings=NamedSharding(mesh, PartitionSpec()))
@@ -156,23 +156,24 @@ def distribute_population(
     devices: Sequence[jax.Device] | None = None,
     shared: int = 0,
 ) -> tuple[Callable[..., Any], Place, Place]:
-    """Compiles a population's step and spreads its members over devices, which need not talk to each other.
+    """Compiles a population's step and spreads its members over devices, without communication between devices.
 
-    On a CPU, start the process with one device per core and single-threaded products, since small products gain nothing
-    from threads: XLA_FLAGS="--xla_force_host_platform_device_count=CORES --xla_cpu_multi_thread_eigen=false".
+    On a CPU, start the process with one device per core and single-threaded products, because small products do not
+    gain from threads: XLA_FLAGS="--xla_force_host_platform_device_count=CORES --xla_cpu_multi_thread_eigen=false".
 
     Args:
       member_step: `(hyperparameters) -> train_step`, see `jaxgan.training.population.population_step`.
-      members: how those of one device are run, "vmap" or "map", see there; "auto": "map" on a CPU, else "vmap".
-      devices: the devices to use; default all of this process.
-      shared: how many further arguments the step takes that all members get whole, such as a dataset.
+      members: how the members of one device run, "vmap" or "map", see `population_step`; "auto": "map" on a CPU, else
+        "vmap".
+      devices: the devices to use; by default those of this process.
+      shared: number of further arguments of the step that all members receive whole, such as a dataset.
 
     Returns:
       `(step, place_members, place_shared)`. `step(states, batches, hyperparameters, *shared)` donates the states.
       `place_members` splits a pytree of [members, ...] over the devices, `place_shared` copies one to all of them.
 
     Raises:
-      ValueError: from `place_members`, when the members do not divide by the number of devices.
+      ValueError: from `place_members`: the number of members is not a multiple of the number of devices.
     """
     devices = list(devices if devices is not None else jax.local_devices())
     if members == "auto":
@@ -203,7 +204,7 @@ def _with_jit(train_step_factory, device) -> tuple[Callable[..., Any], Place, Pl
 
 
 def _build(train_step_factory, axis_name) -> TrainStep:
-    """Passes the axis by name where the factory knows the name, else as its one argument."""
+    """Passes the axis as the keyword `axis_name` if the factory has it, else as its only argument."""
     parameters = inspect.signature(train_step_factory).parameters.values()
     if any(p.name == "axis_name" or p.kind is p.VAR_KEYWORD for p in parameters):
         return train_step_factory(axis_name=axis_name)
@@ -211,7 +212,7 @@ def _build(train_step_factory, axis_name) -> TrainStep:
 
 
 def _copier(sharding) -> Place:
-    # A copy even where the data is in place already: the step donates its state, and would delete the caller's.
+    # Always a copy: the step donates its state, which would delete the caller's arrays.
     return lambda tree: jax.device_put(jax.tree.map(jnp.copy, tree), sharding)
 
 

@@ -12,7 +12,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Judgement, Latent, Network, TrainState
+from jaxgan.types import DiscriminatorOutput, Latent, Network, TrainState
 
 METHODS = ("plain", "optimized", "rejection", "driven")
 """From the prior; with latents moved as in training; and the two methods of this file."""
@@ -49,7 +49,7 @@ def discriminate(
 ) -> chex.Array:
     """D's logits [batch] of examples [batch, ...], outside of training."""
     outputs, _ = discriminator.apply(state.discriminator.variables, examples, condition=condition, train=False)
-    return outputs.logits if isinstance(outputs, Judgement) else outputs
+    return outputs.logits if isinstance(outputs, DiscriminatorOutput) else outputs
 
 
 def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.Numeric = 0.0) -> chex.Array:

@@ -1,7 +1,7 @@
-"""What a training run is made of: networks as pairs of functions, and the state they train.
+"""The types that the library shares: networks, the state of training, latents, losses, penalties and terms.
 
-Everything here is a `NamedTuple` or a frozen dataclass registered as a pytree, and holds arrays only, so it goes
-through `jax.jit`, `jax.vmap`, `jax.pmap` and a checkpoint unchanged.
+Everything that holds arrays is a `NamedTuple` or a frozen dataclass registered as a pytree, so it passes through
+`jax.jit`, `jax.vmap`, `jax.pmap` and a checkpoint unchanged.
 """
 
 import dataclasses
@@ -11,28 +11,75 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
 Batch = Mapping[str, chex.ArrayTree]
 """`{"real": [k, batch, ...]}`, and `"condition": [k, batch, ...]` for a conditional GAN; k = discriminator_steps."""
 
 
-class Network(NamedTuple):
-    """A network as two functions; any library, or none, can provide them.
+@dataclasses.dataclass(frozen=True)
+class PerExample:
+    """An `apply` that takes one key per example: `Network(init, PerExample(f))` = `Network(init, f, per_example=True)`.
+
+    Called with one scalar key, as is usual outside a training step, it makes the examples' keys from that key.
 
     Attributes:
-      init: `(key, inputs, condition=None) -> variables`, a dict with `"params"` and any other collections
-        (batch statistics, say), which together are the network's model state.
-      apply: `(variables, inputs, *, condition=None, key=None, train=False) -> (outputs, model_state)`, where
-        `model_state` is the dict of the other collections after this call (`{}` if there are none). With
-        `train=True` the network gets a `key` for its noise, another one on every device; wrap `apply` in
-        `PerExample` to get a key for every example instead.
+      function: the network's `apply`, which takes [batch] keys.
+      independent: see `Network.independent`.
     """
 
+    function: Callable[..., Any]
+    independent: bool = False
+
+    def __call__(self, variables, inputs, *, condition=None, key=None, train=False):
+        if key is not None and key.ndim == 0:
+            key = example_keys(key, jax.tree.leaves(inputs)[0].shape[0])
+        return self.function(variables, inputs, condition=condition, key=key, train=train)
+
+
+class _NetworkFields(NamedTuple):
     init: Callable[..., Any]
     apply: Callable[..., Any]
+    per_example: bool = False
+    independent: bool = False
 
 
-class Judgement(NamedTuple):
+class Network(_NetworkFields):
+    """A network as two pure functions, from any library or written by hand.
+
+    A wrapper of a network returns `network._replace(init=..., apply=...)`, which keeps the other two fields.
+
+    Attributes:
+      init: `(key, inputs, condition=None) -> variables`, a dict of `"params"` and any other collections, such as batch
+        statistics. The other collections are the network's model state.
+      apply: `(variables, inputs, *, condition=None, key=None, train=False) -> (outputs, model_state)`, where
+        `model_state` is the dict of the other collections after this call, `{}` if there are none. With `train=True`
+        the network receives a `key` for its noise.
+      per_example: `apply` takes [batch] keys, one for each example. The training step makes them from each example's
+        index in the global batch, so noise such as dropout is the same on one device and on many. Otherwise `apply`
+        takes one key, and every device has its own. `Network.apply` also accepts one scalar key and makes the
+        examples' keys from it.
+      independent: only with `per_example`: the output of an example does not depend on the other examples of its
+        batch. A discriminator of this kind without model state sees real and fake examples in one batch, which is
+        faster.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, init, apply, per_example=False, independent=False):
+        if isinstance(apply, PerExample):
+            apply, per_example, independent = apply.function, True, apply.independent
+        if per_example:
+            apply = PerExample(apply, independent)
+        return super().__new__(cls, init, apply, per_example, per_example and independent)
+
+    def _replace(self, **changes: Any) -> "Network":
+        """A copy with the named fields changed."""
+        function = self.apply.function if isinstance(self.apply, PerExample) else self.apply
+        return Network(**{**self._asdict(), "apply": function, **changes})
+
+
+class DiscriminatorOutput(NamedTuple):
     """What a discriminator may return instead of bare logits.
 
     Attributes:
@@ -46,17 +93,17 @@ class Judgement(NamedTuple):
     class_logits: chex.Array | None = None
 
 
-class Sides(NamedTuple):
-    """What a generator may return in training instead of bare examples: both sides, as the discriminator sees them.
+class DiscriminatorInputs(NamedTuple):
+    """What a generator may return in training instead of bare examples: everything that the discriminator sees.
 
-    The batch of data is then judged as `real` has it, which the generator may have made with parameters of its own, and
-    its gradient goes through both sides: BiGAN's pairs (x, E(x)) and (G(z), z), say.
+    The discriminator then sees `real` in place of the batch of data. The generator may make `real` with parameters of
+    its own, and its gradient passes through both sides. BiGAN's pairs (x, E(x)) and (G(z), z) are an example.
 
     Attributes:
-      real: pytree of [batch, ...], made of the data, which the generator's network has seen as a part of its condition;
-        None for the data as they are.
-      fake: pytree like it.
-      extra: what else was made, pytree of [batch, ...], which terms find in `Seen.extra`; or None.
+      real: pytree of [batch, ...], made from the data, which the generator receives as a part of its condition; None
+        for the data as they are.
+      fake: pytree of the same structure.
+      extra: further outputs, pytree of [batch, ...], which terms read as `TermInputs.extra`; or None.
     """
 
     real: chex.ArrayTree | None
@@ -64,47 +111,23 @@ class Sides(NamedTuple):
     extra: Any = None
 
 
-@dataclasses.dataclass(frozen=True)
-class PerExample:
-    """Marks the `apply` of a network that draws its noise from one key per example.
-
-    The training step then passes `key` as an array of [batch] keys made from each example's index in the *global*
-    batch, so that dropout (say) is the same on one device as on many. With one scalar key, as anywhere outside a
-    step, the examples' keys are made from it in the same way.
-
-    Attributes:
-      function: the network's `apply`, of [batch] keys.
-      independent: an example's output depends on that example alone, and not on others in its batch. A discriminator
-        of this kind without model state judges real and fake examples in one batch, which is faster.
-    """
-
-    function: Callable[..., Any]
-    independent: bool = False
-
-    def __call__(self, variables, inputs, *, condition=None, key=None, train=False):
-        if key is not None and key.ndim == 0:
-            key = example_keys(key, inputs.shape[0])
-        return self.function(variables, inputs, condition=condition, key=key, train=train)
-
-
 def wrapped(network: Network, init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
-    """A network around another, with its noise drawn as that one's; `apply` calls `inner_apply(network)`."""
-    inner = network.apply
-    return Network(init, PerExample(apply, inner.independent) if isinstance(inner, PerExample) else apply)
+    """`network._replace(init=init, apply=apply)`."""
+    return network._replace(init=init, apply=apply)
 
 
 def inner_apply(network: Network) -> Callable[..., Any]:
-    """The network's `apply`, of [batch] keys if it draws its noise per example."""
-    return network.apply.function if isinstance(network.apply, PerExample) else network.apply
+    """`network.apply`."""
+    return network.apply
 
 
 def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> chex.PRNGKey:
-    """One key per example, `fold_in(key, offset + i)`, for examples offset to offset + count - 1 of the global batch.
+    """One key per example: `fold_in(key, i)` for the examples i = offset, ..., offset + count - 1 of the global batch.
 
     Args:
       key: one typed key.
-      count: how many examples.
-      offset: index of the first of them in the global batch.
+      count: number of examples.
+      offset: index of the first example in the global batch.
 
     Returns:
       [count] keys.
@@ -115,7 +138,7 @@ def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> che
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PlayerState:
-    """One player: its parameters, the state of its layers (batch statistics, ...) and its optimizer's state."""
+    """One player: its parameters, the state of its layers (such as batch statistics) and its optimizer's state."""
 
     params: chex.ArrayTree
     model_state: chex.ArrayTree
@@ -134,10 +157,10 @@ class PlayerState:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
-    """All that a run needs to go on.
+    """Everything that a run needs to continue.
 
     Attributes:
-      step: int32 scalar, training steps done.
+      step: int32 scalar, the number of training steps done.
       key: one typed key, fixed for the run; step t draws from `fold_in(key, t)`.
       generator: the generator's `PlayerState`.
       discriminator: the discriminator's `PlayerState`.
@@ -161,11 +184,13 @@ class Latent(NamedTuple):
     Attributes:
       sample: `(key, count) -> z [count, dim]`, float32.
       dim: length of z.
-      categories: how many entries, at the start of z, are a one-hot vector, which nothing may move.
-      continuous: how many entries behind them are codes.
-      bound: every coordinate lies in [−bound, bound]; None: anywhere.
-      from_normal: T, a smooth map [count, dim] -> [count, dim] of N(0, I) to the prior; None if there is none here.
-      radius: every z has this norm; None: any.
+      categories: number of entries at the start of z that are a one-hot vector, which no optimisation may move.
+      continuous: number of entries after them that are codes.
+      bound: every coordinate lies in [−bound, bound]; None for no bound.
+      from_normal: T, a smooth map [count, dim] -> [count, dim] from N(0, I) to the prior; None if it has none.
+      radius: the norm of every z; None if norms differ.
+      generator: `network -> network`, for a prior that the generator learns: z is made of its latents; None for others.
+      generator_tx: `optimizer -> optimizer` of that generator; None to leave it as it is.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
@@ -175,16 +200,23 @@ class Latent(NamedTuple):
     bound: float | None = None
     from_normal: Callable[[chex.Array], chex.Array] | None = None
     radius: float | None = None
+    generator: Callable[[Network], Network] | None = None
+    generator_tx: Callable[[optax.GradientTransformation], optax.GradientTransformation] | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether the prior is learned with the generator."""
+        return self.generator is not None
 
     def nearest(self, latents: chex.Array) -> chex.Array:
-        """Latents [..., dim] at the nearest points that the prior's bound and radius allow."""
+        """The nearest points [..., dim] that the prior's bound and radius allow."""
         if self.bound is not None:
             latents = jnp.clip(latents, -self.bound, self.bound)
         return latents if self.radius is None else of_norm(latents, self.radius)
 
 
 def of_norm(latents: chex.Array, radius: float) -> chex.Array:
-    """Latents [..., dim] at the norm `radius` > 0; those that are all but zero have no direction, and are 0."""
+    """Latents [..., dim] scaled to the norm `radius` > 0; latents of almost zero norm have no direction: 0."""
     squared = jnp.square(latents).sum(-1, keepdims=True)
     directed = squared > 1e-8
     return jnp.where(directed, radius * latents * jax.lax.rsqrt(jnp.where(directed, squared, 1.0)), 0.0)
@@ -236,59 +268,68 @@ Penalty = Callable[..., chex.Array]
 
 @dataclasses.dataclass(frozen=True)
 class Lazy:
-    """A penalty in every `interval`-th step alone, multiplied by `interval`; see `jaxgan.losses.penalties.lazy`."""
+    """A penalty in every `interval`-th step only, multiplied by `interval`; see `jaxgan.losses.penalties.lazy`."""
 
     penalty: Penalty
     interval: int
 
 
-class Seen(NamedTuple):
-    """What a term sees of one minibatch: this device's share of it.
+@dataclasses.dataclass(frozen=True)
+class TermInputs:
+    """What a term reads of one minibatch, on one device.
 
     Attributes:
-      real, fake: the discriminator's judgements.
+      real_output, fake_output: the discriminator's outputs for the real and for the fake examples.
       latents: [batch, dim], of the generated examples.
       condition: [batch, ...] of both, or None.
-      prior: which the latents are from.
-      axis_name: of the mapped device axis, or None.
-      judge: `(examples [n, ...], condition=None) -> Judgement` of this discriminator, in training, of further examples,
-        which may be a part of the condition: labelled ones, say. What it does to a network's state is not kept.
-      extra: what the generator made beside its examples, see `Sides`; or None.
+      prior: the `Latent` that the latents are drawn from.
+      axis_name: name of the mapped device axis, or None.
+      discriminate: `(examples [n, ...], condition=None) -> DiscriminatorOutput` of this discriminator, in training, for
+        further examples, such as labelled ones in the condition. Its updates of model state are discarded.
+      extra: further outputs of the generator, see `DiscriminatorInputs`; or None.
     """
 
-    real: Judgement
-    fake: Judgement
+    real_output: DiscriminatorOutput
+    fake_output: DiscriminatorOutput
     latents: chex.Array
     condition: chex.ArrayTree | None
     prior: Latent
     axis_name: str | None = None
-    judge: Callable[..., Judgement] | None = None
+    discriminate: Callable[..., DiscriminatorOutput] | None = None
     extra: Any = None
 
     def mean(self, values: chex.Array) -> chex.Array:
-        """The mean over the batch, [batch, ...] to [...], of all devices."""
+        """The mean over the batch of all devices, [batch, ...] to [...]."""
         means = values.mean(0)
         if self.axis_name is None:
             return means
-        # Varying again, so that the mean of the devices' gradients is that of the mean whatever is made of it.
-        return varying(jax.lax.pmean(means, self.axis_name), self.axis_name)
+        # Varying again, so that the mean of the devices' gradients is the gradient of this mean.
+        return device_varying(jax.lax.pmean(means, self.axis_name), self.axis_name)
 
 
 class Term(NamedTuple):
     """A part of the players' losses that reads more than logits; see `jaxgan.losses.terms`.
 
     Attributes:
-      discriminator: `seen -> scalar`, added to the discriminator's loss; None for nothing.
-      generator: the same of the generator's.
+      discriminator: `inputs -> scalar`, added to the discriminator's loss; None for nothing.
+      generator: `inputs -> scalar`, added to the generator's loss; None for nothing.
     """
 
-    discriminator: Callable[[Seen], chex.Array] | None = None
-    generator: Callable[[Seen], chex.Array] | None = None
+    discriminator: Callable[[TermInputs], chex.Array] | None = None
+    generator: Callable[[TermInputs], chex.Array] | None = None
 
 
-def varying(tree, axis_name: str | None):
-    """Cast to differ from device to device: else shard_map sums a gradient over the axis by itself, and its mean over
-    the devices would be the sum."""
+def device_varying(tree, axis_name: str | None):
+    """Marks replicated values as device-varying; otherwise shard_map would psum the gradient implicitly, and our pmean
+    would return the sum."""
     if axis_name is None:
         return tree
     return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, axis_name, to="varying"), tree)
+
+
+Judgement = DiscriminatorOutput
+"""Earlier name."""
+Sides = DiscriminatorInputs
+"""Earlier name."""
+Seen = TermInputs
+"""Earlier name."""

@@ -10,7 +10,7 @@ from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import from_linen, maxout, mlp
 from jaxgan.training.step import init_state
-from jaxgan.types import Network, PerExample
+from jaxgan.types import Network
 
 
 def scalar_game(loss="non_saturating"):
@@ -81,7 +81,7 @@ def noisy_game():
             noise = jax.random.key_data(key) / 2.0**33  # from the bits of each example's key
             return network.apply(variables, inputs + noise.mean(1, keepdims=True), **options)
 
-        return Network(network.init, PerExample(apply, True))
+        return Network(network.init, apply, per_example=True, independent=True)
 
     return game | {name: noisy(game[name]) for name in ("generator", "discriminator")}
 

@@ -18,7 +18,7 @@ MOMENTS = {
 
 
 def test_every_prior_has_its_moments_here():
-    elsewhere = {"categorical", "mixture", "fixed_mixture"}  # below, and in test_mixture.py
+    elsewhere = {"categorical", "mixture", "fixed_mixture"}  # below, and in test_learned_mixture.py
     assert set(MOMENTS) | elsewhere == set(LATENTS)
 
 

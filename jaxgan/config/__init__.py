@@ -1,22 +1,20 @@
 """From a ConfigDict to checked values, and from them to the parts of a run. Nothing below this folder sees a config."""
 
-from jaxgan.config.build import build, dataset_options
+from jaxgan.config.build import build, build_evaluators, load_dataset
 from jaxgan.config.checks import check, problems_of
 from jaxgan.config.experiment import DataFacts, Experiment
-from jaxgan.config.older import LATER, complete
-from jaxgan.config.rules import RANGES, RULES
-from jaxgan.config.unread import unread
+from jaxgan.config.schema import complete, unread
+from jaxgan.config.values import Problem
 
 __all__ = [
-    "LATER",
-    "RANGES",
-    "RULES",
     "DataFacts",
     "Experiment",
+    "Problem",
     "build",
+    "build_evaluators",
     "check",
     "complete",
-    "dataset_options",
+    "load_dataset",
     "problems_of",
     "unread",
 ]

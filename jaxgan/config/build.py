@@ -1,142 +1,194 @@
 """From a checked config to the parts of a run."""
 
 import functools
-import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import optax
 
-from jaxgan.config import fields
-from jaxgan.config.experiment import DataFacts, Experiment, Sampling
-from jaxgan.config.optimizing import build_optimizer
-from jaxgan.config.rules import LISTS
-from jaxgan.config.tasks import build_task
-from jaxgan.datasets.base import DatasetOptions
+from jaxgan.config.experiment import DataFacts, Experiment, Hyperparameters, Sampling
+from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, further, traced, value_of
+from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
+from jaxgan.evaluation import EVALUATORS, Evaluator
+from jaxgan.fields import parameters, taken
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.losses.penalties import PENALTIES, lazy
 from jaxgan.losses.terms import TERMS, weigh_generator
 from jaxgan.networks import NETWORKS
-from jaxgan.tasks import Task
+from jaxgan.optimizers import (
+    MOMENTUM_SCHEDULES,
+    OPTIMIZERS,
+    RATE_SCHEDULES,
+    clip_weights,
+    historical_averaging,
+    limit_column_norms,
+)
+from jaxgan.tasks import TASKS, Task
 from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.latent_optimization import LatentOptimization
-from jaxgan.types import Latent, Lazy, Loss, Network, Penalty, Term
+from jaxgan.types import Latent, Lazy, Loss, Network, Penalty
 from jaxgan.wrappers.augmentation import AUGMENTATIONS, augmented
 from jaxgan.wrappers.conditions import one_hot, unconditional
-from jaxgan.wrappers.learned_mixture import deviation_penalty, learned_mixture
 from jaxgan.wrappers.packing import pack
 from jaxgan.wrappers.precision import PRECISIONS, compute_in
 
+Number = Callable[[str], Any]
+"""`field -> its value`: that of the hyperparameters if it is among them, else the config's."""
 
-def build(config: Mapping[str, Any], facts: DataFacts) -> Experiment:
-    """The parts of a run from a config that `check` has passed.
+
+def build(config: Any, facts: DataFacts) -> Experiment:
+    """The parts of a run.
 
     Args:
-      config: a ConfigDict, or a nested mapping like it.
+      config: one that `check` has passed: a ConfigDict, or a nested mapping.
       facts: what the data is like.
 
     Returns:
       An `Experiment`.
 
     Raises:
-      UsageError: a network does not suit the data's shape.
+      UsageError: a network or the task does not suit the data.
     """
+    config = complete(config)
     _check_classes(config, facts)
-    latent = build_latent(config["latent"])
-    task = build_task(config, facts, latent)
-    networks = functools.partial(_build_networks, config, facts, task)
-    generator, discriminator = networks(None)
-    k, m = config["discriminator_steps"], config["generator_steps"]
-    batches = max(facts.train_examples // config["batch_size"], 1)
-    seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
-    make_tx = functools.partial(build_optimizer, steps=config["steps"])
-    generator_tx = make_tx(config["generator_optimizer"], m * seen, batches * m * seen / k)
-    loss = _loss(config, task)
+    number = functools.partial(value_of, config)
+    latent = build_latent(config, number)
+    task = _task(config, facts, latent, number)
+    networks = functools.cache(functools.partial(_networks, config, facts, task, latent))
+    networks(None)  # so that what does not suit the data is said now
+    loss = build_loss(config, number)
     return Experiment(
-        generator=generator,
-        discriminator=discriminator,
-        loss=loss,
-        generator_tx=_with_deviation_penalty(config["latent"], generator_tx),
-        discriminator_tx=task.discriminator_tx(make_tx(config["discriminator_optimizer"], k * seen, batches * seen)),
+        networks=networks,
         latent=latent,
-        discriminator_steps=k,
-        generator_steps=m,
-        average_decay=config["average_decay"] or None,
-        accumulation_steps=config["accumulation_steps"],
-        penalties=_penalties(config["penalties"]),
-        unrolled_steps=config["unrolled_steps"],
-        coordination=_coordination(config["coordination"], k),
-        consensus=config["consensus"] or None,
-        extragradient=config["extragradient"],
-        terms=(*_terms(config["terms"]), *task.terms),
-        latent_optimization=_latent_optimization(config["latent_optimization"]),
+        task=task,
+        step_options=functools.partial(_step_options, config, facts),
+        hyperparameters={name: value_of(config, name) for name in traced(config)},
+        sampling=Sampling(**config["sampling"], log_ratio=loss.log_ratio),
         example_shape=facts.example_shape,
         packing=config["packing"],
-        sampling=Sampling(**config["sampling"], log_ratio=loss.log_ratio),
-        networks=networks,
-        classes=facts.classes,
-        task=task,
-        conditions=facts.vectors if facts.classes is None else np.arange(facts.classes, dtype=np.int32),
-        # A virtual batch norm keeps the latents that the generator is initialised with.
         first=facts.first,
+        # A virtual batch norm keeps the latents that the generator is initialised with.
         first_examples=config["batch_size"] if config["generator"]["normalization"] == "virtual" else 2,
+        classes=facts.classes,
+        conditions=facts.vectors if facts.classes is None else np.arange(facts.classes, dtype=np.int32),
     )
 
 
-def build_latent(section: Mapping[str, Any]) -> Latent:
-    """The prior that a config's section names, made with those of its fields that it takes.
+def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: Hyperparameters) -> dict[str, Any]:
+    """The arguments of `make_train_step`. Which parts there are depends on the config only."""
+
+    def number(name: str) -> Any:
+        return hyperparameters[name] if name in hyperparameters else value_of(config, name)
+
+    latent = build_latent(config, number)
+    task = _task(config, facts, latent, number)
+    loss = task.loss(build_loss(config, number))
+    if config["real_label"] != 1:
+        loss = smooth_real_labels(loss, config["real_label"])
+    if config["terms"]["adversarial"] != 1:
+        loss = weigh_generator(loss, number("terms.adversarial"))
+
+    # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
+    k, m = config["discriminator_steps"], config["generator_steps"]
+    batches = max(facts.train_examples // config["batch_size"], 1)
+    seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
+    generator_tx = _optimizer(config, number, "generator_optimizer", m * seen, batches * m * seen / k)
+    discriminator_tx = _optimizer(config, number, "discriminator_optimizer", k * seen, batches * seen)
+    return {
+        "loss": loss,
+        "generator_tx": latent.generator_tx(generator_tx) if latent.generator_tx else generator_tx,
+        "discriminator_tx": task.discriminator_tx(discriminator_tx),
+        "discriminator_steps": k,
+        "generator_steps": m,
+        "average_decay": number("average_decay") if config["average_decay"] else None,
+        "accumulation_steps": config["accumulation_steps"],
+        "penalties": _penalties(config, number),
+        "unrolled_steps": config["unrolled_steps"],
+        "coordination": _coordination(config["coordination"], k),
+        "consensus": number("consensus") if config["consensus"] else None,
+        "extragradient": config["extragradient"],
+        "terms": (*_weighted(TERMS, "terms", config, number), *task.terms),
+        "latent_optimization": _latent_optimization(config, number),
+    }
+
+
+def _arguments(function: Callable[..., Any], section: str, config: Mapping[str, Any], number: Number) -> dict[str, Any]:
+    """The fields of a section that a function takes."""
+    return {name: number(f"{section}.{name}") for name in taken(function, config.get(section, {}))}
+
+
+def build_loss(config: Mapping[str, Any], number: Number) -> Loss:
+    """The loss that a config names, made with its options if it is a function of some."""
+    entry = LOSSES[config["loss"]]
+    return entry if isinstance(entry, Loss) else entry(**_arguments(entry, "loss_options", config, number))
+
+
+def build_latent(config: Mapping[str, Any], number: Number) -> Latent:
+    """The prior that a config names.
 
     Raises:
       ValueError: its dimensions do not suffice.
     """
-    builder = LATENTS[section["name"]]
-    taken = set(inspect.signature(builder).parameters) & {"components", "spread", "deviation"}
-    return builder(section["dim"], **{name: section[name] for name in taken})
+    entry = LATENTS[config["latent"]["name"]]
+    return entry(**_arguments(entry, "latent", config, number))
 
 
-def _with_mixture(section: Mapping[str, Any], generator: Network) -> Network:
-    """The generator, which learns its prior if that is a mixture to be learned."""
-    if section["name"] != "mixture":
-        return generator
-    start = {name: section[name] for name in ("spread", "deviation", "learn_deviation")}
-    return learned_mixture(generator, section["components"], section["dim"], **start)
-
-
-def _with_deviation_penalty(
-    section: Mapping[str, Any], generator_tx: optax.GradientTransformation
-) -> optax.GradientTransformation:
-    if section["name"] != "mixture" or not section["learn_deviation"] or not section["deviation_penalty"]:
-        return generator_tx
-    return optax.chain(deviation_penalty(section["deviation_penalty"]), generator_tx)
-
-
-def _loss(config: Mapping[str, Any], task: Task) -> Loss:
-    loss, weight = task.loss(LOSSES[config["loss"]]), config["terms"]["adversarial"]
-    loss = loss if config["real_label"] == 1 else smooth_real_labels(loss, config["real_label"])
-    return loss if weight == 1 else weigh_generator(loss, weight)
-
-
-def _terms(section: Mapping[str, Any]) -> tuple[Term, ...]:
-    return tuple(build(section[name]) for name, build in TERMS.items() if section.get(name))
-
-
-def _check_classes(config: Mapping[str, Any], facts: DataFacts) -> None:
-    outputs = config["discriminator"]["class_logits"]
-    if config["terms"].get("auxiliary_classifier") and facts.classes not in (None, outputs):
+def _task(config: Mapping[str, Any], facts: DataFacts, latent: Latent, number: Number) -> Task:
+    """The task, made with the section of its name and with what it asks of the program."""
+    name = config["task"]
+    entry = TASKS[name]
+    provided = dict(zip(TASK_PROVIDED, (facts.example_shape, latent, facts.labelled), strict=True))
+    try:
+        return entry(**taken(entry, provided), **_arguments(entry, name, config, number))
+    except ValueError as error:
         raise UsageError(
-            f"discriminator.class_logits {outputs} does not suit the data",
-            f"it has {facts.classes} classes, of which terms.auxiliary_classifier tells",
-            f"set --config.discriminator.class_logits={facts.classes}",
-        )
+            f"task={name} does not suit the data", str(error), f"change the config's section {name}"
+        ) from error
 
 
-def _penalties(section: Mapping[str, Any]) -> tuple[Penalty | Lazy, ...]:
-    # In the table's order, whatever the section's is.
-    found = [build(section[name]) for name, build in PENALTIES.items() if section.get(name)]
-    return tuple(found if section["interval"] == 1 else (lazy(penalty, section["interval"]) for penalty in found))
+def _optimizer(
+    config: Mapping[str, Any], number: Number, name: str, updates_per_step: int, updates_per_epoch: float
+) -> optax.GradientTransformation:
+    """A player's optimizer, with its schedules and what stands before and behind it."""
+    section = config[name]
+    values = {field: number(f"{name}.{field}") for field in section}
+    rate = RATE_SCHEDULES[section["rate_schedule"]]
+    values["learning_rate"] = rate(**taken(rate, {**values, "updates": config["steps"] * updates_per_step}))
+    optimizer, momentum = OPTIMIZERS[section["name"]], MOMENTUM_SCHEDULES[section["momentum_schedule"]]
+    for field, spec in parameters(optimizer).items():
+        if spec.field.scheduled:
+            given = {**values, "momentum": values[field], "updates_per_epoch": updates_per_epoch}
+            values[field] = momentum(**taken(momentum, given))
+    parts = [optimizer(**taken(optimizer, values))]
+    if section["clip_norm"]:
+        parts.insert(0, optax.clip_by_global_norm(values["clip_norm"]))
+    if section["historical_averaging"]:
+        parts.insert(0, historical_averaging(values["historical_averaging"]))
+    if section["clip_weights"]:
+        parts.append(clip_weights(values["clip_weights"]))
+    if section["max_column_norm"]:
+        parts.append(limit_column_norms(values["max_column_norm"]))
+    return parts[0] if len(parts) == 1 else optax.chain(*parts)
+
+
+def _weighted(table: Mapping[str, Callable[..., Any]], section: str, config: Mapping[str, Any], number: Number) -> list:
+    """The entries of a table whose weight in the section is not 0, in the table's order, with their parameters."""
+    found = []
+    for name, entry in table.items():
+        if config[section].get(name):
+            weight = next(iter(parameters(entry)))
+            given = {other: number(f"{section}.{name}_{other}") for other in further(table, name)}
+            found.append(entry(**{weight: number(f"{section}.{name}"), **given}))
+    return found
+
+
+def _penalties(config: Mapping[str, Any], number: Number) -> tuple[Penalty | Lazy, ...]:
+    interval = config["penalties"]["interval"]
+    found = _weighted(PENALTIES, "penalties", config, number)
+    return tuple(found if interval == 1 else (lazy(penalty, interval) for penalty in found))
 
 
 def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
@@ -147,37 +199,59 @@ def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
     return Coordination(steps, section["accuracy_limit"])
 
 
-def _latent_optimization(section: Mapping[str, Any]) -> LatentOptimization | None:
-    return LatentOptimization(section["step"], section["damping"] or None, section["cost"]) if section["step"] else None
+def _latent_optimization(config: Mapping[str, Any], number: Number) -> LatentOptimization | None:
+    section = config["latent_optimization"]
+    if not section["step"]:
+        return None
+    step, damping, cost = (number(f"latent_optimization.{name}") for name in ("step", "damping", "cost"))
+    return LatentOptimization(step, damping if section["damping"] else None, cost)
 
 
-def dataset_options(config: Mapping[str, Any], memory_limit: int) -> DatasetOptions:
-    """What the dataset's loader needs of the config."""
+def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
+    """Reads the dataset that a config names.
+
+    Raises:
+      DataError: it is missing or damaged.
+    """
     section = config["dataset"]
-    return DatasetOptions(
-        path=section["path"],
-        tfds_name=section["tfds_name"],
-        examples=section["examples"],
-        validation_examples=section["validation_examples"],
-        seed=config["seed"],
-        memory_limit=memory_limit,
-    )
+    loader = DATASETS[section["name"]]
+    return loader(**taken(loader, {**section, "seed": config["seed"], "memory_limit": memory_limit}))
 
 
-def _build_networks(
-    config: Mapping[str, Any], facts: DataFacts, task: Task, axis_name: str | None
+def build_evaluators(config: Mapping[str, Any]) -> dict[str, Evaluator]:
+    """All evaluators, made with their fields of the section `evaluation`."""
+    found = {}
+    for name, evaluator in EVALUATORS.items():
+        given = {other: config["evaluation"][f"{name}_{other}"] for other in evaluator_parameters(name)}
+        found[name] = evaluator._replace(run=functools.partial(evaluator.run, **given)) if given else evaluator
+    return found
+
+
+def _check_classes(config: Mapping[str, Any], facts: DataFacts) -> None:
+    outputs = config["discriminator"]["class_logits"]
+    if config["terms"].get("auxiliary_classifier") and facts.classes not in (None, outputs):
+        raise UsageError(
+            f"discriminator.class_logits {outputs} does not suit the data",
+            f"it has {facts.classes} classes, and terms.auxiliary_classifier has one output for each",
+            f"set --config.discriminator.class_logits={facts.classes}",
+        )
+
+
+def _networks(
+    config: Mapping[str, Any], facts: DataFacts, task: Task, latent: Latent, axis_name: str | None
 ) -> tuple[Network, Network]:
-    """Hands each player's network those fields of its section that it takes."""
+    """Both players' networks with all that is wrapped around them."""
     found = []
     for player, shape in (("generator", facts.example_shape), ("discriminator", ())):
         section = config[player]
-        builder, means = NETWORKS[section["network"]], facts.means if section["output_bias"] == "data" else None
+        entry = NETWORKS[section["network"]]
+        means = facts.means if section["output_bias"] == "data" else None
         values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
-        values |= {name: fields.as_numbers(section[name]) for name in LISTS}
-        taken = set(inspect.signature(builder).parameters)
-        taken -= {name for name in ("normalization", "conditioning") if section[name] == "auto"}
+        single = [name for name, spec in parameters(entry).items() if spec.kind == "str" and name in values]
+        values |= {name: values[name][0] for name in single if isinstance(values[name], tuple)}
+        automatic = [name for name in ("normalization", "conditioning") if section[name] == "auto"]
         try:
-            network = builder(**{name: value for name, value in values.items() if name in taken})
+            network = entry(**{name: value for name, value in taken(entry, values).items() if name not in automatic})
         except ValueError as error:
             raise UsageError(
                 f"{player}.network={section['network']} does not suit the data",
@@ -187,9 +261,9 @@ def _build_networks(
         network = compute_in(network, PRECISIONS[config["precision"]])
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
-            network = _seen_through(config, pack(network, config["packing"]), facts)
-        else:
-            network = _with_mixture(config["latent"], network)
+            network = _augmented(config, pack(network, config["packing"]), facts)
+        elif latent.generator is not None:
+            network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:
             network = unconditional(network)
         elif facts.classes is not None:
@@ -198,21 +272,20 @@ def _build_networks(
     return found[0], found[1]
 
 
-def _seen_through(config: Mapping[str, Any], discriminator: Network, facts: DataFacts) -> Network:
+def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFacts) -> Network:
     """The discriminator behind the config's augmentations."""
     section = config["augmentation"]
     if not section["names"]:
         return discriminator
-    names = [name.strip() for name in section["names"].split(",")]
-    if len(facts.example_shape) != 3 and set(names) != {"noise"}:
+    if len(facts.example_shape) != 3 and set(section["names"]) != {"noise"}:
         raise UsageError(
-            f"augmentation.names {section['names']} does not suit the data",
+            f"augmentation.names {','.join(section['names'])} does not suit the data",
             f"its examples are {list(facts.example_shape)}, and no images [height, width, channels]",
             "use noise, or no augmentation",
         )
     return augmented(
         discriminator,
-        [AUGMENTATIONS[name] for name in names],
+        [AUGMENTATIONS[name] for name in section["names"]],
         probability=section["probability"],
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],

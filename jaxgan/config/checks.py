@@ -1,263 +1,414 @@
-"""All problems of a config at once: of its fields, and between fields that are each allowed."""
+"""All problems of a config at once: those of its fields, and those between fields that are each allowed."""
 
-import contextlib
-import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from jaxgan.config import fields
-from jaxgan.config.build import build_latent
-from jaxgan.config.conditions import conditions
-from jaxgan.config.rules import ABSENT, LISTS, RULES
-from jaxgan.config.tasks import task_problems
+from jaxgan.config import schema, values
+from jaxgan.config.build import build_latent, build_loss
+from jaxgan.config.values import Problem
+from jaxgan.datasets import DATASETS
 from jaxgan.errors import UsageError
+from jaxgan.fields import REQUIRED, parameters
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
+from jaxgan.networks.conditioning import check_conditioning
 from jaxgan.networks.weights import FROM_DATA
-from jaxgan.tasks import TASKS
+from jaxgan.types import Latent, Loss
 
-_RANGE_OF_OUTPUT = {"sigmoid": "unit", "tanh": "symmetric"}
+PLAYERS = ("generator", "discriminator")
 
 
-def check(config: Mapping[str, Any], problems: tuple[str, ...] = ()) -> None:
+def check(config: Any, found: Iterable[Problem] = ()) -> None:
     """Raises UsageError with all problems of a config in one message; touches no data.
 
     Args:
       config: a ConfigDict, or a nested mapping like it.
-      problems: what is known to be wrong already, such as overrides of fields that do not exist.
+      found: problems that are known already, such as overrides of fields that do not exist.
     """
-    found = [*problems, *problems_of(config)]
-    if found:
-        listed = found[0] if len(found) == 1 else " ".join(f"({i}) {p}" for i, p in enumerate(found, 1))
-        count = "a problem" if len(found) == 1 else f"{len(found)} problems"
-        raise UsageError(f"{count} in the config", listed, "mend it; configs/default.py explains every field")
+    texts = list(dict.fromkeys(str(problem) for problem in (*found, *problems_of(config))))
+    if texts:
+        listed = texts[0] if len(texts) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(texts, 1))
+        count = "a problem" if len(texts) == 1 else f"{len(texts)} problems"
+        raise UsageError(f"{count} in the config", listed, "correct it; configs/default.py explains every field")
 
 
-def problems_of(config: Mapping[str, Any]) -> list[str]:
-    """All problems of a config, one line each; the section of a task of the user's own has no rules."""
-    own = [name for name in TASKS if name not in RULES]
-    found = list(fields.problems({name: value for name, value in config.items() if name not in own}, RULES))
+def problems_of(config: Any) -> list[Problem]:
+    """All problems of a config."""
+    plain = schema.complete(config)
+    found = list(schema.problems(plain))
+    readable = _Readable(plain, {problem.field for problem in found})
     for question in _CROSS_CHECKS:
-        with contextlib.suppress(KeyError, TypeError, AttributeError, ValueError):  # of fields that are wrong already
-            found += question(config)
+        try:
+            found += question(readable)
+        except _WrongFieldError:  # it asks about a field that is a problem by itself
+            continue
     return found
 
 
-def _outputs(config: Mapping[str, Any]) -> list[str]:
+class _WrongFieldError(Exception):
+    """A field that is wrong, or missing, was read."""
+
+
+class _Readable(Mapping[str, Any]):
+    """A config whose wrong fields cannot be read, so that a check between fields only sees values that are allowed."""
+
+    def __init__(self, config: Mapping[str, Any], wrong: Collection[str], prefix: str = ""):
+        self._config, self._wrong, self._prefix = config, wrong, prefix
+
+    def __getitem__(self, name: str) -> Any:
+        if f"{self._prefix}{name}" in self._wrong:
+            raise _WrongFieldError(f"{self._prefix}{name}")
+        value = self._config[name]
+        return _Readable(value, self._wrong, f"{self._prefix}{name}.") if isinstance(value, Mapping) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._config)
+
+    def __len__(self) -> int:
+        return len(self._config)
+
+
+def _number(config: Mapping[str, Any]) -> Callable[[str], Any]:
+    return lambda name: schema.value_of(config, name)
+
+
+def _latent(config: Mapping[str, Any]) -> Latent | None:
+    """The prior; None if it cannot be made, which is a problem by itself."""
+    try:
+        return build_latent(config, _number(config))
+    except ValueError:
+        return None
+
+
+def _loss(config: Mapping[str, Any]) -> Loss:
+    return build_loss(config, _number(config))
+
+
+def _outputs(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Each player's output, and the range of the data."""
-    found = []
     generator, discriminator = config["generator"], config["discriminator"]
     if discriminator["output"] != "linear":
-        found.append("discriminator.output must be linear: its output is a logit")
+        yield Problem("discriminator.output", "discriminator.output must be linear: its output is a logit")
     if discriminator["output_bias"] == "data":
-        found.append("discriminator.output_bias: only a generator's output has the data's means")
-    taken = inspect.signature(NETWORKS[generator["network"]]).parameters
-    if "output" not in taken and (generator["output"], generator["output_bias"]) != ("linear", "zero"):
-        found.append(
-            f"generator.network {generator['network']} has a linear output and a zero output_bias; set them so"
+        yield Problem(
+            "discriminator.output_bias", "discriminator.output_bias: only a generator's output has the data's means"
         )
-    wanted = _RANGE_OF_OUTPUT.get(generator["output"])
-    if wanted not in (None, config["dataset"]["range"]):
-        found.append(
-            f"generator.output {generator['output']} goes with dataset.range {wanted}, not {config['dataset']['range']}"
+    network = generator["network"]
+    unused = (generator["output"], generator["output_bias"]) != ("linear", "zero")
+    if "output" not in parameters(NETWORKS[network]) and unused:
+        yield Problem(
+            "generator.output", f"generator.network {network} has a linear output and a zero output_bias; set them so"
         )
-    return found
+    wanted, output = {"sigmoid": "unit", "tanh": "symmetric"}.get(generator["output"]), generator["output"]
+    if wanted is not None and wanted != (given := config["dataset"]["range"]):
+        yield Problem("dataset.range", f"generator.output {output} goes with dataset.range {wanted}, not {given}")
 
 
-def _paths(config: Mapping[str, Any]) -> list[str]:
-    """Datasets that are read from somewhere."""
-    kind = {"idx": "a directory of IDX files", "npz": "an .npz file"}.get(config["dataset"]["name"])
-    if kind and not config["dataset"]["path"]:
-        return [f"dataset.path is empty: dataset {config['dataset']['name']} reads {kind}"]
-    return []
+def _paths(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Datasets that are read from somewhere: their loaders' `path` has no default."""
+    name = config["dataset"]["name"]
+    path = parameters(DATASETS[name]).get("path")
+    if path is not None and path.default is REQUIRED and not config["dataset"]["path"]:
+        yield Problem("dataset.path", f"dataset.path is empty: dataset {name} is read from there")
 
 
-def _activations(config: Mapping[str, Any]) -> list[str]:
-    """As many activations as hidden layers."""
-    found = []
-    for player in ("generator", "discriminator"):
-        named, layers = config[player]["activation"].split(","), config[player]["widths"]
-        if config[player]["network"] == "mlp" and len(named) not in (1, len(layers)):
-            found.append(f"{player}.activation names {len(named)} activations for {len(layers)} hidden layers")
-    return found
-
-
-def _layers(config: Mapping[str, Any]) -> list[str]:
-    """Values for each layer where a network has layers of its own choice, and as many as it has."""
-    found = []
-    for player in ("generator", "discriminator"):
-        section, names = config[player], config[player]["initializer"].split(",")
-        hidden = len(section["widths"])
-        scales, biases = (fields.as_numbers(section[name]) for name in LISTS)
-        given = {"initializer": (names, 1, hidden + 1), "layer_scales": (scales, 0, hidden + 1)}
-        given["layer_biases"] = (biases, 0, hidden)
-        for field, (values, usual, wanted) in given.items():
-            if section["network"] != "mlp" and len(values) != usual:
-                found.append(f"{player}.{field}: only mlp takes one for each layer")
-            elif section["network"] == "mlp" and len(values) not in (usual, 1, wanted):
-                found.append(f"{player}.{field} names {len(values)} for {wanted} layers")
-    return found
-
-
-def _normalizations(config: Mapping[str, Any]) -> list[str]:
-    """Fields that say what a network has not got."""
-    found = []
-    for player in ("generator", "discriminator"):
+def _layers(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Values for each layer, which an mlp takes, and as many as it has layers."""
+    for player in PLAYERS:
         section = config[player]
-        taken = inspect.signature(NETWORKS[section["network"]]).parameters
-        for field in ("normalization", "minibatch", "features", "class_logits", "noise_input", "noise_hidden"):
-            if section[field] != ABSENT[field] and field not in taken:
-                found.append(f"{player}.{field}: {section['network']} has none; set it to {ABSENT[field]}")
-        if section["normalization"] == FROM_DATA and (section["output_bias"] != "zero" or section["layer_biases"]):
-            found.append(
-                f"{player}.normalization {FROM_DATA} starts biases: set output_bias to zero, layer_biases to none"
+        hidden = len(section["widths"])
+        if section["network"] == "mlp" and len(section["activation"]) not in (1, hidden):
+            count = len(section["activation"])
+            yield Problem(
+                f"{player}.activation", f"{player}.activation names {count} activations for {hidden} hidden layers"
             )
-    normalizations = [config[player]["normalization"] for player in ("generator", "discriminator")]
-    if normalizations == ["virtual", FROM_DATA]:
-        found.append(
+        counts = {"initializer": (1, hidden + 1), "layer_scales": (0, hidden + 1), "layer_biases": (0, hidden)}
+        for field, (usual, wanted) in counts.items():
+            count = len(section[field])
+            if section["network"] != "mlp" and count != usual:
+                yield Problem(f"{player}.{field}", f"{player}.{field}: only mlp takes one for each layer")
+            elif section["network"] == "mlp" and count not in (usual, 1, wanted):
+                yield Problem(f"{player}.{field}", f"{player}.{field} names {count} for {wanted} layers")
+
+
+def _networks(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Fields that ask for what a network does not have."""
+    known = schema.rows(config)
+    for player in PLAYERS:
+        section = config[player]
+        network = section["network"]
+        for field in ("normalization", "minibatch", "features", "class_logits", "noise_input", "noise_hidden"):
+            name = f"{player}.{field}"
+            if section[field] not in known[name].spec.off and schema.unread_because(config, name, known):
+                off = known[name].spec.default
+                yield Problem(name, f"{name}: {network} has none; set it to {off}")
+        if section["normalization"] == FROM_DATA and (section["output_bias"] != "zero" or section["layer_biases"]):
+            yield Problem(
+                f"{player}.normalization",
+                f"{player}.normalization {FROM_DATA} starts biases: set output_bias to zero, layer_biases to none",
+            )
+    if [config[player]["normalization"] for player in PLAYERS] == ["virtual", FROM_DATA]:
+        yield Problem(
+            "generator.normalization",
             f"generator.normalization virtual has a fixed batch of batch_size, discriminator.normalization {FROM_DATA} "
-            "starts from more examples; change one of them"
+            "starts from more examples; change one of them",
         )
-    return found
 
 
-def _rates(config: Mapping[str, Any]) -> list[str]:
+def _conditions(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """A condition, and networks that take it in the way that is wanted."""
+    for player in PLAYERS:
+        section = config[player]
+        network, way = section["network"], section["conditioning"]
+        field = f"{player}.conditioning"
+        if way == "auto":
+            continue
+        if config["condition"] == "none":
+            yield Problem(
+                field, f"{field} {way} needs a condition; set condition=labels or vectors, or conditioning to auto"
+            )
+        elif not section["conditional"]:
+            yield Problem(field, f"{field} {way} is of networks that see the condition; set {player}.conditional=True")
+        if "conditioning" not in parameters(NETWORKS[network]):
+            yield Problem(field, f"{field} {way}: {network} takes a condition in one way only; set it to auto")
+            continue
+        try:
+            check_conditioning(network, way, generator=player == "generator")
+        except ValueError as error:
+            yield Problem(field, f"{field}: {error}")
+
+
+def _rates(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Rates that can fall to their floors."""
-    return [
-        f"{player}_optimizer.rate_floor is above its learning_rate"
-        for player in ("generator", "discriminator")
-        if config[f"{player}_optimizer"]["rate_floor"] > config[f"{player}_optimizer"]["learning_rate"]
-    ]
+    for player in PLAYERS:
+        section = config[f"{player}_optimizer"]
+        if section["rate_floor"] > section["learning_rate"]:
+            yield Problem(f"{player}_optimizer.rate_floor", f"{player}_optimizer.rate_floor is above its learning_rate")
 
 
-def _evaluation(config: Mapping[str, Any]) -> list[str]:
+def _evaluation(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Inception needs its weights."""
     section = config["evaluation"]
     if section["features"] == "inception" and not section["inception_weights"]:
-        return ["evaluation.inception_weights is empty: evaluation.features inception reads a file of weights"]
-    return []
+        yield Problem(
+            "evaluation.inception_weights",
+            "evaluation.inception_weights is empty: evaluation.features inception reads a file of weights",
+        )
 
 
-def _alarms(config: Mapping[str, Any]) -> list[str]:
-    """An alarm that is to end the run must be able to go on."""
-    section = config["alarms"]
-    if section["stop"] and not section["patience"]:
-        return ["alarms.stop names alarms, and alarms.patience 0 turns all alarms off"]
-    return []
+def _alarms(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """An alarm that is to end the run must be able to ring."""
+    if config["alarms"]["stop"] and not config["alarms"]["patience"]:
+        yield Problem("alarms.stop", "alarms.stop names alarms, and alarms.patience 0 turns all alarms off")
 
 
-def _coordinated(config: Mapping[str, Any]) -> list[str]:
+def _coordination(config: Mapping[str, Any]) -> Iterator[Problem]:
     """No more updates than there are minibatches for."""
     k = config["discriminator_steps"]
-    return [
-        f"coordination.{name} {config['coordination'][name]} is above discriminator_steps {k}"
-        for name in ("initial_steps", "final_steps")
-        if config["coordination"][name] > k
-    ]
+    for name in ("initial_steps", "final_steps"):
+        count = config["coordination"][name]
+        if count > k:
+            yield Problem(f"coordination.{name}", f"coordination.{name} {count} is above discriminator_steps {k}")
 
 
-def _latents(config: Mapping[str, Any]) -> list[str]:
-    """Dimensions that suffice for the prior."""
+def _priors(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """A prior that can be made."""
     try:
-        build_latent(config["latent"])
+        build_latent(config, _number(config))
     except ValueError as error:
-        return [f"latent.dim: {error}"]
-    return []
+        yield Problem("latent.dim", f"latent.dim: {error}")
 
 
-def _sampling(config: Mapping[str, Any]) -> list[str]:
+def _losses(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """A loss that can be made, with labels that can be smoothed."""
+    try:
+        loss = _loss(config)
+    except ValueError as error:
+        yield Problem("loss", f"loss {config['loss']}: {error}")
+        return
+    if config["real_label"] != 1:
+        try:
+            smooth_real_labels(loss, config["real_label"])
+        except ValueError as error:
+            yield Problem("real_label", f"real_label: loss {config['loss']}: {error}")
+
+
+def _sampling(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example at a time."""
     method = config["sampling"]["method"]
     if method == "plain":
-        return []
-    said = f"sampling.method {method}"
+        return
     found = []
     moved = bool(config["latent_optimization"]["step"])
     if method == "optimized" and not moved:
-        found.append(f"{said}: latent_optimization.step is 0, so the run moves no latents; use plain")
-    if method != "optimized" and LOSSES[config["loss"]].log_ratio is None:
-        known = ", ".join(sorted(name for name, loss in LOSSES.items() if loss.log_ratio is not None))
-        found.append(f"{said}: with loss {config['loss']} D's logit is not log p_d/p_g; with {known} it is")
+        found.append("latent_optimization.step is 0, so the run moves no latents; use plain")
+    if method != "optimized" and _loss(config).log_ratio is None:
+        known = ", ".join(sorted(name for name, loss in LOSSES.items() if getattr(loss, "log_ratio", None)))
+        found.append(f"with loss {config['loss']} D's logit is not log p_d/p_g; with {known} it is")
     if method != "optimized" and config["real_label"] != 1:
-        found.append(f"{said}: with smoothed labels, real_label {config['real_label']}, D's logit is not log p_d/p_g")
+        found.append(f"with smoothed labels, real_label {config['real_label']}, D's logit is not log p_d/p_g")
     if config["packing"] > 1 or config["discriminator"]["minibatch"] != "none":
-        found.append(f"{said}: D judges several examples at once (packing, discriminator.minibatch), and not each")
+        found.append("D judges several examples at once (packing, discriminator.minibatch), and not each")
     if config["condition"] != "none":
-        found.append(f"{said}: not of conditional runs yet; use plain")
-    if method == "driven" and build_latent(config["latent"]).from_normal is None:
-        found.append(f"{said}: latent.name {config['latent']['name']} is no function of a normal one; use rejection")
+        found.append("not of conditional runs yet; use plain")
+    latent = _latent(config)
+    if method == "driven" and latent is not None and latent.from_normal is None:
+        found.append(f"latent.name {config['latent']['name']} is no function of a normal one; use rejection")
     if method == "driven" and moved:
-        found.append(f"{said}: D judges what latent_optimization makes of the prior, and not the prior; use rejection")
-    return found
+        found.append("D judges what latent_optimization makes of the prior, and not the prior; use rejection")
+    yield from (Problem("sampling.method", f"sampling.method {method}: {text}") for text in found)
 
 
-def _dynamics(config: Mapping[str, Any]) -> list[str]:
+def _dynamics(config: Mapping[str, Any]) -> Iterator[Problem]:
     """Ways to coordinate the players that cannot be together."""
-    found = [
-        f"{name} and unrolled_steps cannot be together: set one of them to 0 or False"
-        for name in ("consensus", "extragradient")
-        if config[name] and config["unrolled_steps"]
-    ]
+    for name in ("consensus", "extragradient"):
+        if config[name] and config["unrolled_steps"]:
+            yield Problem(name, f"{name} and unrolled_steps cannot be together: set one of them to 0 or False")
     if not config["extragradient"]:
-        return found
+        return
     counts = config["discriminator_steps"], config["generator_steps"]
     if counts != (1, 1):
-        found.append(f"extragradient moves both players once: discriminator_steps and generator_steps are {counts}")
+        yield Problem(
+            "extragradient",
+            f"extragradient moves both players once: discriminator_steps and generator_steps are {counts}",
+        )
     section = config["coordination"]
     if section["initial_steps"] or section["final_steps"] or section["accuracy_limit"] < 1:
-        found.append("extragradient moves both players in every step: leave coordination as it is by default")
-    return found
+        yield Problem(
+            "extragradient", "extragradient moves both players in every step: leave coordination as it is by default"
+        )
 
 
-def _labels(config: Mapping[str, Any]) -> list[str]:
-    """Labels that can be smoothed."""
-    if config["real_label"] == 1:
-        return []
-    try:
-        smooth_real_labels(LOSSES[config["loss"]], config["real_label"])
-    except ValueError as error:
-        return [f"real_label: loss {config['loss']}: {error}"]
-    return []
-
-
-def _terms(config: Mapping[str, Any]) -> list[str]:
+def _terms(config: Mapping[str, Any]) -> Iterator[Problem]:
     """What the terms of the losses read must be there."""
-    terms, discriminator, found = config["terms"], config["discriminator"], []
-    on = [name for name, weight in terms.items() if weight and name != "adversarial"]
+    terms, discriminator = config["terms"], config["discriminator"]
+    on = [name for name in schema.TERMS if terms.get(name)]
+
+    def needs(name, what):
+        return Problem(f"terms.{name}", f"terms.{name} {what}")
+
     if "feature_matching" in on and not discriminator["features"]:
-        found.append("terms.feature_matching needs discriminator.features=True")
+        yield needs("feature_matching", "needs discriminator.features=True")
     if "auxiliary_classifier" in on:
         if config["condition"] != "labels":
-            found.append("terms.auxiliary_classifier needs condition=labels")
+            yield needs("auxiliary_classifier", "needs condition=labels")
         if not discriminator["class_logits"]:
-            found.append("terms.auxiliary_classifier needs discriminator.class_logits, as many as there are classes")
+            yield needs("auxiliary_classifier", "needs discriminator.class_logits, as many as there are classes")
         projects = discriminator["network"] == "resnet" or discriminator["conditioning"] == "projection"
         if discriminator["conditional"] and not projects:  # its class logits would see the label
-            found.append("terms.auxiliary_classifier needs discriminator.conditional=False, which cannot see the label")
+            yield needs("auxiliary_classifier", "needs discriminator.conditional=False, which cannot see the label")
     for name in ("mutual_information", "auxiliary_classifier"):
         if name in on and config["packing"] > 1:
-            found.append(f"terms.{name} is of single examples; set packing=1")
+            yield needs(name, "is of single examples; set packing=1")
     if not on and not terms["adversarial"]:
-        found.append("terms.adversarial 0 leaves the generator no loss, as all terms are 0")
-    return found
+        yield needs("adversarial", "0 leaves the generator no loss, as all terms are 0")
+    latent = _latent(config)
+    if "mutual_information" in on and latent is not None:
+        codes = latent.categories + latent.continuous
+        if not codes or latent.learned:
+            yield needs(
+                "mutual_information",
+                f"needs codes, and latent.name {config['latent']['name']} has none; set categorical",
+            )
+        elif discriminator["class_logits"] not in (codes, codes + latent.continuous):
+            yield needs(
+                "mutual_information", f"needs discriminator.class_logits={codes} or {codes + latent.continuous}"
+            )
 
 
-def _codes(config: Mapping[str, Any]) -> list[str]:
-    """Codes for the mutual information, and outputs that tell them."""
-    section, outputs = config["latent"], config["discriminator"]["class_logits"]
-    if not config["terms"]["mutual_information"]:
-        return []
-    prior = build_latent(section)
-    few = prior.categories + prior.continuous
-    if not few or section["name"] == "mixture":
-        return [f"terms.mutual_information needs codes, and latent.name {section['name']} has none; set categorical"]
-    if outputs in (few, few + prior.continuous):
-        return []
-    return [f"terms.mutual_information needs discriminator.class_logits={few} or {few + prior.continuous}"]
+def _inpainting(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """The task of all conditionals: its condition is what is known, in place."""
+    if config["task"] != "inpainting":
+        return
+    condition, method = config["condition"], config["sampling"]["method"]
+    if condition != "none":
+        yield Problem(
+            "condition", f"condition={condition} does not go with task=inpainting, whose condition is what is known"
+        )
+    if moving := {"translation", "cutout"} & set(config["augmentation"]["names"]):
+        named = " and ".join(sorted(moving))
+        yield Problem(
+            "augmentation.names",
+            f"augmentation.names: {named} would move what the masks of task=inpainting say is known",
+        )
+    if method != "plain":
+        yield Problem("sampling.method", f"sampling.method {method}: not of task=inpainting yet; use plain")
+
+
+def _semi_supervised(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """The task of K + 1 classes: D has the class logits, and sees the classes of some examples only."""
+    if config["task"] != "semi_supervised":
+        return
+    discriminator, terms, condition = config["discriminator"], config["terms"], config["condition"]
+    if discriminator["class_logits"] < 2:
+        yield Problem(
+            "discriminator.class_logits",
+            "task=semi_supervised needs discriminator.class_logits, as many as there are classes",
+        )
+    if not _loss(config).cross_entropy:
+        known = ", ".join(name for name, loss in LOSSES.items() if getattr(loss, "cross_entropy", False))
+        yield Problem("loss", f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {known}")
+    if config["real_label"] != 1:
+        yield Problem(
+            "real_label", f"real_label {config['real_label']}: task=semi_supervised has the classes as labels; set 1"
+        )
+    if condition != "none":
+        yield Problem(
+            "condition",
+            f"condition={condition} does not go with task=semi_supervised, which is not to see all labels",
+        )
+    if config["packing"] > 1 or discriminator["minibatch"] != "none":
+        yield Problem("packing", "packing, discriminator.minibatch: task=semi_supervised classifies single examples")
+    if terms["mutual_information"] or terms["auxiliary_classifier"]:
+        yield Problem(
+            "terms",
+            "terms.mutual_information, terms.auxiliary_classifier: task=semi_supervised has the class logits",
+        )
+
+
+def _inference(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """The task of z from x: by a discriminator of pairs, or by a regressor beside the game."""
+    if config["task"] != "inference":
+        return
+    section, condition, latent = config["inference"], config["condition"], _latent(config)
+    method = section["method"]
+    if condition != "none":
+        yield Problem("condition", f"condition={condition} does not go with task=inference, which infers z only")
+    if latent is not None and latent.learned:
+        yield Problem(
+            "latent.name",
+            f"latent.name={config['latent']['name']} is learned, and task=inference infers z of a fixed prior; choose "
+            "another",
+        )
+    if section["generator_weight"] and method != "joint_regressor":
+        yield Problem(
+            "inference.generator_weight",
+            f"inference.generator_weight does not go with inference.method={method}; set 0, or method=joint_regressor",
+        )
+    if method == "joint_regressor" and config["generator_optimizer"]["clip_norm"]:
+        yield Problem(
+            "generator_optimizer.clip_norm",
+            "generator_optimizer.clip_norm would let the encoder of inference.method=joint_regressor slow the "
+            "generator; set 0",
+        )
+    if method != "bigan":
+        return
+    wrong = {"packing": config["packing"] > 1, "augmentation.names": bool(config["augmentation"]["names"])}
+    wrong["sampling.method"] = config["sampling"]["method"] != "plain"
+    wrong["terms.mutual_information"] = bool(config["terms"]["mutual_information"])
+    for field in (field for field, is_set in wrong.items() if is_set):
+        why = "inference.method=bigan, whose discriminator judges pairs (x, z)"
+        yield Problem(field, f"{field} {values.shown(schema.value_of(config, field))} does not go with {why}")
+    if _loss(config).pair_generator is None:
+        yield Problem(
+            "loss",
+            f"loss={config['loss']} has no half for the encoder of inference.method=bigan; use non_saturating, for "
+            "example",
+        )
 
 
 _CROSS_CHECKS = (
-    *(_labels, _latents, _sampling, _coordinated, _dynamics, _outputs, _paths, _activations),
-    *(_layers, _normalizations, _rates, _evaluation, _alarms, conditions, _terms, _codes, task_problems),
+    *(_losses, _priors, _sampling, _coordination, _dynamics, _outputs, _paths, _layers, _networks),
+    *(_conditions, _rates, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""

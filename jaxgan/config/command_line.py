@@ -1,15 +1,14 @@
 """The command line's `--config=FILE[:argument]` and `--config.field=value`, with every problem named at once."""
 
-import ast
 import importlib.util
-import operator
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from jaxgan.config import fields
+from jaxgan.config import schema, values
+from jaxgan.config.values import Problem
 from jaxgan.errors import UsageError
 
 PREFIX = "config."
@@ -40,8 +39,8 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]
     return others, overrides
 
 
-def load_config(location: str) -> ConfigDict:
-    """The config that a file's `get_config(argument)` makes.
+def load_config(location: str) -> dict[str, Any]:
+    """The config that a file's `get_config(argument)` makes, with every field that it lacks at its default.
 
     Args:
       location: a path, with `:argument` behind it if wanted (`configs/mnist.py:gpu`).
@@ -53,7 +52,7 @@ def load_config(location: str) -> ConfigDict:
     path = pathlib.Path(name)
     if not path.is_file():
         there = {other.stem: other for other in sorted(path.parent.glob("*.py"))} if path.parent.is_dir() else {}
-        near = fields.did_you_mean(there[stem] for stem in fields.alike(path.stem, there))
+        near = values.did_you_mean(there[stem] for stem in values.alike(path.stem, there))
         remedy = f"choose one of {', '.join(map(str, there.values()))}" if there else "give the path of a config file"
         raise UsageError(f"--config={location}", f"there is no file {name}", near or remedy)
     if argument not in ("", "cpu", "gpu", "tpu"):
@@ -66,83 +65,61 @@ def load_config(location: str) -> ConfigDict:
         spec.loader.exec_module(module)
         config = module.get_config(argument) if argument else module.get_config()
     except Exception as error:
-        raise UsageError(f"--config={location}", f"{type(error).__name__}: {error}", "mend the file") from error
+        raise UsageError(f"--config={location}", f"{type(error).__name__}: {error}", "correct the file") from error
     if not isinstance(config, ConfigDict):
-        raise UsageError(f"--config={location}", "get_config() does not return a ConfigDict", "mend the file")
-    return config
+        raise UsageError(f"--config={location}", "get_config() does not return a ConfigDict", "correct the file")
+    return schema.complete(config)
 
 
-def override(config: ConfigDict, overrides: dict[str, str]) -> list[str]:
-    """Sets the fields named on the command line to values of the type they have.
+def override(config: dict[str, Any], overrides: Mapping[str, str]) -> list[Problem]:
+    """Sets the fields named on the command line.
 
     Args:
-      config: changed in place.
+      config: a complete config, changed in place.
       overrides: field with dots to its text.
 
     Returns:
-      The problems found, one line each.
+      The problems found.
     """
-    return [problem for name, text in overrides.items() for problem in _override(config, name, text)]
+    found = []
+    # The choice of an entry comes first: it decides how the entry's own fields are read.
+    for name in sorted(overrides, key=lambda name: name.count(".") > 0):
+        if problem := _override(config, name, overrides[name]):
+            found.append(problem)
+    return sorted(found, key=lambda problem: list(overrides).index(problem.field))
 
 
-def changed(before: ConfigDict, after: ConfigDict, names: Iterable[str]) -> list[str]:
-    """Those of the fields, with dots, that `override` has given another value; others may be no fields."""
-    known = set(_paths(before))
-    values = {name: operator.attrgetter(name) for name in names if name in known}
-    return [name for name, value in values.items() if value(before) != value(after)]
+def changed(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Those of the fields, with dots, that `override` has given another value; others may be no values."""
+    known = [name for name in names if schema.has(after, name)]
+    return [
+        name
+        for name in known
+        if not schema.has(before, name) or schema.value_of(before, name) != schema.value_of(after, name)
+    ]
 
 
-def _override(config: ConfigDict, name: str, text: str) -> Iterator[str]:
-    section: Any = config
-    *parents, field = name.split(".")
-    for depth, parent in enumerate(parents):
-        if parent not in section or not isinstance(section[parent], ConfigDict):
-            known = [key for key in section if isinstance(section[key], ConfigDict)]
-            yield f"{'.'.join(parents[: depth + 1])} is no section{fields.nearest(parent, known)}"
-            return
-        section = section[parent]
-    if field not in section:
-        prefix = "".join(f"{parent}." for parent in parents)
-        wanted = fields.ELSEWHERE.get(field, field)
-        elsewhere = [path for path in _paths(config) if path.rpartition(".")[2] in (field, wanted)]
-        near = fields.nearest(field, section) if wanted in (field, *section) else ""
-        hint = near or f"; {fields.did_you_mean(elsewhere)}".removesuffix("; ")
-        yield f"{prefix}{field} is no field{hint}"
-    elif isinstance(section[field], ConfigDict):
-        yield f"{name} is a section; set its fields, such as {name}.{next(iter(section[field]), '')}"
-    else:
-        try:
-            section[field] = _convert(text, section[field])
-        except (ValueError, SyntaxError, TypeError, KeyError):
-            yield f"{name}: {text!r} is not {_describe(section[field])}"
-
-
-def _convert(text: str, current: Any) -> Any:
-    """The text as a value of the type of the field's current one."""
-    if isinstance(current, str):
-        return text
-    if isinstance(current, bool):
-        return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-    value = ast.literal_eval(text.replace("_", "") if not isinstance(current, tuple) else text)
-    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(current, int) and isinstance(value, float) and value.is_integer():
-        return int(value)  # 1e5 steps
-    if isinstance(current, tuple) and isinstance(value, list | int):
-        value = tuple(value) if isinstance(value, list) else (value,)
-    if type(value) is not type(current):
-        raise TypeError
-    return value
-
-
-def _describe(value: Any) -> str:
-    known = {bool: "true or false", int: "a whole number", float: "a number", tuple: 'a tuple such as "(256, 256)"'}
-    return known.get(type(value), f"a {type(value).__name__}")
-
-
-def _paths(config: ConfigDict, prefix: str = "") -> Iterator[str]:
-    for name in config:
-        if isinstance(config[name], ConfigDict):
-            yield from _paths(config[name], f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
+def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:
+    known = schema.rows(config)
+    sections = schema.sections(known)
+    section, _, field = name.rpartition(".")
+    if name in sections:
+        first = next((other for other in known if other.startswith(f"{name}.")), f"{name}.")
+        return Problem(name, f"{name} is a section; set its fields, such as {first}")
+    if section and section not in sections:
+        return Problem(name, f"{section} is no section{values.nearest(section, sections)}")
+    if name not in known:
+        beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
+        wanted = values.ELSEWHERE.get(field, field)
+        elsewhere = [other for other in known if other.rpartition(".")[2] in (field, wanted)]
+        near = values.nearest(field, beside) if wanted in (field, *beside) else ""
+        hint = near or f"; {values.did_you_mean(sorted(elsewhere))}".removesuffix("; ")
+        return Problem(name, f"{name} is no field{hint}")
+    spec = known[name].spec
+    try:
+        value = values.parsed(spec, text)
+    except (ValueError, SyntaxError, TypeError):
+        return Problem(name, f"{name}: {text!r} is not {values.describe(spec)}")
+    target = config.setdefault(section, {}) if section else config
+    target[field] = value
+    return None

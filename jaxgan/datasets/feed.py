@@ -8,46 +8,25 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.datasets import order
-from jaxgan.datasets.base import Source, Split
+from jaxgan.datasets.base import Source, Split, ValueRange
 
 CONDITIONS = ("labels", "conditions")
-"""What a `Split` has that may be the condition, by field."""
+"""Fields of a `Split` that can serve as the condition."""
 
 
-def scale(examples: jax.Array, low: float = 0.0, high: float = 1.0) -> jax.Array:
-    """Bytes to floats: low·(1 − x/255) + high·x/255; floats pass through unchanged.
-
-    Args:
-      examples: uint8 0 to 255, or float32, any shape.
-      low: what 0 becomes.
-      high: what 255 becomes.
-
-    Returns:
-      float32, same shape, never outside [low, high].
-    """
-    if examples.dtype != jnp.uint8:
-        return examples
-    part = examples.astype(jnp.float32) / 255
-    # A compiler that fuses these, or divides by multiplying, may overshoot an end by one unit in the last place.
-    return jnp.clip(low * (1 - part) + high * part, low, high)
-
-
-def gather(
-    data: dict[str, jax.Array], indices: jax.Array, *, low: float = 0.0, high: float = 1.0
-) -> dict[str, jax.Array]:
+def gather(data: dict[str, jax.Array], indices: jax.Array, values: ValueRange = ValueRange()) -> dict[str, jax.Array]:
     """The batches at some indices, from data on the device; pure, for use inside a compiled step.
 
     Args:
-      data: "examples": uint8 or float32 [n, ...]; and what is to be the condition, if there is one: "labels": int32
+      data: "examples": uint8 or float32 [n, ...]; and the condition, if there is one: "labels": int32
         [n], or "conditions": float32 [n, dim].
       indices: int32 [..., batch], 0 to n − 1, as `order.batch_indices` gives them.
-      low: what byte 0 becomes.
-      high: what byte 255 becomes.
+      values: the range to which bytes are scaled.
 
     Returns:
       "real": float32 [..., batch, ...]; and "condition": int32 [..., batch], or float32 [..., batch, dim].
     """
-    batch = {"real": scale(jnp.take(data["examples"], indices, axis=0), low, high)}
+    batch = {"real": values.scale(jnp.take(data["examples"], indices, axis=0))}
     for name in CONDITIONS:
         if name in data:
             batch["condition"] = jnp.take(data[name], indices, axis=0)
@@ -76,7 +55,7 @@ def fits(split: Split, limit: int) -> bool:
       limit: bytes.
 
     Returns:
-      True if it is an array of at most that size; False for larger ones and for every `Source`.
+      True for an array of at most that size; False for larger arrays and for every `Source`.
     """
     return isinstance(split.examples, np.ndarray) and split.examples.nbytes <= limit
 
@@ -113,13 +92,14 @@ def stream(
       prefetch: chunks read ahead, which must fit in memory; at least `workers`.
 
     Returns:
-      An iterator of "real": [chunk, minibatches, rows, ...] as stored (uint8 or float32; `scale` it on the
+      An iterator of "real": [chunk, minibatches, rows, ...] as stored (uint8 or float32; scale it on the
       device), and if asked for "condition": int32 [chunk, minibatches, rows], or float32 [..., dim].
 
     Raises:
       DataError: the batch does not fit the data, or the data cannot be read; at the chunk it happens in.
       ValueError: a condition is asked for and there is none.
     """
+    split = split if isinstance(split, Split) else Split(split)
     size = len(split)
     order.batches_per_epoch(size=size, batch_size=batch_size)
 
@@ -128,37 +108,15 @@ def stream(
         indices = order.batch_indices(
             seed, first, min(first + chunk, stop), size=size, batch_size=batch_size, minibatches=minibatches
         )[..., rows]
-        examples, beside = _read(split, indices.ravel(), condition)
-        found = {"real": examples} if beside is None else {"real": examples, "condition": beside}
-        return {name: values.reshape(*indices.shape, *values.shape[1:]) for name, values in found.items()}
+        chunk_of = {"real": split.take(indices.ravel())}
+        if condition is not None:
+            values = split.take_condition(indices.ravel(), condition)
+            if values is None:
+                raise ValueError(f"{condition} were asked for, and the data has none")
+            chunk_of["condition"] = values
+        return {name: values.reshape(*indices.shape, *values.shape[1:]) for name, values in chunk_of.items()}
 
     return _prefetched(read, -(-(stop - start) // chunk), workers, prefetch)
-
-
-def _read(split: Split | Source, indices: np.ndarray, condition: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    split = split if isinstance(split, Split) else Split(split)
-    beside = None if condition is None else read_condition(split, indices, condition)
-    if condition is not None and beside is None:
-        raise ValueError(f"{condition} were asked for, and the data has none")
-    source = split.examples
-    return source[indices] if isinstance(source, np.ndarray) else source.read(indices), beside
-
-
-def read_condition(split: Split, indices: np.ndarray, condition: str) -> np.ndarray | None:
-    """The labels or conditions of some examples.
-
-    Args:
-      split: any.
-      indices: int [n], of the examples.
-      condition: one of `CONDITIONS`.
-
-    Returns:
-      int32 [n], or float32 [n, dim]; None if the data has none.
-    """
-    if condition == "labels" and not isinstance(split.examples, np.ndarray):
-        return split.examples.read_labels(indices)
-    values = split.labels if condition == "labels" else split.conditions
-    return None if values is None else values[indices]
 
 
 def _prefetched(

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from jaxgan.datasets import splits
-from jaxgan.datasets.base import Dataset, DatasetOptions, Split
+from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
 
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -25,7 +25,7 @@ _NAME = re.compile(
 _PIECE = 2**20
 
 
-def load(options: DatasetOptions) -> Dataset:
+def load(*, path: str, validation_examples: int = -1) -> Dataset:
     """The images of a directory of IDX files, under their canonical names with any prefix.
 
     Without labels the splits have none. Without a test set (`test-…` or `t10k-…`), as many examples as the validation
@@ -33,7 +33,9 @@ def load(options: DatasetOptions) -> Dataset:
     there both plain and gzipped, the plain one is read.
 
     Args:
-      options: reads `path`, the directory, and `validation_examples`.
+      path: the directory.
+      validation_examples: how many of the training examples, the last ones, become the validation split; −1: a sixth
+        (10,000 of MNIST's 60,000).
 
     Returns:
       The dataset; uint8 images [n, height, width, 1], or float32 if the files hold floats.
@@ -42,16 +44,16 @@ def load(options: DatasetOptions) -> Dataset:
       DataError: a directory or a file is missing, damaged, or does not hold images.
       UsageError: no training example would be left.
     """
-    files = find(options.path)
+    files = find(path)
     train = read_split(files, "train")
     test = read_split(files, "test") if ("test", "images") in files else None
     if test is not None and _kind(test) != _kind(train):
         raise DataError(
-            f"cannot use the images in {options.path}",
+            f"cannot use the images in {path}",
             f"the training images are {_kind(train)} and the test images {_kind(test)}",
             "put files of one dataset in the directory",
         )
-    return splits.assemble("idx", train, test, options)
+    return splits.assemble("idx", train, test, validation_examples)
 
 
 def find(directory: str) -> dict[tuple[str, str], str]:
@@ -173,8 +175,7 @@ def _parse(content: BinaryIO, path: str) -> np.ndarray:
 
 
 def _kind(split: Split) -> str:
-    assert isinstance(split.examples, np.ndarray)
-    return f"{split.examples.dtype} {list(split.examples.shape[1:])}"
+    return f"{split.dtype} {list(split.example_shape)}"
 
 
 def _damaged(path: str, why: str) -> DataError:

@@ -6,7 +6,7 @@ Source: ring and grid as in PacGAN (Lin et al. 2018, arXiv:1712.04086), section 
 
 import numpy as np
 
-from jaxgan.datasets.base import Dataset, DatasetOptions, Mixture, Split
+from jaxgan.datasets.base import Dataset, Mixture, Split
 from jaxgan.errors import UsageError
 
 
@@ -26,11 +26,12 @@ MIXTURES: dict[str, Mixture] = {
 }
 
 
-def ring(options: DatasetOptions) -> Dataset:
+def ring(*, examples: int = 100_000, seed: int = 0) -> Dataset:
     """Eight Gaussians evenly on the unit circle, σ = 0.01; examples [n, 2], mode 0 at (1, 0), then anticlockwise.
 
     Args:
-      options: reads `examples` (at least 8) and `seed`.
+      examples: training examples to draw, at least 8; a tenth as many again for validation, and for test.
+      seed: of the draw.
 
     Returns:
       The dataset, with labels = the mode, 0 to 7.
@@ -38,14 +39,15 @@ def ring(options: DatasetOptions) -> Dataset:
     Raises:
       UsageError: too few examples.
     """
-    return _draw("ring", options)
+    return draw("ring", MIXTURES["ring"], examples, seed)
 
 
-def grid(options: DatasetOptions) -> Dataset:
+def grid(*, examples: int = 100_000, seed: int = 0) -> Dataset:
     """Twenty-five Gaussians at {−4, −2, 0, 2, 4}², σ = 0.05; examples [n, 2], mode 5·i + j at (2i − 4, 2j − 4).
 
     Args:
-      options: reads `examples` (at least 25) and `seed`.
+      examples: training examples to draw, at least 25; a tenth as many again for validation, and for test.
+      seed: of the draw.
 
     Returns:
       The dataset, with labels = the mode, 0 to 24.
@@ -53,14 +55,15 @@ def grid(options: DatasetOptions) -> Dataset:
     Raises:
       UsageError: too few examples.
     """
-    return _draw("grid", options)
+    return draw("grid", MIXTURES["grid"], examples, seed)
 
 
-def gaussian(options: DatasetOptions) -> Dataset:
+def gaussian(*, examples: int = 100_000, seed: int = 0) -> Dataset:
     """One standard Gaussian N(0, 1) in one dimension; examples [n, 1], for looking at a density by eye.
 
     Args:
-      options: reads `examples` (at least 1) and `seed`.
+      examples: training examples to draw, at least 1; a tenth as many again for validation, and for test.
+      seed: of the draw.
 
     Returns:
       The dataset, with one mode and labels all 0.
@@ -68,22 +71,36 @@ def gaussian(options: DatasetOptions) -> Dataset:
     Raises:
       UsageError: too few examples.
     """
-    return _draw("gaussian", options)
+    return draw("gaussian", MIXTURES["gaussian"], examples, seed)
 
 
-def _draw(name: str, options: DatasetOptions) -> Dataset:
-    mixture = MIXTURES[name]
+def draw(name: str, mixture: Mixture, examples: int, seed: int) -> Dataset:
+    """A dataset drawn from a mixture, with labels = the mode; for mixtures of your own, too.
+
+    Args:
+      name: the dataset's name.
+      mixture: the true distribution.
+      examples: training examples to draw, at least one for each mode; a tenth as many again for validation, and for
+        test.
+      seed: of the draw.
+
+    Returns:
+      The dataset.
+
+    Raises:
+      UsageError: too few examples.
+    """
     modes, dim = mixture.centers.shape
-    if options.examples < modes:
+    if examples < modes:
         raise UsageError(
             f"cannot draw the mixture {name}",
-            f"examples is {options.examples} and it has {modes} mode{'s' if modes > 1 else ''}",
+            f"examples is {examples} and it has {modes} mode{'s' if modes > 1 else ''}",
             f"set examples to at least {modes}",
         )
-    held_out = -(-options.examples // 10)
-    sizes = (options.examples, held_out, held_out)
+    held_out = -(-examples // 10)
+    sizes = (examples, held_out, held_out)
     # A stream for each split, so that more training examples do not change the test set.
-    streams = [np.random.default_rng([options.seed & (2**64 - 1), number]) for number in range(3)]
+    streams = [np.random.default_rng([seed & (2**64 - 1), number]) for number in range(3)]
     train, validation, test = (_split(mixture, size, stream) for size, stream in zip(sizes, streams, strict=True))
     return Dataset(name, train, validation, test, (dim,), modes, mixture)
 

@@ -7,14 +7,14 @@ import zlib
 import numpy as np
 
 from jaxgan.datasets import splits
-from jaxgan.datasets.base import Dataset, DatasetOptions, Split
+from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
 
 _LAYOUTS = (("x_train", "y_train", "c_train", "x_test", "y_test", "c_test"), ("examples", "labels", "conditions"))
 _KEYS = "x_train (and y_train, c_train, x_test, y_test, c_test), or examples (and labels, conditions)"
 
 
-def load(options: DatasetOptions) -> Dataset:
+def load(*, path: str, validation_examples: int = -1) -> Dataset:
     """The examples of an .npz file, under one of two sets of names.
 
     - `x_train`, and if they are there `y_train`, `x_test` and `y_test`: the layout of Keras' mnist.npz; `c_train` and
@@ -27,7 +27,9 @@ def load(options: DatasetOptions) -> Dataset:
     before the validation split is.
 
     Args:
-      options: reads `path`, the file, and `validation_examples`.
+      path: the file.
+      validation_examples: how many of the training examples, the last ones, become the validation split; −1: a sixth
+        (10,000 of MNIST's 60,000).
 
     Returns:
       The dataset; uint8 [n, height, width, channels], or float32 [n, ...].
@@ -36,16 +38,16 @@ def load(options: DatasetOptions) -> Dataset:
       DataError: the file is missing or damaged, holds Python objects, has none of the names, or its arrays do not fit.
       UsageError: no training example would be left.
     """
-    arrays = _read(options.path)
-    train = _split(arrays, *_LAYOUTS["x_train" not in arrays][:3], options.path)
-    test = _split(arrays, *_LAYOUTS[0][3:], options.path) if {"x_train", "x_test"} <= set(arrays) else None
+    arrays = _read(path)
+    train = _split(arrays, *_LAYOUTS["x_train" not in arrays][:3], path)
+    test = _split(arrays, *_LAYOUTS[0][3:], path) if {"x_train", "x_test"} <= set(arrays) else None
     if test is not None and (_kind(test) != _kind(train)):
         raise DataError(
-            f"cannot use {options.path}",
+            f"cannot use {path}",
             f"the training examples are {_kind(train)} and the test examples {_kind(test)}",
             "store both with the same shape and type",
         )
-    return splits.assemble("npz", train, test, options)
+    return splits.assemble("npz", train, test, validation_examples)
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
@@ -107,6 +109,5 @@ def _split(arrays: dict[str, np.ndarray], examples: str, labels: str, conditions
 
 
 def _kind(split: Split) -> str:
-    assert isinstance(split.examples, np.ndarray)
     beside = "" if split.conditions is None else f" with conditions [{split.conditions.shape[1]}]"
-    return f"{split.examples.dtype} {list(split.examples.shape[1:])}{beside}"
+    return f"{split.dtype} {list(split.example_shape)}{beside}"

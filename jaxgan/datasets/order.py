@@ -34,6 +34,24 @@ def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     return order
 
 
+SUBSETS = {"examples": 0, "anchors": 1, "conditions": 2}
+"""Names of fixed random orders of the examples, which do not depend on a run's seed, and their epochs of seed 0."""
+
+
+def subset(name: str, size: int, count: int | None = None) -> np.ndarray:
+    """The first examples of a fixed random order: the same in every run on the same data.
+
+    Args:
+      name: one of `SUBSETS`.
+      size: how many examples there are.
+      count: how many to take at most; None for all.
+
+    Returns:
+      [min(count, size)] int32, read-only.
+    """
+    return permutation(0, SUBSETS[name], size)[:count]
+
+
 def batches_per_epoch(*, size: int, batch_size: int) -> int:
     """How many whole batches an epoch has: ⌊size / batch_size⌋.
 

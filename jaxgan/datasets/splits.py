@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxgan.datasets.base import Dataset, DatasetOptions, Source, Split
+from jaxgan.datasets.base import Dataset, Source, Split
 from jaxgan.errors import DataError, UsageError
 
 
@@ -170,7 +170,7 @@ def assemble(
     name: str,
     train: Split,
     test: Split | None,
-    options: DatasetOptions,
+    validation_examples: int,
     *,
     validation: Split | None = None,
     num_classes: int | None = None,
@@ -184,7 +184,7 @@ def assemble(
       name: the dataset's name.
       train: the training examples.
       test: the test examples, if the data has its own.
-      options: reads `validation_examples`.
+      validation_examples: how many of the training examples to cut off; −1 for a sixth.
       validation: the data's own validation split, if it is to be used.
       num_classes: None: one more than the largest label, if there are labels.
 
@@ -194,7 +194,7 @@ def assemble(
     Raises:
       UsageError: nothing would be left to train on.
     """
-    count = held_out(len(train), options.validation_examples)
+    count = held_out(len(train), validation_examples)
     if test is None:
         train, test = cut(train, count or len(train) // 6)
     if validation is None:
@@ -202,6 +202,4 @@ def assemble(
     labels = [split.labels for split in (train, validation, test) if split.labels is not None]
     if num_classes is None and labels:
         num_classes = 1 + max(int(part.max(initial=0)) for part in labels)
-    examples = train.examples
-    shape = examples.shape[1:] if isinstance(examples, np.ndarray) else examples.shape
-    return Dataset(name, train, validation, test, shape, num_classes)
+    return Dataset(name, train, validation, test, train.example_shape, num_classes)

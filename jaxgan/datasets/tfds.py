@@ -15,14 +15,16 @@ import re
 from typing import Any, NamedTuple
 
 from jaxgan.datasets import cache, records, splits
-from jaxgan.datasets.base import Dataset, DatasetOptions, Split
+from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>[\d*]+\.[\d*]+\.[\d*]+))?")
 _LOCAL = ("mnist", "fashion_mnist", "kmnist")  # What `jaxgan.datasets.prepare` can write.
 
 
-def load(options: DatasetOptions) -> Dataset:
+def load(
+    *, path: str = "", tfds_name: str = "mnist", validation_examples: int = -1, memory_limit: int = 2**32
+) -> Dataset:
     """An image dataset of tensorflow-datasets, in stored order, decoded to bytes.
 
     A split of at most `memory_limit` bytes is decoded as a whole and cached (`cache.directory`); a larger one becomes a
@@ -30,7 +32,11 @@ def load(options: DatasetOptions) -> Dataset:
     otherwise one is cut from the end of the training split, and so is a test split if there is none.
 
     Args:
-      options: reads `path`, `tfds_name`, `validation_examples` and `memory_limit`.
+      path: its data_dir; "": $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+      tfds_name: its name, with config and version if wanted ("mnist", "emnist/letters:3.1.0").
+      validation_examples: how many of the training examples, the last ones, become the validation split; −1: the
+        data's own validation split if it has one, else a sixth.
+      memory_limit: bytes; a split larger than this becomes a `Source`.
 
     Returns:
       The dataset; uint8 images [n, height, width, channels], with the labels of its ClassLabel if it has one.
@@ -40,33 +46,33 @@ def load(options: DatasetOptions) -> Dataset:
         size and of bytes.
       UsageError: no training example would be left.
     """
-    data_dir = data_directory(options.path)
-    directory = find_directory(options.tfds_name, data_dir)
+    data_dir = data_directory(path)
+    directory = find_directory(tfds_name, data_dir)
     if directory is None:
-        raise _not_prepared(options.tfds_name, data_dir)
+        raise _not_prepared(tfds_name, data_dir)
     import tensorflow_datasets
 
     with records.reading(directory):
         builder = tensorflow_datasets.builder_from_directory(directory)
-    layout = records.layout_of(builder.info.features, options.tfds_name)
-    stored = _Stored(builder, directory, layout, options.memory_limit)
+    layout = records.layout_of(builder.info.features, tfds_name)
+    stored = _Stored(builder, directory, layout, memory_limit)
     sizes = {name: split.num_examples for name, split in builder.info.splits.items() if split.num_examples}
     if "train" not in sizes:
         raise DataError(
-            f"cannot train on {options.tfds_name}",
+            f"cannot train on {tfds_name}",
             f"it has no split train, only {', '.join(sizes) or 'empty ones'}",
             "choose another dataset or config with tfds_name",
         )
-    wanted = ["train", "test"] + ["validation"] * (options.validation_examples == -1)
+    wanted = ["train", "test"] + ["validation"] * (validation_examples == -1)
     loaded = {name: _split(stored, name, sizes[name]) for name in wanted if name in sizes}
     for split in loaded.values():
-        if (shape := split.examples.shape[-3:]) != (first := loaded["train"].examples.shape[-3:]):
-            raise records.uneven(options.tfds_name, first, shape)
+        if (shape := split.example_shape) != (first := loaded["train"].example_shape):
+            raise records.uneven(tfds_name, first, shape)
     return splits.assemble(
         "tfds",
         loaded["train"],
         loaded.get("test"),
-        options,
+        validation_examples,
         validation=loaded.get("validation"),
         num_classes=layout.num_classes,
     )

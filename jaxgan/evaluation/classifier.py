@@ -1,14 +1,13 @@
 """A small convolutional classifier, trained on a dataset's own labels, whose hidden layer serves as features.
 
-It needs no download and fits the data, which features of photographs do not where the data are digits. Scores in its
-features compare with each other, and with nothing published: the output says what they are.
+It needs no download, and it fits data such as digits, which features of photographs do not. Scores in its features
+compare only with each other, not with published ones; the output names the features.
 """
 
 import contextlib
 import functools
 import hashlib
-import os
-import uuid
+import io
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,21 +19,23 @@ import optax
 from flax import linen, traverse_util
 
 from jaxgan.evaluation.base import Features
+from jaxgan.io.atomic import write_whole
+from jaxgan.networks.convolution import patches
 
 VERSION = 1
-"""Part of a cached classifier's name; raised when the network or its training changes."""
+"""Part of a cached classifier's file name; increased when the network or its training changes."""
 
 STEPS, BATCH, RATE, SHIFT, GROUPS, CHUNK = 3_000, 128, 2e-3, 2, 8, 100
-"""Training: steps of Adam, examples in each, first rate (it falls along a cosine), random shifts of up to so many
-pixels, groups of examples that are shifted alike, and steps compiled into one call."""
+"""Training: steps of Adam, batch size, initial learning rate (with cosine decay), largest random shift in pixels,
+groups of examples that share a shift, and steps compiled into one call."""
 
 UNITS = 128
-"""Of the hidden layer, the features."""
+"""Of the hidden layer: the number of features."""
 
 
 class Network(linen.Module):
-    """Convolutions of stride 2 (the first 5 × 5, the others 3 × 3) until at most 8 pixels a side are left, a hidden
-    layer, a linear layer."""
+    """Convolutions of stride 2 (the first 5 × 5, the others 3 × 3) down to at most 8 pixels a side, a hidden layer, and
+    a linear layer."""
 
     num_classes: int
 
@@ -51,18 +52,10 @@ class Network(linen.Module):
 
 
 def _patches(images, size, stride):
-    """[n, h, w, c] to [n, h/stride, w/stride, size²·c]: a convolution as a matrix product, which a CPU does faster."""
-    _, height, width, _ = images.shape
-    rows, columns = -(-height // stride), -(-width // stride)
+    """[n, h, w, c] to [n, h/stride, w/stride, size²·c]: a convolution as a matrix product, which is faster on a CPU."""
     before = (size - stride) // 2
-    after = [(count - 1) * stride + size - before - extent for count, extent in ((rows, height), (columns, width))]
-    padded = jnp.pad(images, ((0, 0), (before, max(after[0], 0)), (before, max(after[1], 0)), (0, 0)))
-    parts = [
-        padded[:, i : i + (rows - 1) * stride + 1 : stride, j : j + (columns - 1) * stride + 1 : stride]
-        for i in range(size)
-        for j in range(size)
-    ]
-    return jnp.concatenate(parts, axis=-1)
+    after = [(-(-side // stride) - 1) * stride + size - before - side for side in images.shape[1:3]]
+    return patches(jnp.pad(images, ((0, 0), *((before, end) for end in after), (0, 0))), size, size, stride)
 
 
 class Classifier(NamedTuple):
@@ -70,10 +63,10 @@ class Classifier(NamedTuple):
 
     Attributes:
       params: of `Network`.
-      mean, deviation: of the training images' values, which are standardised by them.
-      num_classes: how many classes it tells apart.
-      accuracy: share of the test images classified rightly.
-      train_examples, test_examples: how many images it was trained and tested on.
+      mean, deviation: of the training images' values. Inputs are standardised by them.
+      num_classes: number of classes.
+      accuracy: share of the test images that are classified correctly.
+      train_examples, test_examples: number of images for training and for testing.
     """
 
     params: Any
@@ -86,7 +79,7 @@ class Classifier(NamedTuple):
 
 
 def features(classifier: Classifier) -> Features:
-    """Its hidden layer as features [n, 128], with its logits."""
+    """The classifier's hidden layer as features [n, 128], with its logits."""
 
     @jax.jit
     def function(images):
@@ -115,9 +108,9 @@ def train(
     """Trains a classifier: Adam, dropout, and random shifts of the images.
 
     Args:
-      images: [n, height, width] or [n, height, width, channels], bytes or floats in [0, 1]; kept as they are.
+      images: [n, height, width] or [n, height, width, channels], bytes or floats in [0, 1].
       labels: [n] int, 0 to num_classes − 1.
-      test_images, test_labels: on which the accuracy is measured, after training.
+      test_images, test_labels: measure the accuracy after training.
       num_classes: ≥ 2.
       seed: of the weights, the order and the shifts.
       steps: a multiple of `CHUNK`; `STEPS` by default.
@@ -164,8 +157,8 @@ def _advance(network, tx, mean, deviation):
 
 
 def _shifted(key, images):
-    """The images shifted at random by up to `SHIFT` pixels, a few groups of them each alike, their edges repeated."""
-    # One cut per image would be a gather, which takes longer on a CPU than the step itself.
+    """Shifts images at random by up to `SHIFT` pixels, with repeated edges. Each group of images shares one shift."""
+    # One shift per image would be a gather, which takes longer on a CPU than the step itself.
     pad = ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0))
     groups = jnp.split(jnp.pad(images, pad, mode="edge"), GROUPS)
     starts = jax.random.randint(key, (GROUPS, 2), 0, 2 * SHIFT + 1)
@@ -175,25 +168,25 @@ def _shifted(key, images):
 
 
 def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
-    """Share of images [n, ...] that are classified as their labels [n] say."""
+    """Share of images [n, ...] whose predicted class equals their label [n]."""
     function, batch = features(classifier).function, 500
-    right = 0
+    correct = 0
     for start in range(0, len(images), batch):
         _, logits = function(images[start : start + batch])
-        right += int((np.asarray(logits).argmax(1) == labels[start : start + batch]).sum())
-    return right / len(images)
+        correct += int((np.asarray(logits).argmax(1) == labels[start : start + batch]).sum())
+    return correct / len(images)
 
 
 def path_of(directory: str | Path, *arrays: np.ndarray, num_classes: int) -> Path:
-    """The cache's file for the classifier of some data.
+    """The cache file of the classifier for some data.
 
     Args:
       directory: of the cache.
-      *arrays: all that `train` learns from and is tested on.
+      *arrays: images, labels, test_images and test_labels, as for `train`.
       num_classes: as for `train`.
 
     Returns:
-      Its path, with a hash of the data and of how classifiers are trained.
+      Its path, which contains a hash of the data and of the training settings.
     """
     settings = (VERSION, STEPS, BATCH, RATE, SHIFT, GROUPS, UNITS, num_classes)
     digest = hashlib.sha256(repr(settings).encode())
@@ -204,21 +197,21 @@ def path_of(directory: str | Path, *arrays: np.ndarray, num_classes: int) -> Pat
 
 
 def load_or_train(path: Path, *arrays: np.ndarray, num_classes: int) -> Classifier:
-    """The classifier in a file, or else a new one, which goes there.
+    """Loads a classifier from a file, or trains one and saves it there.
 
     Args:
-      path: of `path_of`; one that cannot be written is no error.
+      path: from `path_of`. Failing to write it is not an error.
       *arrays: images, labels, test_images and test_labels, as for `train`.
       num_classes: as for `train`.
 
     Returns:
       The classifier.
     """
-    found = _read(path)
-    if found is None:
-        found = train(*arrays, num_classes=num_classes)
-        _write(path, found)
-    return found
+    classifier = _read(path)
+    if classifier is None:
+        classifier = train(*arrays, num_classes=num_classes)
+        _write(path, classifier)
+    return classifier
 
 
 def _read(path: Path) -> Classifier | None:
@@ -236,19 +229,14 @@ def _read(path: Path) -> Classifier | None:
 def _write(path: Path, classifier: Classifier) -> None:
     params = traverse_util.flatten_dict(classifier.params, sep="/")
     numbers = {name: value for name, value in classifier._asdict().items() if name != "params"}
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **params, **numbers)
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, **params, **numbers)
+    with contextlib.suppress(OSError):
+        write_whole(path, content.getvalue())
 
 
 def _moments(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of all values in [0, 1], without a copy of them as floats."""
+    """Mean and standard deviation of all values, scaled to [0, 1], without a float copy of all images."""
     sums = np.zeros(2)
     for start in range(0, len(images), 1_000):
         part = images[start : start + 1_000].astype(np.float64) / (255 if images.dtype == np.uint8 else 1)

@@ -46,7 +46,7 @@ def feature_matching(weight: chex.Numeric = 1.0) -> Term:
     check_weight(weight)
 
     def generator(seen: Seen) -> chex.Array:
-        real, fake = seen.real.features, seen.fake.features
+        real, fake = seen.real_output.features, seen.fake_output.features
         if real is None or fake is None:
             raise ValueError(
                 "feature_matching needs the discriminator's features: in a config discriminator.features=True, else a "
@@ -82,7 +82,7 @@ def mutual_information(weight: chex.Numeric = 1.0) -> Term:
         if categories + codes == 0:
             raise ValueError('mutual_information needs a latent with codes, such as LATENTS["categorical"](74)')
         widths = (categories + codes, categories + 2 * codes)
-        outputs = _class_logits("mutual_information", seen.fake.class_logits, len(seen.latents), widths)
+        outputs = _class_logits("mutual_information", seen.fake_output.class_logits, len(seen.latents), widths)
         nats = jnp.zeros(len(outputs))
         if categories:
             nats = nats + optax.softmax_cross_entropy(outputs[:, :categories], seen.latents[:, :categories])
@@ -126,11 +126,11 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
         return optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()
 
     def discriminator(seen: Seen) -> chex.Array:
-        real, fake = (cross_entropy(seen, judgement.class_logits) for judgement in (seen.real, seen.fake))
+        real, fake = (cross_entropy(seen, judgement.class_logits) for judgement in (seen.real_output, seen.fake_output))
         return weight * (real + fake)
 
     def generator(seen: Seen) -> chex.Array:
-        return weight * cross_entropy(seen, seen.fake.class_logits)
+        return weight * cross_entropy(seen, seen.fake_output.class_logits)
 
     return Term(discriminator, generator)
 

@@ -1,5 +1,8 @@
-"""Convolutions and transposed ones: native on a GPU or TPU, and as one matrix product on a CPU, where XLA's own
-convolutions, and above all their gradients, take a multiple of the time. Parameters and results are the same."""
+"""Convolutions, pooling and self-attention over images.
+
+On a GPU or TPU, convolutions are XLA's own. On a CPU they are matrix products, because XLA's CPU convolutions, and
+their gradients above all, take several times as long. Parameters and results are the same.
+"""
 
 import functools
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from jaxgan.networks.weights import WEIGHTS
 
 METHODS = ("auto", "native", "product")
 FEW_CHANNELS = 16
-"""Of a cell: below, a product of its own for every cell of a kernel is too small to be worth it."""
+"""Channels of a cell below which a separate product for every cell of a kernel is too small to pay off."""
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
@@ -22,16 +25,17 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 def convolve(
     images: chex.Array, kernel: chex.Array, *, stride: int = 1, padding: int = 0, groups: int = 1, method: str = "auto"
 ) -> chex.Array:
-    """Cross-correlation, as every deep learning library's convolution.
+    """Cross-correlation, which deep learning libraries call convolution.
 
     Args:
       images: [n, height, width, channels].
       kernel: [rows, columns, channels / groups, features].
       stride: of both axes.
       padding: zeros on every side.
-      groups: into which channels and features are divided, in their order; features see the channels of their group.
-      method: "native" for XLA's convolution, "product" for patches times the kernel as a matrix, "auto": the product
-        where the default backend is a CPU.
+      groups: number of groups into which channels and features are divided, in order. A feature sees the channels of
+        its group only.
+      method: "native" for XLA's convolution, "product" for patches times the kernel as a matrix, "auto" for the product
+        if the default backend is a CPU.
 
     Returns:
       [n, (height + 2·padding − rows) // stride + 1, likewise, features].
@@ -47,32 +51,32 @@ def convolve(
     rows, columns, _, features = kernel.shape
     padded = jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     if groups > 1:
-        patches = _patches(padded, rows, columns, stride)
-        patches = patches.reshape(*patches.shape[:3], rows * columns, groups, -1)
+        cut = patches(padded, rows, columns, stride)
+        cut = cut.reshape(*cut.shape[:3], rows * columns, groups, -1)
         kernel = kernel.reshape(rows * columns, -1, groups, features // groups)
-        return jnp.einsum("nhwkgc,kcgf->nhwgf", patches, kernel).reshape(*patches.shape[:3], features)
+        return jnp.einsum("nhwkgc,kcgf->nhwgf", cut, kernel).reshape(*cut.shape[:3], features)
     if rows == columns == 2 * stride and not padded.shape[1] % stride and not padded.shape[2] % stride:
-        cells = _space_to_depth(padded, stride)  # a kernel of two by two cells, each of stride² pixels
+        cells = _space_to_depth(padded, stride)  # the kernel becomes two by two cells of stride² pixels each
         kernel = _space_to_depth(kernel.transpose(3, 0, 1, 2), stride).transpose(1, 2, 3, 0)
         if cells.shape[-1] < FEW_CHANNELS:
-            return _patches(cells, 2, 2, 1) @ kernel.reshape(-1, features)
+            return patches(cells, 2, 2, 1) @ kernel.reshape(-1, features)
         height, width = (extent - 1 for extent in cells.shape[1:3])
-        # A product for each cell of the kernel: as many multiplications, without a copy of every cell for each.
+        # One product per cell of the kernel: the same multiplications, without four copies of every cell.
         return sum(cells[:, i : i + height, j : j + width] @ kernel[i, j] for i in range(2) for j in range(2))
-    return _patches(padded, rows, columns, stride) @ kernel.reshape(-1, features)
+    return patches(padded, rows, columns, stride) @ kernel.reshape(-1, features)
 
 
 def convolve_transposed(
     images: chex.Array, kernel: chex.Array, *, stride: int, padding: int = 0, method: str = "auto"
 ) -> chex.Array:
-    """The transpose of a convolution: every input pixel adds its multiple of the kernel to the output.
+    """The transpose of a convolution: every input pixel adds a multiple of the kernel to the output.
 
     Args:
       images: [n, height, width, channels].
       kernel: [rows, columns, channels, features]; pixel (i, j) of the input adds `images[i, j] @ kernel[a, b]` to
         (i·stride + a − padding, j·stride + b − padding) of the output.
       stride: of both axes.
-      padding: rows and columns cut off on every side.
+      padding: rows and columns removed on every side.
       method: as for `convolve`.
 
     Returns:
@@ -88,7 +92,8 @@ def convolve_transposed(
         return jax.lax.conv_general_dilated(
             images, kernel[::-1, ::-1], (1, 1), pads, lhs_dilation=(stride, stride), dimension_numbers=DIMENSIONS
         )
-    down, across = -(-rows // stride), -(-columns // stride)  # cells of stride² pixels that a kernel covers
+    # Cut the kernel, and later the output, into cells of stride² pixels.
+    down, across = -(-rows // stride), -(-columns // stride)
     kernel = jnp.pad(kernel, ((0, down * stride - rows), (0, across * stride - columns), (0, 0), (0, 0)))
     # Cell (u, v) of the output is the sum over (a, b) of input pixel (u − a, v − b) times cell (a, b) of the kernel.
     kernel = kernel.reshape(down, stride, across, stride, channels, features)
@@ -96,8 +101,8 @@ def convolve_transposed(
     if channels <= stride * stride * features:
         kernel = kernel[::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5).reshape(-1, stride * stride * features)
         edges = ((0, 0), (down - 1, down - 1), (across - 1, across - 1), (0, 0))
-        cells = _patches(jnp.pad(images, edges), down, across, 1) @ kernel
-    else:  # few features: the products are smaller than the patches would be
+        cells = patches(jnp.pad(images, edges), down, across, 1) @ kernel
+    else:  # few features: the products are smaller than the patches
         kernel = kernel.transpose(4, 0, 2, 1, 3, 5).reshape(channels, -1)
         products = (images @ kernel).reshape(n, height, width, down, across, -1)
         cells = jnp.zeros((), images.dtype)
@@ -130,13 +135,8 @@ class Conv(linen.Module):
     def __call__(self, images):
         shape = (self.size, self.size, images.shape[-1] // self.groups, self.features)
         kernel = WEIGHTS[self.weights](self, self.kernel_init, shape)
-        options: dict[str, Any] = {
-            "stride": self.stride,
-            "padding": self.padding,
-            "groups": self.groups,
-            "method": self.method,
-        }
-        return _with_bias(self, convolve(images, kernel, **options))
+        common = {"stride": self.stride, "padding": self.padding, "groups": self.groups}
+        return _with_bias(self, convolve(images, kernel, **common, method=self.method))
 
 
 class ConvTranspose(linen.Module):
@@ -157,8 +157,8 @@ class ConvTranspose(linen.Module):
     def __call__(self, images):
         shape = (self.size, self.size, images.shape[-1], self.features)
         kernel = WEIGHTS[self.weights](self, self.kernel_init, shape)
-        options: dict[str, Any] = {"stride": self.stride, "padding": self.padding, "method": self.method}
-        return _with_bias(self, convolve_transposed(images, kernel, **options))
+        common = {"stride": self.stride, "padding": self.padding}
+        return _with_bias(self, convolve_transposed(images, kernel, **common, method=self.method))
 
 
 def _with_bias(module: Conv | ConvTranspose, outputs):
@@ -170,7 +170,7 @@ def _with_bias(module: Conv | ConvTranspose, outputs):
 
 
 def max_pool(images: chex.Array, size: int, stride: int) -> chex.Array:
-    """Maxima of size × size windows; the last window of an axis may reach beyond its end, so that no pixel is left out.
+    """Maxima of size × size windows. The last window of an axis may reach beyond its end, so no pixel is left out.
 
     Args:
       images: [n, height, width, channels].
@@ -182,7 +182,7 @@ def max_pool(images: chex.Array, size: int, stride: int) -> chex.Array:
     beyond = [(-(-(extent - size) // stride)) * stride + size - extent for extent in images.shape[1:3]]
     edges = ((0, 0), (0, beyond[0]), (0, beyond[1]), (0, 0))
     pooled = jnp.pad(images, edges, constant_values=-jnp.inf)
-    for axis in (1, 2):  # one after the other; XLA's own window maximum has a slow gradient on a CPU
+    for axis in (1, 2):  # one axis at a time; XLA's window maximum has a slow gradient on a CPU
         pooled = functools.reduce(jnp.maximum, _shifted(pooled, size, stride, axis))
     return pooled
 
@@ -194,16 +194,23 @@ def _native(method: str) -> bool:
 
 
 def _shifted(images, size: int, stride: int, axis: int):
-    """What lies under each of `size` places of a window that moves along an axis."""
+    """The values under each of `size` positions of a window that moves along an axis."""
     count = (images.shape[axis] - size) // stride + 1
     return [jax.lax.slice_in_dim(images, i, i + (count - 1) * stride + 1, stride, axis) for i in range(size)]
 
 
-def _patches(padded, rows: int, columns: int, stride: int):
-    """What lies under a kernel at each of its places, in the kernel's order: [n, out, out, rows · columns · channels].
+def patches(padded: chex.Array, rows: int, columns: int, stride: int) -> chex.Array:
+    """The values under a kernel at every position, in the kernel's order. A convolution is their product with it.
 
-    Of large kernels columns first, then rows: few large copies, where one for every pixel would be many small ones.
+    Args:
+      padded: [n, height, width, channels].
+      rows, columns: of the kernel.
+      stride: of both axes.
+
+    Returns:
+      [n, (height − rows) // stride + 1, likewise, rows · columns · channels].
     """
+    # For large kernels columns first, then rows: a few large copies instead of one small copy per pixel.
     if rows * columns <= 4:
         parts = [part for line in _shifted(padded, rows, stride, 1) for part in _shifted(line, columns, stride, 2)]
         return jnp.concatenate(parts, axis=-1)
@@ -215,3 +222,39 @@ def _space_to_depth(images, size: int):
     n, height, width, channels = images.shape
     cells = images.reshape(n, height // size, size, width // size, size, channels).transpose(0, 1, 3, 2, 4, 5)
     return cells.reshape(n, height // size, width // size, -1)
+
+
+class SelfAttention(linen.Module):
+    """x + γ · o with o_j = Conv(Σ_i β_ji h(x_i)) and β_j = softmax_i(f(x_i)ᵀ g(x_j)); γ starts at 0.
+
+    f, g, h and the last convolution are 1 × 1, with C/8, C/8, C/2 and C channels. f and h are the maxima of 2 × 2
+    pixels, which leaves a quarter of the positions.
+
+    Attributes:
+      weights: name in `WEIGHTS`.
+      kernel_init: initialiser of all kernels.
+
+    Source: Zhang et al. 2019 (arXiv:1805.08318), equations 1 to 3, and its code for the pooling and C/2.
+    """
+
+    weights: str = "plain"
+    kernel_init: chex.ArrayTree = linen.initializers.glorot_uniform()
+
+    @linen.compact
+    def __call__(self, images):
+        """[n, height, width, channels] to the same."""
+        n, height, width, channels = images.shape
+
+        def project(features, inputs):
+            return Conv(features, 1, use_bias=False, kernel_init=self.kernel_init, weights=self.weights)(inputs)
+
+        def positions(inputs):
+            return inputs.reshape(n, -1, inputs.shape[-1])
+
+        queries = positions(project(max(channels // 8, 1), images))
+        keys = positions(max_pool(project(max(channels // 8, 1), images), 2, 2))
+        values = positions(max_pool(project(max(channels // 2, 1), images), 2, 2))
+        scores = jnp.einsum("nqc,nkc->nqk", queries, keys).astype(jnp.float32)
+        attended = jax.nn.softmax(scores).astype(images.dtype) @ values
+        gamma = self.param("gamma", linen.initializers.zeros, ())
+        return images + gamma * project(channels, attended.reshape(n, height, width, -1))

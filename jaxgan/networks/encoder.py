@@ -6,7 +6,7 @@ import jax
 from flax import linen
 
 from jaxgan.networks.convolution import Conv
-from jaxgan.networks.dense import Dense
+from jaxgan.networks.layers import Dense
 from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 

@@ -1,15 +1,26 @@
-"""Parts that several networks share: activations, initialisers, dropout."""
+"""Parts that several networks share: activations, initialisers, a linear layer, noise, a discriminator's outputs."""
 
 import functools
 from collections.abc import Callable
+from typing import Annotated, Any
 
 import chex
 import jax
 import jax.numpy as jnp
 from flax import linen
 
-from jaxgan.networks.labels import check_features
+from jaxgan.fields import Field
+from jaxgan.networks.weights import FROM_DATA, WEIGHTS, weight_from_data
 from jaxgan.types import Judgement
+
+Keep = Annotated[float, Field(low=2**-16, high=1)]
+"""Probability of keeping an input in training: dropout."""
+Deviation = Annotated[float, Field(low=0)]
+"""Standard deviation of Gaussian noise on a layer's inputs in training."""
+Scale = Annotated[float, Field(low=0, open_low=True)]
+"""Scale of an initialiser."""
+Remat = Annotated[bool, Field(resume=True)]
+"""Whether the gradient recomputes the layers' outputs instead of keeping them; it changes rounding only."""
 
 ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
     "relu": jax.nn.relu,
@@ -36,18 +47,17 @@ INITIALIZERS: dict[str, Callable[[float], Callable]] = {
     "sparse": lambda scale: sparse_normal(scale),
 }
 
-
 NOISE = 2**16
-"""Added to a layer's number in the keys of its noise, which dropout has without."""
+"""Offset of the layer number in the keys of Gaussian noise. Dropout uses the layer number without it."""
 
 
 def symmetric_uniform(scale: float) -> Callable:
-    """Initialiser U(−scale, scale); the paper's generator has .05 and its discriminator .005."""
+    """Initialiser U(−scale, scale). The paper's generator has .05 and its discriminator .005."""
     return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -scale, scale)
 
 
 def sparse_normal(count: float) -> Callable:
-    """Initialiser N(0, 1) of `count` of a unit's inputs, and 0 of the others; the paper's TFD output has 100."""
+    """Initialiser N(0, 1) for `count` inputs of each unit and 0 for the rest. The paper's TFD output layer has 100."""
 
     def init(key, shape, dtype=jnp.float32):
         values, order = jax.random.split(key)
@@ -58,11 +68,11 @@ def sparse_normal(count: float) -> Callable:
 
 
 def output_bias(output: str, means: chex.Array) -> chex.Array:
-    """The bias at which an output layer of zero weights gives the data's means.
+    """The bias with which an output layer of zero weights returns the data's means.
 
     Args:
-      output: name of the output function: "sigmoid" (the logit of the means, clipped by 1e-7 as in the paper's code),
-        "tanh" (the inverse of tanh, clipped alike) or "linear" (the means).
+      output: name in `OUTPUTS`: "sigmoid" gives the logit of the means, clipped by 1e-7 as in the paper's code; "tanh"
+        the inverse of tanh, clipped alike; "linear" the means.
       means: mean of each output over the data, in the output's range.
 
     Returns:
@@ -77,14 +87,49 @@ def output_bias(output: str, means: chex.Array) -> chex.Array:
     return means
 
 
+def data_bias(output: str, means: chex.Array | None) -> Callable:
+    """Initialiser of an output layer's bias: `output_bias` of the means, or zeros for None."""
+    if means is None:
+        return linen.initializers.zeros
+    return lambda key, shape, dtype=jnp.float32: output_bias(output, means).reshape(shape).astype(dtype)
+
+
+class Dense(linen.Module):
+    """`flax.linen.Dense`, with the same parameters and a choice of reparametrised weights.
+
+    Attributes:
+      weights: name in `WEIGHTS`, or `FROM_DATA`.
+      fixed: the scales of `FROM_DATA` do not learn.
+    """
+
+    features: int
+    use_bias: bool = True
+    kernel_init: Callable[..., Any] = linen.initializers.lecun_normal()
+    bias_init: Callable[..., Any] = linen.initializers.zeros
+    weights: str = "plain"
+    fixed: bool = False
+
+    @linen.compact
+    def __call__(self, inputs):
+        if self.weights == FROM_DATA:
+            kernel, bias = weight_from_data(self, self.kernel_init, inputs, self.features, fixed=self.fixed)
+            return inputs @ kernel + (bias[None] if self.use_bias else 0.0)
+        kernel = WEIGHTS[self.weights](self, self.kernel_init, (inputs.shape[-1], self.features))
+        outputs = inputs @ kernel
+        if not self.use_bias:
+            return outputs
+        bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
+        return outputs + bias.reshape(*(1,) * (outputs.ndim - 1), -1)
+
+
 def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: int) -> chex.Array:
-    """Keeps each input with probability `keep` and divides it by `keep`; an example's mask depends on its key only.
+    """Keeps each input with probability `keep` and divides it by `keep`. An example's mask depends on its key only.
 
     Args:
-      keys: [batch] keys, one per example, or None for no dropout.
+      keys: [batch] keys, one per example; None for no dropout.
       inputs: [batch, features].
-      keep: probability in [2⁻¹⁶, 1], met to 2⁻¹⁷.
-      layer: number of the layer, so that layers draw apart.
+      keep: probability in [2⁻¹⁶, 1], exact to 2⁻¹⁷.
+      layer: number of the layer; different layers draw different masks.
 
     Returns:
       [batch, features].
@@ -97,7 +142,7 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
     features = inputs.shape[-1]
 
     def bits(key):
-        # 16 random bits decide on a unit: half the work of a 32-bit draw for each.
+        # 16 random bits per unit take half the work of a 32-bit draw.
         words = jax.random.bits(jax.random.fold_in(key, layer), ((features + 1) // 2,), jnp.uint32)
         return jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:features]
 
@@ -105,13 +150,13 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
 
 
 def gaussian_noise(keys: chex.PRNGKey | None, inputs: chex.Array, deviation: float, layer: int) -> chex.Array:
-    """x + σ·ε, ε ~ N(0, I): noise in a layer's inputs; an example's depends on its key only.
+    """x + σ·ε with ε ~ N(0, I): noise on a layer's inputs. An example's noise depends on its key only.
 
     Args:
-      keys: [batch] keys, one per example, or None for no noise.
+      keys: [batch] keys, one per example; None for no noise.
       inputs: [batch, features].
       deviation: σ ≥ 0; 0 for none.
-      layer: number of the layer, so that layers draw apart.
+      layer: number of the layer; different layers draw different noise.
 
     Returns:
       [batch, features].
@@ -125,24 +170,21 @@ def gaussian_noise(keys: chex.PRNGKey | None, inputs: chex.Array, deviation: flo
     return inputs + (deviation * noise).astype(inputs.dtype)
 
 
-def flatten(inputs: chex.Array, condition: chex.Array | None) -> chex.Array:
-    """[batch, ...] to [batch, features], with the condition's features behind the input's."""
-    check_features(condition)
-    parts = [inputs] if condition is None else [inputs, condition]
-    return jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=-1)
+def class_head(count: int, inputs: chex.Array, **options: Any) -> chex.Array | None:
+    """A discriminator's second last layer, [batch, count], or None for a count of 0. Called inside a compact call."""
+    return Dense(count, name="class_logits", **options)(inputs) if count else None
 
 
 def judged(
     logits: chex.Array, hidden: chex.Array, features: bool, class_logits: chex.Array | None = None
 ) -> chex.Array | Judgement:
-    """A discriminator's logits, and with `features` the last layer's inputs beside them, [batch, features], and the
-    class logits where there are any."""
+    """A discriminator's output: bare logits, or a `Judgement` when the last layer's inputs or class logits go along."""
     if not features and class_logits is None:
         return logits
     return Judgement(logits, hidden.reshape(len(hidden), -1) if features else None, class_logits)
 
 
 def rematerialized(remat: bool, layer: Callable) -> Callable:
-    """A layer `(module, hidden) -> hidden` of a linen module, of which with `remat` only the input is kept for the
-    gradient; what is between is computed again. Names of parameters, and values up to rounding, are the same."""
+    """A layer `(module, hidden) -> hidden` that, with `remat`, stores only its input for the gradient and is computed
+    again on the way back. Parameter names, and values up to rounding, do not change."""
     return linen.remat(layer) if remat else layer

@@ -2,18 +2,18 @@
 
 from flax import linen
 
-from jaxgan.types import Network, PerExample
+from jaxgan.types import Network
 
 
 def from_linen(module: linen.Module, *, per_example: bool = False, independent: bool = False) -> Network:
     """Wraps a linen module whose call takes `(inputs, *, condition=None, train=False)`.
 
     Args:
-      module: the module; collections other than "params" (batch statistics, say) become the player's model state.
+      module: the module. Collections other than "params", such as batch statistics, become the player's model state.
       per_example: the module's call takes a further keyword `keys`, one key per example, and draws its noise from
-        them, so that it does not depend on the number of devices. Otherwise the module draws from flax's "dropout"
-        stream as usual, and every device has a stream of its own.
-      independent: with `per_example`: an example's output depends on that example alone, see `PerExample`.
+        them, so the noise does not depend on the number of devices. Otherwise the module draws from flax's "dropout"
+        stream, and every device has its own stream.
+      independent: only with `per_example`: the output of an example depends on that example only, see `Network`.
 
     Returns:
       A `Network`.
@@ -33,4 +33,4 @@ def from_linen(module: linen.Module, *, per_example: bool = False, independent: 
             return module.apply(variables, inputs, **options), state
         return module.apply(variables, inputs, mutable=list(state), **options)
 
-    return Network(init, PerExample(apply, independent) if per_example else apply)
+    return Network(init, apply, per_example, independent)

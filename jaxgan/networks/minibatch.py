@@ -1,4 +1,4 @@
-"""Layers that let a discriminator see how its batch differs within itself. Real and fake batches are judged apart."""
+"""Layers with which a discriminator sees how the examples of its batch differ. Real and fake are separate batches."""
 
 import math
 
@@ -11,12 +11,12 @@ MINIBATCHES = ("none", "discrimination", "deviation")
 
 
 class MinibatchDiscrimination(linen.Module):
-    """o_b(x_i) = Σ_{j≠i} exp(−‖M_ib − M_jb‖₁), M_i = f(x_i) T ∈ R^{B×C}, put behind f(x_i).
+    """o_b(x_i) = Σ_{j≠i} exp(−‖M_ib − M_jb‖₁) with M_i = f(x_i) T ∈ R^{B×C}, appended to f(x_i).
 
     Attributes:
-      kernels: B, how many such features.
-      dims: C, the dimensions in which each is a distance.
-      axis_name: devices over whose examples j runs; None: over the device's own.
+      kernels: B, the number of such features.
+      dims: C, the dimension of the space in which each distance is measured.
+      axis_name: devices over whose examples j runs; None for the device's own.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.2; B = 100 and C = 5 as in its code.
     """
@@ -33,16 +33,16 @@ class MinibatchDiscrimination(linen.Module):
         own = (features @ kernel).reshape(-1, self.kernels, self.dims).astype(jnp.float32)
         every = _gathered(own, self.axis_name)
         distances = jnp.abs(own[:, None] - every[None]).sum(-1)
-        closeness = jnp.exp(-distances).sum(1) - 1  # of which an example's closeness to itself is exp(0)
+        closeness = jnp.exp(-distances).sum(1) - 1  # minus exp(0), an example's closeness to itself
         return jnp.concatenate([features, closeness.astype(features.dtype)], axis=-1)
 
 
 class MinibatchDeviation(linen.Module):
-    """The mean over features and pixels of their standard deviation within a group of examples, as a further channel.
+    """The standard deviation within a group of examples, averaged over features and pixels, as one more channel.
 
     Attributes:
-      group: examples in a group, every (batch / group)th of the batch; a batch that does not divide is one group.
-      axis_name: devices over whose examples the batch goes; None: the device's own.
+      group: examples in a group, every (batch / group)th of the batch. A batch that does not divide is one group.
+      axis_name: devices over whose examples the batch goes; None for the device's own.
 
     Source: Karras et al. 2018 (arXiv:1710.10196), section 3; groups of 4 as in its code.
     """
@@ -67,12 +67,12 @@ class MinibatchDeviation(linen.Module):
 
 
 def minibatch_layer(name: str, hidden: chex.Array, axis_name: str | None) -> chex.Array:
-    """Hidden units with those of the named layer behind them; called in a module's own call.
+    """Hidden units followed by those of the named layer. Called inside a module's compact call.
 
     Args:
       name: one of `MINIBATCHES`.
       hidden: [batch, ..., channels]; "discrimination" flattens it.
-      axis_name: devices over whose examples the batch goes; None: the device's own.
+      axis_name: devices over whose examples the batch goes; None for the device's own.
 
     Returns:
       [batch, ..., channels + 1] for "deviation", [batch, features + 100] for "discrimination", `hidden` for "none".

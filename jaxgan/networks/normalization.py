@@ -4,27 +4,33 @@ from collections.abc import Callable
 from typing import Any
 
 import chex
+import jax
+import jax.numpy as jnp
 from flax import linen
 
-from jaxgan.networks.dense import Dense
-from jaxgan.networks.virtual_batch_norm import VirtualBatchNorm
 from jaxgan.networks.weights import FROM_DATA, WEIGHTS
 
 OF_WEIGHTS = (*(name for name in WEIGHTS if name != "plain"), FROM_DATA)
 
 NORMALIZATIONS = ("batch", "none", "layer", "instance", "virtual", *OF_WEIGHTS)
-"""batch: over the batch, of all devices; layer: over an example; instance: over a channel of an example; virtual: over
-a fixed batch and the example, in generators; none; and those of weights, `jaxgan.networks.weights.WEIGHTS`."""
+"""Statistics are taken over: the batch of all devices (batch), an example (layer), a channel of an example (instance),
+a fixed batch and the example (virtual, generators only). The others normalise weights: `jaxgan.networks.weights`."""
+
+REFERENCE = "reference"
+"""Collection of the model state that holds the fixed batch of virtual batch normalisation."""
+
+EPSILON = 1e-5
 
 
 def check_normalization(network: str, name: str, *, generator: bool, leave_out: tuple[str, ...] = ()) -> None:
-    """Raises ValueError where a network does not have a normalisation.
+    """Raises ValueError for a normalisation that the network does not offer.
 
     Args:
       network: its name, for the message.
       name: of the normalisation.
-      generator: whether it is one; a discriminator is never "virtual", a fixed batch being real or fake, and not both.
-      leave_out: those that it does not have.
+      generator: whether the network is a generator. "virtual" is for generators only: a discriminator sees real and
+        fake batches, and one fixed batch cannot be both.
+      leave_out: names that the network does not offer.
     """
     known = [known for known in NORMALIZATIONS if known not in leave_out and (generator or known != "virtual")]
     if name not in known:
@@ -33,26 +39,26 @@ def check_normalization(network: str, name: str, *, generator: bool, leave_out: 
 
 
 def weights_for(normalization: str) -> str:
-    """The name in `WEIGHTS` for the layers of a network of this normalisation."""
+    """The name in `WEIGHTS` for the layers of a network with this normalisation."""
     return normalization if normalization in OF_WEIGHTS else "plain"
 
 
 def has_bias(normalization: str) -> bool:
-    """Whether layers need a bias of their own: behind a normalisation of outputs, that has one."""
+    """Whether layers need a bias of their own. A normalisation of outputs brings one."""
     return normalization == "none" or normalization in OF_WEIGHTS
 
 
 def normalizer(
     name: str, *, train: bool, axis_name: str | None = None, affine: bool = True, reference: int = 0
 ) -> Callable[[chex.Array], chex.Array]:
-    """A function that normalises what it is given, called in a module's own call.
+    """A function that normalises hidden units, to be called inside a module's compact call.
 
     Args:
       name: one of `NORMALIZATIONS`.
-      train: batch: take the statistics from the batch, and move the running ones towards them (by a tenth).
-      axis_name: batch: devices over whose examples they are taken.
-      affine: multiply by a learnt scale and add a learnt bias, for every channel.
-      reference: virtual: how many examples of the batch, the first, are the fixed ones.
+      train: batch: use the batch's statistics, and move the running ones a tenth of the way to them.
+      axis_name: batch: devices over whose examples the statistics are taken.
+      affine: multiply by a learnt scale and add a learnt bias per channel.
+      reference: virtual: the number of leading rows that are the fixed batch.
 
     Returns:
       `[batch, ..., channels] -> [batch, ..., channels]`.
@@ -70,23 +76,53 @@ def normalizer(
     return lambda hidden: linen.GroupNorm(**groups, **options)(hidden)
 
 
-def modulated(hidden: chex.Array, condition: chex.Array | None) -> chex.Array:
-    """h·(1 + Γc) + Bc for every channel, Γ and B starting near 0, of normalised h: conditional batch normalisation,
-    where these have no scales and biases of their own. Called in a module's own call.
+class VirtualBatchNorm(linen.Module):
+    """Normalises every example by a fixed batch of n examples and itself, which has weight 1 / (n + 1).
+
+    The first `reference` rows of the input are the fixed batch. It is normalised by its own statistics only.
+
+    Attributes:
+      reference: n.
+      affine: multiply by a learnt scale and add a learnt bias per channel.
+
+    Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.5.
+    """
+
+    reference: int
+    affine: bool = True
+
+    @linen.compact
+    def __call__(self, hidden):
+        n, channels = self.reference, hidden.shape[-1]
+        examples = hidden.astype(jnp.float32).reshape(len(hidden), -1, channels)
+        moments = jnp.stack([examples.mean(1), jnp.square(examples).mean(1)])  # of each example: [2, batch, channels]
+        fixed = moments[:, :n].mean(1, keepdims=True)
+        combined = (n * fixed + moments[:, n:]) / (n + 1)
+        mean, square = jnp.concatenate([jnp.broadcast_to(fixed, (2, n, channels)), combined], axis=1)[:, :, None]
+        outputs = (examples - mean) * jax.lax.rsqrt(jnp.maximum(square - jnp.square(mean), 0) + EPSILON)
+        if self.affine:
+            scale = self.param("scale", linen.initializers.ones, (channels,))
+            bias = self.param("bias", linen.initializers.zeros, (channels,))
+            outputs = outputs * scale[None, None] + bias[None, None]
+        return outputs.reshape(hidden.shape).astype(hidden.dtype)
+
+
+def with_reference(
+    module: linen.Module, inputs: chex.Array, condition: chex.Array | None
+) -> tuple[chex.Array, chex.Array | None, int]:
+    """Puts the fixed batch in front of the inputs: the inputs and conditions with which the network was initialised.
 
     Args:
-      hidden: h, [batch, ..., channels].
-      condition: c, [batch, ...] features, or None, which leaves h as it is.
+      module: the network, whose model state holds the fixed batch.
+      inputs: [batch, ...].
+      condition: [batch, ...], or None.
 
     Returns:
-      [batch, ..., channels].
-
-    Source: de Vries et al. 2017 (arXiv:1707.00683); in generators, Miyato and Koyama 2018 (arXiv:1802.05637).
+      Inputs [n + batch, ...], conditions likewise, and n. The caller drops the network's first n outputs.
     """
+    fixed = module.variable(REFERENCE, "inputs", lambda: inputs).value
+    both = jnp.concatenate([fixed.astype(inputs.dtype), inputs])
     if condition is None:
-        return hidden
-    channels, small = hidden.shape[-1], linen.initializers.normal(0.02)
-    condition = condition.reshape(len(condition), -1)
-    gamma, beta = (Dense(channels, use_bias=False, kernel_init=small)(condition) for _ in range(2))
-    gamma, beta = (part.reshape(len(part), *(1,) * (hidden.ndim - 2), channels) for part in (gamma, beta))
-    return hidden * (1 + gamma) + beta
+        return both, None, len(fixed)
+    conditions = module.variable(REFERENCE, "condition", lambda: condition).value
+    return both, jnp.concatenate([conditions.astype(condition.dtype), condition]), len(fixed)

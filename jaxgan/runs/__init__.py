@@ -76,18 +76,18 @@ def _train_or_sweep(
 ) -> None:
     if location is None:
         raise UsageError("the command line", "--config is missing", "name one, such as --config=configs/quickstart.py")
-    from jaxgan.config import check, command_line, problems_of, unread
+    from jaxgan.config import check, command_line, problems_of, schema, unread
     from jaxgan.runs.directory import has_run
 
     config = command_line.load_config(location)
-    before = config.copy_and_resolve_references()
-    problems = command_line.override(config, dict(overrides))
-    # How samples are drawn is for later, when a way to may be chosen.
+    before = schema.replaced(config, {})
+    problems = command_line.override(config, overrides)
+    # How samples are drawn is for later, when there may be another choice.
     changed = command_line.changed(before, config, [name for name in overrides if not name.startswith("sampling.")])
     if mode == "train":
         if not has_run(workdir):  # one that was begun goes on by the command that began it
             problems += unread(changed, config)
-        check(config, tuple(problems))
+        check(config, problems)
         from jaxgan.runs.train import hosts
         from jaxgan.runs.train.loop import train
 
@@ -97,11 +97,11 @@ def _train_or_sweep(
     from jaxgan.runs.sweep.file import has_sweep
     from jaxgan.runs.sweep.loop import problems_of_sweep, sweep, unread_by_sweep
 
-    if not any(problem.startswith("population") for problem in problems_of(config)):
+    if not any(problem.field.startswith("population") for problem in problems_of(config)):
         problems += problems_of_sweep(config)
         if not has_sweep(workdir):
             problems += unread_by_sweep(config, changed)
-    check(config, tuple(problems))
+    check(config, problems)
     sweep(config, workdir)
 
 

@@ -1,4 +1,4 @@
-"""The data of a training run: read, checked against the networks, and handed over a chunk of steps at a time."""
+"""The data of a run: read, checked against the networks, and fed to the step a chunk of steps at a time."""
 
 import itertools
 import math
@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import RANGES, DataFacts, build, dataset_options
-from jaxgan.datasets import DATASETS, feed, order
-from jaxgan.datasets.base import Dataset, Split
+from jaxgan.config import DataFacts, Experiment, load_dataset
+from jaxgan.datasets import DATASETS, RANGES, feed, order
+from jaxgan.datasets.base import Dataset, Mixture, Split, ValueRange
+from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import DataError, UsageError
+from jaxgan.fields import parameters
 from jaxgan.networks.weights import FROM_DATA
-from jaxgan.runs.conditions import read_facts
-from jaxgan.runs.hyperparameters import with_values
-from jaxgan.runs.labelled import checksum, read_labelled
+from jaxgan.tasks import Labelled
+from jaxgan.tasks.labelled import choose
 from jaxgan.training.step import scan_steps
 
 CHUNK_STEPS = 500
@@ -26,11 +28,19 @@ CHUNK_BYTES = 2**27
 """Most values of streamed data in one call."""
 
 MEANS_FROM = 10_000
-"""Examples from which the means are taken where the data is too large to be read for them."""
-
+"""Examples from which means are computed if the data is too large to be read as a whole."""
 
 FIRST = 500
-"""Examples that networks start from, as in the code of Salimans et al. 2016 (arXiv:1606.03498)."""
+"""Examples from which networks with data-dependent parameters start.
+
+Source: the code of Salimans et al. 2016 (arXiv:1606.03498).
+"""
+
+VECTORS = 10_000
+"""Most condition vectors of training examples that samples take in turn."""
+
+_FIELDS = {"labels": "labels", "vectors": "conditions"}
+"""The field of a `Split` that is the condition, by `config.condition`."""
 
 
 class Inputs(NamedTuple):
@@ -41,9 +51,9 @@ class Inputs(NamedTuple):
       facts: what the networks need to know of it.
       resident: whether it lives on the device.
       size: training examples.
-      fingerprint: checksum of examples from all over the training split, to know the data again.
-      low, high: the values of black and white, as the networks see them: the range that bytes are scaled to; of floats,
-        which are used as they are, [0, 1] or [-1, 1] if they lie in it, else what they span.
+      fingerprint: checksum of examples from all over the training split, which identifies the data on resuming.
+      range: the values of black and white as the networks see them. Bytes are scaled to this range. Floats are used as
+        they are: their range is [0, 1] or [-1, 1] if they lie in it, else the interval that they span.
     """
 
     dataset: Dataset
@@ -51,29 +61,30 @@ class Inputs(NamedTuple):
     resident: bool
     size: int
     fingerprint: int
-    low: float
-    high: float
+    range: ValueRange
 
     @property
     def condition(self) -> str | None:
-        """Which field of a `Split` is the condition, or None."""
+        """The field of a `Split` that is the condition, or None."""
         return "labels" if self.facts.classes is not None else None if self.facts.vectors is None else "conditions"
 
     def describe(self) -> dict[str, Any]:
-        """What a checkpoint says of the data it was made with."""
+        """What a checkpoint records of its data."""
+        mixture = self.dataset.mixture
         return {
             "example_shape": list(self.facts.example_shape),
             "train_examples": self.size,
             "fingerprint": self.fingerprint,
-            "low": self.low,
-            "high": self.high,
+            "low": self.range.low,
+            "high": self.range.high,
             **({} if self.facts.classes is None else {"classes": self.facts.classes}),
             **({} if self.facts.vectors is None else {"condition_dim": self.facts.vectors.shape[1]}),
             **({} if self.facts.labelled is None else {"labelled": checksum(self.facts.labelled)}),
+            **({} if mixture is None else {"mixture": {"centers": mixture.centers.tolist(), "sigma": mixture.sigma}}),
         }
 
     def resident_data(self) -> dict[str, np.ndarray]:
-        """What `jaxgan.datasets.feed.gather` takes batches from: the training examples, and their condition."""
+        """The arrays from which `jaxgan.datasets.feed.gather` takes batches."""
         split = self.dataset.train
         assert isinstance(split.examples, np.ndarray)
         beside = {} if self.condition is None else {self.condition: getattr(split, self.condition)}
@@ -84,22 +95,28 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     """Reads the dataset of a checked config.
 
     Raises:
-      DataError: if it is missing, damaged or empty, does not suit the generator's output, or is smaller than a batch.
-      UsageError: it has not got what is to be the condition, or not enough labels for the task.
+      DataError: the data is missing, damaged or empty, does not suit the generator's output, or is smaller than a
+        batch.
+      UsageError: the data lacks the condition, or enough labels for the task.
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
-    dataset = DATASETS[section["name"]](dataset_options(config, limit))
-    low, high = _range(dataset.train, section["range"])
-    size = len(dataset.train)
+    dataset = load_dataset(config, limit)
+    train, size = dataset.train, len(dataset.train)
+    values = _range(train, section["range"])
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
-    _check_range(dataset.train, config["generator"]["output"], section["name"])
-    means = _means(dataset.train, low, high) if config["generator"]["output_bias"] == "data" else None
-    conditions, labelled = read_facts(config, dataset), read_labelled(config, dataset, low, high)
-    first = _first(dataset.train, low, high) if starts_from_data(config) else None
-    facts = DataFacts(tuple(dataset.example_shape), size, means, *conditions, labelled, first)
-    fingerprint = _fingerprint(dataset.train, facts.vectors)
-    return Inputs(dataset, facts, feed.fits(dataset.train, limit), size, fingerprint, low, high)
+    _check_range(train, config["generator"]["output"], section["name"])
+    classes, vectors = _condition(config, dataset)
+    facts = DataFacts(
+        tuple(dataset.example_shape),
+        size,
+        means=_means(train, values) if config["generator"]["output_bias"] == "data" else None,
+        classes=classes,
+        vectors=vectors,
+        labelled=_labelled(config, dataset, values),
+        first=_first(train, values) if starts_from_data(config) else None,
+    )
+    return Inputs(dataset, facts, feed.fits(train, limit), size, _fingerprint(train, vectors), values)
 
 
 def starts_from_data(config: Mapping[str, Any]) -> bool:
@@ -107,22 +124,33 @@ def starts_from_data(config: Mapping[str, Any]) -> bool:
     return FROM_DATA in (config["generator"]["normalization"], config["discriminator"]["normalization"])
 
 
-def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
-    """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, numbers, *data) -> ...`.
+def same_data(config: Mapping[str, Any]) -> list[Any]:
+    """The parts of a config that determine `read_inputs`: two runs for which they are equal can share their data."""
+    takes_seed = "seed" in parameters(DATASETS[config["dataset"]["name"]])
+    generator = [config["generator"][name] for name in ("output", "output_bias")]
+    section, labelled = config.get(config["task"], {}), []
+    if "labelled" in section:
+        labelled = [section["labelled"], section["seed"], config["discriminator"]["class_logits"]]
+    seed = config["seed"] if takes_seed else None
+    about = [seed, config["batch_size"], generator, config["condition"], labelled, starts_from_data(config)]
+    return [dict(config["dataset"]), *about]
 
-    `numbers` is what `jaxgan.runs.hyperparameters` makes of a config that is otherwise the same. With resident data
-    `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument; otherwise it is
-    `{"real": [steps, k, batch, ...]}` as stored, and "condition" if there is one.
+
+def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
+    """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, hyperparameters, *data)`.
+
+    With resident data `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument;
+    otherwise it is `{"real": [steps, k, batch, ...]}` as stored, and "condition" if there is one.
     """
 
     def factory(axis_name: str | None):
-        def run_chunk(state, batches, numbers, *data):
-            train_step = build(with_values(config, numbers), inputs.facts).train_step(axis_name)
+        def run_chunk(state, batches, hyperparameters, *data):
+            train_step = experiment.train_step(axis_name, hyperparameters)
 
             def step(state, batch):
                 if data:
-                    return train_step(state, feed.gather(data[0], batch["index"], low=inputs.low, high=inputs.high))
-                return train_step(state, {**batch, "real": feed.scale(batch["real"], inputs.low, inputs.high)})
+                    return train_step(state, feed.gather(data[0], batch["index"], inputs.range))
+                return train_step(state, {**batch, "real": inputs.range.scale(batch["real"])})
 
             return scan_steps(step)(state, batches)
 
@@ -204,13 +232,26 @@ def check_devices(config: Mapping[str, Any]) -> None:
         )
 
 
+def mixture_of(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Mixture | None:
+    """The true mixture of the data that a checkpoint was trained on; None if the data is not a mixture.
+
+    Args:
+      saved: what the checkpoint records of its data: `Inputs.describe`.
+      config: of the run.
+    """
+    if "mixture" in saved:
+        return Mixture(np.asarray(saved["mixture"]["centers"], np.float32), saved["mixture"]["sigma"])
+    return MIXTURES.get(config["dataset"]["name"])  # checkpoints of earlier versions do not record it
+
+
 def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> None:
-    """Raises DataError if the data is not that of the run whose checkpoint says `saved`."""
-    now = inputs.describe()
-    if inputs.dataset.train.examples.dtype != np.uint8:
-        now = {name: value for name, value in now.items() if name not in ("low", "high")}  # they are only for pictures
+    """Raises DataError if the data is not that of the run whose checkpoint recorded `saved`."""
+    ignored = {"mixture"}  # the fingerprint covers it
+    ignored |= set() if inputs.dataset.train.dtype == np.uint8 else {"low", "high"}  # of floats only pictures use them
     differing = [
-        f"{name} {saved.get(name)} then, {value} now" for name, value in now.items() if saved.get(name) != value
+        f"{name} {saved.get(name)} then, {value} now"
+        for name, value in inputs.describe().items()
+        if name not in ignored and saved.get(name) != value
     ]
     if differing:
         raise DataError(
@@ -220,50 +261,167 @@ def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> Non
         )
 
 
+# --- The condition
+
+
+def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None, np.ndarray | None]:
+    """How many classes there are, and vectors [m, dim] that samples take in turn; None for what is not the condition.
+
+    Raises:
+      UsageError: the data lacks the condition.
+    """
+    name = config["condition"]
+    if name == "none":
+        return None, None
+    lent = lend(dataset.train, _FIELDS[name], 1 if name == "labels" else VECTORS)
+    if lent is None or (name == "labels" and dataset.num_classes is None):
+        where = "an .npz file, or a labels file beside images," if name == "labels" else "an .npz file"
+        remedy = f"set condition=none, or give {where} that has them"
+        raise UsageError(
+            f"condition={name} does not suit the dataset {dataset.name}", f"it has no {_FIELDS[name]}", remedy
+        )
+    return (dataset.num_classes, None) if name == "labels" else (None, lent)
+
+
+def lend(split: Split, field: str, count: int) -> np.ndarray | None:
+    """Conditions of examples in a fixed random order, so labels come in the data's proportions.
+
+    Args:
+      split: of the data.
+      field: "labels" or "conditions".
+      count: how many at most; each example gives its condition once.
+
+    Returns:
+      [m, ...] with m = min(count, examples); None if the data has none.
+    """
+    return split.take_condition(order.subset("conditions", len(split), count), field)
+
+
+def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
+    """The conditions that `--condition` names.
+
+    Args:
+      text: classes, "3" or "0,1,2"; or a vector, "0.5,-1", and further ones behind semicolons.
+      experiment: the run's parts.
+
+    Returns:
+      [m] int32, or [m, dim] float32, m ≥ 1.
+
+    Raises:
+      UsageError: the run has no condition, or another one.
+    """
+    what = f"--condition={text}"
+    if experiment.conditions is None:
+        raise UsageError(what, "the run has no condition", "leave it out")
+    if experiment.classes is not None:
+        most, why = experiment.classes - 1, f"the condition is a class, 0 to {experiment.classes - 1}"
+        remedy = f"give one, or several: --condition={','.join(map(str, range(min(most, 2) + 1)))}"
+        try:
+            labels = [int(part) for part in text.split(",")]
+        except ValueError as error:
+            raise UsageError(what, why, remedy) from error
+        if not all(0 <= label <= most for label in labels):
+            raise UsageError(what, why, remedy)
+        return np.array(labels, np.int32)
+    dim = experiment.conditions.shape[1]
+    why = f"the condition is a vector of {dim} number{'s' if dim > 1 else ''}"
+    remedy = f"give --condition={','.join(['0.5', '-1', '0'][:dim])}{',...' if dim > 3 else ''}, more behind semicolons"
+    try:
+        vectors = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
+    except ValueError as error:
+        raise UsageError(what, why, remedy) from error
+    if not all(len(vector) == dim and all(map(math.isfinite, vector)) for vector in vectors):
+        raise UsageError(what, why, remedy)
+    return np.array(vectors, np.float32)
+
+
+# --- The labelled examples of a task
+
+
+def checksum(labelled: Labelled) -> int:
+    """Identifies labelled examples and their labels."""
+    return zlib.crc32(labelled.labels.tobytes(), zlib.crc32(np.ascontiguousarray(labelled.examples)))
+
+
+def _labelled(config: Mapping[str, Any], dataset: Dataset, values: ValueRange) -> Labelled | None:
+    """The labelled training examples of a task whose section has the field `labelled`; None for other tasks.
+
+    Raises:
+      UsageError: there are not so many, or no labels, or D has not as many class logits as there are classes.
+    """
+    name = config["task"]
+    section, split = config.get(name, {}), dataset.train
+    if "labelled" not in section:
+        return None
+    labels = split.take_labels(np.arange(len(split)))
+    if labels is None or dataset.num_classes is None:
+        raise UsageError(
+            f"task={name} does not suit the dataset {dataset.name}",
+            "it has no labels",
+            "choose one that has, or task=none",
+        )
+    outputs = config["discriminator"]["class_logits"]
+    if outputs != dataset.num_classes:
+        raise UsageError(
+            f"discriminator.class_logits {outputs} does not suit the data",
+            f"task={name} needs one for each of its {dataset.num_classes} classes",
+            f"set --config.discriminator.class_logits={dataset.num_classes}",
+        )
+    try:
+        chosen = choose(labels, section["labelled"], dataset.num_classes, section["seed"])
+    except ValueError as error:
+        raise UsageError(f"task={name} does not suit the data", str(error), f"change {name}.labelled") from error
+    examples = values.scale(jnp.asarray(split.take(chosen)))
+    return Labelled(np.asarray(examples, np.float32), np.asarray(labels[chosen], np.int32))
+
+
+# --- Statistics of the training examples
+
+
 def _fingerprint(split: Split, vectors: np.ndarray | None) -> int:
     indices = np.unique(np.linspace(0, len(split) - 1, 64).astype(np.int64))
-    source = split.examples
-    examples = source[indices] if isinstance(source, np.ndarray) else source.read(indices)
-    checksum = zlib.crc32(np.ascontiguousarray(examples))
-    return checksum if vectors is None else zlib.crc32(vectors, checksum)
+    found = zlib.crc32(np.ascontiguousarray(split.take(indices)))
+    return found if vectors is None else zlib.crc32(vectors, found)
 
 
-def _range(split: Split, name: str) -> tuple[float, float]:
-    if split.examples.dtype == np.uint8:
+def _range(split: Split, name: str) -> ValueRange:
+    if split.dtype == np.uint8:
         return RANGES[name]
-    examples = _sample_of(split)
+    examples = _some_of(split)
     low, high = float(examples.min()), float(examples.max())
-    return next((r for r in RANGES.values() if r[0] <= low and high <= r[1]), (low, high if high > low else low + 1))
+    fitting = (r for r in RANGES.values() if r.low <= low and high <= r.high)
+    return next(fitting, ValueRange(low, high if high > low else low + 1))
 
 
-def _sample_of(split: Split) -> np.ndarray:
+def _some_of(split: Split) -> np.ndarray:
+    """All examples, or some of them if they are not in memory."""
     if isinstance(split.examples, np.ndarray):
         return split.examples
-    return split.examples.read(order.permutation(0, 0, len(split))[:MEANS_FROM])
+    return split.take(order.subset("examples", len(split), MEANS_FROM))
 
 
-def _first(split: Split, low: float, high: float) -> np.ndarray:
-    examples = _sample_of(split)
+def _first(split: Split, values: ValueRange) -> np.ndarray:
+    examples = _some_of(split)
     examples = examples[:: max(len(examples) // FIRST, 1)][:FIRST]
-    return np.asarray(low + (high - low) * (examples / 255) if examples.dtype == np.uint8 else examples, np.float32)
+    return np.asarray(values.from_unit(examples / 255) if examples.dtype == np.uint8 else examples, np.float32)
 
 
-def _means(split: Split, low: float, high: float) -> np.ndarray:
-    examples = _sample_of(split)
+def _means(split: Split, values: ValueRange) -> np.ndarray:
+    examples = _some_of(split)
     means = examples.mean(0, dtype=np.float64)
-    return (low + (high - low) * means / 255 if examples.dtype == np.uint8 else means).astype(np.float32)
+    return (values.from_unit(means / 255) if examples.dtype == np.uint8 else means).astype(np.float32)
 
 
 def _check_range(split: Split, output: str, name: str) -> None:
     """Floats are used as they are, so a bounded output must be able to reach them."""
-    examples = _sample_of(split)
-    bounds = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(output)
-    if bounds is None or examples.dtype == np.uint8:
+    bounds = {"sigmoid": RANGES["unit"], "tanh": RANGES["symmetric"]}.get(output)
+    if bounds is None or split.dtype == np.uint8:
         return
+    examples = _some_of(split)
     low, high = float(examples.min()), float(examples.max())
-    if low < bounds[0] or high > bounds[1]:
+    if low < bounds.low or high > bounds.high:
         raise DataError(
             f"dataset {name} does not suit generator.output={output}",
-            f"the data lies in [{low:.4g}, {high:.4g}], the output in [{bounds[0]:g}, {bounds[1]:g}]",
+            f"the data lies in [{low:.4g}, {high:.4g}], the output in [{bounds.low:g}, {bounds.high:g}]",
             "use --config.generator.output=linear, or scale the data",
         )

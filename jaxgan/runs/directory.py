@@ -7,20 +7,9 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
+from jaxgan.config import schema
 from jaxgan.errors import UsageError
 from jaxgan.io.atomic import write_whole
-
-MAY_CHANGE = frozenset(
-    ("steps", "platform", "mapping", "generator.remat", "discriminator.remat")
-    + ("dataset.path", "dataset.placement")
-    + ("inpainting.draws", "inpainting.examples", "inference.fit_widths", "inference.fit_steps", "inference.examples")
-    + ("checkpoint_every", "keep_checkpoints", "sample_every", "sample_count")
-)
-"""Fields that a resumed run may have otherwise. Of these platform, mapping and remat touch the numbers, by rounding."""
-
-MAY_CHANGE_SECTIONS = ("evaluation.", "sampling.", "alarms.", "population.")
-"""Sections of which a resumed run may have any field otherwise: they do not touch the training."""
-
 
 TOLD = 10
 """At most so many differing fields are named."""
@@ -115,16 +104,14 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Pa
       where: the run's directory.
     """
     before, now = (dict(_flatten(json.loads(json.dumps(config)))) for config in (old, new))
-    allowed = set(MAY_CHANGE)
+    allowed = set(schema.allowed(new, "resume"))
     if any(str(now.get(f"{player}_optimizer.rate_schedule")) in ("linear", "cosine") for player in _PLAYERS):
         allowed.remove("steps")  # these schedules end with the run, so its length is part of them
     missing = "(not there)"
     differing = [
         f"{name}: {before.get(name, missing)} there, {now.get(name, missing)} now"
         for name in dict.fromkeys([*TOLD_FIRST, *sorted({*before, *now})])
-        if before.get(name, missing) != now.get(name, missing)
-        and name not in allowed
-        and not name.startswith(MAY_CHANGE_SECTIONS)
+        if before.get(name, missing) != now.get(name, missing) and name not in allowed
     ]
     if differing:
         more = [f"and {len(differing) - TOLD} more fields"] if len(differing) > TOLD else []

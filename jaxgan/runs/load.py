@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from ml_collections import ConfigDict
 
-from jaxgan.config import DataFacts, Experiment, build, check, command_line, complete, problems_of, unread
+from jaxgan.config import DataFacts, Experiment, Problem, build, check, command_line, complete, problems_of, schema
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.runs.conditions import parse
-from jaxgan.runs.data import check_same_data, read_inputs
+from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.types import TrainState
 
@@ -33,16 +31,14 @@ class TrainedRun(NamedTuple):
     state: TrainState
 
 
-def load_run(
-    workdir: str, step: int | None = None, overrides: Mapping[str, str] = {}, may_set: tuple[str, ...] = ()
-) -> TrainedRun:
+def load_run(workdir: str, step: int | None = None, overrides: Mapping[str, str] = {}, mode: str = "") -> TrainedRun:
     """Loads the generator of one of a run's checkpoints.
 
     Args:
       workdir: the run's directory.
       step: of the checkpoint; None for the newest.
       overrides: fields of its config to set, as text.
-      may_set: names of fields, or of sections with a dot behind, that may be set.
+      mode: "sample" or "evaluate", which may set some fields; "" may set none.
 
     Raises:
       UsageError: there is no run, or no such checkpoint, or the config is not right.
@@ -60,13 +56,8 @@ def load_run(
     with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
         extra = checkpoints.extra(step)
         config, data = complete(extra["config"]), extra["data"]
-        for player in ("generator", "discriminator"):
-            config[player]["widths"] = tuple(config[player]["widths"])  # JSON has no tuples
-        config["inpainting"]["encoder"] = tuple(config["inpainting"]["encoder"])
-        for name in ("widths", "fit_widths"):
-            config["inference"][name] = tuple(config["inference"][name])
         _check_own(config)
-        check(config, tuple(_override(config, overrides, may_set)))
+        check(config, _override(config, overrides, mode))
         # Of vectors only the dimension is known here.
         vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
         shape, size = tuple(data["example_shape"]), config["batch_size"]
@@ -89,7 +80,7 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
     """
     experiment = run.experiment
     if condition is not None:
-        return run._replace(experiment=experiment._replace(conditions=parse(condition, experiment)))
+        return run._replace(experiment=experiment.replace(conditions=parse_condition(condition, experiment)))
     if experiment.conditions is None or experiment.classes is not None:
         return run
     try:
@@ -99,7 +90,7 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
         raise DataError(
             error.what, error.why, "give --condition, or the data's place by --config.dataset.path"
         ) from error
-    return run._replace(experiment=experiment._replace(conditions=inputs.facts.vectors))
+    return run._replace(experiment=experiment.replace(conditions=inputs.facts.vectors))
 
 
 def restore_players(checkpoints: Checkpoints, experiment: Experiment, step: int | None = None) -> TrainState:
@@ -119,19 +110,19 @@ def _check_own(config: Mapping[str, Any]) -> None:
         raise UsageError("the run's config is not of this program", why, remedy)
 
 
-def _override(config: dict[str, Any], overrides: Mapping[str, str], may_set: tuple[str, ...]) -> list[str]:
+def _override(config: dict[str, Any], overrides: Mapping[str, str], mode: str) -> list[Problem]:
     """Sets fields of the config in place; the problems with that."""
-    allowed = {name: text for name, text in overrides.items() if may_set and name.startswith(may_set)}
-    fields = ", ".join(f"{name}…" if name.endswith(".") else name for name in may_set)
-    wrapped = ConfigDict(config)
-    problems = []
-    for name in (name for name in overrides if name not in allowed):
-        unknown = command_line.override(ConfigDict(config), {name: overrides[name]})
-        why = f"{name} cannot be changed of a run that is trained; what may be set is {fields}"
-        problems += unknown if unknown and "is no " in unknown[0] else [why]
-    before = wrapped.copy_and_resolve_references()
-    problems += command_line.override(wrapped, allowed)
-    problems += unread(command_line.changed(before, wrapped, allowed), wrapped)
-    for section in {name.partition(".")[0] for name in may_set}:
-        config[section] = wrapped[section].to_dict()
+    may_set = schema.allowed(config, mode) if mode else []
+    before = schema.replaced(config, {})
+    problems = command_line.override(config, {name: text for name, text in overrides.items() if name in may_set})
+    problems += schema.unread(command_line.changed(before, config, may_set), config)
+    for name in overrides:
+        if name in may_set:
+            continue
+        unknown = command_line.override(schema.replaced(config, {}), {name: overrides[name]})
+        if name in schema.rows(config):
+            sections = sorted({other.partition(".")[0] for other in may_set})
+            text = f"{name} cannot be changed of a run that is trained; --mode={mode} may set fields of "
+            unknown = [Problem(name, text + ", ".join(sections))]
+        problems += unknown
     return problems

@@ -10,10 +10,9 @@ import jax
 import numpy as np
 
 from jaxgan import figures
-from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
 from jaxgan.io.atomic import write_whole
-from jaxgan.runs.data import check_same_data, read_inputs
+from jaxgan.runs.data import check_same_data, mixture_of, read_inputs
 from jaxgan.runs.grids import columns_of, draw_grid
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
 from jaxgan.runs.sample_grid import Shown, drawer
@@ -24,9 +23,6 @@ SHOWN = 400
 
 NAMED = 60
 """At most so many letters of a condition are in the files' name, and a checksum of a longer one."""
-
-MAY_SET = ("sampling.", "dataset.path", "dataset.placement")
-"""Fields of the config that samples may have otherwise than the run; a task may show examples of the data."""
 
 
 def sample(
@@ -53,13 +49,13 @@ def sample(
       step: of the checkpoint; None for the newest.
       condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
       plain: samples of p_g even where the task has a sheet of its own; that is in the files' name, too.
-      overrides: fields of the run's config to set, as text; those of `MAY_SET`.
+      overrides: fields of the run's config to set, as text; those that the schema allows.
 
     Raises:
       UsageError: if there is no run, or no checkpoint, or the samples cannot be drawn so.
       DataError: if the checkpoint is damaged, or the data has to be read and cannot be.
     """
-    run = asked_for(load_run(workdir, step, overrides, MAY_SET), condition)
+    run = asked_for(load_run(workdir, step, overrides, "sample"), condition)
     state, key = run.state, jax.random.key(seed)
     by_discriminator = run.experiment.sampling.by_discriminator
     in_rows = _has_sheet(run) and not plain and not by_discriminator
@@ -104,7 +100,7 @@ def _drawn(run: TrainedRun, key: jax.Array, count: int) -> Made:
     shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
     if (columns := columns_of(experiment, len(shown))) is not None:
         shown = draw_grid(experiment, run.state, key, len(shown))
-    options = {"low": data["low"], "high": data["high"], "mixture": MIXTURES.get(config["dataset"]["name"])}
+    options = {"low": data["low"], "high": data["high"], "mixture": mixture_of(data, config)}
     options |= {"columns": columns}
     name = "conditions" if experiment.classes is None else "labels"
     arrays = {} if experiment.conditions is None else {name: experiment.condition(count)}

@@ -9,7 +9,6 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.config import Experiment
-from jaxgan.datasets import feed
 from jaxgan.runs.data import Inputs
 from jaxgan.runs.grids import columns_of, picture_inputs
 from jaxgan.tasks import Sheet
@@ -39,7 +38,7 @@ class Shown:
     """
 
     def __init__(self, experiment: Experiment, inputs: Inputs, key: jax.Array, count: int, draw: Draw):
-        self.low, self.high, self.mixture = inputs.low, inputs.high, inputs.dataset.mixture
+        self.range, self.mixture = inputs.range, inputs.dataset.mixture
         self._draw = draw
         self.sheet = sheet_of(experiment, inputs, key, count)
         if self.sheet is not None:
@@ -61,12 +60,12 @@ class Shown:
             values = self.sheet.arrange(values)
         if not figures.is_image(values.shape[1:]):
             return None
-        return figures.image_grid(values, columns=self.columns, low=self.low, high=self.high, scale=scale)
+        return figures.image_grid(values, columns=self.columns, **self.range._asdict(), scale=scale)
 
     def save(self, path: pathlib.Path, values: np.ndarray) -> None:
         """Writes the picture."""
         if self.sheet is None:
-            shown: dict[str, Any] = {"low": self.low, "high": self.high, "columns": self.columns}
+            shown: dict[str, Any] = {**self.range._asdict(), "columns": self.columns}
             labels = None if self._labels is None else np.asarray(self._labels)
             figures.save_samples(path, values, mixture=self.mixture, labels=labels, **shown)
         elif (image := self.image(values, scale=None)) is not None:
@@ -80,6 +79,5 @@ def sheet_of(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int)
     dataset = inputs.dataset
     split = next(split for split in (dataset.test, dataset.validation, dataset.train) if len(split))
     chosen = np.arange(min(count, len(split)))
-    stored = split.examples[chosen] if isinstance(split.examples, np.ndarray) else split.examples.read(chosen)
-    examples = jax.jit(lambda values: feed.scale(values, inputs.low, inputs.high))(stored)
+    examples = jax.jit(inputs.range.scale)(split.take(chosen))
     return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent)

@@ -11,7 +11,7 @@ from jaxgan.config import Experiment
 from jaxgan.errors import UsageError
 from jaxgan.sampling import TooFewAccepted, discriminate, driven_latents, rejection_sample
 from jaxgan.training.step import generate, sample
-from jaxgan.types import Judgement, TrainState
+from jaxgan.types import DiscriminatorOutput, TrainState
 
 BATCH = 1_000
 """Samples generated at once."""
@@ -54,16 +54,16 @@ def completer(experiment: Experiment) -> Completer:
     return examples
 
 
-def judger(experiment: Experiment) -> Callable[[Any, np.ndarray], Judgement]:
-    """A function `(variables, examples [n, ...]) -> Judgement`, float32, by a discriminator, a part at a time."""
+def judger(experiment: Experiment) -> Callable[[Any, np.ndarray], DiscriminatorOutput]:
+    """A function `(variables, examples [n, ...]) -> DiscriminatorOutput`, float32, by a discriminator, in parts."""
 
     def judge(variables, examples):
         judged, _ = experiment.discriminator.apply(variables, examples, condition=None, train=False)
-        return judged if isinstance(judged, Judgement) else Judgement(judged)
+        return judged if isinstance(judged, DiscriminatorOutput) else DiscriminatorOutput(judged)
 
     apply = jax.jit(judge)
 
-    def judgement(variables: Any, examples: np.ndarray) -> Judgement:
+    def judgement(variables: Any, examples: np.ndarray) -> DiscriminatorOutput:
         parts = [apply(variables, examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
         return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf, np.float32) for leaf in leaves]), *parts)
 
@@ -110,7 +110,7 @@ def _optimized(experiment: Experiment) -> Sampler:
 
 def _draw(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
     """G(z') with latents moved as in training, or G(z) without latent optimisation."""
-    latents, optimization = experiment.latent.sample(key, size), experiment.latent_optimization
+    latents, optimization = experiment.latent.sample(key, size), experiment.options["latent_optimization"]
 
     def logits_of(latents):
         samples = generate(experiment.generator, state, latents)

@@ -167,7 +167,7 @@ def inference(
     latent: Latent,
     method: str = "bigan",
     widths: Sequence[int] = (1024, 1024),
-    activation: str = "leaky_relu",
+    activation: str | tuple[str, ...] = "leaky_relu",
     normalization: str = "none",
     noise: float = 0.0,
     masking: float = 0.0,

@@ -90,7 +90,7 @@ def inpainting(
     *,
     example_shape: tuple[int, ...],
     latent: Latent,
-    masks: str = "all",
+    masks: tuple[str, ...] = ("all",),
     encoder: Sequence[int] = (),
     draws: int = 10,
     examples: int = 500,
@@ -100,7 +100,7 @@ def inpainting(
     Args:
       example_shape: of one example.
       latent: the prior p_z(z).
-      masks: names of `MASKS`, separated by commas; each example gets one of them, equally likely. "all": those that
+      masks: names of `MASKS`; each example gets one of them, equally likely. "all": those that
         suit the examples.
       encoder: channels of the generator's convolutions of images, each of which halves the sides; () for none.
       draws: completions of each example in pictures and scores, ≥ 1.
@@ -114,7 +114,7 @@ def inpainting(
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 3.
     """
-    used = chosen([name.strip() for name in masks.split(",")], example_shape)
+    used = chosen(masks, example_shape)
     mask = mixed(list(used.values()))
     sees = convolutional_encoder(tuple(encoder), example_shape) if encoder else None
 

@@ -12,7 +12,7 @@ from jaxgan.evaluation.base import compare
 from jaxgan.losses.terms import weigh_discriminator
 from jaxgan.optimizers import Averaged, keep_average
 from jaxgan.tasks.base import Labelled, ScoreInputs, Scores, Task
-from jaxgan.types import Judgement, Latent, Network, Seen, Term, inner_apply, wrapped
+from jaxgan.types import DiscriminatorOutput, Latent, Network, Term, TermInputs, inner_apply, wrapped
 from jaxgan.wrappers.conditions import unconditional
 
 STEPS = 300
@@ -49,7 +49,7 @@ def classifying(discriminator: Network) -> Network:
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         judged, model_state = inner(variables, inputs, condition=condition, key=key, train=train)
-        if not isinstance(judged, Judgement) or judged.class_logits is None:
+        if not isinstance(judged, DiscriminatorOutput) or judged.class_logits is None:
             raise ValueError(
                 "semi_supervised needs the discriminator's class logits: in a config discriminator.class_logits, else "
                 "a Judgement(logits, class_logits=...)"
@@ -59,17 +59,17 @@ def classifying(discriminator: Network) -> Network:
     return wrapped(discriminator, discriminator.init, apply)
 
 
-def supervised(seen: Seen) -> chex.Array:
+def supervised(inputs: TermInputs) -> chex.Array:
     """−E log p(y | x, y ≤ K), the cross-entropy of the class logits on the labelled examples in the condition.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5, L_supervised.
     """
-    given = seen.condition
-    if not isinstance(given, Labelled) or seen.judge is None:
+    given = inputs.condition
+    if not isinstance(given, Labelled) or inputs.discriminate is None:
         raise ValueError(
             "semi_supervised needs labelled examples: give the task its `given`, and the step to `prepared`"
         )
-    outputs = seen.judge(given.examples).class_logits
+    outputs = inputs.discriminate(given.examples).class_logits
     return optax.softmax_cross_entropy_with_integer_labels(outputs, given.labels).mean()
 
 
@@ -83,9 +83,9 @@ def conditional_entropy(weight: chex.Numeric) -> Term:
     (arXiv:1705.09783), section 5.
     """
 
-    def discriminator(seen: Seen) -> chex.Array:
-        assert seen.real.class_logits is not None  # `classifying` has asked for them
-        nats = jax.nn.log_softmax(seen.real.class_logits)
+    def discriminator(inputs: TermInputs) -> chex.Array:
+        assert inputs.real_output.class_logits is not None  # `classifying` has asked for them
+        nats = jax.nn.log_softmax(inputs.real_output.class_logits)
         return -weight * (jnp.exp(nats) * nats).sum(-1).mean()
 
     return Term(discriminator=discriminator)

@@ -1,7 +1,7 @@
 """How the two players of a toy game move, continuously and in steps, through the library's own updates.
 
-The vector field is what `discriminator_update` and `generator_update` compute, the discrete steps are those of
-`make_train_step`, so what is shown here of eigenvalues and trajectories is shown of the code that trains.
+The vector field comes from `discriminator_update` and `generator_update`, the discrete steps from `make_train_step`.
+Eigenvalues and trajectories computed here are therefore those of the code that trains.
 
 Use double precision (`jax.enable_x64(True)`) where more than six digits matter.
 """
@@ -19,8 +19,7 @@ from jax.typing import ArrayLike
 
 from jaxgan.theory.distributions import floating, known
 from jaxgan.theory.toys import PARTS, ToyGame, toy_state
-from jaxgan.training.step import make_train_step
-from jaxgan.training.updates import discriminator_update, generator_update
+from jaxgan.training.step import discriminator_update, generator_update, make_train_step
 from jaxgan.types import TrainState
 
 Order = Literal["alternating", "simultaneous", "extragradient"]
@@ -174,7 +173,7 @@ def step_jacobian(
       order, discriminator_steps: as for `make_toy_step`.
 
     Returns:
-      [s, s], where s counts ψ, θ and every number of floating type in the optimizers' states (momentum, say).
+      [s, s], where s counts ψ, θ and every number of floating type in the optimizers' states, such as momentum.
     """
     step = make_toy_step(toy, order=order, discriminator_steps=discriminator_steps)
     moving, rebuild = _ravel(toy_state(toy, point))

@@ -1,6 +1,6 @@
 """Small games whose training can be worked out: the Dirac-GAN and the bilinear game.
 
-A toy game is a `Game` like any other, made of the library's losses, penalties and optax optimizers. A point of it is
+A toy game is a `GANSpec` like any other, made of the library's losses, penalties and optax optimizers. A point of it is
 one vector x = (ψ, θ), the discriminator's parameters before the generator's.
 """
 
@@ -13,12 +13,12 @@ from jax.typing import ArrayLike
 
 from jaxgan.losses import LOSSES
 from jaxgan.theory.distributions import floating
-from jaxgan.training.game import Game
-from jaxgan.training.step import init_state
+from jaxgan.training.init import init_state
+from jaxgan.training.objectives import GANSpec
 from jaxgan.types import Latent, Loss, Network, Penalty, TrainState
 
 PARTS = ("generator", "discriminator", "generator_tx", "discriminator_tx", "latent")
-"""What `init_state` takes of a `Game`."""
+"""The fields of a `GANSpec` that `init_state` takes."""
 
 
 class ToyGame(NamedTuple):
@@ -30,7 +30,7 @@ class ToyGame(NamedTuple):
       discriminator_size: m, how many of a point's coordinates are the discriminator's.
     """
 
-    game: Game
+    game: GANSpec
     real: jax.Array
     discriminator_size: int
 
@@ -80,7 +80,7 @@ def bilinear_game(
     def generate(variables, latents, *, condition=None, key=None, train=False):
         return jnp.broadcast_to(variables["params"], (latents.shape[0], n)), {}
 
-    game = Game(
+    game = GANSpec(
         generator=Network(lambda key, inputs, condition=None: {"params": jnp.zeros(n, matrix.dtype)}, generate),
         discriminator=Network(lambda key, inputs, condition=None: {"params": jnp.zeros(m, matrix.dtype)}, judge),
         loss=loss,

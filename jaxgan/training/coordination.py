@@ -1,4 +1,4 @@
-"""How many updates the discriminator gets in a step: fixed, by a schedule, or by how well it does."""
+"""How many updates the discriminator gets in a step: a fixed number, a schedule, or by its accuracy."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,14 +9,15 @@ import jax.numpy as jnp
 
 
 class Coordination(NamedTuple):
-    """Which of a step's k discriminator updates are made. All of this is decided within the compiled step.
+    """Which of a step's k discriminator updates are made, as decided within the compiled step.
 
-    The first minibatch's update is always computed, since its accuracy is needed; what is not made is not computed.
+    The first minibatch's update is always computed, because its accuracy is needed. Updates that are not due are not
+    computed.
 
     Attributes:
-      steps: `step -> how many of the k updates`, at least 1 and at most k; None: all.
-      accuracy_limit: the discriminator rests, until the next step, from the first minibatch on which its accuracy,
-        before the update, is above this; 1 and more: it never rests.
+      steps: `step -> number of updates`, at least 1 and at most k; None for k.
+      accuracy_limit: the discriminator rests for the remainder of the step from the first minibatch on which its
+        accuracy, before the update, is above this limit. With 1 or more it never rests.
     """
 
     steps: Callable[[chex.Array], chex.Numeric] | None = None
@@ -24,7 +25,7 @@ class Coordination(NamedTuple):
 
 
 def linear_steps(first: int, last: int, over: int) -> Callable[[chex.Array], chex.Array]:
-    """A schedule of k: from `first` at step 0 to `last` at step `over` and after, rounded.
+    """A schedule of k: linear from `first` at step 0 to `last` at step `over`, constant after it, rounded.
 
     Args:
       first, last: ≥ 1.
@@ -40,48 +41,42 @@ def coordinate(
     player: Any,
     inputs: Any,
 ) -> tuple[Any, dict[str, chex.Array]]:
-    """Those of a step's updates that are due, one after another.
+    """Makes the updates of a step that are due, one after another.
 
     Args:
-      coordination: which are.
-      step: of the training.
+      coordination: which updates are due.
+      step: the training step.
       update: `(player, inputs of one update) -> (player, metrics)`, with "d_accuracy" among the metrics.
-      player: before the first.
+      player: the player before the first update.
       inputs: pytree of [k, ...].
 
     Returns:
-      The player after the last, and the metrics: means over the updates that were computed, and "d_updates", how many
-      were made.
+      The player after the last update, and the metrics: means over the updates that were computed, and "d_updates", the
+      number of updates that were made.
     """
     count = len(jax.tree.leaves(inputs)[0])
     allowed = count if coordination.steps is None else jnp.clip(coordination.steps(step), 1, count)
-    shapes = jax.eval_shape(update, player, jax.tree.map(lambda x: x[0], inputs))[1]
+    metric_shapes = jax.eval_shape(update, player, jax.tree.map(lambda x: x[0], inputs))[1]
 
-    def one(carry, numbered):
+    def one_update(carry, numbered):
         player, rests = carry
-        number, given = numbered
+        number, update_inputs = numbered
 
         def compute():
-            updated, metrics = update(player, given)
+            updated, metrics = update(player, update_inputs)
             rests = metrics["d_accuracy"] > coordination.accuracy_limit
-            return (
-                (_choose(rests, player, updated), rests),
-                metrics,
-                jnp.array([True, True]) & ~jnp.array([False, rests]),
-            )
+            kept = jax.tree.map(lambda old, new: jnp.where(rests, old, new), player, updated)
+            return (kept, rests), metrics, jnp.stack([jnp.array(True), ~rests])
 
-        def leave():
-            nothing = {name: jnp.zeros(shape.shape, shape.dtype) for name, shape in shapes.items()}
-            return (player, rests), nothing, jnp.array([False, False])
+        def skip():
+            zeros = {name: jnp.zeros(shape.shape, shape.dtype) for name, shape in metric_shapes.items()}
+            return (player, rests), zeros, jnp.array([False, False])
 
-        carry, metrics, flags = jax.lax.cond((number < allowed) & ~rests, compute, leave)
+        carry, metrics, flags = jax.lax.cond((number < allowed) & ~rests, compute, skip)
         return carry, (metrics, flags)
 
     start = player, jnp.zeros((), bool)
-    (player, _), (metrics, flags) = jax.lax.scan(one, start, (jnp.arange(count), inputs))
+    (player, _), (metrics, flags) = jax.lax.scan(one_update, start, (jnp.arange(count), inputs))
     computed, made = flags.sum(0)
-    return player, {name: values.sum() / computed for name, values in metrics.items()} | {"d_updates": made + 0.0}
-
-
-def _choose(rests: chex.Array, old: Any, new: Any) -> Any:
-    return jax.tree.map(lambda a, b: jnp.where(rests, a, b), old, new)
+    means = {name: values.sum() / computed.astype(values.dtype) for name, values in metrics.items()}
+    return player, means | {"d_updates": made.astype(jnp.result_type(float))}

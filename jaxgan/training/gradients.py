@@ -1,5 +1,6 @@
 """A player's gradient, as a mean over the parts of a batch and over devices, and its optimizer step."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import chex
@@ -7,29 +8,32 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.types import PlayerState, example_keys, varying
+from jaxgan.types import PlayerState, device_varying, example_keys
+
+LossFunction = Callable[..., tuple[chex.Array, tuple[Any, dict[str, chex.Array]]]]
+"""`(params, model_state, batch, shard) -> loss, (model_state, metrics)` of one player, where batch is this shard's."""
 
 
-class Rows(NamedTuple):
-    """The rows of the global batch that one computation sees: part `part` of `parts` of its device's share."""
+class BatchShard(NamedTuple):
+    """Which examples of the global batch one computation sees: part `part` of the `parts` of its device's share."""
 
     axis_name: str | None
     parts: int
     part: chex.Numeric = 0
 
     def example_keys(self, key: chex.PRNGKey, count: int) -> chex.PRNGKey:
-        """One key for each of these `count` examples, by its index in the global batch."""
+        """One key for each of the shard's `count` examples, by its index in the global batch."""
         offset: chex.Numeric = 0 if self.axis_name is None else jax.lax.axis_index(self.axis_name) * self.parts * count
         return example_keys(key, count, offset if self.parts == 1 else offset + self.part * count)
 
     def key(self, key: chex.PRNGKey) -> chex.PRNGKey:
-        """A key of the device's own, and of the part's."""
+        """A key that differs between devices and between parts."""
         key = key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
         return key if self.parts == 1 else jax.random.fold_in(key, self.part)
 
 
 class Gradient(NamedTuple):
-    """What a player is to descend at one point: means over the parts of a batch and over the devices.
+    """A player's gradient at one point, with what was computed beside it: means over parts and devices.
 
     Attributes:
       loss: scalar.
@@ -44,71 +48,119 @@ class Gradient(NamedTuple):
     metrics: dict[str, chex.Array]
 
 
-def gradient(loss_fn: Any, player: PlayerState, batch: Any, axis_name: str | None, parts: int) -> Gradient:
-    """A player's gradient; it, loss, metrics and model state are averaged over the devices.
+def compute_gradient(loss_fn: LossFunction, player: PlayerState, batch: Any, shard: BatchShard) -> Gradient:
+    """The gradient of a player's loss at its parameters, as the mean over the devices.
 
     Args:
-      loss_fn: `(params, model_state, batch, rows) -> loss, (model_state, metrics)`.
-      player: at whose parameters it is taken.
-      batch: pytree of [batch, ...], with the key "real": this device's share.
-      axis_name: of the mapped device axis, or None.
-      parts: in which a device computes its share, one after another.
+      loss_fn: the player's loss.
+      player: the player.
+      batch: pytree of [batch, ...] with the key "real": this device's share.
+      shard: the device axis, and the number of parts that a device computes one after another.
     """
-    if parts == 1:
-        params = varying(player.params, axis_name)
-        rows = Rows(axis_name, 1)
-        found = jax.value_and_grad(loss_fn, has_aux=True)(params, player.model_state, batch, rows)
-        (loss, (model_state, metrics)), grads = found
+    axis_name = shard.axis_name
+    params = device_varying(player.params, axis_name)
+    value_and_grad = jax.value_and_grad(loss_fn, has_aux=True)
+    if shard.parts == 1:
+        (loss, (model_state, metrics)), grads = value_and_grad(params, player.model_state, batch, shard)
     else:
-        loss, model_state, metrics, grads = _accumulate(loss_fn, player, batch, axis_name, parts)
+        loss, model_state, metrics, grads = _accumulate(value_and_grad, params, player, batch, shard)
     if axis_name is not None:
         loss, metrics, grads = jax.lax.pmean((loss, metrics, grads), axis_name)
     return Gradient(loss, grads, _mean_state(model_state, axis_name), metrics)
 
 
-def move(player: PlayerState, found: Gradient, tx: optax.GradientTransformation) -> PlayerState:
-    """One optimizer step from the player's parameters, with a gradient found there or elsewhere."""
-    updates, opt_state = tx.update(found.grads, player.opt_state, player.params)
-    return PlayerState(optax.apply_updates(player.params, updates), found.model_state, opt_state)
+def add_consensus(
+    own: Gradient,
+    weight: chex.Numeric,
+    loss_fn: LossFunction,
+    player: PlayerState,
+    opponent_loss: Callable[[Any], LossFunction],
+    opponent: PlayerState,
+    batch: Any,
+    shard: BatchShard,
+) -> Gradient:
+    """Adds the gradient of γ·½‖v‖², v = (∇_θ L_G, ∇_ψ L_D), in the player's own parameters.
+
+    v is the field of both players' gradients on one minibatch with one draw of latents and noise, penalties included.
+    It is averaged over devices and parts before its length is taken. The length's gradient is vᵀ·∂v/∂(own), and its
+    mean over devices and parts is exact while v is held fixed.
+
+    Args:
+      own: the player's gradient without consensus, `compute_gradient(loss_fn, player, batch, shard)`.
+      weight: γ ≥ 0.
+      loss_fn, player, batch, shard: as for `compute_gradient`.
+      opponent_loss: `params of the player -> loss function of the opponent`.
+      opponent: the other player.
+
+    Returns:
+      The player's gradient with the term added, to its loss too.
+
+    Source: Mescheder et al. 2017 (arXiv:1705.10461), section 4, where both players move at once, from one minibatch.
+    """
+    field = own.grads, compute_gradient(opponent_loss(player.params), opponent, batch, shard).grads
+
+    def along_the_field(params, model_state, batch, shard):
+        own_grads, (model_state, _) = jax.grad(loss_fn, has_aux=True)(params, model_state, batch, shard)
+        opponent_params = device_varying(opponent.params, shard.axis_name)
+        opponent_grads, _ = jax.grad(opponent_loss(params), has_aux=True)(
+            opponent_params, opponent.model_state, batch, shard
+        )
+        products = jax.tree.map(lambda a, b: (a * b).sum(), (own_grads, opponent_grads), field)
+        return _total(products), (model_state, {})
+
+    consensus = compute_gradient(along_the_field, player, batch, shard)
+    grads = jax.tree.map(lambda g, c: g + weight * c, own.grads, consensus.grads)
+    return own._replace(loss=own.loss + weight * consensus.loss / 2, grads=grads)
 
 
-def norm(grads: Any) -> chex.Array:
-    """The Euclidean norm of a tree; by products with ones, since a CPU's reductions of whole arrays are slow."""
+def apply_gradients(player: PlayerState, gradient: Gradient, tx: optax.GradientTransformation) -> PlayerState:
+    """One optimizer step from the player's parameters; the gradient may be of another point."""
+    updates, opt_state = tx.update(gradient.grads, player.opt_state, player.params)
+    return PlayerState(optax.apply_updates(player.params, updates), gradient.model_state, opt_state)
+
+
+def global_norm(grads: Any) -> chex.Array:
+    """The Euclidean norm of a tree, by products with ones: a CPU's reductions of whole arrays are slow."""
 
     def squares(leaf):
         rows = jnp.square(leaf).reshape(-1, leaf.shape[-1] if leaf.ndim else 1)
         ones = jnp.ones((1, len(rows)), rows.dtype)
         return jnp.matmul(ones, rows, precision=jax.lax.Precision.HIGHEST).sum()
 
-    return jnp.sqrt(sum(map(squares, jax.tree.leaves(grads)), jnp.zeros(())))
+    return jnp.sqrt(_total(jax.tree.map(squares, grads)))
 
 
-def _accumulate(loss_fn, player: PlayerState, batch, axis_name, parts):
-    """Loss, metrics and gradient as means over parts of a batch, one after another; the model state passes through."""
-    count = batch["real"].shape[0]
+def _total(scalars: Any) -> chex.Array:
+    """The sum of a tree's scalars."""
+    leaves = jax.tree.leaves(scalars)
+    return sum(leaves, jnp.zeros((), jnp.result_type(*leaves) if leaves else None))
+
+
+def _accumulate(value_and_grad, params, player: PlayerState, batch, shard: BatchShard):
+    """Means of loss, metrics and gradient over parts, one after another; the model state passes from part to part."""
+    parts, count = shard.parts, batch["real"].shape[0]
     if count % parts:
         raise ValueError(
             f"a device's batch of {count} does not divide into accumulation_steps={parts} parts; choose a batch size "
             f"that is a multiple of {parts} times the number of devices"
         )
     batch = jax.tree.map(lambda x: x.reshape(parts, count // parts, *x.shape[1:]), batch)
-    params = varying(player.params, axis_name)
 
     def add(carry, inputs):
         total, model_state = carry
         part, batch = inputs
-        rows = Rows(axis_name, parts, part)
-        found = jax.value_and_grad(loss_fn, has_aux=True)(params, model_state, batch, rows)
-        (loss, (model_state, metrics)), grads = found
-        return (jax.tree.map(jnp.add, total, grads), _mean_state(model_state, axis_name)), (loss, metrics)
+        (loss, (model_state, metrics)), grads = value_and_grad(params, model_state, batch, shard._replace(part=part))
+        return (jax.tree.map(jnp.add, total, grads), _mean_state(model_state, shard.axis_name)), (loss, metrics)
 
-    zeros = varying(jax.tree.map(jnp.zeros_like, player.params), axis_name)
+    zeros = device_varying(jax.tree.map(jnp.zeros_like, player.params), shard.axis_name)
     (total, model_state), each = jax.lax.scan(add, (zeros, player.model_state), (jnp.arange(parts), batch))
     loss, metrics = jax.tree.map(lambda x: x.mean(0), each)
     return loss, model_state, metrics, jax.tree.map(lambda x: x / parts, total)
 
 
 def _mean_state(tree, axis_name: str | None):
+    """Model state averaged over devices; counters, which are integers, are equal on all of them."""
+
     def mean(leaf):
         floating = jnp.issubdtype(leaf.dtype, jnp.floating)
         return jax.lax.pmean(leaf, axis_name) if floating else jax.lax.pmax(leaf, axis_name)

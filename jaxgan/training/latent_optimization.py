@@ -1,4 +1,4 @@
-"""Latents moved, before both players see them, to where the discriminator likes their examples better."""
+"""Latent optimisation: a step of z that raises the discriminator's logit of G(z), before both players see it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,17 +14,17 @@ from jaxgan.types import Latent
 class LatentOptimization:
     """One step up the discriminator's logit: z' = z + Δz with Δz = α·g, or α/(β + ‖g‖²)·g, and g = ∂D(G(z))/∂z.
 
-    Both players' losses are those of G(z'). Nothing is stopped: their gradients go through Δz as well, each in the
-    player's own parameters. The generator's loss has w·E‖Δz‖² besides. A sample of z as it is drawn is not what the
-    players saw.
+    Both players' losses are those of G(z'). No gradient is stopped: it passes through Δz too, in each player's own
+    parameters. The generator's loss contains w·E‖Δz‖² in addition. Samples G(z) of latents as they are drawn differ
+    from what the players saw.
 
     Attributes:
       step: α > 0.
-      damping: β > 0 of the natural gradient, whose Fisher matrix is g·gᵀ + β·I; None: the gradient itself.
+      damping: β > 0 of the natural gradient, whose Fisher matrix is g·gᵀ + β·I; None for the plain gradient.
       cost: w ≥ 0.
 
     Raises:
-      ValueError: a number lies elsewhere.
+      ValueError: a number is out of range.
 
     Source: Wu et al. 2019 (arXiv:1912.00953), whose step is α/(β + ‖g‖²)·g; Wu et al. 2019 (arXiv:1905.06723), whose
     authors' code adds the cost to the generator's loss, stops no gradient, and evaluates samples that were moved.
@@ -36,18 +36,18 @@ class LatentOptimization:
 
     def __post_init__(self):
         for name, value in (("step", self.step), ("damping", self.damping)):
-            if isinstance(value, int | float) and not value > 0:  # a number that is traced has no value
+            if isinstance(value, int | float) and not value > 0:  # a traced number has no value to check
                 raise ValueError(f"latent optimisation needs a {name} above 0, got {value}")
         if isinstance(self.cost, int | float) and not self.cost >= 0:
             raise ValueError(f"latent optimisation needs a cost of at least 0, got {self.cost}")
 
     def move(self, latents: chex.Array, logits_of: Callable[[chex.Array], chex.Array], latent: Latent) -> chex.Array:
-        """z', where the prior's bound and radius allow it; a class stays what it is.
+        """z', within the prior's bound and radius; the entries of categories do not change.
 
         Args:
           latents: z, [batch, dim].
-          logits_of: `latents -> logits`, D(G(z)); the gradient is that of their sum, which for networks that mix their
-            batch is not each logit's own.
+          logits_of: `latents -> logits`, D(G(z)). The gradient is that of their sum; for networks that mix their batch
+            it is not that of each logit by itself.
           latent: the prior.
 
         Returns:
@@ -65,5 +65,5 @@ class LatentOptimization:
 
 
 def squared_distance(moved: chex.Array, latents: chex.Array) -> chex.Array:
-    """E‖Δz‖², a mean over the batch."""
+    """E‖Δz‖², the mean over the batch."""
     return jnp.square(moved - latents).sum(1).mean()

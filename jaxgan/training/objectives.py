@@ -1,177 +1,223 @@
-"""What each player descends, as a function of its own parameters with the other player fixed."""
+"""What each player minimises, as a function of its own parameters with the other player fixed.
 
-from collections.abc import Callable
-from typing import Any
+`discriminator_objective` and `generator_objective` return loss functions for `jaxgan.training.gradients`. Both make
+examples from latents, run the discriminator on real and fake examples, and add terms to the loss.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
+import optax
 
-from jaxgan.training.game import Game
-from jaxgan.training.gradients import Rows
-from jaxgan.training.latent_optimization import squared_distance
-from jaxgan.types import Judgement, Lazy, Metrics, Network, Penalty, PerExample, Seen, Sides, TrainState
+from jaxgan.training.gradients import BatchShard, LossFunction
+from jaxgan.training.latent_optimization import LatentOptimization, squared_distance
+from jaxgan.types import (
+    DiscriminatorInputs,
+    DiscriminatorOutput,
+    Latent,
+    Lazy,
+    Loss,
+    Metrics,
+    Network,
+    Penalty,
+    Term,
+    TermInputs,
+    TrainState,
+)
 
-Objective = Callable[..., Any]
-"""`(params, model_state, batch, rows) -> loss, (model_state, metrics)` of one player."""
-Judge = Callable[[Any, Any, Rows], Any]
-"""`(generator's params, batch, rows) -> variables` of the discriminator that judges it."""
+
+class GANSpec(NamedTuple):
+    """The fixed parts of a GAN, which do not change from step to step: arguments of `make_train_step`, see there."""
+
+    generator: Network
+    discriminator: Network
+    loss: Loss
+    generator_tx: optax.GradientTransformation
+    discriminator_tx: optax.GradientTransformation
+    latent: Latent
+    penalties: Sequence[Penalty | Lazy] = ()
+    axis_name: str | None = None
+    accumulation_steps: int = 1
+    unrolled_steps: int = 0
+    consensus: chex.Numeric | None = None
+    terms: Sequence[Term] = ()
+    latent_optimization: LatentOptimization | None = None
 
 
-def discriminator_objective(game: Game, state: TrainState, keys: dict[str, chex.PRNGKey]) -> Objective:
-    """What the discriminator descends, as `jaxgan.training.gradients.gradient` takes it.
+Keys = dict[str, chex.PRNGKey]
+"""One key for each use of noise: "generator", "real", "fake", and of the discriminator also "critic", "penalty"."""
+
+
+def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> LossFunction:
+    """The discriminator's loss: that of `spec.loss`, plus penalties, plus terms.
 
     Args:
-      game: the networks, loss, penalties and terms.
-      state: the generator, which is fixed, and the step.
-      keys: of the noise: "generator", "real", "fake", "critic", "penalty".
+      spec: the fixed parts.
+      state: the generator, which is fixed, and the step, which lazy penalties read.
+      keys: the keys of the noise.
     """
 
-    # No stop_gradient at the fake examples: the gradient is in the discriminator's parameters alone, and without it the
+    # No stop_gradient at the fake examples: the gradient is in the discriminator's parameters only, and without it the
     # whole update can be differentiated in the generator's, as an analysis of the dynamics does.
-    def loss_fn(params, model_state, batch, rows):
-        real, condition = batch["real"], batch["condition"]
+    def loss_fn(params, model_state, batch, shard):
+        condition = batch["condition"]
         variables = {"params": params, **model_state}
-        generator = game.generator, state.generator.variables
-        latents = _latents(game, rows, batch, generator[1], variables, keys)
-        made, _ = _apply(rows, *generator, latents, keys["generator"], condition)
-        real, fake, extra = _sides(real, made)
-        inputs = (real, keys["real"]), (fake, keys["fake"])
-        (judged_real, judged_fake), model_state = _judge_both(game, rows, variables, *inputs, condition)
-        real_logits, fake_logits = judged_real.logits, judged_fake.logits
-        loss = game.loss.discriminator(real_logits, fake_logits)
 
-        def judge(examples, condition=None):
-            return _judge(game, rows, variables, examples, keys["critic"], condition)[0]
+        # Fake examples, from the fixed generator.
+        generator_variables = state.generator.variables
+        latents = _optimized_latents(spec, shard, batch, generator_variables, variables, keys)
+        made, _ = _apply(shard, spec.generator, generator_variables, latents, keys["generator"], condition)
+        inputs = _discriminator_inputs(batch["real"], made)
+
+        # The loss.
+        real_output, fake_output, model_state = _discriminate_both(spec, shard, variables, inputs, keys, condition)
+        loss = spec.loss.discriminator(real_output.logits, fake_output.logits)
+
+        # Penalties.
+        def discriminate(examples, condition=None):
+            return _discriminate(spec, shard, variables, examples, keys["critic"], condition)[0]
 
         def critic(examples):
-            return judge(examples, condition).logits
+            return discriminate(examples, condition).logits
 
-        for i, penalty in enumerate(game.penalties):
-            penalty_key = rows.key(jax.random.fold_in(keys["penalty"], i))
-            loss = _penalised(loss, penalty, state.step, (critic, real, fake, penalty_key))
-        metrics = _metrics(game, real_logits, fake_logits)
-        seen = _seen(game, rows, batch, judged_real, judged_fake, judge, extra)
-        added = _terms("d_terms", [term.discriminator for term in game.terms], seen)
-        if game.latent_optimization is not None:
+        for i, penalty in enumerate(spec.penalties):
+            penalty_key = shard.key(jax.random.fold_in(keys["penalty"], i))
+            loss = _add_penalty(loss, penalty, state.step, (critic, inputs.real, inputs.fake, penalty_key))
+
+        # Terms and metrics.
+        metrics = _metrics(spec, real_output.logits, fake_output.logits)
+        terms = _terms(spec, "discriminator", shard, batch, real_output, fake_output, discriminate, inputs.extra)
+        if spec.latent_optimization is not None:
             metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
-        return sum(added.values(), loss), (model_state, metrics | added)
+        return sum(terms.values(), loss), (model_state, metrics | terms)
 
     return loss_fn
 
 
-def generator_objective(game: Game, judge: Judge, keys: dict[str, chex.PRNGKey]) -> Objective:
-    """What the generator descends, as `jaxgan.training.gradients.gradient` takes it.
+def generator_objective(
+    spec: GANSpec, discriminator_variables: Callable[[Any, Any, BatchShard], Any], keys: Keys
+) -> LossFunction:
+    """The generator's loss: that of `spec.loss`, plus terms, plus the cost of latent optimisation.
 
     Args:
-      game: the networks, the loss and the terms.
-      judge: `(params, batch, rows) -> variables` of the discriminator that judges a generator of these parameters.
-      keys: of the noise: "generator", "real", "fake".
+      spec: the fixed parts.
+      discriminator_variables: `(generator's params, batch, shard) -> variables` of the discriminator that the generator
+        meets. They depend on the generator's parameters where the discriminator is unrolled.
+      keys: the keys of the noise.
     """
 
-    def loss_fn(params, model_state, batch, rows):
-        variables, condition = {"params": params, **model_state}, batch["condition"]
-        judges = judge(params, batch, rows)
-        latents = _latents(game, rows, batch, variables, judges, keys)
-        made, model_state = _apply(rows, game.generator, variables, latents, keys["generator"], condition)
-        real, fake, extra = _sides(batch["real"], made)
-        real_judgement, _ = _judge(game, rows, judges, real, keys["real"], condition)
-        fake_judgement, _ = _judge(game, rows, judges, fake, keys["fake"], condition)
-        loss = game.loss.generator(real_judgement.logits, fake_judgement.logits)
+    def loss_fn(params, model_state, batch, shard):
+        condition = batch["condition"]
+        variables = {"params": params, **model_state}
+        opponent = discriminator_variables(params, batch, shard)
 
-        def judge_others(examples, condition=None):
-            return _judge(game, rows, judges, examples, keys["real"], condition)[0]
+        # Fake examples.
+        latents = _optimized_latents(spec, shard, batch, variables, opponent, keys)
+        made, model_state = _apply(shard, spec.generator, variables, latents, keys["generator"], condition)
+        inputs = _discriminator_inputs(batch["real"], made)
 
-        seen = _seen(game, rows, batch, real_judgement, fake_judgement, judge_others, extra)
-        added = _terms("g_terms", [term.generator for term in game.terms], seen)
-        if game.latent_optimization is not None:
-            loss = loss + game.latent_optimization.cost * squared_distance(latents, batch["latent"])
-        return sum(added.values(), loss), (model_state, added)
+        # The loss.
+        real_output, _ = _discriminate(spec, shard, opponent, inputs.real, keys["real"], condition)
+        fake_output, _ = _discriminate(spec, shard, opponent, inputs.fake, keys["fake"], condition)
+        loss = spec.loss.generator(real_output.logits, fake_output.logits)
+
+        # Terms.
+        def discriminate(examples, condition=None):
+            return _discriminate(spec, shard, opponent, examples, keys["real"], condition)[0]
+
+        terms = _terms(spec, "generator", shard, batch, real_output, fake_output, discriminate, inputs.extra)
+        if spec.latent_optimization is not None:
+            loss = loss + spec.latent_optimization.cost * squared_distance(latents, batch["latent"])
+        return sum(terms.values(), loss), (model_state, terms)
 
     return loss_fn
 
 
-def _latents(game: Game, rows: Rows, batch, generator, judge, keys: dict[str, chex.PRNGKey]) -> chex.Array:
-    """The batch's latents, moved where the game moves them, by the same noise as in the players' own passes."""
-    if game.latent_optimization is None:
+def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discriminator, keys: Keys) -> chex.Array:
+    """The batch's latents after latent optimisation, if any; it uses the noise of the players' own passes."""
+    if spec.latent_optimization is None:
         return batch["latent"]
 
     def logits_of(latents):
-        made, _ = _apply(rows, game.generator, generator, latents, keys["generator"], batch["condition"])
-        fake = _sides(batch["real"], made).fake
-        return _judge(game, rows, judge, fake, keys["fake"], batch["condition"])[0].logits
+        made, _ = _apply(shard, spec.generator, generator, latents, keys["generator"], batch["condition"])
+        fake = _discriminator_inputs(batch["real"], made).fake
+        return _discriminate(spec, shard, discriminator, fake, keys["fake"], batch["condition"])[0].logits
 
-    return game.latent_optimization.move(batch["latent"], logits_of, game.latent)
+    return spec.latent_optimization.move(batch["latent"], logits_of, spec.latent)
 
 
-def _sides(real: chex.Array, made: Any) -> Sides:
-    """What the discriminator judges: of a generator that makes samples alone, these and the data."""
-    if not isinstance(made, Sides):
-        return Sides(real, made)
+def _discriminator_inputs(real: chex.ArrayTree, made: Any) -> DiscriminatorInputs:
+    """What the discriminator sees: the data and what the generator made, unless the generator makes both sides."""
+    if not isinstance(made, DiscriminatorInputs):
+        return DiscriminatorInputs(real, made)
     return made if made.real is not None else made._replace(real=real)
 
 
-def _apply(rows: Rows, network: Network, variables, inputs, key, condition):
-    """The network in training, with its noise drawn per example of the global batch or, failing that, per device."""
-    per_example = isinstance(network.apply, PerExample)
-    key = rows.example_keys(key, _count(inputs)) if per_example else rows.key(key)
+def _apply(shard: BatchShard, network: Network, variables, inputs, key, condition):
+    """The network in training mode, with noise per example of the global batch if it supports that, else per device."""
+    key = shard.example_keys(key, _batch_size(inputs)) if network.per_example else shard.key(key)
     return network.apply(variables, inputs, condition=condition, key=key, train=True)
 
 
-def _judge_both(
-    game: Game, rows: Rows, variables, real: tuple[Any, Any], fake: tuple[Any, Any], condition
-) -> tuple[list[Judgement], Any]:
-    """Judgements of real and of fake examples, each given with its key; in one batch where that changes nothing."""
-    apply = game.discriminator.apply
-    if len(variables) > 1 or not (isinstance(apply, PerExample) and apply.independent):
-        first, model_state = _judge(game, rows, variables, *real, condition)
-        second, model_state = _judge(game, rows, {"params": variables["params"], **model_state}, *fake, condition)
-        return [first, second], model_state
-    # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
-    keys = jnp.concatenate([rows.example_keys(key, _count(inputs)) for inputs, key in (real, fake)])
-    both = jax.tree.map(lambda x: jnp.concatenate([x, x]), condition)
-    inputs = jax.tree.map(lambda *sides: jnp.concatenate(sides), real[0], fake[0])
-    outputs, model_state = apply(variables, inputs, condition=both, key=keys, train=True)
-    halves = [jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_judgement(outputs)) for i in range(2)]
-    return halves, model_state
-
-
-def _count(inputs: chex.ArrayTree) -> int:
+def _batch_size(inputs: chex.ArrayTree) -> int:
     return jax.tree.leaves(inputs)[0].shape[0]
 
 
-def _judge(game: Game, rows: Rows, variables, inputs, key, condition) -> tuple[Judgement, Any]:
-    outputs, model_state = _apply(rows, game.discriminator, variables, inputs, key, condition)
-    return _as_judgement(outputs), model_state
+def _discriminate(
+    spec: GANSpec, shard: BatchShard, variables, inputs, key, condition
+) -> tuple[DiscriminatorOutput, Any]:
+    outputs, model_state = _apply(shard, spec.discriminator, variables, inputs, key, condition)
+    return _as_output(outputs), model_state
 
 
-def _as_judgement(outputs) -> Judgement:
-    return outputs if isinstance(outputs, Judgement) else Judgement(outputs)
+def _as_output(outputs) -> DiscriminatorOutput:
+    return outputs if isinstance(outputs, DiscriminatorOutput) else DiscriminatorOutput(outputs)
 
 
-def _metrics(game: Game, real_logits: chex.Array, fake_logits: chex.Array) -> Metrics:
-    threshold = 0 if game.loss.threshold is None else game.loss.threshold
+def _discriminate_both(
+    spec: GANSpec, shard: BatchShard, variables, inputs: DiscriminatorInputs, keys: Keys, condition
+) -> tuple[DiscriminatorOutput, DiscriminatorOutput, Any]:
+    """Outputs for real and for fake examples, and the model state; in one batch where that changes nothing."""
+    has_state = len(variables) > 1
+    if has_state or not spec.discriminator.independent:
+        real_output, state = _discriminate(spec, shard, variables, inputs.real, keys["real"], condition)
+        variables = {"params": variables["params"], **state}
+        fake_output, state = _discriminate(spec, shard, variables, inputs.fake, keys["fake"], condition)
+        return real_output, fake_output, state
+    # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
+    sides = (inputs.real, keys["real"]), (inputs.fake, keys["fake"])
+    example_keys = jnp.concatenate([shard.example_keys(key, _batch_size(side)) for side, key in sides])
+    both_conditions = jax.tree.map(lambda x: jnp.concatenate([x, x]), condition)
+    both = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), inputs.real, inputs.fake)
+    outputs, state = spec.discriminator.apply(variables, both, condition=both_conditions, key=example_keys, train=True)
+    real_output, fake_output = (jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_output(outputs)) for i in range(2))
+    return real_output, fake_output, state
+
+
+def _add_penalty(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:
+    if not isinstance(penalty, Lazy):
+        return loss + penalty(*arguments)
+    # Steps without it do not compute it, except where members of a population are batched.
+    due = step % penalty.interval == 0
+    return jax.lax.cond(due, lambda: loss + penalty.interval * penalty.penalty(*arguments), lambda: loss)
+
+
+def _terms(spec: GANSpec, player: str, shard: BatchShard, batch, real, fake, discriminate, extra) -> Metrics:
+    """The sum of a player's terms, as the metric d_terms or g_terms; {} if the player has none."""
+    shared = batch["latent"], batch["condition"], spec.latent, shard.axis_name
+    inputs = TermInputs(real, fake, *shared, discriminate, extra)
+    values = [part(inputs) for term in spec.terms if (part := getattr(term, player)) is not None]
+    return {f"{player[0]}_terms": sum(values[1:], values[0])} if values else {}
+
+
+def _metrics(spec: GANSpec, real_logits: chex.Array, fake_logits: chex.Array) -> Metrics:
+    threshold = 0 if spec.loss.threshold is None else spec.loss.threshold
     metrics = {
         "d_accuracy": ((real_logits > threshold).mean() + (fake_logits < threshold).mean()) / 2,
         "d_real_logit": real_logits.mean(),
         "d_fake_logit": fake_logits.mean(),
     }
-    return metrics if game.loss.metrics is None else metrics | game.loss.metrics(real_logits, fake_logits)
-
-
-def _seen(game: Game, rows: Rows, batch, real: Judgement, fake: Judgement, judge, extra) -> Seen:
-    return Seen(real, fake, batch["latent"], batch["condition"], game.latent, rows.axis_name, judge, extra)
-
-
-def _terms(name: str, parts, seen: Seen) -> Metrics:
-    """The sum of one player's parts, under a metric's name; nothing if it has none."""
-    values = [part(seen) for part in parts if part is not None]
-    return {name: sum(values[1:], values[0])} if values else {}
-
-
-def _penalised(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:
-    if not isinstance(penalty, Lazy):
-        return loss + penalty(*arguments)
-    # A step without it does not compute it, except where members of a population are batched.
-    due = step % penalty.interval == 0
-    return jax.lax.cond(due, lambda: loss + penalty.interval * penalty.penalty(*arguments), lambda: loss)
+    return metrics if spec.loss.metrics is None else metrics | spec.loss.metrics(real_logits, fake_logits)

@@ -1,6 +1,7 @@
-"""Many GANs in one compiled step: members that differ in their seed and in numbers, not in structure.
+"""Many GANs in one compiled step: members that differ in their seeds and in hyperparameters, not in structure.
 
-A member's step is the step it would make alone. `jaxgan.parallel.distribute_population` spreads members over devices.
+Each member makes the same steps as it would in a run of its own. `jaxgan.parallel.distribute_population` spreads
+members over devices.
 """
 
 import dataclasses
@@ -24,19 +25,19 @@ def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "
     """One step, or one chunk of steps, of many GANs.
 
     Args:
-      member_step: `(hyperparameters) -> train_step` of one member; `hyperparameters` is any pytree of numbers, such as
-        {"learning_rate": ...}, from which it may make optimizers, penalties and losses, but nothing whose structure
-        depends on them. `scan_steps(make_train_step(...))` makes it a chunk.
-      members: "vmap": all in one batched step, for a GPU or TPU; a batched product may add in another order than a
-        member's own, so members agree with themselves alone to rounding (1e-5 after a few steps). "map": one after
-        another within the call, each bit for bit as alone, which on a CPU is the faster.
+      member_step: `(hyperparameters) -> train_step` of one member. `hyperparameters` is any pytree of numbers, such as
+        {"learning_rate": ...}. Optimizers, penalties and losses may use them, but no structure may depend on them.
+        With `scan_steps(make_train_step(...))` the step is a chunk of steps.
+      members: "vmap" runs all members in one batched step, for a GPU or TPU. A batched product may add in another order
+        than an unbatched one, so a member equals its own run up to rounding (1e-5 after a few steps). "map" runs
+        them one after another within the call, bit for bit as their own runs; on a CPU this is faster.
 
     Returns:
       A pure function of stacked states, batches [members, k, batch, ...] (or [members, steps, k, batch, ...]), stacked
-      hyperparameters and, if the member's step takes more, what all members share, such as a dataset.
+      hyperparameters and, if the member's step takes further arguments, what all members share, such as a dataset.
 
     Raises:
-      ValueError: `members` is neither.
+      ValueError: `members` is neither of the two.
     """
     if members not in MEMBERS:
         raise ValueError(f"unknown members {members!r}; one of {', '.join(MEMBERS)}")
@@ -55,18 +56,18 @@ def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "
 def init_population(
     init_member: Callable[[chex.PRNGKey, Any], TrainState], keys: chex.PRNGKey, hyperparameters: chex.ArrayTree
 ) -> TrainState:
-    """The members' states before the first step, stacked.
+    """The states of all members before the first step, stacked.
 
     Args:
-      init_member: `(key, hyperparameters) -> state`, as `jaxgan.training.step.init_state` makes it.
+      init_member: `(key, hyperparameters) -> state`, such as a call of `jaxgan.init_state`.
       keys: [members] typed keys.
       hyperparameters: pytree of [members].
 
     Returns:
-      A `TrainState` of leaves [members, ...]; each member's is bit for bit that of `jax.jit(init_member)` with its key.
+      A `TrainState` of leaves [members, ...]; each member's state is bit for bit that of `jax.jit(init_member)`.
 
     Raises:
-      ValueError: the numbers of members differ.
+      ValueError: keys and hyperparameters are of different numbers of members.
     """
     counts = {len(keys), *(len(leaf) for leaf in jax.tree.leaves(hyperparameters))}
     if len(counts) > 1:
@@ -75,10 +76,10 @@ def init_population(
 
 
 def member(states: TrainState, index: int) -> TrainState:
-    """One member's state, for `jaxgan.training.step.sample` or a checkpoint.
+    """One member's state, for `jaxgan.sample` or a checkpoint.
 
     Raises:
-      IndexError: there is no such member.
+      IndexError: `index` is out of range.
     """
     count = len(states.step)
     if not -count <= index < count:

@@ -1,11 +1,23 @@
 """Algorithm 1 of Goodfellow et al. 2014 as pure functions.
 
-One training step makes k discriminator updates, each on a fresh minibatch and fresh latents with the generator fixed,
-then updates the generator against the *updated* discriminator. A player's update leaves the other's parameters and
-model state untouched. Nothing here names jit or a device; `jaxgan.parallel` maps the step.
+    train_step(state, batch):                                # batch["real"]: [k, batch, ...]
+        keys for this step = fold_in(state.key, state.step)
+        for j in 1..k:                                       # discriminator_steps
+            z ~ p_z, x = batch["real"][j]                    # fresh latents and data
+            psi <- optimizer(psi, grad_psi L_D(psi, theta))  # the generator is fixed
+        for j in 1..generator_steps:
+            z ~ p_z, x = batch["real"][k]
+            theta <- optimizer(theta, grad_theta L_G(psi, theta))  # against the updated discriminator
+        average <- decay * average + (1 - decay) * theta
+        return state of step + 1, metrics
+
+L_D and L_G are in `jaxgan.training.objectives`, means over devices and optimizer steps in `jaxgan.training.gradients`.
+A player's update returns that player's state only, so it cannot change the other's parameters or model state. Nothing
+here names a device; `jaxgan.parallel` maps the step.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import chex
 import jax
@@ -13,13 +25,32 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.training.coordination import Coordination, coordinate
-from jaxgan.training.extragradient import extragradient_updates
-from jaxgan.training.game import Game
-from jaxgan.training.init import init_state, start_average
+from jaxgan.training.gradients import (
+    BatchShard,
+    Gradient,
+    LossFunction,
+    add_consensus,
+    apply_gradients,
+    compute_gradient,
+    global_norm,
+)
+from jaxgan.training.init import check_condition, check_step, start_average
+from jaxgan.training.init import init_state as init_state
 from jaxgan.training.latent_optimization import LatentOptimization
-from jaxgan.training.updates import discriminator_update, generator_update
-from jaxgan.training.validation import check_condition, check_counts, check_dynamics, check_parts, check_terms
-from jaxgan.types import Batch, Latent, Lazy, Loss, Metrics, Network, Penalty, Term, TrainState
+from jaxgan.training.objectives import GANSpec, discriminator_objective, generator_objective
+from jaxgan.types import (
+    Batch,
+    Latent,
+    Lazy,
+    Loss,
+    Metrics,
+    Network,
+    Penalty,
+    PlayerState,
+    Term,
+    TrainState,
+    device_varying,
+)
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
@@ -56,84 +87,283 @@ def make_train_step(
       generator_steps: generator updates per step, ≥ 1, each on fresh latents.
       penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss, see
         `jaxgan.losses.penalties`.
-      average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, taken once per step; None for none.
-      accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit;
-        losses, metrics and gradients are means over the parts. Where the loss is a mean over examples this is what the
-        whole batch gives, up to rounding; batch statistics, penalties' draws, networks without keys per example, and
-        losses that compare examples, see a part at a time.
-      unrolled_steps: m ≥ 0: the generator descends its loss against the discriminator as it would be m updates later
-        (with its own optimizer, on the same minibatch), and its gradient goes through these updates.
-      coordination: which of the k discriminator updates are made, see `Coordination`; None: all of them.
-      consensus: γ ≥ 0: each update also descends γ·½‖v‖², v the gradients of both players' losses at the parameters,
-        on the minibatch and the latents of that update, see `jaxgan.training.consensus`; None or 0: it does not.
-      extragradient: instead of Algorithm 1 both players move at once, by their gradients at where a first step of both
-        leads, see `jaxgan.training.extragradient`; one update each, and two of their optimizers' counts, in a step.
+      average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, updated once per step; None for no
+        average.
+      accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit
+        in memory; losses, metrics and gradients are means over the parts. Where the loss is a mean over examples, the
+        result is that of the whole batch up to rounding. Batch statistics, penalties' draws, networks without keys per
+        example, and losses that compare examples see one part at a time.
+      unrolled_steps: m ≥ 0: the generator minimises its loss against the discriminator as it will be m updates later
+        (with its own optimizer, on the same minibatch), and its gradient passes through these updates.
+      coordination: which of the k discriminator updates are made, see `Coordination`; None for all of them.
+      consensus: γ ≥ 0: each update also minimises γ·½‖v‖², v the gradients of both players' losses at the parameters,
+        on the minibatch and the latents of that update, see `jaxgan.training.gradients.add_consensus`; None or 0: off.
+      extragradient: both players move at once, by the gradients at the point that a first step of both leads to,
+        instead of Algorithm 1, see `extragradient_updates`. A step makes one update of each player, and advances the
+        count of each optimizer by two.
       terms: further parts of both players' losses, of features, class logits, latents or labels, see
         `jaxgan.losses.terms`; the metrics `d_terms` and `g_terms` are their sums.
-      latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: they stay.
+      latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: off.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
-      A pure function. `batch` is `{"real": [k, batch, ...]}` with `"condition": [k, batch, ...]` if there is one;
-      metrics are scalars, the discriminator's averaged over its k updates and the generator's over its own.
+      A pure function. `batch` is `{"real": [k, batch, ...]}`, with `"condition": [k, batch, ...]` if there is one. The
+      metrics are scalars: the discriminator's are means over its k updates, the generator's over its own.
 
     Raises:
-      ValueError: if a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
-        is no sequence, or what is asked for cannot be together.
+      ValueError: a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
+        is not a sequence, or two arguments exclude each other.
     """
-    check_counts(discriminator_steps, generator_steps, accumulation_steps, unrolled_steps)
-    check_parts(loss, penalties, latent, average_decay)
-    check_terms(terms)
-    players = generator, discriminator, loss, generator_tx, discriminator_tx, latent
-    weight = None if isinstance(consensus, int | float) and consensus == 0 else consensus
-    options = tuple(penalties), axis_name, accumulation_steps, unrolled_steps, weight, tuple(terms)
-    game = Game(*players, *options, latent_optimization)
-    check_dynamics(game, extragradient, discriminator_steps, generator_steps, coordination)
+    if isinstance(consensus, int | float) and consensus == 0:
+        consensus = None
+    options = penalties, axis_name, accumulation_steps, unrolled_steps, consensus, terms, latent_optimization
+    spec = GANSpec(generator, discriminator, loss, generator_tx, discriminator_tx, latent, *options)
+    check_step(spec, discriminator_steps, generator_steps, average_decay, coordination, extragradient)
+    spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         _check_batch(batch, discriminator_steps)
         if average_decay is not None:
             state = start_average(state)
+
+        # Both players' updates.
         key = jax.random.fold_in(state.key, state.step)
         minibatches = {name: leaf for name, leaf in batch.items() if leaf is not None}
-        discriminator, generator_player, metrics = play(state, key, minibatches)
-        state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator)
+        if extragradient:
+            minibatch = jax.tree.map(lambda x: x[0], minibatches)
+            players = extragradient_updates(spec, state, key, minibatch["real"], minibatch.get("condition"))
+        else:
+            players = _alternating_updates(spec, state, key, minibatches, generator_steps, coordination)
+        discriminator_player, generator_player, metrics = players
+
+        state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator_player)
         if average_decay is not None:
-            state = state.replace(average_params=_move_average(state, average_decay))
+            average = optax.incremental_update(state.generator.params, state.average_params, 1 - average_decay)
+            state = state.replace(average_params=average)
         return state, metrics
 
-    def alternate(state, key, minibatches):
-        keys = jax.random.split(key)
-        discriminator_keys = jax.random.split(keys[0], discriminator_steps)
-        generator_keys = jax.random.split(keys[1], generator_steps)
-        last = jax.tree.map(lambda x: x[-1], minibatches)
-
-        def update_discriminator(player, inputs):
-            key, minibatch = inputs
-            current = state.replace(discriminator=player)
-            return discriminator_update(game, current, key, minibatch["real"], minibatch.get("condition"))
-
-        updates = update_discriminator, state.discriminator, (discriminator_keys, minibatches)
-        if coordination is None:
-            discriminator, d_metrics = jax.lax.scan(*updates)
-            d_metrics = jax.tree.map(jnp.mean, d_metrics)
-        else:
-            discriminator, d_metrics = coordinate(coordination, state.step, *updates)
-
-        def update_generator(player, key):
-            current = state.replace(generator=player, discriminator=discriminator)
-            return generator_update(game, current, key, last["real"], last.get("condition"))
-
-        generator_player, g_metrics = jax.lax.scan(update_generator, state.generator, generator_keys)
-        return discriminator, generator_player, d_metrics | jax.tree.map(jnp.mean, g_metrics)
-
-    def together(state, key, minibatches):
-        minibatch = jax.tree.map(lambda x: x[0], minibatches)
-        return extragradient_updates(game, state, key, minibatch["real"], minibatch.get("condition"))
-
-    play = together if extragradient else alternate
-    train_step.keeps_average = average_decay is not None  # type: ignore[attr-defined]
     return train_step
+
+
+def _alternating_updates(
+    spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches, generator_steps: int, coordination
+) -> tuple[PlayerState, PlayerState, Metrics]:
+    """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator."""
+    keys = jax.random.split(key)
+    discriminator_keys = jax.random.split(keys[0], len(minibatches["real"]))
+    generator_keys = jax.random.split(keys[1], generator_steps)
+
+    # The discriminator, k times, against the generator as it is.
+    def update_discriminator(player, inputs):
+        key, minibatch = inputs
+        current = state.replace(discriminator=player)
+        return discriminator_update(spec, current, key, minibatch["real"], minibatch.get("condition"))
+
+    updates = update_discriminator, state.discriminator, (discriminator_keys, minibatches)
+    if coordination is None:
+        discriminator, d_metrics = jax.lax.scan(*updates)
+        d_metrics = jax.tree.map(jnp.mean, d_metrics)
+    else:
+        discriminator, d_metrics = coordinate(coordination, state.step, *updates)
+
+    # The generator, against the updated discriminator.
+    last = jax.tree.map(lambda x: x[-1], minibatches)
+
+    def update_generator(player, key):
+        current = state.replace(generator=player, discriminator=discriminator)
+        return generator_update(spec, current, key, last["real"], last.get("condition"))
+
+    generator, g_metrics = jax.lax.scan(update_generator, state.generator, generator_keys)
+    return discriminator, generator, d_metrics | jax.tree.map(jnp.mean, g_metrics)
+
+
+def extragradient_updates(
+    spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
+) -> tuple[PlayerState, PlayerState, Metrics]:
+    """ω′ = ω − η·v(ω), then ω ← ω − η·v(ω′), with ω = (ψ, θ) and v = (∇_ψ L_D, ∇_θ L_G): one step of both players.
+
+    −η·v is the update that a player's optimizer makes of its gradient. The optimizer sees both gradients, one after the
+    other: its moments and schedules advance with both, but both updates start from ω. The model states of the players
+    advance with both too.
+
+    Args:
+      spec: the networks, loss, penalties and optimizers.
+      state: both players before the step.
+      key: draws latents and noise, different ones for each of the four gradients.
+      real: [batch, ...], this device's share of a minibatch of data, which all four gradients see.
+      condition: [batch, ...], or None.
+
+    Returns:
+      The discriminator's and the generator's new states, and scalar metrics at ω′: losses, accuracy, mean logits and
+      the gradients' norms.
+
+    Source: Korpelevich 1976; Gidel et al. 2019 (arXiv:1802.10551), section 3.2, and Algorithm 4, option 1, for Adam,
+    where the second gradients have a minibatch of their own.
+    """
+    names = ("discriminator", "generator")
+    keys = {name: jax.random.split(k) for name, k in zip(names, jax.random.split(key), strict=True)}
+
+    def step_from_origin(point: TrainState, keys):
+        """Both players' steps from ω by the gradients at `point`."""
+        d_gradient = discriminator_gradient(spec, point, keys["discriminator"], real, condition)
+        g_gradient = generator_gradient(spec, point, keys["generator"], real, condition)
+        discriminator = point.discriminator.replace(params=state.discriminator.params)
+        generator = point.generator.replace(params=state.generator.params)
+        end = point.replace(
+            discriminator=apply_gradients(discriminator, d_gradient, spec.discriminator_tx),
+            generator=apply_gradients(generator, g_gradient, spec.generator_tx),
+        )
+        return end, d_gradient.metrics | g_gradient.metrics
+
+    # A loop compiles the gradients once. It also keeps XLA from computing ω′ again, with different rounding, where it
+    # is used: the gradient of a maximum, which looks for the value that was largest, may then find none, and is NaN.
+    end, metrics = jax.lax.scan(step_from_origin, state, keys)
+    return end.discriminator, end.generator, jax.tree.map(lambda values: values[-1], metrics)
+
+
+def discriminator_update(
+    spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
+) -> tuple[PlayerState, Metrics]:
+    """One update of the discriminator on one minibatch and fresh latents, with the generator fixed.
+
+    Args:
+      spec: the networks, loss and optimizers.
+      state: both players before the update.
+      key: draws the latents and the networks' noise.
+      real: [batch, ...], this device's share of a minibatch of data.
+      condition: [batch, ...], or None.
+
+    Returns:
+      The discriminator's new state, and scalar metrics: loss, accuracy, mean logits and the gradient's norm.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, inner loop.
+    """
+    gradient = discriminator_gradient(spec, state, key, real, condition)
+    return apply_gradients(state.discriminator, gradient, spec.discriminator_tx), gradient.metrics
+
+
+def discriminator_gradient(
+    spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
+) -> Gradient:
+    """The gradient that `discriminator_update` applies."""
+    names = ("latent", "generator", "real", "fake", "critic", "penalty")
+    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
+    batch = {"real": real, "latent": _draw_latents(spec, keys["latent"], real.shape[0]), "condition": condition}
+    loss_fn = discriminator_objective(spec, state, keys)
+
+    def generator_loss(params):
+        """The generator's loss against a discriminator of these parameters, for consensus."""
+        return generator_objective(spec, lambda *_: {"params": params, **state.discriminator.model_state}, keys)
+
+    gradient = _gradient(spec, loss_fn, state.discriminator, generator_loss, state.generator, batch)
+    norm = global_norm(gradient.grads)
+    return gradient._replace(metrics={"d_loss": gradient.loss, **gradient.metrics, "d_gradient_norm": norm})
+
+
+def generator_update(
+    spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
+) -> tuple[PlayerState, Metrics]:
+    """One update of the generator on fresh latents, with the discriminator fixed.
+
+    Args:
+      spec: the networks, loss and optimizers.
+      state: both players before the update; the discriminator is the updated one.
+      key: draws the latents and the networks' noise.
+      real: [batch, ...], this device's share of a minibatch of data. Relativistic losses compare with it; for the
+        others XLA drops its path through the discriminator.
+      condition: [batch, ...], or None.
+
+    Returns:
+      The generator's new state, and scalar metrics: loss and the gradient's norm.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, outer loop.
+    """
+    gradient = generator_gradient(spec, state, key, real, condition)
+    return apply_gradients(state.generator, gradient, spec.generator_tx), gradient.metrics
+
+
+def generator_gradient(
+    spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
+) -> Gradient:
+    """The gradient that `generator_update` applies."""
+    names = ("latent", "generator", "real", "fake") + (() if spec.consensus is None else ("critic", "penalty"))
+    keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
+    batch = {"real": real, "latent": _draw_latents(spec, keys["latent"], real.shape[0]), "condition": condition}
+
+    def discriminator_variables(params, batch, shard):
+        return _unrolled_discriminator(spec, state, params, batch, shard, keys["real"]).variables
+
+    loss_fn = generator_objective(spec, discriminator_variables, keys)
+
+    def discriminator_loss(params):
+        """The discriminator's loss against a generator of these parameters, for consensus."""
+        moved = state.replace(generator=state.generator.replace(params=params))
+        return discriminator_objective(spec, moved, keys)
+
+    gradient = _gradient(spec, loss_fn, state.generator, discriminator_loss, state.discriminator, batch)
+    norm = global_norm(gradient.grads)
+    return gradient._replace(metrics={"g_loss": gradient.loss, **gradient.metrics, "g_gradient_norm": norm})
+
+
+def _gradient(
+    spec: GANSpec,
+    loss_fn: LossFunction,
+    player: PlayerState,
+    opponent_loss: Callable[[Any], LossFunction],
+    opponent: PlayerState,
+    batch,
+) -> Gradient:
+    """A player's gradient, with that of consensus if the spec asks for it."""
+    shard = BatchShard(spec.axis_name, spec.accumulation_steps)
+    gradient = compute_gradient(loss_fn, player, batch, shard)
+    if spec.consensus is None:
+        return gradient
+    return add_consensus(gradient, spec.consensus, loss_fn, player, opponent_loss, opponent, batch, shard)
+
+
+def _draw_latents(spec: GANSpec, key: chex.PRNGKey, count: int) -> chex.Array:
+    """This device's rows of the latents of the global batch, so that they do not depend on the number of devices."""
+    if spec.axis_name is None:
+        return spec.latent.sample(key, count)
+    latents = spec.latent.sample(key, count * jax.lax.axis_size(spec.axis_name))
+    return jax.lax.dynamic_slice_in_dim(latents, jax.lax.axis_index(spec.axis_name) * count, count)
+
+
+def _unrolled_discriminator(
+    spec: GANSpec, state: TrainState, generator_params, batch, shard: BatchShard, key: chex.PRNGKey
+) -> PlayerState:
+    """The discriminator after its next `unrolled_steps` updates against a generator, differentiable in its parameters.
+
+    Each device unrolls on its own share of the batch, so on several devices the unrolled discriminator is noisier.
+    """
+    if not spec.unrolled_steps:
+        return state.discriminator
+    optimizer = _differentiable(spec.discriminator_tx)
+    local = spec._replace(axis_name=None, accumulation_steps=1, unrolled_steps=0, discriminator_tx=optimizer)
+    discriminator = device_varying(state.discriminator, spec.axis_name)
+    state = state.replace(generator=state.generator.replace(params=generator_params))
+    for i in range(spec.unrolled_steps):
+        state = state.replace(discriminator=discriminator)
+        update_key = shard.key(jax.random.fold_in(key, i))
+        discriminator, _ = discriminator_update(local, state, update_key, batch["real"], batch["condition"])
+    return discriminator
+
+
+def _differentiable(tx: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The optimizer with a derivative of 0 where a gradient is 0: Adam's square root has none there, and gives NaN.
+
+    Units that are dead on the whole batch have such gradients. A gradient below 1e-15 is 0 when squared.
+    """
+
+    def update(grads, state, params):
+        held = jax.tree.map(lambda g: jnp.where(jnp.abs(g) < 1e-15, jax.lax.stop_gradient(g), g), grads)
+        return tx.update(held, state, params)
+
+    return optax.GradientTransformation(tx.init, update)
+
+
+class _AverageStarts(Exception):
+    """A step has started the moving average of a state that had none."""
 
 
 def scan_steps(train_step: TrainStep) -> TrainStep:
@@ -147,17 +377,17 @@ def scan_steps(train_step: TrainStep) -> TrainStep:
       `metrics` [steps].
     """
 
+    def step(state, batch):
+        after, metrics = train_step(state, batch)
+        if state.average_params is None and after.average_params is not None:
+            raise _AverageStarts
+        return after, metrics
+
     def steps(state: TrainState, batches: Batch) -> tuple[TrainState, Metrics]:
-        if getattr(train_step, "keeps_average", False):
-            state = start_average(state)  # a loop's carry cannot gain a field on the way
-
-        def step(state, batch):
-            after, metrics = train_step(state, batch)
-            if (after.average_params is None) != (state.average_params is None):
-                raise ValueError("the step keeps an average and the state has none; use init_state(..., average=True)")
-            return after, metrics
-
-        return jax.lax.scan(step, state, batches)
+        try:
+            return jax.lax.scan(step, state, batches)
+        except _AverageStarts:  # a loop's carry cannot gain a field, so the average starts before the loop
+            return jax.lax.scan(step, start_average(state), batches)
 
     return steps
 
@@ -175,9 +405,9 @@ def sample(
 
     Args:
       generator: the generator's network.
-      state: a `TrainState`, or anything with its `generator` and `average_params`.
+      state: a `TrainState`, or any object with its `generator` and `average_params`.
       key: draws the latents.
-      count: how many.
+      count: number of examples.
       latent: the prior p_z(z).
       condition: [count, ...], or None.
 
@@ -185,7 +415,7 @@ def sample(
       [count, ...], in the range of the generator's output.
 
     Raises:
-      ValueError: there are not as many conditions.
+      ValueError: the number of conditions is not `count`.
     """
     return generate(generator, state, latent.sample(key, count), condition=condition)
 
@@ -202,8 +432,8 @@ def generate(
 
 def _check_batch(batch: Batch, discriminator_steps: int) -> None:
     if batch.get("real") is None:
-        there = sorted(name for name, leaf in batch.items() if leaf is not None)
-        raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {there}')
+        names = sorted(name for name, leaf in batch.items() if leaf is not None)
+        raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {names}')
     shape = jnp.shape(batch["real"])
     if len(shape) < 2 or shape[0] != discriminator_steps:
         raise ValueError(
@@ -213,22 +443,5 @@ def _check_batch(batch: Batch, discriminator_steps: int) -> None:
     check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
 
 
-def _move_average(state: TrainState, decay: float) -> chex.ArrayTree:
-    return optax.incremental_update(state.generator.params, state.average_params, 1 - decay)
-
-
-__all__ = [
-    "Game",
-    "Metrics",
-    "Penalty",
-    "Term",
-    "TrainStep",
-    "discriminator_update",
-    "generate",
-    "generator_update",
-    "init_state",
-    "make_train_step",
-    "sample",
-    "scan_steps",
-    "start_average",
-]
+Game = GANSpec
+"""Earlier name."""

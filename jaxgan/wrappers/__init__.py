@@ -1,1 +1,1 @@
-""""""
+"""Functions from a `Network` to a `Network`."""

@@ -1,6 +1,6 @@
-"""Augmentation that keeps the game fair: the discriminator sees real and generated examples through the same lens.
+"""Differentiable augmentation of everything that a discriminator sees, real and generated examples alike.
 
-The augmentation is part of the discriminator, so the generator's gradient goes through it, and samples do not learn it.
+The augmentation is part of the discriminator. The generator's gradient passes through it. Samples are not augmented.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +10,13 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Network, PerExample
+from jaxgan.types import Network
 
 Augmentation = Callable[[chex.PRNGKey, chex.Array], chex.Array]
 """`(key, image [height, width, channels]) -> image`, of one example, differentiable in the image."""
 
 STATE = "augmentation"
-"""The collection of an adaptive augmentation's state: "probability", and "calls", how often it was applied."""
+"""The collection of an adaptive augmentation's state: "probability", and "calls", the number of calls in training."""
 
 
 def color(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
@@ -30,7 +30,7 @@ def color(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
 
 
 def translation(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
-    """Moved by up to an eighth of each side; what comes into view is 0."""
+    """A shift by up to an eighth of each side; uncovered pixels are 0."""
     height, width = image.shape[:2]
     reach = (height + 4) // 8, (width + 4) // 8
     rows, columns = (jax.random.randint(k, (), -r, r + 1) for k, r in zip(jax.random.split(key), reach, strict=True))
@@ -39,7 +39,7 @@ def translation(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
 
 
 def cutout(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
-    """A rectangle of half of each side, anywhere, also partly outside, becomes 0."""
+    """Sets a rectangle of half of each side to 0, at a random place, possibly partly outside the image."""
     height, width = image.shape[:2]
     keys = jax.random.split(key)
     top, left = (jax.random.randint(k, (), 0, side) - side // 4 for k, side in zip(keys, (height, width), strict=True))
@@ -49,7 +49,7 @@ def cutout(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
 
 
 def noise(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
-    """N(0, .1²) added to every value: instance noise, for vectors too.
+    """Adds N(0, .1²) to every value: instance noise, for images and vectors.
 
     Source: Sønderby et al. 2017 (arXiv:1610.04490), section 2.
     """
@@ -73,22 +73,22 @@ def augmented(
     adaptive_target: float | None = None,
     adaptive_speed: float = 0.0,
 ) -> Network:
-    """The discriminator behind augmentations: in training, each is applied to each example with a probability.
+    """A discriminator of augmented examples: in training, each augmentation is applied to each example at random.
 
     Args:
-      discriminator: any, of images, or of vectors for what suits them.
-      augmentations: of `AUGMENTATIONS`, in the order in which they are applied.
-      probability: p in [0, 1], with which each is applied; at the start, if it adapts.
-      adaptive_target: r in (0, 1): p rises where E sign(l_real) is above it, a sign that D knows the data by heart, and
-        falls where it is below; None: p stays. .6 in the source.
+      discriminator: any network of images, or of vectors if the augmentations accept them.
+      augmentations: from `AUGMENTATIONS`, in the order in which they are applied.
+      probability: p in [0, 1] of each augmentation; the first p if it adapts.
+      adaptive_target: r in (0, 1). p rises while E sign(l_real) is above r, which indicates that D memorises the data,
+        and falls while it is below. .6 in the source. None keeps p fixed.
       adaptive_speed: change of p at each discriminator update.
 
     Returns:
-      A `Network` whose noise is drawn per example of the global batch; one that adapts keeps p in its model state, on
-      several devices the mean of what each would make of its own examples.
+      A `Network` with `per_example`. If it adapts, it keeps p in its model state; on several devices that is the mean
+      of the values that each device computes from its own examples.
 
     Raises:
-      ValueError: p or r lies elsewhere; there is no augmentation.
+      ValueError: p or r is out of range, or there is no augmentation.
 
     Source: Zhao et al. 2020 (arXiv:2006.10738), equations 4 to 6; adaptive: Karras et al. 2020 (arXiv:2006.06676),
     section 3, with its r_t.
@@ -100,7 +100,6 @@ def augmented(
     if adaptive_target is not None and not 0 < adaptive_target < 1:
         raise ValueError(f"adaptive_target must lie in (0, 1), got {adaptive_target}")
     adapts, target = adaptive_target is not None, adaptive_target or 0.0
-    inner = discriminator.apply
 
     def init(key, inputs, condition=None):
         variables = discriminator.init(key, inputs, condition=condition)
@@ -114,15 +113,16 @@ def augmented(
             chance = probability if state is None else state["probability"]
             own = jax.vmap(lambda k: jax.random.fold_in(k, 0))(key)
             inputs = _apply(augmentations, own, inputs, chance)
-        inner_key = key if isinstance(inner, PerExample) or key is None else key[0]
-        outputs, model_state = inner(rest, inputs, condition=condition, key=inner_key, train=train)
+        inner_key = key if discriminator.per_example or key is None else key[0]
+        outputs, model_state = discriminator.apply(rest, inputs, condition=condition, key=inner_key, train=train)
         if state is None:
             return outputs, model_state
         if train:
             state = _adapted(state, getattr(outputs, "logits", outputs), target, adaptive_speed)
         return outputs, {**model_state, STATE: state}
 
-    return Network(init, PerExample(apply, isinstance(inner, PerExample) and inner.independent and not adapts))
+    independent = discriminator.independent and not adapts
+    return Network(init, apply, per_example=True, independent=independent)
 
 
 def _apply(augmentations, keys: chex.PRNGKey, inputs: chex.Array, chance: chex.Numeric) -> chex.Array:
@@ -136,7 +136,7 @@ def _apply(augmentations, keys: chex.PRNGKey, inputs: chex.Array, chance: chex.N
 
 
 def _adapted(state: Mapping[str, Any], logits: chex.Array, target: float, speed: float) -> dict[str, Any]:
-    """A discriminator update judges real examples first, then generated ones: the even calls are real."""
+    """The state after a call. A discriminator update sees real examples first, so even calls are of real examples."""
     real = state["calls"] % 2 == 0
     change = speed * jnp.sign(jnp.sign(logits).mean() - target)
     moved = jnp.clip(state["probability"] + change, 0.0, 1.0)

@@ -1,24 +1,24 @@
-"""What a network sees of its condition: labels as one-hot vectors, or nothing."""
+"""Wrappers of a network's condition: labels as one-hot vectors, or no condition."""
 
 import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Network, inner_apply, wrapped
+from jaxgan.types import Network
 
 
 def one_hot(network: Network, classes: int) -> Network:
-    """The network of labels, whole numbers in 0, …, classes − 1, which it sees as one-hot vectors [batch, classes].
+    """A network that receives labels, integers from 0 to classes − 1, as one-hot vectors [batch, classes].
 
     Args:
-      network: any, of conditions [batch, classes].
-      classes: how many there are, ≥ 1.
+      network: any network of conditions [batch, classes].
+      classes: number of classes, ≥ 1.
 
     Returns:
-      A `Network` of conditions [batch]; without a condition, it is the network itself.
+      A `Network` of conditions [batch]. Without a condition it behaves like `network`.
 
     Raises:
-      ValueError: there is no class; on use, the condition is not of whole numbers [batch].
+      ValueError: `classes` is below 1; on use: the condition is not integers [batch].
     """
     if classes < 1:
         raise ValueError(f"there must be at least 1 class, got {classes}")
@@ -30,24 +30,22 @@ def one_hot(network: Network, classes: int) -> Network:
             raise ValueError(f"labels are whole numbers [batch], got {condition.dtype} {condition.shape}")
         return jax.nn.one_hot(condition, classes)
 
-    return _seeing(network, encode)
+    return _with_condition(network, encode)
 
 
 def unconditional(network: Network) -> Network:
-    """The network without the condition, in a game that has one: AC-GAN's discriminator.
+    """A network that ignores the condition, such as AC-GAN's discriminator.
 
     Source: Odena et al. 2017 (arXiv:1610.09585), section 3.
     """
-    return _seeing(network, lambda condition: None)
+    return _with_condition(network, lambda condition: None)
 
 
-def _seeing(network: Network, encode) -> Network:
+def _with_condition(network: Network, encode) -> Network:
     def init(key, inputs, condition=None):
         return network.init(key, inputs, condition=encode(condition))
 
-    inner = inner_apply(network)
-
     def apply(variables, inputs, *, condition=None, key=None, train=False):
-        return inner(variables, inputs, condition=encode(condition), key=key, train=train)
+        return network.apply(variables, inputs, condition=encode(condition), key=key, train=train)
 
-    return wrapped(network, init, apply)
+    return network._replace(init=init, apply=apply)

@@ -1,4 +1,4 @@
-"""A mixture of Gaussians as the prior of a generator that learns their means and deviations: DeLiGAN."""
+"""DeLiGAN: a mixture of Gaussians as the prior, with means and deviations that the generator learns."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.types import Network, inner_apply, wrapped
+from jaxgan.types import Network
 
 PARAMS = "mixture"
 """The mixture's part of the generator's parameters: "mean" and, if it is learned, "deviation", [components, dim]."""
@@ -22,26 +22,26 @@ def learned_mixture(
     deviation: float = 0.2,
     learn_deviation: bool = True,
 ) -> Network:
-    """A generator of z = μ_k + σ_k·ε, whose parameters μ and σ are among its own.
+    """A generator of z = μ_k + σ_k·ε that has μ and σ among its parameters.
 
-    Its latents are those of `LATENTS["mixture"](dim, components)`. Weights that are no one-hot vector, as on a path
-    between two latents, weigh the means and the deviations.
+    Its latents are those of `LATENTS["mixture"](dim, components)`. Component weights that are not one-hot, as on a path
+    between two latents, give weighted means and deviations.
 
     Args:
-      generator: of latents [batch, dim].
+      generator: a network of latents [batch, dim].
       components: N ≥ 1.
-      dim: of z.
-      spread: s > 0; the means start at a draw of U(−s, s).
-      deviation: every σ at the start. A σ may become negative, which changes nothing, as ε and −ε are equally likely.
-      learn_deviation: False: σ stays as it is and is no parameter, so that no component can shrink to a point.
+      dim: length of z.
+      spread: s > 0; the initial means are drawn from U(−s, s).
+      deviation: the initial σ. A σ may become negative without effect, because ε and −ε are equally likely.
+      learn_deviation: whether σ is a parameter. If not, no component can shrink to a point.
 
     Returns:
       A `Network` of latents [batch, components + dim].
 
     Raises:
-      ValueError: on use, the latents are of another length.
+      ValueError: on use: the latents have another length.
 
-    Source: Gurumurthy et al. 2017 (arXiv:1706.02071); the start is that of the authors' MNIST code.
+    Source: Gurumurthy et al. 2017 (arXiv:1706.02071); the initial values are those of the authors' MNIST code.
     """
 
     fixed = {} if learn_deviation else {"deviation": float(deviation)}
@@ -53,23 +53,26 @@ def learned_mixture(
         variables = dict(generator.init(rest, _mixed(fixed | mixture, inputs), condition=condition))
         return {**variables, "params": {PARAMS: mixture, "generator": variables["params"]}}
 
-    inner = inner_apply(generator)
-
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         params = variables["params"]
         variables = {**variables, "params": params["generator"]}
-        return inner(variables, _mixed(fixed | params[PARAMS], inputs), condition=condition, key=key, train=train)
+        return generator.apply(
+            variables, _mixed(fixed | params[PARAMS], inputs), condition=condition, key=key, train=train
+        )
 
-    return wrapped(generator, init, apply)
+    return generator._replace(init=init, apply=apply)
 
 
 def deviation_penalty(weight: float) -> optax.GradientTransformation:
-    """Adds the gradient of λ·mean (1 − σ)², over components and coordinates, to that of a generator of a mixture.
+    """Adds the gradient of λ·mean (1 − σ)², over components and coordinates, to the gradient of a learned mixture.
 
-    Without it the deviations shrink, since samples at the means fool the discriminator most easily.
+    Without it the deviations shrink, because samples at the means fool the discriminator most easily.
 
     Args:
-      weight: λ ≥ 0; it stands before the optimizer in a chain.
+      weight: λ ≥ 0.
+
+    Returns:
+      A transformation to chain before the optimizer.
 
     Source: Gurumurthy et al. 2017 (arXiv:1706.02071); in the authors' code λ is 1/3 for MNIST and .1 for toys.
     """
@@ -94,7 +97,7 @@ def _mixed(mixture: dict[str, Any], latents: chex.Array) -> chex.Array:
     def of_its_component(name):
         if isinstance(mixture[name], float):
             return mixture[name]
-        # Exactly, since the product only picks rows: the matrix units of GPUs and TPUs would round them.
+        # The product only picks rows; without HIGHEST the matrix units of GPUs and TPUs would round them.
         return jnp.matmul(weights, mixture[name], precision=jax.lax.Precision.HIGHEST)
 
     return of_its_component("mean") + of_its_component("deviation") * noise

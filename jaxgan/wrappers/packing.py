@@ -1,25 +1,25 @@
-"""PacGAN: a discriminator that judges several examples at once, and so sees when they are all alike."""
+"""PacGAN: a discriminator of several examples at once, which can detect that they are all alike."""
 
 import jax
 
-from jaxgan.types import Network, inner_apply, wrapped
+from jaxgan.types import Network
 
 
 def pack(discriminator: Network, count: int) -> Network:
-    """The discriminator on packs of m examples, joined along their last axis; the losses stay as they are.
+    """A discriminator of packs of m examples, joined along their last axis; the losses do not change.
 
-    Each m examples that follow each other in a batch are a pack; a batch of n gives n/m logits. A network that draws
-    its noise per example draws it per pack, with the key of its first example.
+    Each m consecutive examples of a batch are a pack, and a batch of n gives n/m logits. A network that draws its noise
+    per example draws it per pack, with the key of the pack's first example.
 
     Args:
-      discriminator: any, of examples [batch, ..., m·channels], or of vectors [batch, m·dim].
-      count: m ≥ 1; 1 gives the discriminator itself.
+      discriminator: any network of examples [batch, ..., m·channels], or of vectors [batch, m·dim].
+      count: m ≥ 1; with 1 the result is `discriminator`.
 
     Returns:
       A `Network` of examples [batch, ..., channels].
 
     Raises:
-      ValueError: m is below 1; on use, the batch does not divide by m.
+      ValueError: m is below 1; on use: the batch size is not a multiple of m.
 
     Source: Lin et al. 2018 (arXiv:1712.04086), section 2.
     """
@@ -32,20 +32,20 @@ def pack(discriminator: Network, count: int) -> Network:
         if len(inputs) % count:
             raise ValueError(f"a batch of {len(inputs)} does not divide into packs of {count}")
         inputs = inputs.reshape(len(inputs) // count, count, *inputs.shape[1:])
-        if inputs.ndim == 2:  # numbers
+        if inputs.ndim == 2:  # scalars, now [batch/m, m]
             return inputs
-        # Channels of one example next to each other, example after example.
+        # The channels of one example stay next to each other.
         inputs = jax.numpy.moveaxis(inputs, 1, -2)
         return inputs.reshape(*inputs.shape[:-2], -1)
 
     def init(key, inputs, condition=None):
         return discriminator.init(key, joined(inputs), condition=jax.tree.map(joined, condition))
 
-    inner = inner_apply(discriminator)
-
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         if key is not None and key.ndim:
             key = key[::count]
-        return inner(variables, joined(inputs), condition=jax.tree.map(joined, condition), key=key, train=train)
+        return discriminator.apply(
+            variables, joined(inputs), condition=jax.tree.map(joined, condition), key=key, train=train
+        )
 
-    return wrapped(discriminator, init, apply)
+    return discriminator._replace(init=init, apply=apply)

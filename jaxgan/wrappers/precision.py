@@ -1,4 +1,4 @@
-"""Computing in another type than the parameters': bfloat16, for the matrix units of GPUs and TPUs."""
+"""Computation in another type than that of the parameters: bfloat16, for the matrix units of GPUs and TPUs."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Network, inner_apply, wrapped
+from jaxgan.types import Network
 
 PRECISIONS: dict[str, jnp.dtype] = {"float32": jnp.dtype("float32"), "bfloat16": jnp.dtype("bfloat16")}
 
 
 def compute_in(network: Network, dtype: Any) -> Network:
-    """The same network, computing in `dtype`: parameters, inputs and condition are cast before it, outputs after it.
+    """A network that computes in `dtype`: parameters, inputs and condition are cast before it, outputs after it.
 
-    Parameters, their gradients, the optimizer's state, batch statistics, losses and metrics stay float32.
+    Parameters, their gradients, the optimizer's state, batch statistics, losses and metrics are float32.
 
     Args:
-      network: any; its layers compute in the type of their parameters and inputs, as flax's do by default.
-      dtype: a floating type, such as `jnp.bfloat16`; float32 gives the network itself.
+      network: any network whose layers compute in the type of their parameters and inputs, as flax's do by default.
+      dtype: a floating type, such as `jnp.bfloat16`; with float32 the result is `network`.
 
     Returns:
       A `Network` of float32 outputs.
@@ -34,16 +34,15 @@ def compute_in(network: Network, dtype: Any) -> Network:
         raise ValueError(f"a network cannot compute in {dtype}; choose a floating type such as bfloat16")
     if dtype == jnp.float32:
         return network
-    inner = inner_apply(network)
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         given = {**variables, "params": _cast(variables["params"], dtype)}
-        outputs, model_state = inner(
+        outputs, model_state = network.apply(
             given, _cast(inputs, dtype), condition=_cast(condition, dtype), key=key, train=train
         )  # fmt: skip
         return _cast(outputs, jnp.float32), _cast(model_state, jnp.float32)
 
-    return wrapped(network, network.init, apply)
+    return network._replace(apply=apply)
 
 
 def _cast(tree: chex.ArrayTree, dtype: Any) -> chex.ArrayTree:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.datasets import Split, feed, order
+from jaxgan.datasets import Split, ValueRange, feed, order
 from jaxgan.errors import DataError
 
 _SETTINGS = {"seed": 4, "batch_size": 8, "minibatches": 2}
@@ -37,8 +37,9 @@ class Numbers:
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-1.0, 1.0), (-0.5, 2.0)])
 def test_scale_all_bytes(low, high):
     expected = low + (high - low) * np.arange(256) / 255
-    for function in (feed.scale, jax.jit(feed.scale, static_argnums=(1, 2))):
-        scaled = function(jnp.arange(256, dtype=jnp.uint8), low, high)
+    scale = ValueRange(low, high).scale
+    for function in (scale, jax.jit(scale), lambda levels: scale(np.asarray(levels))):
+        scaled = function(jnp.arange(256, dtype=jnp.uint8))
         assert scaled.dtype == jnp.float32
         assert abs(np.asarray(scaled) - expected).max() < 3e-7
         assert (float(scaled[0]), float(scaled[-1])) == (low, high)
@@ -47,7 +48,26 @@ def test_scale_all_bytes(low, high):
 
 def test_scale_leaves_floats_alone():
     values = jnp.array([-7.5, 0.0, 300.0])
-    assert np.array_equal(feed.scale(values, 0.0, 1.0), values)
+    assert np.array_equal(ValueRange().scale(values), values)
+
+
+def test_ranges_map_to_the_unit_interval_and_back():
+    symmetric = ValueRange(-1.0, 1.0)
+    # (x + 1)/2, clipped at both ends; and back: 2x - 1.
+    assert symmetric.to_unit(np.array([-3.0, -1.0, 0.5, 1.0, 2.0])).tolist() == [0.0, 0.0, 0.75, 1.0, 1.0]
+    assert symmetric.from_unit(np.array([0.0, 0.75, 1.0])).tolist() == [-1.0, 0.5, 1.0]
+    assert symmetric.to_unit(np.float32([0.5])).dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", ["array", "source"])
+def test_a_split_gives_examples_and_labels_by_index(kind):
+    source, indices = Numbers(), np.array([9, 0, 9])
+    everything = np.arange(100)
+    split = Split(source) if kind == "source" else Split(source.read(everything), source.read_labels(everything))
+    assert (len(split), split.example_shape, split.dtype, split.in_memory) == (100, (2, 3), np.uint8, kind == "array")
+    assert np.array_equal(split.take(indices), np.full((3, 2, 3), np.array([9, 0, 9])[:, None, None]))
+    assert split.take_labels(indices).tolist() == split.take_condition(indices, "labels").tolist() == [2, 0, 2]
+    assert split.take_condition(indices, "conditions") is None
 
 
 def test_gather():
@@ -80,7 +100,7 @@ def test_stream_equals_gather(kind, workers, start, stop, chunk):
     indices = order.batch_indices(4, start, stop, size=100, batch_size=8, minibatches=2)
     expected = feed.gather({"examples": jnp.asarray(examples), "labels": jnp.asarray(labels)}, jnp.asarray(indices))
     streamed = np.concatenate([batch["real"] for batch in chunks])
-    assert np.array_equal(feed.scale(jnp.asarray(streamed)), expected["real"])
+    assert np.array_equal(ValueRange().scale(jnp.asarray(streamed)), expected["real"])
     assert np.array_equal(np.concatenate([batch["condition"] for batch in chunks]), expected["condition"])
 
 

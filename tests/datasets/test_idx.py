@@ -6,13 +6,13 @@ import struct
 import numpy as np
 import pytest
 
-from jaxgan.datasets import DATASETS, DatasetOptions
+from jaxgan.datasets import DATASETS
 from jaxgan.datasets.idx import read_idx
 from jaxgan.errors import DataError, UsageError
 
 
 def load(path, **options):
-    return DATASETS["idx"](DatasetOptions(path=str(path), **options))
+    return DATASETS["idx"](path=str(path), **options)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

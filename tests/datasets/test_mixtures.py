@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxgan.datasets import DATASETS, DatasetOptions
+from jaxgan.datasets import DATASETS
 from jaxgan.errors import UsageError
 
 _MIXTURES = {"ring": (8, 2, 0.01), "grid": (25, 2, 0.05), "gaussian": (1, 1, 1.0)}
@@ -13,7 +13,7 @@ _MIXTURES = {"ring": (8, 2, 0.01), "grid": (25, 2, 0.05), "gaussian": (1, 1, 1.0
 @pytest.mark.parametrize("name", _MIXTURES)
 def test_draw(name):
     modes, dim, sigma = _MIXTURES[name]
-    data = DATASETS[name](DatasetOptions(examples=20_000, seed=3))
+    data = DATASETS[name](examples=20_000, seed=3)
     assert data.mixture.centers.shape == (modes, dim) and data.mixture.sigma == sigma
     assert data.num_classes == modes and data.example_shape == (dim,)
     assert [len(split) for split in (data.train, data.validation, data.test)] == [20_000, 2_000, 2_000]
@@ -26,13 +26,13 @@ def test_draw(name):
 
 
 def test_default_size_is_pacgans():
-    assert len(DATASETS["gaussian"](DatasetOptions()).train) == 100_000
+    assert len(DATASETS["gaussian"]().train) == 100_000
 
 
 def test_centers():
-    ring = DATASETS["ring"](DatasetOptions(examples=8)).mixture.centers
+    ring = DATASETS["ring"](examples=8).mixture.centers
     assert np.allclose(ring[[0, 1, 2]], [[1, 0], [np.sqrt(0.5), np.sqrt(0.5)], [0, 1]], atol=1e-6)
-    grid = DATASETS["grid"](DatasetOptions(examples=25)).mixture.centers
+    grid = DATASETS["grid"](examples=25).mixture.centers
     assert grid[0].tolist() == [-4, -4] and grid[1].tolist() == [-4, -2] and grid[24].tolist() == [4, 4]
     assert {tuple(center) for center in grid.tolist()} == {(x, y) for x in range(-4, 5, 2) for y in range(-4, 5, 2)}
 
@@ -40,13 +40,13 @@ def test_centers():
 @pytest.mark.parametrize("name", _MIXTURES)
 def test_pure_function_of_the_seed_with_a_stream_for_each_split(name):
     load = DATASETS[name]
-    one, same, other = (load(DatasetOptions(examples=100, seed=seed)) for seed in (5, 5, -6))
+    one, same, other = (load(examples=100, seed=seed) for seed in (5, 5, -6))
     assert np.array_equal(one.train.examples, same.train.examples)
     assert not np.array_equal(one.train.examples, other.train.examples)
     assert not np.array_equal(one.validation.examples, one.test.examples)
     assert not np.array_equal(one.train.examples[:10], one.test.examples)
     # More training examples leave the beginning of the test split as it was.
-    labels = load(DatasetOptions(examples=200, seed=5)).test.labels
+    labels = load(examples=200, seed=5).test.labels
     assert len(labels) == 20 and len(one.test.labels) == 10
 
 
@@ -55,12 +55,12 @@ def test_too_few_examples(name):
     modes = _MIXTURES[name][0]
     for examples in (0, -1, modes - 1):
         with pytest.raises(UsageError, match=rf"examples is {examples} and it has {modes} mode"):
-            DATASETS[name](DatasetOptions(examples=examples))
-    assert len(DATASETS[name](DatasetOptions(examples=modes)).train) == modes
+            DATASETS[name](examples=examples)
+    assert len(DATASETS[name](examples=modes).train) == modes
 
 
 def test_density_of_the_gaussian():
-    mixture = DATASETS["gaussian"](DatasetOptions(examples=1)).mixture
+    mixture = DATASETS["gaussian"](examples=1).mixture
     points = np.linspace(-3, 3, 7)[:, None]
     assert np.allclose(mixture.log_density(points), scipy.stats.norm.logpdf(points[:, 0]), atol=1e-12)
     # At the mean: −½ log 2π = −0.918938533
@@ -69,14 +69,14 @@ def test_density_of_the_gaussian():
 
 def test_density_of_the_ring_at_a_center():
     # Its own mode alone: −log 8 − log(2π·0.01²) = −2.0794415 − 1.8378771 + 9.2103404 = 5.2930218
-    mixture = DATASETS["ring"](DatasetOptions(examples=8)).mixture
+    mixture = DATASETS["ring"](examples=8).mixture
     assert np.allclose(mixture.log_density(mixture.centers), 5.2930218, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "half", "points"), [("ring", 1.1, 1101), ("grid", 4.5, 901)])
 def test_density_integrates_to_one(name, half, points):
     # Cells of σ/5: the midpoint rule is exact to rounding for Gaussians that are this wide.
-    mixture = DATASETS[name](DatasetOptions(examples=25)).mixture
+    mixture = DATASETS[name](examples=25).mixture
     axis = np.linspace(-half, half, points)
     total = 0.0
     for x in axis:
@@ -85,7 +85,7 @@ def test_density_integrates_to_one(name, half, points):
 
 
 def test_density_agrees_with_scipy():
-    mixture = DATASETS["grid"](DatasetOptions(examples=25)).mixture
+    mixture = DATASETS["grid"](examples=25).mixture
     points = np.random.default_rng(0).uniform(-4, 4, (50, 2))
     parts = [scipy.stats.multivariate_normal(center, mixture.sigma**2).logpdf(points) for center in mixture.centers]
     expected = scipy.special.logsumexp(np.array(parts), axis=0) - np.log(25)

@@ -6,12 +6,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from jaxgan.datasets import DATASETS, DatasetOptions
+from jaxgan.datasets import DATASETS
 from jaxgan.errors import DataError
 
 
 def load(path, **options):
-    return DATASETS["npz"](DatasetOptions(path=str(path), **options))
+    return DATASETS["npz"](path=str(path), **options)
 
 
 @pytest.fixture

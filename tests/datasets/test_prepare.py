@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from jaxgan.datasets import DATASETS, DatasetOptions, idx, prepare
+from jaxgan.datasets import DATASETS, idx, prepare
 from jaxgan.errors import DataError
 
 
@@ -37,8 +37,8 @@ def test_stock_builder_reads_it_in_order(prepared, miniature):
 def test_mnist_through_both_readers(mnist, tmp_path):
     directory, train, _ = mnist
     prepare.prepare("mnist", str(directory), str(tmp_path))
-    one = DATASETS["tfds"](DatasetOptions(path=str(tmp_path)))
-    other = DATASETS["idx"](DatasetOptions(path=str(directory)))
+    one = DATASETS["tfds"](path=str(tmp_path))
+    other = DATASETS["idx"](path=str(directory))
     assert len(one.train) + len(one.validation) == train
     for name in ("train", "validation", "test"):
         first, second = getattr(one, name), getattr(other, name)

@@ -8,12 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from jaxgan.datasets import DATASETS, DatasetOptions, cache, feed, tfds
+from jaxgan.datasets import DATASETS, cache, feed, tfds
 from jaxgan.errors import DataError, UsageError
 
 
 def load(data_dir, name="mnist", **options):
-    return DATASETS["tfds"](DatasetOptions(path=str(data_dir), tfds_name=name, **options))
+    return DATASETS["tfds"](path=str(data_dir), tfds_name=name, **options)
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def zoo(tmp_path_factory, writers):
 
 
 def test_same_as_idx(prepared, miniature):
-    one, other = load(prepared), DATASETS["idx"](DatasetOptions(path=str(miniature)))
+    one, other = load(prepared), DATASETS["idx"](path=str(miniature))
     for name in ("train", "validation", "test"):
         first, second = getattr(one, name), getattr(other, name)
         assert first.examples.dtype == np.uint8 and first.labels.dtype == np.int32

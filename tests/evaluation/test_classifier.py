@@ -87,12 +87,12 @@ def test_patches_times_weights_are_a_convolution(side, size):
 @pytest.mark.parametrize(("name", "least"), [("digits", 0.97), ("idx", 0.99)])
 def test_it_is_good_enough_on_real_digits(name, least):
     """A minute or two for each."""
-    from jaxgan.datasets import DATASETS, DatasetOptions
+    from jaxgan.datasets import DATASETS
 
     directory = pathlib.Path(os.environ.get("JAXGAN_DATA_DIR", "")) / "mnist"
     if name == "idx" and not directory.is_dir():
         pytest.skip("set JAXGAN_DATA_DIR to a directory with the IDX files of MNIST in its sub-directory mnist")
-    dataset = DATASETS[name](DatasetOptions(path=str(directory)))
+    dataset = DATASETS[name](**({"path": str(directory)} if name == "idx" else {}))
     arrays = [
         array
         for split in (dataset.train, dataset.test)

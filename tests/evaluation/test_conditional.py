@@ -12,8 +12,7 @@ from jaxgan.datasets.base import Split
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Examples, conditional, evaluate
 from jaxgan.evaluation.classifier import features
-from jaxgan.runs.conditions import lend
-from jaxgan.runs.data import read_inputs
+from jaxgan.runs.data import lend, read_inputs
 from jaxgan.runs.evaluate.evaluation import Evaluation
 from jaxgan.runs.load import load_run
 from tests.evaluation.conftest import bars

@@ -162,9 +162,9 @@ def test_scores_are_those_of_the_functions(ring):
 
 
 def _ring_train():
-    from jaxgan.datasets import DATASETS, DatasetOptions
+    from jaxgan.datasets import DATASETS
 
-    return DATASETS["ring"](DatasetOptions(examples=3000)).train.examples
+    return DATASETS["ring"](examples=3000).train.examples
 
 
 def test_images_by_the_datas_own_classifier(images, quick_classifier, capsys):
@@ -369,7 +369,7 @@ def test_float_images_are_brought_to_the_unit_range(bars_file, tmp_path, low, hi
             }
         )
     inputs = read_inputs(config.to_dict())
-    assert (inputs.low, inputs.high) == pytest.approx(seen, abs=1e-6)
+    assert inputs.range == pytest.approx(seen, abs=1e-6)
     experiment = build(config, inputs.facts)
     evaluation = Evaluation(config.to_dict(), inputs, experiment, 0, print)
     np.testing.assert_allclose(evaluation.data.train.values, unit["x_train"][:500], atol=1e-6)  # the rest validates

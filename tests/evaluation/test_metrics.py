@@ -70,9 +70,9 @@ def test_parzen_with_windows_far_narrower_than_the_data(name, offset):
 
 
 def drawn(name):
-    from jaxgan.datasets import DATASETS, DatasetOptions
+    from jaxgan.datasets import DATASETS
 
-    data = DATASETS[name](DatasetOptions(examples=5_000))
+    data = DATASETS[name](examples=5_000)
     return data.train.examples, data.test.examples
 
 

@@ -183,7 +183,7 @@ def test_a_term_is_beside_the_loss_and_changes_its_players_update_alone():
     plain, bare = make_train_step(**game)(state, batch)
     assert equal(after.discriminator, plain.discriminator) and not {"d_terms", "g_terms"} & set(bare)
     # A part of the discriminator's, 2 w · mean x of gradient 4: −1.5 + 4 = 2.5, so w = −.25, and one of no one's.
-    term = Term(lambda given: 2 * (given.real.logits).mean())
+    term = Term(lambda given: 2 * (given.real_output.logits).mean())
     after, metrics = make_train_step(**game, terms=[term, Term()])(state, batch)
     np.testing.assert_allclose(after.discriminator.params["w"], -0.25, atol=1e-6)
     assert metrics["d_terms"] == 0 and "g_terms" not in metrics  # w was 0

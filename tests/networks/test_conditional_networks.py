@@ -12,15 +12,14 @@ from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.networks import dcgan, mlp
 from jaxgan.parallel import distribute
-from jaxgan.training.game import Game
-from jaxgan.training.step import discriminator_update, generator_update, init_state, make_train_step, sample
+from jaxgan.training.step import init_state, make_train_step, sample
 from jaxgan.types import PerExample
 from jaxgan.wrappers.conditions import one_hot, unconditional
 
 KEY = jax.random.key(0)
-IMAGES = jax.random.normal(KEY, (3, 4, 4, 2))
-VECTORS = jnp.array([[0.5, -2.0], [0.0, 0.0], [1.0, 3.0]])
-LATENTS_GIVEN = jax.random.normal(jax.random.key(1), (3, 5))
+IMAGES = np.random.default_rng(0).standard_normal((3, 4, 4, 2), np.float32)
+VECTORS = np.array([[0.5, -2.0], [0.0, 0.0], [1.0, 3.0]], np.float32)
+LATENTS_GIVEN = np.random.default_rng(1).standard_normal((3, 5), np.float32)
 
 JUDGES = {
     "mlp": lambda **options: mlp(output_shape=(), widths=(6,), **options),
@@ -31,13 +30,18 @@ JUDGES = {
 @pytest.mark.parametrize("name", JUDGES)
 def test_a_projection_adds_an_inner_product_with_the_last_layers_inputs(name):
     network, plain = JUDGES[name](conditioning="projection", features=True, class_logits=4), JUDGES[name]()
-    variables = jax.jit(network.init)(KEY, IMAGES, condition=VECTORS)
-    found = jax.jit(network.apply)(variables, IMAGES, condition=VECTORS)[0]
-    params = dict(variables["params"])
-    matrix, classes = params.pop("projection")["kernel"], params.pop("class_logits")["kernel"]
-    assert matrix.shape == (found.features.shape[1], 2)
+
+    @jax.jit
+    def run(key):
+        variables = network.init(key, IMAGES, condition=VECTORS)
+        params = {k: v for k, v in variables["params"].items() if k not in ("projection", "class_logits")}
+        bare = plain.apply({**variables, "params": params}, IMAGES)[0]
+        return variables["params"], network.apply(variables, IMAGES, condition=VECTORS)[0], bare
+
     # (V c)ᵀφ(x) on top of the network that sees no condition; the features and the class logits are that one's.
-    bare = jax.jit(plain.apply)({**variables, "params": params}, IMAGES)[0]
+    params, found, bare = jax.device_get(run(KEY))
+    matrix, classes = params["projection"]["kernel"], params["class_logits"]["kernel"]
+    assert matrix.shape == (found.features.shape[1], 2)
     inner = np.einsum("bd,bf,fd->b", VECTORS, found.features, matrix)
     np.testing.assert_allclose(found.logits, bare + inner, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.logits[1], bare[1], rtol=1e-5)  # c = 0
@@ -50,10 +54,15 @@ def test_a_projection_adds_an_inner_product_with_the_last_layers_inputs(name):
 def test_a_condition_chooses_scales_and_biases_of_dense_layers(normalization):
     network = mlp(output_shape=(2,), widths=(4,), activation="tanh", conditioning="normalization",
                   normalization=normalization)  # fmt: skip
-    variables = jax.jit(network.init)(KEY, LATENTS_GIVEN, condition=VECTORS)
-    assert "BatchNorm_0" not in variables["params"]  # neither scale nor bias of its own
-    found = network.apply(variables, LATENTS_GIVEN, condition=VECTORS, train=True)[0]
-    first, gamma, beta, last = (variables["params"][f"Dense_{i}"] for i in range(4))
+
+    @jax.jit
+    def run(key):
+        variables = network.init(key, LATENTS_GIVEN, condition=VECTORS)
+        return variables["params"], network.apply(variables, LATENTS_GIVEN, condition=VECTORS, train=True)[0]
+
+    params, found = jax.device_get(run(KEY))
+    assert "BatchNorm_0" not in params  # neither scale nor bias of its own
+    first, gamma, beta, last = (params[f"Dense_{i}"] for i in range(4))
     hidden = np.asarray(LATENTS_GIVEN @ first["kernel"], np.float64)
     if normalization == "batch":
         hidden = (hidden - hidden.mean(0)) / np.sqrt(hidden.var(0) + 1e-5)
@@ -64,35 +73,48 @@ def test_a_condition_chooses_scales_and_biases_of_dense_layers(normalization):
 
 @pytest.mark.parametrize("remat", [False, True])
 def test_conditional_batch_norm_in_a_dcgan_is_a_batch_norm_for_each_class(remat):
-    labels = jnp.array([0, 1, 1])
+    labels = np.array([0, 1, 1])
     options = {"output_shape": (4, 4, 1), "widths": (3, 2), "initial_scale": 0.5, "remat": remat}
     network = one_hot(dcgan(**options, conditioning="normalization"), 2)
     plain = dcgan(**options)
-    variables = jax.jit(network.init)(KEY, LATENTS_GIVEN, condition=labels)
-    params = dict(variables["params"])
-    # Γ of a class is its scale − 1, B its bias; the first class has those of a new batch norm, the second others.
-    norms, other = {}, {"scale": 3.0, "bias": -0.5}
-    for i, (gamma, beta) in enumerate((("Dense_1", "Dense_2"), ("Dense_3", "Dense_4"))):
-        channels = params[gamma]["kernel"].shape[1]
-        params[gamma] = {"kernel": jnp.stack([jnp.zeros(channels), jnp.full(channels, other["scale"] - 1)])}
-        params[beta] = {"kernel": jnp.stack([jnp.zeros(channels), jnp.full(channels, other["bias"])])}
-        norms[f"BatchNorm_{i}"] = channels
-    found = jax.jit(network.apply)({**variables, "params": params}, LATENTS_GIVEN, condition=labels)[0]
-    shared = {name: value for name, value in params.items() if name == "Dense_0" or name.startswith("Conv")}
-    for label, (scale, bias) in enumerate(((1.0, 0.0), (other["scale"], other["bias"]))):
-        own = {n: {"scale": jnp.full(c, scale), "bias": jnp.full(c, bias)} for n, c in norms.items()}
-        expected = jax.jit(plain.apply)({**variables, "params": shared | own}, LATENTS_GIVEN)[0]
-        np.testing.assert_allclose(found[labels == label], expected[labels == label], rtol=1e-5, atol=1e-6)
+    other = {"scale": 3.0, "bias": -0.5}
+
+    @jax.jit
+    def run(key):
+        # Γ of a class is its scale − 1, B its bias; the first class has those of a new batch norm, the second others.
+        variables = network.init(key, LATENTS_GIVEN, condition=labels)
+        params, norms = dict(variables["params"]), {}
+        for i, (gamma, beta) in enumerate((("Dense_1", "Dense_2"), ("Dense_3", "Dense_4"))):
+            channels = norms[f"BatchNorm_{i}"] = params[gamma]["kernel"].shape[1]
+            params[gamma] = {"kernel": jnp.stack([jnp.zeros(channels), jnp.full(channels, other["scale"] - 1)])}
+            params[beta] = {"kernel": jnp.stack([jnp.zeros(channels), jnp.full(channels, other["bias"])])}
+        shared = {name: value for name, value in params.items() if name == "Dense_0" or name.startswith("Conv")}
+
+        def of_a_class(scale, bias):
+            own = {n: {"scale": jnp.full(c, scale), "bias": jnp.full(c, bias)} for n, c in norms.items()}
+            return plain.apply({**variables, "params": shared | own}, LATENTS_GIVEN)[0]
+
+        found = network.apply({**variables, "params": params}, LATENTS_GIVEN, condition=labels)[0]
+        return found, of_a_class(1.0, 0.0), of_a_class(**other)
+
+    found, *expected = jax.device_get(run(KEY))
+    for label in (0, 1):
+        np.testing.assert_allclose(found[labels == label], expected[label][labels == label], rtol=1e-5, atol=1e-6)
     assert np.abs(found[0] - found[1]).max() > 1e-3
 
 
 def test_a_virtual_batch_is_scaled_by_its_own_conditions():
     options = {"output_shape": (4, 4, 1), "widths": (3,), "normalization": "virtual", "initial_scale": 0.5}
     network = dcgan(**options, conditioning="normalization")
-    variables = jax.jit(network.init)(KEY, LATENTS_GIVEN, condition=VECTORS)
-    np.testing.assert_array_equal(variables["reference"]["condition"], VECTORS)
-    one = jax.jit(network.apply)(variables, LATENTS_GIVEN[:1], condition=VECTORS[:1])[0]
-    all_three = jax.jit(network.apply)(variables, LATENTS_GIVEN, condition=VECTORS)[0]
+
+    @jax.jit
+    def run(key):
+        variables = network.init(key, LATENTS_GIVEN, condition=VECTORS)
+        one = network.apply(variables, LATENTS_GIVEN[:1], condition=VECTORS[:1])[0]
+        return variables["reference"], one, network.apply(variables, LATENTS_GIVEN, condition=VECTORS)[0]
+
+    reference, one, all_three = run(KEY)
+    np.testing.assert_array_equal(reference["condition"], VECTORS)
     np.testing.assert_allclose(one[0], all_three[0], rtol=1e-5)  # of this example and the fixed batch alone
 
 
@@ -142,24 +164,24 @@ def _first(kind, **options):
 
 @pytest.mark.parametrize("kind", [pytest.param("labels", marks=pytest.mark.slow), "vectors"])
 def test_a_conditional_update_leaves_the_other_player_bit_identical(kind):
-    game, state = conditional_game(kind), _first(kind)
-    real, condition = data(1, shape=(4, 4, 1))["real"][0, 0], conditions(kind, 8)
-    parts = [game[n] for n in ("generator", "discriminator", "loss", "generator_tx", "discriminator_tx", "latent")]
-    whole = Game(*parts, (PENALTIES["r1_r2"](0.1),))
-    judge, _ = jax.jit(discriminator_update, static_argnums=0)(whole, state, KEY, real, condition)
-    maker, _ = jax.jit(generator_update, static_argnums=0)(whole, state, KEY, real, condition)
-    assert difference(judge.params, state.discriminator.params) > 1e-3
-    assert difference(maker.params, state.generator.params) > 1e-3
-    # What a whole step leaves of the discriminator is its update's alone, and the batch statistics the generator's.
-    batch = {"real": real[None], "condition": condition[None]}
-    step = make_train_step(**game, penalties=whole.penalties)
-    after, _ = jax.jit(step)(state, batch)
-    frozen = make_train_step(**game | {"generator_tx": optax.set_to_zero()}, penalties=whole.penalties)
-    idle, _ = jax.jit(frozen)(state.replace(generator=state.generator.replace(opt_state=optax.EmptyState())), batch)
+    game, state = conditional_game(kind) | {"penalties": (PENALTIES["r1_r2"](0.1),)}, _first(kind)
+    frozen = game | {"generator_tx": optax.set_to_zero()}
+    still = state.replace(generator=state.generator.replace(opt_state=optax.EmptyState()))
+    condition = conditions(kind, 1, 8)
+    batch = data(1, shape=(4, 4, 1))["real"][0]
+
+    @jax.jit
+    def run(condition):
+        given = {"real": batch, "condition": condition}
+        return make_train_step(**game)(state, given)[0], make_train_step(**frozen)(still, given)[0]
+
+    after, idle = run(condition)
+    for player in ("generator", "discriminator"):
+        assert difference(getattr(after, player).params, getattr(state, player).params) > 1e-3
+    # The generator's update does not touch the discriminator, nor the discriminator's the generator.
     assert equal(after.discriminator, idle.discriminator) and equal(idle.generator.params, state.generator.params)
-    # A condition that is another one is another game, for both.
-    other = {"real": real[None], "condition": jnp.roll(condition, 1, axis=0)[None]}
-    turned, _ = jax.jit(step)(state, other)
+    # Another condition is another game, for both.
+    turned, _ = run(jnp.roll(condition, 1, axis=1))
     for player in ("generator", "discriminator"):
         assert difference(getattr(turned, player).params, getattr(after, player).params) > 1e-5
 

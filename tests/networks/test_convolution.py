@@ -15,18 +15,24 @@ KEY = jax.random.key(0)
 
 
 def arrays(size, channels, features, kernel):
-    keys = jax.random.split(KEY)
-    images = jax.random.normal(keys[0], (2, size, size + 2, channels))
-    return images, jax.random.normal(keys[1], (kernel, kernel, channels, features)) / kernel
+    draw = np.random.default_rng(0).standard_normal
+    shapes = (2, size, size + 2, channels), (kernel, kernel, channels, features)
+    return draw(shapes[0], np.float32), draw(shapes[1], np.float32) / np.float32(kernel)
 
 
-def with_gradients(function, *inputs):
-    def weighted(*inputs):
-        value = function(*inputs)
+def by_both_methods(function, *inputs):
+    """Values and gradients by the native convolution and by the product, in one program."""
+
+    def weighted(*inputs, method):
+        value = function(*inputs, method=method)
         return (value * jnp.cos(jnp.arange(value.size, dtype=jnp.float32)).reshape(value.shape)).sum(), value
 
-    gradients, value = jax.jit(jax.grad(weighted, range(len(inputs)), has_aux=True))(*inputs)
-    return value, *gradients
+    @jax.jit
+    def run(*inputs):
+        grad = jax.grad(weighted, range(len(inputs)), has_aux=True)
+        return [grad(*inputs, method=method) for method in ("native", "product")]
+
+    return [(value, *gradients) for gradients, value in run(*inputs)]
 
 
 # size, channels, features, kernel, stride, padding: dcgan's, the paper's, one whose last column is left out
@@ -35,11 +41,8 @@ def with_gradients(function, *inputs):
 )
 def test_convolutions_as_products_are_the_native_ones(case):
     size, channels, features, kernel, stride, padding = case
-    inputs = arrays(size, channels, features, kernel)
-    native, product = (
-        with_gradients(lambda x, w, m=method: convolve(x, w, stride=stride, padding=padding, method=m), *inputs)
-        for method in ("native", "product")
-    )
+    function = functools.partial(convolve, stride=stride, padding=padding)
+    native, product = by_both_methods(function, *arrays(size, channels, features, kernel))
     for a, b in zip(native, product, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
 
@@ -48,20 +51,16 @@ def test_convolutions_as_products_are_the_native_ones(case):
 def test_transposed_convolutions_as_products_are_the_native_ones_and_the_transpose(case):
     size, channels, features, kernel, stride, padding = case
     images, weights = arrays(size, channels, features, kernel)
-    native, product = (
-        with_gradients(
-            lambda x, w, m=method: convolve_transposed(x, w, stride=stride, padding=padding, method=m), images, weights
-        )
-        for method in ("native", "product")
-    )
+    function = functools.partial(convolve_transposed, stride=stride, padding=padding)
+    native, product = by_both_methods(function, images, weights)
     for a, b in zip(native, product, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
     expected = [(extent - 1) * stride + kernel - 2 * padding for extent in (size, size + 2)]
     assert product[0].shape == (2, *expected, features)
     # <conv(y), x> = <y, conv_transposed(x)>, with the kernel's channels and features exchanged
-    other = jax.random.normal(KEY, product[0].shape)
-    there = convolve(other, weights.transpose(0, 1, 3, 2), stride=stride, padding=padding)
-    np.testing.assert_allclose(jnp.vdot(there, images), jnp.vdot(other, product[0]), rtol=1e-4)
+    other = np.random.default_rng(1).standard_normal(product[0].shape, np.float32)
+    there = jax.jit(functools.partial(convolve, stride=stride, padding=padding))(other, weights.transpose(0, 1, 3, 2))
+    np.testing.assert_allclose(np.vdot(there, images), np.vdot(other, product[0]), rtol=1e-4)
 
 
 def test_convolution_by_hand():
@@ -79,8 +78,8 @@ def test_convolution_by_hand():
 
 @pytest.mark.parametrize(("size", "pool", "out"), [(33, 4, 16), (15, 4, 7), (9, 2, 5), (8, 2, 4)])
 def test_the_last_window_of_a_maximum_may_overhang(size, pool, out):
-    images = jax.random.normal(KEY, (2, size, size, 3))
-    found = max_pool(images, pool, 2)
+    images = np.random.default_rng(0).standard_normal((2, size, size, 3), np.float32)
+    found = jax.jit(max_pool, static_argnums=(1, 2))(images, pool, 2)
     assert found.shape == (2, out, out, 3)
     starts = range(0, 2 * out, 2)
     expected = [[images[:, i : i + pool, j : j + pool].max((1, 2)) for j in starts] for i in starts]
@@ -115,20 +114,24 @@ def test_dcgan_has_the_layers_of_its_source_and_says_what_it_cannot_make():
 def test_dcgan_starts_at_the_datas_means_and_without_normalisation_has_no_statistics():
     means = np.random.default_rng(0).uniform(0.1, 0.9, (8, 8, 2)).astype(np.float32)
     network = dcgan(output_shape=(8, 8, 2), widths=(4,), output="sigmoid", means=means, normalization="none")
-    variables = network.init(KEY, jnp.zeros((2, 5)))
+    zeros = np.zeros((3, 5), np.float32)
+    variables, outputs = jax.jit(lambda key: (v := network.init(key, zeros), network.apply(v, zeros)[0]))(KEY)
     assert set(variables) == {"params"}
-    outputs, _ = network.apply(variables, jnp.zeros((3, 5)))
     np.testing.assert_allclose(outputs, np.broadcast_to(means, (3, 8, 8, 2)), atol=1e-6)
 
 
 def test_batch_statistics_move_in_training_only():
     network = dcgan(widths=(4, 5))
-    images = 3 + jax.random.normal(KEY, (6, 8, 8, 1))
-    variables = jax.jit(network.init)(KEY, images)
-    apply = jax.jit(network.apply, static_argnames="train")
-    _, state = apply(variables, images, train=True)
-    assert np.abs(state["batch_stats"]["BatchNorm_0"]["mean"]).max() > 0
-    chex.assert_trees_all_equal(apply(variables, images)[1], {"batch_stats": variables["batch_stats"]})
+    images = 3 + np.random.default_rng(0).standard_normal((6, 8, 8, 1), np.float32)
+
+    @jax.jit
+    def run(key):
+        variables = network.init(key, images)
+        return variables, *(network.apply(variables, images, train=train)[1] for train in (True, False))
+
+    variables, trained, same = run(KEY)
+    assert np.abs(trained["batch_stats"]["BatchNorm_0"]["mean"]).max() > 0
+    chex.assert_trees_all_equal(same, {"batch_stats": variables["batch_stats"]})
 
 
 def test_the_papers_cifar_10_pair_has_its_layers():

@@ -9,14 +9,11 @@ import pytest
 from flax import linen
 
 from jaxgan.networks import from_linen, mlp
-from jaxgan.networks.attention import SelfAttention
-from jaxgan.networks.convolution import Conv, ConvTranspose, convolve
-from jaxgan.networks.dense import Dense
-from jaxgan.networks.layers import sparse_normal
+from jaxgan.networks.convolution import Conv, ConvTranspose, SelfAttention, convolve
+from jaxgan.networks.layers import Dense, sparse_normal
 from jaxgan.networks.minibatch import MinibatchDeviation, MinibatchDiscrimination
-from jaxgan.networks.normalization import normalizer
-from jaxgan.networks.spectral_norm import spectrally_normalized
-from jaxgan.networks.virtual_batch_norm import VirtualBatchNorm, with_reference
+from jaxgan.networks.normalization import VirtualBatchNorm, normalizer, with_reference
+from jaxgan.networks.weights import spectrally_normalized
 
 KEY = jax.random.key(0)
 P = jax.sharding.PartitionSpec
@@ -30,7 +27,7 @@ def _largest(kernel):
 @pytest.mark.parametrize("scale", [1.0, 1e-25, 1e20])
 def test_spectral_norm_against_the_singular_values(scale):
     kernel = scale * jax.random.normal(KEY, (3, 3, 4, 7))
-    u = jnp.eye(7)[0]
+    u = np.eye(7, dtype=np.float32)[0]
     for _ in range(60):
         normalized, u = iterate(kernel, u)
     np.testing.assert_allclose(normalized, np.asarray(kernel) / _largest(kernel), rtol=1e-4)
@@ -39,7 +36,7 @@ def test_spectral_norm_against_the_singular_values(scale):
     w, first = np.asarray(kernel, np.float64).reshape(-1, 7).T, np.eye(7)[0]
     v = w.T @ first / np.linalg.norm(w.T @ first)
     after = w @ v / np.linalg.norm(w @ v)
-    found, u = iterate(kernel, jnp.eye(7)[0])
+    found, u = iterate(kernel, np.eye(7, dtype=np.float32)[0])
     np.testing.assert_allclose(u, after, atol=1e-5)
     np.testing.assert_allclose(found.reshape(-1, 7), w.T / (after @ w @ v), rtol=1e-4)
 
@@ -48,29 +45,29 @@ def test_spectral_norm_of_zero_tiny_and_orthogonal_weights():
     def total(kernel, u):
         return spectrally_normalized(kernel, u)[0].sum()
 
-    u = jnp.array([0.6, 0.8])
+    slope, u = jax.jit(jax.grad(total)), np.array([0.6, 0.8], np.float32)
     for value in (0.0, 1e-44, 1e-38, 1e-29):
-        kernel = jnp.full((3, 2), value)
+        kernel = np.full((3, 2), value, np.float32)
         normalized, after = iterate(kernel, u)
-        gradient = jax.jit(jax.grad(total))(kernel, u)
+        gradient = slope(kernel, u)
         assert np.isfinite(normalized).all() and np.isfinite(gradient).all() and np.isfinite(after).all()
         np.testing.assert_allclose(np.linalg.norm(after), 1, rtol=1e-6)
     # A constant 3 × 2 matrix of c has σ = c √6, and all entries become 1 / √6; the sum of a constant has gradient 0.
     np.testing.assert_allclose(normalized, np.full((3, 2), 6**-0.5), rtol=1e-5)
     # Zero stays zero, its vector as it was, and learns as a plain weight would: 1.
-    normalized, after = iterate(jnp.zeros((3, 2)), u)
-    assert not normalized.any() and (after == u).all()
-    assert (jax.jit(jax.grad(total))(jnp.zeros((3, 2)), u) == 1).all()
+    normalized, after = iterate(np.zeros((3, 2), np.float32), u)
+    assert not np.any(normalized) and (after == u).all()
+    assert (slope(np.zeros((3, 2), np.float32), u) == 1).all()
     # u at right angles to the largest: diag(1, 3) is taken as 3, its largest entry, and not as 1.
-    normalized, _ = iterate(jnp.diag(jnp.array([1.0, 3.0])), jnp.array([1.0, 0.0]))
+    normalized, _ = iterate(np.diag([1.0, 3.0]).astype(np.float32), np.array([1.0, 0.0], np.float32))
     np.testing.assert_allclose(normalized, np.diag([1 / 3, 1]), rtol=1e-6)
 
 
 def test_the_gradient_of_spectral_norm_is_that_of_w_over_u_w_v():
     # d(W / σ) with u, v fixed, against the wanted direction C: (C − σ⁻¹ ⟨C, W⟩ v uᵀ) / σ.
-    kernel, direction = jax.random.normal(KEY, (2, 5, 3))
-    u = jnp.array([1.0, 0.0, 0.0])
-    found = jax.grad(lambda kernel: (spectrally_normalized(kernel, u)[0] * direction).sum())(kernel)
+    kernel, direction = np.random.default_rng(0).standard_normal((2, 5, 3), np.float32)
+    u = np.array([1.0, 0.0, 0.0], np.float32)
+    found = jax.jit(jax.grad(lambda kernel: (spectrally_normalized(kernel, u)[0] * direction).sum()))(kernel)
     w, c = np.asarray(kernel), np.asarray(direction)
     v = w[:, 0] / np.linalg.norm(w[:, 0])
     after = w.T @ v / np.linalg.norm(w.T @ v)
@@ -90,11 +87,10 @@ class _Layers(linen.Module):
 
 def test_the_vectors_move_once_for_every_call_in_training_and_in_no_other():
     network = from_linen(_Layers("spectral"))
-    images = jax.random.normal(KEY, (2, 8, 8, 2))
-    variables = jax.jit(network.init)(KEY, images)
+    images = np.random.default_rng(0).standard_normal((2, 4, 4, 2), np.float32)
+    variables = jax.device_get(jax.jit(network.init)(KEY, images))
     apply = jax.jit(network.apply, static_argnames="train")
-    same = apply(variables, images)[1]
-    assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), same["spectral"], variables["spectral"]))
+    jax.tree.map(np.testing.assert_array_equal, apply(variables, images)[1]["spectral"], variables["spectral"])
     state = apply(variables, images, train=True)[1]
     for name in ("Conv_0", "ConvTranspose_0", "Dense_0"):
         kernel = variables["params"][name]["kernel"]
@@ -104,64 +100,78 @@ def test_the_vectors_move_once_for_every_call_in_training_and_in_no_other():
         state = apply({**variables, **state}, images, train=True)[1]
     plain = from_linen(_Layers("plain"))
     divided = jax.tree.map(lambda x: x / _largest(x) if x.ndim > 1 else x, variables["params"])
-    expected = plain.apply({"params": divided}, images)[0]
+    expected = jax.jit(plain.apply)({"params": divided}, images)[0]
     np.testing.assert_allclose(apply({**variables, **state}, images)[0], expected, rtol=1e-3)
 
 
 def test_weight_norm_and_equalized_weights_by_hand():
-    inputs = jnp.array([[1.0, 2.0]])
-    params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 0.0]]), "scale": jnp.array([10.0, 7.0]), "bias": jnp.zeros(2)}
+    inputs = np.array([[1.0, 2.0]], np.float32)
+    kernel = np.array([[3.0, 0.0], [4.0, 0.0]], np.float32)
+    params = {"kernel": kernel, "scale": np.array([10.0, 7.0], np.float32), "bias": np.zeros(2, np.float32)}
     # v₁ = (3, 4), ‖v₁‖ = 5, g₁ = 10: w₁ = (6, 8), and 6 + 16 = 22. v₂ = 0 gives 0, and learns: dw₂/dv₂ = g₂ = 7.
     layer = Dense(2, weights="weight")
-    np.testing.assert_allclose(layer.apply({"params": params}, inputs), [[22.0, 0.0]], rtol=1e-6)
-    gradient = jax.grad(lambda p: layer.apply({"params": p}, inputs).sum())(params)
+
+    @jax.jit
+    def run(params):
+        gradient = jax.grad(lambda p: layer.apply({"params": p}, inputs).sum())(params)
+        # It starts where the plain layer does.
+        starts = [Dense(4, weights=name).init_with_output(KEY, jnp.ones((2, 3)))[0] for name in ("weight", "plain")]
+        return layer.apply({"params": params}, inputs), gradient, starts
+
+    outputs, gradient, starts = jax.device_get(run(params))
+    np.testing.assert_allclose(outputs, [[22.0, 0.0]], rtol=1e-6)
     assert np.isfinite(gradient["kernel"]).all() and gradient["kernel"][:, 1].tolist() == [7.0, 14.0]
-    # It starts where the plain layer does.
-    found, plain = (
-        jax.jit(lambda key, layer=Dense(4, weights=weights): layer.init_with_output(key, jnp.ones((2, 3)))[0])(KEY)
-        for weights in ("weight", "plain")
-    )
-    np.testing.assert_allclose(found, plain, rtol=1e-5)
+    np.testing.assert_allclose(*starts, rtol=1e-5)
     # Two inputs: √(2/2) = 1; eight: √(2/8) = ½.
     for inputs, factor in ((2, 1.0), (8, 0.5)):
         layer = Dense(400, weights="equalized", use_bias=False)
-        variables = layer.init(KEY, jnp.ones((1, inputs)))
-        np.testing.assert_allclose(
-            layer.apply(variables, jnp.eye(inputs)), factor * variables["params"]["kernel"], rtol=1e-6
-        )
-        assert abs(float(variables["params"]["kernel"].std()) - 1) < 0.06
+        outputs, variables = jax.jit(layer.init_with_output)(KEY, np.eye(inputs, dtype=np.float32))
+        kernel = np.asarray(variables["params"]["kernel"])
+        np.testing.assert_allclose(outputs, factor * kernel, rtol=1e-6)
+        assert abs(float(kernel.std()) - 1) < 0.06
 
 
 @pytest.mark.parametrize("fixed", [True, False])
 def test_weights_that_start_from_data_by_hand(fixed):
-    kernel = jnp.array([[3.0, 0.0], [4.0, 2.0]])
+    kernel = np.array([[3.0, 0.0], [4.0, 2.0]], np.float32)
     layer = Dense(2, kernel_init=lambda *_: kernel, weights="weight_from_data", fixed=fixed)
     # Directions (.6, .8) and (0, 1). Of (5, 0) and (0, 0) the first gives 3 and 0: mean and deviation 1.5. The second
     # gives 0 twice, and has nothing to start from.
-    inputs = jnp.array([[5.0, 0.0], [0.0, 0.0]])
-    outputs, variables = layer.init_with_output(KEY, inputs)
+    inputs = np.array([[5.0, 0.0], [0.0, 0.0]], np.float32)
+
+    @jax.jit
+    def run(inputs):
+        outputs, variables = layer.init_with_output(KEY, inputs)
+        gradient = jax.grad(lambda v: layer.apply(v, inputs)[0].sum())(variables)["params"]
+        return outputs, variables["params"], layer.apply(variables, 2 * inputs), gradient
+
+    outputs, params, again, gradient = jax.device_get(run(inputs))
     np.testing.assert_allclose(outputs, [[1.0, 0.0], [-1.0, 0.0]], atol=1e-6)
-    np.testing.assert_allclose(variables["params"]["scale"], [1 / 1.5, 1.0], rtol=1e-6)
-    np.testing.assert_allclose(variables["params"]["bias"], [-1.0, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(params["scale"], [1 / 1.5, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(params["bias"], [-1.0, 0.0], rtol=1e-6)
     # What is applied afterwards does not start again.
-    np.testing.assert_allclose(layer.apply(variables, 2 * inputs), [[3.0, 0.0], [-1.0, 0.0]], atol=1e-6)
-    gradient = jax.grad(lambda v: layer.apply(v, inputs)[0].sum())(variables)["params"]
+    np.testing.assert_allclose(again, [[3.0, 0.0], [-1.0, 0.0]], atol=1e-6)
     np.testing.assert_allclose(gradient["scale"], [0.0 if fixed else 3.0, 0.0], atol=1e-6)
     np.testing.assert_allclose(gradient["bias"], [1.0, 1.0])
-    zeros = layer.init(KEY, jnp.zeros((2, 2)))["params"]
+    zeros = run(np.zeros((2, 2), np.float32))[1]
     assert zeros["scale"].tolist() == [1.0, 1.0] and zeros["bias"].tolist() == [0.0, 0.0]
 
 
 def test_a_network_that_starts_from_data_sees_it_with_its_noise():
-    options = {"widths": (300, 300), "noise_input": 1.0, "noise_hidden": 0.5, "activation": "tanh"}
+    options = {"widths": (100, 100), "noise_input": 1.0, "noise_hidden": 0.5, "activation": "tanh"}
     network = mlp(output_shape=(), normalization="weight_from_data", **options)
-    examples = 2 * jax.random.normal(KEY, (500, 6))
-    params = network.init(KEY, examples)["params"]
+    examples = 2 * np.random.default_rng(0).normal(size=(500, 6)).astype(np.float32)
+
+    @jax.jit
+    def run(key):
+        params = network.init(key, examples)["params"]
+        logits = network.apply({"params": params}, examples, key=jax.random.split(key, 500), train=True)[0]
+        return params, logits, jax.grad(lambda p: network.apply({"params": p}, examples)[0].sum())(params)
+
+    params, logits, gradient = run(KEY)
     # Of six inputs the variance of a direction is 4 of the examples and 1 of the noise.
-    np.testing.assert_allclose(1 / params["Dense_0"]["scale"], 5**0.5, rtol=0.15)
-    logits = network.apply({"params": params}, examples, key=jax.random.split(KEY, 500), train=True)[0]
+    np.testing.assert_allclose(1 / np.asarray(params["Dense_0"]["scale"]), 5**0.5, rtol=0.15)
     assert abs(float(logits.mean())) < 0.2 and abs(float(logits.std()) - 1) < 0.2
-    gradient = jax.grad(lambda p: network.apply({"params": p}, examples)[0].sum())(params)
     learned = {name: bool(np.any(part["scale"])) for name, part in gradient.items()}
     assert learned == {"Dense_0": False, "Dense_1": False, "Dense_2": True}
 
@@ -169,11 +179,12 @@ def test_a_network_that_starts_from_data_sees_it_with_its_noise():
 def test_minibatch_discrimination_by_hand():
     # One kernel of two dimensions, T the identity: M = x. Distances 1 and 3 from (0, 0), 1 + 2 = 3 from (1, 0), ...
     layer = MinibatchDiscrimination(kernels=1, dims=2)
-    x = jnp.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]])
-    found = layer.apply({"params": {"kernel": jnp.eye(2)}}, x)
+    x = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]], np.float32)
+    apply = jax.jit(functools.partial(layer.apply, {"params": {"kernel": np.eye(2, dtype=np.float32)}}))
+    found = apply(x)
     a, b, c = np.exp([-1.0, -3.0, -4.0])
     np.testing.assert_allclose(found, np.concatenate([x, [[a + b], [a + c], [b + c]]], axis=1), rtol=1e-5)
-    assert layer.apply({"params": {"kernel": jnp.eye(2)}}, x[:1]).tolist() == [[0.0, 0.0, 0.0]]  # nothing to compare
+    assert apply(x[:1]).tolist() == [[0.0, 0.0, 0.0]]  # nothing to compare
 
 
 def test_minibatch_deviation_by_hand():
@@ -285,22 +296,28 @@ def test_self_attention_starts_as_the_identity_and_is_what_its_formula_says():
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_grouped_convolutions_as_products_are_the_native_ones(size):
-    images, kernel = jax.random.normal(KEY, (2, 5, 6, 6)), jax.random.normal(KEY, (size, size, 2, 9))
-    options = {"padding": size // 2, "groups": 3}
-    native, product = (
-        jax.jit(jax.value_and_grad(lambda x, w, m=m: jnp.sin(convolve(x, w, method=m, **options)).sum(), (0, 1)))(
-            images, kernel
-        )
-        for m in ("native", "product")
-    )
+    draw = np.random.default_rng(0).standard_normal
+    images, kernel = draw((2, 5, 6, 6), np.float32), draw((size, size, 2, 9), np.float32)
+    convolved = functools.partial(convolve, padding=size // 2, groups=3)
+
+    @jax.jit
+    def run(images, kernel):
+        def total(images, kernel, method):
+            outputs = convolved(images, kernel, method=method)
+            return jnp.sin(outputs).sum(), outputs
+
+        return [jax.value_and_grad(total, (0, 1), has_aux=True)(images, kernel, m) for m in ("native", "product")]
+
+    native, product = run(images, kernel)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), native, product)
     # A group's features see its channels alone: the first three of nine features the first two of six channels.
-    changed = convolve(images.at[..., 2:].set(0), kernel, **options)
-    np.testing.assert_allclose(changed[..., :3], convolve(images, kernel, **options)[..., :3], rtol=1e-5, atol=1e-6)
+    (_, before), _ = product
+    (_, after), _ = run(np.where(np.arange(6) < 2, images, 0).astype(np.float32), kernel)[1]
+    np.testing.assert_allclose(after[..., :3], before[..., :3], rtol=1e-5, atol=1e-6)
 
 
 def test_sparse_weights_have_so_many_normal_inputs_to_every_unit():
-    weights = np.asarray(sparse_normal(100)(KEY, (400, 300)))
+    weights = np.asarray(jax.jit(sparse_normal(100), static_argnums=1)(KEY, (400, 300)))
     assert ((weights != 0).sum(0) == 100).all()
     assert abs(weights[weights != 0].std() - 1) < 0.02
     assert len({tuple(np.flatnonzero(column)) for column in weights.T}) == 300

@@ -1,5 +1,9 @@
 """Networks: layer by layer against numpy, the paper's initial values, dropout, and the contract every one keeps."""
 
+import inspect
+import re
+import typing
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -44,49 +48,100 @@ def test_every_network_has_a_case():
 def test_contract(name, shape):
     options, inputs = CASES[name, shape]
     network = NETWORKS[name](output_shape=shape, **options)
-    init, apply = jax.jit(network.init), jax.jit(network.apply, static_argnames="train")
-    variables = init(KEY, inputs)
+    both, same = jnp.array([[1.0, 1.0], [-1.0, -1.0]]), inputs[:1].repeat(2, axis=0)
+
+    @jax.jit  # one program instead of five
+    def run(key):
+        variables = network.init(key, inputs)
+        conditioned = network.init(key, same, condition=both)
+        alone = network.apply(variables, inputs[2:3], key=key, train=False)
+        return variables, network.apply(variables, inputs), alone, network.apply(conditioned, same, condition=both)
+
+    variables, (outputs, model_state), (alone, _), (conditioned, _) = run(KEY)
     assert "params" in variables
-    outputs, model_state = apply(variables, inputs)
     assert outputs.shape == (5, *shape)
     assert outputs.dtype == jnp.float32
     chex.assert_trees_all_equal(model_state, {name: value for name, value in variables.items() if name != "params"})
     # One example's output does not depend on the others, and inference draws nothing.
-    alone, _ = apply(variables, inputs[2:3], key=KEY, train=False)
     np.testing.assert_allclose(alone[0], outputs[2], rtol=1e-5, atol=1e-6)
-    conditioned = init(KEY, inputs, condition=jnp.ones((5, 2)))
-    a, b = (apply(conditioned, inputs, condition=c)[0] for c in (jnp.ones((5, 2)), -jnp.ones((5, 2))))
-    assert np.abs(np.asarray(a - b)).max() > 1e-6
+    # One input with two conditions gives two outputs.
+    assert np.abs(np.asarray(conditioned[0] - conditioned[1])).max() > 1e-6
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_takes_its_modules_attributes_as_keywords(name):
+    plain = {int, float, bool, str, tuple[int, ...], tuple[float, ...], int | None, str | None}
+    parameters = dict(inspect.signature(NETWORKS[name]).parameters)
+    assert NETWORKS[name].__name__ == name and {"output_shape", "widths"} < set(parameters)
+    attributes = re.search(r"Attributes:\n(.*?)\n\n", NETWORKS[name].__doc__, re.S)[1]
+    for field, parameter in parameters.items():
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        assert re.search(rf"^ +(\w+, )*{field}(, \w+)*:", attributes, re.M), f"{field} is not documented"
+        if field == "means":
+            continue
+        # Each says its type, and a name also in which table it stands.
+        kind, *tables = typing.get_args(parameter.annotation) if _annotated(parameter) else (parameter.annotation,)
+        assert kind in (plain if not tables else (str, str | tuple[str, ...])), field
+        assert all(parameter.default in ("", *table) for table in tables), field
+    with pytest.raises(TypeError, match="heights"):
+        NETWORKS[name](output_shape=(), widths=(3,), heights=(3,))
+
+
+def _annotated(parameter):
+    return typing.get_origin(parameter.annotation) is typing.Annotated
+
+
+def test_names_for_each_layer_are_text_or_a_tuple_and_lists_are_tuples():
+    options = {"output_shape": (), "initial_scale": 0.5, "output": "linear"}
+    texts = mlp(**options, widths=[3, 2], activation="relu,tanh", initializer="uniform, normal, uniform")
+    tuples = mlp(**options, widths=(3, 2), activation=("relu", "tanh"), initializer=["uniform", "normal", "uniform"])
+
+    @jax.jit
+    def outputs(key):
+        return [network.apply(network.init(key, INPUTS), INPUTS)[0] for network in (texts, tuples)]
+
+    np.testing.assert_array_equal(*outputs(KEY))
+
+
+def _outputs(network, inputs):
+    """A new network's outputs and its variables, in one program."""
+
+    @jax.jit
+    def run(key):
+        variables = network.init(key, inputs)
+        return network.apply(variables, inputs)[0], variables
+
+    return run(KEY)
 
 
 def test_mlp_is_what_its_formula_says():
     network = mlp(output_shape=(2,), widths=(7, 3), activation="relu,sigmoid", output="tanh")
-    variables = network.init(KEY, INPUTS)
+    found, variables = _outputs(network, INPUTS)
     layers = [jax.tree.map(np.asarray, variables["params"][f"Dense_{i}"]) for i in range(3)]
     hidden = np.asarray(INPUTS).reshape(5, 12)
     hidden = np.maximum(hidden @ layers[0]["kernel"] + layers[0]["bias"], 0)
     hidden = _sigmoid(hidden @ layers[1]["kernel"] + layers[1]["bias"])
     expected = np.tanh(hidden @ layers[2]["kernel"] + layers[2]["bias"])
-    np.testing.assert_allclose(network.apply(variables, INPUTS)[0], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_maxout_is_what_its_formula_says():
     # h_i = max_j (x·W_ij + b_ij), no extra zero piece; unit i's piece j is column j·units + i.
     network = maxout(widths=(3,), pieces=4, initial_scale=1.0)
-    variables = network.init(KEY, INPUTS)
+    found, variables = _outputs(network, INPUTS)
     first, last = (jax.tree.map(np.asarray, variables["params"][f"Dense_{i}"]) for i in range(2))
     x = np.asarray(INPUTS).reshape(5, 12)
     pieces = [[x @ first["kernel"][:, j * 3 + i] for j in range(4)] for i in range(3)]
     hidden = np.stack([np.max(p, axis=0) for p in pieces], axis=1)
     expected = (hidden @ last["kernel"] + last["bias"])[:, 0]
-    np.testing.assert_allclose(network.apply(variables, INPUTS)[0], expected, rtol=1e-4, atol=1e-5)
-    negative = jax.tree.map(lambda leaf: -jnp.abs(leaf), variables)
-    outputs = network.apply(negative, jnp.abs(INPUTS))[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    negative = jax.tree.map(lambda leaf: -np.abs(leaf), variables)
+    outputs = jax.jit(network.apply)(negative, np.abs(INPUTS))[0]
     assert (np.asarray(outputs) > 0).all()  # every piece is negative; an extra zero piece would give 0 here
 
 
 def test_the_papers_initial_values():
-    examples = jnp.zeros((2, 28, 28, 1))
+    examples = np.zeros((2, 28, 28, 1), np.float32)
     means = np.linspace(0, 1, 784, dtype=np.float32).reshape(28, 28, 1)
     generator = mlp(
         output_shape=(28, 28, 1),
@@ -96,15 +151,15 @@ def test_the_papers_initial_values():
         initial_scale=0.05,
         means=means,
     )
-    params = generator.init(KEY, jnp.zeros((2, 100)))["params"]
+    params = jax.jit(generator.init)(KEY, np.zeros((2, 100), np.float32))["params"]
     assert [params[f"Dense_{i}"]["kernel"].shape for i in range(3)] == [(100, 1200), (1200, 1200), (1200, 784)]
     for i in range(3):
         kernel = np.asarray(params[f"Dense_{i}"]["kernel"])
         assert 0.0499 < np.abs(kernel).max() <= 0.05
         assert abs(kernel.std() - 0.05 / np.sqrt(3)) < 2e-4
     # The logit of the means, clipped at 1e-7: logit(1e-7) = -16.118.
-    np.testing.assert_allclose(params["Dense_2"]["bias"][jnp.array([0, 392])], [-16.118, np.log(392 / 391)], atol=1e-3)
-    params = maxout().init(KEY, examples)["params"]
+    np.testing.assert_allclose(np.asarray(params["Dense_2"]["bias"])[[0, 392]], [-16.118, np.log(392 / 391)], atol=1e-3)
+    params = jax.device_get(jax.jit(maxout().init)(KEY, examples)["params"])
     assert [params[f"Dense_{i}"]["kernel"].shape for i in range(3)] == [(784, 1200), (240, 1200), (240, 1)]
     assert all(np.abs(params[f"Dense_{i}"]["kernel"]).max() <= 0.005 for i in range(3))
     assert all((np.asarray(params[f"Dense_{i}"]["bias"]) == 0).all() for i in range(3))
@@ -117,35 +172,41 @@ def test_output_bias_gives_the_means(output, means):
 
 @pytest.mark.parametrize("keep", [0.8, 0.5])
 def test_dropout_keeps_its_share_and_the_mean(keep):
-    inputs = jnp.ones((400, 501))  # an odd number of features: the random words hold two each
-    outputs = np.asarray(dropout(example_keys(KEY, 400), inputs, keep, 0))
+    inputs = np.ones((400, 501), np.float32)  # an odd number of features: the random words hold two each
+    draw = jax.jit(lambda layer: dropout(example_keys(KEY, 400), inputs, keep, layer))
+    outputs = np.asarray(draw(0))
     assert set(np.unique(outputs)) == {0.0, np.float32(1 / keep)}
     share = (outputs > 0).mean()
     assert abs(share - keep) < 4 * np.sqrt(keep * (1 - keep) / outputs.size)
     # Units, examples and layers draw apart.
     assert abs(np.corrcoef(outputs[:, 0], outputs[:, 1])[0, 1]) < 0.2
     assert (outputs[0] != outputs[1]).any()
-    assert (outputs != np.asarray(dropout(example_keys(KEY, 400), inputs, keep, 1))).any()
+    assert (outputs != np.asarray(draw(1))).any()
 
 
 def test_dropout_that_keeps_almost_all_keeps_all():
-    inputs = jnp.ones((3, 5))
-    np.testing.assert_array_equal(dropout(example_keys(KEY, 3), inputs, 0.999999, 0), inputs)
+    inputs = np.ones((3, 5), np.float32)
+    np.testing.assert_array_equal(dropout(jax.random.split(KEY, 3), inputs, 0.999999, 0), inputs)
 
 
 def test_dropout_of_an_example_depends_on_its_global_index_only():
-    inputs = jnp.ones((8, 10))
-    whole = dropout(example_keys(KEY, 8), inputs, 0.5, 0)
-    shard = dropout(example_keys(KEY, 2, offset=4), inputs[4:6], 0.5, 0)
+    inputs = np.ones((8, 10), np.float32)
+
+    @jax.jit
+    def draw():
+        shard = dropout(example_keys(KEY, 2, offset=4), inputs[4:6], 0.5, 0)
+        return dropout(example_keys(KEY, 8), inputs, 0.5, 0), shard
+
+    whole, shard = draw()
     np.testing.assert_array_equal(whole[4:6], shard)
 
 
 @pytest.mark.parametrize("network", [mlp(output_shape=(), widths=(64,), keep_input=0.5), maxout(initial_scale=0.5)])
 def test_networks_draw_their_noise_in_training_only(network):
     assert isinstance(network.apply, PerExample)
-    variables = network.init(KEY, INPUTS)
-    quiet, _ = network.apply(variables, INPUTS)
-    a, b, again = (network.apply(variables, INPUTS, key=k, train=True)[0] for k in (KEY, jax.random.key(9), KEY))
+    quiet, variables = _outputs(network, INPUTS)
+    train = jax.jit(lambda key: network.apply(variables, INPUTS, key=key, train=True)[0])
+    a, b, again = (train(key) for key in (KEY, jax.random.key(9), KEY))
     np.testing.assert_array_equal(a, again)
     assert (np.asarray(a) != np.asarray(b)).any() and (np.asarray(a) != np.asarray(quiet)).any()
 
@@ -158,11 +219,11 @@ def test_from_linen_keeps_batch_statistics_as_model_state():
             return linen.Dropout(0.5, deterministic=not train)(x)
 
     network = from_linen(Net())
-    inputs = jnp.array([[0.0], [2.0]])  # mean 1, variance 1
-    variables = network.init(KEY, inputs)
-    _, state = network.apply(variables, inputs, key=KEY, train=True)
+    inputs = np.array([[0.0], [2.0]], np.float32)  # mean 1, variance 1
+    variables = jax.jit(network.init)(KEY, inputs)
+    _, state = jax.jit(lambda key: network.apply(variables, inputs, key=key, train=True))(KEY)
     np.testing.assert_allclose(state["batch_stats"]["BatchNorm_0"]["mean"], [0.1], rtol=1e-6)  # .9·0 + .1·1
-    outputs, same = network.apply({**variables, **state}, inputs)
+    outputs, same = jax.jit(network.apply)({**variables, **state}, inputs)
     np.testing.assert_allclose(outputs, (inputs - 0.1) / np.sqrt(1 + 1e-5), rtol=1e-4)
     assert same == state
 

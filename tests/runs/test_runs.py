@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from jaxgan import runs
+from jaxgan.datasets import ValueRange
 from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs import data as inputs_module
@@ -155,7 +156,7 @@ def test_how_long_a_chunk_is(intervals, resident, expected):
     config = dict(zip(("log_every", "sample_every", "checkpoint_every"), intervals, strict=True))
     config |= {"batch_size": 64, "discriminator_steps": 1, "evaluation": {"every": 0}}
     facts = inputs_module.DataFacts((224, 224, 3), 100)
-    inputs = inputs_module.Inputs(None, facts, resident, 100, 0, 0.0, 1.0)
+    inputs = inputs_module.Inputs(None, facts, resident, 100, 0, ValueRange())
     assert inputs_module.chunk_length(config, inputs) == expected
 
 

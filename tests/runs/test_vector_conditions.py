@@ -8,8 +8,7 @@ import pytest
 
 from jaxgan import runs
 from jaxgan.errors import DataError, UsageError
-from jaxgan.runs.conditions import lend
-from jaxgan.runs.data import read_inputs
+from jaxgan.runs.data import lend, read_inputs
 from jaxgan.runs.load import load_run
 from jaxgan.runs.sample import _as_name
 from tests.runs.test_runs import SMALL, _assert_same_run, _saved

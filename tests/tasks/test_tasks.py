@@ -78,7 +78,7 @@ def _start(game, x):
 def test_a_term_may_judge_examples_of_its_own():
     game = scalar_game("wasserstein") | {"latent": TWOS}
     state = init_state(KEY, **{k: v for k, v in game.items() if k != "loss"}, example=jnp.zeros(2))
-    term = Term(*[lambda seen: 0.5 * seen.judge(seen.condition).logits.mean()] * 2)
+    term = Term(*[lambda seen: 0.5 * seen.discriminate(seen.condition).logits.mean()] * 2)
     batch = {"real": jnp.array([[1.0, 3.0]]), "condition": jnp.array([[5.0, 7.0]])}
     after, metrics = jax.jit(make_train_step(**game, terms=[term]))(state, batch)
     # D(x) = w·x at w = 0: ∂w is E fake − E real = −1 − 2, and of the term ½·6: they cancel.

@@ -12,7 +12,7 @@ from jaxgan.latents import LATENTS
 from jaxgan.losses.penalties import lazy, r1
 from jaxgan.parallel import distribute
 from jaxgan.training.population import Varying
-from jaxgan.training.step import Game, discriminator_update, generator_update, make_train_step
+from jaxgan.training.step import GANSpec, discriminator_update, generator_update, make_train_step
 
 
 def test_a_step_by_hand():
@@ -70,7 +70,7 @@ def test_the_gradient_is_that_of_the_joint_fields_squared_length(player):
         assert np.abs(expected).max() > 0.1
         updates = {"discriminator": discriminator_update, "generator": generator_update}
         after = [
-            jax.jit(functools.partial(updates[player], Game(**game, penalties=(r1(0.7),), consensus=weight)))(
+            jax.jit(functools.partial(updates[player], GANSpec(**game, penalties=(r1(0.7),), consensus=weight)))(
                 state, key, real
             )[0].params
             for weight in (1e-9, 1.5)  # with the same keys for both
@@ -104,7 +104,7 @@ def test_the_layers_of_the_player_see_one_update_and_those_of_the_other_none():
     @jax.jit
     def statistics(state):
         return [
-            update(Game(**game, consensus=weight), state, key, batch["real"][0])[0].model_state
+            update(GANSpec(**game, consensus=weight), state, key, batch["real"][0])[0].model_state
             for weight in (None, 1.0)
             for update in (discriminator_update, generator_update)
         ]

@@ -8,13 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from games import batch_norm_game, data, dropout_game, equal, scalar_game, start, step_of
+from flax import linen
+from games import batch_norm_game, curved_game, data, dropout_game, equal, scalar_game, start, step_of
 
 from jaxgan.latents import LATENTS
-from jaxgan.losses.penalties import PENALTIES
+from jaxgan.losses.penalties import PENALTIES, lazy
 from jaxgan.parallel import distribute
+from jaxgan.training.coordination import Coordination, linear_steps
+from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import (
-    Game,
+    GANSpec,
     discriminator_update,
     generator_update,
     init_state,
@@ -22,7 +25,7 @@ from jaxgan.training.step import (
     sample,
     scan_steps,
 )
-from jaxgan.types import Judgement, Latent, Network, PerExample
+from jaxgan.types import DiscriminatorOutput, Latent, Network
 
 GAMES = {"dropout": dropout_game, "batch_norm": batch_norm_game}
 
@@ -61,7 +64,7 @@ def test_minimax_generator_update_is_not_the_non_saturating_one():
 def test_an_update_leaves_the_other_player_bit_identical(name):
     parts = GAMES[name]()
     state = start(parts)
-    game = Game(**parts)
+    game = GANSpec(**parts)
     real = data(1)["real"][0, 0]
     player, _ = jax.jit(functools.partial(discriminator_update, game))(state, jax.random.key(5), real)
     after = state.replace(discriminator=player)
@@ -153,13 +156,13 @@ def test_a_penalty_is_added_to_the_discriminators_loss_alone():
     np.testing.assert_allclose(metrics["d_gradient_norm"], 18.5, rtol=1e-6)
 
 
-def test_a_discriminator_may_return_a_judgement():
+def test_a_discriminator_may_return_more_than_logits():
     game = scalar_game()
     bare = game["discriminator"]
 
     def judge(variables, inputs, **options):
         logits, model_state = bare.apply(variables, inputs, **options)
-        return Judgement(logits, features=inputs[:, None]), model_state
+        return DiscriminatorOutput(logits, features=inputs[:, None]), model_state
 
     state, _ = make_train_step(**game | {"discriminator": Network(bare.init, judge)})(
         start(game, example_shape=()), {"real": jnp.array([[1.0, 3.0]])}
@@ -271,19 +274,16 @@ def test_the_fake_pass_starts_from_the_model_state_of_the_real_one():
 
 def test_real_and_fake_examples_judged_in_one_batch_are_judged_alike():
     game = dropout_game()
-    apply = game["discriminator"].apply
-    assert apply.independent
-    apart = game | {"discriminator": game["discriminator"]._replace(apply=PerExample(apply.function))}
+    assert game["discriminator"].independent
+    apart = game | {"discriminator": game["discriminator"]._replace(independent=False)}
     shapes, found = [], []
     for parts in (game, apart):
-        judge = parts["discriminator"].apply
 
-        def watched(variables, inputs, *, judge=judge, **options):
+        def watched(variables, inputs, *, network=parts["discriminator"], **options):
             shapes.append(inputs.shape[0])
-            return judge.function(variables, inputs, **options)
+            return network.apply(variables, inputs, **options)
 
-        watching = PerExample(watched, judge.independent)
-        parts = parts | {"discriminator": parts["discriminator"]._replace(apply=watching)}
+        parts = parts | {"discriminator": parts["discriminator"]._replace(apply=watched)}
         condition = jnp.arange(16.0).reshape(1, 8, 2) / 16
         state = init_state(
             jax.random.key(0),
@@ -299,11 +299,42 @@ def test_real_and_fake_examples_judged_in_one_batch_are_judged_alike():
     chex.assert_trees_all_close(together, separate, rtol=1e-4, atol=1e-5)  # Adam's first step divides by the gradient
 
 
-def test_a_loop_cannot_start_an_average_unknown_to_it():
-    game = scalar_game()
+@pytest.mark.parametrize("average", [False, True])
+def test_a_loop_starts_the_average_of_any_function_around_a_step(average):
+    # θ = -1 stays: at w = 0 and rate 0 nothing moves but the average, .9^2·a + (1 - .9^2)·θ from a = θ or a = 2.
+    game = scalar_game() | {"generator_tx": optax.sgd(0.0), "discriminator_tx": optax.sgd(0.0)}
     step = make_train_step(**game, average_decay=0.9)
-    with pytest.raises(ValueError, match="average=True"):
-        scan_steps(lambda state, batch: step(state, batch))(start(game, example_shape=()), data(2, shape=()))
+
+    def wrapper(state, batch):
+        return step(state, batch)
+
+    first = start(game, example_shape=(), average=average)
+    first = first.replace(average_params={"theta": jnp.float32(2.0)}) if average else first
+    state, metrics = scan_steps(wrapper)(first, data(2, shape=()))
+    np.testing.assert_allclose(state.average_params["theta"], 0.81 * 2 - 0.19 if average else -1, rtol=1e-6)
+    assert int(state.step) == 2 and metrics["d_loss"].shape == (2,)
+    state, _ = scan_steps(make_train_step(**game))(first, data(2, shape=()))  # a step without one leaves it as it is
+    assert equal(state.average_params, first.average_params)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"average_decay": 0.9, "generator_steps": 2, "penalties": [lazy(PENALTIES["r1"](0.1), 2)]},
+        {"accumulation_steps": 2, "consensus": 0.1, "penalties": [PENALTIES["gradient_penalty"](0.1)]},
+        {"unrolled_steps": 2, "latent_optimization": LatentOptimization(0.5, 0.1, 0.2)},
+        {"extragradient": True, "penalties": [PENALTIES["dragan"](0.1)]},
+        {"discriminator_steps": 3, "coordination": Coordination(linear_steps(1, 3, 10), 0.9)},
+    ],
+)
+def test_a_step_mixes_no_types(options):
+    """Under JAX's strict type promotion. optax's Adam is not that strict, so this is plain gradient descent."""
+    with jax.numpy_dtype_promotion("strict"):
+        game, batches = curved_game(), data(2, options.get("discriminator_steps", 1), shape=(3,))
+        state = start(game, example_shape=(3,), average="average_decay" in options)
+        after, metrics = jax.eval_shape(scan_steps(make_train_step(**game, **options)), state, batches)
+    assert after == jax.eval_shape(lambda: state)
+    assert {metric.dtype.name for metric in metrics.values()} == {"float32"} and metrics["d_loss"].shape == (2,)
 
 
 @pytest.mark.parametrize("options", [{"discriminator_steps": 0}, {"generator_steps": 0}, {"average_decay": 1.0}])
@@ -417,6 +448,33 @@ def test_a_network_that_is_none_is_answered_in_a_sentence(player, network, said)
     parts = {name: value for name, value in game.items() if name != "loss"}
     with pytest.raises(ValueError, match=said):
         init_state(jax.random.key(0), **parts, example=jnp.zeros(2))
+
+
+class _Plain(linen.Module):
+    """A module that takes neither a condition nor `train`."""
+
+    @linen.compact
+    def __call__(self, inputs):
+        return linen.Dense(1)(inputs[:, None])[:, 0]
+
+
+def test_a_flax_module_that_does_not_follow_the_interface_is_answered_with_it():
+    module = _Plain()
+    parts = {name: value for name, value in scalar_game().items() if name != "loss"}
+    for network in (module, Network(module.init, module.apply)):
+        with pytest.raises(ValueError, match="init could not be called: .*'condition'; a Network is init"):
+            init_state(jax.random.key(0), **parts | {"discriminator": network}, example=jnp.zeros(2))
+    with pytest.raises(ValueError, match=r"discriminator must be a jaxgan.Network\(init, apply\), got _Plain"):
+        make_train_step(**scalar_game() | {"discriminator": module})
+
+
+def test_an_error_within_a_network_stays_what_it_is():
+    def init(key, inputs, condition=None):
+        raise TypeError("an unexpected keyword argument 'condition' of something else")
+
+    parts = {name: value for name, value in scalar_game().items() if name != "loss"}
+    with pytest.raises(TypeError, match="of something else"):
+        init_state(jax.random.key(0), **parts | {"generator": _mine(init=init)}, example=jnp.zeros(2))
 
 
 def test_what_is_made_with_an_argument_must_have_got_it():

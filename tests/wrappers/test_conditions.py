@@ -17,7 +17,7 @@ from jaxgan.rng import stream
 from jaxgan.runs import grids, sampling
 from jaxgan.runs.load import asked_for, load_run
 from jaxgan.training.step import generate
-from jaxgan.types import Network, PerExample
+from jaxgan.types import Network
 from jaxgan.wrappers.conditions import one_hot, unconditional
 from tests.runs.test_runs import SMALL, _assert_same_run, _saved
 
@@ -30,8 +30,8 @@ def watching(independent=None):
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         return condition, {}
 
-    wrapped = apply if independent is None else PerExample(apply, independent)
-    return Network(lambda key, inputs, condition=None: {"params": condition}, wrapped)
+    facts = {} if independent is None else {"per_example": True, "independent": independent}
+    return Network(lambda key, inputs, condition=None: {"params": condition}, apply, **facts)
 
 
 def test_labels_become_one_hot_vectors_or_nothing():
@@ -45,7 +45,7 @@ def test_labels_become_one_hot_vectors_or_nothing():
     assert blind.init(KEY, jnp.ones((2, 1)), condition=labels)["params"] is None
     for independent in (True, False):
         for network in (one_hot(watching(independent), 3), unconditional(watching(independent))):
-            assert isinstance(network.apply, PerExample) and network.apply.independent is independent
+            assert network.per_example and network.independent is independent
     with pytest.raises(ValueError, match="at least 1 class"):
         one_hot(watching(), 0)
     for wrong in (jnp.ones(2), jnp.ones((2, 3), jnp.int32)):

@@ -12,7 +12,7 @@ from jaxgan.losses.penalties import PENALTIES
 from jaxgan.networks import dcgan, maxout
 from jaxgan.parallel import distribute
 from jaxgan.training.step import make_train_step
-from jaxgan.types import Network, PerExample
+from jaxgan.types import Network
 from jaxgan.wrappers.packing import pack
 
 KEY = jax.random.key(0)
@@ -43,8 +43,8 @@ def test_a_condition_is_packed_too_and_keys_are_those_of_the_first():
         given.update(condition=condition, key=key)
         return inputs.sum(1), {}
 
-    packed = pack(Network(lambda *_: {}, PerExample(judge, independent=True)), 2)
-    assert packed.apply.independent
+    packed = pack(Network(lambda *_: {}, judge, per_example=True, independent=True), 2)
+    assert packed.independent
     packed.apply({}, jnp.ones((4, 3)), condition=jnp.arange(8).reshape(4, 2), key=KEY, train=True)
     np.testing.assert_array_equal(given["condition"], [[0, 1, 2, 3], [4, 5, 6, 7]])
     keys = jax.vmap(jax.random.fold_in, (None, 0))(KEY, jnp.arange(4))

@@ -8,7 +8,7 @@ from games import batch_norm_game, data, dropout_game, start, step_of
 
 from jaxgan.networks import dcgan, maxout, mlp, r3gan, resnet
 from jaxgan.training.step import make_train_step
-from jaxgan.types import Judgement, Network, PerExample
+from jaxgan.types import DiscriminatorOutput, Network
 from jaxgan.wrappers.precision import compute_in
 
 KEY = jax.random.key(0)
@@ -39,8 +39,7 @@ def test_products_are_in_bfloat16_and_everything_else_is_float32(name):
     network, shape = NETWORKS[name]
     inputs = jax.random.normal(KEY, shape)
     half = compute_in(network, jnp.bfloat16)
-    assert isinstance(half.apply, PerExample) == isinstance(network.apply, PerExample)
-    assert getattr(half.apply, "independent", None) == getattr(network.apply, "independent", None)
+    assert (half.per_example, half.independent) == (network.per_example, network.independent)
     variables = jax.jit(half.init)(KEY, inputs)
 
     def total(params, network):
@@ -58,14 +57,14 @@ def test_products_are_in_bfloat16_and_everything_else_is_float32(name):
         np.testing.assert_allclose(a, b, rtol=0.05, atol=0.02)
 
 
-def test_a_judgement_and_a_whole_number_condition_pass_through():
+def test_a_discriminators_output_and_a_whole_number_condition_pass_through():
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         assert inputs.dtype == jnp.bfloat16 and condition.dtype == jnp.int32
-        return Judgement(inputs[:, 0], features=inputs), {}
+        return DiscriminatorOutput(inputs[:, 0], features=inputs), {}
 
     network = compute_in(Network(lambda key, inputs, condition=None: {"params": {}}, apply), "bfloat16")
     found, _ = network.apply({"params": {}}, jnp.array([[1.00390625, 3.0]]), condition=jnp.array([1], jnp.int32))
-    assert isinstance(found, Judgement) and found.class_logits is None
+    assert isinstance(found, DiscriminatorOutput) and found.class_logits is None
     assert found.logits.dtype == found.features.dtype == jnp.float32
     np.testing.assert_array_equal(found.features, [[1.0, 3.0]])  # 1 + 2⁻⁸ is halfway, and rounds to even
 

@@ -14,16 +14,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxgan.config import Experiment
-from jaxgan.datasets import feed, order
+from jaxgan.config import Experiment, build_evaluators
+from jaxgan.datasets import order
 from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
-from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features, Score, evaluate
+from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.io.atomic import write_whole
 from jaxgan.rng import stream
-from jaxgan.runs.conditions import lend
-from jaxgan.runs.data import Inputs
+from jaxgan.runs.data import Inputs, lend
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
 from jaxgan.runs.evaluate.tables import finite
@@ -137,7 +136,7 @@ class Evaluation:
         """Sets the experiment whose generators and task are evaluated."""
         self.config = config
         self._task_scores = self._make_task_scores() if task_scores.measures(config, experiment) else None
-        experiment = experiment if self._lent is None else experiment._replace(conditions=self._lent)
+        experiment = experiment if self._lent is None else experiment.replace(conditions=self._lent)
         self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
         self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
 
@@ -151,9 +150,9 @@ class Evaluation:
 
     def to_unit(self, samples: np.ndarray) -> np.ndarray:
         """Generated examples as the data's are given to evaluators: images and what stands for bytes in [0, 1]."""
-        low, high = self.inputs.low, self.inputs.high
-        if self.inputs.dataset.train.examples.dtype == np.uint8:
-            return np.clip((samples - low) / (high - low), 0, 1)
+        low, high = self.inputs.range
+        if self.inputs.dataset.train.dtype == np.uint8:
+            return self.inputs.range.to_unit(samples)
         return unit_values(samples, low, high)
 
     def _examples(self, name: str, split: Split) -> Examples:
@@ -165,16 +164,16 @@ class Evaluation:
             values = split.examples if len(split) <= most else split.examples[chosen]
         else:
             chosen = _chosen(len(split), min(most, len(split), max(self.count, 10_000)))
-            values = split.examples.read(chosen)
-        labels = feed.read_condition(split, chosen, "labels") if self.inputs.condition == "labels" else None
-        values = unit_values(values, self.inputs.low, self.inputs.high)
+            values = split.take(chosen)
+        labels = split.take_labels(chosen) if self.inputs.condition == "labels" else None
+        values = unit_values(values, *self.inputs.range)
         return Examples(name, values, self.features, len(split), labels)
 
     def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
         """The evaluators of `config.evaluation.metrics`, checked, and why "auto" left others out."""
-        named = [name.strip() for name in self.config["evaluation"]["metrics"].split(",")]
+        named = self.config["evaluation"]["metrics"]
         chosen, left_out = {}, {}
-        for name, evaluator in EVALUATORS.items():
+        for name, evaluator in build_evaluators(self.config).items():
             if name not in named and "auto" not in named:
                 continue
             if name not in named and (reason := evaluator.unsupported(self.data)):
@@ -196,7 +195,7 @@ class Evaluation:
 
 def _chosen(size: int, count: int) -> np.ndarray:
     """`count` of `size` places, at random but always the same, in order."""
-    return np.sort(order.permutation(0, 0, size)[:count])
+    return np.sort(order.subset("examples", size, count))
 
 
 def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence[pathlib.Path] = ()) -> dict[str, Any]:

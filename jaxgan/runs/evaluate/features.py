@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxgan.datasets import cache
-from jaxgan.datasets.base import Dataset
+from jaxgan.datasets.base import Dataset, ValueRange
 from jaxgan.errors import UsageError
 from jaxgan.evaluation.base import RAW, Features
 from jaxgan.figures import is_image
@@ -46,10 +46,10 @@ def build_features(config: Mapping[str, Any], inputs: Inputs, log: Callable[[str
 def unit_values(examples: np.ndarray, low: float, high: float) -> np.ndarray:
     """Examples as evaluators take them: images as floats in [0, 1], of bytes or of floats; other floats as they are."""
     if examples.dtype == np.uint8:
-        return examples.astype(np.float32) / np.float32(255)
+        return ValueRange(0, 255).to_unit(examples.astype(np.float32))
     if not is_image(examples.shape[1:]):
         return examples
-    return np.clip((examples.astype(np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
+    return ValueRange(low, high).to_unit(examples.astype(np.float32))
 
 
 def _why_no_classifier(dataset: Dataset) -> str:
@@ -59,7 +59,7 @@ def _why_no_classifier(dataset: Dataset) -> str:
         return "it has no labels"
     if dataset.num_classes < 2:
         return "all examples have the same label"
-    if not all(isinstance(split.examples, np.ndarray) for split in (dataset.train, dataset.test)):
+    if not (dataset.train.in_memory and dataset.test.in_memory):
         return "it is too large to be held in memory"
     if dataset.train.labels is None or dataset.test.labels is None:
         return "not all examples have labels"
@@ -80,7 +80,7 @@ def _classifier(inputs: Inputs, log: Callable[[str], None]) -> Features:
     for split in (dataset.train, dataset.test):
         images = np.asarray(split.examples)
         assert split.labels is not None
-        arrays += [images if images.dtype == np.uint8 else unit_values(images, inputs.low, inputs.high), split.labels]
+        arrays += [images if images.dtype == np.uint8 else unit_values(images, *inputs.range), split.labels]
     assert dataset.num_classes is not None
     path = classifier.path_of(cache.directory(), *arrays, num_classes=dataset.num_classes)
     if not path.exists():

@@ -20,11 +20,6 @@ from jaxgan.runs.report import write_report
 from jaxgan.training.step import generate
 from jaxgan.types import of_norm
 
-MAY_SET: tuple[str, ...] = ("evaluation.", "sampling.", "dataset.path", "dataset.placement")
-MAY_SET += ("inpainting.draws", "inpainting.examples", "inference.noise", "inference.masking")
-MAY_SET += ("inference.fit_widths", "inference.fit_steps", "inference.examples")
-"""Config fields that `--mode=evaluate` may override."""
-
 ROWS, COLUMNS = 10, 8
 """Of the sheet of samples with their nearest training images."""
 
@@ -42,16 +37,16 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
       workdir: the run's directory.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
-      overrides: values, as text, of fields of the run's config that `MAY_SET` has.
+      overrides: fields of the run's config to set, as text; those that the schema allows.
 
     Raises:
       JaxganError: any expected failure.
     """
-    run = load_run(workdir, step, overrides, MAY_SET)
+    run = load_run(workdir, step, overrides, "evaluate")
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     if inputs.facts.vectors is not None:
-        run = run._replace(experiment=run.experiment._replace(conditions=inputs.facts.vectors))
+        run = run._replace(experiment=run.experiment.replace(conditions=inputs.facts.vectors))
     log = functools.partial(print, file=sys.stderr, flush=True)
     evaluation = Evaluation(run.config, inputs, run.experiment, seed, log)
     report = evaluation.run(run.state)

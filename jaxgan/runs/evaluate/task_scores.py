@@ -25,7 +25,7 @@ TASK = "task"
 
 def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
     """Whether an evaluation includes the task's scores; raises UsageError if they are named and the task has none."""
-    named = [name.strip() for name in config["evaluation"]["metrics"].split(",")]
+    named = config["evaluation"]["metrics"]
     if TASK in named and experiment.task.measure is None:
         raise UsageError(
             "cannot measure the run's task", f"task={config['task']} has no scores", f"leave {TASK} out of "
@@ -88,16 +88,16 @@ class TaskScores:
 
 def _of_the_networks(values: np.ndarray, inputs: Inputs) -> np.ndarray:
     """Converts examples from the evaluators' range to that of the networks."""
-    if inputs.dataset.train.examples.dtype != np.uint8 and not is_image(values.shape[1:]):
+    if inputs.dataset.train.dtype != np.uint8 and not is_image(values.shape[1:]):
         return values
-    return np.float32(inputs.low) + np.float32(inputs.high - inputs.low) * values
+    return inputs.range.from_unit(values)
 
 
 def _labels(split: Split, count: int) -> np.ndarray | None:
     """The labels of a split, if all of its examples were read and have labels."""
     if len(split) != count:
         return None
-    return split.labels if isinstance(split.examples, np.ndarray) else split.examples.read_labels(np.arange(count))
+    return split.take_labels(np.arange(count))
 
 
 def _other(workdir: str, inputs: Inputs) -> PlainGenerator | None:

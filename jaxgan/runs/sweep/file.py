@@ -40,7 +40,7 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
         return {}
     try:
         saved = json.loads(path.read_text())
-        old, new = complete(saved["config"]), json.loads(json.dumps(config))
+        old, new = complete(saved["config"]), complete(config)
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} cannot be read", repr(error), "delete it to go on from the checkpoints") from error
     check_same(old, new, directory.path)

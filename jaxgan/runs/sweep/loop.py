@@ -1,17 +1,14 @@
 """`--mode=sweep`: many settings of one config, each with several seeds, trained side by side and ranked."""
 
 import contextlib
-import json
 import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ml_collections import ConfigDict
-
 from jaxgan import figures
-from jaxgan.config import unread
+from jaxgan.config import Problem, complete, unread
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.data import check_devices
@@ -23,7 +20,7 @@ from jaxgan.runs.sweep.population_trainer import Lockstep
 from jaxgan.runs.sweep.ranking import Ranking, read_ranking, rungs, survivors
 from jaxgan.runs.sweep.results import Standings, to_json
 from jaxgan.runs.sweep.scoring import Judge, Verdict
-from jaxgan.runs.sweep.trials import Setting, read_settings
+from jaxgan.runs.sweep.trials import Setting, draws_choices, read_settings
 from jaxgan.runs.sweep.views import spread_of, table
 from jaxgan.runs.train.stopping import StopRequest
 
@@ -31,63 +28,65 @@ SAY_SECONDS = 10.0
 """While members are evaluated, one is named so often."""
 
 
-def problems_of_sweep(config: ConfigDict) -> list[str]:
-    """What is wrong with a config's section `population`, one line each; the section's types are right."""
+def problems_of_sweep(config: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with a complete config's section `population`, whose fields are right by themselves."""
     settings, problems = read_settings(config)
-    if isinstance(ranking := read_ranking(config.population.score), str):
-        problems.append(ranking)
-    halvings = config.population.halvings
+    ranking = read_ranking(config["population"]["score"])
+    if isinstance(ranking, str):
+        problems.append(Problem("population.score", ranking))
+    halvings = config["population"]["halvings"]
     if halvings and settings:
+        name = "population.halvings"
         if any("steps" in setting.changes for setting in settings):
-            problems.append("population.halvings: settings of different steps cannot be halved")
+            problems.append(Problem(name, f"{name}: settings of different steps cannot be halved"))
         if len(settings) <= 2 ** (halvings - 1):
-            problems.append(f"population.halvings: {len(settings)} settings cannot be halved {halvings} times")
+            problems.append(Problem(name, f"{name}: {len(settings)} settings cannot be halved {halvings} times"))
     return problems
 
 
-def unread_by_sweep(config: ConfigDict, names: Iterable[str]) -> list[str]:
-    """What of the fields that the command set, and of those that make the settings, no setting reads, one line each.
+def unread_by_sweep(config: Mapping[str, Any], names: Iterable[str]) -> list[Problem]:
+    """The fields that the command set, and those that make the settings, that no setting reads.
 
-    Where choices are drawn, nothing is said: which of them there are is luck.
+    Where choices are drawn, nothing is reported: which of them there are is luck.
     """
-    if "choice(" in str(config.population.random).replace(" ", ""):
+    if draws_choices(config):
         return []
     settings = read_settings(config)[0]
     swept = (name for setting in settings[:1] for name in setting.changes)
-    configs = [setting.config for setting in settings] or [config]
+    configs: list[Mapping[str, Any]] = [setting.config for setting in settings] or [config]
     return unread(dict.fromkeys([*names, *swept]), *configs)
 
 
-def sweep(config: ConfigDict, workdir: str) -> None:
+def sweep(config: Mapping[str, Any], workdir: str) -> None:
     """Trains all members, or goes on with those in `workdir`; see docs/sweeps.md for what is written.
 
     Args:
-      config: one that `check` has passed, with `problems_of_sweep`.
+      config: a ConfigDict or a nested mapping that `check` has passed, with `problems_of_sweep`.
       workdir: the sweep's directory.
 
     Raises:
       JaxganError: any expected failure; what was saved before it stays.
     """
-    plain = config.to_dict()
+    plain = complete(config)
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(RunDirectory(workdir))
         with contextlib.suppress(OSError):
             directory.samples.rmdir()  # a sweep has none of its own
-        for setting in read_settings(config)[0]:
+        for setting in read_settings(plain)[0]:
             check_devices({**setting.config, "mapping": "jit"})
         stop = stack.enter_context(StopRequest())
         saved = read_sweep(directory, plain)
-        if saved.get("finished") and saved["config"] == json.loads(json.dumps(plain)):
+        if saved.get("finished") and complete(saved["config"]) == plain:
             print((directory.path / TABLE).read_text() + f"{directory.path} is finished.")
             return
-        _Sweep(config, directory, stop, saved).run()
+        _Sweep(plain, directory, stop, saved).run()
 
 
 class _Sweep:
     """One sweep and what it holds on to."""
 
-    def __init__(self, config: ConfigDict, directory: RunDirectory, stop: StopRequest, saved: Mapping[str, Any]):
-        self.config, self.directory, self.path, self.stop = config.to_dict(), directory, directory.path, stop
+    def __init__(self, config: dict[str, Any], directory: RunDirectory, stop: StopRequest, saved: Mapping[str, Any]):
+        self.config, self.directory, self.path, self.stop = config, directory, directory.path, stop
         self.started = time.monotonic()
         population = self.config["population"]
         self.settings: list[Setting] = read_settings(config)[0]

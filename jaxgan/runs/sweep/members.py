@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.config import LATER
+from jaxgan.config import schema
 from jaxgan.datasets import feed
-from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import UsageError
-from jaxgan.runs.data import Inputs, read_inputs, starts_from_data
+from jaxgan.runs.data import Inputs, checksum, read_inputs, same_data
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.hyperparameters import number_fields, with_values
-from jaxgan.runs.labelled import checksum
 from jaxgan.runs.sweep.trials import Setting
 
 
@@ -67,11 +64,12 @@ def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Pat
     """Every setting with every seed, in this order."""
     digits = max(3, len(str(len(settings) * seeds - 1)))
     members: list[Member] = []
+    defaults = schema.complete({})["population"]
     for place, setting in enumerate(settings):
         for i in range(seeds):
             number = len(members)
             # Without the sweep's own section, so that the run is the same as one that was trained alone.
-            config = {**setting.config, "seed": setting.config["seed"] + i, "population": dict(LATER["population"])}
+            config = {**setting.config, "seed": setting.config["seed"] + i, "population": defaults}
             members.append(Member(number, place, config, directory / f"{number:0{digits}d}"))
     return members
 
@@ -85,19 +83,9 @@ def read_data(members: Sequence[Member]) -> None:
     """
     known: dict[str, Inputs] = {}
     for member in members:
-        config = member.config
-        seed = config["seed"] if config["dataset"]["name"] in MIXTURES else None
-        generator = [config["generator"][name] for name in ("output", "output_bias")]
-        section = config.get(config["task"], {})
-        told = (
-            [section["labelled"], section["seed"], config["discriminator"]["class_logits"]]
-            if "labelled" in section
-            else []
-        )
-        told.append(starts_from_data(config))
-        key = json.dumps([config["dataset"], seed, config["batch_size"], generator, config["condition"], told])
+        key = json.dumps(same_data(member.config))
         if key not in known:
-            known[key] = read_inputs(config)
+            known[key] = read_inputs(member.config)
         member.inputs = known[key]
     arrays = [inputs.dataset.train.examples for inputs in known.values() if inputs.resident]
     total = sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
@@ -119,8 +107,8 @@ def make_groups(members: Sequence[Member]) -> list[Group]:
 
 def _structure(member: Member) -> str:
     inputs, config = member.inputs, member.config
-    fixed = with_values(config, {"seed": None} | dict.fromkeys(number_fields(config)))
-    scaled = (inputs.low, inputs.high) if inputs.dataset.train.examples.dtype == np.uint8 else None
+    fixed = schema.replaced(config, {"seed": None} | dict.fromkeys(schema.traced(config)))
+    scaled = inputs.range if inputs.dataset.train.dtype == np.uint8 else None
     means = None if inputs.facts.means is None else inputs.facts.means.tolist()
     facts = [inputs.facts.example_shape, inputs.facts.classes, inputs.size, scaled, means]
     labelled = None if inputs.facts.labelled is None else checksum(inputs.facts.labelled)  # constants of the program

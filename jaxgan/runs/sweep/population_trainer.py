@@ -18,7 +18,7 @@ from jaxgan.io.metric_writers import MetricsFile
 from jaxgan.parallel import distribute_population
 from jaxgan.runs.data import CHUNK_STEPS, check_same_data, chunk_factory, chunk_length
 from jaxgan.runs.directory import check_same
-from jaxgan.runs.hyperparameters import stacked_numbers
+from jaxgan.runs.hyperparameters import stacked_hyperparameters
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.train.recorder import Recorder
 from jaxgan.runs.train.stopping import StopRequest
@@ -121,7 +121,7 @@ class Lockstep:
         self._shared: Any = None
 
     def _member_step(self, numbers: Any) -> Any:
-        run_chunk = chunk_factory(self.config, self.inputs)(None)
+        run_chunk = chunk_factory(self.experiment, self.inputs)(None)
         return lambda state, batches, data: run_chunk(state, batches, numbers, data)
 
     def chunk(self) -> int:
@@ -151,7 +151,7 @@ class Lockstep:
             trainees = [stack.enter_context(Trainee(m, template, self._first_state)) for m in members]
             padded = [*trainees, *[trainees[0]] * (-len(trainees) % self.devices)]
             states = self.place_members(jax.tree.map(lambda *leaves: jnp.stack(leaves), *[t.state for t in padded]))
-            numbers = stacked_numbers([t.member.config for t in padded])
+            numbers = stacked_hyperparameters([t.member.config for t in padded])
             self._loop(trainees, padded, states, self.place_members(numbers), first, until)
 
     def _loop(self, trainees, padded, states, numbers, first: int, until: int) -> None:

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jaxgan.config import fields
+from jaxgan.config import values
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.io.metric_writers import read_lines
 from jaxgan.runs.directory import RunDirectory
@@ -50,7 +50,7 @@ def read_ranking(score: str) -> Ranking | str:
     if name.removeprefix("-") in METRICS:
         return Ranking(name.removeprefix("-"), "", "lower" if name.startswith("-") else "higher")
     known = ("auto", *scores, *METRICS)
-    hint = fields.nearest(name.removeprefix("-"), known)
+    hint = values.nearest(name.removeprefix("-"), known)
     return (
         f"population.score: {score!r} is none of auto, {', '.join(scores)}; nor, with - before it if lower is better, "
         f"of {', '.join(METRICS)}{hint}"

@@ -48,12 +48,12 @@ class Judge:
     def __init__(self, config: Mapping[str, Any], ranking: Ranking, groups: list[Group]):
         self.ranking = ranking
         self.metrics = config["evaluation"]["metrics"]
-        if ranking.evaluator and ranking.evaluator not in [name.strip() for name in self.metrics.split(",")]:
-            self.metrics = f"{self.metrics},{ranking.evaluator}"
+        if ranking.evaluator and ranking.evaluator not in self.metrics:
+            self.metrics = (*self.metrics, ranking.evaluator)
         self._group = {member.number: number for number, group in enumerate(groups) for member in group}
         self._parts: dict[int, tuple[Experiment, Any]] = {}
-        self._of_data: dict[tuple[int, str], Evaluation] = {}
-        self._of_group: dict[tuple[int, int, str], Evaluation] = {}
+        self._of_data: dict[tuple[int, tuple[str, ...]], Evaluation] = {}
+        self._of_group: dict[tuple[int, int, tuple[str, ...]], Evaluation] = {}
 
     def check(self, member: Member) -> None:
         """Raises UsageError or DataError, before any training, if a member cannot be evaluated as is wanted."""
@@ -66,7 +66,7 @@ class Judge:
         if not self.ranking.evaluator:
             return metric_at(member.directory, self.ranking.name, member.latest_step())
         state = self._restore(member)
-        return self._scores(member, state, self.ranking.evaluator).scores.get(self.ranking.name)
+        return self._scores(member, state, (self.ranking.evaluator,)).scores.get(self.ranking.name)
 
     def judge(self, member: Member) -> Verdict:
         """All scores of a member that has a checkpoint, in its `evaluation/` too, and its last picture."""
@@ -85,7 +85,7 @@ class Judge:
         with Checkpoints(member.directory.checkpoints, keep=member.config["keep_checkpoints"]) as checkpoints:
             return restore_players(checkpoints, experiment)
 
-    def _scores(self, member: Member, state: TrainState, metrics: str, *, keep: bool = False) -> Verdict:
+    def _scores(self, member: Member, state: TrainState, metrics: tuple[str, ...], *, keep: bool = False) -> Verdict:
         evaluation = self._evaluation(member, metrics)
         try:
             report = evaluation.run(state)
@@ -98,7 +98,7 @@ class Judge:
         real = {score.name: finite(score.baselines["real data"].value) for score in report.scores}
         return Verdict(report.step, found, real)
 
-    def _evaluation(self, member: Member, metrics: str) -> Evaluation:
+    def _evaluation(self, member: Member, metrics: tuple[str, ...]) -> Evaluation:
         data, group = id(member.inputs), self._group[member.number]
         experiment, _ = self._parts_of(member)
         config = {**member.config, "evaluation": {**member.config["evaluation"], "metrics": metrics}}

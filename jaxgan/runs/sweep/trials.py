@@ -7,17 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from ml_collections import ConfigDict
 
-from jaxgan.config import command_line, fields, problems_of
+from jaxgan.config import Problem, command_line, problems_of, schema, values
 
 MOST_MEMBERS = 10_000
-
-FIXED = frozenset(
-    ("platform", "mapping", "population", "evaluation", "sampling", "alarms")
-    + ("log_every", "sample_every", "sample_count", "checkpoint_every", "keep_checkpoints")
-)
-"""Fields and sections that do not touch the training, and so make no setting."""
 
 DIGITS = 4
 """Significant digits of a number that is drawn."""
@@ -53,7 +46,7 @@ class Setting(NamedTuple):
     config: dict[str, Any]
 
 
-def read_settings(config: ConfigDict) -> tuple[list[Setting], list[str]]:
+def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Problem]]:
     """The settings that a config's section `population` asks for.
 
     Args:
@@ -62,46 +55,49 @@ def read_settings(config: ConfigDict) -> tuple[list[Setting], list[str]]:
     Returns:
       The settings, none if there are problems, and the problems, one line each.
     """
-    problems: list[str] = []
-    population = config.population
-    grid = list(_parse(str(population.grid), "grid", _list_values, problems))
-    drawn = list(_parse(str(population.random), "random", _read_draw, problems))
+    problems: list[Problem] = []
+    population, seed = config["population"], config["seed"]
+    known = schema.rows(config)
+    grid = list(_parse(population["grid"], "grid", _list_values, known, problems))
+    drawn = list(_parse(population["random"], "random", _read_draw, known, problems))
     problems += _clashes(grid, drawn)
     axes = [axis for axis in grid if axis.values]
     draws = [axis for axis in drawn if axis.draw is not None]
-    count = population.draws if draws else 1
-    members = math.prod(len(axis.values) for axis in axes) * count * population.seeds
-    if config.seed + population.seeds > 2**32:
-        problems.append(f"population.seeds: seed {config.seed} + {population.seeds} is above {2**32 - 1}")
+    count = population["draws"] if draws else 1
+    members = math.prod(len(axis.values) for axis in axes) * count * population["seeds"]
+    if seed + population["seeds"] > 2**32:
+        problems.append(_problem(f"population.seeds: seed {seed} + {population['seeds']} is above {2**32 - 1}"))
     if members > MOST_MEMBERS:
-        return [], [*problems, f"population: {members:,} members, and {MOST_MEMBERS:,} is the most"]
-    settings = [_setting(config, texts, problems) for texts in _texts(axes, draws, count, config.seed)]
+        return [], [*problems, _problem(f"population: {members:,} members, and {MOST_MEMBERS:,} is the most")]
+    settings = [_setting(config, texts, problems) for texts in _texts(axes, draws, count, seed)]
     return ([] if problems else _without_repeats(settings)), _shortened(list(dict.fromkeys(problems)))
 
 
-def _parse(text: str, where: str, read: Any, problems: list[str]) -> Iterator[Axis]:
+def _parse(
+    text: str, where: str, read: Any, known: Mapping[str, schema.Row], problems: list[Problem]
+) -> Iterator[Axis]:
     """The axes of `NAME & NAME=...; NAME=...`."""
     for part in filter(None, (part.strip() for part in text.split(";"))):
         left, equals, right = part.partition("=")
         names = tuple(name.strip() for name in left.split("&"))
         if not equals or not all(names):
-            problems.append(f"population.{where}: {part!r} is not FIELD=...")
+            problems.append(_problem(f"population.{where}: {part!r} is not FIELD=..."))
             continue
-        fixed = [name for name in names if name.split(".")[0] in FIXED]
-        problems += [
-            f"population.{where}: {name} does not touch the training, so it makes no setting" for name in fixed
-        ]
+        for name in names:
+            if name in known and not known[name].spec.field.sweep:
+                text = f"population.{where}: {name} does not touch the training, so it makes no setting"
+                problems.append(_problem(text))
         if "seed" in names:
-            problems.append(f"population.{where}: seed has a field of its own, population.seeds")
+            problems.append(_problem(f"population.{where}: seed has a field of its own, population.seeds"))
         yield read(names, right.strip(), problems)
 
 
-def _list_values(names: tuple[str, ...], text: str, problems: list[str]) -> Axis:
+def _list_values(names: tuple[str, ...], text: str, problems: list[Problem]) -> Axis:
     values = tuple(split_values(text))
     if not all(values):
-        problems.append(f"population.grid: {names[0]} has an empty value in {text!r}")
+        problems.append(_problem(f"population.grid: {names[0]} has an empty value in {text!r}"))
     if len(set(values)) < len(values):
-        problems.append(f"population.grid: {names[0]} has a value twice in {text!r}")
+        problems.append(_problem(f"population.grid: {names[0]} has a value twice in {text!r}"))
     return Axis(names, values)
 
 
@@ -116,29 +112,29 @@ def split_values(text: str) -> list[str]:
     return values if start > len(text) else [*values, text[start:].strip()]
 
 
-def _read_draw(names: tuple[str, ...], text: str, problems: list[str]) -> Axis:
+def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> Axis:
     """`log(low,high)`, `uniform(low,high)` or `choice(VALUE,VALUE)`."""
     kind, _, rest = text.partition("(")
     kind = kind.strip()
-    values = split_values(rest.rstrip().removesuffix(")"))
+    parts = split_values(rest.rstrip().removesuffix(")"))
     where = f"population.random: {names[0]}={text}"
     if kind not in ("log", "uniform", "choice") or not rest.rstrip().endswith(")"):
-        hint = fields.nearest(kind, ("log", "uniform", "choice"))
-        problems.append(f"{where}: is none of log(low,high), uniform(low,high), choice(VALUE,VALUE){hint}")
+        hint = values.nearest(kind, ("log", "uniform", "choice"))
+        problems.append(_problem(f"{where}: is none of log(low,high), uniform(low,high), choice(VALUE,VALUE){hint}"))
         return Axis(names)
     if kind == "choice":
-        if not all(values):
-            problems.append(f"{where}: has an empty value")
-        return Axis(names, draw=lambda u: values[int(u * len(values))])
+        if not all(parts):
+            problems.append(_problem(f"{where}: has an empty value"))
+        return Axis(names, draw=lambda u: parts[int(u * len(parts))])
     try:
-        low, high = (float(value) for value in values)
+        low, high = (float(value) for value in parts)
     except ValueError:
-        problems.append(f"{where}: takes two numbers")
+        problems.append(_problem(f"{where}: takes two numbers"))
         return Axis(names)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        problems.append(f"{where}: the range is empty")
+        problems.append(_problem(f"{where}: the range is empty"))
     elif kind == "log" and low <= 0:
-        problems.append(f"{where}: a logarithm's range is above 0")
+        problems.append(_problem(f"{where}: a logarithm's range is above 0"))
     else:
         return Axis(names, draw=_log(low, high) if kind == "log" else _uniform(low, high))
     return Axis(names)
@@ -160,13 +156,13 @@ def _rounded(value: float, low: float, high: float) -> Drawn:
     return Drawn(repr(min(max(float(f"{value:.{DIGITS}g}"), low), high)))
 
 
-def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[str]:
+def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[Problem]:
     found, seen = [], dict[str, str]()
     for where, axes in (("grid", grid), ("random", drawn)):
         for name in itertools.chain.from_iterable(axis.names for axis in axes):
             if name in seen:
                 both = f"twice in {where}" if seen[name] == where else "in grid and in random"
-                found.append(f"population: {name} is {both}")
+                found.append(_problem(f"population: {name} is {both}"))
             seen[name] = where
     return found
 
@@ -174,9 +170,9 @@ def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[str]:
 def _texts(grid: list[Axis], drawn: list[Axis], count: int, seed: int) -> Iterator[dict[str, str]]:
     """The text of every field of every setting: each draw with all of the grid."""
     rows = [[axis.draw(u) for u in _numbers(seed, axis.names, count)] for axis in drawn]
-    for values in itertools.product(*(axis.values for axis in grid)):
+    for point in itertools.product(*(axis.values for axis in grid)):
         for number in range(count):
-            pairs = [*zip(grid, values, strict=True), *((a, row[number]) for a, row in zip(drawn, rows, strict=True))]
+            pairs = [*zip(grid, point, strict=True), *((a, row[number]) for a, row in zip(drawn, rows, strict=True))]
             yield {name: text for axis, text in pairs for name in axis.names}
 
 
@@ -186,37 +182,39 @@ def _numbers(seed: int, names: tuple[str, ...], count: int) -> list[float]:
     return [int(word) / 2**64 for word in np.random.Philox(key=key).random_raw(count) >> np.uint64(11) << np.uint64(11)]
 
 
-def _setting(config: ConfigDict, texts: Mapping[str, str], problems: list[str]) -> Setting:
-    changed = ConfigDict(config.to_dict())
-    wrong: list[str] = []
+def _setting(config: Mapping[str, Any], texts: Mapping[str, str], problems: list[Problem]) -> Setting:
+    changed = schema.replaced(config, {})
+    known = schema.rows(config)
+    given = {}
     for name, text in texts.items():
-        # A string that has commas of its own is written in parentheses.
-        is_text = isinstance(_value(changed, name), str)
-        bare = text[1:-1] if is_text and text.startswith("(") and text.endswith(")") else text
-        if isinstance(text, Drawn) and isinstance(_value(changed, name), int):
-            bare = str(round(float(text)))
-        wrong += [f"population: {problem}" for problem in command_line.override(changed, {name: bare})]
-    changes = {name: _value(changed, name) for name in texts}
-    before = set(problems_of(config))  # which the sweep's own check tells
+        kind = known[name].spec.kind if name in known else "any"
+        # A value that has commas of its own is written in parentheses.
+        bare = text[1:-1] if kind in ("str", "names") and text.startswith("(") and text.endswith(")") else text
+        given[name] = str(round(float(text))) if isinstance(text, Drawn) and kind == "int" else bare
+    wrong = [_problem(f"population: {problem}") for problem in command_line.override(changed, given)]
+    changes = {name: schema.value_of(changed, name) for name in texts if schema.has(changed, name)}
+    before = set(problems_of(config))  # which the sweep's own check reports
     said = ", ".join(f"{name}={value}" for name, value in changes.items())
-    found = [problem for problem in problems_of(changed) if problem not in before]
-    wrong += [p if p.split(":")[0] in changes else f"with {said}: {p}" for p in found]
+    for problem in problems_of(changed):
+        if problem not in before:
+            own = problem.field in changes and problem.text.startswith(f"{problem.field}:")
+            wrong.append(problem if own else _problem(f"with {said}: {problem}"))
     problems += wrong
-    return Setting(changes, changed.to_dict())
+    return Setting(changes, changed)
 
 
-def _value(config: ConfigDict, name: str) -> Any:
-    value: Any = config
-    for part in name.split("."):
-        if not isinstance(value, ConfigDict) or part not in value:
-            return None
-        value = value[part]
-    return value
+def _problem(text: str) -> Problem:
+    return Problem("population", text)
 
 
-def _shortened(problems: list[str]) -> list[str]:
+def draws_choices(config: Mapping[str, Any]) -> bool:
+    """Whether a sweep draws some of its values from choices."""
+    return "choice(" in config["population"]["random"].replace(" ", "")
+
+
+def _shortened(problems: list[Problem]) -> list[Problem]:
     more = len(problems) - TOLD
-    return problems if more <= 0 else [*problems[:TOLD], f"population: and {more} more like these"]
+    return problems if more <= 0 else [*problems[:TOLD], _problem(f"population: and {more} more like these")]
 
 
 def _without_repeats(settings: list[Setting]) -> list[Setting]:

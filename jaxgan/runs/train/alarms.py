@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxgan.config import Experiment
-from jaxgan.datasets import feed, order
+from jaxgan.datasets import order
 from jaxgan.datasets.base import Split
 from jaxgan.evaluation.alarms import AlarmMonitor, Anchors, Limits, measure
 from jaxgan.rng import stream
@@ -31,7 +31,7 @@ class Health:
 
     def __init__(self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment):
         self.config = config
-        self._ignored = ("discriminator_wins",) if experiment.loss.threshold is None else ()
+        self._ignored = ("discriminator_wins",) if experiment.options["loss"].threshold is None else ()
         section = config["alarms"]
         self.real_modes = 0.0
         self._measure: Callable[[TrainState], dict[str, jax.Array]] | None = None
@@ -40,7 +40,7 @@ class Health:
         count = min(section["samples"], inputs.size)
         if count < 2:
             return
-        real, _ = _drawn(inputs, count, 0)
+        real, _ = _drawn(inputs, count, "examples")
         anchors = _anchors(inputs)
         num_modes = 0 if anchors is None else anchors.num_modes
         # The arrays are arguments, since XLA takes seconds to compile constants of this size.
@@ -80,27 +80,21 @@ class Health:
 
 def stopped_by(config: Mapping[str, Any], warnings: Iterable[str]) -> str | None:
     """The first of the alarms that turned on and, by `alarms.stop`, end the run."""
-    wanted = [name.strip() for name in config["alarms"]["stop"].split(",")]
-    return next((name for name in warnings if name in wanted), None)
+    return next((name for name in warnings if name in config["alarms"]["stop"]), None)
 
 
 def _anchors(inputs: Inputs) -> Anchors | None:
     mixture, classes = inputs.dataset.mixture, inputs.dataset.num_classes
     if mixture is not None:
         return Anchors(mixture.centers, np.arange(len(mixture.centers)), len(mixture.centers))
-    examples, labels = _drawn(inputs, min(ANCHORS, inputs.size), 1)
+    examples, labels = _drawn(inputs, min(ANCHORS, inputs.size), "anchors")
     if labels is None or classes is None or len(examples) < 20 * classes:
         return None
     return Anchors(examples.reshape(len(examples), -1), labels, classes)
 
 
-def _drawn(inputs: Inputs, count: int, stream: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _drawn(inputs: Inputs, count: int, subset: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Training examples in the networks' range, and their labels; always the same of the same data."""
     split: Split = inputs.dataset.train
-    chosen = np.sort(order.permutation(0, stream, len(split))[:count])
-    if isinstance(split.examples, np.ndarray):
-        examples, labels = split.examples[chosen], None if split.labels is None else split.labels[chosen]
-    else:
-        examples, labels = split.examples.read(chosen), split.examples.read_labels(chosen)
-    scaled = jax.jit(lambda examples: feed.scale(examples, inputs.low, inputs.high))(examples)
-    return np.asarray(scaled), labels
+    chosen = np.sort(order.subset(subset, len(split), count))
+    return np.asarray(jax.jit(inputs.range.scale)(split.take(chosen))), split.take_labels(chosen)

@@ -19,7 +19,7 @@ from jaxgan.io.metric_writers import MetricsFile, Progress, TensorBoard
 from jaxgan.parallel import any_process, distribute, everywhere, own, share
 from jaxgan.runs.data import Inputs, check_devices, check_same_data, chunk_factory, chunk_length, chunks, read_inputs
 from jaxgan.runs.directory import RunDirectory, check_same
-from jaxgan.runs.hyperparameters import numbers_of
+from jaxgan.runs.hyperparameters import hyperparameters
 from jaxgan.runs.train import hosts
 from jaxgan.runs.train.alarms import Health, stopped_by
 from jaxgan.runs.train.output import Output
@@ -48,7 +48,7 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
     Raises:
       JaxganError: any expected failure; what was saved before it stays.
     """
-    plain = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    plain = complete(config)
     with contextlib.ExitStack() as stack:
         check_devices(plain)
         directory = stack.enter_context(RunDirectory(workdir, create=jax.process_index() == 0))
@@ -101,7 +101,7 @@ class Run:
         self.started = time.monotonic()
         self.total = config["steps"]
         self.advance, self.place_state, self.place_batch = distribute(
-            chunk_factory(config, inputs), mapping=config["mapping"], batch_axis=2, shared=1 + int(inputs.resident)
+            chunk_factory(experiment, inputs), mapping=config["mapping"], batch_axis=2, shared=1 + int(inputs.resident)
         )
         self.all_finite = jax.jit(lambda tree: jnp.all(jnp.array([jnp.isfinite(x).all() for x in _floats(tree)])))
         self.several = jax.process_count() > 1
@@ -170,7 +170,7 @@ class Run:
 
     def shared(self) -> tuple[Any, ...]:
         """What every chunk takes beside its batches: the numbers, and the data where it lives on the device."""
-        numbers = self.place_state(numbers_of(self.config))
+        numbers = self.place_state(hyperparameters(self.config))
         if not self.inputs.resident:
             return (numbers,)
         return numbers, self.place_state(self.inputs.resident_data())

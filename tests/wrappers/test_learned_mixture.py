@@ -16,10 +16,8 @@ from jaxgan.latents import linear_path
 from jaxgan.runs.hyperparameters import number_fields, numbers_of, with_values
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.trials import read_settings
-from jaxgan.training.game import Game
-from jaxgan.training.step import generate
-from jaxgan.training.updates import generator_update
-from jaxgan.types import Network, PerExample
+from jaxgan.training.step import GANSpec, generate, generator_update
+from jaxgan.types import Network
 from jaxgan.wrappers.learned_mixture import deviation_penalty
 from tests.runs.test_runs import _assert_same_run, _train
 
@@ -81,7 +79,7 @@ def test_only_the_components_that_were_drawn_move_and_as_far_as_they_should():
     state = state.replace(discriminator=state.discriminator.replace(params={"w": jnp.array(2.0)}))
     key = jax.random.key(2)
     z = np.asarray(latent.sample(jax.random.split(key, 4)[0], 2))
-    player, _ = generator_update(Game(**game), state, key, jnp.zeros((2, 1)))
+    player, _ = generator_update(GANSpec(**game), state, key, jnp.zeros((2, 1)))
     before, after = state.generator.params["mixture"], player.params["mixture"]
     np.testing.assert_allclose(after["mean"] - before["mean"], 0.1 * z[:, :3].sum(0)[:, None], atol=1e-6)
     pulled = 0.1 * (z[:, :3] * z[:, 3:]).sum(0)[:, None]
@@ -103,12 +101,14 @@ def test_the_penalty_pulls_every_deviation_to_one():
 
 
 def test_a_generator_that_draws_per_example_still_does():
-    drawn = PerExample(lambda variables, z, *, condition=None, key=None, train=False: (z + len(key), {}), True)
-    apply = learned_mixture(Network(IDENTITY.init, drawn), 2, 1).apply
-    assert isinstance(apply, PerExample) and apply.independent
-    z, _ = apply({"params": {"mixture": MIXTURE, "generator": {}}}, jnp.ones((5, 3)), key=jax.random.key(0))
+    def drawn(variables, z, *, condition=None, key=None, train=False):
+        return z + len(key), {}
+
+    network = learned_mixture(Network(IDENTITY.init, drawn, per_example=True, independent=True), 2, 1)
+    assert network.per_example and network.independent
+    z, _ = network.apply({"params": {"mixture": MIXTURE, "generator": {}}}, jnp.ones((5, 3)), key=jax.random.key(0))
     assert z.shape == (5, 1)
-    assert not isinstance(learned_mixture(IDENTITY, 2, 1).apply, PerExample)
+    assert not learned_mixture(IDENTITY, 2, 1).per_example
 
 
 def test_a_mixture_that_stays_is_the_one_that_its_arguments_say():

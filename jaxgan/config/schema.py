@@ -1,0 +1,509 @@
+"""The fields of a config: one row each, or the signature of the function that takes it.
+
+`Config` and the classes above it have a row for every field of the program's own: its type, its range and whatever else
+is known of it (`jaxgan.fields.Field`), and its default. A row whose choices are the entries of a table brings the
+parameters of these entries into its section: `generator_optimizer.b1` is a field because `adam` takes it. So a user's
+own entry is checked, completed, swept and resumed like the package's. `configs/default.py` is the same as a text to
+read; a test holds the two together.
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, NamedTuple
+
+from jaxgan.config import values
+from jaxgan.config.values import Either, Problem
+from jaxgan.datasets import DATASETS, RANGES
+from jaxgan.evaluation import EVALUATORS
+from jaxgan.evaluation.alarms import ALARMS
+from jaxgan.fields import REQUIRED, Count, Decay, Field, Positive, Size, Spec, Weight, Widths, parameters, spec_of
+from jaxgan.latents import LATENTS
+from jaxgan.losses import LOSSES
+from jaxgan.losses.penalties import PENALTIES
+from jaxgan.losses.terms import TERMS
+from jaxgan.networks import NETWORKS
+from jaxgan.networks.conditioning import CONDITIONINGS
+from jaxgan.networks.layers import ACTIVATIONS, INITIALIZERS, OUTPUTS
+from jaxgan.networks.normalization import NORMALIZATIONS
+from jaxgan.optimizers import MOMENTUM_SCHEDULES, OPTIMIZERS, RATE_SCHEDULES
+from jaxgan.parallel import MAPPINGS
+from jaxgan.sampling import METHODS
+from jaxgan.tasks import TASKS
+from jaxgan.types import Loss
+from jaxgan.wrappers.augmentation import AUGMENTATIONS
+from jaxgan.wrappers.precision import PRECISIONS
+
+SEED = Annotated[int, Field(low=0, high=2**32 - 1)]
+WHENEVER = Annotated[int, Field(low=1, resume=True, sweep=False)]
+"""How often, or how much, a run writes: no business of the training."""
+
+
+NETWORK_PROVIDED = ("output_shape", "means", "axis_name", "classes")
+"""Parameters of a network that the program passes, or that have no business in a config."""
+
+
+class Section:
+    """Base of the sections, whose annotated attributes are the rows.
+
+    Attributes:
+      each: a table that gives every entry a row: its weight, which is 0 unless the entry is in use, and a row
+        `ENTRY_PARAMETER` for each further parameter.
+      provided: parameters of these entries that the program passes.
+      weighted: whether the entries of `each` have a weight at all.
+      common: what holds for all fields of the section.
+    """
+
+    each: ClassVar[Mapping[str, Any]] = {}
+    provided: ClassVar[tuple[str, ...]] = ()
+    weighted: ClassVar[bool] = True
+    common: ClassVar[dict[str, Any]] = {}
+
+
+class Coordination(Section):
+    initial_steps: Size = 0
+    final_steps: Size = 0
+    over: Count = 10_000
+    accuracy_limit: Annotated[float, Field(low=0.5, high=1)] = 1.0
+
+
+class Augmentation(Section):
+    names: Annotated[tuple[str, ...], AUGMENTATIONS] = ()
+    probability: Annotated[float, Field(low=0, high=1, needs={"names": None})] = 1.0
+    adaptive_target: Annotated[float, Field(low=0, high=1, open_high=True, needs={"names": None})] = 0.0
+    adaptive_speed: Annotated[float, Field(low=0, needs={"adaptive_target": None})] = 1e-3
+
+
+class Penalties(Section):
+    each = PENALTIES
+    interval: Count = 1
+
+
+class Terms(Section):
+    each = TERMS
+    adversarial: Annotated[Weight, Field(low=0, off=1.0)] = 1.0
+
+
+class LossOptions(Section):
+    """Parameters of a loss that is a function of some; no loss of the package is."""
+
+
+class LatentSection(Section):
+    name: Annotated[str, Field(choices=LATENTS, entries=True)] = "uniform"
+    dim: Count = 100
+
+
+class LatentOptimizationSection(Section):
+    step: Weight = 0.0
+    damping: Annotated[Weight, Field(low=0, off=0.0, needs={"step": None})] = 5.0
+    cost: Annotated[Weight, Field(low=0, off=0.0, needs={"step": None})] = 0.0
+
+
+class DatasetSection(Section):
+    name: Annotated[str, Field(choices=DATASETS, entries=True, provided=("seed", "memory_limit"))] = "digits"
+    path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
+    range: Annotated[str, RANGES] = "unit"
+    placement: Annotated[
+        str, Field(choices=("auto", "device", "stream"), resume=True, sweep=False, modes=("sample", "evaluate"))
+    ] = "auto"
+
+
+class Player(Section):
+    network: Annotated[str, Field(choices=NETWORKS, entries=True, provided=NETWORK_PROVIDED)] = "mlp"
+    activation: Annotated[tuple[str, ...], ACTIVATIONS] = ("relu",)
+    initializer: Annotated[tuple[str, ...], INITIALIZERS] = ("lecun_normal",)
+    normalization: Annotated[str, Either(("auto",), NORMALIZATIONS)] = "auto"
+    conditioning: Annotated[str, Either(("auto",), CONDITIONINGS)] = "auto"
+    output_bias: Annotated[str, ("zero", "data")] = "zero"
+    conditional: bool = True
+
+
+class Generator(Player):
+    widths: Widths = (256, 512)
+    output: Annotated[str, Field(choices=OUTPUTS, off="linear")] = "sigmoid"
+    output_bias: Annotated[str, ("zero", "data")] = "data"
+
+
+class Discriminator(Player):
+    widths: Widths = (512, 256)
+    activation: Annotated[tuple[str, ...], ACTIVATIONS] = ("leaky_relu",)
+
+
+class Optimizer(Section):
+    name: Annotated[str, Field(choices=OPTIMIZERS, entries=True, provided=("learning_rate",))] = "adam"
+    learning_rate: Positive = 2e-4
+    clip_norm: Weight = 0.0
+    rate_schedule: Annotated[str, Field(choices=RATE_SCHEDULES, entries=True, provided=("updates",))] = "constant"
+    momentum_schedule: Annotated[
+        str, Field(choices=MOMENTUM_SCHEDULES, entries=True, provided=("momentum", "updates_per_epoch"))
+    ] = "constant"
+    historical_averaging: Weight = 0.0
+    clip_weights: Weight = 0.0
+    max_column_norm: Weight = 0.0
+
+
+class Evaluation(Section):
+    each = EVALUATORS
+    weighted = False
+    common: ClassVar = {"resume": True, "sweep": False, "modes": ("evaluate",)}
+    metrics: Annotated[tuple[str, ...], Either(("auto", "task"), EVALUATORS)] = ("auto",)
+    samples: Count = 10_000
+    features: Annotated[str, Field(choices=("auto", "classifier", "inception", "raw"), files=True)] = "auto"
+    inception_weights: str = ""
+    inception_style: Annotated[str, ("auto", "torch", "tensorflow")] = "auto"
+    other_run: str = ""
+    every: Size = 0
+
+
+class Sampling(Section):
+    common: ClassVar = {"resume": True, "sweep": False, "modes": ("sample", "evaluate")}
+    method: Annotated[str, METHODS] = "plain"
+    burn_in: Annotated[int, Field(low=1, needs={"method": ("rejection",)})] = 10_000
+    percentile: Annotated[float, Field(low=0, high=100, open_high=True, needs={"method": ("rejection",)})] = 0.0
+    steps: Annotated[int, Field(low=0, needs={"method": ("driven",)})] = 200
+    step_size: Annotated[float, Field(low=0, open_low=True, needs={"method": ("driven",)})] = 0.05
+    adjusted: Annotated[bool, Field(needs={"method": ("driven",)})] = True
+
+
+class Alarms(Section):
+    common: ClassVar = {"resume": True, "sweep": False}
+    patience: Size = 10
+    stop: Annotated[tuple[str, ...], ALARMS] = ()
+    d_accuracy: Annotated[float, Field(low=0.5, high=1)] = 0.99
+    gradient: Annotated[float, Field(low=0, high=1)] = 1e-2
+    diversity: Annotated[float, Field(low=0)] = 0.2
+    modes: Annotated[float, Field(low=0, high=1)] = 0.8
+    samples: Annotated[int, Field(low=2)] = 256
+
+
+class Population(Section):
+    common: ClassVar = {"resume": True, "sweep": False}
+    seeds: Count = 4
+    grid: str = ""
+    random: str = ""
+    draws: Count = 8
+    score: str = "auto"
+    halvings: Size = 0
+
+
+class Config(Section):
+    platform: Annotated[str, Field(choices=("", "cpu", "gpu", "tpu"), resume=True, sweep=False)] = ""
+    mapping: Annotated[str, Field(choices=MAPPINGS, resume=True, sweep=False)] = "auto"
+    precision: Annotated[str, PRECISIONS] = "float32"
+    seed: SEED = 0
+    loss: Annotated[str, LOSSES] = "non_saturating"
+    loss_options: LossOptions
+    discriminator_steps: Count = 1
+    generator_steps: Count = 1
+    steps: Annotated[int, Field(low=1, high=2**31 - 1, resume=True)] = 10_000
+    batch_size: Count = 64
+    accumulation_steps: Count = 1
+    average_decay: Decay = 0.0
+    unrolled_steps: Size = 0
+    consensus: Weight = 0.0
+    extragradient: bool = False
+    coordination: Coordination
+    task: Annotated[str, TASKS] = "none"
+    condition: Annotated[str, ("none", "labels", "vectors")] = "none"
+    packing: Count = 1
+    real_label: Annotated[float, Field(low=0, high=1, open_low=True)] = 1.0
+    augmentation: Augmentation
+    penalties: Penalties
+    terms: Terms
+    latent: LatentSection
+    latent_optimization: LatentOptimizationSection
+    dataset: DatasetSection
+    generator: Generator
+    discriminator: Discriminator
+    generator_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
+    evaluation: Evaluation
+    sampling: Sampling
+    alarms: Alarms
+    population: Population
+    log_every: Annotated[int, Field(low=1, sweep=False)] = 100
+    sample_every: WHENEVER = 1_000
+    sample_count: WHENEVER = 100
+    checkpoint_every: WHENEVER = 1_000
+    keep_checkpoints: WHENEVER = 3
+
+
+TASK_PROVIDED = ("example_shape", "latent", "given")
+"""Parameters of a task that the program passes."""
+
+
+class Row(NamedTuple):
+    """A field of a config.
+
+    Attributes:
+      spec: its kind, range and default.
+      takers: `{chooser: entries}`: the field is read if the chosen entry is one of these; empty where the program reads
+        it itself.
+      needs: `{field: values}`: it is read if that field has one of the values, or, with None, is not off.
+    """
+
+    spec: Spec
+    takers: Mapping[str, frozenset[str]] = {}
+    needs: Mapping[str, Collection[Any] | None] = {}
+
+
+def rows(config: Mapping[str, Any]) -> dict[str, Row]:
+    """All fields that a config may have, by name with dots.
+
+    Args:
+      config: says which entries are chosen: a field that several entries take is as the chosen one describes it.
+    """
+    found = dict(_rows(Config, config, ""))
+    found |= {f"loss_options.{name}": row for name, row in _of_entries("loss", LOSSES, (), config.get("loss")).items()}
+    for task, entry in TASKS.items():
+        for name, spec in parameters(entry, TASK_PROVIDED).items():
+            found[f"{task}.{name}"] = Row(spec, {"task": frozenset({task})})
+    return found
+
+
+def sections(known: Iterable[str]) -> list[str]:
+    """The names of all sections, given those of all fields."""
+    return list(dict.fromkeys([name.rpartition(".")[0] for name in known if "." in name] + ["loss_options"]))
+
+
+def _rows(section: Any, config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Row]]:
+    for name, part in _subsections(section).items():
+        chosen = config.get(name)
+        yield from _rows(part, chosen if isinstance(chosen, Mapping) else {}, f"{prefix}{name}.")
+    own = dict(_own_rows(section, prefix))
+    for name, row in list(own.items()):
+        field = row.spec.field
+        if field.entries:
+            entries = _of_entries(f"{prefix}{name}", field.choices, field.provided, config.get(name))
+            own |= {other: _joined(own[other], taken) if other in own else taken for other, taken in entries.items()}
+    for entry in section.each:
+        own |= _of_weighted(entry, section, prefix)
+    yield from ((f"{prefix}{name}", row) for name, row in own.items())
+
+
+@functools.cache
+def _subsections(section: Any) -> dict[str, type[Section]]:
+    parts = _annotations(section).items()
+    return {name: part for name, part in parts if isinstance(part, type) and issubclass(part, Section)}
+
+
+@functools.cache
+def _own_rows(section: Any, prefix: str) -> dict[str, Row]:
+    return {
+        name: _row(spec_of(annotation, getattr(section, name)), section, prefix)
+        for name, annotation in _annotations(section).items()
+        if annotation is not ClassVar and name not in _subsections(section)
+    }
+
+
+def _annotations(section: type[Section]) -> dict[str, Any]:
+    """The rows of a section and of the sections that it extends."""
+    found: dict[str, Any] = {}
+    for part in reversed(section.__mro__[: section.__mro__.index(Section)]):
+        found |= inspect.get_annotations(part)
+    return found
+
+
+def _row(spec: Spec, section: type[Section], prefix: str) -> Row:
+    field = dataclasses.replace(spec.field, **section.common)
+    return Row(spec._replace(field=field), {}, {f"{prefix}{name}": values for name, values in field.needs.items()})
+
+
+def _joined(own: Row, taken: Row) -> Row:
+    """A row of the program's own that entries take as well: who takes it decides whether it is read and traced."""
+    spec = own.spec._replace(traced=own.spec.traced and taken.spec.traced)
+    return own._replace(spec=spec, takers=taken.takers)
+
+
+def _of_entries(chooser: str, table: Collection[str] | None, provided: tuple[str, ...], chosen: Any) -> dict[str, Row]:
+    """The parameters of all entries of a table; each is as the chosen entry describes it, or else as the first does."""
+    assert isinstance(table, Mapping)
+    taken = {name: parameters(entry, provided) for name, entry in table.items() if not isinstance(entry, Loss)}
+    found = {}
+    for name in dict.fromkeys(name for specs in taken.values() for name in specs):
+        takers = [entry for entry, specs in taken.items() if name in specs]
+        spec = taken[chosen if chosen in takers else takers[0]][name]
+        needs = {f"{chooser.rpartition('.')[0]}.{other}": values for other, values in spec.field.needs.items()}
+        found[name] = Row(spec, {chooser: frozenset(takers)}, needs)
+    return found
+
+
+def _of_weighted(entry: str, section: type[Section], prefix: str) -> dict[str, Row]:
+    """The rows of one entry of a section that has one for each: its weight, and its further parameters."""
+    if not section.weighted:
+        return {f"{entry}_{name}": _row(s, section, prefix) for name, s in evaluator_parameters(entry).items()}
+    names = parameters(section.each[entry])
+    weight = next(iter(names))
+    spec = names[weight]._replace(kind="float", default=0.0, traced=True)
+    needs = {f"{prefix}{entry}": None}
+    found = {entry: Row(spec._replace(field=dataclasses.replace(spec.field, low=0, off=0.0)))}
+    return found | {f"{entry}_{name}": Row(names[name], {}, needs) for name in further(section.each, entry)}
+
+
+def evaluator_parameters(entry: str) -> dict[str, Spec]:
+    """The parameters of an evaluator, behind the samples, the data and the key that the program passes."""
+    return dict(list(parameters(EVALUATORS[entry].run).items())[3:])
+
+
+def further(table: Mapping[str, Any], entry: str) -> list[str]:
+    """The parameters of an entry behind its weight; not one that is an entry of its own, as one_sided is."""
+    return [name for name in list(parameters(table[entry]))[1:] if f"{entry}_{name}" not in table]
+
+
+def value_of(config: Mapping[str, Any], name: str) -> Any:
+    """A field's value, by its name with dots.
+
+    Raises:
+      KeyError: the config does not have it.
+    """
+    value: Any = config
+    for part in name.split("."):
+        value = value[part]
+    return value
+
+
+def has(config: Mapping[str, Any], name: str) -> bool:
+    """Whether a config has the field."""
+    value: Any = config
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return True
+
+
+def replaced(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a config with some fields, named with dots, set; their sections are made if they are missing."""
+    copy = {name: dict(value) if isinstance(value, Mapping) else value for name, value in config.items()}
+    for name, value in changes.items():
+        section, _, field = name.rpartition(".")
+        target = copy.setdefault(section, {}) if section else copy
+        if isinstance(target, dict):
+            target[field] = value
+    return copy
+
+
+def complete(config: Any) -> dict[str, Any]:
+    """A config as a nested dict with all of its fields: missing ones have their defaults, and lists are tuples.
+
+    Args:
+      config: a ConfigDict, or a nested mapping, such as a run's `config.json`. Fields that are unknown, and values that
+        are wrong, stay as they are, for `problems`.
+    """
+    found = replaced(config.to_dict() if hasattr(config, "to_dict") else config, {})
+    known = rows(found)
+    for name, row in known.items():
+        section, _, field = name.rpartition(".")
+        target = found.setdefault(section, {}) if section else found
+        if isinstance(target, dict) and (field in target or row.spec.default is not REQUIRED):
+            target[field] = values.normalised(row.spec, target.get(field, row.spec.default))
+    found.setdefault("loss_options", {})
+    return found
+
+
+def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong with the fields of a config, each by itself: unknown, missing, or of a wrong value."""
+    known = rows(config)
+    names = sections(known)
+    for name in _leaves(config, names):
+        section, _, field = name.rpartition(".")
+        if name in names:
+            yield Problem(name, f"{name} is a section, not {value_of(config, name)!r}; set its fields")
+        elif name not in known:
+            beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
+            beside += [] if section else names
+            yield Problem(name, f"{name} is no field{values.nearest(field, beside)}")
+    for name, row in known.items():
+        if has(config, name):
+            if text := values.wrong(row.spec, value_of(config, name)):
+                yield Problem(name, f"{name}: {text}")
+        elif name.partition(".")[0] in names and not isinstance(config.get(name.partition(".")[0], {}), Mapping):
+            continue  # a section that is none is one problem
+        elif not unread_because(config, name, known):
+            takers = [f"; {other}={value_of(config, other)} needs it" for other in row.takers if has(config, other)]
+            yield Problem(name, f"{name} is missing{''.join(takers)}")
+
+
+def _leaves(config: Mapping[str, Any], names: Collection[str], prefix: str = "") -> Iterator[str]:
+    for name, value in config.items():
+        if isinstance(value, Mapping) and f"{prefix}{name}" in names:
+            yield from _leaves(value, names, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"
+
+
+def unread_because(config: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> str:
+    """The choice because of which a field is not read, as `FIELD=VALUE`; an empty string if it is read."""
+    row = known[name]
+    for chooser, takers in row.takers.items():
+        value = value_of(config, chooser) if has(config, chooser) else None
+        if value in takers or value not in (known[chooser].spec.field.choices or ()):
+            continue  # an unknown choice is a problem of its own
+        return f"{chooser}={value}"
+    for other, wanted in row.needs.items():
+        if not has(config, other):
+            continue
+        value = value_of(config, other)
+        off = not value or value == known[other].spec.field.off
+        if off if wanted is None else value not in wanted:
+            return f"{other}={values.shown(value)}"
+        if why := unread_because(config, other, known):
+            return why
+    return ""
+
+
+def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
+    """Fields that were set and have no effect.
+
+    Args:
+      names: fields with dots that a command has set; a config's file may well set more than it reads.
+      configs: complete configs in which they are set: one, or all of a sweep's, one of which has to read a field.
+
+    Returns:
+      One problem for each field that none of the configs reads. Fields that have their default, or the value that
+      leaves their part out, are never reported.
+    """
+    described = [(config, rows(config)) for config in configs]
+    found = []
+    for name in names:
+        reasons: dict[str, None] = {}
+        for config, known in described:
+            if name not in known or not has(config, name) or value_of(config, name) in known[name].spec.off:
+                continue
+            why = unread_because(config, name, known)
+            if not why:
+                break
+            reasons[why] = None
+        else:
+            if reasons:
+                found.append(Problem(name, f"{name} has no effect with {' or '.join(reasons)}"))
+    return found
+
+
+def traced(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields, with dots, whose values are arguments of the compiled step.
+
+    A value that is off leaves a part of the step out, so it is a constant of the program, and so is the momentum of a
+    schedule, which is computed in double precision.
+    """
+    known = rows(config)
+    found = []
+    for name, row in known.items():
+        if not row.spec.traced or not has(config, name) or unread_because(config, name, known):
+            continue
+        off = (row.spec.field.off, 0)
+        section = name.rpartition(".")[0]
+        scheduled = row.spec.field.scheduled and value_of(config, f"{section}.momentum_schedule") != "constant"
+        if value_of(config, name) not in off and not scheduled:
+            found.append(name)
+    return tuple(found)
+
+
+def allowed(config: Mapping[str, Any], mode: str) -> list[str]:
+    """The fields that a mode may set for a trained run: "sample", "evaluate", or "resume" for one that goes on."""
+    return [
+        name
+        for name, row in rows(config).items()
+        if (row.spec.field.resume if mode == "resume" else mode in row.spec.field.modes)
+    ]

@@ -1,0 +1,192 @@
+"""Values of fields: checked against a field's description, and read from text."""
+
+import ast
+import difflib
+import math
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from jaxgan.fields import Spec
+
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "beta1": "b1",
+    "beta2": "b2",
+    "epochs": "steps",
+    "iterations": "steps",
+    "ema": "average_decay",
+    "ema_decay": "average_decay",
+    "n_critic": "discriminator_steps",
+    "z_dim": "dim",
+    "latent_dim": "dim",
+    "fid": "frechet",
+    "kid": "kernel",
+    "vanilla": "minimax",
+    "bce": "non_saturating",
+    "lsgan": "least_squares",
+    "wgan": "wasserstein",
+}
+"""Names that other libraries use for a field or an entry of a table, with the names here."""
+
+
+class Problem(NamedTuple):
+    """A problem of a config.
+
+    Attributes:
+      field: its name with dots; that of a section, or "", where no single field is wrong.
+      text: one sentence, for the user.
+    """
+
+    field: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Either(Collection[str]):
+    """The names of several collections, such as a word and the entries of a table."""
+
+    def __init__(self, *parts: Collection[str]):
+        self.parts = parts
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in part for part in self.parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for part in self.parts for name in part)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean x?` with the known names most like `name`, or an empty string."""
+    known, here = list(known), ELSEWHERE.get(name.lower())
+    return f"; {did_you_mean([here] if here in known else alike(name, known))}".removesuffix("; ")
+
+
+def alike(name: str, known: Iterable[str]) -> list[str]:
+    """The known names most like `name`, two at most."""
+    return difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+
+
+def did_you_mean(names: Iterable[object]) -> str:
+    """`did you mean x or y?`, or an empty string without names."""
+    listed = " or ".join(map(str, names))
+    return listed and f"did you mean {listed}?"
+
+
+def wrong(spec: Spec, value: Any) -> str:
+    """What is wrong with a value of a field; an empty string if nothing is."""
+    field = spec.field
+    if spec.kind == "any":
+        return ""
+    if spec.kind == "bool":
+        return "" if isinstance(value, bool) else f"{value!r} is not true or false"
+    if spec.kind in ("int", "float"):
+        return _wrong_number(spec, value)
+    if spec.kind == "str":
+        if field.files and isinstance(value, str) and ".py:" in value:
+            return ""
+        found = _wrong_name(value, field.choices)
+        return found and found + (", and not FILE.py:FUNCTION" if field.files else "")
+    if not isinstance(value, tuple):
+        return f"{value!r} is not {describe(spec)}"
+    if spec.kind == "names":
+        return next(filter(None, (_wrong_name(name, field.choices) for name in value)), "")
+    single = spec._replace(kind=spec.kind.removesuffix("s"))
+    if any(_wrong_number(single, number) for number in value):
+        return f"{value!r} is not {describe(spec)}"
+    return ""
+
+
+def _wrong_number(spec: Spec, value: Any) -> str:
+    field = spec.field
+    if isinstance(value, bool) or not isinstance(value, int if spec.kind == "int" else int | float):
+        return f"{value!r} is not {describe(spec)}"
+    above = value > field.low if field.open_low else value >= field.low
+    below = value < field.high if field.open_high else value <= field.high
+    if above and below and (spec.kind == "int" or math.isfinite(value)):
+        return ""
+    if spec.kind == "int":
+        return f"{value} is below {field.low}" if not above else f"{value} is above {field.high}"
+    left = "(" if field.open_low or field.low == -math.inf else "["
+    right = ")" if field.open_high or field.high == math.inf else "]"
+    return f"{value} does not lie in {left}{field.low:g}, {field.high:g}{right}"
+
+
+def _wrong_name(value: Any, choices: Collection[str] | None) -> str:
+    if not isinstance(value, str):
+        return f"{value!r} is not a string"
+    if choices is None or value in choices:
+        return ""
+    return f"{value!r} is none of {', '.join(sorted(filter(None, choices)))}{nearest(value, choices)}"
+
+
+def describe(spec: Spec) -> str:
+    """What a field takes, in words."""
+    if spec.kind == "ints":
+        return f'a tuple of whole numbers of at least {spec.field.low:g}, such as "(256, 256)"'
+    return {
+        "bool": "true or false",
+        "int": "a whole number",
+        "float": "a number",
+        "floats": 'a tuple of numbers, such as "0.05,0.5"',
+        "names": 'names with commas between them, such as "a,b"',
+    }.get(spec.kind, "a string")
+
+
+def shown(value: Any) -> str:
+    """A value as a command line has it."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "nothing"
+    return str(value) or "nothing"
+
+
+def normalised(spec: Spec, value: Any) -> Any:
+    """A value with lists and texts of several as tuples, as JSON and older files have them."""
+    if spec.kind in ("ints", "floats", "names") and isinstance(value, list):
+        return tuple(value)
+    if spec.kind in ("names", "floats") and isinstance(value, str):
+        try:
+            return parsed(spec, value)
+        except (ValueError, SyntaxError, TypeError):
+            return value
+    return value
+
+
+def parsed(spec: Spec, text: str) -> Any:
+    """A text as a value of a field's kind; its range is not checked.
+
+    Raises:
+      ValueError, SyntaxError, TypeError: it is no such value.
+    """
+    if spec.kind == "str":
+        return text
+    if spec.kind == "bool":
+        if text.lower() not in ("true", "1", "false", "0"):
+            raise ValueError(text)
+        return text.lower() in ("true", "1")
+    if spec.kind == "names":
+        text = text.strip()
+        if text.startswith(("(", "[")):
+            return tuple(map(str, ast.literal_eval(text)))
+        return tuple(part.strip() for part in text.split(",")) if text else ()
+    if spec.kind in ("ints", "floats"):
+        value = ast.literal_eval(text) if text.strip() else ()
+        value = tuple(value) if isinstance(value, list | tuple) else (value,)
+        return tuple(_number(spec.kind.removesuffix("s"), number) for number in value)
+    if spec.kind in ("int", "float"):
+        return _number(spec.kind, ast.literal_eval(text.replace("_", "")))
+    return ast.literal_eval(text)
+
+
+def _number(kind: str, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(value)
+    if kind == "float":
+        return float(value)
+    if not float(value).is_integer():
+        raise TypeError(value)
+    return int(value)  # 1e5 steps
