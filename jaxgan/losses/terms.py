@@ -14,7 +14,7 @@ import optax
 
 from jaxgan.losses.penalties import check_weight
 from jaxgan.losses.transforms import weigh_discriminator, weigh_generator
-from jaxgan.types import Seen, Term
+from jaxgan.types import Term, TermInputs
 
 __all__ = [
     "TERMS",
@@ -45,14 +45,14 @@ def feature_matching(weight: chex.Numeric = 1.0) -> Term:
     """
     check_weight(weight)
 
-    def generator(seen: Seen) -> chex.Array:
-        real, fake = seen.real_output.features, seen.fake_output.features
+    def generator(inputs: TermInputs) -> chex.Array:
+        real, fake = inputs.real_output.features, inputs.fake_output.features
         if real is None or fake is None:
             raise ValueError(
                 "feature_matching needs the discriminator's features: in a config discriminator.features=True, else a "
-                "Judgement(logits, features=...)"
+                "DiscriminatorOutput(logits, features=...)"
             )
-        return weight * jnp.square(seen.mean(real) - seen.mean(fake)).sum()
+        return weight * jnp.square(inputs.mean(real) - inputs.mean(fake)).sum()
 
     return Term(None, generator)
 
@@ -77,17 +77,17 @@ def mutual_information(weight: chex.Numeric = 1.0) -> Term:
     """
     check_weight(weight)
 
-    def part(seen: Seen) -> chex.Array:
-        categories, codes = seen.prior.categories, seen.prior.continuous
+    def part(inputs: TermInputs) -> chex.Array:
+        categories, codes = inputs.prior.categories, inputs.prior.continuous
         if categories + codes == 0:
             raise ValueError('mutual_information needs a latent with codes, such as LATENTS["categorical"](74)')
         widths = (categories + codes, categories + 2 * codes)
-        outputs = _class_logits("mutual_information", seen.fake_output.class_logits, len(seen.latents), widths)
+        outputs = _class_logits("mutual_information", inputs.fake_output.class_logits, len(inputs.latents), widths)
         nats = jnp.zeros(len(outputs))
         if categories:
-            nats = nats + optax.softmax_cross_entropy(outputs[:, :categories], seen.latents[:, :categories])
+            nats = nats + optax.softmax_cross_entropy(outputs[:, :categories], inputs.latents[:, :categories])
         if codes:
-            code = seen.latents[:, categories : widths[0]]
+            code = inputs.latents[:, categories : widths[0]]
             mean, log_deviation = outputs[:, categories : widths[0]], outputs[:, widths[0] :]
             log_deviation = log_deviation if log_deviation.shape[1] else jnp.zeros_like(mean)
             squares = jnp.square((code - mean) * jnp.exp(-log_deviation))
@@ -116,8 +116,8 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
     """
     check_weight(weight)
 
-    def cross_entropy(seen: Seen, class_logits: chex.Array | None) -> chex.Array:
-        labels = seen.condition
+    def cross_entropy(inputs: TermInputs, class_logits: chex.Array | None) -> chex.Array:
+        labels = inputs.condition
         if labels is None or getattr(labels, "ndim", None) != 1 or not jnp.issubdtype(labels.dtype, jnp.integer):
             raise ValueError(
                 "auxiliary_classifier needs labels, integers [batch], as the condition; in a config condition=labels"
@@ -125,12 +125,12 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
         outputs = _class_logits("auxiliary_classifier", class_logits, len(labels))
         return optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()
 
-    def discriminator(seen: Seen) -> chex.Array:
-        real, fake = (cross_entropy(seen, judgement.class_logits) for judgement in (seen.real_output, seen.fake_output))
+    def discriminator(inputs: TermInputs) -> chex.Array:
+        real, fake = (cross_entropy(inputs, output.class_logits) for output in (inputs.real_output, inputs.fake_output))
         return weight * (real + fake)
 
-    def generator(seen: Seen) -> chex.Array:
-        return weight * cross_entropy(seen, seen.fake_output.class_logits)
+    def generator(inputs: TermInputs) -> chex.Array:
+        return weight * cross_entropy(inputs, inputs.fake_output.class_logits)
 
     return Term(discriminator, generator)
 
@@ -140,7 +140,7 @@ def _class_logits(name: str, outputs: chex.Array | None, batch: int, widths: tup
     if outputs is None:
         raise ValueError(
             f"{name} needs the discriminator's class logits: in a config discriminator.class_logits={wanted}, else a "
-            "Judgement(logits, class_logits=...)"
+            "DiscriminatorOutput(logits, class_logits=...)"
         )
     if outputs.ndim != 2 or len(outputs) != batch or (widths and outputs.shape[1] not in widths):
         raise ValueError(f"{name} needs class logits [{batch}, {wanted}], got {outputs.shape}")

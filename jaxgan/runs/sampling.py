@@ -34,10 +34,10 @@ class NoSamplesError(UsageError):
 
 
 Sampler = Callable[[TrainState, jax.Array, int], Drawn]
-Completer = Callable[[TrainState, jax.Array, Any], np.ndarray]
+CompiledGenerator = Callable[[TrainState, jax.Array, Any], np.ndarray]
 
 
-def completer(experiment: Experiment) -> Completer:
+def compiled_generator(experiment: Experiment) -> CompiledGenerator:
     """A function `(state, latents [n, dim], condition) -> examples [n, ...]`, float32, computed in parts."""
     draw = jax.jit(
         lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
@@ -54,7 +54,7 @@ def completer(experiment: Experiment) -> Completer:
     return examples
 
 
-def judger(experiment: Experiment) -> Callable[[Any, np.ndarray], DiscriminatorOutput]:
+def compiled_discriminator(experiment: Experiment) -> Callable[[Any, np.ndarray], DiscriminatorOutput]:
     """A function `(variables, examples [n, ...]) -> DiscriminatorOutput`, float32, by a discriminator, in parts."""
 
     def judge(variables, examples):

@@ -12,7 +12,7 @@ import optax
 from jaxgan.evaluation.base import Score
 from jaxgan.rng import stream
 from jaxgan.training.step import TrainStep
-from jaxgan.types import Batch, Judgement, Latent, Loss, Network, PlayerState, Term, example_keys
+from jaxgan.types import Batch, DiscriminatorOutput, Latent, Loss, Network, PlayerState, Term, example_keys
 
 Wrap = Callable[[Network, str | None], Network]
 """`(network, axis_name) -> network`."""
@@ -73,7 +73,7 @@ class ScoreInputs(NamedTuple):
       other: the run of `evaluation.other_run`, or None.
       step: of the generator.
       discriminator: the other player, if `Task.judges`.
-      judge: `(variables, examples [n, ...]) -> Judgement` of numpy arrays by the discriminator, compiled.
+      discriminate: `(variables, examples [n, ...]) -> DiscriminatorOutput` of numpy arrays, compiled.
       labelled: the training examples whose labels the task has seen, or None.
       train_labels: [n], or None.
       own: the run's generator without a condition, for tasks whose generators need none.
@@ -90,7 +90,7 @@ class ScoreInputs(NamedTuple):
     other: PlainGenerator | None = None
     step: int = 0
     discriminator: PlayerState | None = None
-    judge: Callable[[Any, np.ndarray], Judgement] | None = None
+    discriminate: Callable[[Any, np.ndarray], DiscriminatorOutput] | None = None
     labelled: Labelled | None = None
     train_labels: np.ndarray | None = None
     own: PlainGenerator | None = None
@@ -114,7 +114,7 @@ class Task(NamedTuple):
 
     Attributes:
       generator, discriminator: wrap each player's network, before packing, augmentation and labels. A generator may
-        return `Sides` in training, if it also makes what the discriminator sees of the data.
+        return `DiscriminatorInputs` in training, if it also makes what the discriminator sees of the data.
       prepare: `(keys [k, batch], batch) -> batch`, inside the compiled step, for batches [k, batch, ...]; it may draw a
         condition, for example. Each key belongs to one example of the global batch at one step.
       condition: `count -> condition` of samples that are requested without one; None for labels, or no condition.

@@ -13,7 +13,7 @@ from jaxgan.losses import both_sides
 from jaxgan.networks import mlp
 from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
-from jaxgan.types import Latent, Network, Sides, Term, example_keys, inner_apply, of_norm, wrapped
+from jaxgan.types import DiscriminatorInputs, Latent, Network, Term, example_keys, of_norm
 
 INFERENCES = ("bigan", "joint_regressor", "regressor")
 """Ways to learn E: in the game itself, together with the game, and after it."""
@@ -54,7 +54,7 @@ def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: i
     Raises:
       ValueError: in use, if the inputs are not pairs.
     """
-    inner, features = inner_apply(discriminator), int(np.prod(example_shape))
+    inner, features = discriminator.apply, int(np.prod(example_shape))
 
     def init(key, inputs, condition=None):
         return discriminator.init(key, inputs, condition=jnp.zeros((len(inputs), dim)))
@@ -65,7 +65,7 @@ def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: i
         x, z = inputs[:, :features].reshape(-1, *example_shape), inputs[:, features:]
         return inner(variables, x, condition=z, key=key, train=train)
 
-    return wrapped(discriminator, init, apply)
+    return discriminator._replace(init=init, apply=apply)
 
 
 def encoding(
@@ -94,7 +94,7 @@ def encoding(
       A `Network` with the parameters "generator" and "encoder". Outside of training it returns G(z), or what the
       conditions `Encoded` and `Between` request.
     """
-    generate, encode = inner_apply(generator), inner_apply(encoder)
+    generate, encode = generator.apply, encoder.apply
 
     def init(key, inputs, condition=None):
         examples = jnp.zeros((len(inputs), *example_shape))
@@ -117,27 +117,27 @@ def encoding(
         made, state = generate(own, inputs, key=key, train=True)
         if pairs:
             codes, seen = encode(seeing, condition, train=True)
-            return Sides(as_pairs(condition, codes), as_pairs(made, inputs)), _joined(state, seen)
+            return DiscriminatorInputs(as_pairs(condition, codes), as_pairs(made, inputs)), _joined(state, seen)
         looked_at = _with_gradient(made, generator_weight)
         if key is not None:
             keys = key if key.ndim else example_keys(key, len(inputs))
             looked_at = corrupted(jax.vmap(jax.random.fold_in, (0, None))(keys, NOISE), looked_at, **corruption)
         codes, seen = encode(seeing, looked_at, train=True)
         missed = jnp.square(codes - jax.lax.stop_gradient(inputs)).sum(-1)
-        return Sides(None, made, missed), _joined(state, seen)
+        return DiscriminatorInputs(None, made, missed), _joined(state, seen)
 
-    return wrapped(generator, init, apply)
+    return generator._replace(init=init, apply=apply)
 
 
 def _of_norm(encoder: Network, radius: float) -> Network:
     """The encoder with codes of a norm."""
-    inner = inner_apply(encoder)
+    inner = encoder.apply
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         codes, state = inner(variables, inputs, condition=condition, key=key, train=train)
         return of_norm(codes, radius), state
 
-    return wrapped(encoder, encoder.init, apply)
+    return encoder._replace(apply=apply)
 
 
 def _with_gradient(values: chex.Array, weight: float) -> chex.Array:
@@ -157,7 +157,7 @@ def _joined(generator: dict[str, Any], encoder: dict[str, Any]) -> dict[str, Any
     return {name: {part: own[name] for part, own in parts.items() if name in own} for name in names}
 
 
-REGRESSION = Term(generator=lambda seen: seen.extra.mean())
+REGRESSION = Term(generator=lambda inputs: inputs.extra.mean())
 """E ‖E(c(G(z))) − z‖²; its gradient updates E, and G by `generator_weight`."""
 
 

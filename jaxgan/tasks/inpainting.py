@@ -12,7 +12,7 @@ from jaxgan.networks.encoder import encoder as convolutional_encoder
 from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, mean_and_error
 from jaxgan.tasks.completions import Known, completed, known, latent_search, masked_rmse, mean_fill, nearest_known
 from jaxgan.tasks.masks import Mask, chosen, mixed, suiting
-from jaxgan.types import Latent, Network, inner_apply, wrapped
+from jaxgan.types import Latent, Network
 
 MEANING = (
     "rmse: over the unknown values, of images in [0, 1], for each example; best: of its {draws} draws, mean: over "
@@ -42,7 +42,7 @@ def completing(generator: Network, encoder: Network | None = None) -> Network:
       A `Network` of latents [n, dim] and the condition `Known`. With an encoder, it has the parameters "generator" and
       "encoder".
     """
-    inner = inner_apply(generator)
+    inner = generator.apply
 
     def joined(params, latents, condition):
         seen = [condition.values, condition.mask]
@@ -63,7 +63,7 @@ def completing(generator: Network, encoder: Network | None = None) -> Network:
         made, model_state = inner(own, joined(params, inputs, condition), key=key, train=train)
         return completed(condition, made), model_state
 
-    return wrapped(generator, init, apply)
+    return generator._replace(init=init, apply=apply)
 
 
 def seeing_masks(discriminator: Network) -> Network:
@@ -75,7 +75,7 @@ def seeing_masks(discriminator: Network) -> Network:
     Returns:
       A `Network` of examples [n, ...] and the condition `Known`.
     """
-    inner = inner_apply(discriminator)
+    inner = discriminator.apply
 
     def init(key, inputs, condition=None):
         return discriminator.init(key, jnp.concatenate([inputs, condition.mask], -1))
@@ -83,7 +83,7 @@ def seeing_masks(discriminator: Network) -> Network:
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         return inner(variables, jnp.concatenate([inputs, condition.mask], -1), key=key, train=train)
 
-    return wrapped(discriminator, init, apply)
+    return discriminator._replace(init=init, apply=apply)
 
 
 def inpainting(

@@ -12,7 +12,7 @@ from jaxgan.evaluation.base import compare
 from jaxgan.losses.terms import weigh_discriminator
 from jaxgan.optimizers import Averaged, keep_average
 from jaxgan.tasks.base import Labelled, ScoreInputs, Scores, Task
-from jaxgan.types import DiscriminatorOutput, Latent, Network, Term, TermInputs, inner_apply, wrapped
+from jaxgan.types import DiscriminatorOutput, Latent, Network, Term, TermInputs
 from jaxgan.wrappers.conditions import unconditional
 
 STEPS = 300
@@ -35,7 +35,7 @@ def classifying(discriminator: Network) -> Network:
     Z/(Z + 1) = sigmoid(log Z), and p(k | x, k ≤ K) = e^{l_k}/Z.
 
     Args:
-      discriminator: one whose `Judgement` has the class logits l [batch, K]; its own logits are not used.
+      discriminator: one whose `DiscriminatorOutput` has the class logits l [batch, K]; its own logits are not used.
 
     Returns:
       A `Network`.
@@ -45,18 +45,18 @@ def classifying(discriminator: Network) -> Network:
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5.
     """
-    inner = inner_apply(discriminator)
+    inner = discriminator.apply
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         judged, model_state = inner(variables, inputs, condition=condition, key=key, train=train)
         if not isinstance(judged, DiscriminatorOutput) or judged.class_logits is None:
             raise ValueError(
                 "semi_supervised needs the discriminator's class logits: in a config discriminator.class_logits, else "
-                "a Judgement(logits, class_logits=...)"
+                "a DiscriminatorOutput(logits, class_logits=...)"
             )
         return judged._replace(logits=jax.nn.logsumexp(judged.class_logits, axis=-1)), model_state
 
-    return wrapped(discriminator, discriminator.init, apply)
+    return discriminator._replace(apply=apply)
 
 
 def supervised(inputs: TermInputs) -> chex.Array:
@@ -153,10 +153,10 @@ def _is_zero(number: chex.Numeric) -> bool:
 
 def measure(trained: ScoreInputs) -> Scores:
     """ "test_errors" of the class logits, and of linear classifiers of the labelled examples."""
-    labels, given, judge = trained.test_labels, trained.labelled, trained.judge
+    labels, given, discriminate = trained.test_labels, trained.labelled, trained.discriminate
     if labels is None:
         return Scores((), (NO_LABELS,))
-    assert trained.discriminator is not None and given is not None and judge is not None
+    assert trained.discriminator is not None and given is not None and discriminate is not None
     players = {"this run": trained.discriminator.variables}
     notes = [MEANING.format(labelled=len(given.labels))]
     if isinstance(trained.discriminator.opt_state, Averaged):
@@ -166,7 +166,7 @@ def measure(trained: ScoreInputs) -> Scores:
         notes.append(NO_AVERAGE)
     found, probes = {}, {}
     for name, variables in players.items():
-        judged, known = judge(variables, trained.test), judge(variables, np.asarray(given.examples))
+        judged, known = discriminate(variables, trained.test), discriminate(variables, np.asarray(given.examples))
         assert judged.class_logits is not None
         found[name] = judged.class_logits.argmax(1)
         classes = judged.class_logits.shape[1]

@@ -122,7 +122,7 @@ def test_what_a_term_needs_is_said():
     with pytest.raises(ValueError, match=r"needs class logits \[4, N\], got \(2, 4\)"):  # a pack's
         auxiliary_classifier().generator(seen(class_logits=(FAKE_CLASSES[:2],) * 2, condition=LABELS))
     for condition in (None, jnp.ones(4), jnp.eye(4, dtype=jnp.int32)):
-        with pytest.raises(ValueError, match=r"needs labels, whole numbers \[batch\], as the condition"):
+        with pytest.raises(ValueError, match=r"needs labels, integers \[batch\], as the condition"):
             auxiliary_classifier().generator(seen(class_logits=(FAKE_CLASSES,) * 2, condition=condition))
 
 

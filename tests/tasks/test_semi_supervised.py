@@ -250,7 +250,7 @@ def test_errors_by_hand():
         unit=None,
         key=KEY,
         discriminator=PlayerState(scale["params"], {}, Averaged((), jnp.float32(-1.0))),
-        judge=lambda variables, x: Judgement(x[:, 0], x, np.asarray(variables["params"]) * x),
+        discriminate=lambda variables, x: Judgement(x[:, 0], x, np.asarray(variables["params"]) * x),
         labelled=Labelled(test[:2], np.array([0, 1])),
     )
     (found,) = measure(trained).scores
@@ -262,7 +262,7 @@ def test_errors_by_hand():
     for name, value in expected.items():
         np.testing.assert_allclose(found.by_method[name][1:3], (value, error))
     bare = trained._replace(
-        discriminator=PlayerState(scale["params"], {}, ()), judge=lambda v, x: Judgement(x[:, 0], None, x)
+        discriminator=PlayerState(scale["params"], {}, ()), discriminate=lambda v, x: Judgement(x[:, 0], None, x)
     )
     scores = measure(bare)
     assert list(scores.scores[0].by_method) == ["this run", "pixels"]

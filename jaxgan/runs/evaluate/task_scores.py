@@ -14,7 +14,7 @@ from jaxgan.figures import is_image
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import load_run
-from jaxgan.runs.sampling import completer, judger
+from jaxgan.runs.sampling import compiled_discriminator, compiled_generator
 from jaxgan.tasks import PlainGenerator, ScoreInputs, Scores
 from jaxgan.training.step import generate
 from jaxgan.types import TrainState
@@ -55,9 +55,9 @@ class TaskScores:
 
     def __call__(self, experiment: Experiment, state: TrainState) -> Scores:
         """The scores of a generator."""
-        complete = completer(experiment)
+        generator = compiled_generator(experiment)
         trained = ScoreInputs(
-            generate=lambda latents, condition: complete(state, latents, condition),
+            generate=lambda latents, condition: generator(state, latents, condition),
             latent=experiment.latent,
             train=self._train,
             test=self._test,
@@ -68,7 +68,7 @@ class TaskScores:
             other=self._other,
             step=int(state.step),
             discriminator=state.discriminator if experiment.task.judges else None,
-            judge=judger(experiment) if experiment.task.judges else None,
+            discriminate=compiled_discriminator(experiment) if experiment.task.judges else None,
             labelled=self._labelled,
             train_labels=self._train_labels,
             own=PlainGenerator(
