@@ -109,6 +109,7 @@ def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
     field = Field()
     if typing.get_origin(annotation) is Annotated:
         annotation, *extras = typing.get_args(annotation)
+        extras = extras[::-1]  # of nested annotations, the outermost counts
         names = next((extra for extra in extras if isinstance(extra, Collection)), None)
         field = next((extra for extra in extras if isinstance(extra, Field)), Field(choices=names))
     members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
