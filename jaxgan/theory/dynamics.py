@@ -1,6 +1,6 @@
 """How the two players of a toy game move, continuously and in steps, through the library's own updates.
 
-The vector field comes from `discriminator_update` and `generator_update`, and the discrete steps from `make_train_step`.
+The vector field comes from `discriminator_update` and `generator_update`, the discrete steps from `make_train_step`.
 Eigenvalues and trajectories computed here are therefore those of the code that trains.
 
 Use double precision (`jax.enable_x64(True)`) where more than six digits matter.
