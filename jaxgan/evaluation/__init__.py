@@ -21,36 +21,56 @@ from jaxgan.evaluation import (
 )
 from jaxgan.evaluation.base import RAW, Data, Estimate, Evaluator, Examples, Features, Score, evaluate
 
+
+def _without_classifier(data: Data) -> str | None:
+    name = data.test.features_of.name
+    return None if data.test.logits is not None else f"the features {name!r} have no classifier"
+
+
+def _without_modes(data: Data) -> str | None:
+    known = data.mixture is not None or data.test.logits is not None
+    return None if known else "the data is no known mixture, and the features have no classifier"
+
+
 EVALUATORS: dict[str, Evaluator] = {
     "parzen": Evaluator(
-        parzen.evaluate, {"parzen_paper": "higher", "parzen_fine": "higher"}, unsupported=parzen.unsupported
+        parzen.evaluate,
+        {"parzen_paper": "higher", "parzen_fine": "higher"},
+        unsupported=lambda data: (
+            None if len(data.validation) else "it chooses sigma on validation examples, and the dataset has none"
+        ),
     ),
-    "frechet": Evaluator(frechet.evaluate, {"frechet": "lower"}, min_examples=frechet.min_examples),
-    "kernel": Evaluator(kernel.evaluate, {"kernel": "lower"}, min_examples=kernel.min_examples),
+    "frechet": Evaluator(
+        frechet.evaluate,
+        {"frechet": "lower"},
+        # More examples than dimensions, since otherwise the covariances are singular.
+        min_examples=lambda data: data.test.features.shape[1] + 1,
+    ),
+    "kernel": Evaluator(kernel.evaluate, {"kernel": "lower"}, min_examples=lambda data: 2 * kernel.SUBSETS),
     "inception_score": Evaluator(
         inception_score.evaluate,
         {"inception_score": "higher"},
-        unsupported=inception_score.unsupported,
-        min_examples=inception_score.min_examples,
+        unsupported=_without_classifier,
+        min_examples=lambda data: 2 * inception_score.SPLITS,
         compares=False,
     ),
     "precision_recall": Evaluator(
         precision_recall.evaluate,
         {"precision": "higher", "recall": "higher", "coverage": "higher"},
-        min_examples=precision_recall.min_examples,
+        min_examples=lambda data: precision_recall.NEIGHBOR + 1,
     ),
     "sliced_wasserstein": Evaluator(sliced_wasserstein.evaluate, {"sliced_wasserstein": "lower"}),
     "modes": Evaluator(
         modes.evaluate,
         {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower"},
-        unsupported=modes.unsupported,
+        unsupported=_without_modes,
     ),
     "nearest": Evaluator(nearest.evaluate, reference="test"),
     "conditional": Evaluator(
         conditional.evaluate,
         {"label_accuracy": "higher"},
-        unsupported=conditional.unsupported,
-        min_examples=conditional.min_examples,
+        unsupported=lambda data: None if data.classes is not None else "labels are not the condition",
+        min_examples=lambda data: 2 * (data.classes or 1),
         reference="test",
         compares=False,
     ),

@@ -168,13 +168,3 @@ def _labels(examples: Examples) -> np.ndarray:
     if examples.labels is None:
         raise ValueError(f"the {examples.name} examples need labels")
     return examples.labels
-
-
-def unsupported(data: Data) -> str | None:
-    """Needs samples of requested classes."""
-    return None if data.classes is not None else "labels are not the condition"
-
-
-def min_examples(data: Data) -> int:
-    """Two of each class, on average."""
-    return 2 * (data.classes or 1)

@@ -115,8 +115,3 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     value, error = frechet_estimate(samples.features, data.test.features)
     details = {"dim": samples.features.shape[1]}
     return [feature_score("frechet", value, error, samples, data, details=details)]
-
-
-def min_examples(data: Data) -> int:
-    """More examples than dimensions, since otherwise the covariances are singular."""
-    return data.test.features.shape[1] + 1

@@ -64,13 +64,3 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     details = {"splits": SPLITS, "classes": samples.logits.shape[1]}
     score = feature_score("inception_score", value, error, samples, data, details=details)
     return [score._replace(split="", against=0)]
-
-
-def min_examples(data: Data) -> int:
-    """Two samples for every part."""
-    return 2 * SPLITS
-
-
-def unsupported(data: Data) -> str | None:
-    """Needs features with a classifier's logits."""
-    return None if data.test.logits is not None else f"the features {data.test.features_of.name!r} have no classifier"

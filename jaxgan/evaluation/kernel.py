@@ -126,8 +126,3 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     value, error = kernel_estimate(key, samples.features, data.test.features)
     details = {"dim": samples.features.shape[1], "subsets": SUBSETS}
     return [feature_score("kernel", value, error, samples, data, details=details)]
-
-
-def min_examples(data: Data) -> int:
-    """Two examples for every subset."""
-    return 2 * SUBSETS

@@ -141,9 +141,3 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
         )._replace(features=features, split=split, against=against)
         for name, value in found._asdict().items()
     ]
-
-
-def unsupported(data: Data) -> str | None:
-    """Needs known modes: those of a mixture, or classes."""
-    known = data.mixture is not None or data.test.logits is not None
-    return None if known else "the data is no known mixture, and the features have no classifier"

@@ -229,8 +229,3 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
         )
         for grid, estimate in zip(("paper", "fine"), estimates, strict=True)
     ]
-
-
-def unsupported(data: Data) -> str | None:
-    """Needs validation examples, for the choice of the width."""
-    return None if len(data.validation) else "it chooses sigma on validation examples, and the dataset has none"

@@ -125,8 +125,3 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
         )
         for name, value in found._asdict().items()
     ]
-
-
-def min_examples(data: Data) -> int:
-    """More than k examples."""
-    return NEIGHBOR + 1

@@ -2,7 +2,8 @@
 
 A discriminator's logit l(x) gives D(x) = sigmoid(l(x)). Every loss is a mean over the batch, without the factor ½
 that some code puts on the cross-entropies. No loss takes the logarithm of a probability, so all stay finite and keep
-useful gradients at logits of ±1e4. To add a loss, write its two functions and one line of `LOSSES`.
+useful gradients at logits of ±1e4. All raise ValueError unless the two arguments are vectors of one length. To add a
+loss, write its two functions and one line of `LOSSES`.
 """
 
 from collections.abc import Callable
@@ -53,9 +54,6 @@ def binary_cross_entropy(real_logits: chex.Array, fake_logits: chex.Array) -> ch
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where D = ½ everywhere.
 
-    Raises:
-      ValueError: the two are not vectors of one length.
-
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1 and Algorithm 1.
     """
     check_logits(real_logits, fake_logits)
@@ -83,9 +81,6 @@ def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.
     Returns:
       Scalar ≤ 0 in nats.
 
-    Raises:
-      ValueError: the two are not vectors of one length.
-
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1 and Algorithm 1.
     """
     check_logits(real_logits, fake_logits)
@@ -101,9 +96,6 @@ def non_saturating_generator(real_logits: chex.Array, fake_logits: chex.Array) -
 
     Returns:
       Scalar ≥ 0 in nats.
-
-    Raises:
-      ValueError: the two are not vectors of one length.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 3.
     """
@@ -124,9 +116,6 @@ def maximum_likelihood_generator(real_logits: chex.Array, fake_logits: chex.Arra
     Returns:
       Scalar ≤ 0.
 
-    Raises:
-      ValueError: the two are not vectors of one length.
-
     Source: Goodfellow 2014 (arXiv:1412.6515), section 4.
     """
     check_logits(real_logits, fake_logits)
@@ -142,9 +131,6 @@ def least_squares_discriminator(real_logits: chex.Array, fake_logits: chex.Array
 
     Returns:
       Scalar ≥ 0; ¼ where all outputs are ½.
-
-    Raises:
-      ValueError: the two are not vectors of one length.
 
     Source: Mao et al. 2017 (arXiv:1611.04076), equation 2 with a = 0, b = c = 1 (its equation 9).
     """
@@ -172,9 +158,6 @@ def least_squares_generator(real_logits: chex.Array, fake_logits: chex.Array) ->
     Returns:
       Scalar ≥ 0; ⅛ where all outputs are ½.
 
-    Raises:
-      ValueError: the two are not vectors of one length.
-
     Source: Mao et al. 2017 (arXiv:1611.04076), equation 9.
     """
     check_logits(real_logits, fake_logits)
@@ -190,9 +173,6 @@ def hinge_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> che
 
     Returns:
       Scalar ≥ 0; 2 where all logits are 0.
-
-    Raises:
-      ValueError: the two are not vectors of one length.
 
     Source: Lim and Ye 2017 (arXiv:1705.02894); Miyato et al. 2018 (arXiv:1802.05957), equation 16.
     """
@@ -212,9 +192,6 @@ def wasserstein_critic(real_logits: chex.Array, fake_logits: chex.Array) -> chex
     Returns:
       Scalar; 0 where all outputs are equal.
 
-    Raises:
-      ValueError: the two are not vectors of one length.
-
     Source: Arjovsky et al. 2017 (arXiv:1701.07875), equation 2 and Algorithm 1.
     """
     check_logits(real_logits, fake_logits)
@@ -233,9 +210,6 @@ def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> ch
     Returns:
       Scalar, in the units of the data's distances.
 
-    Raises:
-      ValueError: the two are not vectors of one length.
-
     Source: Arjovsky et al. 2017 (arXiv:1701.07875), equation 2 and section 3.
     """
     return -wasserstein_critic(real_logits, fake_logits)
@@ -250,9 +224,6 @@ def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
 
     Returns:
       Scalar.
-
-    Raises:
-      ValueError: the two are not vectors of one length.
 
     Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1; Miyato et al. 2018 (arXiv:1802.05957), equation 17.
     """
@@ -269,9 +240,6 @@ def paired_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 
     Returns:
       Scalar ≥ 0 in nats; log 2 where all logits are equal.
-
-    Raises:
-      ValueError: the two are not vectors of one length.
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), the relativistic standard GAN; Huang et al. 2024
     (arXiv:2501.05441), equation 2, which adds R1 and R2.
@@ -290,9 +258,6 @@ def paired_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
     Returns:
       Scalar ≥ 0 in nats; log 2 where all logits are equal.
 
-    Raises:
-      ValueError: the two are not vectors of one length.
-
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1.
     """
     return paired_discriminator(fake_logits, real_logits)
@@ -307,9 +272,6 @@ def average_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> c
 
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
-
-    Raises:
-      ValueError: the two are not vectors of one length.
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, the relativistic average standard GAN.
     """
@@ -327,9 +289,6 @@ def average_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.
 
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
-
-    Raises:
-      ValueError: the two are not vectors of one length.
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2.
     """

@@ -7,7 +7,7 @@ of them is `labelled`, a number of examples, the function also takes these examp
 
 from collections.abc import Callable
 
-from jaxgan.tasks.base import Labelled, Other, Scores, Sheet, Task, Trained
+from jaxgan.tasks.base import Labelled, PlainGenerator, ScoreInputs, Scores, Sheet, Task
 from jaxgan.tasks.inference import INFERENCES, inference
 from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS
@@ -26,4 +26,4 @@ TASKS: dict[str, Callable[..., Task]] = {
     "semi_supervised": semi_supervised,
 }
 
-__all__ = ["INFERENCES", "MASKS", "TASKS", "Labelled", "Other", "Scores", "Sheet", "Task", "Trained"]
+__all__ = ["INFERENCES", "MASKS", "TASKS", "Labelled", "PlainGenerator", "ScoreInputs", "Scores", "Sheet", "Task"]

@@ -48,7 +48,7 @@ class Sheet(NamedTuple):
     arrays: Mapping[str, np.ndarray] = {}
 
 
-class Other(NamedTuple):
+class PlainGenerator(NamedTuple):
     """A generator without a condition, for example of another run on the same data.
 
     `generate(latents) -> examples` can be traced.
@@ -59,7 +59,7 @@ class Other(NamedTuple):
     name: str
 
 
-class Trained(NamedTuple):
+class ScoreInputs(NamedTuple):
     """A trained generator and the data, which a task's scores read. All examples are in the networks' range.
 
     Attributes:
@@ -87,13 +87,13 @@ class Trained(NamedTuple):
     classify: Callable[[np.ndarray], np.ndarray] | None
     unit: Callable[[np.ndarray], np.ndarray]
     key: chex.PRNGKey
-    other: Other | None = None
+    other: PlainGenerator | None = None
     step: int = 0
     discriminator: PlayerState | None = None
     judge: Callable[[Any, np.ndarray], Judgement] | None = None
     labelled: Labelled | None = None
     train_labels: np.ndarray | None = None
-    own: Other | None = None
+    own: PlainGenerator | None = None
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
@@ -123,7 +123,7 @@ class Task(NamedTuple):
       discriminator_tx: wraps the discriminator's optimizer.
       sheet: `(key, count, examples, latent) -> Sheet` of `count` test examples, for pictures and `--mode=sample`; None
         for plain samples.
-      measure: `Trained -> Scores`, for `--mode=evaluate`.
+      measure: `ScoreInputs -> Scores`, for `--mode=evaluate`.
       judges: whether `measure` reads the discriminator, with its optimizer's state.
     """
 
@@ -135,7 +135,7 @@ class Task(NamedTuple):
     loss: Callable[[Loss], Loss] = lambda loss: loss
     discriminator_tx: Callable[[optax.GradientTransformation], optax.GradientTransformation] = lambda tx: tx
     sheet: Callable[[chex.PRNGKey, int, np.ndarray, Latent], Sheet] | None = None
-    measure: Callable[[Trained], Scores] | None = None
+    measure: Callable[[ScoreInputs], Scores] | None = None
     judges: bool = False
 
 

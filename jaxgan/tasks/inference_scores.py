@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from jaxgan.evaluation.base import Score, compare
-from jaxgan.tasks.base import Other, Scores, Trained, mean_and_error
+from jaxgan.tasks.base import PlainGenerator, ScoreInputs, Scores, mean_and_error
 from jaxgan.tasks.completions import Known, nearest_index, searched_latents
 from jaxgan.types import Latent, Network, example_keys
 
@@ -127,7 +127,7 @@ def _in_parts(function: Callable[[np.ndarray], chex.Array], values: np.ndarray) 
 
 
 def measure(
-    trained: Trained,
+    trained: ScoreInputs,
     *,
     encodes: bool,
     fits: Callable[[Latent], Network],
@@ -135,24 +135,21 @@ def measure(
     count: int,
     corruption: Mapping[str, float] = {},
 ) -> Scores:
-    """Scores of the codes and of the reconstructions of encoders.
+    """Scores of encoders: "1-NN accuracy" of the codes, with labels, "reconstruction rmse" and "latent rmse".
 
     Args:
       trained: the generator and the data.
-      encodes: the generator has an encoder, and accepts the condition `Encoded`.
+      encodes: whether the generator accepts the condition `Encoded`.
       fits: `prior -> network` of a regressor to fit.
       steps: of the fits; 0 for none.
       count: test examples to reconstruct, and latents to infer, at most.
       corruption: in the fits, arguments of `corrupted`.
-
-    Returns:
-      "1-NN accuracy" with labels, "reconstruction rmse" and "latent rmse", by method.
     """
     example_key, fit_key, latent_key, search_key = jax.random.split(trained.key, 4)
     chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:count])
     assert trained.own is not None
     generators = {"": trained.own} | ({} if trained.other is None else {"other ": trained.other})
-    encoders: dict[str, tuple[Encode, Other]] = {}
+    encoders: dict[str, tuple[Encode, PlainGenerator]] = {}
     if encodes:
         encoders["this run"] = (
             lambda x: trained.generate(np.zeros((len(x), trained.latent.dim), np.float32), Encoded(x)),
@@ -170,7 +167,7 @@ def measure(
     return Scores((_neighbours(trained, encoders), *found), tuple(notes))
 
 
-def _neighbours(trained: Trained, encoders: dict[str, tuple[Encode, Other]]) -> Score:
+def _neighbours(trained: ScoreInputs, encoders: dict[str, tuple[Encode, PlainGenerator]]) -> Score:
     assert trained.train_labels is not None
     ways: dict[str, Encode] = {name: encode for name, (encode, _) in encoders.items()}
     ways["pixels"] = lambda x: x.reshape(len(x), -1)
@@ -187,9 +184,9 @@ def _nearest_in(training: np.ndarray, part: np.ndarray) -> np.ndarray:
 
 
 def _reconstructions(
-    trained: Trained,
-    encoders: dict[str, tuple[Encode, Other]],
-    generators: dict[str, Other],
+    trained: ScoreInputs,
+    encoders: dict[str, tuple[Encode, PlainGenerator]],
+    generators: dict[str, PlainGenerator],
     examples: np.ndarray,
     key: chex.PRNGKey,
 ) -> Score:
@@ -207,7 +204,9 @@ def _reconstructions(
     )
 
 
-def _latents(trained: Trained, encoders: dict[str, tuple[Encode, Other]], key: chex.PRNGKey, count: int) -> Score:
+def _latents(
+    trained: ScoreInputs, encoders: dict[str, tuple[Encode, PlainGenerator]], key: chex.PRNGKey, count: int
+) -> Score:
     """The error of E(G(z)) as an estimate of z; that of the prior's mean is the error of a blind guess."""
     values = {}
     for name, (encode, own) in encoders.items():

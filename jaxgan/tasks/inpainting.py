@@ -1,6 +1,7 @@
 """All conditionals p(x_S | x_notS) of parts S of an example, by one generator that receives the known values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import chex
 import jax
@@ -8,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.evaluation.base import Score, compare
+from jaxgan.fields import Either, Field, Widths
 from jaxgan.networks.encoder import encoder as convolutional_encoder
-from jaxgan.tasks.base import Scores, Sheet, Task, Trained, mean_and_error
+from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, mean_and_error
 from jaxgan.tasks.completions import Known, completed, known, latent_search, masked_rmse, mean_fill, nearest_known
-from jaxgan.tasks.masks import Mask, chosen, mixed, suiting
+from jaxgan.tasks.masks import MASKS, Mask, chosen, mixed, suiting
 from jaxgan.types import Latent, Network, inner_apply, wrapped
 
 MEANING = (
@@ -90,10 +92,10 @@ def inpainting(
     *,
     example_shape: tuple[int, ...],
     latent: Latent,
-    masks: tuple[str, ...] = ("all",),
-    encoder: Sequence[int] = (),
-    draws: int = 10,
-    examples: int = 500,
+    masks: Annotated[tuple[str, ...], Either(("all",), MASKS)] = ("all",),
+    encoder: Widths = (),
+    draws: Annotated[int, Field(low=1, resume=True, modes=("evaluate",))] = 10,
+    examples: Annotated[int, Field(low=2, resume=True, modes=("evaluate",))] = 500,
 ) -> Task:
     """The task of all conditionals.
 
@@ -140,17 +142,7 @@ def sheet(
 ) -> Sheet:
     """Rows of an example, its known values (the rest is grey) and some completions; the rows cycle through the masks.
 
-    Args:
-      key: draws masks and latents.
-      count: completions in total, at most.
-      examples: [n, ...], images in the networks' range.
-      latent: the prior p_z(z).
-      masks: by name.
-      draws: completions in a row, at most.
-
-    Returns:
-      A `Sheet` with the arrays "originals" and "masks" [rows, ...], and "kinds" [rows]; completion j of row i is
-      example i·draws + j.
+    The arrays are "originals" and "masks" [rows, ...] and "kinds" [rows]; completion j of row i is example i·draws + j.
     """
     draws = min(draws, count)
     originals = examples[: max(count // draws, 1)]
@@ -171,18 +163,8 @@ def sheet(
     return Sheet(latent.sample(latent_key, rows * draws), given, arrange, 2 + draws, arrays)
 
 
-def measure(trained: Trained, masks: Mapping[str, Mask], draws: int, examples: int) -> Scores:
-    """Errors of completions for every mask that suits the data, and for their mixture.
-
-    Args:
-      trained: the generator and the data.
-      masks: by name, those that the run was trained with.
-      draws: completions of each example, ≥ 1.
-      examples: test examples to complete, at most.
-
-    Returns:
-      For each mask "MASK rmse_best", "MASK rmse_mean" and, with a classifier, "MASK accuracy", by method.
-    """
+def measure(trained: ScoreInputs, masks: Mapping[str, Mask], draws: int, examples: int) -> Scores:
+    """Errors of completions for every mask that suits the data and for their mixture; training used `masks`."""
     example_key, *keys = jax.random.split(trained.key, 2)
     chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:examples])
     tested = trained.test[chosen]
@@ -209,7 +191,7 @@ def measure(trained: Trained, masks: Mapping[str, Mask], draws: int, examples: i
 
 
 def _completions(
-    trained: Trained, given: Known, draws: int, draw_key: chex.PRNGKey, search_key: chex.PRNGKey
+    trained: ScoreInputs, given: Known, draws: int, draw_key: chex.PRNGKey, search_key: chex.PRNGKey
 ) -> dict[str, np.ndarray]:
     """[draws, n, ...] by method."""
     count = len(given.values)
@@ -226,7 +208,7 @@ def _completions(
 
 def _measures(
     kind: str,
-    trained: Trained,
+    trained: ScoreInputs,
     made: Mapping[str, np.ndarray],
     examples: np.ndarray,
     given: Known,

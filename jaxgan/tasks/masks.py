@@ -72,14 +72,7 @@ MASKS: dict[str, Mask] = {
 
 
 def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
-    """The masks of the table that suit examples of a shape: masks of images need images.
-
-    Returns:
-      Masks [count, *shape] float32, by name.
-
-    Raises:
-      ValueError: a mask has the wrong shape.
-    """
+    """The masks of the table that suit examples of a shape, by name; masks of images need images."""
     found = {}
     for name, mask in MASKS.items():
         try:
@@ -91,14 +84,7 @@ def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
 
 
 def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
-    """The named masks, or for "all" those of the table that suit the examples.
-
-    Returns:
-      Masks [count, *shape] float32, by name.
-
-    Raises:
-      ValueError: a name is unknown, or its mask does not suit the examples or has the wrong shape.
-    """
+    """The named masks, or for "all" those that suit the examples; raises ValueError if one does not."""
     if "all" in names:
         return suiting(shape)
     for name in names:

@@ -17,7 +17,7 @@ from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, both_sides, smooth_real_labels, weigh_discriminator, weigh_generator
 from jaxgan.networks import maxout, mlp
 from jaxgan.parallel import distribute
-from jaxgan.tasks import TASKS, Other, Trained
+from jaxgan.tasks import TASKS, PlainGenerator, ScoreInputs
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.completions import Known, searched_latents
 from jaxgan.tasks.inference import Between, Encoded, as_pairs, encoding, judging_pairs, sheet
@@ -345,9 +345,9 @@ def _trained(**changes):
         "classify": None,
         "unit": lambda examples: examples,
         "key": KEY,
-        "own": Other(own, LATENTS["uniform"](2), "this run"),
+        "own": PlainGenerator(own, LATENTS["uniform"](2), "this run"),
     }
-    return Trained(**values | changes)
+    return ScoreInputs(**values | changes)
 
 
 def linear(latent):
@@ -385,7 +385,7 @@ def test_scores_of_an_encoder_by_hand():
 
 
 def test_scores_without_labels_or_an_encoder_say_so():
-    other = Other(lambda z: jnp.pad(z, ((0, 0), (0, 1))), LATENTS["uniform"](2), "plain")
+    other = PlainGenerator(lambda z: jnp.pad(z, ((0, 0), (0, 1))), LATENTS["uniform"](2), "plain")
     trained = _trained(train_labels=None, other=other)
     found = measure(trained, encodes=False, fits=linear, steps=0, count=5)
     assert [each.name for each in found.scores] == ["reconstruction rmse"]

@@ -17,7 +17,7 @@ from jaxgan.losses import LOSSES
 from jaxgan.networks import dcgan, maxout, mlp
 from jaxgan.networks.encoder import encoder
 from jaxgan.parallel import distribute
-from jaxgan.tasks import MASKS, TASKS, Other, Trained
+from jaxgan.tasks import MASKS, TASKS, PlainGenerator, ScoreInputs
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.completions import Known, known, latent_search, masked_rmse, mean_fill, nearest_known
 from jaxgan.tasks.inpainting import completing, measure, seeing_masks
@@ -297,7 +297,7 @@ def _trained(**changes):
         "unit": lambda examples: examples,
         "key": KEY,
     }
-    return Trained(**values | changes)
+    return ScoreInputs(**values | changes)
 
 
 def numbers(score):
@@ -327,7 +327,7 @@ def test_scores_of_completions_by_hand(mine):
     assert accuracies["mean fill"][0] < 1 == accuracies["real data"][0]
     assert any("--config.evaluation.other_run" in note for note in found.notes)
     assert any("without the mask `nothing`" in note for note in found.notes)
-    other = Other(lambda z: z, LATENTS["uniform"](4), "plain")
+    other = PlainGenerator(lambda z: z, LATENTS["uniform"](4), "plain")
     without = measure(_trained(classify=None, other=other), masks, draws=2, examples=10)
     assert not [each for each in without.scores if "accuracy" in each.name]
     assert all("latent search" in each.by_method and each.samples <= 10 for each in without.scores)

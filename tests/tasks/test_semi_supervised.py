@@ -21,7 +21,7 @@ from jaxgan.optimizers import Averaged, keep_average
 from jaxgan.parallel import distribute
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.trials import Setting
-from jaxgan.tasks import TASKS, Labelled, Trained
+from jaxgan.tasks import TASKS, Labelled, ScoreInputs
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.labelled import choose
 from jaxgan.tasks.semi_supervised import classifying, linear_classes, logistic_regression, measure
@@ -240,7 +240,7 @@ def test_the_logistic_regression_is_at_its_minimum():
 def test_errors_by_hand():
     test = np.array([[1.0, 0], [0, 1], [1, 0], [0, 1], [1, 0]], np.float32)
     scale = {"params": jnp.float32(1.0)}
-    trained = Trained(
+    trained = ScoreInputs(
         generate=None,
         latent=None,
         train=test,

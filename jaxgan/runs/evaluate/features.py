@@ -21,20 +21,7 @@ CLASSES = 1_000
 
 
 def build_features(config: Mapping[str, Any], inputs: Inputs, log: Callable[[str], None]) -> Features:
-    """The features of `config.evaluation.features`.
-
-    Args:
-      config: a checked config.
-      inputs: the run's data, on whose labels a classifier is trained.
-      log: prints messages before slow work.
-
-    Returns:
-      The features; "auto" is the classifier for labelled images, and the raw values otherwise.
-
-    Raises:
-      UsageError: the features do not suit the data, or cannot be loaded.
-      DataError: the file of weights is missing or damaged.
-    """
+    """The features of `config.evaluation.features`; "auto" is the classifier for labelled images, else raw values."""
     section, dataset = config["evaluation"], inputs.dataset
     name = section["features"]
     if name == "auto":

@@ -71,13 +71,7 @@ def _features(report: Report) -> str:
 
 
 def as_text(report: Report, run: str, remarks: Sequence[str] = ()) -> str:
-    """An evaluation as text: what was evaluated, then the tables with their notes.
-
-    Args:
-      report: the JSON.
-      run: path of the run.
-      remarks: further lines on how the evaluation was made.
-    """
+    """An evaluation as text, with the path of the run and further lines on how the evaluation was made."""
     how = in_words(report["sampling"]["method"], report["sampled"])
     parts = [
         f"{run}, step {report['step']:,}: {report['samples']:,} samples of seed {report['seed']}; "

@@ -15,7 +15,7 @@ from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import load_run
 from jaxgan.runs.sampling import completer, judger
-from jaxgan.tasks import Other, Scores, Trained
+from jaxgan.tasks import PlainGenerator, ScoreInputs, Scores
 from jaxgan.training.step import generate
 from jaxgan.types import TrainState
 
@@ -24,11 +24,7 @@ TASK = "task"
 
 
 def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
-    """Whether an evaluation includes the task's scores.
-
-    Raises:
-      UsageError: they are named, and the run's task has none.
-    """
+    """Whether an evaluation includes the task's scores; raises UsageError if they are named and the task has none."""
     named = config["evaluation"]["metrics"]
     if TASK in named and experiment.task.measure is None:
         raise UsageError(
@@ -39,19 +35,7 @@ def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
 
 
 class TaskScores:
-    """Measures a task. What does not depend on the generator is prepared only once.
-
-    Args:
-      config: a checked config.
-      inputs: the run's data.
-      data: the splits as evaluators see them.
-      features: of an evaluation; those of a classifier also classify completions.
-      to_unit: converts examples from the networks' range to the evaluators'.
-      key: for draws.
-
-    Raises:
-      UsageError: the run of `evaluation.other_run` is missing or unsuitable.
-    """
+    """Measures the task of generators. What does not depend on a generator is prepared only once."""
 
     def __init__(
         self,
@@ -72,7 +56,7 @@ class TaskScores:
     def __call__(self, experiment: Experiment, state: TrainState) -> Scores:
         """The scores of a generator."""
         complete = completer(experiment)
-        trained = Trained(
+        trained = ScoreInputs(
             generate=lambda latents, condition: complete(state, latents, condition),
             latent=experiment.latent,
             train=self._train,
@@ -87,7 +71,9 @@ class TaskScores:
             judge=judger(experiment) if experiment.task.judges else None,
             labelled=self._labelled,
             train_labels=self._train_labels,
-            own=Other(lambda latents: generate(experiment.generator, state, latents), experiment.latent, "this run"),
+            own=PlainGenerator(
+                lambda latents: generate(experiment.generator, state, latents), experiment.latent, "this run"
+            ),
         )
         assert experiment.task.measure is not None
         return experiment.task.measure(trained)
@@ -114,7 +100,7 @@ def _labels(split: Split, count: int) -> np.ndarray | None:
     return split.take_labels(np.arange(count))
 
 
-def _other(workdir: str, inputs: Inputs) -> Other | None:
+def _other(workdir: str, inputs: Inputs) -> PlainGenerator | None:
     if not workdir:
         return None
     try:
@@ -131,7 +117,9 @@ def _other(workdir: str, inputs: Inputs) -> Other | None:
             f"evaluation.other_run={workdir} does not suit", "its generator has a condition", "name a plain GAN's run"
         )
     generator, state = run.experiment.generator, run.state
-    return Other(lambda latents: generate(generator, state, latents), run.experiment.latent, run.directory.path.name)
+    return PlainGenerator(
+        lambda latents: generate(generator, state, latents), run.experiment.latent, run.directory.path.name
+    )
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
