@@ -16,7 +16,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import chex
@@ -25,6 +25,22 @@ import optax
 
 REQUIRED = inspect.Parameter.empty
 """The default of a parameter that has none."""
+
+
+class Either(Collection[str]):
+    """The names of several collections, such as a word and the entries of a table."""
+
+    def __init__(self, *parts: Collection[str]):
+        self.parts = parts
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in part for part in self.parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for part in self.parts for name in part)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +125,7 @@ def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
     field = Field()
     if typing.get_origin(annotation) is Annotated:
         annotation, *extras = typing.get_args(annotation)
+        extras = extras[::-1]  # of nested annotations, the outermost counts
         names = next((extra for extra in extras if isinstance(extra, Collection)), None)
         field = next((extra for extra in extras if isinstance(extra, Field)), Field(choices=names))
     members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)

@@ -14,8 +14,9 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
-    {"errors", "types", "rng"},
-    {"losses", "wrappers", "latents", "optimizers", "io", "sampling"},
+    {"errors", "types", "rng", "fields"},
+    {"wrappers", "optimizers", "io", "sampling"},
+    {"losses", "latents"},
     {"training"},
     {"parallel", "networks", "datasets", "figures"},
     {"evaluation", "theory"},
@@ -23,7 +24,19 @@ FLOORS = (
     {"config"},
     {"runs"},
 )
-CORE = {"types", "errors", "rng", "losses", "wrappers", "latents", "optimizers", "sampling", "training", "theory"}
+CORE = {
+    "fields",
+    "types",
+    "errors",
+    "rng",
+    "losses",
+    "wrappers",
+    "latents",
+    "optimizers",
+    "sampling",
+    "training",
+    "theory",
+}
 CORE |= {"parallel"}
 MAPPINGS = {"pmap", "shard_map", "Mesh", "NamedSharding", "PartitionSpec"}
 

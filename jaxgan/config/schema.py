@@ -14,11 +14,24 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 from jaxgan.config import values
-from jaxgan.config.values import Either, Problem
+from jaxgan.config.values import Problem
 from jaxgan.datasets import DATASETS, RANGES
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.alarms import ALARMS
-from jaxgan.fields import REQUIRED, Count, Decay, Field, Positive, Size, Spec, Weight, Widths, parameters, spec_of
+from jaxgan.fields import (
+    REQUIRED,
+    Count,
+    Decay,
+    Either,
+    Field,
+    Positive,
+    Size,
+    Spec,
+    Weight,
+    Widths,
+    parameters,
+    spec_of,
+)
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES

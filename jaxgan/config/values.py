@@ -3,7 +3,7 @@
 import ast
 import difflib
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from jaxgan.fields import Spec
@@ -42,22 +42,6 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
-
-
-class Either(Collection[str]):
-    """The names of several collections, such as a word and the entries of a table."""
-
-    def __init__(self, *parts: Collection[str]):
-        self.parts = parts
-
-    def __contains__(self, name: object) -> bool:
-        return any(name in part for part in self.parts)
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for part in self.parts for name in part)
-
-    def __len__(self) -> int:
-        return sum(map(len, self.parts))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

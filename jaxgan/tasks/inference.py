@@ -1,16 +1,18 @@
 """Learned inference: an encoder E that estimates the latent z of an example x."""
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.fields import Field, Widths
 from jaxgan.losses import both_sides
 from jaxgan.networks import mlp
+from jaxgan.networks.layers import ACTIVATIONS
 from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
 from jaxgan.types import DiscriminatorInputs, Latent, Network, Term, example_keys, of_norm
@@ -165,16 +167,16 @@ def inference(
     *,
     example_shape: tuple[int, ...],
     latent: Latent,
-    method: str = "bigan",
-    widths: Sequence[int] = (1024, 1024),
-    activation: str | tuple[str, ...] = "leaky_relu",
-    normalization: str = "none",
-    noise: float = 0.0,
-    masking: float = 0.0,
-    generator_weight: float = 0.0,
-    fit_widths: Sequence[int] = (),
-    fit_steps: int = 10_000,
-    examples: int = 500,
+    method: Annotated[str, INFERENCES] = "bigan",
+    widths: Widths = (1024, 1024),
+    activation: Annotated[tuple[str, ...], ACTIVATIONS] = ("leaky_relu",),
+    normalization: Literal["none", "batch", "layer"] = "none",
+    noise: Annotated[float, Field(low=0, modes=("evaluate",))] = 0.0,
+    masking: Annotated[float, Field(low=0, high=1, modes=("evaluate",))] = 0.0,
+    generator_weight: Annotated[float, Field(low=0)] = 0.0,
+    fit_widths: Annotated[Widths, Field(low=1, resume=True, modes=("evaluate",))] = (),
+    fit_steps: Annotated[int, Field(low=0, resume=True, modes=("evaluate",))] = 10_000,
+    examples: Annotated[int, Field(low=2, resume=True, modes=("evaluate",))] = 500,
 ) -> Task:
     """The task of inferring z from x.
 

@@ -1,6 +1,7 @@
 """All conditionals p(x_S | x_notS) of parts S of an example, by one generator that receives the known values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import chex
 import jax
@@ -8,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.evaluation.base import Score, compare
+from jaxgan.fields import Either, Field, Widths
 from jaxgan.networks.encoder import encoder as convolutional_encoder
 from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, mean_and_error
 from jaxgan.tasks.completions import Known, completed, known, latent_search, masked_rmse, mean_fill, nearest_known
-from jaxgan.tasks.masks import Mask, chosen, mixed, suiting
+from jaxgan.tasks.masks import MASKS, Mask, chosen, mixed, suiting
 from jaxgan.types import Latent, Network
 
 MEANING = (
@@ -90,10 +92,10 @@ def inpainting(
     *,
     example_shape: tuple[int, ...],
     latent: Latent,
-    masks: tuple[str, ...] = ("all",),
-    encoder: Sequence[int] = (),
-    draws: int = 10,
-    examples: int = 500,
+    masks: Annotated[tuple[str, ...], Either(("all",), MASKS)] = ("all",),
+    encoder: Widths = (),
+    draws: Annotated[int, Field(low=1, resume=True, modes=("evaluate",))] = 10,
+    examples: Annotated[int, Field(low=2, resume=True, modes=("evaluate",))] = 500,
 ) -> Task:
     """The task of all conditionals.
 

@@ -1,6 +1,7 @@
 """Semi-supervised learning: the discriminator classifies data, of which few labels are known."""
 
 import math
+from typing import Annotated
 
 import chex
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 import optax
 
 from jaxgan.evaluation.base import compare
+from jaxgan.fields import Count, Decay, Field, Weight
 from jaxgan.losses.terms import weigh_discriminator
 from jaxgan.optimizers import Averaged, keep_average
 from jaxgan.tasks.base import Labelled, ScoreInputs, Scores, Task
@@ -95,11 +97,11 @@ def semi_supervised(
     *,
     example_shape: tuple[int, ...],
     latent: Latent,
-    labelled: int = 100,
-    seed: int = 0,
-    unsupervised: float = 0.5,
-    entropy: float = 0.0,
-    average_decay: float = 0.0,
+    labelled: Count = 100,
+    seed: Annotated[int, Field(low=0, high=2**32 - 1)] = 0,
+    unsupervised: Weight = 0.5,
+    entropy: Weight = 0.0,
+    average_decay: Decay = 0.0,
     given: Labelled | None = None,
 ) -> Task:
     """The task of a classifier: L_D = −E log p(y | x, y ≤ K) + λ (E sp(−log Z(x)) + E sp(log Z(G(z)))).

@@ -1,5 +1,6 @@
 """Configs: every problem in one message, nothing touched before, and the parts that come out."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -11,18 +12,15 @@ from ml_collections import ConfigDict
 
 import jaxgan
 from configs import default, mnist
-from jaxgan import config as configuration
 from jaxgan import runs
-from jaxgan.config import RULES, DataFacts, build, check, command_line, fields, problems_of
-from jaxgan.config.rules import ABSENT
+from jaxgan.config import DataFacts, build, check, command_line, complete, problems_of, schema, unread, values
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import OPTIMIZERS
-from jaxgan.runs import hyperparameters as numbers
 from jaxgan.runs.data import read_inputs
-from jaxgan.runs.hyperparameters import number_fields
+from jaxgan.runs.hyperparameters import hyperparameters
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
 
@@ -31,34 +29,29 @@ CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
 @pytest.mark.parametrize("platform", ["", ":cpu", ":gpu", ":tpu"])
 def test_every_config_passes_the_check(path, platform):
     config = command_line.load_config(path + platform)
-    assert config.platform == platform.removeprefix(":")
-    config.dataset.path = config.dataset.path or "somewhere"
+    assert config["platform"] == platform.removeprefix(":")
+    config["dataset"]["path"] = config["dataset"]["path"] or "somewhere"
     check(config)
 
 
-def _leaves(config, prefix=""):
-    for name, value in config.items():
-        yield from _leaves(value, f"{prefix}{name}.") if hasattr(value, "items") else [f"{prefix}{name}"]
-
-
-def test_the_default_has_every_field_with_a_comment_and_no_other():
-    assert set(_leaves(default.get_config())) == set(_leaves(RULES))
+def test_the_default_is_the_schema_as_a_text_with_a_comment_on_every_field():
+    assert complete({}) == default.get_config().to_dict()
     lines = pathlib.Path("configs/default.py").read_text().splitlines()
     assignments = [line for line in lines if " = " in line and "ConfigDict()" not in line and "_network()" not in line]
     explained = {line.split(" = ")[0].split(".")[-1].strip() for line in assignments if "#" in line}
     plain = {"batch_size", "dim", "seed", "learning_rate", "checkpoint_every"}  # named whole, explained by their name
-    assert {name.split(".")[-1] for name in _leaves(RULES)} - explained - plain == set()
+    assert {name.split(".")[-1] for name in schema.rows({})} - explained - plain == set()
 
 
 def test_all_problems_come_in_one_message_with_the_nearest_names():
-    config = default.get_config()
+    config = ConfigDict(default.get_config())
     config.loss = "nonsaturating"
     config.discriminator_steps = 0
     config.generator_stpes = 3
     config.generator.widths = (0, 5)
     config.average_decay = 1.0
     with pytest.raises(UsageError) as error:
-        check(config, ("log_evry is no field; did you mean log_every?",))
+        check(config.to_dict(), [values.Problem("log_evry", "log_evry is no field; did you mean log_every?")])
     message = str(error.value)
     assert "\n" not in message
     for part in (
@@ -92,7 +85,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"latent": 3}, "latent is a section"),
         ({"discriminator.layer_scales": "1,2"}, "discriminator.layer_scales names 2 for 3 layers"),
         ({"generator.layer_biases": "0,-1,0"}, "generator.layer_biases names 3 for 2 layers"),
-        ({"generator.layer_scales": "1,a"}, "'1,a' is not numbers with commas"),
+        ({"generator.layer_scales": "1,a"}, "'1,a' is not a tuple of numbers"),
         ({"discriminator.network": "maxout", "discriminator.initializer": "uniform,normal"}, "only mlp takes one for"),
         (
             {"discriminator.network": "maxout", "discriminator.normalization": "batch"},
@@ -129,7 +122,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ),
         (
             {"condition": "labels", "discriminator.network": "maxout", "discriminator.conditioning": "projection"},
-            "discriminator.conditioning projection: maxout takes a condition in one way alone; set it to auto",
+            "discriminator.conditioning projection: maxout takes a condition in one way only; set it to auto",
         ),
         (
             {"condition": "labels", "generator.conditioning": "projection"},
@@ -170,17 +163,20 @@ def test_field_and_cross_problems_come_together():
     assert "3 problems" in message and "'bad'" in message and "logit" in message and "maxout has a linear" in message
 
 
-def test_an_older_configs_normalization_is_what_its_network_had():
-    for name, now in (("batch", "auto"), ("none", "none")):
-        older = default.get_config().to_dict()
-        for player in ("generator", "discriminator"):
-            older[player] = {"network": "mlp", "normalization": name}
-        found = configuration.complete(older)["generator"]
-        assert (found["normalization"], found["minibatch"], found["features"]) == (now, "none", False)
-    # A config of today keeps what it says.
-    config = default.get_config()
-    config.generator.normalization = "batch"
-    assert configuration.complete(config.to_dict())["generator"]["normalization"] == "batch"
+def test_a_config_is_completed_and_its_lists_and_texts_are_tuples():
+    config = complete({"generator": {"widths": [3, 4], "activation": "relu,tanh"}, "latent": {"name": "sphere"}})
+    assert config["generator"]["widths"] == (3, 4) and config["generator"]["activation"] == ("relu", "tanh")
+    assert config["generator"]["normalization"] == "auto" and config["latent"] == complete({})["latent"] | {
+        "name": "sphere"
+    }
+    assert complete(config) == config and complete(json.loads(json.dumps(config))) == config
+    assert [problem.field for problem in problems_of({"latent": 3, "kk": 1})] == ["latent", "kk"]
+
+
+def test_a_check_between_fields_sees_only_fields_that_are_right():
+    # alarms.stop is wrong by itself, so nothing is said of it beside alarms.patience 0; the other checks all run.
+    config = complete({"alarms": {"stop": ("nothing",), "patience": 0}, "coordination": {"initial_steps": 2}})
+    assert [problem.field for problem in problems_of(config)] == ["alarms.stop", "coordination.initial_steps"]
 
 
 def test_a_config_chooses_every_part_of_its_networks():
@@ -209,21 +205,14 @@ def test_a_config_chooses_every_part_of_its_networks():
 
 def test_weights_of_terms_are_numbers_of_the_step():
     config = default.get_config()
-    assert not [name for name in number_fields(config) if name.startswith("terms")]
+    assert not [name for name in schema.traced(complete(config)) if name.startswith("terms")]
     config.terms.feature_matching, config.discriminator.features, config.terms.adversarial = 0.5, True, 0.25
     check(config)
-    assert {"terms.feature_matching", "terms.adversarial"} < set(number_fields(config))
+    assert {"terms.feature_matching", "terms.adversarial"} < set(schema.traced(complete(config)))
     experiment = build(config, DataFacts((4,), 10))
-    assert len(experiment.terms) == 1
+    assert len(experiment.options["terms"]) == 1
     # softplus(0) = log 2, a quarter of it
-    np.testing.assert_allclose(experiment.loss.generator(np.zeros(3), np.zeros(3)), np.log(2) / 4, rtol=1e-6)
-
-
-def test_a_missing_field_is_named():
-    plain = default.get_config().to_dict()
-    del plain["latent"]["dim"]
-    with pytest.raises(UsageError, match=r"latent\.dim is missing"):
-        check(plain)
+    np.testing.assert_allclose(experiment.options["loss"].generator(np.zeros(3), np.zeros(3)), np.log(2) / 4, rtol=1e-6)
 
 
 def test_mnist_is_the_papers_experiment():
@@ -235,14 +224,14 @@ def test_mnist_is_the_papers_experiment():
     assert shapes == {"Dense_0": (100, 1200), "Dense_1": (1200, 1200), "Dense_2": (1200, 784)}
     shapes = {name: layer["kernel"].shape for name, layer in state.discriminator.params.items()}
     assert shapes == {"Dense_0": (784, 1200), "Dense_1": (240, 1200), "Dense_2": (240, 1)}
-    assert (experiment.discriminator_steps, config.batch_size, config.steps) == (1, 100, 250 * 500)
+    assert (experiment.options["discriminator_steps"], config.batch_size, config.steps) == (1, 100, 250 * 500)
     # One update by hand: the rate of update 0 is .1, and momentum has nothing to carry yet.
     params = {"w": np.float32(1.0)}
-    updates, opt_state = experiment.generator_tx.update(
-        {"w": np.float32(2.0)}, experiment.generator_tx.init(params), params
+    updates, opt_state = experiment.options["generator_tx"].update(
+        {"w": np.float32(2.0)}, experiment.options["generator_tx"].init(params), params
     )
     np.testing.assert_allclose(updates["w"], -0.2, rtol=1e-6)
-    updates, _ = experiment.generator_tx.update({"w": np.float32(0.0)}, opt_state, params)
+    updates, _ = experiment.options["generator_tx"].update({"w": np.float32(0.0)}, opt_state, params)
     np.testing.assert_allclose(updates["w"], -0.1, rtol=1e-6)  # momentum .5 of -0.2
 
 
@@ -260,25 +249,25 @@ def test_epochs_of_the_momentum_count_each_players_own_updates():
 
     # An epoch is 500 minibatches: 500 discriminator updates, 100 generator updates.
     second = 0.5 + 0.2 / 249
-    np.testing.assert_allclose(momentum_after(experiment.discriminator_tx, 499), 0.5, rtol=1e-6)
-    np.testing.assert_allclose(momentum_after(experiment.discriminator_tx, 500), second, rtol=1e-6)
-    np.testing.assert_allclose(momentum_after(experiment.generator_tx, 99), 0.5, rtol=1e-6)
-    np.testing.assert_allclose(momentum_after(experiment.generator_tx, 100), second, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.options["discriminator_tx"], 499), 0.5, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.options["discriminator_tx"], 500), second, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.options["generator_tx"], 99), 0.5, rtol=1e-6)
+    np.testing.assert_allclose(momentum_after(experiment.options["generator_tx"], 100), second, rtol=1e-6)
 
 
 def test_consensus_and_extragradient_reach_the_step():
     config = default.get_config()
     config.consensus = 0.25
     experiment = build(config, DataFacts((2,), 640))
-    assert (experiment.consensus, experiment.extragradient) == (0.25, False)
-    assert numbers.numbers_of(config)["consensus"].value == np.float32(0.25)
+    assert (experiment.options["consensus"], experiment.options["extragradient"]) == (0.25, False)
+    assert hyperparameters(complete(config))["consensus"] == np.float32(0.25)
     config.consensus, config.extragradient, config.steps = 0.0, True, 100
     config.generator_optimizer.update({"rate_schedule": "linear", "learning_rate": 0.5, "name": "sgd"})
-    assert "consensus" not in numbers.numbers_of(config)
+    assert "consensus" not in hyperparameters(complete(config))
     experiment = build(config, DataFacts((2,), 640))
-    assert (experiment.consensus, experiment.extragradient) == (None, True)
+    assert (experiment.options["consensus"], experiment.options["extragradient"]) == (None, True)
     # An optimizer counts two gradients a step: 100 of 200 is half the way down.
-    tx, ones = experiment.generator_tx, {"w": np.float32(1.0)}
+    tx, ones = experiment.options["generator_tx"], {"w": np.float32(1.0)}
     halfway = jax.tree.map(lambda leaf: np.int32(100) if leaf.dtype == np.int32 else leaf, tx.init(ones))
     np.testing.assert_allclose(tx.update(ones, halfway, ones)[0]["w"], -0.25, rtol=1e-6)
     state = experiment.initial_state(0)
@@ -305,7 +294,7 @@ def test_networks_that_do_not_suit_the_data():
 
 
 def test_overrides_keep_the_types_and_name_what_is_wrong():
-    config = default.get_config()
+    config = complete({})
     good = {
         "batch_size": "1_28",
         "steps": "1e5",
@@ -313,10 +302,23 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
         "generator.widths": "(7,)",
         "discriminator.widths": "[3, 4]",
         "loss": "minimax",
+        "generator.activation": "relu,tanh",
+        "generator.layer_scales": "1,.5",
+        "alarms.stop": "",
     }
     assert command_line.override(config, good) == []
-    assert (config.batch_size, config.steps, config.average_decay, config.loss) == (128, 100_000, 0.0, "minimax")
-    assert (config.generator.widths, config.discriminator.widths) == ((7,), (3, 4))
+    found = {name: schema.value_of(config, name) for name in good}
+    assert found == {
+        "batch_size": 128,
+        "steps": 100_000,
+        "average_decay": 0.0,
+        "generator.widths": (7,),
+        "discriminator.widths": (3, 4),
+        "loss": "minimax",
+        "generator.activation": ("relu", "tanh"),
+        "generator.layer_scales": (1.0, 0.5),
+        "alarms.stop": (),
+    }
     bad = {
         "kk": "3",
         "generator.width": "(3,)",
@@ -325,7 +327,7 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
         "latent": "5",
         "ltent.dim": "3",
     }
-    problems = command_line.override(config, bad)
+    problems = [str(problem) for problem in command_line.override(config, bad)]
     assert len(problems) == len(bad)
     assert "generator.width is no field; did you mean widths?" in problems[1]
     assert "generator_optimizer.learning_rate" in problems[2]
@@ -344,15 +346,15 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
     ],
 )
 def test_what_other_libraries_call_a_field_is_understood(name, meant):
-    (problem,) = command_line.override(default.get_config(), {name: "1"})
-    assert problem == f"{name} is no field; did you mean {meant}?"
+    (problem,) = command_line.override(complete({}), {name: "1"})
+    assert str(problem) == f"{name} is no field; did you mean {meant}?"
 
 
 def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
-    known = {part for path in command_line._paths(default.get_config()) for part in path.split(".")}
-    assert set(fields.ELSEWHERE.values()) <= known | set(LOSSES) | set(EVALUATORS)
-    assert not set(fields.ELSEWHERE) & (known | set(LOSSES) | set(EVALUATORS))
-    assert fields.nearest("FID", EVALUATORS) == "; did you mean frechet?"
+    known = {part for path in schema.rows({}) for part in path.split(".")}
+    assert set(values.ELSEWHERE.values()) <= known | set(LOSSES) | set(EVALUATORS)
+    assert not set(values.ELSEWHERE) & (known | set(LOSSES) | set(EVALUATORS))
+    assert values.nearest("FID", EVALUATORS) == "; did you mean frechet?"
 
 
 @pytest.mark.parametrize(
@@ -396,24 +398,25 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
 )
 def test_a_field_that_nothing_reads_is_named_with_what_does_not_read_it(changes, names, why, monkeypatch):
     monkeypatch.setitem(NETWORKS, "mine", lambda widths: None)
-    monkeypatch.setitem(OPTIMIZERS, "mine", lambda rate, momentum, settings: None)
-    config = default.get_config()
-    config.update_from_flattened_dict(changes | names)
-    found = configuration.unread(names, config)
+    monkeypatch.setitem(OPTIMIZERS, "mine", lambda learning_rate: None)
+    config = schema.replaced(complete({}), changes | names)
+    found = [str(problem) for problem in unread(names, complete(config))]
     assert len(found) == bool(why)
     if why:
         assert found == [f"{next(iter(names))} has no effect with {why}"]
 
 
 @pytest.mark.parametrize("network", ["maxout", "cifar10", "r3gan"])
-def test_what_the_check_asks_for_is_never_unread(network):
-    config = default.get_config()
-    config.discriminator.network = network
-    for field, value in ABSENT.items():
-        if field in config.discriminator:
-            config.discriminator[field] = value
-    names = [f"discriminator.{field}" for field in ABSENT if field in config.discriminator]
-    assert not configuration.unread(names, config) and not problems_of(config)
+def test_values_that_leave_a_part_out_are_never_unread(network):
+    config = complete({"discriminator": {"network": network}})
+    off = {name: row.spec.off[-1] for name, row in schema.rows(config).items() if row.spec.off}
+    off = {
+        name: value
+        for name, value in off.items()
+        if name.startswith("discriminator.") and name != "discriminator.network"
+    }
+    config = complete(schema.replaced(config, off))
+    assert not unread(off, config) and not [p for p in problems_of(config) if p.field.startswith("discriminator.")]
 
 
 def test_a_command_that_sets_what_nothing_reads_is_refused_but_not_of_a_run_that_was_begun(tmp_path):
@@ -436,15 +439,13 @@ def test_of_several_configs_one_has_to_read_a_field():
     def found(*pairs):
         configs = []
         for name, momentum in pairs:
-            config = default.get_config()
-            config.generator_optimizer.name, config.generator_optimizer.momentum = name, momentum
-            configs.append(config)
-        return configuration.unread(["generator_optimizer.momentum"], *configs)
+            configs.append(complete({"generator_optimizer": {"name": name, "momentum": momentum}}))
+        return unread(["generator_optimizer.momentum"], *configs)
 
     assert not found(("adam", 0.5), ("sgd", 0.5))
     assert not found(("adam", 0.0), ("adamw", 0.0))
     assert len(found(("adam", 0.0), ("adam", 0.5))) == 1  # one of them sets it
-    both = found(("adam", 0.5), ("adamw", 0.5))[0]
+    both = str(found(("adam", 0.5), ("adamw", 0.5))[0])
     assert both.endswith("has no effect with generator_optimizer.name=adam or generator_optimizer.name=adamw")
 
 
@@ -507,15 +508,15 @@ def test_the_check_reads_no_data_and_configs_import_no_jax():
 def test_networks_start_from_the_runs_own_data():
     config = default.get_config()
     config.discriminator.normalization = "weight_from_data"
-    inputs = read_inputs(config.to_dict())
+    inputs = read_inputs(complete(config))
     assert inputs.facts.first.shape == (500, 28, 28, 1) and inputs.facts.first.dtype == np.float32
     scales = [
-        configuration.build(config, facts).initial_state(0).discriminator.params["Dense_0"]["scale"]
+        build(config, facts).initial_state(0).discriminator.params["Dense_0"]["scale"]
         for facts in (inputs.facts, inputs.facts._replace(first=None))
     ]
     # Without examples, as where a checkpoint is restored, there is nothing to start from.
     assert np.all(scales[1] == 1) and not np.any(scales[0] == 1)
     config.discriminator.output_bias = "data"
-    assert any("weight_from_data starts biases" in problem for problem in configuration.problems_of(config))
+    assert any("weight_from_data starts biases" in str(problem) for problem in problems_of(config))
     config.generator.network, config.generator.normalization = "dcgan", "virtual"
-    assert any("weight_from_data starts from more" in problem for problem in configuration.problems_of(config))
+    assert any("weight_from_data starts from more" in str(problem) for problem in problems_of(config))
