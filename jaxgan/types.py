@@ -65,7 +65,9 @@ class Network(_NetworkFields):
 
     __slots__ = ()
 
-    def __new__(cls, init, apply, per_example=False, independent=False):
+    def __new__(
+        cls, init: Callable[..., Any], apply: Callable[..., Any], per_example: bool = False, independent: bool = False
+    ) -> "Network":
         if isinstance(apply, PerExample):
             apply, per_example, independent = apply.function, True, apply.independent
         if per_example:
