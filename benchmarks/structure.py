@@ -168,7 +168,7 @@ def folder_floors(root: pathlib.Path) -> dict[str, int | None]:
     for folder in sorted({".".join(name.split(".")[:2]) for name in modules(root) if name.count(".") >= 2}):
         if folder.startswith("jaxgan."):
             try:
-                counts[folder] = len(floors(root, folder))
+                counts[folder] = len(floors(root, folder)) or 1
             except ValueError:
                 counts[folder] = None
     return counts
