@@ -28,8 +28,9 @@ SAY_SECONDS = 10.0
 """While members are evaluated, one is named so often."""
 
 
-def problems_of_sweep(config: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with a complete config's section `population`, whose fields are right by themselves."""
+def problems_of_sweep(config: Any) -> list[Problem]:
+    """What is wrong with a config's section `population`, whose fields are right by themselves."""
+    config = complete(config)
     settings, problems = read_settings(config)
     ranking = read_ranking(config["population"]["score"])
     if isinstance(ranking, str):
