@@ -47,7 +47,7 @@ lint: $(TEST)
 	$(PY) -m mypy
 
 clean:
-	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .jax_cache
+	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .jax_cache
 	@find benchmarks configs examples jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	  -exec rm -rf {} + 2>/dev/null || true
 

@@ -66,9 +66,11 @@ class Network(_NetworkFields):
 
     __slots__ = ()
 
-    def __new__(cls, init, apply, per_example=False, independent=False):
+    def __new__(
+        cls, init: Callable[..., Any], apply: Callable[..., Any], per_example: bool = False, independent: bool = False
+    ) -> "Network":
         if isinstance(apply, PerExample):
-            apply, per_example, independent = apply.function, True, apply.independent
+            per_example, independent, apply = True, apply.independent, apply.function
         if per_example:
             apply = PerExample(apply, independent)
         return super().__new__(cls, init, apply, per_example, per_example and independent)

@@ -15,6 +15,7 @@ from jaxgan.parallel import distribute
 from jaxgan.training.step import init_state, make_train_step, sample
 from jaxgan.types import PerExample
 from jaxgan.wrappers.conditions import one_hot, unconditional
+from tests.networks.variables import filled
 
 KEY = jax.random.key(0)
 IMAGES = np.random.default_rng(0).standard_normal((3, 4, 4, 2), np.float32)
@@ -31,15 +32,17 @@ JUDGES = {
 def test_a_projection_adds_an_inner_product_with_the_last_layers_inputs(name):
     network, plain = JUDGES[name](conditioning="projection", features=True, class_logits=4), JUDGES[name]()
 
+    variables = filled(network, IMAGES, VECTORS, bias=0.0)
+    params = variables["params"]
+
     @jax.jit
-    def run(key):
-        variables = network.init(key, IMAGES, condition=VECTORS)
-        params = {k: v for k, v in variables["params"].items() if k not in ("projection", "class_logits")}
-        bare = plain.apply({**variables, "params": params}, IMAGES)[0]
-        return variables["params"], network.apply(variables, IMAGES, condition=VECTORS)[0], bare
+    def run(variables):
+        shared = {k: v for k, v in params.items() if k not in ("projection", "class_logits")}
+        bare = plain.apply({**variables, "params": shared}, IMAGES)[0]
+        return network.apply(variables, IMAGES, condition=VECTORS)[0], bare
 
     # (V c)ᵀφ(x) on top of the network that sees no condition; the features and the class logits are that one's.
-    params, found, bare = jax.device_get(run(KEY))
+    found, bare = jax.device_get(run(variables))
     matrix, classes = params["projection"]["kernel"], params["class_logits"]["kernel"]
     assert matrix.shape == (found.features.shape[1], 2)
     inner = np.einsum("bd,bf,fd->b", VECTORS, found.features, matrix)
@@ -80,9 +83,8 @@ def test_conditional_batch_norm_in_a_dcgan_is_a_batch_norm_for_each_class(remat)
     other = {"scale": 3.0, "bias": -0.5}
 
     @jax.jit
-    def run(key):
+    def run(variables):
         # Γ of a class is its scale − 1, B its bias; the first class has those of a new batch norm, the second others.
-        variables = network.init(key, LATENTS_GIVEN, condition=labels)
         params, norms = dict(variables["params"]), {}
         for i, (gamma, beta) in enumerate((("Dense_1", "Dense_2"), ("Dense_3", "Dense_4"))):
             channels = norms[f"BatchNorm_{i}"] = params[gamma]["kernel"].shape[1]
@@ -97,7 +99,7 @@ def test_conditional_batch_norm_in_a_dcgan_is_a_batch_norm_for_each_class(remat)
         found = network.apply({**variables, "params": params}, LATENTS_GIVEN, condition=labels)[0]
         return found, of_a_class(1.0, 0.0), of_a_class(**other)
 
-    found, *expected = jax.device_get(run(KEY))
+    found, *expected = jax.device_get(run(filled(network, LATENTS_GIVEN, labels)))
     for label in (0, 1):
         np.testing.assert_allclose(found[labels == label], expected[label][labels == label], rtol=1e-5, atol=1e-6)
     assert np.abs(found[0] - found[1]).max() > 1e-3

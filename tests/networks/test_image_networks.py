@@ -14,6 +14,7 @@ from jaxgan.networks.convolution import convolve
 from jaxgan.parallel import distribute
 from jaxgan.training.step import make_train_step
 from jaxgan.types import Judgement, PerExample
+from tests.networks.variables import filled
 
 KEY = jax.random.key(0)
 LABELS = jnp.array([0, 2, 1])
@@ -139,7 +140,7 @@ def test_resnet_has_the_layers_of_its_source():
 def test_a_residual_discriminator_is_what_its_formula_says():
     # Two blocks: conv, relu, conv, mean of 2 × 2, beside the mean and 1 × 1; relu, conv, relu, conv, beside the input.
     network = resnet(widths=(4, 4), normalization="none", classes=3)
-    variables, found = _judged(network, IMAGES, condition=LABELS)
+    variables = filled(network, IMAGES, LABELS, bias=0.0)
     params = variables["params"]
 
     def conv(i, images):
@@ -156,7 +157,8 @@ def test_a_residual_discriminator_is_what_its_formula_says():
         projection = (params["Dense_1"]["kernel"][LABELS] * summed).sum(-1)
         return (summed @ params["Dense_0"]["kernel"])[:, 0] + projection
 
-    np.testing.assert_allclose(found, jax.jit(judge)(), rtol=1e-4, atol=1e-4)
+    found, expected = jax.jit(lambda: (network.apply(variables, IMAGES, condition=LABELS)[0], judge()))()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -167,12 +169,13 @@ def test_a_residual_discriminator_is_what_its_formula_says():
     ],
 )
 def test_whole_numbers_and_one_hot_conditions_are_the_same(network, inputs):
+    variables = filled(network, inputs, LABELS)
+
     @jax.jit
-    def outputs(key):
-        variables = network.init(key, inputs, condition=LABELS)
+    def outputs(variables):
         return [network.apply(variables, inputs, condition=c)[0] for c in (LABELS, jax.nn.one_hot(LABELS, 3))]
 
-    found, same = jax.device_get(outputs(KEY))
+    found, same = jax.device_get(outputs(variables))
     np.testing.assert_allclose(found, same, rtol=1e-6)
     assert len({float(row.sum()) for row in found}) == 3
 
@@ -188,7 +191,8 @@ def test_r3gan_has_the_layers_and_the_start_of_its_source():
     # Every block starts as the identity. Its other kernels' deviation: √(2 / 1.04 / √L / inputs), L = 4 blocks here.
     network = r3gan(widths=(64,), blocks=4)
     images = np.random.default_rng(0).standard_normal((2, 4, 4, 3), np.float32)
-    variables, logits = _judged(network, images)
+    variables = jax.device_get(jax.jit(network.init)(KEY, images))
+    logits = jax.jit(network.apply)(variables, images)[0]
     params = variables["params"]
     assert not np.any(params["Block_0"]["Conv_2"]["kernel"])
     for name, inputs in (("Conv_0", 64), ("Conv_1", 9 * 16)):
@@ -209,21 +213,11 @@ FEATURES = {
 }
 
 
-def _judged(network, inputs, **options):
-    """A new network's variables and its outputs, in one program, as NumPy arrays."""
-
-    @jax.jit
-    def run(key):
-        variables = network.init(key, inputs, **options)
-        return variables, network.apply(variables, inputs, **options)[0]
-
-    return jax.device_get(run(KEY))
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_features_are_the_last_layers_inputs(name):
     network, inputs, count = FEATURES[name]
-    variables, found = _judged(network, inputs)
+    variables = filled(network, inputs)
+    found = jax.device_get(jax.jit(network.apply)(variables, inputs)[0])
     assert isinstance(found, Judgement) and found.features.shape == (3, count)
     last = sorted(layer for layer in variables["params"] if layer.startswith("Dense"))[-1]
     weights = variables["params"][last]
@@ -313,14 +307,13 @@ def test_a_normalised_mlp_does_not_see_the_scale_of_its_weights(normalization):
     inputs = np.random.default_rng(0).standard_normal((9, 6), np.float32)
 
     @jax.jit
-    def judge(factors):
+    def judge(variables, factors):
         def of(factor):
             params = {**variables["params"]}
             params["Dense_0"] = {**params["Dense_0"], "kernel": factor * params["Dense_0"]["kernel"]}
             return network.apply({**variables, "params": params}, inputs, key=KEY, train=True)[0]
 
-        variables = network.init(KEY, inputs)
         return jax.vmap(of)(factors)
 
-    once, twice = judge(np.array([1.0, 2.0], np.float32))
+    once, twice = judge(filled(network, inputs, bias=0.0), np.array([1.0, 2.0], np.float32))
     np.testing.assert_allclose(twice, (2 if normalization == "equalized" else 1) * once, rtol=1e-3, atol=1e-4)

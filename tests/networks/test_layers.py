@@ -14,6 +14,7 @@ from jaxgan.networks.layers import Dense, sparse_normal
 from jaxgan.networks.minibatch import MinibatchDeviation, MinibatchDiscrimination
 from jaxgan.networks.normalization import VirtualBatchNorm, normalizer, with_reference
 from jaxgan.networks.weights import spectrally_normalized
+from tests.networks.variables import filled
 
 KEY = jax.random.key(0)
 P = jax.sharding.PartitionSpec
@@ -88,7 +89,7 @@ class _Layers(linen.Module):
 def test_the_vectors_move_once_for_every_call_in_training_and_in_no_other():
     network = from_linen(_Layers("spectral"))
     images = np.random.default_rng(0).standard_normal((2, 4, 4, 2), np.float32)
-    variables = jax.device_get(jax.jit(network.init)(KEY, images))
+    variables = filled(network, images)
     apply = jax.jit(network.apply, static_argnames="train")
     jax.tree.map(np.testing.assert_array_equal, apply(variables, images)[1]["spectral"], variables["spectral"])
     state = apply(variables, images, train=True)[1]

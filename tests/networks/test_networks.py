@@ -14,16 +14,19 @@ from flax import linen
 from jaxgan.networks import NETWORKS, cifar10, dcgan, from_linen, maxout, mlp, r3gan, resnet
 from jaxgan.networks.layers import OUTPUTS, dropout, output_bias
 from jaxgan.types import PerExample, example_keys
+from tests.networks.variables import filled
 
 KEY = jax.random.key(0)
-INPUTS = jax.random.normal(jax.random.key(1), (5, 4, 3))
+INPUTS = np.random.default_rng(1).standard_normal((5, 4, 3), np.float32)
 
 
 def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-LATENTS, IMAGES = jax.random.normal(KEY, (5, 7)), jax.random.normal(KEY, (5, 8, 12, 2))
+LATENTS = np.random.default_rng(2).standard_normal((5, 7), np.float32)
+IMAGES = np.random.default_rng(3).standard_normal((5, 8, 12, 2), np.float32)
+COLORS = np.random.default_rng(4).standard_normal((5, 32, 32, 3), np.float32)
 CASES = {
     ("mlp", ()): ({"widths": (8, 6), "initial_scale": 1.0}, INPUTS),
     ("mlp", (2, 3)): ({"widths": (8, 6), "initial_scale": 1.0}, INPUTS),
@@ -31,7 +34,7 @@ CASES = {
     ("maxout", (2, 3)): ({"widths": (8, 6), "initial_scale": 1.0}, INPUTS),
     ("dcgan", ()): ({"widths": (3, 4), "initial_scale": 1.0}, IMAGES),
     ("dcgan", (8, 12, 2)): ({"widths": (4, 3), "initial_scale": 0.1}, LATENTS),
-    ("cifar10", ()): ({"widths": (6,), "initial_scale": 0.5}, jax.random.normal(KEY, (5, 32, 32, 3))),
+    ("cifar10", ()): ({"widths": (6,), "initial_scale": 0.5}, COLORS),
     ("cifar10", (32, 32, 3)): ({"widths": (6,), "initial_scale": 0.5}, LATENTS),
     ("resnet", ()): ({"widths": (3, 4)}, IMAGES),
     ("resnet", (8, 12, 2)): ({"widths": (4, 3)}, LATENTS),
@@ -48,24 +51,26 @@ def test_every_network_has_a_case():
 def test_contract(name, shape):
     options, inputs = CASES[name, shape]
     network = NETWORKS[name](output_shape=shape, **options)
-    both, same = jnp.array([[1.0, 1.0], [-1.0, -1.0]]), inputs[:1].repeat(2, axis=0)
+    both, same = np.array([[1.0, 1.0], [-1.0, -1.0]], np.float32), inputs[:1].repeat(2, axis=0)
+    variables, conditioned = filled(network, inputs), filled(network, same, both)
 
-    @jax.jit  # one program instead of five
-    def run(key):
-        variables = network.init(key, inputs)
-        conditioned = network.init(key, same, condition=both)
-        alone = network.apply(variables, inputs[2:3], key=key, train=False)
-        return variables, network.apply(variables, inputs), alone, network.apply(conditioned, same, condition=both)
+    @jax.jit
+    def run(key, variables, inputs):
+        judged = network.apply(conditioned, same, condition=both)[0]
+        return *network.apply(variables, inputs, key=key, train=False), judged
 
-    variables, (outputs, model_state), (alone, _), (conditioned, _) = run(KEY)
     assert "params" in variables
+    outputs, model_state, judged = run(KEY, variables, inputs)
     assert outputs.shape == (5, *shape)
     assert outputs.dtype == jnp.float32
     chex.assert_trees_all_equal(model_state, {name: value for name, value in variables.items() if name != "params"})
     # One example's output does not depend on the others, and inference draws nothing.
-    np.testing.assert_allclose(alone[0], outputs[2], rtol=1e-5, atol=1e-6)
+    others = np.where(np.arange(5).reshape(-1, *(1,) * (inputs.ndim - 1)) == 2, inputs, 1 - inputs)
+    among_others, *_ = run(jax.random.key(1), variables, others)
+    np.testing.assert_allclose(among_others[2], outputs[2], rtol=1e-5, atol=1e-6)
+    assert np.abs(among_others[1] - outputs[1]).max() > 1e-6
     # One input with two conditions gives two outputs.
-    assert np.abs(np.asarray(conditioned[0] - conditioned[1])).max() > 1e-6
+    assert np.abs(judged[0] - judged[1]).max() > 1e-6
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -103,15 +108,10 @@ def test_names_for_each_layer_are_text_or_a_tuple_and_lists_are_tuples():
     np.testing.assert_array_equal(*outputs(KEY))
 
 
-def _outputs(network, inputs):
-    """A new network's outputs and its variables, in one program."""
-
-    @jax.jit
-    def run(key):
-        variables = network.init(key, inputs)
-        return network.apply(variables, inputs)[0], variables
-
-    return run(KEY)
+def _outputs(network, inputs, bias=1.0):
+    """A network's outputs and its variables."""
+    variables = filled(network, inputs, bias=bias)
+    return jax.jit(network.apply)(variables, inputs)[0], variables
 
 
 def test_mlp_is_what_its_formula_says():
@@ -128,7 +128,7 @@ def test_mlp_is_what_its_formula_says():
 def test_maxout_is_what_its_formula_says():
     # h_i = max_j (x·W_ij + b_ij), no extra zero piece; unit i's piece j is column j·units + i.
     network = maxout(widths=(3,), pieces=4, initial_scale=1.0)
-    found, variables = _outputs(network, INPUTS)
+    found, variables = _outputs(network, INPUTS, bias=0.0)
     first, last = (jax.tree.map(np.asarray, variables["params"][f"Dense_{i}"]) for i in range(2))
     x = np.asarray(INPUTS).reshape(5, 12)
     pieces = [[x @ first["kernel"][:, j * 3 + i] for j in range(4)] for i in range(3)]
@@ -241,7 +241,7 @@ def test_a_wrong_number_of_activations_is_refused():
         (lambda **options: dcgan(output_shape=(8, 12, 2), widths=(8, 4), initial_scale=0.3, **options), LATENTS, 0.8),
         (
             lambda **options: cifar10(widths=(6,), initial_scale=0.1, **options),
-            jax.random.normal(KEY, (2, 32, 32, 3)),
+            COLORS[:2],
             0.3,
         ),
         (lambda **options: resnet(widths=(4, 4), normalization="spectral", **options), IMAGES, 0.8),
