@@ -11,7 +11,7 @@ import pytest
 
 from configs import default
 from jaxgan import runs
-from jaxgan.config import DataFacts, build, problems_of
+from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, both_sides, smooth_real_labels, weigh_discriminator, weigh_generator
@@ -26,6 +26,7 @@ from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample, Sides
 from tests.games import difference, equal
 from tests.runs.test_runs import SMALL, _assert_same_run
+from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
 
@@ -257,13 +258,13 @@ def test_a_loss_of_the_users_own_goes_with_pairs_whatever_its_name(monkeypatch):
     monkeypatch.setitem(LOSSES, "f_mine", LOSSES["hinge"]._replace())
     config = default.get_config()
     config.task, config.loss = "inference", "f_mine"
-    assert not problems_of(config)
+    assert not problem_texts(config)
     # The hinge with the labels swapped, of outputs 2 on pairs of data and −3 on generated pairs: (1 + 2) + (1 + 3).
-    generator = build(config, DataFacts((2,), 100)).loss.generator
+    generator = build(config, DataFacts((2,), 100)).options["loss"].generator
     np.testing.assert_allclose(generator(jnp.array([2.0]), jnp.array([-3.0])), 7.0)
     np.testing.assert_allclose(generator(jnp.array([-3.0]), jnp.array([2.0])), 0.0)
     monkeypatch.setitem(LOSSES, "f_mine", LOSSES["hinge"]._replace(pair_generator=None))
-    assert any(problem.startswith("loss=f_mine has no half for the encoder") for problem in problems_of(config))
+    assert any(problem.startswith("loss=f_mine has no half for the encoder") for problem in problem_texts(config))
 
 
 def test_fields_that_do_not_go_together():
@@ -271,19 +272,19 @@ def test_fields_that_do_not_go_together():
     config.task, config.condition, config.packing, config.loss = "inference", "labels", 2, "f_kl"
     config.augmentation.names, config.terms.mutual_information = "noise", 1.0
     config.latent.name = "mixture"
-    problems = [problem for problem in problems_of(config) if "inference" in problem]
+    problems = [problem for problem in problem_texts(config) if "inference" in problem]
     assert len(problems) == 6, problems
     assert any(problem.startswith("packing 2 does not go with inference.method=bigan") for problem in problems)
     assert any(problem.startswith("loss=f_kl has no half for the encoder") for problem in problems)
     config = default.get_config()
     config.task, config.inference.method, config.generator_optimizer.clip_norm = "inference", "joint_regressor", 1.0
-    assert [problem.split()[0] for problem in problems_of(config)] == ["generator_optimizer.clip_norm"]
+    assert [problem.split()[0] for problem in problem_texts(config)] == ["generator_optimizer.clip_norm"]
     config.generator_optimizer.clip_norm, config.inference.generator_weight = 0.0, 0.1
-    assert not problems_of(config)
+    assert not problem_texts(config)
     config.inference.method = "regressor"
-    assert [problem.split()[0] for problem in problems_of(config)] == ["inference.generator_weight"]
+    assert [problem.split()[0] for problem in problem_texts(config)] == ["inference.generator_weight"]
     config.inference.method, config.inference.generator_weight = "bigann", 0.0
-    assert any("bigan" in problem and "regressor" in problem for problem in problems_of(config))
+    assert any("bigan" in problem and "regressor" in problem for problem in problem_texts(config))
     config.inference.method, config.inference.activation = "bigan", "relu,relu,relu"
     with pytest.raises(UsageError, match="task=inference does not suit the data; activation names 3 activations for 2"):
         build(config, DataFacts((2,), 100))

@@ -10,7 +10,7 @@ import pytest
 
 from configs import default
 from jaxgan import runs
-from jaxgan.config import DataFacts, build, problems_of
+from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
@@ -26,6 +26,7 @@ from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample
 from tests.games import difference, equal
 from tests.runs.test_runs import SMALL, _assert_same_run
+from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
 
@@ -225,7 +226,7 @@ def test_fields_that_do_not_go_together():
     config.augmentation.names = "color,translation"
     config.sampling.method = "rejection"
     config.inpainting.masks = "half,centr"
-    problems = problems_of(config)
+    problems = problem_texts(config)
     assert len(problems) == 5  # two of them of sampling.method, with a condition and with a task
     assert (
         "inpainting.masks: 'centr' is none of centre, half, lines, nothing, random; did you mean centre?, or all"

@@ -11,7 +11,7 @@ import pytest
 
 from configs import default, semi_supervised_mnist
 from jaxgan import runs
-from jaxgan.config import DataFacts, build, complete, problems_of
+from jaxgan.config import DataFacts, build, complete
 from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
@@ -29,6 +29,7 @@ from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Judgement, Latent, Network, PlayerState
 from tests.games import difference, equal
 from tests.runs.test_runs import SMALL, _assert_same_run
+from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
 
@@ -275,7 +276,7 @@ def test_fields_that_do_not_go_together():
     config = default.get_config()
     config.task, config.condition, config.loss, config.packing = "semi_supervised", "labels", "hinge", 2
     config.terms.mutual_information, config.real_label = 1.0, 0.9
-    said = " ".join(problems_of(config))
+    said = " ".join(problem_texts(config))
     for part in (
         "task=semi_supervised needs discriminator.class_logits",
         "loss hinge: task=semi_supervised is of K + 1 classes",
@@ -287,7 +288,7 @@ def test_fields_that_do_not_go_together():
         assert part in said, part
     config = default.get_config()
     config.discriminator.network, config.discriminator.noise_input = "maxout", 0.3
-    assert problems_of(config) == ["discriminator.noise_input: maxout has none; set it to 0.0"]
+    assert problem_texts(config) == ["discriminator.noise_input: maxout has none; set it to 0.0"]
 
 
 def test_the_recipe_is_its_sources():
@@ -306,7 +307,7 @@ def test_the_recipe_is_its_sources():
     batch = {"real": jax.ShapeDtypeStruct((1, 100, 28, 28, 1), jnp.float32)}
     after, metrics = jax.eval_shape(experiment.train_step(), state, batch)
     assert jax.tree.structure(after) == jax.tree.structure(state) and {"d_terms", "g_terms"} <= set(metrics)
-    assert experiment.loss.generator(np.zeros(2), np.zeros(2)) == 0  # feature matching alone
+    assert experiment.options["loss"].generator(np.zeros(2), np.zeros(2)) == 0  # only feature matching
     old = complete({"seed": 3, "generator": {}, "discriminator": {}})
     assert old["semi_supervised"] == default.get_config().semi_supervised.to_dict()
     with pytest.raises(UsageError, match=r"labelled examples must be \[5\], got \[28, 28, 1\]"):
@@ -323,7 +324,7 @@ TASK = {
     "discriminator.features": "True",
     "discriminator.noise_hidden": "0.5",
 }
-RUN = SMALL | TASK
+RUN = {name: value for name, value in SMALL.items() if name != "dataset.examples"} | TASK
 RUN |= {"steps": "20", "sample_every": "10", "checkpoint_every": "10", "dataset.name": "npz"}
 RUN |= {"dataset.validation_examples": "40", "generator.output": "sigmoid"}
 RUN |= {"evaluation.metrics": "task", "evaluation.features": "raw", "evaluation.samples": "32"}

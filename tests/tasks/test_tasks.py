@@ -16,6 +16,11 @@ KEY = jax.random.key(0)
 TWOS = Latent(lambda key, count: jnp.full((count, 1), 2.0), 1)
 
 
+def problem_texts(config):
+    """The problems of a config as sentences."""
+    return [str(problem) for problem in problems_of(config)]
+
+
 def pairs_game():
     """D(a, b) = w·a + v·b judges (x, e·x) and (g·z, z), e and g being the generator's: a BiGAN of numbers."""
 
@@ -105,11 +110,11 @@ def test_the_section_of_a_task_of_the_users_own_has_its_fields():
     try:
         config = default.get_config()
         config.task, config.generator.output_bias, config.mine = "mine", "zero", {"size": 7}
-        assert problems_of(config) == []
+        assert problem_texts(config) == []
         assert build(config, DataFacts((4,), 100)).condition(2).shape == (2, 7)
     finally:
         del TASKS["mine"]
-    assert any("mine is no field" in problem for problem in problems_of(config))
+    assert any("mine is no field" in problem for problem in problem_texts(config))
 
 
 def test_without_a_task_the_step_is_as_it_was():
