@@ -7,8 +7,6 @@ features compare with each other, and with nothing published: the output says wh
 import contextlib
 import functools
 import hashlib
-import os
-import uuid
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +18,7 @@ import optax
 from flax import linen, traverse_util
 
 from jaxgan.evaluation.base import Features
+from jaxgan.io.atomic import atomic_path
 
 VERSION = 1
 """Part of a cached classifier's name; raised when the network or its training changes."""
@@ -236,15 +235,8 @@ def _read(path: Path) -> Classifier | None:
 def _write(path: Path, classifier: Classifier) -> None:
     params = traverse_util.flatten_dict(classifier.params, sep="/")
     numbers = {name: value for name, value in classifier._asdict().items() if name != "params"}
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **params, **numbers)
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    with contextlib.suppress(OSError), atomic_path(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **params, **numbers)
 
 
 def _moments(images: np.ndarray) -> tuple[float, float]:

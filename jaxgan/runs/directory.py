@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_write
 
 MAY_CHANGE = frozenset(
     ("steps", "platform", "mapping", "generator.remat", "discriminator.remat")
@@ -96,7 +96,7 @@ class RunDirectory:
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Writes the config as used, whole or not at all."""
         try:
-            write_whole(self.config_file, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
+            atomic_write(self.config_file, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
         except OSError as error:
             raise UsageError(f"{self.config_file} cannot be written", str(error.strerror), "make room") from error
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_write
 from jaxgan.runs.data import check_same_data, mixture_of, read_inputs
 from jaxgan.runs.grids import columns_of, draw_grid
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
@@ -133,4 +133,4 @@ def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made:
 def _save_arrays(path, **arrays: Any) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: array for name, array in arrays.items() if array is not None})
-    write_whole(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())

@@ -23,6 +23,7 @@ from jaxgan import evaluation, figures, runs
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Examples, Features
 from jaxgan.optimizers import OPTIMIZERS, Settings, exponential
+from jaxgan.runs import devices
 from jaxgan.runs.hyperparameters import number_fields, numbers_of, stacked_numbers
 from jaxgan.runs.sweep import loop as sweep_module
 from jaxgan.runs.sweep import population_trainer as lockstep_module
@@ -526,23 +527,23 @@ def test_a_cpu_gets_a_device_for_each_core_unless_told_otherwise(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 5}, raising=False)
     monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     assert os.environ["XLA_FLAGS"] == ""  # JAX has started already
     monkeypatch.delitem(sys.modules, "jax")
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     both = "--xla_cpu_multi_thread_eigen=false --xla_force_host_platform_device_count=3"
     assert os.environ["XLA_FLAGS"] == both
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     assert os.environ["XLA_FLAGS"] == both
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     assert os.environ["XLA_FLAGS"].split() == [
         "--xla_force_host_platform_device_count=8",
         "--xla_cpu_multi_thread_eigen=false",
     ]
     monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "2")
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     assert os.environ["XLA_FLAGS"] == "--xla_cpu_multi_thread_eigen=false"
 
 

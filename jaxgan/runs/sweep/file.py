@@ -1,6 +1,5 @@
 """A sweep's own files: `sweep.json`, which also tells a sweep that goes on what was decided; its table; its best."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -9,7 +8,7 @@ from typing import Any
 
 from jaxgan.config import complete
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_path, atomic_write
 from jaxgan.runs.directory import RunDirectory, check_same
 
 NAME, TABLE = "sweep.json", "sweep.txt"
@@ -75,7 +74,7 @@ def write_table(directory: RunDirectory, text: str) -> None:
 
 def _write(path: pathlib.Path, text: str) -> None:
     try:
-        write_whole(path, text.encode())
+        atomic_write(path, text.encode())
     except OSError as error:
         raise UsageError(f"cannot write {path}", error.strerror or str(error), "make room") from error
 
@@ -87,11 +86,8 @@ def link_best(directory: RunDirectory, member: str) -> None:
       UsageError: it cannot be written.
     """
     path = directory.path / "best"
-    temporary = path.with_name(".best.tmp")
     try:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        temporary.symlink_to(os.path.join("members", member))
-        os.replace(temporary, path)
+        with atomic_path(path) as temporary:
+            temporary.symlink_to(os.path.join("members", member))
     except OSError as error:
         raise UsageError(f"cannot write {path}", error.strerror or str(error), "mend what is in its way") from error

@@ -14,18 +14,18 @@ from jaxgan import figures
 from jaxgan.config import unread
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.io.metric_writers import Progress
-from jaxgan.runs.data import check_devices
+from jaxgan.runs.devices import check_devices, select_platform
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.report import write_report
 from jaxgan.runs.sweep.file import NAME, TABLE, link_best, read_sweep, write_sweep, write_table
 from jaxgan.runs.sweep.members import Member, make_groups, make_members, read_data
-from jaxgan.runs.sweep.population_trainer import Lockstep
+from jaxgan.runs.sweep.population_trainer import PopulationTrainer
 from jaxgan.runs.sweep.ranking import Ranking, read_ranking, rungs, survivors
 from jaxgan.runs.sweep.results import Standings, to_json
 from jaxgan.runs.sweep.scoring import Judge, Verdict
 from jaxgan.runs.sweep.trials import Setting, read_settings
 from jaxgan.runs.sweep.views import spread_of, table
-from jaxgan.runs.train.stopping import StopRequest
+from jaxgan.runs.train.host_loop import StopRequest
 
 SAY_SECONDS = 10.0
 """While members are evaluated, one is named so often."""
@@ -73,6 +73,7 @@ def sweep(config: ConfigDict, workdir: str) -> None:
         directory = stack.enter_context(RunDirectory(workdir))
         with contextlib.suppress(OSError):
             directory.samples.rmdir()  # a sweep has none of its own
+        select_platform(plain["platform"])
         for setting in read_settings(config)[0]:
             check_devices({**setting.config, "mapping": "jit"})
         stop = stack.enter_context(StopRequest())
@@ -103,7 +104,7 @@ class _Sweep:
         self.judge = Judge(self.config, ranking, self.groups)
         for group in self.groups:
             self.judge.check(group[0])
-        self.lockstep = [Lockstep(group, stop, self._advanced) for group in self.groups]
+        self.trainers = [PopulationTrainer(group, stop, self._advanced) for group in self.groups]
         self.ends = self._rung_ends()
         self.done = 0
         self.progress: Progress | None = None
@@ -124,9 +125,9 @@ class _Sweep:
     def _run_rung(self, rung: int) -> None:
         """Trains those that are left to the rung's end, and gives up half of them unless it is the last."""
         left = self._left(rung)
-        for lockstep in self.lockstep:
+        for trainer in self.trainers:
             self._check_stop()
-            lockstep.run([m for m in lockstep.group if m.setting in left], self._end(lockstep, rung))
+            trainer.run([m for m in trainer.group if m.setting in left], self._end(trainer, rung))
         self._write(finished=False)
         if rung == len(self.ends) - 1 or rung < len(self.rungs):
             return
@@ -141,9 +142,9 @@ class _Sweep:
         assert self.progress is not None
         self.progress.message(f"step {self.ends[rung]:,}: {len(kept)} of {len(left)} settings go on")
 
-    def _end(self, lockstep: Lockstep, rung: int) -> int:
+    def _end(self, trainer: PopulationTrainer, rung: int) -> int:
         last = rung == len(self.ends) - 1
-        return lockstep.config["steps"] if last else self.ends[rung]
+        return trainer.config["steps"] if last else self.ends[rung]
 
     def _left(self, rung: int) -> list[int]:
         return list(range(len(self.settings))) if rung == 0 else self.rungs[rung - 1]["kept"]
@@ -153,7 +154,7 @@ class _Sweep:
 
     def _rung_ends(self) -> list[int]:
         halvings, steps = self.config["population"]["halvings"], self.config["steps"]
-        chunk = math.lcm(*(lockstep.chunk() for lockstep in self.lockstep)) if halvings else 1
+        chunk = math.lcm(*(trainer.chunk() for trainer in self.trainers)) if halvings else 1
         ends = rungs(steps, halvings, chunk)
         if sorted(set(ends)) != ends or ends[0] < 1:
             raise UsageError(
@@ -166,7 +167,7 @@ class _Sweep:
     def _steps(self) -> tuple[int, int]:
         """Steps done and steps to do in all, over all members."""
         seeds, count = self.config["population"]["seeds"], len(self.settings)
-        total = sum(lockstep.config["steps"] * len(lockstep.group) for lockstep in self.lockstep)
+        total = sum(trainer.config["steps"] * len(trainer.group) for trainer in self.trainers)
         if len(self.ends) > 1:
             total, before = 0, 0
             for end in self.ends:
@@ -183,7 +184,7 @@ class _Sweep:
         groups = f"{len(self.groups)} compiled program{'s' if len(self.groups) > 1 else ''}"
         self.progress.message(
             f"{_count(len(self.settings), 'setting')} with {_count(self.config['population']['seeds'], 'seed')}: "
-            f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.lockstep[0].devices, 'device')}; "
+            f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.trainers[0].devices, 'device')}; "
             "the progress is in steps of all members together"
         )
 

@@ -2,14 +2,14 @@
 
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgan.config import Experiment
-from jaxgan.io.metric_writers import Progress, TensorBoard
+from jaxgan.io.metric_writers import MetricWriter
 from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.runs.directory import RunDirectory
@@ -44,36 +44,36 @@ class Output:
         """The samples of a picture, on the device."""
         return self._shown.samples(state)
 
-    def draw(self, step: int, samples: jax.Array, board: TensorBoard) -> None:
+    def draw(self, step: int, samples: jax.Array, board: MetricWriter) -> None:
         """Writes the picture of some samples."""
         values = np.asarray(samples, np.float32)
         path = self.directory.samples / f"step_{step:08d}.png"
         self._shown.save(path, values)
         if (image := self._shown.image(values)) is not None:
-            board.image(step, "samples", image)
+            board.write_images(step, {"samples": image})
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the scores of a step are there."""
         assert self.evaluation is not None
         return path_of(self.directory.evaluation, step, 0, self.evaluation.method).exists()
 
-    def evaluate(self, state: TrainState, progress: Progress, board: TensorBoard) -> None:
+    def evaluate(self, state: TrainState, say: Callable[[str], None], board: MetricWriter) -> None:
         """Scores the generator as it is now, as `--mode=evaluate` would."""
         assert self.evaluation is not None
         try:
             report = self.evaluation.run(state)
         except NoSamplesError as error:  # which is no reason to end a training
-            progress.message(f"not evaluated: {error}")
+            say(f"not evaluated: {error}")
             return
         path = path_of(self.directory.evaluation, report.step, report.seed, report.method)
         write(path, to_json(report, self.evaluation, self.directory.path.name))
-        board.scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
+        board.write_scalars(report.step, {f"evaluation/{row.score.name}": row.score.value for row in report.rows})
         firsts = {measure.name: next(iter(measure.values.values()))[0] for measure in report.task.measures}
-        board.scalars(report.step, {f"evaluation/{name}": value for name, value in firsts.items()})
+        board.write_scalars(report.step, {f"evaluation/{name}": value for name, value in firsts.items()})
         scores = "  ".join(
             f"{row.score.name} {row.score.value:.4g} (real {row.reference.value:.4g})" for row in report.rows
         )
-        progress.message(f"step {report.step:,}: {scores}")
+        say(f"step {report.step:,}: {scores}")
 
     def report(self) -> None:
         """Writes `report.html`."""
