@@ -91,8 +91,8 @@ def _train_or_sweep(
         hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
         train(config, workdir, profile=options.get("profile", False))
         return
-    from jaxgan.runs.sweep.file import has_sweep
     from jaxgan.runs.sweep.loop import problems_of_sweep, sweep, unread_by_sweep
+    from jaxgan.runs.sweep.results import has_sweep
 
     if not any(problem.startswith("population") for problem in problems_of(config)):
         problems += problems_of_sweep(config)

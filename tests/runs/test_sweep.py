@@ -419,7 +419,7 @@ def test_a_diverged_member_does_not_end_the_sweep(swept, tmp_path, capsys):
 def test_the_worse_half_is_given_up(tmp_path, monkeypatch):
     # Setting i has the forced scores of seeds 0 and 1: their means are 4, 1, 2 and 3, and lower is better.
     forced = [(4.0, 4.0), (0.0, 2.0), (3.0, 1.0), (3.0, 3.0)]
-    monkeypatch.setattr(sweep_module.Judge, "rank", lambda self, m: forced[m.setting][m.config["seed"]])
+    monkeypatch.setattr(sweep_module.MemberScorer, "rank", lambda self, m: forced[m.setting][m.config["seed"]])
     grid = {"population__grid": f"loss=hinge,minimax; {RATES}=1e-3,2e-3"}
     found = _sweep(tmp_path, **grid, population__halvings=2, steps=70)
     # 70·1/7 = 10, 70·3/7 = 30.

@@ -17,12 +17,20 @@ from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.devices import check_devices, select_platform
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.report import write_report
-from jaxgan.runs.sweep.file import NAME, TABLE, link_best, read_sweep, write_sweep, write_table
 from jaxgan.runs.sweep.members import Member, make_groups, make_members, read_data
 from jaxgan.runs.sweep.population_trainer import PopulationTrainer
 from jaxgan.runs.sweep.ranking import Ranking, read_ranking, rungs, survivors
-from jaxgan.runs.sweep.results import Standings, to_json
-from jaxgan.runs.sweep.scoring import Judge, Verdict
+from jaxgan.runs.sweep.results import (
+    NAME,
+    TABLE,
+    SweepResults,
+    link_best,
+    read_sweep,
+    to_json,
+    write_sweep,
+    write_table,
+)
+from jaxgan.runs.sweep.scoring import MemberScorer, MemberScores
 from jaxgan.runs.sweep.trials import Setting, read_settings
 from jaxgan.runs.sweep.views import spread_of, table
 from jaxgan.runs.train.host_loop import StopRequest
@@ -101,9 +109,9 @@ class _Sweep:
             member.diverged = line["diverged"]
         read_data(self.members)
         self.groups = make_groups(self.members)
-        self.judge = Judge(self.config, ranking, self.groups)
+        self.scorer = MemberScorer(self.config, ranking, self.groups)
         for group in self.groups:
-            self.judge.check(group[0])
+            self.scorer.check(group[0])
         self.trainers = [PopulationTrainer(group, stop, self._advanced) for group in self.groups]
         self.ends = self._rung_ends()
         self.done = 0
@@ -134,7 +142,7 @@ class _Sweep:
         scores = []
         for setting in left:
             self._check_stop()
-            scores.append([self.judge.rank(member) for member in self._members_of(setting)])
+            scores.append([self.scorer.rank(member) for member in self._members_of(setting)])
         kept = [left[place] for place in survivors(self.ranking, scores)]
         named = dict(zip(map(str, left), scores, strict=True))
         self.rungs.append({"step": self.ends[rung], "score": self.ranking.name, "scores": named, "kept": kept})
@@ -198,13 +206,13 @@ class _Sweep:
 
     def _finish(self) -> None:
         """Judges all members and writes what a reader wants to see."""
-        verdicts = list(self._judged())
+        scores = list(self._judged())
         given_up = {s: r["step"] for r in self.rungs for s in map(int, r["scores"]) if s not in r["kept"]}
-        standings = Standings(self.settings, self.members, verdicts, self.ranking, given_up)
-        figures.save_png(self.path / "sweep.png", spread_of(standings))
-        best, text = standings.best(), table(standings, str(self.path))
+        results = SweepResults(self.settings, self.members, scores, self.ranking, given_up)
+        figures.save_png(self.path / "sweep.png", spread_of(results))
+        best, text = results.best(), table(results, str(self.path))
         write_table(self.directory, text)
-        self._write(finished=True, standings=standings)
+        self._write(finished=True, results=results)
         print(text)
         if best is None:
             raise DivergedError(
@@ -218,7 +226,7 @@ class _Sweep:
             f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / NAME}."
         )
 
-    def _judged(self) -> Iterator[Verdict]:
+    def _judged(self) -> Iterator[MemberScores]:
         """A verdict for each member, and now and then a word of how far it is."""
         said = -math.inf
         for done, member in enumerate(self.members):
@@ -226,10 +234,10 @@ class _Sweep:
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()
                 print(f"evaluating member {done + 1} of {len(self.members)}", file=sys.stderr, flush=True)
-            yield self.judge.judge(member)
+            yield self.scorer.score(member)
 
-    def _write(self, *, finished: bool, standings: Standings | None = None) -> None:
-        content = to_json(self.config, self.settings, self.members, self.rungs, standings)
+    def _write(self, *, finished: bool, results: SweepResults | None = None) -> None:
+        content = to_json(self.config, self.settings, self.members, self.rungs, results)
         write_sweep(self.directory, {"finished": finished, **content})
 
 

@@ -15,7 +15,7 @@ from jaxgan.runs.data import Inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.report import write_report
-from jaxgan.runs.sample_grid import Shown, drawer
+from jaxgan.runs.sample_grid import SampleGrid, compile_generator
 from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.types import TrainState
 
@@ -33,7 +33,7 @@ class Output:
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
         self.directory, self.inputs = directory, inputs
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
-        self._shown = Shown(experiment, inputs, key, config["sample_count"], drawer(experiment))
+        self._shown = SampleGrid(experiment, inputs, key, config["sample_count"], compile_generator(experiment))
         # Made before the first step, so that what cannot be evaluated is said at once.
         self.evaluation = None
         if config["evaluation"]["every"]:
