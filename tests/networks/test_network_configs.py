@@ -34,7 +34,10 @@ def test_tfd_is_the_papers_experiment():
         ("relu", "sigmoid", "relu", "sigmoid"),
     )
     config.generator.initializer = ("uniform", "uniform", "uniform", "uniform", "sparse")
-    config.generator.layer_scales, config.generator.layer_biases = (0.05, 0.05, 0.05, 0.05, 100.0), (0.0, -2.0, 0.0, -2.0)
+    config.generator.layer_scales, config.generator.layer_biases = (
+        (0.05, 0.05, 0.05, 0.05, 100.0),
+        (0.0, -2.0, 0.0, -2.0),
+    )
     _, generator, _ = _made(config, (48, 48, 1))
     assert generator == _dense((100, 8000), (8000, 100), (100, 8000), (8000, 8000), (8000, 2304))
 
