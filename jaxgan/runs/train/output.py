@@ -67,8 +67,8 @@ class Output:
             return
         path = path_of(self.directory.evaluation, report.step, report.seed, report.method)
         write(path, to_json(report, self.evaluation, self.directory.path.name))
-        scores = (*report.scores, *report.task.scores)
-        board.write_scalars(report.step, {f"evaluation/{score.name}": score.value for score in scores})
+        every = (*report.scores, *report.task.scores)
+        board.write_scalars(report.step, {f"evaluation/{score.name}": score.value for score in every})
         scores = "  ".join(
             f"{score.name} {score.value:.4g} (real {score.baselines['real data'].value:.4g})" for score in report.scores
         )
