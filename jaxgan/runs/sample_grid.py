@@ -14,11 +14,10 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.config import Experiment
-from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.tasks import Sheet
 from jaxgan.training.step import generate
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 COLUMNS = 20
 """Most images in a row."""

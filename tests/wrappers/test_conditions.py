@@ -13,11 +13,10 @@ from jaxgan import figures, runs
 from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.networks import dcgan, mlp, resnet
-from jaxgan.rng import stream
 from jaxgan.runs import sample_grid, sampling
 from jaxgan.runs.load import asked_for, load_run
 from jaxgan.training.step import generate
-from jaxgan.types import Network
+from jaxgan.types import Network, stream
 from jaxgan.wrappers.conditions import one_hot, unconditional
 from tests.runs.test_runs import SMALL, _assert_same_run, _saved
 

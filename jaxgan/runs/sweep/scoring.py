@@ -11,7 +11,6 @@ import numpy as np
 from jaxgan.config import Experiment, build
 from jaxgan.errors import DivergedError
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.rng import stream
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import restore_players
@@ -19,7 +18,7 @@ from jaxgan.runs.sample_grid import SampleGrid, compile_generator
 from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.sweep.ranking import Ranking, metric_at
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 
 class MemberScores(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from jaxgan.config import Experiment, build, complete
+from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, TensorBoard
@@ -18,7 +19,6 @@ from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, read_inputs
 from jaxgan.runs.devices import check_devices, select_platform
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.hyperparameters import hyperparameters
 from jaxgan.runs.train import hosts
 from jaxgan.runs.train.alarms import Health, stopped_by
 from jaxgan.runs.train.host_loop import HostLoop, StopRequest, chunk_stops
@@ -169,7 +169,7 @@ class Run(HostLoop):
 
     def shared(self) -> tuple[Any, ...]:
         """The arguments that all chunks share: the hyperparameters, and the data if it lives on the device."""
-        numbers = self.place_state(hyperparameters(self.config))
+        numbers = self.place_state(jax.tree.map(lambda leaf: leaf[0], stacked_hyperparameters([self.config])))
         return (numbers, self.place_state(self.inputs.resident_data())) if self.inputs.resident else (numbers,)
 
     def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:

@@ -10,14 +10,13 @@ import numpy as np
 
 from jaxgan.config import Experiment
 from jaxgan.io.metric_writers import MetricWriter
-from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.report import write_report
 from jaxgan.runs.sample_grid import SampleGrid, compile_generator
 from jaxgan.runs.sampling import NoSamplesError
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 
 class Output:
