@@ -107,9 +107,18 @@ def optimistic_adam(
 
 
 def _scale_by_adam(b1: Rate, b2: chex.Numeric, eps: chex.Numeric) -> optax.GradientTransformation:
-    if not callable(b1):
-        return optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
-    return optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))(b1=b1, b2=b2, eps=eps)
+    if callable(b1):
+        scale = optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))
+    else:
+        scale = optax.scale_by_adam
+    tx = scale(b1=b1, b2=b2, eps=eps)
+
+    def update(updates, state, params=None):
+        # optax raises a float to an integer power, which jax_numpy_dtype_promotion=strict does not allow.
+        with jax.numpy_dtype_promotion("standard"):
+            return tx.update(updates, state, params)
+
+    return optax.GradientTransformation(tx.init, update)
 
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {

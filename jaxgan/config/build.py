@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, further, traced, value_of
+from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, traced, value_of
 from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Evaluator
@@ -196,8 +196,8 @@ class Experiment:
             raise UsageError("a network does not suit the data", str(error), "choose another network") from error
 
 
-Number = Callable[[str], Any]
-"""`field -> its value`: that of the hyperparameters if it is among them, else the config's."""
+Values = Mapping[str, Any]
+"""The values of a config by the fields' names with dots; hyperparameters among them may be traced."""
 
 
 def build(config: Any, facts: DataFacts) -> Experiment:
@@ -215,19 +215,18 @@ def build(config: Any, facts: DataFacts) -> Experiment:
     """
     config = complete(config)
     _check_classes(config, facts)
-    number = functools.partial(value_of, config)
-    latent = build_latent(config, number)
-    task = _task(config, facts, latent, number)
+    values = flattened(config)
+    latent = build_latent(values)
+    task = _task(values, facts, latent)
     networks = functools.cache(functools.partial(_networks, config, facts, task, latent))
     networks(None)  # so that what does not suit the data is said now
-    loss = build_loss(config, number)
     return Experiment(
         networks=networks,
         latent=latent,
         task=task,
         step_options=functools.partial(_step_options, config, facts),
-        hyperparameters={name: value_of(config, name) for name in traced(config)},
-        sampling=Sampling(**config["sampling"], log_ratio=loss.log_ratio),
+        hyperparameters={name: values[name] for name in traced(config)},
+        sampling=Sampling(**config["sampling"], log_ratio=build_loss(values).log_ratio),
         example_shape=facts.example_shape,
         packing=config["packing"],
         first=facts.first,
@@ -252,69 +251,63 @@ def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, j
 def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: Hyperparameters) -> dict[str, Any]:
     """The arguments of `make_train_step`. Which parts there are depends on the config only."""
 
-    def number(name: str) -> Any:
-        return hyperparameters[name] if name in hyperparameters else value_of(config, name)
-
-    latent = build_latent(config, number)
-    task = _task(config, facts, latent, number)
-    loss = task.loss(build_loss(config, number))
+    values = flattened(config) | dict(hyperparameters)
+    latent = build_latent(values)
+    task = _task(values, facts, latent)
+    loss = task.loss(build_loss(values))
     if config["real_label"] != 1:
         loss = smooth_real_labels(loss, config["real_label"])
     if config["terms"]["adversarial"] != 1:
-        loss = weigh_generator(loss, number("terms.adversarial"))
+        loss = weigh_generator(loss, values["terms.adversarial"])
 
     # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
-    generator_tx = _optimizer(config, number, "generator_optimizer", m * seen, batches * m * seen / k)
-    discriminator_tx = _optimizer(config, number, "discriminator_optimizer", k * seen, batches * seen)
+    generator_tx = _optimizer(config, values, "generator_optimizer", m * seen, batches * m * seen / k)
+    discriminator_tx = _optimizer(config, values, "discriminator_optimizer", k * seen, batches * seen)
     return {
         "loss": loss,
         "generator_tx": latent.generator_tx(generator_tx) if latent.generator_tx else generator_tx,
         "discriminator_tx": task.discriminator_tx(discriminator_tx),
         "discriminator_steps": k,
         "generator_steps": m,
-        "average_decay": number("average_decay") if config["average_decay"] else None,
+        "average_decay": values["average_decay"] if config["average_decay"] else None,
         "accumulation_steps": config["accumulation_steps"],
-        "penalties": _penalties(config, number),
+        "penalties": _penalties(config, values),
         "unrolled_steps": config["unrolled_steps"],
         "coordination": _coordination(config["coordination"], k),
-        "consensus": number("consensus") if config["consensus"] else None,
+        "consensus": values["consensus"] if config["consensus"] else None,
         "extragradient": config["extragradient"],
-        "terms": (*_weighted(TERMS, "terms", config, number), *task.terms),
-        "latent_optimization": _latent_optimization(config, number),
+        "terms": (*_weighted(TERMS, "terms", values), *task.terms),
+        "latent_optimization": _latent_optimization(values),
     }
 
 
-def _arguments(function: Callable[..., Any], section: str, config: Mapping[str, Any], number: Number) -> dict[str, Any]:
-    """The fields of a section that a function takes."""
-    return {name: number(f"{section}.{name}") for name in taken(function, config.get(section, {}))}
+def _section(values: Values, name: str) -> dict[str, Any]:
+    """The values of one section."""
+    return {field.removeprefix(f"{name}."): value for field, value in values.items() if field.startswith(f"{name}.")}
 
 
-def build_loss(config: Mapping[str, Any], number: Number) -> Loss:
+def build_loss(values: Values) -> Loss:
     """The loss that a config names, made with its options if it is a function of some."""
-    entry = LOSSES[config["loss"]]
-    return entry if isinstance(entry, Loss) else entry(**_arguments(entry, "loss_options", config, number))
+    entry = LOSSES[values["loss"]]
+    return entry if isinstance(entry, Loss) else entry(**taken(entry, _section(values, "loss_options")))
 
 
-def build_latent(config: Mapping[str, Any], number: Number) -> Latent:
-    """The prior that a config names.
-
-    Raises:
-      ValueError: its dimensions do not suffice.
-    """
-    entry = LATENTS[config["latent"]["name"]]
-    return entry(**_arguments(entry, "latent", config, number))
+def build_latent(values: Values) -> Latent:
+    """The prior that a config names; ValueError if its dimensions do not suffice."""
+    entry = LATENTS[values["latent.name"]]
+    return entry(**taken(entry, _section(values, "latent")))
 
 
-def _task(config: Mapping[str, Any], facts: DataFacts, latent: Latent, number: Number) -> Task:
+def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
     """The task, made with the section of its name and with what it asks of the program."""
-    name = config["task"]
+    name = values["task"]
     entry = TASKS[name]
     provided = dict(zip(TASK_PROVIDED, (facts.example_shape, latent, facts.labelled), strict=True))
     try:
-        return entry(**taken(entry, provided), **_arguments(entry, name, config, number))
+        return entry(**taken(entry, _section(values, name) | provided))
     except ValueError as error:
         raise UsageError(
             f"task={name} does not suit the data", str(error), f"change the config's section {name}"
@@ -322,11 +315,11 @@ def _task(config: Mapping[str, Any], facts: DataFacts, latent: Latent, number: N
 
 
 def _optimizer(
-    config: Mapping[str, Any], number: Number, name: str, updates_per_step: int, updates_per_epoch: float
+    config: Mapping[str, Any], values: Values, name: str, updates_per_step: int, updates_per_epoch: float
 ) -> optax.GradientTransformation:
     """A player's optimizer, with its schedules and what stands before and behind it."""
     section = config[name]
-    values = {field: number(f"{name}.{field}") for field in section}
+    values = _section(values, name)
     rate = RATE_SCHEDULES[section["rate_schedule"]]
     values["learning_rate"] = rate(**taken(rate, {**values, "updates": config["steps"] * updates_per_step}))
     optimizer, momentum = OPTIMIZERS[section["name"]], MOMENTUM_SCHEDULES[section["momentum_schedule"]]
@@ -346,20 +339,20 @@ def _optimizer(
     return parts[0] if len(parts) == 1 else optax.chain(*parts)
 
 
-def _weighted(table: Mapping[str, Callable[..., Any]], section: str, config: Mapping[str, Any], number: Number) -> list:
+def _weighted(table: Mapping[str, Callable[..., Any]], section: str, values: Values) -> list:
     """The entries of a table whose weight in the section is not 0, in the table's order, with their parameters."""
     found = []
     for name, entry in table.items():
-        if config[section].get(name):
-            weight = next(iter(parameters(entry)))
-            given = {other: number(f"{section}.{name}_{other}") for other in further(table, name)}
-            found.append(entry(**{weight: number(f"{section}.{name}"), **given}))
+        weight = values.get(f"{section}.{name}", 0)
+        if not isinstance(weight, int | float) or weight != 0:  # one that is traced is not 0
+            given = {other: values[f"{section}.{name}_{other}"] for other in further(table, name)}
+            found.append(entry(weight, **given))
     return found
 
 
-def _penalties(config: Mapping[str, Any], number: Number) -> tuple[Penalty | Lazy, ...]:
+def _penalties(config: Mapping[str, Any], values: Values) -> tuple[Penalty | Lazy, ...]:
     interval = config["penalties"]["interval"]
-    found = _weighted(PENALTIES, "penalties", config, number)
+    found = _weighted(PENALTIES, "penalties", values)
     return tuple(found if interval == 1 else (lazy(penalty, interval) for penalty in found))
 
 
@@ -371,12 +364,10 @@ def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
     return Coordination(steps, section["accuracy_limit"])
 
 
-def _latent_optimization(config: Mapping[str, Any], number: Number) -> LatentOptimization | None:
-    section = config["latent_optimization"]
-    if not section["step"]:
-        return None
-    step, damping, cost = (number(f"latent_optimization.{name}") for name in ("step", "damping", "cost"))
-    return LatentOptimization(step, damping if section["damping"] else None, cost)
+def _latent_optimization(values: Values) -> LatentOptimization | None:
+    step, damping, cost = (values[f"latent_optimization.{name}"] for name in ("step", "damping", "cost"))
+    off = (isinstance(value, int | float) and value == 0 for value in (step, damping))
+    return None if next(off) else LatentOptimization(step, None if next(off) else damping, cost)
 
 
 def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
@@ -430,10 +421,12 @@ def _networks(
                 str(error),
                 f"change the fields of {player} that it names, or choose another {player}.network; mlp takes any data",
             ) from error
-        network = compute_in(network, PRECISIONS[config["precision"]])
+        if config["precision"] != "float32":
+            network = compute_in(network, PRECISIONS[config["precision"]])
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
-            network = _augmented(config, pack(network, config["packing"]), facts)
+            network = pack(network, config["packing"]) if config["packing"] > 1 else network
+            network = _augmented(config, network, facts)
         elif latent.generator is not None:
             network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:

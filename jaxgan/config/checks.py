@@ -1,6 +1,6 @@
 """All problems of a config at once: those of its fields, and those between fields that are each allowed."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from jaxgan.config import schema, values
@@ -68,20 +68,16 @@ class _Readable(Mapping[str, Any]):
         return len(self._config)
 
 
-def _number(config: Mapping[str, Any]) -> Callable[[str], Any]:
-    return lambda name: schema.value_of(config, name)
-
-
 def _latent(config: Mapping[str, Any]) -> Latent | None:
     """The prior; None if it cannot be made, which is a problem by itself."""
     try:
-        return build_latent(config, _number(config))
+        return build_latent(schema.flattened(config))
     except ValueError:
         return None
 
 
 def _loss(config: Mapping[str, Any]) -> Loss:
-    return build_loss(config, _number(config))
+    return build_loss(schema.flattened(config))
 
 
 def _outputs(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -214,7 +210,7 @@ def _coordination(config: Mapping[str, Any]) -> Iterator[Problem]:
 def _priors(config: Mapping[str, Any]) -> Iterator[Problem]:
     """A prior that can be made."""
     try:
-        build_latent(config, _number(config))
+        build_latent(schema.flattened(config))
     except ValueError as error:
         yield Problem("latent.dim", f"latent.dim: {error}")
 

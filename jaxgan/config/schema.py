@@ -303,11 +303,13 @@ def _subsections(section: Any) -> dict[str, type[Section]]:
 
 @functools.cache
 def _own_rows(section: Any, prefix: str) -> dict[str, Row]:
-    return {
-        name: _row(spec_of(annotation, getattr(section, name)), section, prefix)
+    annotations = {
+        name: annotation
         for name, annotation in _annotations(section).items()
         if annotation is not ClassVar and name not in _subsections(section)
     }
+    specs = {name: spec_of(annotation, getattr(section, name)) for name, annotation in annotations.items()}
+    return {name: _row(spec, section, prefix) for name, spec in specs.items()}
 
 
 def _annotations(section: type[Section]) -> dict[str, Any]:
@@ -364,12 +366,16 @@ def further(table: Mapping[str, Any], entry: str) -> list[str]:
     return [name for name in list(parameters(table[entry]))[1:] if f"{entry}_{name}" not in table]
 
 
-def value_of(config: Mapping[str, Any], name: str) -> Any:
-    """A field's value, by its name with dots.
+def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a nested config by the fields' names with dots."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        found |= flattened(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found
 
-    Raises:
-      KeyError: the config does not have it.
-    """
+
+def value_of(config: Mapping[str, Any], name: str) -> Any:
+    """A field's value, by its name with dots; KeyError if the config does not have it."""
     value: Any = config
     for part in name.split("."):
         value = value[part]
