@@ -21,8 +21,8 @@ from jaxgan.config import build, check
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs.data import chunk_length, chunks, read_inputs
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.train.host_loop import StopRequest
 from jaxgan.runs.train.loop import Run
-from jaxgan.runs.train.stopping import StopRequest
 
 NEVER = 10**9
 KINDS: dict[str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ class Contender:
         experiment = build(self.config, inputs.facts)
         self.run = Run(self.config, directory, checkpoints, inputs, experiment, StopRequest(), False)
         self.state, _ = self.run.first_state()
-        self.recorder, self.board = self.run.recorder(0, {}, stack)
+        self.run.open_log(0, {}, stack)
         self.shared = self.run.shared()
         self.run.shared = lambda: self.shared  # placed once, as in a run
 
@@ -59,7 +59,7 @@ class Contender:
         first = self.done
         self.done = first + self.steps
         started = time.perf_counter()
-        self.state = self.run.loop(first, self.done, self.state, self.recorder, self.board)
+        self.state = self.run.train(first, self.done, self.state)
         jax.block_until_ready(self.state)
         self.run.checkpoints.wait()
         return time.perf_counter() - started
@@ -73,7 +73,7 @@ class Contender:
         self.done += self.steps
         started = time.perf_counter()
         for batches in placed:
-            self.state, _ = self.run.advance(self.state, batches, *self.shared)
+            self.state, _ = self.run.step(self.state, batches, *self.shared)
         jax.block_until_ready(self.state)
         return time.perf_counter() - started
 

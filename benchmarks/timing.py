@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from typing import Any
 
+from jaxgan.io.atomic import atomic_write
+
 
 def in_turn(functions: Mapping[str, Callable[[], Any]], repeats: int) -> dict[str, list[float]]:
     """Seconds of every call: after one call of each to warm up, all in turn, `repeats` times.
@@ -59,8 +61,5 @@ def machine(*packages: str) -> dict[str, Any]:
 def write(path: str, result: Mapping[str, Any]) -> None:
     """Writes a result as JSON, whole or not at all."""
     target = pathlib.Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=2) + "\n")
-    os.replace(temporary, target)
+    atomic_write(target, (json.dumps(result, indent=2) + "\n").encode())
     print(f"Written: {target}")

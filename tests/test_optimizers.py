@@ -6,10 +6,10 @@ import numpy as np
 import optax
 import pytest
 
+from jaxgan.fields import taken
 from jaxgan.optimizers import (
     OPTIMIZERS,
     RATE_SCHEDULES,
-    Settings,
     clip_weights,
     exponential,
     historical_averaging,
@@ -30,26 +30,27 @@ def _run(tx):
 
 
 def test_sgd_is_the_papers_with_a_changing_rate_and_momentum():
-    rate = exponential(0.1, decay=1.5, floor=0.04)
-    momentum = momentum_by_epoch(0.5, 0.7, epochs=3, updates_per_epoch=2)
+    rate = exponential(0.1, rate_decay=1.5, rate_floor=0.04)
+    momentum = momentum_by_epoch(0.5, momentum_final=0.7, momentum_epochs=3, updates_per_epoch=2)
     params, velocity = np.array([0.5, -0.5]), 0.0
     # rates .1, .0667, .0444, floor .04; momenta .5 .5 (epoch 1), .6 .6 (epoch 2)
     for gradient, lr, m in zip(GRADIENTS, [0.1, 0.1 / 1.5, 0.1 / 1.5**2, 0.04], [0.5, 0.5, 0.6, 0.6], strict=True):
         velocity = m * velocity - lr * gradient
         params = params + velocity
-    np.testing.assert_allclose(_run(OPTIMIZERS["sgd"](rate, momentum)), params, rtol=1e-5)
+    np.testing.assert_allclose(_run(OPTIMIZERS["sgd"](rate, momentum=momentum)), params, rtol=1e-5)
 
 
 def test_sgd_with_constants_is_optax_sgd():
-    ours = _run(OPTIMIZERS["sgd"](optax.constant_schedule(0.1), 0.5))
+    ours = _run(OPTIMIZERS["sgd"](0.1, momentum=0.5))
     np.testing.assert_allclose(ours, _run(optax.sgd(0.1, 0.5)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_every_optimizer_under_a_constant_and_a_scheduled_momentum_of_the_same_value(name, scheduled):
-    settings = Settings(b2=0.9, eps=1e-3, weight_decay=0.1)
-    momentum = momentum_by_epoch(0.6, 0.6, epochs=5, updates_per_epoch=2) if scheduled else 0.6
+    epochs = {"momentum_final": 0.6, "momentum_epochs": 5, "updates_per_epoch": 2}
+    momentum = momentum_by_epoch(0.6, **epochs) if scheduled else 0.6
+    settings = {"b1": momentum, "momentum": momentum, "b2": 0.9, "eps": 1e-3, "weight_decay": 0.1}
     reference = {
         "sgd": lambda: optax.sgd(0.1, 0.6),
         "adam": lambda: optax.adam(0.1, b1=0.6, b2=0.9, eps=1e-3),
@@ -57,16 +58,16 @@ def test_every_optimizer_under_a_constant_and_a_scheduled_momentum_of_the_same_v
         "rmsprop": lambda: optax.rmsprop(0.1, decay=0.9, eps=1e-3, momentum=0.6),
         "optimistic_adam": lambda: optax.optimistic_adam_v2(0.1, b1=0.6, b2=0.9, eps=1e-3, nesterov=False),
     }[name]()
-    ours = _run(OPTIMIZERS[name](optax.constant_schedule(0.1), momentum, settings))
+    ours = _run(OPTIMIZERS[name](optax.constant_schedule(0.1), **taken(OPTIMIZERS[name], settings)))
     np.testing.assert_allclose(ours, _run(reference), rtol=2e-5)
 
 
 def test_the_papers_schedules():
-    rate = exponential(0.1, decay=1.000004, floor=1e-6)
+    rate = exponential(0.1, rate_decay=1.000004, rate_floor=1e-6)
     np.testing.assert_allclose(rate(0), 0.1, rtol=1e-6)
     np.testing.assert_allclose(rate(125_000), 0.1 / 1.000004**125_000, rtol=1e-5)  # .0607
     np.testing.assert_allclose(rate(5_000_000), 1e-6, rtol=1e-6)
-    momentum = jax.vmap(momentum_by_epoch(0.5, 0.7, epochs=250, updates_per_epoch=500))
+    momentum = jax.vmap(momentum_by_epoch(0.5, momentum_final=0.7, momentum_epochs=250, updates_per_epoch=500))
     steps = jnp.array([0, 499, 500, 999, 1000, 249 * 500 - 1, 249 * 500, 10**6])
     epochs = np.array([1, 1, 2, 2, 3, 249, 250, 250])
     np.testing.assert_allclose(momentum(steps), 0.5 + 0.2 * (epochs - 1) / 249, rtol=1e-6)
@@ -74,7 +75,7 @@ def test_the_papers_schedules():
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
 def test_schedules_that_end_with_the_run(name):
-    schedule = RATE_SCHEDULES[name](0.2, decay=1.0, floor=0.05, updates=100)
+    schedule = RATE_SCHEDULES[name](0.2, rate_floor=0.05, updates=100)
     np.testing.assert_allclose(
         [schedule(0), schedule(50), schedule(100), schedule(200)], [0.2, 0.125, 0.05, 0.05], rtol=1e-5
     )

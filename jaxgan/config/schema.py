@@ -410,7 +410,9 @@ def complete(config: Any) -> dict[str, Any]:
         section, _, field = name.rpartition(".")
         target = found.setdefault(section, {}) if section else found
         if isinstance(target, dict) and (field in target or row.spec.default is not REQUIRED):
-            target[field] = values.normalised(row.spec, target.get(field, row.spec.default))
+            value = target.get(field, row.spec.default)
+            several = row.spec.kind in ("ints", "floats", "names") and not isinstance(value, tuple)
+            target[field] = values.normalised(row.spec, value) if several else value
     found.setdefault("loss_options", {})
     return found
 

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import os
-import uuid
+import pathlib
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from jaxgan.datasets.base import Split
+from jaxgan.io.atomic import atomic_path
 
 
 def directory() -> str:
@@ -63,20 +64,12 @@ def read(path: str, count: int) -> Split | None:
 
 
 def write(path: str, split: Split) -> None:
-    """Puts a split of arrays into the cache; a disk that is full or read-only is no error, only slower next time.
+    """Writes a split of arrays to the cache. Does nothing if the disk is full or read-only: the next run is slower.
 
     Args:
-      path: its file; it appears whole or not at all.
+      path: its file, which is written whole or not at all.
       split: what to write.
     """
     arrays = {"examples": split.examples} | ({} if split.labels is None else {"labels": split.labels})
-    # A name of its own for each writer: several runs may start at once.
-    temporary = f"{path}.{uuid.uuid4().hex}"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(temporary, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.remove(temporary)
+    with contextlib.suppress(OSError), atomic_path(pathlib.Path(path)) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]

@@ -7,7 +7,6 @@ compare only with each other, not with published ones; the output names the feat
 import contextlib
 import functools
 import hashlib
-import io
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ import optax
 from flax import linen, traverse_util
 
 from jaxgan.evaluation.base import Features
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_path
 from jaxgan.networks.convolution import patches
 
 VERSION = 1
@@ -229,10 +228,8 @@ def _read(path: Path) -> Classifier | None:
 def _write(path: Path, classifier: Classifier) -> None:
     params = traverse_util.flatten_dict(classifier.params, sep="/")
     numbers = {name: value for name, value in classifier._asdict().items() if name != "params"}
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **params, **numbers)
-    with contextlib.suppress(OSError):
-        write_whole(path, content.getvalue())
+    with contextlib.suppress(OSError), atomic_path(path) as temporary:
+        np.savez(temporary, allow_pickle=False, **params, **numbers)
 
 
 def _moments(images: np.ndarray) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_write
 
 GREY = 128
 
@@ -78,7 +78,7 @@ def save_png(path: str | Path, array: np.ndarray) -> None:
     content = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(array)).save(content, format="PNG")
     try:
-        write_whole(path, content.getvalue())
+        atomic_write(path, content.getvalue())
     except OSError as error:
         remedy = "make room, or choose another directory"
         raise UsageError(f"cannot write {path}", error.strerror or str(error), remedy) from error

@@ -1,9 +1,18 @@
-"""Checkpoints of a run: the whole state and a JSON dict beside it, written in the background by Orbax."""
+"""Checkpoints of a run: the whole state and a JSON dict beside it, written in the background by Orbax.
+
+A manifest lists each checkpoint's files with their sizes and checksums, so damage is noticed before it is restored:
+Orbax does not notice a flipped bit, and prints pages from its background threads about a truncated file.
+"""
 
 import contextlib
+import functools
 import json
+import logging
 import os
 import re
+import sys
+import traceback
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +21,19 @@ import jax
 from jax.tree_util import keystr
 
 from jaxgan.errors import DataError, JaxganError, UsageError
-from jaxgan.io import manifest
-from jaxgan.io.orbax_logs import silence_orbax
 from jaxgan.types import PlayerState, TrainState
 
 Leaves = dict[str, jax.ShapeDtypeStruct]
 """The leaves of a tree by their dotted path, "generator.params.dense.kernel", as Orbax names them."""
 
 UNRELATED = (MemoryError, RuntimeError)
-"""What no file is to blame for (JAX's own errors are RuntimeErrors); anything else may be raised for a bad file."""
+"""Errors that no file causes (JAX's own errors are RuntimeErrors). Any other may be raised for a damaged file."""
+
+MANIFEST = "manifest.json"
+"""{file: [bytes, CRC-32]}, in each checkpoint."""
+
+ITEMS = ("state", "run")
+"""The directories of a checkpoint that the manifest lists."""
 
 USE_ITS_CONFIG = "use the config the run was started with, or another directory"
 
@@ -29,7 +42,7 @@ class Checkpoints:
     """The checkpoints of one run; a context manager that waits for the last save when it closes.
 
     Args:
-      directory: made if it is not there.
+      directory: created if it does not exist.
       keep: how many checkpoints to keep, the latest ones; at least 1.
       asynchronous: `save` returns once the state is copied and writes in the background.
 
@@ -43,7 +56,7 @@ class Checkpoints:
         self.directory = Path(directory).absolute()
         self._saving: int | None = None
         self._asynchronous = asynchronous
-        silence_orbax()
+        _quiet_orbax()
         import orbax.checkpoint as ocp
 
         self._ocp = ocp
@@ -70,15 +83,15 @@ class Checkpoints:
         except JaxganError as failure:
             if error is None:
                 raise
-            error.add_note(str(failure))  # what went wrong first is what the reader must see
+            error.add_note(str(failure))  # the reader must see the first failure
 
     def save(self, step: int, state: TrainState, extra: dict[str, Any]) -> None:
-        """Starts to save a state; does nothing if that step is there already.
+        """Starts to save a state; does nothing if that step is saved already.
 
         Args:
-          step: training steps done; newer than every checkpoint there.
+          step: training steps done; newer than every checkpoint.
           state: its buffers may be donated as soon as this returns.
-          extra: a dict that JSON can hold; the config as used, say.
+          extra: a dict that JSON can hold, for example with the config.
 
         Raises:
           UsageError: there is a newer checkpoint.
@@ -125,7 +138,7 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def extra(self, step: int | None = None) -> dict[str, Any]:
-        """Reads the dict that was saved beside a state, and not the state.
+        """Reads the dict that was saved beside a state, without the state.
 
         Args:
           step: None for the newest.
@@ -206,7 +219,7 @@ class Checkpoints:
         # In the background Orbax calls this just before it gives the step its final name, so that both come at once.
         for name in (f"{self._saving}.orbax-checkpoint-tmp", str(self._saving)):
             if (self.directory / name).is_dir() and jax.process_index() == 0:
-                manifest.write(self.directory / name)
+                _write_manifest(self.directory / name)
                 return
 
     def _existing(self, step: int | None) -> int:
@@ -223,7 +236,7 @@ class Checkpoints:
 
     def _saved_leaves(self, step: int) -> Leaves:
         with self._reading(step):
-            manifest.verify(self.directory / str(step))
+            _verify_manifest(self.directory / str(step))
             # Asked of the files, because the manager answers None for a checkpoint whose metadata it cannot read.
             with self._ocp.StandardCheckpointer() as reader:
                 metadata = reader.metadata(self.directory / str(step) / "state").item_metadata
@@ -249,7 +262,7 @@ class Checkpoints:
                 raise UsageError(what, "their states have another structure", USE_ITS_CONFIG) from error
             older = [other for other in self._manager.all_steps() if other < step]
             remedy = f"if it is damaged, delete {path} to " + (
-                f"go on from step {max(older)}" if older else "start again"
+                f"resume from step {max(older)}" if older else "start again"
             )
             raise DataError(f"cannot read checkpoint {path}", _reason(error), remedy) from error
 
@@ -261,7 +274,7 @@ class Checkpoints:
             raise
         except Exception as error:
             what = f"cannot save checkpoint {self._saving} in {self.directory}"
-            raise JaxganError(what, _reason(error), "make room or mend it, and run again to go on") from error
+            raise JaxganError(what, _reason(error), "make room or repair it, and run again to resume") from error
 
 
 def _preservation(keep: int) -> Any:
@@ -303,3 +316,67 @@ def _reason(error: BaseException) -> str:
     if code := re.search(r"os_error_code='(\d+)'", text):  # TensorStore: a long line with this at its end
         text = os.strerror(int(code[1]))
     return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _write_manifest(path: Path) -> None:
+    (path / MANIFEST).write_text(json.dumps(_checksums(path)))
+
+
+def _verify_manifest(path: Path) -> None:
+    """Raises ValueError if a file is missing or changed. A checkpoint without a manifest, of other software, passes."""
+    try:
+        expected = json.loads((path / MANIFEST).read_text())
+    except FileNotFoundError:
+        return
+    actual = _checksums(path)
+    for name, (size, checksum) in expected.items():
+        if name not in actual:
+            raise ValueError(f"{name} is missing")
+        if actual[name][0] != size:
+            raise ValueError(f"{name} has {actual[name][0]} bytes, and had {size}")
+        if actual[name][1] != checksum:
+            raise ValueError(f"{name} is not what was written")
+
+
+def _checksums(path: Path) -> dict[str, list[int]]:
+    files = sorted(file for item in ITEMS for file in (path / item).rglob("*") if file.is_file())
+    return {
+        file.relative_to(path).as_posix(): [file.stat().st_size, _checksum(file)]
+        for file in files
+        if file.name != "commit_success.txt"  # Orbax's own mark, which it may write later
+    }
+
+
+def _checksum(file: Path) -> int:
+    value = 0
+    with file.open("rb") as stream:
+        while block := stream.read(2**22):
+            value = zlib.crc32(block, value)
+    return value
+
+
+@functools.cache
+def _quiet_orbax() -> None:
+    """Hides what Orbax logs beside the errors that it raises: dozens of lines a save, hundreds when a disk is full."""
+    # Other software logs through these loggers too, so records are filtered by their source and not by their level.
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).addFilter(_worth_showing)
+    hook = sys.unraisablehook
+
+    def show(unraisable):
+        # After a failed write TensorStore's threads call the event loop that Orbax has closed.
+        error = unraisable.exc_value
+        if not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
+            hook(unraisable)
+
+    sys.unraisablehook = show
+
+
+def _worth_showing(record: logging.LogRecord) -> bool:
+    """Whether a log record is of other software, or an error of Orbax that is not raised as well."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return "orbax" not in Path(record.pathname).parts or record.levelno >= logging.ERROR
+    files = [record.pathname, *(frame.filename for frame in traceback.extract_tb(error.__traceback__))]
+    # TensorStore's own errors have no traceback.
+    return not (any("orbax" in Path(file).parts for file in files) or "Error writing" in str(error))

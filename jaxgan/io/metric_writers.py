@@ -11,20 +11,65 @@ from typing import Any, TextIO
 import numpy as np
 
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_write
 
 Values = Mapping[str, Any]
-"""Metrics by name: python numbers, or arrays of one element."""
+"""Metrics by name: Python numbers, or arrays of one element."""
 
 
-class MetricsFile:
+class MetricWriter:
+    """Takes the metrics and the pictures of a run; this one ignores them. A context manager, which closes it."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        try:
+            self.close()
+        except UsageError:
+            if error is None:  # the reader must see the first failure
+                raise
+
+    def write_scalars(self, step: int, scalars: Values) -> None:
+        """Writes numbers by name, at a number of training steps done."""
+
+    def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
+        """Writes pictures by name: uint8 [height, width, 1 or 3], or [height, width]."""
+
+    def close(self) -> None:
+        """Writes what is left, and closes the files."""
+
+
+class MultiWriter(MetricWriter):
+    """Several writers as one."""
+
+    def __init__(self, *writers: MetricWriter):
+        self._writers = writers
+
+    def write_scalars(self, step: int, scalars: Values) -> None:
+        """Writes to all of them."""
+        for writer in self._writers:
+            writer.write_scalars(step, scalars)
+
+    def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
+        """Writes to all of them."""
+        for writer in self._writers:
+            writer.write_images(step, images)
+
+    def close(self) -> None:
+        """Closes all of them."""
+        for writer in self._writers:
+            writer.close()
+
+
+class MetricsFile(MetricWriter):
     """`metrics.jsonl`: one JSON object per log step, `{"step": n, name: value, ...}`, names in the order given.
 
     Nothing in it depends on the time or the machine, so two equal runs write equal files. A value that is not finite
-    is written as null, since JSON has no NaN.
+    becomes null, since JSON has no NaN.
 
     Args:
-      path: the file; made, with its directory, if it is not there, and appended to if it is.
+      path: the file. It is created, with its directory, or appended to if it exists.
 
     Raises:
       UsageError: it cannot be written.
@@ -38,23 +83,17 @@ class MetricsFile:
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
-    def __enter__(self) -> "MetricsFile":
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def write(self, step: int, values: Values) -> None:
+    def write_scalars(self, step: int, scalars: Values) -> None:
         """Appends a line, and flushes it.
 
         Args:
           step: training steps done.
-          values: numbers by name; "step" is no name for one.
+          scalars: numbers by name; "step" is not a valid name.
 
         Raises:
-          UsageError: the file cannot be written; the disk is full, say.
+          UsageError: the file cannot be written, for example because the disk is full.
         """
-        line = json.dumps({"step": int(step)} | {name: _plain(value) for name, value in values.items()})
+        line = json.dumps({"step": int(step)} | {name: _plain(value) for name, value in scalars.items()})
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
@@ -62,11 +101,11 @@ class MetricsFile:
             raise _unwritable(self.path, error) from error
 
     def lines(self) -> list[dict[str, Any]]:
-        """The lines that are there; one that is no JSON object ends them."""
+        """The lines up to the first that is not a JSON object."""
         return read_lines(self.path)
 
     def truncate(self, step: int) -> None:
-        """Drops all lines of later steps, and a half-written last line, as a run that resumes at `step` must.
+        """Drops all lines of later steps and a half-written last line, before a run resumes at `step`.
 
         Args:
           step: the last step to keep.
@@ -87,13 +126,13 @@ class MetricsFile:
                 kept.append(line + "\n")
         try:
             self._stream.close()
-            write_whole(self.path, "".join(kept).encode())
+            atomic_write(self.path, "".join(kept).encode())
             self._stream = self.path.open("a", encoding="utf-8")
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
-        """Closes the file; twice does no harm.
+        """Closes the file; a second call has no effect.
 
         Raises:
           UsageError: what was left could not be written.
@@ -105,7 +144,7 @@ class MetricsFile:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl`, none if it is not there; one that is no JSON object ends them."""
+    """The lines of a `metrics.jsonl` up to the first that is not a JSON object; none if the file does not exist."""
     found = []
     for line in path.read_bytes().decode("utf-8", "replace").splitlines() if path.exists() else ():
         try:
@@ -115,7 +154,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-class TensorBoard:
+class TensorBoard(MetricWriter):
     """Events for TensorBoard, written by tensorboardX (which needs no TensorFlow).
 
     Args:
@@ -127,70 +166,75 @@ class TensorBoard:
     """
 
     def __init__(self, directory: str | Path, *, purge_step: int | None = None):
-        tensorboardX = _import_tensorboardx()
-        self._directory = directory
+        self._directory = Path(directory)
+        tensorboardx = _import_tensorboardx()
+        self._summary, self._event = tensorboardx.summary, tensorboardx.proto.event_pb2
         try:
-            # TensorBoard hides the purge step itself too, but the step resumed at was logged and stays.
-            purge = None if purge_step is None else purge_step + 1
-            self._writer = tensorboardX.SummaryWriter(str(directory), purge_step=purge, max_queue=1000)
+            self._directory.mkdir(parents=True, exist_ok=True)
+            # Its writer without a thread: an error of the disk is raised here, where it can be reported.
+            self._file = tensorboardx.event_file_writer.EventsWriter(str(self._directory / "events"))
         except OSError as error:
             raise _unwritable(directory, error) from error
+        if purge_step is not None:
+            # TensorBoard hides the purge step itself too, but the step resumed at was logged and stays.
+            start = self._event.SessionLog(status=self._event.SessionLog.START)
+            self._write(purge_step + 1, session_log=start)
 
-    def __enter__(self) -> "TensorBoard":
-        return self
+    def write_scalars(self, step: int, scalars: Values) -> None:
+        """Logs numbers by name, including those that are not finite.
 
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def scalars(self, step: int, values: Values) -> None:
-        """Logs numbers by name, those that are not finite too, at a training step."""
-        self._check_alive()
-        for name, value in values.items():
-            self._writer.add_scalar(name, float(np.asarray(value).reshape(())), int(step))
-
-    def image(self, step: int, name: str, image: np.ndarray) -> None:
-        """Logs a picture at a training step.
-
-        Args:
-          step: training steps done.
-          name: of the series it belongs to.
-          image: uint8 [height, width, 1 or 3], or [height, width].
+        Raises:
+          UsageError: the file cannot be written, for example because the disk is full.
         """
-        self._check_alive()
-        image = np.asarray(image)
-        self._writer.add_image(name, image, int(step), dataformats="HW" if image.ndim == 2 else "HWC")
+        self._write(step, *(self._summary.scalar(name, np.asarray(value)) for name, value in scalars.items()))
+
+    def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
+        """Logs pictures by name: uint8 [height, width, 1 or 3], or [height, width].
+
+        Raises:
+          UsageError: the file cannot be written, for example because the disk is full.
+        """
+        arrays = {name: np.asarray(image) for name, image in images.items()}
+        layouts = {2: "HW", 3: "HWC"}
+        self._write(step, *(self._summary.image(n, a, dataformats=layouts[a.ndim]) for n, a in arrays.items()))
 
     def close(self) -> None:
-        """Writes what is left, and closes the file."""
-        if self._worker_is_alive():
-            self._writer.close()
+        """Closes the file.
 
-    def _worker_is_alive(self) -> bool:
-        return self._writer.file_writer.event_writer._worker.is_alive()
+        Raises:
+          UsageError: what was left could not be written.
+        """
+        try:
+            self._file.close()
+        except OSError as error:
+            raise _unwritable(self._directory, error) from error
 
-    def _check_alive(self) -> None:
-        # tensorboardX writes in a thread, which ends when the disk is full: its queue would then fill, and block.
-        if not self._worker_is_alive():
-            reason = OSError(0, "tensorboardX could not write its events")
-            raise _unwritable(self._directory, reason)
+    def _write(self, step: int, *summaries: Any, **event: Any) -> None:
+        events = [{"summary": summary} for summary in summaries] or [event]
+        try:
+            for content in events:
+                self._file.write_event(self._event.Event(wall_time=time.time(), step=int(step), **content))
+            self._file.flush()
+        except OSError as error:
+            raise _unwritable(self._directory, error) from error
 
 
 def _import_tensorboardx() -> Any:
-    """tensorboardX, which imports torch where that is installed: seconds, for what is not used here."""
-    if "torch" in sys.modules:
-        import tensorboardX
-
-        return tensorboardX
-    sys.modules["torch"] = None  # type: ignore[assignment]  # an import of it now fails as if it were not there
+    # tensorboardX imports torch if it is installed, which takes seconds and is not needed. None makes that import fail.
+    absent: dict[str, Any] = {} if "torch" in sys.modules else {"torch": None}
+    sys.modules.update(absent)
     try:
-        import tensorboardX
+        import tensorboardX.event_file_writer
+        import tensorboardX.proto.event_pb2
+        import tensorboardX.summary
     finally:
-        del sys.modules["torch"]
+        for name in absent:
+            del sys.modules[name]
     return tensorboardX
 
 
 class Progress:
-    """How far the run is: a bar on a terminal, else a plain line now and then.
+    """How far the run is: a bar on a terminal, elsewhere a plain line every few seconds.
 
     Args:
       total: the step at which the run ends.
@@ -226,7 +270,7 @@ class Progress:
         self.close()
 
     def update(self, step: int, values: Values | None = None) -> None:
-        """Tells how many steps are done; the first call ends the first chunk, whose time (compilation) is not counted.
+        """Reports how many steps are done. Rates are measured from the first call on, which excludes the compilation.
 
         Args:
           step: training steps done.
@@ -251,7 +295,7 @@ class Progress:
             print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Writes the last line if it was held back, and leaves the bar where it is."""
+        """Writes the last line if it was held back, and leaves the bar on the screen."""
         if self._bar is not None:
             self._bar.close()
         elif self._unreported is not None:
@@ -275,7 +319,7 @@ class Progress:
 
 
 def _rate(since: tuple[int, float] | None, step: int, now: float) -> float | None:
-    """Steps per second since then; None where that cannot be told."""
+    """Steps per second since then; None if no time has passed."""
     if since is None or step <= since[0] or now <= since[1]:
         return None
     return (step - since[0]) / (now - since[1])

@@ -1,13 +1,10 @@
 """One host loop per mode of `launch.py`; each is imported when it runs."""
 
-import os
-import platform
-import sys
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from jaxgan.errors import UsageError
+from jaxgan.runs import devices
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "train": ("profile", "coordinator_address", "num_processes", "process_id"),
@@ -52,8 +49,8 @@ def run(
         if name not in OPTIONS[mode]:
             raise UsageError("the command line", f"--{name} does not go with --mode={mode}", _INSTEAD[name])
     if mode == "sweep":
-        _one_device_for_each_core()
-    _keep_compiled_code()
+        devices.use_all_cores()
+    devices.cache_compiled_code()
     if mode in ("train", "sweep"):
         _train_or_sweep(mode, location, overrides, workdir, options)
         return
@@ -94,8 +91,8 @@ def _train_or_sweep(
         hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
         train(config, workdir, profile=options.get("profile", False))
         return
-    from jaxgan.runs.sweep.file import has_sweep
     from jaxgan.runs.sweep.loop import problems_of_sweep, sweep, unread_by_sweep
+    from jaxgan.runs.sweep.results import has_sweep
 
     if not any(problem.field.startswith("population") for problem in problems_of(config)):
         problems += problems_of_sweep(config)
@@ -103,45 +100,3 @@ def _train_or_sweep(
             problems += unread_by_sweep(config, changed)
     check(config, problems)
     sweep(config, workdir)
-
-
-def _one_device_for_each_core() -> None:
-    """On a CPU, members train on a device for each core, whose small products gain nothing from threads.
-
-    XLA reads these once, when JAX starts; what the caller has set, or has started, stays so.
-    """
-    if "jax" in sys.modules:
-        return
-    flags = os.environ.get("XLA_FLAGS", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    wanted: dict[str, Any] = {"--xla_cpu_multi_thread_eigen": "false"}
-    if "JAX_NUM_CPU_DEVICES" not in os.environ:  # JAX takes one or the other
-        wanted["--xla_force_host_platform_device_count"] = cores
-    added = [f"{name}={value}" for name, value in wanted.items() if name not in flags]
-    os.environ["XLA_FLAGS"] = " ".join(filter(None, [flags, *added]))
-
-
-def _keep_compiled_code() -> None:
-    """Lets JAX keep what it compiles, for the next process; what its own variables or the caller set, stays so."""
-    import jax
-
-    from jaxgan.datasets import cache
-
-    if jax.config.values["jax_compilation_cache_dir"] is None:
-        # Code for one processor may not run on another, and a home directory may be that of many machines.
-        processor = zlib.crc32("".join(sorted(set(_processor_flags()))).encode())
-        place = os.path.join(cache.directory(), "compiled", f"{platform.machine()}-{processor:08x}")
-        try:
-            os.makedirs(place, exist_ok=True)
-        except OSError:
-            return  # without it all is as right, and slower next time
-        jax.config.update("jax_compilation_cache_dir", place)
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-
-
-def _processor_flags() -> list[str]:
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next((line.split(":")[1].split() for line in file if line.startswith(("flags", "Features"))), [])
-    except OSError:
-        return [platform.processor()]

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -193,43 +192,6 @@ def chunks(
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
             yield from feed.stream(inputs.dataset.train, rows=rows, condition=inputs.condition, **steps, **batch)
-
-
-def check_devices(config: Mapping[str, Any]) -> None:
-    """Selects the platform and checks that the batch divides by its devices; before any data is read.
-
-    Raises:
-      UsageError: if the platform is not there, or the mapping does not suit its devices.
-    """
-    if config["platform"]:
-        jax.config.update("jax_platforms", "cuda" if config["platform"] == "gpu" else config["platform"])
-    try:
-        jax.local_device_count()
-    except (RuntimeError, AssertionError) as error:  # the second where JAX knows no plugin for it at all
-        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
-        raise UsageError(
-            f"--config=...:{config['platform']}",
-            f"JAX finds no such device ({reason})",
-            "install JAX for it (BUILD.md), or use :cpu",
-        ) from error
-    several = jax.process_count() > 1
-    if config["mapping"] == "jit" and several:
-        raise UsageError(
-            "a problem in the config",
-            f"mapping=jit is for one device, and there are {jax.process_count()} processes",
-            "choose auto or shard_map",
-        )
-    count = 1 if config["mapping"] == "jit" else jax.device_count()
-    factors = {name: config[name] for name in ("accumulation_steps", "packing") if config[name] > 1}
-    parts = math.prod(factors.values())
-    if config["batch_size"] % (count * parts):
-        times = "".join(f" times {name} {value}" for name, value in factors.items())
-        raise UsageError(
-            "a problem in the config",
-            f"batch_size {config['batch_size']} does not divide by {count} device{'s' if count > 1 else ''}{times}",
-            f"choose a multiple of {count * parts}"
-            + ("" if several or count == 1 else ", or mapping=jit for one device"),
-        )
 
 
 def mixture_of(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Mixture | None:

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from jaxgan.config import schema
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_write
 
 TOLD = 10
 """At most so many differing fields are named."""
@@ -85,7 +85,7 @@ class RunDirectory:
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Writes the config as used, whole or not at all."""
         try:
-            write_whole(self.config_file, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
+            atomic_write(self.config_file, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
         except OSError as error:
             raise UsageError(f"{self.config_file} cannot be written", str(error.strerror), "make room") from error
 

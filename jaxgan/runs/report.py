@@ -9,7 +9,7 @@ from typing import Any
 from jaxgan import figures
 from jaxgan.errors import UsageError
 from jaxgan.figures import Curve
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_write
 from jaxgan.io.metric_writers import read_lines
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.tables import as_html
@@ -49,7 +49,7 @@ def write_report(directory: RunDirectory) -> None:
     body += ["<h2>Config</h2>", f"<pre>{html.escape(config)}</pre>"]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
     try:
-        write_whole(directory.report, (page + "\n".join(body) + "</html>\n").encode())
+        atomic_write(directory.report, (page + "\n".join(body) + "</html>\n").encode())
     except OSError as error:
         raise UsageError(f"cannot write {directory.report}", error.strerror or str(error), "make room") from error
 

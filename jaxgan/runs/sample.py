@@ -11,11 +11,10 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import write_whole
+from jaxgan.io.atomic import atomic_write
 from jaxgan.runs.data import check_same_data, mixture_of, read_inputs
-from jaxgan.runs.grids import columns_of, draw_grid
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
-from jaxgan.runs.sample_grid import Shown, drawer
+from jaxgan.runs.sample_grid import SampleGrid, columns_of, compile_generator, draw_grid
 from jaxgan.runs.sampling import in_words, sampler
 
 SHOWN = 400
@@ -121,7 +120,7 @@ def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made:
     experiment = run.experiment
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
-    shown = Shown(experiment, inputs, key, count, drawer(experiment))
+    shown = SampleGrid(experiment, inputs, key, count, compile_generator(experiment))
     assert shown.sheet is not None
     values = np.asarray(shown.samples(run.state), np.float32)
     return Made(values, lambda path: shown.save(path, values), shown.sheet.arrays)
@@ -130,4 +129,4 @@ def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made:
 def _save_arrays(path, **arrays: Any) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: array for name, array in arrays.items() if array is not None})
-    write_whole(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())

@@ -1,32 +1,39 @@
-"""The picture of a run's samples: always of the same latents and, where the task has them, of the same examples."""
+"""The picture of a run's samples, always of the same latents and, if the task shows examples, of the same examples.
 
+With a condition it has a row for each condition, with the same latents in every row.
+"""
+
+import math
 import pathlib
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import figures
 from jaxgan.config import Experiment
 from jaxgan.runs.data import Inputs
-from jaxgan.runs.grids import columns_of, picture_inputs
 from jaxgan.tasks import Sheet
 from jaxgan.training.step import generate
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
+
+COLUMNS = 20
+"""Most images in a row."""
 
 Draw = Callable[[TrainState, jax.Array, Any], jax.Array]
 """`(state, latents, condition) -> examples`."""
 
 
-def drawer(experiment: Experiment) -> Draw:
+def compile_generator(experiment: Experiment) -> Draw:
     """The generator of an experiment, compiled."""
     return jax.jit(
         lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
     )
 
 
-class Shown:
+class SampleGrid:
     """What is shown of a generator.
 
     Args:
@@ -34,7 +41,7 @@ class Shown:
       inputs: its data.
       key: draws the latents, and what else there is to draw.
       count: how many examples are generated, at most.
-      draw: of `drawer`.
+      draw: of `compile_generator`.
     """
 
     def __init__(self, experiment: Experiment, inputs: Inputs, key: jax.Array, count: int, draw: Draw):
@@ -81,3 +88,49 @@ def sheet_of(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int)
     chosen = np.arange(min(count, len(split)))
     examples = jax.jit(inputs.range.scale)(split.take(chosen))
     return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent)
+
+
+def columns_of(experiment: Experiment, count: int) -> int | None:
+    """Images in a row of a picture of at most `count` samples; None where it has no row for each condition.
+
+    Examples that are no images have none, and neither has a game without a condition, or with a single one. Where there
+    are more conditions than images, the picture is a square of the first ones.
+    """
+    rows = _rows(experiment, count)
+    return None if rows < 2 or not figures.is_image(experiment.example_shape) else min(count // rows, COLUMNS)
+
+
+def picture_inputs(experiment: Experiment, key: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
+    """Latents and conditions of a picture's samples, in the order of its rows; a pure function.
+
+    Args:
+      experiment: the run's parts.
+      key: draws the latents.
+      count: how many samples at most.
+
+    Returns:
+      [n, dim] and [n, ...]; without rows for conditions n = count, and conditions are in turn, or None.
+    """
+    columns = columns_of(experiment, count)
+    if columns is None:
+        return experiment.latent.sample(key, count), experiment.condition(count)
+    rows, condition = _rows(experiment, count), experiment.condition(_rows(experiment, count))
+    assert condition is not None
+    latents = experiment.latent.sample(key, columns)
+    return jnp.tile(latents, (rows, 1)), jnp.repeat(condition, columns, axis=0)
+
+
+def draw_grid(experiment: Experiment, state: TrainState, key: jax.Array, count: int) -> np.ndarray:
+    """The samples of such a picture, [n, ...] float32, beside others of the same key."""
+
+    @jax.jit
+    def draw(state, key):
+        latents, condition = picture_inputs(experiment, stream(key, "condition_grid"), count)
+        return generate(experiment.generator, state, latents, condition=condition)
+
+    return np.asarray(draw(state, key), np.float32)
+
+
+def _rows(experiment: Experiment, count: int) -> int:
+    there = 0 if experiment.conditions is None else len(experiment.conditions)
+    return there if there <= count else math.isqrt(count)

@@ -4,13 +4,11 @@ Each member makes the same steps as it would in a run of its own. `jaxgan.parall
 members over devices.
 """
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import chex
 import jax
-import jax.numpy as jnp
 
 from jaxgan.training.step import TrainStep
 from jaxgan.types import Batch, Metrics, TrainState
@@ -85,63 +83,3 @@ def member(states: TrainState, index: int) -> TrainState:
     if not -count <= index < count:
         raise IndexError(f"there is no member {index} of {count}")
     return jax.tree.map(lambda leaf: leaf[index], states)
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class Varying:
-    """A number of a member's own, which stands where a Python number would: in optax's optimizers, say.
-
-    Optimizers compute 1 - b with b a Python number, in double precision, before it becomes a float32. A traced float32
-    knows b only to 6e-8, and 1 - 0.999 then to 5e-5. So this one brings 1 - b along.
-
-    Attributes:
-      value: float32, the number.
-      complement: float32, 1 minus the number, computed in double precision.
-    """
-
-    value: chex.Array
-    complement: chex.Array
-
-    @classmethod
-    def of(cls, numbers: Sequence[float]) -> "Varying":
-        """Python numbers of [members], none of them 0, which optimizers treat apart."""
-        complements = [1 - number for number in numbers]
-        return cls(jnp.asarray(list(numbers), jnp.float32), jnp.asarray(complements, jnp.float32))
-
-    def __jax_array__(self) -> chex.Array:
-        return self.value
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __rsub__(self, other: Any) -> Any:
-        if isinstance(other, int | float) and other == 1:
-            return Varying(self.complement, self.value)
-        return other - self.value
-
-    def __sub__(self, other: Any) -> Any:
-        return -self.complement if isinstance(other, int | float) and other == 1 else self.value - other
-
-    def __add__(self, other: Any) -> Any:
-        return self.value + other
-
-    def __mul__(self, other: Any) -> Any:
-        return self.value * other
-
-    def __pow__(self, other: Any) -> Any:
-        return self.value**other
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.value / other
-
-    def __neg__(self) -> Any:
-        return -self.value
-
-    def __gt__(self, other: Any) -> Any:
-        return self.value > other
-
-    def __ge__(self, other: Any) -> Any:
-        return self.value >= other
-
-    __radd__, __rmul__ = __add__, __mul__

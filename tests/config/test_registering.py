@@ -7,7 +7,7 @@ import pytest
 import jaxgan
 from jaxgan import runs
 from jaxgan.config import build, command_line, problems_of, schema
-from jaxgan.config.experiment import DataFacts
+from jaxgan.config.build import DataFacts
 from jaxgan.errors import UsageError
 
 MODULE = """

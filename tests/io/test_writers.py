@@ -2,30 +2,34 @@
 
 import io
 import json
+import resource
+import signal
+import subprocess
+import sys
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxgan.errors import UsageError
-from jaxgan.io.metric_writers import MetricsFile, Progress, TensorBoard
+from jaxgan.io.metric_writers import MetricsFile, MetricWriter, MultiWriter, Progress, TensorBoard
 
 
 def fill(path):
     with MetricsFile(path) as metrics:
         for step in (10, 20, 30):
-            metrics.write(step, {"d_loss": jnp.float32(0.1) * step, "g_loss": np.float64(step), "count": step})
+            metrics.write_scalars(step, {"d_loss": jnp.float32(0.1) * step, "g_loss": np.float64(step), "count": step})
     return path.read_bytes()
 
 
 def test_lines_are_exact(tmp_path):
     path = tmp_path / "run" / "metrics.jsonl"
     with MetricsFile(path) as metrics:
-        metrics.write(10, {"z": np.float32(0.1), "a": 0.1, "n": np.int64(3), "j": jnp.ones(1), "ok": True})
+        metrics.write_scalars(10, {"z": np.float32(0.1), "a": 0.1, "n": np.int64(3), "j": jnp.ones(1), "ok": True})
         # float32(0.1) is 0.100000001490116...; it is flushed at once
         expected = '{"step": 10, "z": 0.10000000149011612, "a": 0.1, "n": 3, "j": 1.0, "ok": true}\n'
         assert path.read_text() == expected
-        metrics.write(np.int32(20), {"x": float("nan"), "y": jnp.inf, "w": -np.inf, "h": jnp.bfloat16(1.5)})
+        metrics.write_scalars(np.int32(20), {"x": float("nan"), "y": jnp.inf, "w": -np.inf, "h": jnp.bfloat16(1.5)})
     assert path.read_text() == expected + '{"step": 20, "x": null, "y": null, "w": null, "h": 1.5}\n'
     for line in path.read_text().splitlines():
         json.loads(line, parse_constant=lambda name: pytest.fail(name))
@@ -42,7 +46,7 @@ def test_a_resumed_run_writes_the_file_of_one_never_stopped(tmp_path):
     with MetricsFile(path) as metrics:
         metrics.truncate(20)
         assert path.read_bytes() == b"".join(expected.splitlines(keepends=True)[:2])
-        metrics.write(30, {"d_loss": jnp.float32(0.1) * 30, "g_loss": np.float64(30), "count": 30})
+        metrics.write_scalars(30, {"d_loss": jnp.float32(0.1) * 30, "g_loss": np.float64(30), "count": 30})
     assert path.read_bytes() == expected
     assert sorted(file.name for file in tmp_path.iterdir()) == ["resumed.jsonl", "whole.jsonl"]
 
@@ -73,7 +77,7 @@ def test_files_that_cannot_be_written(tmp_path):
         with pytest.raises(UsageError, match="cannot write"):
             make()
     with pytest.raises(UsageError, match="No space left on device"), MetricsFile("/dev/full") as metrics:
-        metrics.write(1, {})
+        metrics.write_scalars(1, {})
 
 
 def events(directory):
@@ -92,9 +96,9 @@ def events(directory):
 def test_tensorboard_events(tmp_path):
     image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
     with TensorBoard(tmp_path) as board:
-        board.scalars(10, {"d_loss": jnp.float32(1.5), "g_loss": float("nan")})
-        board.image(10, "samples", image)
-        board.image(20, "grey", image[..., 0])
+        board.write_scalars(10, {"d_loss": jnp.float32(1.5), "g_loss": float("nan")})
+        board.write_images(10, {"samples": image})
+        board.write_images(20, {"grey": image[..., 0]})
     values = {(event.step, value.tag): value for event in events(tmp_path) for value in event.summary.value}
     assert set(values) == {(10, "d_loss"), (10, "g_loss"), (10, "samples"), (20, "grey")}
     assert values[10, "d_loss"].simple_value == 1.5
@@ -107,7 +111,7 @@ def test_tensorboard_events(tmp_path):
 
 def test_tensorboard_hides_what_follows_the_step_resumed_at(tmp_path):
     with TensorBoard(tmp_path, purge_step=20) as board:
-        board.scalars(30, {"d_loss": 1.0})
+        board.write_scalars(30, {"d_loss": 1.0})
     found = [(event.step, event.WhichOneof("what")) for event in events(tmp_path)]
     starts = [step for step, what in found if what not in ("file_version", "summary")]
     assert starts == [21]
@@ -194,11 +198,58 @@ def test_progress_without_values_or_time():
     assert stream.getvalue() == "step 0/0 (0 %)\nstep 0/0 (0 %)\n"
 
 
-def test_a_dead_event_writer_is_an_error_and_not_a_hang(tmp_path):
+@pytest.fixture
+def full_disk():
+    """No file of this process may grow: a write fails as on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+
+    yield fill
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_full_disk_is_one_line(tmp_path, full_disk):
     board = TensorBoard(tmp_path)
-    worker = board._writer.file_writer.event_writer._worker
-    worker.stop()
-    worker.join()  # as after an OSError in its thread: a full disk
-    with pytest.raises(UsageError, match="tensorboardX could not write"):
-        board.scalars(1, {"a": 1.0})
-    board.close()
+    board.write_scalars(1, {"a": 1.0})
+    full_disk()
+    with pytest.raises(UsageError, match="cannot write .*; File too large; make room") as error:
+        board.write_scalars(2, {"a": 1.0})
+    assert "\n" not in str(error.value)
+    with pytest.raises(ZeroDivisionError), board:  # the first failure is reported, not that of closing the file
+        raise ZeroDivisionError
+    with pytest.raises(UsageError, match="cannot write"):
+        board.write_images(2, {"b": np.zeros((2, 2), np.uint8)})
+
+
+class Noted(MetricWriter):
+    def __init__(self):
+        self.calls = []
+
+    def write_scalars(self, step, scalars):
+        self.calls.append((step, dict(scalars)))
+
+    def write_images(self, step, images):
+        self.calls.append((step, sorted(images)))
+
+    def close(self):
+        self.calls.append("closed")
+
+
+def test_several_writers_are_one_and_none_is_silent():
+    one, other = Noted(), Noted()
+    with MultiWriter(one, MetricWriter(), other) as writer:
+        writer.write_scalars(3, {"d_loss": 0.5})
+        writer.write_images(3, {"samples": np.zeros((2, 2), np.uint8)})
+    assert one.calls == other.calls == [(3, {"d_loss": 0.5}), (3, ["samples"]), "closed"]
+
+
+def test_importing_tensorboard_does_not_import_torch(tmp_path):
+    (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    code += f"from jaxgan.io.metric_writers import TensorBoard\nTensorBoard({str(tmp_path / 'events')!r}).close()\n"
+    code += "print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

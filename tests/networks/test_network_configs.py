@@ -29,9 +29,15 @@ def test_tfd_is_the_papers_experiment():
     assert discriminator == _dense((2304, 1200 * 5), (1200, 1200 * 5), (1200, 1))
     config = tfd.get_config()
     # The second stage's generator, as the docstring has it.
-    config.generator.widths, config.generator.activation = (8000, 100, 8000, 8000), "relu,sigmoid,relu,sigmoid"
-    config.generator.initializer = "uniform,uniform,uniform,uniform,sparse"
-    config.generator.layer_scales, config.generator.layer_biases = ".05,.05,.05,.05,100", "0,-2,0,-2"
+    config.generator.widths, config.generator.activation = (
+        (8000, 100, 8000, 8000),
+        ("relu", "sigmoid", "relu", "sigmoid"),
+    )
+    config.generator.initializer = ("uniform", "uniform", "uniform", "uniform", "sparse")
+    config.generator.layer_scales, config.generator.layer_biases = (
+        (0.05, 0.05, 0.05, 0.05, 100.0),
+        (0.0, -2.0, 0.0, -2.0),
+    )
     _, generator, _ = _made(config, (48, 48, 1))
     assert generator == _dense((100, 8000), (8000, 100), (100, 8000), (8000, 8000), (8000, 2304))
 
@@ -54,34 +60,34 @@ def test_the_demonstrations(config, updates, ratio):
     values = config.get_config()
     experiment, generator, discriminator = _made(values, (28, 28, 1))
     assert generator == _dense((100, 128), (128, 784)) and discriminator == _dense((784, 128), (128, 1))
-    assert values.steps * experiment.generator_steps == updates
-    assert (experiment.generator_steps, experiment.discriminator_steps) == (ratio, 1)
+    assert values.steps * experiment.options["generator_steps"] == updates
+    assert (experiment.options["generator_steps"], experiment.options["discriminator_steps"]) == (ratio, 1)
 
 
 def test_sngan_is_its_sources():
     experiment, generator, discriminator = _made(sngan.get_config(), (32, 32, 3))
     assert generator["Dense_0"] == (128, 4 * 4 * 256) and generator["Conv_9"] == (3, 3, 256, 3)
     assert discriminator["Conv_9"] == (3, 3, 128, 128) and discriminator["Dense_0"] == (128, 1)
-    assert experiment.discriminator_steps == 5
+    assert experiment.options["discriminator_steps"] == 5
 
 
 def test_recipes_with_terms_have_what_these_read():
     experiment, generator, discriminator = _made(infogan.get_config(), (28, 28, 1))
     assert generator["Dense_0"] == (10 + 2 + 62, 7 * 7 * 128)
     assert discriminator["class_logits"] == (7 * 7 * 128, 10 + 2)
-    assert (experiment.latent.categories, experiment.latent.continuous, len(experiment.terms)) == (10, 2, 1)
+    assert (experiment.latent.categories, experiment.latent.continuous, len(experiment.options["terms"])) == (10, 2, 1)
     experiment, generator, discriminator = _made(acgan.get_config(), (28, 28, 1), classes=10)
     assert generator["Dense_0"] == (100 + 10, 7 * 7 * 128)
     assert discriminator["Conv_0"] == (4, 4, 1, 64)  # the label is no channel
-    assert discriminator["class_logits"] == (7 * 7 * 128, 10) and len(experiment.terms) == 1
+    assert discriminator["class_logits"] == (7 * 7 * 128, 10) and len(experiment.options["terms"]) == 1
     config = improved_gan.get_config()
     experiment, _, discriminator = _made(config, (28, 28, 1))
     assert discriminator["Dense_0"] == (7 * 7 * 128 + 100, 1)
     assert experiment.abstract_state().generator.model_state["reference"]["inputs"].shape == (64, 100)
     # Matching alone: no adversarial part is left.
-    assert experiment.loss.generator(np.zeros(2), np.zeros(2)) == pytest.approx(np.log(2))
+    assert experiment.options["loss"].generator(np.zeros(2), np.zeros(2)) == pytest.approx(np.log(2))
     config.terms.adversarial = 0.0
-    assert _made(config, (28, 28, 1))[0].loss.generator(np.zeros(2), np.zeros(2)) == 0
+    assert _made(config, (28, 28, 1))[0].options["loss"].generator(np.zeros(2), np.zeros(2)) == 0
 
 
 def test_conditional_mnist_projects_the_class_in_the_papers_pair():
@@ -90,4 +96,4 @@ def test_conditional_mnist_projects_the_class_in_the_papers_pair():
     hidden = [(10, 1200), (10, 1200)]
     assert generator == _dense((100, 1200), *hidden, (1200, 1200), *hidden, (1200, 784))
     assert discriminator == _dense((784, 1200), (1200, 1200), (1200, 1)) | {"projection": (1200, 10)}
-    assert experiment.average_decay == 0.999 and len(experiment.penalties) == 1
+    assert experiment.options["average_decay"] == 0.999 and len(experiment.options["penalties"]) == 1

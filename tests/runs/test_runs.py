@@ -18,6 +18,7 @@ from jaxgan.datasets import ValueRange
 from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs import data as inputs_module
+from jaxgan.runs import devices
 from jaxgan.runs.train import loop as train_module
 
 SMALL = {
@@ -405,7 +406,7 @@ def test_debug_shows_the_traceback(tmp_path):
 def test_compiled_code_is_kept_in_the_cache_unless_jax_was_told_where(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXGAN_CACHE_DIR", str(tmp_path))
     before = jax.config.values["jax_compilation_cache_dir"]
-    runs._keep_compiled_code()
+    devices.cache_compiled_code()
     assert jax.config.values["jax_compilation_cache_dir"] == before is not None  # the tests have told it
     least = jax.config.values["jax_persistent_cache_min_compile_time_secs"]
     jax.config.update("jax_compilation_cache_dir", None)
@@ -413,9 +414,9 @@ def test_compiled_code_is_kept_in_the_cache_unless_jax_was_told_where(tmp_path, 
         (tmp_path / "file").touch()
         with monkeypatch.context() as patch:
             patch.setenv("JAXGAN_CACHE_DIR", str(tmp_path / "file"))  # where no directory can be
-            runs._keep_compiled_code()
+            devices.cache_compiled_code()
         assert jax.config.values["jax_compilation_cache_dir"] is None
-        runs._keep_compiled_code()
+        devices.cache_compiled_code()
         assert jax.config.values["jax_compilation_cache_dir"].startswith(str(tmp_path / "compiled"))
     finally:
         jax.config.update("jax_compilation_cache_dir", before)

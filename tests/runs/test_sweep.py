@@ -23,6 +23,7 @@ from jaxgan import figures, runs
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features
 from jaxgan.optimizers import OPTIMIZERS, Settings, exponential
+from jaxgan.runs import devices
 from jaxgan.runs.hyperparameters import number_fields, numbers_of, stacked_numbers
 from jaxgan.runs.sweep import loop as sweep_module
 from jaxgan.runs.sweep import population_trainer as lockstep_module
@@ -418,7 +419,7 @@ def test_a_diverged_member_does_not_end_the_sweep(swept, tmp_path, capsys):
 def test_the_worse_half_is_given_up(tmp_path, monkeypatch):
     # Setting i has the forced scores of seeds 0 and 1: their means are 4, 1, 2 and 3, and lower is better.
     forced = [(4.0, 4.0), (0.0, 2.0), (3.0, 1.0), (3.0, 3.0)]
-    monkeypatch.setattr(sweep_module.Judge, "rank", lambda self, m: forced[m.setting][m.config["seed"]])
+    monkeypatch.setattr(sweep_module.MemberScorer, "rank", lambda self, m: forced[m.setting][m.config["seed"]])
     grid = {"population__grid": f"loss=hinge,minimax; {RATES}=1e-3,2e-3"}
     found = _sweep(tmp_path, **grid, population__halvings=2, steps=70)
     # 70·1/7 = 10, 70·3/7 = 30.
@@ -534,23 +535,23 @@ def test_a_cpu_gets_a_device_for_each_core_unless_told_otherwise(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 5}, raising=False)
     monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     assert os.environ["XLA_FLAGS"] == ""  # JAX has started already
     monkeypatch.delitem(sys.modules, "jax")
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     both = "--xla_cpu_multi_thread_eigen=false --xla_force_host_platform_device_count=3"
     assert os.environ["XLA_FLAGS"] == both
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     assert os.environ["XLA_FLAGS"] == both
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     assert os.environ["XLA_FLAGS"].split() == [
         "--xla_force_host_platform_device_count=8",
         "--xla_cpu_multi_thread_eigen=false",
     ]
     monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "2")
-    runs._one_device_for_each_core()
+    devices.use_all_cores()
     assert os.environ["XLA_FLAGS"] == "--xla_cpu_multi_thread_eigen=false"
 
 

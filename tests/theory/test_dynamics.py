@@ -52,25 +52,35 @@ def eigenvalues(matrix):
     return np.sort_complex(np.linalg.eigvals(np.asarray(matrix)))
 
 
+def jacobians(*toys):
+    """The derivative of each game's vector field at the origin, from one compiled program."""
+    return np.asarray(jax.jit(lambda: jnp.stack([jacobian(toy, ORIGIN) for toy in toys]))())
+
+
+def gradients_at_start(toy):
+    return jax.jit(lambda: loss_gradients(toy, START))()
+
+
 def with_rates(d_rate, g_rate, **options):
     return {"discriminator_tx": optax.sgd(d_rate, **options), "generator_tx": optax.sgd(g_rate, **options)}
 
 
 def test_the_published_case():
     # (ψ, θ) = (0.5, −0.1): ∂ψ = σ(ψθ)·θ = σ(−0.05)·(−0.1), ∂θ = −σ(ψθ)·ψ.
-    gradients = loss_gradients(dirac_gan(LOSSES["minimax"]), START)
+    gradients = gradients_at_start(dirac_gan(LOSSES["minimax"]))
     np.testing.assert_allclose(gradients, [-0.0487503, -0.2437513], atol=5e-8)
     np.testing.assert_allclose(gradients, [sigmoid(-0.05) * -0.1, -sigmoid(-0.05) * 0.5], rtol=1e-12)
     # Non-saturating: ∂θ = −σ(−ψθ)·ψ.
-    gradients = loss_gradients(dirac_gan(LOSSES["non_saturating"]), START)
+    gradients = gradients_at_start(dirac_gan(LOSSES["non_saturating"]))
     np.testing.assert_allclose(gradients, [sigmoid(-0.05) * -0.1, -sigmoid(0.05) * 0.5], rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "least_squares"])
-def test_eigenvalues_of_the_flow_without_a_penalty(name):
-    found = eigenvalues(jacobian(dirac_gan(LOSSES[name]), ORIGIN))
-    np.testing.assert_allclose(found, [-1j * SLOPES[name], 1j * SLOPES[name]], atol=1e-12)
-    assert flow_behaviour(found) == "circles"
+def test_eigenvalues_of_the_flow_without_a_penalty():
+    assert SLOPES.keys() | {"least_squares"} == LOSSES.keys()
+    matrices = jacobians(*(dirac_gan(LOSSES[name]) for name in SLOPES))
+    for (name, slope), found in zip(SLOPES.items(), map(eigenvalues, matrices), strict=True):
+        np.testing.assert_allclose(found, [-1j * slope, 1j * slope], atol=1e-12, err_msg=name)
+        assert flow_behaviour(found) == "circles"
 
 
 @pytest.mark.parametrize("penalty", [r1, r2])
@@ -78,12 +88,12 @@ def test_eigenvalues_of_the_flow_without_a_penalty(name):
     "gamma", [pytest.param(0.3, marks=pytest.mark.slow), 1.0, pytest.param(2.5, marks=pytest.mark.slow)]
 )
 def test_eigenvalues_of_the_flow_with_r1_or_r2(penalty, gamma):
-    for name, slope in SLOPES.items():
+    matrices = jacobians(*(dirac_gan(LOSSES[name], penalties=(penalty(gamma),)) for name in SLOPES))
+    for (name, slope), found in zip(SLOPES.items(), map(eigenvalues, matrices), strict=True):
         root = np.sqrt(complex(gamma**2 / 4 - slope**2))
-        found = eigenvalues(jacobian(dirac_gan(LOSSES[name], penalties=(penalty(gamma),)), ORIGIN))
         expected = np.sort_complex([-gamma / 2 - root, -gamma / 2 + root])
         # The square root magnifies rounding where the two eigenvalues meet.
-        np.testing.assert_allclose(found, expected, atol=1e-12 if root != 0 else 1e-7)
+        np.testing.assert_allclose(found, expected, atol=1e-12 if root != 0 else 1e-7, err_msg=name)
         assert flow_behaviour(found) == "converges"
 
 
@@ -240,21 +250,24 @@ def test_training_circles_without_r1_and_converges_with_it():
     assert radii["r1"][-1] < 1e-6 and radii["r1 simultaneous"][-1] < 1e-6
 
 
-def test_eigenvalues_with_consensus():
+FEW = ("minimax", "maximum_likelihood", "relativistic_average", "f_kl")  # slopes alike and apart, ½, √½, 1 and e⁻¹
+
+
+@pytest.mark.parametrize("names", [FEW, pytest.param(tuple(SLOPES), marks=pytest.mark.slow)])
+def test_eigenvalues_with_consensus(names):
     # Linear in x, v = Ax, so −∇(½‖v‖²) = −AᵀAx. D's slope a and G's b make A = [[0, a], [−b, 0]], AᵀA = diag(b², a²).
     gamma = 1.3
-    for name, slope in SLOPES.items():
-        both = np.asarray(jacobian(dirac_gan(name), ORIGIN))
+    plain = jacobians(*map(dirac_gan, names))
+    pulled = jacobians(*(dirac_gan(name, consensus=gamma) for name in names))
+    for name, both, found in zip(names, plain, pulled, strict=True):
         a, b = -both[0, 1], both[1, 0]
-        np.testing.assert_allclose(a * b, slope**2, rtol=1e-12)
-        toy = dirac_gan(name, consensus=gamma)
+        np.testing.assert_allclose(a * b, SLOPES[name] ** 2, rtol=1e-12)
         # The losses' third derivatives are multiplied by the field, which is 0 there.
         expected = [[-gamma * b**2, -a], [b, -gamma * a**2]]
-        found = jacobian(toy, ORIGIN)
         np.testing.assert_allclose(found, expected, atol=1e-12)
         assert flow_behaviour(eigenvalues(found)) == "converges"
     # With equal slopes −γl′² ± il′: it turns as before, and every turn is smaller.
-    found = eigenvalues(jacobian(dirac_gan("minimax", consensus=gamma), ORIGIN))
+    found = eigenvalues(pulled[names.index("minimax")])
     np.testing.assert_allclose(found, [-gamma / 4 - 0.5j, -gamma / 4 + 0.5j], atol=1e-12)
 
 
@@ -263,8 +276,8 @@ def test_the_gradients_of_consensus_off_the_equilibrium():
     (psi, theta), gamma = START, 0.6
     s, square = sigmoid(psi * theta), psi**2 + theta**2
     pull = [s**2 * (1 - s) * theta * square + s**2 * psi, s**2 * (1 - s) * psi * square + s**2 * theta]
-    plain = loss_gradients(dirac_gan("minimax"), START)
-    found = loss_gradients(dirac_gan("minimax", consensus=gamma), START)
+    plain = gradients_at_start(dirac_gan("minimax"))
+    found = gradients_at_start(dirac_gan("minimax", consensus=gamma))
     np.testing.assert_allclose(found - plain, gamma * np.array(pull), rtol=1e-12)
 
 

@@ -11,18 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan.fields import taken
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
-from jaxgan.optimizers import OPTIMIZERS, Settings
+from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.parallel import distribute
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network
 
 BATCHES = [{"real": jax.random.uniform(jax.random.key(i), (1, 8, 2))} for i in range(4)]
 RATES = {"generator": np.float32(0.01), "discriminator": np.float32(0.01)}
-SETTINGS = Settings(b2=0.9, eps=1e-3, weight_decay=0.01)  # kind to rounding, where updates divide by a gradient's size
+# Kind to rounding, where updates divide by a gradient's size.
+SETTINGS = {"b1": 0.5, "momentum": 0.5, "b2": 0.9, "eps": 1e-3, "weight_decay": 0.01}
 # On four devices these see other numbers than on one: the mean logit of a device's share, the deviation of its data,
 # draws of its own. Two mappings of four devices still agree.
 OF_ITS_DEVICE = {"relativistic_average", "gradient_penalty", "gradient_penalty_one_sided", "dragan"}
@@ -72,7 +74,8 @@ DISCRIMINATOR = _network(_discriminator_params, lambda params, hidden: hidden @ 
 
 def _parts(loss, penalty, optimizer, rates):
     """The arguments of `make_train_step`; rates may be traced."""
-    txs = {name: OPTIMIZERS[optimizer](lambda count, rate=rate: rate, 0.5, SETTINGS) for name, rate in rates.items()}
+    settings = taken(OPTIMIZERS[optimizer], SETTINGS)
+    txs = {name: OPTIMIZERS[optimizer](lambda count, rate=rate: rate, **settings) for name, rate in rates.items()}
     return {
         "generator": GENERATOR,
         "discriminator": DISCRIMINATOR,

@@ -10,7 +10,7 @@ import pytest
 from games import data, difference, dropout_game, scalar_game, start, step_of
 
 from jaxgan.networks import mlp
-from jaxgan.optimizers import OPTIMIZERS, Settings
+from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.parallel import distribute
 from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.step import make_train_step
@@ -121,7 +121,7 @@ def test_devices_that_look_ahead_agree_with_each_other_and_learn(mapping):
 
 def test_optimistic_adam_is_two_steps_less_the_one_before():
     gradients = [jnp.array([1.0, -2.0]), jnp.array([0.5, 0.3]), jnp.array([-1.0, 4.0])]
-    adam, optimistic = (OPTIMIZERS[name](lambda count: 0.1, 0.5, Settings()) for name in ("adam", "optimistic_adam"))
+    adam, optimistic = (OPTIMIZERS[name](0.1) for name in ("adam", "optimistic_adam"))
     params = jnp.zeros(2)
     a, o, before = adam.init(params), optimistic.init(params), None
     for gradient in gradients:

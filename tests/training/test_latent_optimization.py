@@ -11,11 +11,10 @@ from games import data, difference, dropout_game, start, step_of
 
 from configs import ring
 from jaxgan import LATENTS, learned_mixture
-from jaxgan.config import DataFacts, build
+from jaxgan.config import DataFacts, build, complete, schema
 from jaxgan.losses import LOSSES
 from jaxgan.networks import mlp
 from jaxgan.parallel import distribute
-from jaxgan.runs.hyperparameters import number_fields, numbers_of, with_values
 from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import make_train_step
 from jaxgan.types import Latent, Network
@@ -147,18 +146,20 @@ def test_four_devices_move_latents_as_one_does(mapping, parts):
 def test_a_config_turns_it_on():
     config = ring.get_config()
     facts = DataFacts((2,), 100)
-    assert build(config, facts).latent_optimization is None
-    assert not [name for name in number_fields(config) if "latent_optimization" in name]
+    assert build(config, facts).options["latent_optimization"] is None
+    assert not [name for name in schema.traced(complete(config)) if "latent_optimization" in name]
     config.latent_optimization.step = 0.9
-    assert build(config, facts).latent_optimization == LatentOptimization(0.9, 5.0, 0.0)
-    plain = config.to_dict()
-    named = {name for name in number_fields(plain) if name.startswith("latent_optimization")}
+    config.generator_optimizer.name = config.discriminator_optimizer.name = "sgd"
+    assert build(config, facts).options["latent_optimization"] == LatentOptimization(0.9, 5.0, 0.0)
+    plain = complete(config)
+    named = {name for name in schema.traced(plain) if name.startswith("latent_optimization")}
     assert named == {"latent_optimization.step", "latent_optimization.damping"}
-    step = build(with_values(plain, numbers_of(plain)), facts).train_step()
-    constant = build(plain, facts).train_step()
+    experiment = build(plain, facts)
+    traced = jax.tree.map(jnp.float32, experiment.hyperparameters)
+    step, constant = experiment.train_step(hyperparameters=traced), experiment.train_step()
     state = build(config, facts).initial_state(0)
     batch = {"real": jnp.ones((1, 8, 2))}
     (_, found), (_, expected) = jax.jit(step)(state, batch), jax.jit(constant)(state, batch)
     assert difference(found, expected) < 1e-6 and found["latent_step"] > 0
     config.latent_optimization.damping = 0.0
-    assert build(config, facts).latent_optimization.damping is None
+    assert build(config, facts).options["latent_optimization"].damping is None

@@ -11,25 +11,34 @@ from jaxgan import figures
 from jaxgan.config import Problem, complete, unread
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.io.metric_writers import Progress
-from jaxgan.runs.data import check_devices
+from jaxgan.runs.devices import check_devices, select_platform
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.report import write_report
-from jaxgan.runs.sweep.file import NAME, TABLE, link_best, read_sweep, write_sweep, write_table
 from jaxgan.runs.sweep.members import Member, make_groups, make_members, read_data
-from jaxgan.runs.sweep.population_trainer import Lockstep
+from jaxgan.runs.sweep.population_trainer import PopulationTrainer
 from jaxgan.runs.sweep.ranking import Ranking, read_ranking, rungs, survivors
-from jaxgan.runs.sweep.results import Standings, to_json
-from jaxgan.runs.sweep.scoring import Judge, Verdict
+from jaxgan.runs.sweep.results import (
+    NAME,
+    TABLE,
+    SweepResults,
+    link_best,
+    read_sweep,
+    to_json,
+    write_sweep,
+    write_table,
+)
+from jaxgan.runs.sweep.scoring import MemberScorer, MemberScores
 from jaxgan.runs.sweep.trials import Setting, draws_choices, read_settings
 from jaxgan.runs.sweep.views import spread_of, table
-from jaxgan.runs.train.stopping import StopRequest
+from jaxgan.runs.train.host_loop import StopRequest
 
 SAY_SECONDS = 10.0
 """While members are evaluated, one is named so often."""
 
 
-def problems_of_sweep(config: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with a complete config's section `population`, whose fields are right by themselves."""
+def problems_of_sweep(config: Any) -> list[Problem]:
+    """What is wrong with a config's section `population`, whose fields are right by themselves."""
+    config = complete(config)
     settings, problems = read_settings(config)
     ranking = read_ranking(config["population"]["score"])
     if isinstance(ranking, str):
@@ -72,6 +81,7 @@ def sweep(config: Mapping[str, Any], workdir: str) -> None:
         directory = stack.enter_context(RunDirectory(workdir))
         with contextlib.suppress(OSError):
             directory.samples.rmdir()  # a sweep has none of its own
+        select_platform(plain["platform"])
         for setting in read_settings(plain)[0]:
             check_devices({**setting.config, "mapping": "jit"})
         stop = stack.enter_context(StopRequest())
@@ -99,10 +109,10 @@ class _Sweep:
             member.diverged = line["diverged"]
         read_data(self.members)
         self.groups = make_groups(self.members)
-        self.judge = Judge(self.config, ranking, self.groups)
+        self.scorer = MemberScorer(self.config, ranking, self.groups)
         for group in self.groups:
-            self.judge.check(group[0])
-        self.lockstep = [Lockstep(group, stop, self._advanced) for group in self.groups]
+            self.scorer.check(group[0])
+        self.trainers = [PopulationTrainer(group, stop, self._advanced) for group in self.groups]
         self.ends = self._rung_ends()
         self.done = 0
         self.progress: Progress | None = None
@@ -123,16 +133,16 @@ class _Sweep:
     def _run_rung(self, rung: int) -> None:
         """Trains those that are left to the rung's end, and gives up half of them unless it is the last."""
         left = self._left(rung)
-        for lockstep in self.lockstep:
+        for trainer in self.trainers:
             self._check_stop()
-            lockstep.run([m for m in lockstep.group if m.setting in left], self._end(lockstep, rung))
+            trainer.run([m for m in trainer.group if m.setting in left], self._end(trainer, rung))
         self._write(finished=False)
         if rung == len(self.ends) - 1 or rung < len(self.rungs):
             return
         scores = []
         for setting in left:
             self._check_stop()
-            scores.append([self.judge.rank(member) for member in self._members_of(setting)])
+            scores.append([self.scorer.rank(member) for member in self._members_of(setting)])
         kept = [left[place] for place in survivors(self.ranking, scores)]
         named = dict(zip(map(str, left), scores, strict=True))
         self.rungs.append({"step": self.ends[rung], "score": self.ranking.name, "scores": named, "kept": kept})
@@ -140,9 +150,9 @@ class _Sweep:
         assert self.progress is not None
         self.progress.message(f"step {self.ends[rung]:,}: {len(kept)} of {len(left)} settings go on")
 
-    def _end(self, lockstep: Lockstep, rung: int) -> int:
+    def _end(self, trainer: PopulationTrainer, rung: int) -> int:
         last = rung == len(self.ends) - 1
-        return lockstep.config["steps"] if last else self.ends[rung]
+        return trainer.config["steps"] if last else self.ends[rung]
 
     def _left(self, rung: int) -> list[int]:
         return list(range(len(self.settings))) if rung == 0 else self.rungs[rung - 1]["kept"]
@@ -152,7 +162,7 @@ class _Sweep:
 
     def _rung_ends(self) -> list[int]:
         halvings, steps = self.config["population"]["halvings"], self.config["steps"]
-        chunk = math.lcm(*(lockstep.chunk() for lockstep in self.lockstep)) if halvings else 1
+        chunk = math.lcm(*(trainer.chunk() for trainer in self.trainers)) if halvings else 1
         ends = rungs(steps, halvings, chunk)
         if sorted(set(ends)) != ends or ends[0] < 1:
             raise UsageError(
@@ -165,7 +175,7 @@ class _Sweep:
     def _steps(self) -> tuple[int, int]:
         """Steps done and steps to do in all, over all members."""
         seeds, count = self.config["population"]["seeds"], len(self.settings)
-        total = sum(lockstep.config["steps"] * len(lockstep.group) for lockstep in self.lockstep)
+        total = sum(trainer.config["steps"] * len(trainer.group) for trainer in self.trainers)
         if len(self.ends) > 1:
             total, before = 0, 0
             for end in self.ends:
@@ -182,7 +192,7 @@ class _Sweep:
         groups = f"{len(self.groups)} compiled program{'s' if len(self.groups) > 1 else ''}"
         self.progress.message(
             f"{_count(len(self.settings), 'setting')} with {_count(self.config['population']['seeds'], 'seed')}: "
-            f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.lockstep[0].devices, 'device')}; "
+            f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.trainers[0].devices, 'device')}; "
             "the progress is in steps of all members together"
         )
 
@@ -196,13 +206,13 @@ class _Sweep:
 
     def _finish(self) -> None:
         """Judges all members and writes what a reader wants to see."""
-        verdicts = list(self._judged())
+        scores = list(self._judged())
         given_up = {s: r["step"] for r in self.rungs for s in map(int, r["scores"]) if s not in r["kept"]}
-        standings = Standings(self.settings, self.members, verdicts, self.ranking, given_up)
-        figures.save_png(self.path / "sweep.png", spread_of(standings))
-        best, text = standings.best(), table(standings, str(self.path))
+        results = SweepResults(self.settings, self.members, scores, self.ranking, given_up)
+        figures.save_png(self.path / "sweep.png", spread_of(results))
+        best, text = results.best(), table(results, str(self.path))
         write_table(self.directory, text)
-        self._write(finished=True, standings=standings)
+        self._write(finished=True, results=results)
         print(text)
         if best is None:
             raise DivergedError(
@@ -216,7 +226,7 @@ class _Sweep:
             f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / NAME}."
         )
 
-    def _judged(self) -> Iterator[Verdict]:
+    def _judged(self) -> Iterator[MemberScores]:
         """A verdict for each member, and now and then a word of how far it is."""
         said = -math.inf
         for done, member in enumerate(self.members):
@@ -224,10 +234,10 @@ class _Sweep:
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()
                 print(f"evaluating member {done + 1} of {len(self.members)}", file=sys.stderr, flush=True)
-            yield self.judge.judge(member)
+            yield self.scorer.score(member)
 
-    def _write(self, *, finished: bool, standings: Standings | None = None) -> None:
-        content = to_json(self.config, self.settings, self.members, self.rungs, standings)
+    def _write(self, *, finished: bool, results: SweepResults | None = None) -> None:
+        content = to_json(self.config, self.settings, self.members, self.rungs, results)
         write_sweep(self.directory, {"finished": finished, **content})
 
 

@@ -1,111 +1,38 @@
-"""Some members of a sweep that train side by side: one compiled step, and for each what a run of its own writes."""
+"""Members of a sweep that train side by side: one compiled step, and for each member the files of a run of its own."""
 
 import contextlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import build, complete
+from jaxgan.config import build
+from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
-from jaxgan.evaluation.alarms import Limits, Watch
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.io.metric_writers import MetricsFile
 from jaxgan.parallel import distribute_population
-from jaxgan.runs.data import CHUNK_STEPS, check_same_data, chunk_factory, chunk_length
-from jaxgan.runs.directory import check_same
-from jaxgan.runs.hyperparameters import stacked_hyperparameters
+from jaxgan.runs.data import CHUNK_STEPS, chunk_factory, chunk_length
 from jaxgan.runs.sweep.members import Group, Member
-from jaxgan.runs.train.recorder import Recorder
-from jaxgan.runs.train.stopping import StopRequest
+from jaxgan.runs.train.host_loop import HostLoop, StopRequest, chunk_stops
+from jaxgan.runs.train.run_log import RunLog, check_resumes, open_metrics
 from jaxgan.training.population import member as member_of
 from jaxgan.types import TrainState
 
 PER_DEVICE, PER_CPU = 32, 1
-"""Members of one device in one call: where they are batched, and on a CPU, where nothing is gained by more."""
+"""Most members of one device in one call: where they are batched, and on a CPU, where more gain nothing."""
 
 
-class Trainee:
-    """A member that trains now, from its newest checkpoint: a context manager.
-
-    Args:
-      member: of the sweep.
-      template: shapes and types of its state.
-      start: `(seed) -> state` before the first step.
-    """
-
-    def __init__(self, member: Member, template: TrainState, start: Callable[[int], TrainState]):
-        self.member, config, directory = member, member.config, member.directory
-        directory.samples.mkdir(parents=True, exist_ok=True)
-        self.checkpoints = Checkpoints(directory.checkpoints, keep=config["keep_checkpoints"], asynchronous=False)
-        window: dict[str, list[float]] = {}
-        if self.checkpoints.latest_step() is None:
-            self.state = start(config["seed"])
-            directory.write_config(config)
-        else:
-            self.state, extra = self.checkpoints.restore(template)
-            check_same(complete(extra["config"]), config, directory.path)
-            check_same_data(extra["data"], member.inputs, directory.path)
-            window = extra["window"]
-        self.first = int(self.state.step)
-        self.file = MetricsFile(directory.metrics_file)
-        self.file.truncate(self.first - self.first % config["log_every"])
-        batch = {"size": member.inputs.size, "batch_size": config["batch_size"]}
-        self.recorder = Recorder(
-            log_every=config["log_every"],
-            total=config["steps"],
-            window=window,
-            epoch_of=lambda step: order.epoch_of(step, minibatches=config["discriminator_steps"], **batch),
-            watch=Watch(0, Limits(), 0.0),
-            file=self.file,
-            board=_Silent(),  # type: ignore[arg-type]
-            progress=_Silent(),  # type: ignore[arg-type]
-        )
-
-    def __enter__(self) -> "Trainee":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-        self.checkpoints.close()
-
-    def record(self, start: int, metrics: dict[str, np.ndarray]) -> None:
-        """Takes the metrics [steps] of the steps from `start`, until one of them is not finite."""
-        if self.member.diverged is not None:
-            return
-        try:
-            self.recorder.record(start, metrics)
-        except DivergedError:
-            finite = np.all([np.isfinite(values) for values in metrics.values()], axis=0)
-            self.member.diverged = start + int(np.argmin(finite)) + 1
-
-    def save(self, step: int, state: TrainState) -> None:
-        """Saves a state; one that is not finite says that the member has diverged."""
-        if self.member.diverged is not None:
-            return
-        floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-        if not all(np.isfinite(np.asarray(leaf, np.float32)).all() for leaf in floats):
-            self.member.diverged = step
-            return
-        extra = {
-            "config": self.member.config,
-            "window": self.recorder.window,
-            "data": self.member.inputs.describe(),
-        }
-        self.checkpoints.save(step, state, extra)
-
-
-class Lockstep:
-    """Trains the members of one group, a few at a time.
+class PopulationTrainer:
+    """Trains the members of one group, some at a time.
 
     Args:
       group: the members, which have their data.
-      stop: asked whether to end early.
-      advanced: told how many steps of how many members were made.
+      stop: says whether to end early.
+      advanced: is called with the number of steps made, over all members.
     """
 
     def __init__(self, group: Group, stop: StopRequest, advanced: Callable[[int], None]):
@@ -117,15 +44,15 @@ class Lockstep:
         self.devices = jax.local_device_count()
         self.most = self.devices * (PER_CPU if jax.local_devices()[0].platform == "cpu" else PER_DEVICE)
         self._start = jax.jit(self.experiment.state_from)
-        self._data: dict[int, int] = {}  # where the examples of each distinct dataset begin
-        self._shared: Any = None
+        self._offsets: dict[int, int] = {}  # where the examples of each distinct dataset begin
+        self._data: Any = None
 
     def _member_step(self, numbers: Any) -> Any:
         run_chunk = chunk_factory(self.experiment, self.inputs)(None)
         return lambda state, batches, data: run_chunk(state, batches, numbers, data)
 
     def chunk(self) -> int:
-        """Steps in one call: so many that a request to stop waits no longer than it does alone."""
+        """Steps in one call: the fewer, the more members, so that a request to stop waits no longer than in one run."""
         count = min(len(self.group), self.most)
         return chunk_length(self.config, self.inputs, max(CHUNK_STEPS * self.devices // count, 1))
 
@@ -136,97 +63,137 @@ class Lockstep:
           PreemptedError: a signal came; all is saved.
         """
         behind = [m for m in members if m.diverged is None and m.latest_step() < until]
-        for step, same in itertools.groupby(sorted(behind, key=Member.latest_step), Member.latest_step):
+        for first, same in itertools.groupby(sorted(behind, key=Member.latest_step), Member.latest_step):
             together = list(same)
             count = -(-len(together) // (-(-len(together) // self.most)))  # equal parts
             for start in range(0, len(together), count):
-                self._run(together[start : start + count], step, until)
-        self._shared = None  # other groups need the memory
+                if self._data is None:
+                    self._place_data()
+                with contextlib.ExitStack() as stack:
+                    _Population(self, together[start : start + count], stack).run(first, until)
+        self._data = None  # other groups need the memory
 
-    def _run(self, members: list[Member], first: int, until: int) -> None:
-        if self._shared is None:
-            self._place_data()
-        with contextlib.ExitStack() as stack:
-            template = self.experiment.abstract_state()
-            trainees = [stack.enter_context(Trainee(m, template, self._first_state)) for m in members]
-            padded = [*trainees, *[trainees[0]] * (-len(trainees) % self.devices)]
-            states = self.place_members(jax.tree.map(lambda *leaves: jnp.stack(leaves), *[t.state for t in padded]))
-            numbers = stacked_hyperparameters([t.member.config for t in padded])
-            self._loop(trainees, padded, states, self.place_members(numbers), first, until)
+    def first_state(self, member: Member) -> TrainState:
+        """The state of a member before its first step."""
+        return self._start(jax.random.key(member.config["seed"]))
 
-    def _loop(self, trainees, padded, states, numbers, first: int, until: int) -> None:
-        """Dispatches chunk after chunk; the metrics of one are read while the next is computed."""
-        chunk, every = self.chunk(), self.config["checkpoint_every"]
-        stops = [first, *range((first // chunk + 1) * chunk, until, chunk), until]
-        waiting: tuple[int, Any] | None = None
-        for start, step in itertools.pairwise(stops):
-            batches = self._batches([t.member for t in padded], start, step)
-            states, metrics = self.step(states, self.place_members(batches), numbers, self._shared)
-            if waiting is not None:
-                self._record(trainees, *waiting)
-            waiting = (start, metrics)
-            signal = self.stop.signal_name
-            if step == until or step % every == 0 or signal is not None:
-                self._record(trainees, *waiting)
-                waiting = None
-                self._save(trainees, states, step)
-            if signal is not None:
-                raise PreemptedError(
-                    f"stopped by {signal}", "all members' checkpoints are saved", "run the same command again to go on"
-                )
-            if all(trainee.member.diverged is not None for trainee in trainees):
-                self.advanced((until - step) * len(trainees))
-                return
+    def chunks(self, members: Sequence[Member], stops: list[int]) -> Iterator[dict[str, jax.Array]]:
+        """The batches of each chunk, of all members."""
+        for start, stop in itertools.pairwise(stops):
+            indices: dict[int, np.ndarray] = {}  # members of one seed see the same examples
+            for member in members:
+                config, seed = member.config, member.config["seed"]
+                if seed not in indices:
+                    batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
+                    indices[seed] = order.batch_indices(seed, start, stop, size=member.inputs.size, **batch)
+            rows = [indices[m.config["seed"]] + np.int32(self._offsets[id(m.inputs)]) for m in members]
+            yield self.place_members({"index": np.stack(rows)})
 
-    def _record(self, trainees: list[Trainee], start: int, metrics: dict[str, jax.Array]) -> None:
-        host = {name: np.asarray(values) for name, values in metrics.items()}
-        for place, trainee in enumerate(trainees):
-            trainee.record(start, {name: values[place] for name, values in host.items()})
-        self.advanced(len(trainees) * next(iter(host.values())).shape[1])
-
-    def _save(self, trainees: list[Trainee], states: TrainState, step: int) -> None:
-        key = states.key
-        host = jax.device_get(states.replace(key=jax.random.key_data(key)))
-        for place, trainee in enumerate(trainees):
-            state = jax.tree.map(jnp.asarray, member_of(host, place))
-            trainee.save(step, state.replace(key=jax.random.wrap_key_data(state.key, impl=jax.random.key_impl(key))))
-
-    def _first_state(self, seed: int) -> TrainState:
-        return self._start(jax.random.key(seed))
+    def advance(self, states: TrainState, batches: Any, numbers: Any) -> tuple[TrainState, dict[str, Any]]:
+        """Dispatches a chunk of all members."""
+        return self.step(states, batches, numbers, self._data)
 
     def _place_data(self) -> None:
         """All distinct datasets one behind the other, so that a member's indices only need an offset."""
         distinct = {id(m.inputs): m.inputs.resident_data() for m in self.group}
         starts = itertools.accumulate((len(data["examples"]) for data in distinct.values()), initial=0)
-        self._data = dict(zip(distinct, starts, strict=False))
-        self._shared = self.place_shared(jax.tree.map(lambda *parts: np.concatenate(parts), *distinct.values()))
+        self._offsets = dict(zip(distinct, starts, strict=False))
+        self._data = self.place_shared(jax.tree.map(lambda *parts: np.concatenate(parts), *distinct.values()))
 
-    def _batches(self, members: Sequence[Member], start: int, stop: int) -> dict[str, np.ndarray]:
-        known: dict[int, np.ndarray] = {}
-        found = []
+
+class _Population(HostLoop):
+    """The loop of members that train together, from their newest checkpoints.
+
+    Args:
+      trainer: of their group.
+      members: all at one step.
+      stack: closes their files.
+    """
+
+    def __init__(self, trainer: PopulationTrainer, members: list[Member], stack: contextlib.ExitStack):
+        self.trainer, self.members = trainer, members
+        self.signal: str | None = None
+        self.logs: list[RunLog] = []
+        states = []
         for member in members:
-            config, seed = member.config, member.config["seed"]
-            if seed not in known:
-                known[seed] = order.batch_indices(
-                    seed,
-                    start,
-                    stop,
-                    size=member.inputs.size,
-                    batch_size=config["batch_size"],
-                    minibatches=config["discriminator_steps"],
-                )
-            found.append(known[seed] + np.int32(self._data[id(member.inputs)]))
-        return {"index": np.stack(found)}
+            state, log = self._open(member, stack)
+            states.append(state)
+            self.logs.append(log)
+        # Devices need equally many members: the first one fills the gaps, and what it makes there is dropped.
+        places = [*range(len(members)), *[0] * (-len(members) % trainer.devices)]
+        self.padded = [members[place] for place in places]
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[states[place] for place in places])
+        self.states = trainer.place_members(stacked)
+        self.numbers = trainer.place_members(stacked_hyperparameters([member.config for member in self.padded]))
 
+    def _open(self, member: Member, stack: contextlib.ExitStack) -> tuple[TrainState, RunLog]:
+        """A member's state and log, and its directory as a run of its own has it."""
+        config, directory, window = member.config, member.directory, dict[str, list[float]]()
+        directory.samples.mkdir(parents=True, exist_ok=True)
+        keep = config["keep_checkpoints"]
+        checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=keep, asynchronous=False))
+        check_resumes(checkpoints, config, directory, member.inputs)
+        if checkpoints.latest_step() is None:
+            state = self.trainer.first_state(member)
+            directory.write_config(config)
+        else:
+            state, extra = checkpoints.restore(self.trainer.experiment.abstract_state())
+            window = extra["window"]
+        writer = stack.enter_context(open_metrics(directory, config, int(state.step)))
+        return state, RunLog(config, member.inputs, checkpoints, window, writer)
 
-class _Silent:
-    """In the place of what a member does not write: events, and progress of its own."""
+    def run(self, first: int, until: int) -> None:
+        """Trains the members from one step to another.
 
-    def scalars(self, *_: object) -> None:
-        """Nothing."""
+        Raises:
+          PreemptedError: a signal came; all is saved.
+        """
+        self.until = until
+        stops = chunk_stops(first, until, self.trainer.chunk())
+        states, self.states = self.states, None  # their buffers are donated
+        self.loop(states, stops, self.trainer.chunks(self.padded, stops))
 
-    def update(self, *_: object) -> None:
-        """Nothing."""
+    def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:
+        """Dispatches a chunk."""
+        return self.trainer.advance(state, batch, self.numbers)
 
-    def message(self, *_: object) -> None:
-        """Nothing."""
+    def record(self, start: int, metrics: dict[str, Any], measured: dict[str, Any]) -> None:
+        """Takes every member's metrics, up to the step at which it diverges."""
+        host = {name: np.asarray(values) for name, values in metrics.items()}
+        for place, log in self._alive():
+            with contextlib.suppress(DivergedError):
+                log.record(start, {name: values[place] for name, values in host.items()})
+        self._note_diverged()
+        self.trainer.advanced(len(self.members) * next(iter(host.values())).shape[1])
+
+    def is_due(self, stop: int) -> bool:
+        """Whether to save or end after this step."""
+        self.signal = self.trainer.stop.signal_name
+        every = self.trainer.config["checkpoint_every"]
+        return stop == self.until or stop % every == 0 or self.signal is not None or not list(self._alive())
+
+    def settle(self, stop: int, state: TrainState) -> bool:
+        """Saves every member's state; ends the loop at a signal, and if all members have diverged."""
+        key = state.key
+        host = jax.device_get(state.replace(key=jax.random.key_data(key)))
+        for place, log in self._alive():
+            own = jax.tree.map(jnp.asarray, member_of(host, place))
+            own = own.replace(key=jax.random.wrap_key_data(own.key, impl=jax.random.key_impl(key)))
+            with contextlib.suppress(DivergedError):
+                log.save(stop, own)
+        self._note_diverged()
+        if self.signal is not None:
+            raise PreemptedError(
+                f"stopped by {self.signal}", "all members' checkpoints are saved", "run the same command again to go on"
+            )
+        if not list(self._alive()):
+            self.trainer.advanced((self.until - stop) * len(self.members))
+            return True
+        return False
+
+    def _alive(self) -> Iterator[tuple[int, RunLog]]:
+        return ((place, log) for place, log in enumerate(self.logs) if log.diverged is None)
+
+    def _note_diverged(self) -> None:
+        for member, log in zip(self.members, self.logs, strict=True):
+            member.diverged = log.diverged

@@ -1,16 +1,28 @@
-"""How the settings of a sweep stand: means over the seeds with their standard errors, and as JSON."""
+"""The results of a sweep: means over the seeds with their standard errors, and the files that hold them.
+
+`sweep.json` also holds what a sweep needs to resume.
+"""
 
 import datetime
+import json
 import math
+import os
+import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxgan.config import complete
+from jaxgan.errors import UsageError
+from jaxgan.io.atomic import atomic_path, atomic_write
+from jaxgan.runs.directory import RunDirectory, check_same
 from jaxgan.runs.evaluate.evaluation import versions
 from jaxgan.runs.sweep.members import Member
 from jaxgan.runs.sweep.ranking import Ranking, setting_order
-from jaxgan.runs.sweep.scoring import Verdict
+from jaxgan.runs.sweep.scoring import MemberScores
 from jaxgan.runs.sweep.trials import Setting
+
+NAME, TABLE = "sweep.json", "sweep.txt"
 
 
 class Summary(NamedTuple):
@@ -34,7 +46,7 @@ def summarise(values: Sequence[float | None]) -> Summary:
     return Summary(statistics.fmean(known) if known else None, error, list(values))
 
 
-class Standings(NamedTuple):
+class SweepResults(NamedTuple):
     """All members with their scores.
 
     Attributes:
@@ -47,7 +59,7 @@ class Standings(NamedTuple):
 
     settings: list[Setting]
     members: list[Member]
-    verdicts: list[Verdict]
+    verdicts: list[MemberScores]
     ranking: Ranking
     given_up: Mapping[int, int]
 
@@ -96,20 +108,20 @@ def to_json(
     settings: Sequence[Setting],
     members: Sequence[Member],
     rungs: Sequence[Mapping[str, Any]],
-    standings: Standings | None,
+    results: SweepResults | None,
 ) -> dict[str, Any]:
-    """All that is known of a sweep, for `sweep.json`; without standings, what a sweep that goes on must know."""
+    """All that is known of a sweep, for `sweep.json`; without results, what a sweep that goes on must know."""
     lines = [
         {"member": m.name, "setting": m.setting, "seed": m.config["seed"], "step": m.latest_step()}
         | {"diverged": m.diverged}
         for m in members
     ]
     found: dict[str, Any] = {"config": config, "rungs": list(rungs), "members": lines}
-    if standings is None:
+    if results is None:
         return found
-    best = standings.best()
-    ranking = standings.ranking
-    for line, verdict in zip(lines, standings.verdicts, strict=True):
+    best = results.best()
+    ranking = results.ranking
+    for line, verdict in zip(lines, results.verdicts, strict=True):
         line |= {"scores": verdict.scores}
     return found | {
         "score": {"name": ranking.name, "better": ranking.better},
@@ -118,12 +130,91 @@ def to_json(
             {
                 "setting": setting,
                 "changes": settings[setting].changes,
-                "given_up": standings.given_up.get(setting),
-                "scores": {n: summarise(standings.values(setting, n))._asdict() for n in standings.scores()},
+                "given_up": results.given_up.get(setting),
+                "scores": {n: summarise(results.values(setting, n))._asdict() for n in results.scores()},
             }
-            for setting in standings.order()
+            for setting in results.order()
         ],
-        "real_data": {name: standings.real(name) for name in standings.scores()},
+        "real_data": {name: results.real(name) for name in results.scores()},
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
+
+
+def has_sweep(path: str) -> bool:
+    """Whether a sweep was begun there."""
+    directory = RunDirectory(path, create=False).path
+    return (directory / NAME).exists() or (directory / "members").exists()
+
+
+def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What an earlier call of the same sweep wrote; empty if there was none.
+
+    Args:
+      directory: of the sweep.
+      config: of the sweep now.
+
+    Raises:
+      UsageError: the directory has something else, or a sweep with another config.
+    """
+    path = directory.path / NAME
+    if directory.checkpoints.exists():
+        raise UsageError(
+            f"--workdir={directory.path} has a run of its own", "a sweep has its runs in members/", "choose another"
+        )
+    if not path.exists():
+        return {}
+    try:
+        saved = json.loads(path.read_text())
+        old, new = complete(saved["config"]), complete(config)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} cannot be read", repr(error), "delete it to go on from the checkpoints") from error
+    check_same(old, new, directory.path)
+    before, now = old["population"], new["population"]
+    halved = now["halvings"] or before["halvings"]
+    differing = [name for name in now if before[name] != now[name] and (halved or name != "score")]
+    said = [f"population.{name}: {before[name]} there, {now[name]} now" for name in differing]
+    if halved and old["steps"] != new["steps"]:  # the rungs depend on them
+        said.append(f"steps: {old['steps']} there, {new['steps']} now")
+    if said:
+        raise UsageError(
+            f"{directory.path} has another sweep",
+            ", ".join(said),
+            "use the same config to go on with it, or another --workdir to start anew",
+        )
+    return saved
+
+
+def write_sweep(directory: RunDirectory, content: Mapping[str, Any]) -> None:
+    """Writes `sweep.json`, whole or not at all.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    _write(directory.path / NAME, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_table(directory: RunDirectory, text: str) -> None:
+    """Writes `sweep.txt`, likewise."""
+    _write(directory.path / TABLE, text + "\n")
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    try:
+        atomic_write(path, text.encode())
+    except OSError as error:
+        raise UsageError(f"cannot write {path}", error.strerror or str(error), "make room") from error
+
+
+def link_best(directory: RunDirectory, member: str) -> None:
+    """Lets `best` be a symbolic link to a member, relative so that the sweep can be moved.
+
+    Raises:
+      UsageError: it cannot be written.
+    """
+    path = directory.path / "best"
+    try:
+        with atomic_path(path) as temporary:
+            temporary.symlink_to(os.path.join("members", member))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}", error.strerror or str(error), "mend what is in its way") from error

@@ -11,18 +11,17 @@ import numpy as np
 from jaxgan.config import Experiment, build
 from jaxgan.errors import DivergedError
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.rng import stream
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import restore_players
-from jaxgan.runs.sample_grid import Shown, drawer
+from jaxgan.runs.sample_grid import SampleGrid, compile_generator
 from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.sweep.ranking import Ranking, metric_at
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 
-class Verdict(NamedTuple):
+class MemberScores(NamedTuple):
     """The scores of one member.
 
     Attributes:
@@ -36,7 +35,7 @@ class Verdict(NamedTuple):
     real: Mapping[str, float | None] = {}
 
 
-class Judge:
+class MemberScorer:
     """Scores members by their newest checkpoints.
 
     Args:
@@ -68,10 +67,10 @@ class Judge:
         state = self._restore(member)
         return self._scores(member, state, (self.ranking.evaluator,)).scores.get(self.ranking.name)
 
-    def judge(self, member: Member) -> Verdict:
+    def score(self, member: Member) -> MemberScores:
         """All scores of a member that has a checkpoint, in its `evaluation/` too, and its last picture."""
         if not member.latest_step():
-            return Verdict(0)
+            return MemberScores(0)
         state = self._restore(member)
         self._draw(member, state)
         verdict = self._scores(member, state, self.metrics, keep=True)
@@ -85,18 +84,20 @@ class Judge:
         with Checkpoints(member.directory.checkpoints, keep=member.config["keep_checkpoints"]) as checkpoints:
             return restore_players(checkpoints, experiment)
 
-    def _scores(self, member: Member, state: TrainState, metrics: tuple[str, ...], *, keep: bool = False) -> Verdict:
+    def _scores(
+        self, member: Member, state: TrainState, metrics: tuple[str, ...], *, keep: bool = False
+    ) -> MemberScores:
         evaluation = self._evaluation(member, metrics)
         try:
             report = evaluation.run(state)
         except (DivergedError, NoSamplesError):
-            return Verdict(int(state.step))
+            return MemberScores(int(state.step))
         if keep:
             path = path_of(member.directory.evaluation, report.step, report.seed, report.method)
             write(path, to_json(report, evaluation, member.name))
         found = {score.name: finite(score.value) for score in report.scores}
         real = {score.name: finite(score.baselines["real data"].value) for score in report.scores}
-        return Verdict(report.step, found, real)
+        return MemberScores(report.step, found, real)
 
     def _evaluation(self, member: Member, metrics: tuple[str, ...]) -> Evaluation:
         data, group = id(member.inputs), self._group[member.number]
@@ -113,13 +114,13 @@ class Judge:
         group = self._group[member.number]
         if group not in self._parts:
             experiment = build(member.config, member.inputs.facts)
-            self._parts[group] = experiment, drawer(experiment)
+            self._parts[group] = experiment, compile_generator(experiment)
         return self._parts[group]
 
     def _draw(self, member: Member, state: TrainState) -> None:
         experiment, draw = self._parts_of(member)
         config, inputs = member.config, member.inputs
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
-        shown = Shown(experiment, inputs, key, config["sample_count"], draw)
+        shown = SampleGrid(experiment, inputs, key, config["sample_count"], draw)
         path = member.directory.samples / f"step_{int(state.step):08d}.png"
         shown.save(path, np.asarray(shown.samples(state), np.float32))

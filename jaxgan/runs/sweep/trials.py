@@ -56,6 +56,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Proble
       The settings, none if there are problems, and the problems, one line each.
     """
     problems: list[Problem] = []
+    config = schema.complete(config)
     population, seed = config["population"], config["seed"]
     known = schema.rows(config)
     grid = list(_parse(population["grid"], "grid", _list_values, known, problems))
@@ -69,7 +70,8 @@ def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Proble
         problems.append(_problem(f"population.seeds: seed {seed} + {population['seeds']} is above {2**32 - 1}"))
     if members > MOST_MEMBERS:
         return [], [*problems, _problem(f"population: {members:,} members, and {MOST_MEMBERS:,} is the most")]
-    settings = [_setting(config, texts, problems) for texts in _texts(axes, draws, count, seed)]
+    before = frozenset(problems_of(config))  # which the sweep's own check reports
+    settings = [_setting(config, texts, before, problems) for texts in _texts(axes, draws, count, seed)]
     return ([] if problems else _without_repeats(settings)), _shortened(list(dict.fromkeys(problems)))
 
 
@@ -182,7 +184,9 @@ def _numbers(seed: int, names: tuple[str, ...], count: int) -> list[float]:
     return [int(word) / 2**64 for word in np.random.Philox(key=key).random_raw(count) >> np.uint64(11) << np.uint64(11)]
 
 
-def _setting(config: Mapping[str, Any], texts: Mapping[str, str], problems: list[Problem]) -> Setting:
+def _setting(
+    config: Mapping[str, Any], texts: Mapping[str, str], before: frozenset[Problem], problems: list[Problem]
+) -> Setting:
     changed = schema.replaced(config, {})
     known = schema.rows(config)
     given = {}
@@ -193,7 +197,6 @@ def _setting(config: Mapping[str, Any], texts: Mapping[str, str], problems: list
         given[name] = str(round(float(text))) if isinstance(text, Drawn) and kind == "int" else bare
     wrong = [_problem(f"population: {problem}") for problem in command_line.override(changed, given)]
     changes = {name: schema.value_of(changed, name) for name in texts if schema.has(changed, name)}
-    before = set(problems_of(config))  # which the sweep's own check reports
     said = ", ".join(f"{name}={value}" for name, value in changes.items())
     for problem in problems_of(changed):
         if problem not in before:

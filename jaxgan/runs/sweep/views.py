@@ -1,4 +1,4 @@
-"""The standings of a sweep to look at: a table, and a picture of the spread over the seeds."""
+"""The results of a sweep to look at: a table, and a picture of the spread over the seeds."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from jaxgan import figures
 from jaxgan.runs.evaluate.tables import aligned, number
 from jaxgan.runs.sweep.members import Member
-from jaxgan.runs.sweep.results import Standings, summarise
+from jaxgan.runs.sweep.results import SweepResults, summarise
 from jaxgan.runs.sweep.trials import Setting
 
 WIDTH = 120
@@ -52,12 +52,12 @@ def columns_of(settings: Sequence[Setting]) -> Columns:
     return Columns(fields, headings, [[values[i] for values in found] for i in range(len(settings))])
 
 
-def table(standings: Standings, where: str) -> str:
+def table(results: SweepResults, where: str) -> str:
     """The settings, best first, with as many scores beside each other as fit."""
-    columns, order, ranking = columns_of(standings.settings), standings.order(), standings.ranking
-    rows = [*_setting_rows(standings, columns, order), [REAL]]
+    columns, order, ranking = columns_of(results.settings), results.order(), results.ranking
+    rows = [*_setting_rows(results, columns, order), [REAL]]
     rows[-1] += [""] * (len(rows[0]) - 1)
-    scores = [_score_column(standings, name, order) for name in standings.scores()]
+    scores = [_score_column(results, name, order) for name in results.scores()]
     parts = [f"{where}: settings by {ranking.name} ({ranking.better} is better), best first", ""]
     for place, block in enumerate(_blocks(rows, scores)):
         lead = [row[:1] for row in rows] if place else rows
@@ -65,7 +65,7 @@ def table(standings: Standings, where: str) -> str:
     parts.append("mean over the seeds ± its standard error; members that diverged are in no mean.")
     headed = zip(columns.headings, (" & ".join(group) for group in columns.fields), strict=True)
     parts += [f"{heading}: {names}" for heading, names in headed if heading != names]
-    parts += [_diverged(member) for member in standings.members if member.diverged is not None]
+    parts += [_diverged(member) for member in results.members if member.diverged is not None]
     return "\n".join(parts)
 
 
@@ -76,41 +76,41 @@ def _diverged(member: Member) -> str:
     return f"diverged: member {member.name} (setting {member.setting}, seed {seed}) at step {member.diverged:,}; {rest}"
 
 
-def _setting_rows(standings: Standings, columns: Columns, order: Sequence[int]) -> list[list[str]]:
-    halved = bool(standings.given_up)
+def _setting_rows(results: SweepResults, columns: Columns, order: Sequence[int]) -> list[list[str]]:
+    halved = bool(results.given_up)
     rows = [["setting", *columns.headings, "seeds", *(["steps"] if halved else [])]]
     for setting in order:
-        there = [member for member in standings.members if member.setting == setting]
+        there = [member for member in results.members if member.setting == setting]
         good = sum(member.diverged is None for member in there)
         seeds = str(good) if good == len(there) else f"{good} of {len(there)}"
-        steps = standings.given_up.get(setting, there[0].config["steps"])
+        steps = results.given_up.get(setting, there[0].config["steps"])
         rows.append([str(setting), *columns.values[setting], seeds, *([f"{steps:,}"] if halved else [])])
     return rows
 
 
-def spread_of(standings: Standings) -> np.ndarray:
+def spread_of(results: SweepResults) -> np.ndarray:
     """The picture `sweep.png`: the ranking score of every member, by setting."""
-    columns, rows = columns_of(standings.settings), []
-    for setting in standings.order()[:SHOWN]:
+    columns, rows = columns_of(results.settings), []
+    for setting in results.order()[:SHOWN]:
         named = [f"{heading} {value}" for heading, value in zip(columns.headings, columns.values[setting], strict=True)]
-        step, name = standings.given_up.get(setting), ", ".join(named)
+        step, name = results.given_up.get(setting), ", ".join(named)
         name = name if len(name) <= LABEL else f"setting {setting}"
         label = "\n".join(filter(None, (name, "" if step is None else f"given up at step {step:,}")))
-        found = summarise(standings.values(setting, standings.ranking.name))
+        found = summarise(results.values(setting, results.ranking.name))
         rows.append(figures.SpreadRow(label or "the config itself", *found))
-    ranking = standings.ranking
+    ranking = results.ranking
     title = f"{ranking.name} ({ranking.better} is better)"
-    return figures.spread(rows, title=title, reference=standings.real(ranking.name))
+    return figures.spread(rows, title=title, reference=results.real(ranking.name))
 
 
 def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _score_column(standings: Standings, name: str, order: Sequence[int]) -> list[str]:
-    found = [summarise(standings.values(setting, name)) for setting in order]
+def _score_column(results: SweepResults, name: str, order: Sequence[int]) -> list[str]:
+    found = [summarise(results.values(setting, name)) for setting in order]
     cells = ["-" if s.mean is None else number(s.mean, s.standard_error) for s in found]
-    real = standings.real(name)
+    real = results.real(name)
     return [name, *cells, "" if real is None else number(real, None)]
 
 

@@ -1,13 +1,10 @@
-"""Several processes that train one GAN: how they find each other, and what the others do when one of them ends."""
+"""Several processes that train one GAN: how they join each other, and what the others do when one of them ends."""
 
 import ctypes
-import functools
 import os
 import re
 import signal
-import socket
 import sys
-import time
 from typing import Any, NoReturn
 
 from jaxgan.errors import JaxganError, PeerLostError, UsageError
@@ -15,25 +12,22 @@ from jaxgan.errors import JaxganError, PeerLostError, UsageError
 FLAGS = ("coordinator_address", "num_processes", "process_id")
 
 HEARTBEAT_SECONDS = 30
-"""A process that is silent for so long counts as dead."""
+"""After this silence a process counts as dead."""
 
 JOIN_SECONDS = 300
-"""At most so long one waits for the others at the start."""
-
-NAME_SECONDS = 30
-"""At most so long for a host's name to become known."""
+"""How long a process waits for the others at the start."""
 
 SHUTDOWN_SECONDS = 20
-"""At most so long one that is done waits for the others."""
+"""How long a process that is done waits for the others."""
 
-_kept: list[Any] = []
-"""The handlers below, which C would call after Python has forgotten them."""
+_handlers: list[Any] = []
+"""Signal handlers that C calls, kept from Python's garbage collection."""
 
 
 def join(
     coordinator_address: str | None = None, num_processes: int | None = None, process_id: int | None = None
 ) -> int:
-    """Joins the other processes of a run, given by flags or found where a cluster's manager says that there are some.
+    """Joins the other processes of a run, which flags name, or which JAX finds through a cluster's manager.
 
     Args:
       coordinator_address: HOST:PORT of process 0, which listens there.
@@ -59,10 +53,11 @@ def join(
         f"not all of them came within {JOIN_SECONDS} seconds",
         "start all of them, with one address of process 0, at a port that is free and that firewalls let through",
     )
-    _say_when_aborted(unreachable)
+    _report_abort(unreachable)
     if settings:
-        _knock(settings, unreachable)
         settings["cluster_detection_method"] = "deactivate"
+        where = f"at {coordinator_address}, for at most {JOIN_SECONDS} seconds"
+        print(f"waiting for {num_processes} processes {where}", file=sys.stderr, flush=True)
     try:
         jax.distributed.initialize(
             initialization_timeout=JOIN_SECONDS,
@@ -73,12 +68,12 @@ def join(
     except (RuntimeError, ValueError, OSError) as error:
         why = str(error).strip().split("\n")[0] or type(error).__name__
         raise UsageError(unreachable.what, why, unreachable.remedy) from error
-    _say_when_aborted(lost())
+    _report_abort(lost())
     return jax.process_count()
 
 
 def found_manager(environment: Any) -> str | None:
-    """The cluster's manager that started this process as one of several, as far as JAX can ask it for the others.
+    """The cluster's manager that started this process as one of several, and from which JAX learns of the others.
 
     Args:
       environment: variables by name.
@@ -98,23 +93,26 @@ def found_manager(environment: Any) -> str | None:
 
 
 def peer_lost(error: BaseException) -> bool:
-    """Whether an error of JAX or Orbax, or one of ours that was caused by it, says that another process is gone."""
+    """Whether an error of JAX or Orbax, or one of ours that it caused, is due to the loss of another process.
+
+    Nothing but its text tells such an error from others: it is of the same types.
+    """
     cause = error.__cause__ if isinstance(error, JaxganError) else error
-    said = r"gloo|peer|nccl|unavailable|heartbeat|coordination|barrier|connection|socket closed|deadline"
-    return re.search(said, str(cause), re.IGNORECASE) is not None
+    signs = r"gloo|peer|nccl|unavailable|heartbeat|coordination|barrier|connection|socket closed|deadline"
+    return re.search(signs, str(cause), re.IGNORECASE) is not None
 
 
 def lost() -> PeerLostError:
-    """What a process says when another one is gone."""
+    """The error of a process whose peer is gone."""
     return PeerLostError(
         "another process of this run has ended, or cannot be reached",
         "see what it says for the reason; the checkpoints are kept",
-        "run the same commands again to go on from the newest",
+        "run the same commands again to resume from the newest",
     )
 
 
 def abandon(error: JaxganError) -> NoReturn:
-    """Ends this process at once: whatever waits for the others, a checkpoint half written say, would wait for long."""
+    """Ends this process at once. Anything that waits for the others, such as an unfinished checkpoint, would hang."""
     sys.stdout.flush()
     print(f"jaxgan: error: {error}", file=sys.stderr, flush=True)
     os._exit(error.exit_code)
@@ -142,47 +140,14 @@ def _check(settings: dict[str, Any]) -> None:
         raise UsageError("the command line", f"--coordinator_address={address}: there is no such port", "1 to 65535")
 
 
-def _knock(settings: dict[str, Any], unreachable: UsageError) -> None:
-    """What JAX's runtime would answer with pages, or a crash: the port is taken, or process 0 is not there."""
-    address = settings["coordinator_address"]
-    host, _, port = address.rpartition(":")
-    say = functools.partial(print, file=sys.stderr, flush=True)
-    if settings["process_id"] == 0:
-        with socket.socket() as probe:
-            # As JAX's own: a port that a process just left, by being killed, say, may be taken again.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("", int(port)))
-            except OSError as error:
-                why = f"process 0 cannot listen at port {port}: {error.strerror}"
-                raise UsageError(unreachable.what, why, "choose another port, for all of them") from error
-        others = settings["num_processes"] - 1
-        count = f"{others} other process{'es' if others > 1 else ''}"
-        say(f"waiting for {count} at {address}, for at most {JOIN_SECONDS} seconds")
-        return
-    began, said = time.monotonic(), ""
-    end = began + JOIN_SECONDS
-    while True:
-        try:
-            return socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
-        except OSError as error:
-            reason = error.strerror or str(error)
-            if isinstance(error, socket.gaierror):
-                end = min(end, began + NAME_SECONDS)
-            if time.monotonic() > end:
-                why = f"process 0 at {address} was not there for {end - began:.0f} seconds: {reason}"
-                raise UsageError(unreachable.what, why, unreachable.remedy) from error
-        if reason != said:
-            said = reason
-            say(f"waiting for process 0 at {address} ({reason}), for at most {end - began:.0f} seconds")
-        time.sleep(0.2)
+def _report_abort(error: JaxganError) -> None:
+    """Makes an abort print one line and exit with the error's code.
 
-
-def _say_when_aborted(error: JaxganError) -> None:
-    """JAX's runtime aborts a process that others leave alone, from a thread of its own: then say so, in a line."""
+    JAX's runtime aborts a process from a thread of its own when the others do not join, or fall silent. Python's own
+    handlers do not run then: they wait for the main thread.
+    """
     handler_type = ctypes.CFUNCTYPE(None, ctypes.c_int)
-    handler = handler_type(lambda _: abandon(error))
-    _kept.append(handler)
+    _handlers.append(handler_type(lambda _: abandon(error)))
     library = ctypes.CDLL(None)
     library.signal.argtypes, library.signal.restype = (ctypes.c_int, handler_type), ctypes.c_void_p
-    library.signal(signal.SIGABRT, handler)
+    library.signal(signal.SIGABRT, _handlers[-1])

@@ -2,22 +2,21 @@
 
 import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgan.config import Experiment
-from jaxgan.io.metric_writers import Progress, TensorBoard
-from jaxgan.rng import stream
+from jaxgan.io.metric_writers import MetricWriter
 from jaxgan.runs.data import Inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.report import write_report
-from jaxgan.runs.sample_grid import Shown, drawer
+from jaxgan.runs.sample_grid import SampleGrid, compile_generator
 from jaxgan.runs.sampling import NoSamplesError
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 
 class Output:
@@ -33,7 +32,7 @@ class Output:
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
         self.directory, self.inputs = directory, inputs
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
-        self._shown = Shown(experiment, inputs, key, config["sample_count"], drawer(experiment))
+        self._shown = SampleGrid(experiment, inputs, key, config["sample_count"], compile_generator(experiment))
         # Made before the first step, so that what cannot be evaluated is said at once.
         self.evaluation = None
         if config["evaluation"]["every"]:
@@ -44,34 +43,35 @@ class Output:
         """The samples of a picture, on the device."""
         return self._shown.samples(state)
 
-    def draw(self, step: int, samples: jax.Array, board: TensorBoard) -> None:
+    def draw(self, step: int, samples: jax.Array, board: MetricWriter) -> None:
         """Writes the picture of some samples."""
         values = np.asarray(samples, np.float32)
         path = self.directory.samples / f"step_{step:08d}.png"
         self._shown.save(path, values)
         if (image := self._shown.image(values)) is not None:
-            board.image(step, "samples", image)
+            board.write_images(step, {"samples": image})
 
     def has_evaluation(self, step: int) -> bool:
         """Whether the scores of a step are there."""
         assert self.evaluation is not None
         return path_of(self.directory.evaluation, step, 0, self.evaluation.method).exists()
 
-    def evaluate(self, state: TrainState, progress: Progress, board: TensorBoard) -> None:
+    def evaluate(self, state: TrainState, say: Callable[[str], None], board: MetricWriter) -> None:
         """Scores the generator as it is now, as `--mode=evaluate` would."""
         assert self.evaluation is not None
         try:
             report = self.evaluation.run(state)
         except NoSamplesError as error:  # which is no reason to end a training
-            progress.message(f"not evaluated: {error}")
+            say(f"not evaluated: {error}")
             return
         path = path_of(self.directory.evaluation, report.step, report.seed, report.method)
         write(path, to_json(report, self.evaluation, self.directory.path.name))
-        board.scalars(report.step, {f"evaluation/{s.name}": s.value for s in (*report.scores, *report.task.scores)})
+        every = (*report.scores, *report.task.scores)
+        board.write_scalars(report.step, {f"evaluation/{score.name}": score.value for score in every})
         scores = "  ".join(
             f"{score.name} {score.value:.4g} (real {score.baselines['real data'].value:.4g})" for score in report.scores
         )
-        progress.message(f"step {report.step:,}: {scores}")
+        say(f"step {report.step:,}: {scores}")
 
     def report(self) -> None:
         """Writes `report.html`."""
