@@ -216,7 +216,7 @@ def test_a_run_is_sampled_by_rejection(run, capsys):
     said = capsys.readouterr().out
     assert found.shape == plain.shape == (30, 2) and (found != plain).any()
     # The same from the parts: candidates a thousand at a time, of the average, judged by the restored discriminator.
-    loaded = load_run(str(run), None, {"sampling.method": "rejection"}, ("sampling.",))
+    loaded = load_run(str(run), None, {"sampling.method": "rejection"}, "sample")
     experiment, state = loaded.experiment, loaded.state
     with Checkpoints(run / "checkpoints", keep=1) as checkpoints:
         whole, _ = checkpoints.restore(experiment.abstract_state())
@@ -240,7 +240,7 @@ def test_a_run_is_sampled_by_chains_that_the_discriminator_drives(run):
     chains = {"method": "driven", "steps": "60", "step_size": "0.2"}
     found = _sampled(run, "_driven", chains)
     np.testing.assert_array_equal(_sampled(run, "_driven", chains, 20), found[:20])
-    loaded = load_run(str(run), None, {f"sampling.{n}": text for n, text in chains.items()}, ("sampling.",))
+    loaded = load_run(str(run), None, {f"sampling.{n}": text for n, text in chains.items()}, "sample")
     experiment, state = loaded.experiment, loaded.state
     judge = lambda samples: discriminate(experiment.discriminator, state, jnp.asarray(samples)).mean()  # noqa: E731
     draw = sampler(experiment)(state, jax.random.key(3), 1_500)
@@ -293,7 +293,10 @@ def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"steps": "70"}, r"steps cannot be changed of a run that is trained; what may be set is sampling\."),
+        (
+            {"steps": "70"},
+            r"steps cannot be changed of a run that is trained; --mode=sample may set fields of dataset, sampling",
+        ),
         ({"sampling.methd": "driven"}, "sampling.methd is no field; did you mean method"),
         (
             {"sampling.method": "driving"},
