@@ -138,9 +138,9 @@ def same_data(config: Mapping[str, Any]) -> list[Any]:
 def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
     """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, numbers, *data) -> ...`.
 
-    `numbers` is what `jaxgan.runs.hyperparameters` makes of a config that is otherwise the same. With resident data
-    `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument; otherwise it is
-    `{"real": [steps, k, batch, ...]}` as stored, and "condition" if there is one.
+    `numbers` are the hyperparameters that `jaxgan.runs.hyperparameters` takes from a config that is otherwise the same.
+    With resident data `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument;
+    otherwise it is `{"real": [steps, k, batch, ...]}` as stored, with "condition" in a conditional run.
     """
 
     def factory(axis_name: str | None):
@@ -160,8 +160,10 @@ def chunk_factory(config: Mapping[str, Any], inputs: Inputs) -> Callable[[str | 
 
 
 def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = None) -> int:
-    """How many steps run in one call: what divides all intervals, but not so many that a stop request waits for long,
-    or that a chunk of streamed data fills the memory; at most `limit`."""
+    """Steps in one call: a divisor of all intervals, at most `limit`.
+
+    Few enough that a stop request does not wait long, and that a chunk of streamed data fits in memory.
+    """
     intervals = [config[f"{interval}_every"] for interval in ("log", "sample", "checkpoint")]
     common = math.gcd(*intervals, config["evaluation"]["every"])  # gcd(n, 0) is n
     most = CHUNK_STEPS if limit is None else limit
@@ -180,7 +182,7 @@ def chunks(
       config: a checked config.
       inputs: the run's data.
       stops: steps at which chunks begin and end.
-      rows: of every batch, those that this process feeds to its devices; nothing else is read.
+      rows: of every batch, those that this process feeds to its devices; no others are read.
     """
     batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
     if inputs.resident:
@@ -189,7 +191,7 @@ def chunks(
             yield {"index": index[..., rows]}
     elif len(stops) > 1:
         chunk = max(stop - start for start, stop in itertools.pairwise(stops))
-        # A resumed run may begin inside a chunk: what is left of that one is read by itself.
+        # A resumed run may begin inside a chunk, whose rest is then read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
             yield from feed.stream(inputs.dataset.train, rows=rows, condition=inputs.condition, **steps, **batch)
@@ -228,7 +230,7 @@ def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> Non
 
 
 def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None, np.ndarray | None]:
-    """How many classes there are, and vectors [m, dim] that samples take in turn; None for what is not the condition.
+    """The number of classes, and vectors [m, dim] that samples take in turn; None for what is not the condition.
 
     Raises:
       UsageError: the data lacks the condition.
@@ -310,7 +312,7 @@ def _labelled(config: Mapping[str, Any], dataset: Dataset, values: ValueRange) -
     """The labelled training examples of a task whose section has the field `labelled`; None for other tasks.
 
     Raises:
-      UsageError: there are not so many, or no labels, or D has not as many class logits as there are classes.
+      UsageError: the data has too few examples or no labels, or D's class logits do not match its classes.
     """
     name = config["task"]
     section, split = config.get(name, {}), dataset.train

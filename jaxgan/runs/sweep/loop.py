@@ -36,11 +36,11 @@ from jaxgan.runs.sweep.views import spread_of, table
 from jaxgan.runs.train.host_loop import StopRequest
 
 SAY_SECONDS = 10.0
-"""While members are evaluated, one is named so often."""
+"""Seconds between messages about the progress of evaluations."""
 
 
 def problems_of_sweep(config: ConfigDict) -> list[str]:
-    """What is wrong with a config's section `population`, one line each; the section's types are right."""
+    """The problems of a config's section `population`, one line each; its types are known to be right."""
     settings, problems = read_settings(config)
     if isinstance(ranking := read_ranking(config.population.score), str):
         problems.append(ranking)
@@ -54,9 +54,9 @@ def problems_of_sweep(config: ConfigDict) -> list[str]:
 
 
 def unread_by_sweep(config: ConfigDict, names: Iterable[str]) -> list[str]:
-    """What of the fields that the command set, and of those that make the settings, no setting reads, one line each.
+    """The fields set on the command line, or swept, that no setting reads, one line each.
 
-    Where choices are drawn, nothing is said: which of them there are is luck.
+    None if choices are drawn, since then chance decides which fields are read.
     """
     if "choice(" in str(config.population.random).replace(" ", ""):
         return []
@@ -67,7 +67,7 @@ def unread_by_sweep(config: ConfigDict, names: Iterable[str]) -> list[str]:
 
 
 def sweep(config: ConfigDict, workdir: str) -> None:
-    """Trains all members, or goes on with those in `workdir`; see docs/sweeps.md for what is written.
+    """Trains all members, or resumes those in `workdir`; docs/sweeps.md says what is written.
 
     Args:
       config: one that `check` has passed, with `problems_of_sweep`.
@@ -93,7 +93,7 @@ def sweep(config: ConfigDict, workdir: str) -> None:
 
 
 class _Sweep:
-    """One sweep and what it holds on to."""
+    """One sweep: its members, and what is decided about them."""
 
     def __init__(self, config: ConfigDict, directory: RunDirectory, stop: StopRequest, saved: Mapping[str, Any]):
         self.config, self.directory, self.path, self.stop = config.to_dict(), directory, directory.path, stop
@@ -118,7 +118,7 @@ class _Sweep:
         self.progress: Progress | None = None
 
     def run(self) -> None:
-        """From where the members are to the table."""
+        """Trains the members from where they are, and writes the results."""
         self._write(finished=False)
         done, total = self._steps()
         self.done = done
@@ -131,7 +131,7 @@ class _Sweep:
         self._finish()
 
     def _run_rung(self, rung: int) -> None:
-        """Trains those that are left to the rung's end, and gives up half of them unless it is the last."""
+        """Trains the remaining settings to the rung's end, and gives up half of them unless it is the last rung."""
         left = self._left(rung)
         for trainer in self.trainers:
             self._check_stop()
@@ -146,7 +146,7 @@ class _Sweep:
         kept = [left[place] for place in survivors(self.ranking, scores)]
         named = dict(zip(map(str, left), scores, strict=True))
         self.rungs.append({"step": self.ends[rung], "score": self.ranking.name, "scores": named, "kept": kept})
-        self._write(finished=False)  # before any member goes on, so that a sweep that is killed decides the same
+        self._write(finished=False)  # before any member trains on, so that a sweep that is killed decides the same
         assert self.progress is not None
         self.progress.message(f"step {self.ends[rung]:,}: {len(kept)} of {len(left)} settings go on")
 
@@ -205,8 +205,8 @@ class _Sweep:
             )
 
     def _finish(self) -> None:
-        """Judges all members and writes what a reader wants to see."""
-        scores = list(self._judged())
+        """Scores all members and writes the results."""
+        scores = list(self._scored())
         given_up = {s: r["step"] for r in self.rungs for s in map(int, r["scores"]) if s not in r["kept"]}
         results = SweepResults(self.settings, self.members, scores, self.ranking, given_up)
         figures.save_png(self.path / "sweep.png", spread_of(results))
@@ -226,8 +226,8 @@ class _Sweep:
             f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / NAME}."
         )
 
-    def _judged(self) -> Iterator[MemberScores]:
-        """A verdict for each member, and now and then a word of how far it is."""
+    def _scored(self) -> Iterator[MemberScores]:
+        """The scores of each member, with a message every few seconds."""
         said = -math.inf
         for done, member in enumerate(self.members):
             self._check_stop()
