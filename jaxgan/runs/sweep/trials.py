@@ -27,7 +27,7 @@ TOLD = 10
 """At most so many problems of a sweep are told."""
 
 
-class Axis(NamedTuple):
+class SearchAxis(NamedTuple):
     """One part of a grid, or of what is drawn: some fields that have the same value.
 
     Attributes:
@@ -79,7 +79,7 @@ def read_settings(config: ConfigDict) -> tuple[list[Setting], list[str]]:
     return ([] if problems else _without_repeats(settings)), _shortened(list(dict.fromkeys(problems)))
 
 
-def _parse(text: str, where: str, read: Any, problems: list[str]) -> Iterator[Axis]:
+def _parse(text: str, where: str, read: Any, problems: list[str]) -> Iterator[SearchAxis]:
     """The axes of `NAME & NAME=...; NAME=...`."""
     for part in filter(None, (part.strip() for part in text.split(";"))):
         left, equals, right = part.partition("=")
@@ -96,13 +96,13 @@ def _parse(text: str, where: str, read: Any, problems: list[str]) -> Iterator[Ax
         yield read(names, right.strip(), problems)
 
 
-def _list_values(names: tuple[str, ...], text: str, problems: list[str]) -> Axis:
+def _list_values(names: tuple[str, ...], text: str, problems: list[str]) -> SearchAxis:
     values = tuple(split_values(text))
     if not all(values):
         problems.append(f"population.grid: {names[0]} has an empty value in {text!r}")
     if len(set(values)) < len(values):
         problems.append(f"population.grid: {names[0]} has a value twice in {text!r}")
-    return Axis(names, values)
+    return SearchAxis(names, values)
 
 
 def split_values(text: str) -> list[str]:
@@ -116,7 +116,7 @@ def split_values(text: str) -> list[str]:
     return values if start > len(text) else [*values, text[start:].strip()]
 
 
-def _read_draw(names: tuple[str, ...], text: str, problems: list[str]) -> Axis:
+def _read_draw(names: tuple[str, ...], text: str, problems: list[str]) -> SearchAxis:
     """`log(low,high)`, `uniform(low,high)` or `choice(VALUE,VALUE)`."""
     kind, _, rest = text.partition("(")
     kind = kind.strip()
@@ -125,23 +125,23 @@ def _read_draw(names: tuple[str, ...], text: str, problems: list[str]) -> Axis:
     if kind not in ("log", "uniform", "choice") or not rest.rstrip().endswith(")"):
         hint = fields.nearest(kind, ("log", "uniform", "choice"))
         problems.append(f"{where}: is none of log(low,high), uniform(low,high), choice(VALUE,VALUE){hint}")
-        return Axis(names)
+        return SearchAxis(names)
     if kind == "choice":
         if not all(values):
             problems.append(f"{where}: has an empty value")
-        return Axis(names, draw=lambda u: values[int(u * len(values))])
+        return SearchAxis(names, draw=lambda u: values[int(u * len(values))])
     try:
         low, high = (float(value) for value in values)
     except ValueError:
         problems.append(f"{where}: takes two numbers")
-        return Axis(names)
+        return SearchAxis(names)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         problems.append(f"{where}: the range is empty")
     elif kind == "log" and low <= 0:
         problems.append(f"{where}: a logarithm's range is above 0")
     else:
-        return Axis(names, draw=_log(low, high) if kind == "log" else _uniform(low, high))
-    return Axis(names)
+        return SearchAxis(names, draw=_log(low, high) if kind == "log" else _uniform(low, high))
+    return SearchAxis(names)
 
 
 def _uniform(low: float, high: float) -> Any:
@@ -160,7 +160,7 @@ def _rounded(value: float, low: float, high: float) -> Drawn:
     return Drawn(repr(min(max(float(f"{value:.{DIGITS}g}"), low), high)))
 
 
-def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[str]:
+def _clashes(grid: list[SearchAxis], drawn: list[SearchAxis]) -> list[str]:
     found, seen = [], dict[str, str]()
     for where, axes in (("grid", grid), ("random", drawn)):
         for name in itertools.chain.from_iterable(axis.names for axis in axes):
@@ -171,7 +171,7 @@ def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[str]:
     return found
 
 
-def _texts(grid: list[Axis], drawn: list[Axis], count: int, seed: int) -> Iterator[dict[str, str]]:
+def _texts(grid: list[SearchAxis], drawn: list[SearchAxis], count: int, seed: int) -> Iterator[dict[str, str]]:
     """The text of every field of every setting: each draw with all of the grid."""
     rows = [[axis.draw(u) for u in _numbers(seed, axis.names, count)] for axis in drawn]
     for values in itertools.product(*(axis.values for axis in grid)):
