@@ -30,7 +30,7 @@ from jaxgan.sampling import (
 )
 from jaxgan.training.step import generate, sample
 from jaxgan.types import Judgement, Network, PlayerState, TrainState
-from tests.runs.test_runs import _train
+from tests.small_runs import train
 
 MEAN, SIGMA = 0.5, 0.6
 """p_d = N(.5, .6²) where p_g = N(0, 1)."""
@@ -201,7 +201,7 @@ def test_a_discriminators_logits_are_those_outside_of_training():
 def run(tmp_path_factory):
     """Trained until the discriminator knows something."""
     workdir = tmp_path_factory.mktemp("run")
-    _train(workdir, steps=60, checkpoint_every=60, average_decay=0.9, evaluation__samples=200)
+    train(workdir, steps=60, checkpoint_every=60, average_decay=0.9, evaluation__samples=200)
     return workdir
 
 
@@ -318,6 +318,6 @@ def test_a_training_goes_on_where_its_samples_cannot_be_drawn(tmp_path, monkeypa
         return samples
 
     monkeypatch.setattr(evaluation_module, "sampler", hopeless)
-    _train(tmp_path, steps=20, evaluation__every=20, evaluation__metrics="modes", sampling__method="rejection")
+    train(tmp_path, steps=20, evaluation__every=20, evaluation__metrics="modes", sampling__method="rejection")
     assert "not evaluated: none; 0 of 100,000 candidates" in capsys.readouterr().err
     assert not (tmp_path / "evaluation").exists()

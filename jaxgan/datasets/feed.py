@@ -1,4 +1,4 @@
-"""How batches get to the device: gathered there from the whole data, or streamed to it in chunks."""
+"""Feeding batches to the device: gathered there from the whole data, or streamed to it in chunks."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def memory_limit(fraction: float = 0.25) -> int:
       fraction: of the device's memory, 0 to 1.
 
     Returns:
-      That part of the first device's memory; where the device does not tell (CPUs), of the host's.
+      That part of the first device's memory; of the host's if the device does not report its own, as CPUs.
     """
     statistics = jax.local_devices()[0].memory_stats() or {}
     total = statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -52,7 +52,7 @@ def layout_of(features: Any, name: str) -> Layout:
       The layout.
 
     Raises:
-      DataError: there is no such image, or it is not of bytes with 1, 3 or 4 channels.
+      DataError: no feature is such an image, or it is not of bytes with 1, 3 or 4 channels.
     """
     import tensorflow_datasets
 
@@ -173,7 +173,7 @@ def uneven(where: str, one: tuple[int, ...], other: tuple[int, ...]) -> DataErro
 
 @contextlib.contextmanager
 def reading(where: str) -> Iterator[None]:
-    """Turns whatever goes wrong within it into a `DataError` about damaged data."""
+    """Turns any error of the block into a `DataError` about damaged data."""
     try:
         yield
     except (DataError, ImportError):

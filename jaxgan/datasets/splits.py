@@ -1,4 +1,4 @@
-"""What datasets of images share: checking arrays, and cutting off a validation and a test split."""
+"""What loaders share: checks of arrays, and the cut into training, validation and test splits."""
 
 import numpy as np
 
@@ -127,7 +127,7 @@ def held_out(count: int, requested: int) -> int:
     """How many of `count` examples to hold out.
 
     Args:
-      count: examples there are.
+      count: number of examples.
       requested: examples wanted, or −1 for a sixth (10,000 of MNIST's 60,000).
 
     Returns:
@@ -177,7 +177,7 @@ def assemble(
 ) -> Dataset:
     """A dataset, its validation split cut from the end of the training examples unless it is given.
 
-    Without a test set, as many examples again (a sixth, if no validation is wanted) are cut off for one, last of all:
+    Without a test set, the last examples become one, as many as the validation split has (a sixth if it has none):
     [train | validation | test].
 
     Args:
@@ -186,7 +186,7 @@ def assemble(
       test: the test examples, if the data has its own.
       validation_examples: how many of the training examples to cut off; −1 for a sixth.
       validation: the data's own validation split, if it is to be used.
-      num_classes: None: one more than the largest label, if there are labels.
+      num_classes: None for one more than the largest label, if the data has labels.
 
     Returns:
       The dataset.

@@ -91,7 +91,7 @@ def data_directory(path: str) -> str:
 
 
 def find_directory(name: str, data_dir: str) -> str | None:
-    """The directory of a prepared dataset: the newest version there is, unless one is named.
+    """The directory of a prepared dataset: the newest version, unless one is named.
 
     Args:
       name: "mnist", "emnist/letters", "emnist/letters:3.1.0", "mnist:3.*.*".
@@ -148,7 +148,7 @@ class _Stored(NamedTuple):
 
 
 def _split(stored: _Stored, name: str, count: int) -> Split:
-    """One stored split: arrays if they fit the memory limit, from the cache if they are there."""
+    """One stored split: arrays if they fit the memory limit, from the cache if it has them."""
     source = None
     if (kind := file_format(stored.directory)) == "array_record":
         with records.reading(stored.directory):
@@ -211,7 +211,7 @@ def _versions(pattern: str, wanted: str | None) -> list[str]:
 
 
 def _not_prepared(name: str, data_dir: str) -> DataError:
-    """The error for a dataset that is not there: its name is wrong, or it must be prepared first."""
+    """The error for a dataset that is not found: its name is wrong, or it must be prepared first."""
     import tensorflow_datasets
 
     base = re.split("[/:]", name)[0]

@@ -159,8 +159,10 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
 
 
 def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = None) -> int:
-    """How many steps run in one call: what divides all intervals, but not so many that a stop request waits for long,
-    or that a chunk of streamed data fills the memory; at most `limit`."""
+    """Steps in one call: a divisor of all intervals, at most `limit`.
+
+    Few enough that a stop request does not wait long, and that a chunk of streamed data fits in memory.
+    """
     intervals = [config[f"{interval}_every"] for interval in ("log", "sample", "checkpoint")]
     common = math.gcd(*intervals, config["evaluation"]["every"])  # gcd(n, 0) is n
     most = CHUNK_STEPS if limit is None else limit
@@ -179,7 +181,7 @@ def chunks(
       config: a checked config.
       inputs: the run's data.
       stops: steps at which chunks begin and end.
-      rows: of every batch, those that this process feeds to its devices; nothing else is read.
+      rows: of every batch, those that this process feeds to its devices; no others are read.
     """
     batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
     if inputs.resident:
@@ -188,7 +190,7 @@ def chunks(
             yield {"index": index[..., rows]}
     elif len(stops) > 1:
         chunk = max(stop - start for start, stop in itertools.pairwise(stops))
-        # A resumed run may begin inside a chunk: what is left of that one is read by itself.
+        # A resumed run may begin inside a chunk, whose rest is then read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
             yield from feed.stream(inputs.dataset.train, rows=rows, condition=inputs.condition, **steps, **batch)
@@ -227,7 +229,7 @@ def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> Non
 
 
 def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None, np.ndarray | None]:
-    """How many classes there are, and vectors [m, dim] that samples take in turn; None for what is not the condition.
+    """The number of classes, and vectors [m, dim] that samples take in turn; None for what is not the condition.
 
     Raises:
       UsageError: the data lacks the condition.
@@ -309,7 +311,7 @@ def _labelled(config: Mapping[str, Any], dataset: Dataset, values: ValueRange) -
     """The labelled training examples of a task whose section has the field `labelled`; None for other tasks.
 
     Raises:
-      UsageError: there are not so many, or no labels, or D has not as many class logits as there are classes.
+      UsageError: the data has too few examples or no labels, or D's class logits do not match its classes.
     """
     name = config["task"]
     section, split = config.get(name, {}), dataset.train

@@ -26,7 +26,6 @@ from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample, Sides
 from tests.games import difference, equal
 from tests.runs.test_runs import SMALL as OF_THE_RING
-from tests.runs.test_runs import _assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
@@ -442,7 +441,7 @@ def test_a_run_resumes_bit_for_bit_and_is_shown_and_measured(data, tmp_path, cap
     runs.run("train", "configs/ring.py", RUN | data, str(run), {})
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", RUN | data | {"steps": steps}, str(tmp_path / "again"), {})
-    _assert_same_run(tmp_path / "again", run)
+    assert_same_run(tmp_path / "again", run)
     runs.run("sample", None, data, str(run), {"count": 9})
     archive = np.load(run / "samples" / "sample_step_00000020_seed_0.npz")
     assert archive["samples"].shape == (8, 4, 4, 1) and archive["first"].shape == (1, 4, 4, 1)

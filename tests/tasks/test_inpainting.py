@@ -26,7 +26,6 @@ from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample
 from tests.games import difference, equal
 from tests.runs.test_runs import SMALL as OF_THE_RING
-from tests.runs.test_runs import _assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
@@ -382,7 +381,7 @@ def run(data, tmp_path_factory):
 def test_it_resumes_bit_for_bit_and_streams_the_same_masks(data, run, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", RUN | TASK | data | {"steps": steps}, str(tmp_path / "a"), {})
-    _assert_same_run(tmp_path / "a", run)
+    assert_same_run(tmp_path / "a", run)
     other = RUN | TASK | data | {"dataset.placement": "stream", "steps": "10"}
     runs.run("train", "configs/ring.py", other, str(tmp_path / "b"), {})
     first = [json.loads((path / "metrics.jsonl").read_text().splitlines()[0]) for path in (tmp_path / "b", run)]

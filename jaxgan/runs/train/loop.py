@@ -112,7 +112,7 @@ class Run(HostLoop):
         self.in_turn = self.several and jax.local_devices()[0].platform == "cpu"
         self.agree = any_process() if self.several else None
         self.agreed = 0
-        self.told: Any = 0
+        self.sent: Any = 0
         self._long = False
         self._began = 0.0
         # Pictures, scores and alarms, in the process that writes.
@@ -238,9 +238,9 @@ class Run(HostLoop):
             return
         code = SIGNAL if self.stop.signal_name is not None else 0
         code = ALARM if stopped_by(self.config, self.log.warnings) is not None else code
-        before, self.told = self.told, self.agree(code)
+        before, self.sent = self.sent, self.agree(code)
         if wait or self.in_turn:
-            before = self.told
+            before = self.sent
         self.agreed = max(self.agreed, int(before))
 
     def _early_end(self, step: int) -> JaxganError | None:
