@@ -26,6 +26,7 @@ from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample
 from tests.games import difference, equal
 from tests.runs.test_runs import SMALL as OF_THE_RING
+from tests.small_runs import assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
