@@ -196,7 +196,8 @@ def _setting(
         bare = text[1:-1] if kind in ("str", "names") and text.startswith("(") and text.endswith(")") else text
         given[name] = str(round(float(text))) if isinstance(text, Drawn) and kind == "int" else bare
     wrong = [_problem(f"population: {problem}") for problem in command_line.override(changed, given)]
-    changes = {name: schema.value_of(changed, name) for name in texts if schema.has(changed, name)}
+    flat = schema.flattened(changed)
+    changes = {name: flat[name] for name in texts if name in flat}
     said = ", ".join(f"{name}={value}" for name, value in changes.items())
     for problem in problems_of(changed):
         if problem not in before:
