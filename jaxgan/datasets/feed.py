@@ -34,29 +34,14 @@ def gather(data: dict[str, jax.Array], indices: jax.Array, values: ValueRange = 
 
 
 def memory_limit(fraction: float = 0.25) -> int:
-    """How many bytes of data may live on the device.
-
-    Args:
-      fraction: of the device's memory, 0 to 1.
-
-    Returns:
-      That part of the first device's memory; of the host's if the device does not report its own, as CPUs.
-    """
+    """Bytes of data that may live on the device: a fraction of its memory, or of the host's if it reports none."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     total = statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(fraction * total)
 
 
 def fits(split: Split, limit: int) -> bool:
-    """Whether a split may live on the device.
-
-    Args:
-      split: any split.
-      limit: bytes.
-
-    Returns:
-      True for an array of at most that size; False for larger arrays and for every `Source`.
-    """
+    """Whether a split may live on the device: an array of at most `limit` bytes, and no `Source`."""
     return isinstance(split.examples, np.ndarray) and split.examples.nbytes <= limit
 
 

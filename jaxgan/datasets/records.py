@@ -132,21 +132,7 @@ def decode(example: Mapping[str, Any], layout: Layout) -> np.ndarray:
 def stack(
     examples: Iterable[Mapping[str, Any]], layout: Layout, count: int, shape: tuple[int, ...], where: str
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Decodes examples into arrays.
-
-    Args:
-      examples: `count` examples with encoded images.
-      layout: where the image and the class are.
-      count: how many there are.
-      shape: (height, width, channels) that every image must have.
-      where: what holds them, for messages.
-
-    Returns:
-      uint8 images [count, height, width, channels], and their int32 classes [count] or None.
-
-    Raises:
-      DataError: images of different sizes, or another number of them.
-    """
+    """Decodes `count` examples: uint8 images [count, *shape], all of this shape, and int32 classes [count] or None."""
     images = np.empty((count, *shape), np.uint8)
     labels = np.empty(count, np.int32)
     number = -1

@@ -32,18 +32,7 @@ class Part:
 
 
 def check_finite(values: np.ndarray, where: str) -> np.ndarray:
-    """Floats as float32, after looking for NaN and infinities.
-
-    Args:
-      values: [n, ...] floats of any width.
-      where: what holds them, for the message.
-
-    Returns:
-      float32, same shape.
-
-    Raises:
-      DataError: some are not finite (or too large for float32), with their number and the first one's place.
-    """
+    """Floats [n, ...] as float32; DataError if some are NaN, infinite or too large, with the first one's place."""
     with np.errstate(over="ignore"):
         values = np.ascontiguousarray(values, dtype=np.float32)
     if not (finite := np.isfinite(values)).all():
@@ -58,19 +47,7 @@ def check_finite(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
-    """Class labels as int32 [count].
-
-    Args:
-      labels: integers ≥ 0, [count] or [count, 1].
-      count: how many examples they label.
-      where: what holds them, for the message.
-
-    Returns:
-      [count] int32.
-
-    Raises:
-      DataError: another type, shape or number, or a negative label.
-    """
+    """Class labels [count] or [count, 1] as int32 [count]; DataError if they are not integers ≥ 0, one each."""
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise DataError(
@@ -94,19 +71,7 @@ def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
 
 
 def check_conditions(conditions: np.ndarray, count: int, where: str) -> np.ndarray:
-    """Vectors beside the examples as float32 [count, dim].
-
-    Args:
-      conditions: floats or integers [count, dim], or [count] for dim 1.
-      count: how many examples they belong to.
-      where: what holds them, for the message.
-
-    Returns:
-      [count, dim] float32.
-
-    Raises:
-      DataError: another type, shape or number, or some are not finite.
-    """
+    """Numbers [count, dim] or [count] as float32 [count, dim]; DataError if they are not, or not finite."""
     conditions = conditions[:, None] if conditions.ndim == 1 else conditions
     if conditions.ndim != 2 or conditions.dtype.kind not in "iuf" or not conditions.shape[1]:
         raise DataError(
@@ -124,18 +89,7 @@ def check_conditions(conditions: np.ndarray, count: int, where: str) -> np.ndarr
 
 
 def held_out(count: int, requested: int) -> int:
-    """How many of `count` examples to hold out.
-
-    Args:
-      count: number of examples.
-      requested: examples wanted, or −1 for a sixth (10,000 of MNIST's 60,000).
-
-    Returns:
-      0 to count − 1.
-
-    Raises:
-      UsageError: that would leave no training example.
-    """
+    """How many of `count` examples to hold out: `requested`, or a sixth for −1. UsageError if none would be left."""
     number = count // 6 if requested < 0 else requested
     if number >= count:
         raise UsageError(
@@ -147,15 +101,7 @@ def held_out(count: int, requested: int) -> int:
 
 
 def cut(split: Split, count: int) -> tuple[Split, Split]:
-    """Cuts the last examples off a split.
-
-    Args:
-      split: arrays, or a `Source`.
-      count: how many to cut off, 0 to len(split).
-
-    Returns:
-      The first len(split) − count examples, and the last `count`.
-    """
+    """The first len(split) − count examples, and the last `count`."""
     size, middle = len(split), len(split) - count
     if not isinstance(split.examples, np.ndarray):
         return Split(Part(split.examples, 0, middle)), Split(Part(split.examples, middle, size))

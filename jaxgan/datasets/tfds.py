@@ -79,14 +79,7 @@ def load(
 
 
 def data_directory(path: str) -> str:
-    """Where tensorflow-datasets keeps its data.
-
-    Args:
-      path: the directory, or "" for $TFDS_DATA_DIR, else ~/tensorflow_datasets.
-
-    Returns:
-      Its absolute path.
-    """
+    """The absolute path of tensorflow-datasets' data: `path`, or for "" $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
     return os.path.abspath(os.path.expanduser(path or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
 
 
@@ -123,17 +116,7 @@ def find_directory(name: str, data_dir: str) -> str | None:
 
 
 def file_format(directory: str) -> str:
-    """The format of a prepared dataset's files, "array_record" or "tfrecord".
-
-    Args:
-      directory: what `find_directory` returned.
-
-    Returns:
-      The format's name.
-
-    Raises:
-      DataError: the description of the dataset cannot be read.
-    """
+    """The format of a prepared dataset's files, "array_record" or "tfrecord"; DataError if it cannot be read."""
     with records.reading(directory), open(os.path.join(directory, "dataset_info.json"), encoding="utf-8") as file:
         return json.load(file).get("fileFormat") or "tfrecord"
 

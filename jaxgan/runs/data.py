@@ -197,12 +197,7 @@ def chunks(
 
 
 def mixture_of(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Mixture | None:
-    """The true mixture of the data that a checkpoint was trained on; None if the data is not a mixture.
-
-    Args:
-      saved: what the checkpoint records of its data: `Inputs.describe`.
-      config: of the run.
-    """
+    """The true mixture of the data that a checkpoint was trained on, by its record of the data; None for other data."""
     if "mixture" in saved:
         return Mixture(np.asarray(saved["mixture"]["centers"], np.float32), saved["mixture"]["sigma"])
     return MIXTURES.get(config["dataset"]["name"])  # checkpoints of earlier versions do not record it
@@ -248,32 +243,12 @@ def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None,
 
 
 def lend(split: Split, field: str, count: int) -> np.ndarray | None:
-    """Conditions of examples in a fixed random order, so labels come in the data's proportions.
-
-    Args:
-      split: of the data.
-      field: "labels" or "conditions".
-      count: how many at most; each example gives its condition once.
-
-    Returns:
-      [m, ...] with m = min(count, examples); None if the data has none.
-    """
+    """Conditions of at most `count` examples in a fixed random order, so labels come in the data's proportions."""
     return split.take_condition(order.subset("conditions", len(split), count), field)
 
 
 def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
-    """The conditions that `--condition` names.
-
-    Args:
-      text: classes, "3" or "0,1,2"; or a vector, "0.5,-1", and further ones behind semicolons.
-      experiment: the run's parts.
-
-    Returns:
-      [m] int32, or [m, dim] float32, m ≥ 1.
-
-    Raises:
-      UsageError: the run has no condition, or another one.
-    """
+    """The conditions that `--condition` names: classes "0,1,2", or vectors "0.5,-1;1,2". Raises UsageError."""
     what = f"--condition={text}"
     if experiment.conditions is None:
         raise UsageError(what, "the run has no condition", "leave it out")

@@ -101,16 +101,7 @@ def columns_of(experiment: Experiment, count: int) -> int | None:
 
 
 def picture_inputs(experiment: Experiment, key: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
-    """Latents and conditions of a picture's samples, in the order of its rows; a pure function.
-
-    Args:
-      experiment: the run's parts.
-      key: draws the latents.
-      count: how many samples at most.
-
-    Returns:
-      [n, dim] and [n, ...]; without a row for each condition n = count, and conditions come in turn, or None.
-    """
+    """Latents [n, dim] and conditions [n, ...] or None of at most `count` samples, in the order of the rows."""
     columns = columns_of(experiment, count)
     if columns is None:
         return experiment.latent.sample(key, count), experiment.condition(count)

@@ -186,11 +186,7 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
 
 
 def write_sweep(directory: RunDirectory, content: Mapping[str, Any]) -> None:
-    """Writes `sweep.json`, whole or not at all.
-
-    Raises:
-      UsageError: it cannot be written.
-    """
+    """Writes `sweep.json`, whole or not at all."""
     _write(directory.path / NAME, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -207,11 +203,7 @@ def _write(path: pathlib.Path, text: str) -> None:
 
 
 def link_best(directory: RunDirectory, member: str) -> None:
-    """Makes `best` a symbolic link to a member, relative so that the sweep can be moved.
-
-    Raises:
-      UsageError: it cannot be written.
-    """
+    """Makes `best` a symbolic link to a member, relative so that the sweep can be moved."""
     path = directory.path / "best"
     try:
         with atomic_path(path) as temporary:
