@@ -11,8 +11,9 @@ from jaxgan.errors import UsageError
 from jaxgan.fields import REQUIRED, parameters
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
-from jaxgan.networks.conditioning import check_conditioning
-from jaxgan.networks.weights import FROM_DATA
+from jaxgan.networks.conditioning import PLAYER_CONDITIONINGS
+from jaxgan.networks.linen import check_choice
+from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.types import Latent, Loss
 
 Values = Mapping[str, Any]
@@ -157,7 +158,7 @@ def _conditions(config: Values) -> Iterator[Problem]:
             yield Problem(field, f"{field} {way}: {network} takes a condition in one way only; set it to auto")
             continue
         try:
-            check_conditioning(network, way, generator=player == "generator")
+            check_choice(f"{network} {player}", "conditioning", way, PLAYER_CONDITIONINGS[player])
         except ValueError as error:
             yield Problem(field, f"{field}: {error}")
 

@@ -2,44 +2,38 @@
 
 A network's module declares and documents every parameter once, as an attribute, and its `as_network` checks them and
 wraps the module with `from_linen`. The functions here, such as `mlp(output_shape=(), widths=(256,))`, take the
-attributes as keyword arguments and return a `Network`. `output_shape=()` makes a discriminator.
+attributes as keyword arguments and return a `Network`. Attributes that several networks share are described here:
+
+- output_shape: an example's shape for a generator, [height, width, channels] for images; () for a discriminator, whose
+  output is one logit.
+- output: a generator's: "sigmoid" (outputs in [0, 1]), "tanh" ([−1, 1]) or "linear".
+- initializer, initial_scale: a name in `layers.INITIALIZERS` for all kernels, and its scale: half-width of "uniform",
+  standard deviation of "normal", number of inputs of "sparse", factor of the variance of the others.
+- means: mean of each output over the data. A generator's last bias starts at the value that gives them, one per pixel
+  and channel in a convolutional network; None for 0.
+- axis_name: name of the device axis, for a step under pmap or shard_map.
+- remat: store only the inputs of the layers or blocks for the gradient and compute the rest again: less memory, more
+  time.
+- features: a discriminator also returns its last layer's inputs, in a `Judgement`, for feature matching.
+- minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
+- class_logits: number of outputs of a discriminator's second last layer, for `jaxgan.TERMS`; 0 for none.
+- conditioning: how a condition enters, see `conditioning.CONDITIONINGS`: "concatenation", "normalization" (generator)
+  or "projection" (discriminator).
+- classes: number of classes, for conditions that are integers [batch].
+
+Each raises ValueError for an unknown name, and for widths or sides that do not fit.
 """
 
-import inspect
 from collections.abc import Callable
-from typing import Any
 
 from jaxgan.networks.cifar10 import CIFAR10
 from jaxgan.networks.dcgan import DCGAN
-from jaxgan.networks.linen import from_linen
+from jaxgan.networks.linen import factory, from_linen
 from jaxgan.networks.maxout import Maxout
 from jaxgan.networks.mlp import MLP
 from jaxgan.networks.r3gan import R3GAN
 from jaxgan.networks.resnet import ResNet
 from jaxgan.types import Network
-
-
-def factory(module: Callable[..., Any]) -> Callable[..., Network]:
-    """A function from a module's attributes to a `Network`, with the module's signature and documentation.
-
-    Args:
-      module: linen module class with a method `as_network`.
-
-    Returns:
-      A function `(**attributes) -> Network`, named like the module in lower case. Lists become tuples.
-    """
-
-    def build(**attributes: Any) -> Network:
-        frozen = {field: tuple(value) if isinstance(value, list) else value for field, value in attributes.items()}
-        return module(**frozen).as_network()
-
-    fields = [field for field in inspect.signature(module).parameters.values() if field.name not in ("parent", "name")]
-    keywords = [field.replace(kind=inspect.Parameter.KEYWORD_ONLY) for field in fields]
-    build.__signature__ = inspect.Signature(keywords, return_annotation=Network)  # type: ignore[attr-defined]
-    build.__name__ = build.__qualname__ = module.__name__.lower()
-    build.__doc__ = module.__doc__
-    return build
-
 
 mlp = factory(MLP)
 maxout = factory(Maxout)

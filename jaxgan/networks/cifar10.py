@@ -8,9 +8,9 @@ import jax
 from flax import linen
 
 from jaxgan.fields import Count, Widths
-from jaxgan.networks.conditioning import flatten, with_condition
+from jaxgan.networks import layers
+from jaxgan.networks.conditioning import with_condition
 from jaxgan.networks.convolution import Conv, ConvTranspose, max_pool
-from jaxgan.networks.layers import INITIALIZERS, OUTPUTS, Keep, Remat, Scale, data_bias, dropout, judged, rematerialized
 from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
@@ -39,18 +39,11 @@ class CIFAR10(linen.Module):
       output_shape: (32, 32, 3), or () for the discriminator.
       widths: one width: of the generator's first layer (8000), or of the discriminator's last maxout layer (500); ()
         for these.
-      output: the generator's output function. The paper's data is contrast-normalised and its output linear.
+      output: the paper's data is contrast-normalised and its output "linear".
       pieces: linear pieces of the discriminator's last maxout layer.
-      initializer: name in `INITIALIZERS`, for all kernels.
-      initial_scale: its scale; the paper has U(−.05, .05) and U(−.005, .005).
+      initializer, initial_scale: the paper has U(−.05, .05) for the generator and U(−.005, .005).
       keep_input, keep_hidden: the discriminator's probability of keeping an input in training.
-      means: mean of each output over the data. The generator's last bias starts at the value that gives them; None
-        for 0.
-      remat: store only the inputs of the discriminator's convolutions for the gradient: less memory, more time.
-      features: the discriminator also returns its last layer's inputs, in a `Judgement`, for feature matching.
-
-    Raises:
-      ValueError: another shape, or more than one width.
+      means, remat, features: see `jaxgan.networks`.
 
     Source: Goodfellow et al. 2014, goodfeli/adversarial, cifar10_convolutional.yaml, without the limits that its code
     sets on the norms of kernels.
@@ -58,14 +51,14 @@ class CIFAR10(linen.Module):
 
     output_shape: tuple[int, ...] = ()
     widths: Widths = ()
-    output: Annotated[str, OUTPUTS.keys()] = "linear"
+    output: Annotated[str, layers.OUTPUTS.keys()] = "linear"
     pieces: Count = 5
-    initializer: Annotated[str, INITIALIZERS.keys()] = "uniform"
-    initial_scale: Scale = 0.05
-    keep_input: Keep = 0.8
-    keep_hidden: Keep = 0.5
+    initializer: Annotated[str, layers.INITIALIZERS.keys()] = "uniform"
+    initial_scale: layers.Scale = 0.05
+    keep_input: layers.Keep = 0.8
+    keep_hidden: layers.Keep = 0.5
     means: chex.Array | None = None
-    remat: Remat = False
+    remat: layers.Remat = False
     features: bool = False
 
     @linen.nowrap
@@ -79,9 +72,9 @@ class CIFAR10(linen.Module):
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
-        kernel_init = INITIALIZERS[self.initializer](self.initial_scale)
+        kernel_init = layers.INITIALIZERS[self.initializer](self.initial_scale)
         if self.output_shape:
-            return self._generate(flatten(inputs, condition), kernel_init)
+            return self._generate(layers.flatten(inputs, condition), kernel_init)
         return self._judge(with_condition(inputs, condition, SMALLEST), kernel_init, keys if train else None)
 
     def _generate(self, latents, kernel_init):
@@ -89,9 +82,9 @@ class CIFAR10(linen.Module):
         hidden = jax.nn.relu(linen.Dense(width, kernel_init=kernel_init)(latents))
         hidden = jax.nn.sigmoid(linen.Dense(GRID * GRID * CHANNELS, kernel_init=kernel_init)(hidden))
         hidden = hidden.reshape(-1, GRID, GRID, CHANNELS)
-        bias = data_bias(self.output, self.means)
+        bias = layers.data_bias(self.output, self.means)
         last = ConvTranspose(3, KERNEL, STRIDE, kernel_init=kernel_init, bias_init=bias, untied_bias=True)
-        return OUTPUTS[self.output](last(hidden))
+        return layers.OUTPUTS[self.output](last(hidden))
 
     def _judge(self, hidden, kernel_init, keys):
         for i, (units, kernel, padding, pool, stride) in enumerate(LAYERS):
@@ -102,14 +95,14 @@ class CIFAR10(linen.Module):
                 # Two pieces per unit, pieces before units as in `Maxout`.
                 return max_pool(hidden.reshape(*hidden.shape[:3], 2, units).max(3), pool, stride)
 
-            hidden = rematerialized(self.remat, layer)(self, hidden)
+            hidden = layers.rematerialized(self.remat, layer)(self, hidden)
         hidden = self._dropout(keys, hidden.reshape(len(hidden), -1), len(LAYERS))
         width = self.widths[0] if self.widths else 500
         hidden = linen.Dense(self.pieces * width, kernel_init=kernel_init)(hidden)
         hidden = hidden.reshape(-1, self.pieces, width).max(1)
         kept = self._dropout(keys, hidden, len(LAYERS) + 1)
-        return judged(linen.Dense(1, kernel_init=kernel_init)(kept)[:, 0], hidden, self.features)
+        return layers.judged(linen.Dense(1, kernel_init=kernel_init)(kept)[:, 0], hidden, self.features)
 
     def _dropout(self, keys, hidden, layer):
         flat = hidden.reshape(len(hidden), math.prod(hidden.shape[1:]))
-        return dropout(keys, flat, self.keep_hidden if layer else self.keep_input, layer).reshape(hidden.shape)
+        return layers.dropout(keys, flat, self.keep_hidden if layer else self.keep_input, layer).reshape(hidden.shape)

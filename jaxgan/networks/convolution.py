@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
-from jaxgan.networks.weights import WEIGHTS
+from jaxgan.networks.layers import layer_kernel
 
 METHODS = ("auto", "native", "product")
 FEW_CHANNELS = 16
@@ -81,9 +81,6 @@ def convolve_transposed(
 
     Returns:
       [n, (height − 1)·stride + rows − 2·padding, likewise, features].
-
-    Raises:
-      ValueError: for an unknown method.
     """
     rows, columns, channels, features = kernel.shape
     n, height, width, _ = images.shape
@@ -116,8 +113,25 @@ def convolve_transposed(
     return pixels[:, padding : padding + size[0], padding : padding + size[1]]
 
 
+def _native(method: str) -> bool:
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; one of {', '.join(METHODS)}")
+    return method == "native" or (method == "auto" and jax.default_backend() != "cpu")
+
+
+def check_sides(needs: str, shape: tuple[int, ...], divisor: int) -> None:
+    """Raises ValueError unless `shape` is that of an image whose sides the divisor divides; `needs` begins it."""
+    if len(shape) != 3 or any(side % divisor for side in shape[:2]):
+        raise ValueError(f"{needs} images [height, width, channels] whose sides divide by {divisor}, not {list(shape)}")
+
+
 class Conv(linen.Module):
-    """`convolve` with a kernel [size, size, channels / groups, features] and a bias [features]."""
+    """`convolve` with a kernel [size, size, channels / groups, features] and a bias.
+
+    Attributes:
+      untied_bias: the bias is [height, width, features] instead of [features].
+      weights: "plain" or a name in `WEIGHTS`.
+    """
 
     features: int
     size: int
@@ -129,44 +143,25 @@ class Conv(linen.Module):
     untied_bias: bool = False
     groups: int = 1
     weights: str = "plain"
-    method: str = "auto"
 
     @linen.compact
     def __call__(self, images):
-        shape = (self.size, self.size, images.shape[-1] // self.groups, self.features)
-        kernel = WEIGHTS[self.weights](self, self.kernel_init, shape)
-        common = {"stride": self.stride, "padding": self.padding, "groups": self.groups}
-        return _with_bias(self, convolve(images, kernel, **common, method=self.method))
+        kernel = layer_kernel(self, (self.size, self.size, images.shape[-1] // self.groups, self.features))
+        outputs = self._convolve(images, kernel)
+        if not self.use_bias:
+            return outputs
+        bias = self.param("bias", self.bias_init, outputs.shape[1:] if self.untied_bias else (self.features,))
+        return outputs + bias.reshape(1, *(() if self.untied_bias else (1, 1)), *bias.shape)
+
+    def _convolve(self, images, kernel):
+        return convolve(images, kernel, stride=self.stride, padding=self.padding, groups=self.groups)
 
 
-class ConvTranspose(linen.Module):
-    """`convolve_transposed` with a kernel [size, size, channels, features] and a bias [features]."""
+class ConvTranspose(Conv):
+    """`convolve_transposed` with a kernel [size, size, channels, features] and a bias, without groups."""
 
-    features: int
-    size: int
-    stride: int
-    padding: int = 0
-    use_bias: bool = True
-    kernel_init: Callable[..., Any] = linen.initializers.lecun_normal()
-    bias_init: Callable[..., Any] = linen.initializers.zeros
-    untied_bias: bool = False
-    weights: str = "plain"
-    method: str = "auto"
-
-    @linen.compact
-    def __call__(self, images):
-        shape = (self.size, self.size, images.shape[-1], self.features)
-        kernel = WEIGHTS[self.weights](self, self.kernel_init, shape)
-        common = {"stride": self.stride, "padding": self.padding}
-        return _with_bias(self, convolve_transposed(images, kernel, **common, method=self.method))
-
-
-def _with_bias(module: Conv | ConvTranspose, outputs):
-    if not module.use_bias:
-        return outputs
-    untied = module.untied_bias
-    bias = module.param("bias", module.bias_init, outputs.shape[1:] if untied else (module.features,))
-    return outputs + bias.reshape(1, *(() if untied else (1, 1)), *bias.shape)
+    def _convolve(self, images, kernel):
+        return convolve_transposed(images, kernel, stride=self.stride, padding=self.padding)
 
 
 def max_pool(images: chex.Array, size: int, stride: int) -> chex.Array:
@@ -185,12 +180,6 @@ def max_pool(images: chex.Array, size: int, stride: int) -> chex.Array:
     for axis in (1, 2):  # one axis at a time; XLA's window maximum has a slow gradient on a CPU
         pooled = functools.reduce(jnp.maximum, _shifted(pooled, size, stride, axis))
     return pooled
-
-
-def _native(method: str) -> bool:
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; one of {', '.join(METHODS)}")
-    return method == "native" or (method == "auto" and jax.default_backend() != "cpu")
 
 
 def _shifted(images, size: int, stride: int, axis: int):
@@ -231,8 +220,7 @@ class SelfAttention(linen.Module):
     pixels, which leaves a quarter of the positions.
 
     Attributes:
-      weights: name in `WEIGHTS`.
-      kernel_init: initialiser of all kernels.
+      weights, kernel_init: of all convolutions, as in `Conv`.
 
     Source: Zhang et al. 2019 (arXiv:1805.08318), equations 1 to 3, and its code for the pooling and C/2.
     """

@@ -7,31 +7,13 @@ import chex
 from flax import linen
 
 from jaxgan.fields import Size, Widths
-from jaxgan.networks.conditioning import (
-    CONDITIONINGS,
-    check_conditioning,
-    check_features,
-    flatten,
-    modulated,
-    with_condition,
-    with_projection,
-)
-from jaxgan.networks.convolution import Conv, ConvTranspose
-from jaxgan.networks.layers import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    OUTPUTS,
-    Dense,
-    Remat,
-    Scale,
-    class_head,
-    data_bias,
-    judged,
-    rematerialized,
-)
-from jaxgan.networks.linen import from_linen
-from jaxgan.networks.minibatch import MINIBATCHES, check_minibatch, minibatch_layer
+from jaxgan.networks import layers
+from jaxgan.networks.conditioning import CONDITIONINGS, PLAYER_CONDITIONINGS, projection, with_condition
+from jaxgan.networks.convolution import Conv, ConvTranspose, check_sides
+from jaxgan.networks.linen import check_choice, from_linen
+from jaxgan.networks.minibatch import MINIBATCHES, minibatch_layer
 from jaxgan.networks.normalization import (
+    FROM_DATA,
     NORMALIZATIONS,
     check_normalization,
     has_bias,
@@ -39,7 +21,6 @@ from jaxgan.networks.normalization import (
     weights_for,
     with_reference,
 )
-from jaxgan.networks.weights import FROM_DATA
 from jaxgan.types import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1
@@ -52,43 +33,29 @@ class DCGAN(linen.Module):
     The generator takes latents [batch, dim], the discriminator images [batch, height, width, channels].
 
     Attributes:
-      output_shape: [height, width, channels] for a generator; () for a discriminator of such images.
       widths: channels of each layer, so n widths make images whose sides divide by 2ⁿ: (128, 64) for 28 × 28,
         (512, 256, 128, 64) for 64 × 64; a discriminator's in the opposite order.
       activation: name in `ACTIVATIONS`; "" for relu in a generator, leaky_relu in a discriminator.
-      output: a generator's: "sigmoid" ([0, 1]), "tanh" ([−1, 1]) or "linear".
       normalization: "batch" (statistics over all devices' examples), "layer", "instance" or, in a generator, "virtual",
         of the outputs of every layer but a generator's last and a discriminator's first; "spectral", "weight" or
         "equalized", of every layer's weights; or "none".
-      initializer: name in `INITIALIZERS`, for all kernels.
-      initial_scale: its scale; the source has "normal" of .02.
-      means: mean of each output over the data. A generator's last bias, one per pixel then, starts at the value that
-        gives them; None for 0.
-      axis_name: name of the device axis, for a step under pmap or shard_map.
-      remat: store only the layers' inputs for the gradient and compute the rest again: less memory, more time.
-      features: a discriminator also returns its last layer's inputs, in a `Judgement`, for feature matching.
-      minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
-      class_logits: number of outputs of a discriminator's second last layer, for `jaxgan.TERMS`; 0 for none.
-      conditioning: how a condition enters: "concatenation" to the latents, or to the images as further channels;
-        "normalization" (generator) or "projection" (discriminator); see
-        `jaxgan.networks.conditioning.CONDITIONINGS`.
-
-    Raises:
-      ValueError: the sides do not divide by 2ⁿ, or a name is unknown.
+      initializer, initial_scale: the source has "normal" of .02.
+      output_shape, output, means, axis_name, remat, features, minibatch, class_logits, conditioning: see
+        `jaxgan.networks`.
 
     Source: Radford et al. 2016 (arXiv:1511.06434); kernels of 4 × 4 instead of 5 × 5, as in most later implementations.
     """
 
     output_shape: tuple[int, ...] = ()
     widths: Widths = (128, 64)
-    activation: Annotated[str, ACTIVATIONS.keys()] = ""
-    output: Annotated[str, OUTPUTS.keys()] = "linear"
+    activation: Annotated[str, layers.ACTIVATIONS.keys()] = ""
+    output: Annotated[str, layers.OUTPUTS.keys()] = "linear"
     normalization: Annotated[str, NORMALIZATIONS] = "batch"
-    initializer: Annotated[str, INITIALIZERS.keys()] = "normal"
-    initial_scale: Scale = 0.02
+    initializer: Annotated[str, layers.INITIALIZERS.keys()] = "normal"
+    initial_scale: layers.Scale = 0.02
     means: chex.Array | None = None
     axis_name: str | None = None
-    remat: Remat = False
+    remat: layers.Remat = False
     features: bool = False
     minibatch: Annotated[str, MINIBATCHES] = "none"
     class_logits: Size = 0
@@ -99,21 +66,19 @@ class DCGAN(linen.Module):
         """Checks the attributes and wraps the module."""
         if not self.widths:
             raise ValueError("dcgan needs at least one width")
-        generator, scale = bool(self.output_shape), STRIDE ** len(self.widths)
-        check_normalization("dcgan", self.normalization, generator=generator, leave_out=(FROM_DATA,))
-        check_minibatch(self.minibatch)
-        check_conditioning("dcgan", self.conditioning, generator=generator)
-        if generator and (len(self.output_shape) != 3 or any(side % scale for side in self.output_shape[:2])):
-            raise ValueError(
-                f"dcgan with {len(self.widths)} widths makes images [height, width, channels] whose sides divide by "
-                f"{scale}, not {list(self.output_shape)}"
-            )
+        player = "generator" if self.output_shape else "discriminator"
+        check_normalization("dcgan", player, self.normalization, (FROM_DATA,))
+        check_choice(f"dcgan {player}", "minibatch", self.minibatch, MINIBATCHES)
+        check_choice(f"dcgan {player}", "conditioning", self.conditioning, PLAYER_CONDITIONINGS[player])
+        if self.output_shape:
+            n = len(self.widths)
+            check_sides(f"dcgan with {n} widths makes", self.output_shape, STRIDE**n)
         return from_linen(self)
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
-        check_features(condition)
-        kernel_init = INITIALIZERS[self.initializer](self.initial_scale)
+        layers.check_features(condition)
+        kernel_init = layers.INITIALIZERS[self.initializer](self.initial_scale)
         common: dict[str, Any] = {"kernel_init": kernel_init, "weights": weights_for(self.normalization)}
         play = self._generate if self.output_shape else self._judge
         return play(inputs, condition, train, common)
@@ -126,27 +91,29 @@ class DCGAN(linen.Module):
             latents, condition, reference = with_reference(self, latents, condition)
         joined, scales = (condition, None) if self.conditioning == "concatenation" else (None, condition)
         options: dict[str, Any] = {"train": train, "axis_name": self.axis_name, "reference": reference}
-        normalize = normalizer(self.normalization, affine=scales is None, **options)
-        activate, plain = ACTIVATIONS[self.activation or "relu"], has_bias(self.normalization)
+        normalize = normalizer(self.normalization, condition=scales, **options)
+        activate, plain = layers.ACTIVATIONS[self.activation or "relu"], has_bias(self.normalization)
         scale = STRIDE ** len(self.widths)
         small = (height // scale, width // scale, self.widths[0])
-        hidden = Dense(math.prod(small), use_bias=plain, **common)(flatten(latents, joined))
-        hidden = activate(modulated(normalize(hidden.reshape(-1, *small)), scales))
+        hidden = layers.Dense(math.prod(small), use_bias=plain, **common)(layers.flatten(latents, joined))
+        hidden = activate(normalize(hidden.reshape(-1, *small)))
         for features in self.widths[1:]:
 
             def layer(module, hidden, features=features):
                 convolution = ConvTranspose(features, SIZE, STRIDE, PADDING, use_bias=plain, **common)
-                return activate(modulated(normalize(convolution(hidden)), scales))
+                return activate(normalize(convolution(hidden)))
 
-            hidden = rematerialized(self.remat, layer)(self, hidden)
-        bias: dict[str, Any] = {"bias_init": data_bias(self.output, self.means), "untied_bias": self.means is not None}
-        last = ConvTranspose(channels, SIZE, STRIDE, PADDING, **bias, **common)
-        return OUTPUTS[self.output](last(hidden[reference:]))
+            hidden = layers.rematerialized(self.remat, layer)(self, hidden)
+        bias = layers.data_bias(self.output, self.means)
+        last = ConvTranspose(
+            channels, SIZE, STRIDE, PADDING, bias_init=bias, untied_bias=self.means is not None, **common
+        )
+        return layers.OUTPUTS[self.output](last(hidden[reference:]))
 
     def _judge(self, images, condition, train, common):
         """Convolutions that halve an image's sides, then a linear layer to the logit."""
         normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name)
-        activate = ACTIVATIONS[self.activation or "leaky_relu"]
+        activate = layers.ACTIVATIONS[self.activation or "leaky_relu"]
         joined, projected = (condition, None) if self.conditioning == "concatenation" else (None, condition)
         hidden = with_condition(images, joined, STRIDE ** len(self.widths))
         for i, features in enumerate(self.widths):
@@ -156,9 +123,11 @@ class DCGAN(linen.Module):
                 hidden = Conv(features, SIZE, STRIDE, PADDING, use_bias=plain, **common)(hidden)
                 return activate(hidden if i == 0 else normalize(hidden))
 
-            hidden = rematerialized(self.remat, layer)(self, hidden)
-        seen = minibatch_layer(self.minibatch, hidden, self.axis_name)
+            hidden = layers.rematerialized(self.remat, layer)(self, hidden)
+        seen = hidden if self.minibatch == "none" else minibatch_layer(self.minibatch, hidden, self.axis_name)
         seen = seen.reshape(len(seen), -1)
-        logits = with_projection(Dense(1, **common)(seen)[:, 0], projected, seen, **common)
-        classes = class_head(self.class_logits, seen, **common)
-        return judged(logits, hidden, self.features, classes)
+        logits = layers.Dense(1, **common)(seen)[:, 0]
+        if projected is not None:
+            logits = logits + projection(projected, seen, **common)
+        classes = layers.class_head(self.class_logits, seen, **common)
+        return layers.judged(logits, hidden, self.features, classes)

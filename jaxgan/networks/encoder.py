@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import jax
 from flax import linen
 
-from jaxgan.networks.convolution import Conv
+from jaxgan.networks.convolution import Conv, check_sides
 from jaxgan.networks.layers import Dense
 from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
@@ -37,19 +37,14 @@ class Encoder(linen.Module):
 
 
 def encoder(widths: tuple[int, ...], example_shape: tuple[int, ...]) -> Network:
-    """Of images [n, height, width, channels], whatever these are, to features [n, 128].
+    """From images [n, height, width, channels] to features [n, 128].
 
     Args:
       widths: channels after every halving of the sides, at least one.
-      example_shape: [height, width, channels]; of the sides.
+      example_shape: [height, width, channels].
 
     Raises:
-      ValueError: the examples are no such images, or their sides do not divide.
+      ValueError: the examples are not images whose sides can be halved so often.
     """
-    times = STRIDE ** len(widths)
-    if len(example_shape) != 3 or any(side % times for side in example_shape[:2]):
-        raise ValueError(
-            f"an encoder of {len(widths)} convolutions sees images [height, width, channels] whose sides divide by "
-            f"{times}, not {list(example_shape)}"
-        )
+    check_sides(f"an encoder of {len(widths)} convolutions sees", example_shape, STRIDE ** len(widths))
     return from_linen(Encoder(widths))

@@ -1,4 +1,4 @@
-"""Parts that several networks share: activations, initialisers, a linear layer, noise, a discriminator's outputs."""
+"""Parts that several networks share: activations, initialisers, a linear layer, noise, inputs and outputs."""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import linen
 
 from jaxgan.fields import Field
-from jaxgan.networks.weights import FROM_DATA, WEIGHTS, weight_from_data
+from jaxgan.networks.normalization import FROM_DATA, WEIGHTS, weight_from_data
 from jaxgan.types import Judgement
 
 Keep = Annotated[float, Field(low=2**-16, high=1)]
@@ -39,7 +39,7 @@ OUTPUTS: dict[str, Callable[[chex.Array], chex.Array]] = {
 }
 
 INITIALIZERS: dict[str, Callable[[float], Callable]] = {
-    "uniform": lambda scale: symmetric_uniform(scale),
+    "uniform": lambda scale: lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -scale, scale),
     "normal": lambda scale: linen.initializers.normal(scale),
     "lecun_normal": lambda scale: linen.initializers.variance_scaling(scale, "fan_in", "truncated_normal"),
     "he_normal": lambda scale: linen.initializers.variance_scaling(2 * scale, "fan_in", "truncated_normal"),
@@ -49,11 +49,6 @@ INITIALIZERS: dict[str, Callable[[float], Callable]] = {
 
 NOISE = 2**16
 """Offset of the layer number in the keys of Gaussian noise. Dropout uses the layer number without it."""
-
-
-def symmetric_uniform(scale: float) -> Callable:
-    """Initialiser U(−scale, scale). The paper's generator has .05 and its discriminator .005."""
-    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -scale, scale)
 
 
 def sparse_normal(count: float) -> Callable:
@@ -94,11 +89,18 @@ def data_bias(output: str, means: chex.Array | None) -> Callable:
     return lambda key, shape, dtype=jnp.float32: output_bias(output, means).reshape(shape).astype(dtype)
 
 
+def layer_kernel(module: Any, shape: tuple[int, ...]) -> chex.Array:
+    """The kernel that a layer computes with, by its attributes `weights` and `kernel_init`."""
+    if module.weights == "plain":
+        return module.param("kernel", module.kernel_init, shape)
+    return WEIGHTS[module.weights](module, module.kernel_init, shape)
+
+
 class Dense(linen.Module):
-    """`flax.linen.Dense`, with the same parameters and a choice of reparametrised weights.
+    """`flax.linen.Dense`, with the same parameters and a choice of normalised weights.
 
     Attributes:
-      weights: name in `WEIGHTS`, or `FROM_DATA`.
+      weights: "plain", a name in `WEIGHTS`, or `FROM_DATA`.
       fixed: the scales of `FROM_DATA` do not learn.
     """
 
@@ -114,12 +116,27 @@ class Dense(linen.Module):
         if self.weights == FROM_DATA:
             kernel, bias = weight_from_data(self, self.kernel_init, inputs, self.features, fixed=self.fixed)
             return inputs @ kernel + (bias[None] if self.use_bias else 0.0)
-        kernel = WEIGHTS[self.weights](self, self.kernel_init, (inputs.shape[-1], self.features))
-        outputs = inputs @ kernel
+        outputs = inputs @ layer_kernel(self, (inputs.shape[-1], self.features))
         if not self.use_bias:
             return outputs
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)
         return outputs + bias.reshape(*(1,) * (outputs.ndim - 1), -1)
+
+
+def check_features(condition: chex.Array | None) -> None:
+    """Raises ValueError for integer labels, which a network that expects features would read as one number."""
+    if condition is not None and condition.ndim == 1 and jnp.issubdtype(condition.dtype, jnp.integer):
+        raise ValueError(
+            "this network takes a condition's features, and integers [batch] are labels; wrap it in "
+            "jaxgan.wrappers.conditions.one_hot(network, classes)"
+        )
+
+
+def flatten(inputs: chex.Array, condition: chex.Array | None) -> chex.Array:
+    """[batch, ...] to [batch, features], with the condition's features appended."""
+    check_features(condition)
+    parts = [inputs] if condition is None else [inputs, condition]
+    return jnp.concatenate([part.reshape(part.shape[0], -1) for part in parts], axis=-1)
 
 
 def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: int) -> chex.Array:
@@ -130,9 +147,6 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
       inputs: [batch, features].
       keep: probability in [2⁻¹⁶, 1], exact to 2⁻¹⁷.
       layer: number of the layer; different layers draw different masks.
-
-    Returns:
-      [batch, features].
 
     Source: Srivastava et al. 2014, JMLR 15; the paper's code keeps .8 of the pixels and .5 of hidden units.
     """
@@ -150,16 +164,7 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
 
 
 def gaussian_noise(keys: chex.PRNGKey | None, inputs: chex.Array, deviation: float, layer: int) -> chex.Array:
-    """x + σ·ε with ε ~ N(0, I): noise on a layer's inputs. An example's noise depends on its key only.
-
-    Args:
-      keys: [batch] keys, one per example; None for no noise.
-      inputs: [batch, features].
-      deviation: σ ≥ 0; 0 for none.
-      layer: number of the layer; different layers draw different noise.
-
-    Returns:
-      [batch, features].
+    """x + σ·ε with ε ~ N(0, I): noise of deviation σ on a layer's inputs. Arguments are those of `dropout`.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 6, between the discriminator's layers.
     """

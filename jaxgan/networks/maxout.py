@@ -6,8 +6,7 @@ from typing import Annotated
 from flax import linen
 
 from jaxgan.fields import Count, Widths
-from jaxgan.networks.conditioning import flatten
-from jaxgan.networks.layers import INITIALIZERS, Keep, Scale, dropout, judged
+from jaxgan.networks.layers import INITIALIZERS, Keep, Scale, dropout, flatten, judged
 from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
@@ -19,14 +18,11 @@ class Maxout(linen.Module):
     global batch, so it does not depend on the number of devices.
 
     Attributes:
-      output_shape: shape of one output; () for a discriminator's logit.
       widths: units of each maxout layer.
       pieces: linear pieces j of each unit, ≥ 1.
-      initializer: name in `INITIALIZERS`.
-      initial_scale: its scale; the half-width of "uniform".
       keep_input: probability of keeping a pixel in training.
       keep_hidden: probability of keeping an input of every later layer, the last included.
-      features: a discriminator also returns its last layer's inputs, before dropout, in a `Judgement`.
+      output_shape, initializer, initial_scale, features: see `jaxgan.networks`; features are those before dropout.
 
     Source: Goodfellow et al. 2013 (arXiv:1302.4389), equation 1; the settings are those of goodfeli/adversarial.
     """

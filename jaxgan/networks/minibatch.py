@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen
 
 MINIBATCHES = ("none", "discrimination", "deviation")
+"""Names for `minibatch_layer`; "none" for no such layer."""
 
 
 class MinibatchDiscrimination(linen.Module):
@@ -67,26 +68,15 @@ class MinibatchDeviation(linen.Module):
 
 
 def minibatch_layer(name: str, hidden: chex.Array, axis_name: str | None) -> chex.Array:
-    """Hidden units followed by those of the named layer. Called inside a module's compact call.
-
-    Args:
-      name: one of `MINIBATCHES`.
-      hidden: [batch, ..., channels]; "discrimination" flattens it.
-      axis_name: devices over whose examples the batch goes; None for the device's own.
+    """Hidden units [batch, ..., channels] followed by those of the named layer. Called inside a module's compact call.
 
     Returns:
-      [batch, ..., channels + 1] for "deviation", [batch, features + 100] for "discrimination", `hidden` for "none".
+      [batch, ..., channels + 1] for "deviation", [batch, features + 100] for "discrimination".
     """
-    if name == "discrimination":
-        flat = hidden.reshape(len(hidden), math.prod(hidden.shape[1:]))
-        return MinibatchDiscrimination(axis_name=axis_name)(flat)
-    return MinibatchDeviation(axis_name=axis_name)(hidden) if name == "deviation" else hidden
-
-
-def check_minibatch(name: str) -> None:
-    """Raises ValueError for an unknown name."""
-    if name not in MINIBATCHES:
-        raise ValueError(f"unknown minibatch layer {name!r}; one of {', '.join(MINIBATCHES)}")
+    if name == "deviation":
+        return MinibatchDeviation(axis_name=axis_name)(hidden)
+    flat = hidden.reshape(len(hidden), math.prod(hidden.shape[1:]))
+    return MinibatchDiscrimination(axis_name=axis_name)(flat)
 
 
 def _gathered(rows, axis_name: str | None):

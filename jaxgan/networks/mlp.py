@@ -8,32 +8,18 @@ import jax
 from flax import linen
 
 from jaxgan.fields import Size, Widths
-from jaxgan.networks.conditioning import (
-    CONDITIONINGS,
-    check_conditioning,
-    check_features,
-    flatten,
-    modulated,
-    with_projection,
+from jaxgan.networks import layers
+from jaxgan.networks.conditioning import CONDITIONINGS, PLAYER_CONDITIONINGS, projection
+from jaxgan.networks.linen import check_choice, from_linen
+from jaxgan.networks.minibatch import MINIBATCHES, minibatch_layer
+from jaxgan.networks.normalization import (
+    FROM_DATA,
+    NORMALIZATIONS,
+    check_normalization,
+    has_bias,
+    normalizer,
+    weights_for,
 )
-from jaxgan.networks.layers import (
-    ACTIVATIONS,
-    INITIALIZERS,
-    OUTPUTS,
-    Dense,
-    Deviation,
-    Keep,
-    Scale,
-    class_head,
-    data_bias,
-    dropout,
-    gaussian_noise,
-    judged,
-)
-from jaxgan.networks.linen import from_linen
-from jaxgan.networks.minibatch import MINIBATCHES, check_minibatch, minibatch_layer
-from jaxgan.networks.normalization import NORMALIZATIONS, check_normalization, has_bias, normalizer, weights_for
-from jaxgan.networks.weights import FROM_DATA
 from jaxgan.types import Network
 
 
@@ -41,49 +27,37 @@ class MLP(linen.Module):
     """A multilayer perceptron on inputs [batch, ...], flattened; hidden layers with an activation, and a last layer.
 
     Attributes:
-      output_shape: shape of one output: an example's shape for a generator, () for a discriminator's logit.
       widths: units of each hidden layer; () for a linear model.
       activation: name in `ACTIVATIONS` for all hidden layers, or one per hidden layer ("relu,sigmoid" is also one
         per layer).
-      output: "sigmoid" (outputs in [0, 1]), "tanh" ([−1, 1]) or "linear".
       initializer: name in `INITIALIZERS` for all layers, or one per layer, the last included.
-      initial_scale: scale of the initialisers: half-width of "uniform", standard deviation of "normal", number of
-        inputs of "sparse", factor of the variance of the others.
       layer_scales: one scale per layer, the last included, instead of `initial_scale`; () for that.
       layer_biases: initial bias of each hidden layer; () for 0.
       keep_input, keep_hidden: probability of keeping an input of the first layer, and of later layers, in training.
       noise_input, noise_hidden: standard deviation of the Gaussian noise on the inputs of the first layer, and of later
         layers, the last included, in training; added after dropout.
-      means: mean of each output over the data. The last bias starts at the value that gives them; None for 0.
       normalization: "batch" (statistics over all devices' examples) or "layer", of hidden layers before their
         activation; "spectral", "weight" or "equalized", of all layers' weights; "weight_from_data", of all weights,
         with scales and biases that start from the examples that init sees, and hidden scales that do not learn (set
         neither layer_biases nor means then); or "none".
-      axis_name: name of the device axis, for a step under pmap or shard_map.
-      features: a discriminator also returns its last layer's inputs, in a `Judgement`, for feature matching.
-      minibatch: a discriminator's layer before the last: "discrimination", "deviation" or "none".
-      class_logits: number of outputs of a discriminator's second last layer, for `jaxgan.TERMS`; 0 for none.
-      conditioning: how a condition enters: "concatenation", "normalization" (generator) or "projection"
-        (discriminator); see `jaxgan.networks.conditioning.CONDITIONINGS`.
-
-    Raises:
-      ValueError: a name is unknown, or the number of values does not match the number of layers.
+      output_shape, output, initial_scale, means, axis_name, features, minibatch, class_logits, conditioning: see
+        `jaxgan.networks`.
 
     Source: Goodfellow et al. 2014; the authors' MNIST generator has widths (1200, 1200), relu, sigmoid, uniform .05.
     """
 
     output_shape: tuple[int, ...]
     widths: Widths
-    activation: Annotated[str | tuple[str, ...], ACTIVATIONS.keys()] = "relu"
-    output: Annotated[str, OUTPUTS.keys()] = "linear"
-    initializer: Annotated[str | tuple[str, ...], INITIALIZERS.keys()] = "lecun_normal"
-    initial_scale: Scale = 1.0
+    activation: Annotated[str | tuple[str, ...], layers.ACTIVATIONS.keys()] = "relu"
+    output: Annotated[str, layers.OUTPUTS.keys()] = "linear"
+    initializer: Annotated[str | tuple[str, ...], layers.INITIALIZERS.keys()] = "lecun_normal"
+    initial_scale: layers.Scale = 1.0
     layer_scales: tuple[float, ...] = ()
     layer_biases: tuple[float, ...] = ()
-    keep_input: Keep = 1.0
-    keep_hidden: Keep = 1.0
-    noise_input: Deviation = 0.0
-    noise_hidden: Deviation = 0.0
+    keep_input: layers.Keep = 1.0
+    keep_hidden: layers.Keep = 1.0
+    noise_input: layers.Deviation = 0.0
+    noise_hidden: layers.Deviation = 0.0
     means: chex.Array | None = None
     normalization: Annotated[str, NORMALIZATIONS] = "none"
     axis_name: str | None = None
@@ -95,12 +69,12 @@ class MLP(linen.Module):
     @linen.nowrap
     def as_network(self) -> Network:
         """Checks the attributes and wraps the module."""
-        generator = bool(self.output_shape)
-        check_normalization("mlp", self.normalization, generator=generator, leave_out=("instance", "virtual"))
-        check_minibatch(self.minibatch)
-        check_conditioning("mlp", self.conditioning, generator=generator)
+        player = "generator" if self.output_shape else "discriminator"
+        check_normalization("mlp", player, self.normalization, ("instance", "virtual"))
+        check_choice(f"mlp {player}", "minibatch", self.minibatch, MINIBATCHES)
+        check_choice(f"mlp {player}", "conditioning", self.conditioning, PLAYER_CONDITIONINGS[player])
         self._layers()
-        mixes_batch = self.normalization == "batch" or (self.minibatch != "none" and not generator)
+        mixes_batch = self.normalization == "batch" or (self.minibatch != "none" and not self.output_shape)
         return from_linen(self, per_example=True, independent=not mixes_batch)
 
     @linen.nowrap
@@ -112,8 +86,8 @@ class MLP(linen.Module):
         names = _per_layer("initializer", self.initializer, hidden + 1, "initializers", "layers")
         scales = self.layer_scales or (self.initial_scale,)
         scales = _per_layer("layer_scales", scales, hidden + 1, "scales", "layers")
-        kernels = tuple(INITIALIZERS[name](scale) for name, scale in zip(names, scales, strict=True))
-        return tuple(ACTIVATIONS[name] for name in activations), biases, kernels
+        kernels = tuple(layers.INITIALIZERS[name](scale) for name, scale in zip(names, scales, strict=True))
+        return tuple(layers.ACTIVATIONS[name] for name in activations), biases, kernels
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
@@ -122,33 +96,35 @@ class MLP(linen.Module):
             keys = jax.random.split(self.make_rng("params"), len(inputs))  # layers start from noisy inputs, as trained
         elif not train:
             keys = None
-        check_features(condition)
+        layers.check_features(condition)
         joined, scales, projected = (condition if self.conditioning == name else None for name in CONDITIONINGS)
         # Hidden layers.
-        hidden = flatten(inputs, joined)
+        hidden = layers.flatten(inputs, joined)
         activations, biases, (*kernels, last) = self._layers()
-        normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, affine=scales is None)
+        normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, condition=scales)
         for i, width in enumerate(self.widths):
             hidden = self._disturbed(keys, hidden, i)
-            start = linen.initializers.constant(biases[i])
-            dense = Dense(width, use_bias=plain, kernel_init=kernels[i], bias_init=start, weights=weights, fixed=True)
-            hidden = activations[i](modulated(normalize(dense(hidden)), scales))
+            options = {"kernel_init": kernels[i], "bias_init": linen.initializers.constant(biases[i])}
+            dense = layers.Dense(width, use_bias=plain, weights=weights, fixed=True, **options)
+            hidden = activations[i](normalize(dense(hidden)))
         # The last layer, and what a discriminator adds to it.
         discriminator = not self.output_shape
-        seen = minibatch_layer(self.minibatch, hidden, self.axis_name) if discriminator else hidden
+        mixes_batch = discriminator and self.minibatch != "none"
+        seen = minibatch_layer(self.minibatch, hidden, self.axis_name) if mixes_batch else hidden
         seen = self._disturbed(keys, seen, len(self.widths))
-        bias = data_bias(self.output, self.means)
-        dense = Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
-        outputs = OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
+        bias = layers.data_bias(self.output, self.means)
+        dense = layers.Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
+        outputs = layers.OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
         if not discriminator:
             return outputs
-        outputs = with_projection(outputs, projected, seen, kernel_init=last, weights=weights)
-        classes = class_head(self.class_logits, seen, kernel_init=last, weights=weights)
-        return judged(outputs, hidden, self.features, classes)
+        if projected is not None:
+            outputs = outputs + projection(projected, seen, kernel_init=last, weights=weights)
+        classes = layers.class_head(self.class_logits, seen, kernel_init=last, weights=weights)
+        return layers.judged(outputs, hidden, self.features, classes)
 
     def _disturbed(self, keys, inputs, layer):
         keep, noise = (self.keep_hidden, self.noise_hidden) if layer else (self.keep_input, self.noise_input)
-        return gaussian_noise(keys, dropout(keys, inputs, keep, layer), noise, layer)
+        return layers.gaussian_noise(keys, layers.dropout(keys, inputs, keep, layer), noise, layer)
 
 
 def _per_layer(field: str, given: str | tuple, layers: int, what: str, of: str) -> tuple:

@@ -1,5 +1,6 @@
 """R3GAN: residual blocks of grouped convolutions, without normalisation."""
 
+import functools
 from typing import Annotated, Any
 
 import chex
@@ -55,19 +56,12 @@ class R3GAN(linen.Module):
     product with the discriminator's embedding.
 
     Attributes:
-      output_shape: [height, width, channels] for a generator; () for a discriminator of such images.
       widths: a generator's: channels at 4 × 4 pixels and after every doubling, n + 1 of them for images of 4 · 2ⁿ
         pixels a side; a discriminator's in the opposite order. The source has (768, 768, 768, 768) for 32 pixels.
       blocks: residual blocks of each width, ≥ 1.
-      output: a generator's: "sigmoid" ([0, 1]), "tanh" ([−1, 1]) or "linear", as in the source.
-      classes: number of classes, for conditions that are integers [batch].
-      means: mean of each output over the data. A generator has a last bias then, one per pixel, that starts at the
-        value that gives them; None for no bias, as in the source.
-      remat: store only the blocks' inputs for the gradient and compute the rest again: less memory, more time.
-      features: a discriminator also returns its last layer's inputs, in a `Judgement`, for feature matching.
-
-    Raises:
-      ValueError: the sides are not 4 · 2ⁿ with n + 1 widths.
+      output: the source has "linear".
+      means: None, as in the source, for a last layer without a bias.
+      output_shape, classes, remat, features: see `jaxgan.networks`.
 
     Source: Huang et al. 2024 (arXiv:2501.05441), section 4 and its code; kernels of 3 × 3 in groups of 16 channels.
     Images are resized by `jax.image.resize`, bilinear and symmetric; the source's code has a filter of three pixels.
@@ -148,8 +142,7 @@ def _check_images(shape: tuple[int, ...], widths: int) -> None:
         )
 
 
-def _init(variance: float):
-    return linen.initializers.variance_scaling(variance, "fan_in", "normal")
+_init = functools.partial(linen.initializers.variance_scaling, mode="fan_in", distribution="normal")
 
 
 def _linear(features: int, variance: float = 1.0) -> linen.Dense:

@@ -15,7 +15,7 @@ from jaxgan.datasets.base import Dataset, Mixture, Split, ValueRange
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import DataError, UsageError
 from jaxgan.fields import parameters
-from jaxgan.networks.weights import FROM_DATA
+from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.tasks import Labelled
 from jaxgan.tasks.labelled import choose
 from jaxgan.training.step import scan_steps

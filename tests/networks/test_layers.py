@@ -12,8 +12,7 @@ from jaxgan.networks import from_linen, mlp
 from jaxgan.networks.convolution import Conv, ConvTranspose, SelfAttention, convolve
 from jaxgan.networks.layers import Dense, sparse_normal
 from jaxgan.networks.minibatch import MinibatchDeviation, MinibatchDiscrimination
-from jaxgan.networks.normalization import VirtualBatchNorm, normalizer, with_reference
-from jaxgan.networks.weights import spectrally_normalized
+from jaxgan.networks.normalization import VirtualBatchNorm, normalizer, spectrally_normalized, with_reference
 from tests.networks.variables import filled
 
 KEY = jax.random.key(0)

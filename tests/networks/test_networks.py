@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flax import linen
 
+from jaxgan.fields import Field
 from jaxgan.networks import NETWORKS, cifar10, dcgan, from_linen, maxout, mlp, r3gan, resnet
 from jaxgan.networks.layers import OUTPUTS, dropout, output_bias
 from jaxgan.types import PerExample, example_keys
@@ -85,7 +86,8 @@ def test_a_network_takes_its_modules_attributes_as_keywords(name):
         if field == "means":
             continue
         # Each says its type, and a name also in which table it stands.
-        kind, *tables = typing.get_args(parameter.annotation) if _annotated(parameter) else (parameter.annotation,)
+        kind, *facts = typing.get_args(parameter.annotation) if _annotated(parameter) else (parameter.annotation,)
+        tables = [fact for fact in facts if not isinstance(fact, Field)]
         assert kind in (plain if not tables else (str, str | tuple[str, ...])), field
         assert all(parameter.default in ("", *table) for table in tables), field
     with pytest.raises(TypeError, match="heights"):
