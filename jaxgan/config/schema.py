@@ -439,23 +439,23 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(name, f"{name} is missing{''.join(takers)}")
 
 
-def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> str:
-    """The choice because of which a field is not read, as `FIELD=VALUE`; an empty string if it is read."""
+def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> tuple[str, Any] | None:
+    """The choice because of which a field is not read, as (field, value); None if it is read."""
     row = known[name]
     for chooser, takers in row.takers.items():
         value = flat.get(chooser)
         # An unknown choice is a problem of its own.
         if value not in takers and value in (known[chooser].spec.field.choices or ()):
-            return f"{chooser}={value}"
+            return chooser, value
     for other, wanted in row.needs.items():
         if other in flat:
             value = flat[other]
             off = not value or value == known[other].spec.field.off
             if off if wanted is None else value not in wanted:
-                return f"{other}={values.shown(value)}"
+                return other, value
             if why := unread_because(flat, other, known):
                 return why
-    return ""
+    return None
 
 
 def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
@@ -474,8 +474,9 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
     for name in names:
         set_in = [(f, k) for f, k in described if name in k and name in f and f[name] not in k[name].spec.off]
         reasons = dict.fromkeys(unread_because(flat, name, known) for flat, known in set_in)
-        if reasons and "" not in reasons:
-            found.append(Problem(name, f"{name} has no effect with {' or '.join(reasons)}"))
+        if reasons and None not in reasons:
+            choices = (f"{field}={values.shown(value)}" for field, value in filter(None, reasons))
+            found.append(Problem(name, f"{name} has no effect with {' or '.join(choices)}"))
     return found
 
 
