@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, traced, value_of
+from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, traced
 from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Evaluator
@@ -245,7 +245,8 @@ def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, j
     constants into products.
     """
     names = traced(configs[0])
-    return {name: jnp.asarray([value_of(config, name) for config in configs], jnp.float32) for name in names}
+    flat = [flattened(config) for config in configs]
+    return {name: jnp.asarray([values[name] for values in flat], jnp.float32) for name in names}
 
 
 def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: Hyperparameters) -> dict[str, Any]:
