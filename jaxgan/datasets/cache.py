@@ -22,17 +22,10 @@ def directory() -> str:
 
 
 def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
-    """A hash that changes with the data.
-
-    Args:
-      descriptions: small files whose content counts.
-      shards: large files, of which name, size and time of change count.
-
-    Returns:
-      16 hexadecimal digits.
+    """16 hexadecimal digits that change with the content of `descriptions` and the name, size and time of `shards`.
 
     Raises:
-      OSError: one of them is missing.
+      OSError: one of these files is missing.
     """
     digest = hashlib.sha256(b"jaxgan 1")
     for path in descriptions:
@@ -45,15 +38,7 @@ def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
 
 
 def read(path: str, count: int) -> Split | None:
-    """A split from the cache.
-
-    Args:
-      path: its file.
-      count: how many examples it must have.
-
-    Returns:
-      The split, or None if the file is missing or damaged (each array has a check sum).
-    """
+    """A split of `count` examples from its file; None if that is missing or damaged (each array has a check sum)."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             examples, labels = archive["examples"], archive["labels"] if "labels" in archive.files else None
@@ -64,12 +49,7 @@ def read(path: str, count: int) -> Split | None:
 
 
 def write(path: str, split: Split) -> None:
-    """Writes a split of arrays to the cache. Does nothing if the disk is full or read-only: the next run is slower.
-
-    Args:
-      path: its file, which is written whole or not at all.
-      split: what to write.
-    """
+    """Writes a split of arrays to its file, whole or not at all. A full or read-only disk only makes runs slower."""
     arrays = {"examples": split.examples} | ({} if split.labels is None else {"labels": split.labels})
     with contextlib.suppress(OSError), atomic_path(pathlib.Path(path)) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]
