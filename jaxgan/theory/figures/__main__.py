@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def summary(history: Any, key: int) -> dict[str, Any]:
-    """The ends of the runs of `one_dimension.train(key, …)` against `BOUNDS`, with mean and standard error, for JSON."""
+    """The ends of the runs of `one_dimension.train(key, …)` against `BOUNDS`, with mean and standard error."""
     import numpy as np
 
     from jaxgan.theory.figures.one_dimension import settings, tail_share
