@@ -26,7 +26,7 @@ flags.DEFINE_string(
     "evaluation.FIELD and what its task's scores need (docs/tasks.md), both dataset.path; their config is the run's, "
     "and a file only adds what it adds to jaxgan's tables.",
 )
-flags.DEFINE_string("workdir", None, "The run's directory: made if it is not there, gone on with if it has a run.")
+flags.DEFINE_string("workdir", None, "The run's directory: created if it does not exist, resumed if it has a run.")
 flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)
 flags.DEFINE_string("condition", None, "--mode=sample: a class 3, or classes 0,1,2 in turn; a vector 0.5,-1.")
 flags.DEFINE_bool("plain", False, "--mode=sample: plain samples, where the task has rows of its own (docs/tasks.md).")

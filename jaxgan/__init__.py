@@ -57,7 +57,7 @@ class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         module.__spec__ = module.__spec__.loader_state  # the import system has replaced it by that of the old path
 
 
-sys.meta_path.insert(0, _MovedModules())
+sys.meta_path.append(_MovedModules())
 
 
 def __getattr__(name: str) -> Any:

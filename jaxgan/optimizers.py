@@ -5,7 +5,7 @@ k discriminator updates per step the discriminator's schedules run k times as fa
 """
 
 from collections.abc import Callable
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import chex
 import jax
@@ -107,9 +107,22 @@ def optimistic_adam(
 
 
 def _scale_by_adam(b1: Rate, b2: chex.Numeric, eps: chex.Numeric) -> optax.GradientTransformation:
-    if not callable(b1):
-        return optax.scale_by_adam(b1=b1, b2=b2, eps=eps)
-    return optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))(b1=b1, b2=b2, eps=eps)
+    if callable(b1):
+        scale = optax.inject_hyperparams(optax.scale_by_adam, static_args=("eps_root", "nesterov"))
+    else:
+        scale = optax.scale_by_adam
+    tx = scale(b1=b1, b2=b2, eps=eps)
+    return optax.GradientTransformation(tx.init, _with_standard_promotion(tx.update))
+
+
+def _with_standard_promotion(function: Callable[..., Any]) -> Callable[..., Any]:
+    """optax's function where jax_numpy_dtype_promotion=strict is set: it computes with floats and whole numbers."""
+
+    def call(*arguments):
+        with jax.numpy_dtype_promotion("standard"):
+            return function(*arguments)
+
+    return call
 
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
@@ -253,7 +266,7 @@ def linear(
     updates: float,
 ) -> optax.Schedule:
     """A straight line from the rate to the floor over `updates` updates."""
-    return optax.linear_schedule(learning_rate, rate_floor, int(updates))
+    return _with_standard_promotion(optax.linear_schedule(learning_rate, rate_floor, int(updates)))
 
 
 def cosine(
@@ -263,7 +276,8 @@ def cosine(
     updates: float,
 ) -> optax.Schedule:
     """Half a cosine from the rate to the floor over `updates` updates."""
-    return optax.cosine_decay_schedule(learning_rate, int(updates), alpha=rate_floor / learning_rate)
+    schedule = optax.cosine_decay_schedule(learning_rate, int(updates), alpha=rate_floor / learning_rate)
+    return _with_standard_promotion(schedule)
 
 
 RATE_SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {

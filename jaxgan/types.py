@@ -5,6 +5,7 @@ Everything that holds arrays is a `NamedTuple` or a frozen dataclass registered 
 """
 
 import dataclasses
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -121,6 +122,30 @@ def wrapped(network: Network, init: Callable[..., Any], apply: Callable[..., Any
 def inner_apply(network: Network) -> Callable[..., Any]:
     """`network.apply`."""
     return network.apply
+
+
+STREAMS = {
+    "task": 2,  # of a step's key, which the step itself splits into 0 and 1
+    "sample_pictures": 4,  # of the run's key, which `init_state` splits into 0 to 3
+    "alarms": 5,  # of the run's key
+    "condition_grid": 2**31,  # of a key whose numbers from 0 on are batches of samples
+    "interpolations": 2**31,  # likewise
+    "task_scores": 2**31,  # of an evaluation's key
+}
+"""Streams with fixed numbers: changing one changes the numbers of published runs. Other names are hashed."""
+
+
+def stream(key: chex.PRNGKey, name: str) -> chex.PRNGKey:
+    """A key for the draws of one purpose.
+
+    Args:
+      key: one typed key.
+      name: of the purpose; different names give independent keys.
+
+    Returns:
+      `fold_in(key, number)`, with the number of `STREAMS` or the CRC-32 of the name.
+    """
+    return jax.random.fold_in(key, STREAMS.get(name, zlib.crc32(name.encode())))
 
 
 def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> chex.PRNGKey:

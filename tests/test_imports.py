@@ -14,7 +14,7 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
-    {"errors", "types", "rng", "fields"},
+    {"errors", "types", "fields"},
     {"wrappers", "optimizers", "io", "sampling"},
     {"losses", "latents"},
     {"training"},

@@ -114,3 +114,10 @@ def test_columns_that_are_zero_stay_finite():
     params = jnp.zeros((2, 2))
     gradient = jax.grad(lambda update: tx.update(update, tx.init(params), params)[0].sum())(jnp.zeros((2, 2)))
     assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_work_under_strict_type_promotion(name):
+    plain = _run(OPTIMIZERS[name](RATE_SCHEDULES["cosine"](0.1, updates=10)))
+    with jax.numpy_dtype_promotion("strict"):
+        np.testing.assert_array_equal(_run(OPTIMIZERS[name](RATE_SCHEDULES["cosine"](0.1, updates=10))), plain)

@@ -30,7 +30,7 @@ from jaxgan.sampling import (
 )
 from jaxgan.training.step import generate, sample
 from jaxgan.types import Judgement, Network, PlayerState, TrainState
-from tests.runs.test_runs import _train
+from tests.small_runs import train
 
 MEAN, SIGMA = 0.5, 0.6
 """p_d = N(.5, .6²) where p_g = N(0, 1)."""
@@ -201,7 +201,7 @@ def test_a_discriminators_logits_are_those_outside_of_training():
 def run(tmp_path_factory):
     """Trained until the discriminator knows something."""
     workdir = tmp_path_factory.mktemp("run")
-    _train(workdir, steps=60, checkpoint_every=60, average_decay=0.9, evaluation__samples=200)
+    train(workdir, steps=60, checkpoint_every=60, average_decay=0.9, evaluation__samples=200)
     return workdir
 
 
@@ -216,7 +216,7 @@ def test_a_run_is_sampled_by_rejection(run, capsys):
     said = capsys.readouterr().out
     assert found.shape == plain.shape == (30, 2) and (found != plain).any()
     # The same from the parts: candidates a thousand at a time, of the average, judged by the restored discriminator.
-    loaded = load_run(str(run), None, {"sampling.method": "rejection"}, ("sampling.",))
+    loaded = load_run(str(run), None, {"sampling.method": "rejection"}, "sample")
     experiment, state = loaded.experiment, loaded.state
     with Checkpoints(run / "checkpoints", keep=1) as checkpoints:
         whole, _ = checkpoints.restore(experiment.abstract_state())
@@ -240,7 +240,7 @@ def test_a_run_is_sampled_by_chains_that_the_discriminator_drives(run):
     chains = {"method": "driven", "steps": "60", "step_size": "0.2"}
     found = _sampled(run, "_driven", chains)
     np.testing.assert_array_equal(_sampled(run, "_driven", chains, 20), found[:20])
-    loaded = load_run(str(run), None, {f"sampling.{n}": text for n, text in chains.items()}, ("sampling.",))
+    loaded = load_run(str(run), None, {f"sampling.{n}": text for n, text in chains.items()}, "sample")
     experiment, state = loaded.experiment, loaded.state
     judge = lambda samples: discriminate(experiment.discriminator, state, jnp.asarray(samples)).mean()  # noqa: E731
     draw = sampler(experiment)(state, jax.random.key(3), 1_500)
@@ -293,7 +293,10 @@ def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"steps": "70"}, r"steps cannot be changed of a run that is trained; what may be set is sampling\."),
+        (
+            {"steps": "70"},
+            r"steps cannot be changed of a run that is trained; --mode=sample may set fields of dataset, sampling",
+        ),
         ({"sampling.methd": "driven"}, "sampling.methd is no field; did you mean method"),
         (
             {"sampling.method": "driving"},
@@ -315,6 +318,6 @@ def test_a_training_goes_on_where_its_samples_cannot_be_drawn(tmp_path, monkeypa
         return samples
 
     monkeypatch.setattr(evaluation_module, "sampler", hopeless)
-    _train(tmp_path, steps=20, evaluation__every=20, evaluation__metrics="modes", sampling__method="rejection")
+    train(tmp_path, steps=20, evaluation__every=20, evaluation__metrics="modes", sampling__method="rejection")
     assert "not evaluated: none; 0 of 100,000 candidates" in capsys.readouterr().err
     assert not (tmp_path / "evaluation").exists()

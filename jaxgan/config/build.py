@@ -1,14 +1,17 @@
-"""From a checked config to the parts of a run."""
+"""From a checked config to the parts of a run, as pure functions and values."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import chex
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.config.experiment import DataFacts, Experiment, Hyperparameters, Sampling
-from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, further, traced, value_of
+from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, traced, value_of
 from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Evaluator
@@ -26,17 +29,175 @@ from jaxgan.optimizers import (
     historical_averaging,
     limit_column_norms,
 )
-from jaxgan.tasks import TASKS, Task
+from jaxgan.tasks import TASKS, Labelled, Task
+from jaxgan.tasks.base import prepared
 from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.latent_optimization import LatentOptimization
-from jaxgan.types import Latent, Lazy, Loss, Network, Penalty
+from jaxgan.training.step import TrainStep, init_state, make_train_step
+from jaxgan.types import Latent, Lazy, Loss, Network, Penalty, TrainState
 from jaxgan.wrappers.augmentation import AUGMENTATIONS, augmented
 from jaxgan.wrappers.conditions import one_hot, unconditional
 from jaxgan.wrappers.packing import pack
 from jaxgan.wrappers.precision import PRECISIONS, compute_in
 
-Number = Callable[[str], Any]
-"""`field -> its value`: that of the hyperparameters if it is among them, else the config's."""
+Hyperparameters = Mapping[str, chex.Numeric]
+"""Numbers that the compiled step takes as arguments, by the names of their fields, with dots."""
+
+
+class DataFacts(NamedTuple):
+    """What a run's parts need to know of its data.
+
+    Attributes:
+      example_shape: shape of one example.
+      train_examples: number of training examples.
+      means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
+      classes: number of classes, where labels are the condition; else None.
+      vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
+      labelled: the examples whose labels a task sees; None for none, and where nothing is trained.
+      first: examples that networks start from, in the range they see; None where none does, and nothing is trained.
+    """
+
+    example_shape: tuple[int, ...]
+    train_examples: int
+    means: np.ndarray | None = None
+    classes: int | None = None
+    vectors: np.ndarray | None = None
+    labelled: Labelled | None = None
+    first: np.ndarray | None = None
+
+
+class Sampling(NamedTuple):
+    """How samples of a trained generator are drawn, see `jaxgan.sampling`.
+
+    Attributes:
+      method: one of `jaxgan.sampling.METHODS`.
+      burn_in, percentile: of "rejection".
+      steps, step_size, adjusted: of "driven".
+      log_ratio: log p_d/p_g of the discriminator's logits, which "rejection" and "driven" need.
+    """
+
+    method: str
+    burn_in: int
+    percentile: float
+    steps: int
+    step_size: float
+    adjusted: bool
+    log_ratio: Callable[[jax.Array], jax.Array] | None
+
+    @property
+    def by_discriminator(self) -> bool:
+        """Whether it needs the discriminator."""
+        return self.method != "plain"
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """The parts of a GAN as pure functions and values, made from a config by `build`.
+
+    Attributes:
+      networks: `axis_name -> (generator, discriminator)`.
+      latent: the prior.
+      task: the places at which the run differs from that of a plain GAN.
+      step_options: `hyperparameters -> arguments of make_train_step`, all but the networks, the prior and the axis.
+      hyperparameters: the numbers that the config has for them.
+      sampling: how samples are drawn.
+      example_shape: of one example.
+      packing: examples that the discriminator judges at once.
+      first: [n, ...], examples that the networks are initialised with; None for zeros.
+      first_examples: how many zeros.
+      classes: number of labels, or None.
+      conditions: [m, ...], those that samples have in turn; None without a condition.
+    """
+
+    networks: Callable[[str | None], tuple[Network, Network]]
+    latent: Latent
+    task: Task
+    step_options: Callable[[Hyperparameters], dict[str, Any]]
+    hyperparameters: dict[str, float]
+    sampling: Sampling
+    example_shape: tuple[int, ...]
+    packing: int = 1
+    first: np.ndarray | None = None
+    first_examples: int = 2
+    classes: int | None = None
+    conditions: np.ndarray | None = None
+
+    @functools.cached_property
+    def generator(self) -> Network:
+        """The generator on one device."""
+        return self.networks(None)[0]
+
+    @functools.cached_property
+    def discriminator(self) -> Network:
+        """The discriminator on one device."""
+        return self.networks(None)[1]
+
+    @functools.cached_property
+    def options(self) -> dict[str, Any]:
+        """The arguments of `make_train_step` by the config's own numbers."""
+        return self.step_options(self.hyperparameters)
+
+    def replace(self, **changes: Any) -> "Experiment":
+        """A copy with the named fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def condition(self, count: int, first: int = 0) -> Any:
+        """The condition of samples number first to first + count − 1: the task's, or `conditions` in turn; None without
+        a condition."""
+        if self.task.condition is not None:
+            return self.task.condition(count)
+        if self.conditions is None:
+            return None
+        return jnp.asarray(self.conditions[np.arange(first, first + count) % len(self.conditions)])
+
+    def train_step(self, axis_name: str | None = None, hyperparameters: Hyperparameters | None = None) -> TrainStep:
+        """One iteration of Algorithm 1, see `make_train_step`.
+
+        Args:
+          axis_name: of the mapped device axis, over which batch statistics are taken; None on one device.
+          hyperparameters: numbers in the place of the config's, which may be traced; None for the config's.
+        """
+        generator, discriminator = self.networks(axis_name)
+        options = self.options if hyperparameters is None else self.step_options(hyperparameters)
+        step = make_train_step(
+            generator=generator, discriminator=discriminator, latent=self.latent, axis_name=axis_name, **options
+        )
+        return prepared(step, self.task, axis_name)
+
+    def initial_state(self, seed: int) -> TrainState:
+        """The state before the first step, a pure function of the seed."""
+        return jax.jit(self.state_from)(jax.random.key(seed))
+
+    def abstract_state(self) -> TrainState:
+        """Shapes and types of the state, without the work of making it."""
+        return jax.eval_shape(self.state_from, jax.random.key(0))
+
+    def state_from(self, key: jax.Array) -> TrainState:
+        """The state before the first step from the seed's key, not compiled."""
+        if self.first is None:
+            count = self.first_examples * self.packing
+            example = jnp.zeros((count, *self.example_shape))
+        else:
+            count = len(self.first) // self.packing * self.packing
+            example = jnp.asarray(self.first[:count])
+        try:
+            return init_state(
+                key,
+                generator=self.generator,
+                discriminator=self.discriminator,
+                generator_tx=self.options["generator_tx"],
+                discriminator_tx=self.options["discriminator_tx"],
+                latent=self.latent,
+                example=example,
+                condition=self.condition(count),
+                average=self.options["average_decay"] is not None,
+            )
+        except ValueError as error:
+            raise UsageError("a network does not suit the data", str(error), "choose another network") from error
+
+
+Values = Mapping[str, Any]
+"""The values of a config by the fields' names with dots; hyperparameters among them may be traced."""
 
 
 def build(config: Any, facts: DataFacts) -> Experiment:
@@ -54,19 +215,18 @@ def build(config: Any, facts: DataFacts) -> Experiment:
     """
     config = complete(config)
     _check_classes(config, facts)
-    number = functools.partial(value_of, config)
-    latent = build_latent(config, number)
-    task = _task(config, facts, latent, number)
+    values = flattened(config)
+    latent = build_latent(values)
+    task = _task(values, facts, latent)
     networks = functools.cache(functools.partial(_networks, config, facts, task, latent))
     networks(None)  # so that what does not suit the data is said now
-    loss = build_loss(config, number)
     return Experiment(
         networks=networks,
         latent=latent,
         task=task,
         step_options=functools.partial(_step_options, config, facts),
-        hyperparameters={name: value_of(config, name) for name in traced(config)},
-        sampling=Sampling(**config["sampling"], log_ratio=loss.log_ratio),
+        hyperparameters={name: values[name] for name in traced(config)},
+        sampling=Sampling(**config["sampling"], log_ratio=build_loss(values).log_ratio),
         example_shape=facts.example_shape,
         packing=config["packing"],
         first=facts.first,
@@ -77,72 +237,77 @@ def build(config: Any, facts: DataFacts) -> Experiment:
     )
 
 
+def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, jax.Array]:
+    """The hyperparameters of runs of one structure, float32 [members] by field.
+
+    As arguments instead of constants of the compiled step they let one program train with other rates: in the next run,
+    or for the next member of a sweep. A run by itself takes them in the same way, so both round alike, since XLA folds
+    constants into products.
+    """
+    names = traced(configs[0])
+    return {name: jnp.asarray([value_of(config, name) for config in configs], jnp.float32) for name in names}
+
+
 def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: Hyperparameters) -> dict[str, Any]:
     """The arguments of `make_train_step`. Which parts there are depends on the config only."""
 
-    def number(name: str) -> Any:
-        return hyperparameters[name] if name in hyperparameters else value_of(config, name)
-
-    latent = build_latent(config, number)
-    task = _task(config, facts, latent, number)
-    loss = task.loss(build_loss(config, number))
+    values = flattened(config) | dict(hyperparameters)
+    latent = build_latent(values)
+    task = _task(values, facts, latent)
+    loss = task.loss(build_loss(values))
     if config["real_label"] != 1:
         loss = smooth_real_labels(loss, config["real_label"])
     if config["terms"]["adversarial"] != 1:
-        loss = weigh_generator(loss, number("terms.adversarial"))
+        loss = weigh_generator(loss, values["terms.adversarial"])
 
     # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
-    generator_tx = _optimizer(config, number, "generator_optimizer", m * seen, batches * m * seen / k)
-    discriminator_tx = _optimizer(config, number, "discriminator_optimizer", k * seen, batches * seen)
+    generator_tx = _optimizer(config, values, "generator_optimizer", m * seen, batches * m * seen / k)
+    discriminator_tx = _optimizer(config, values, "discriminator_optimizer", k * seen, batches * seen)
     return {
         "loss": loss,
         "generator_tx": latent.generator_tx(generator_tx) if latent.generator_tx else generator_tx,
         "discriminator_tx": task.discriminator_tx(discriminator_tx),
         "discriminator_steps": k,
         "generator_steps": m,
-        "average_decay": number("average_decay") if config["average_decay"] else None,
+        "average_decay": values["average_decay"] if config["average_decay"] else None,
         "accumulation_steps": config["accumulation_steps"],
-        "penalties": _penalties(config, number),
+        "penalties": _penalties(config, values),
         "unrolled_steps": config["unrolled_steps"],
         "coordination": _coordination(config["coordination"], k),
-        "consensus": number("consensus") if config["consensus"] else None,
+        "consensus": values["consensus"] if config["consensus"] else None,
         "extragradient": config["extragradient"],
-        "terms": (*_weighted(TERMS, "terms", config, number), *task.terms),
-        "latent_optimization": _latent_optimization(config, number),
+        "terms": (*_weighted(TERMS, "terms", values), *task.terms),
+        "latent_optimization": _latent_optimization(values),
     }
 
 
-def _arguments(function: Callable[..., Any], section: str, config: Mapping[str, Any], number: Number) -> dict[str, Any]:
-    """The fields of a section that a function takes."""
-    return {name: number(f"{section}.{name}") for name in taken(function, config.get(section, {}))}
+def _section(values: Values, name: str) -> dict[str, Any]:
+    """The values of one section."""
+    return {field.removeprefix(f"{name}."): value for field, value in values.items() if field.startswith(f"{name}.")}
 
 
-def build_loss(config: Mapping[str, Any], number: Number) -> Loss:
+def build_loss(values: Values) -> Loss:
     """The loss that a config names, made with its options if it is a function of some."""
-    entry = LOSSES[config["loss"]]
-    return entry if isinstance(entry, Loss) else entry(**_arguments(entry, "loss_options", config, number))
+    entry = LOSSES[values["loss"]]
+    return entry if isinstance(entry, Loss) else entry(**taken(entry, _section(values, "loss_options")))
 
 
-def build_latent(config: Mapping[str, Any], number: Number) -> Latent:
-    """The prior that a config names.
-
-    Raises:
-      ValueError: its dimensions do not suffice.
-    """
-    entry = LATENTS[config["latent"]["name"]]
-    return entry(**_arguments(entry, "latent", config, number))
+def build_latent(values: Values) -> Latent:
+    """The prior that a config names; ValueError if its dimensions do not suffice."""
+    entry = LATENTS[values["latent.name"]]
+    return entry(**taken(entry, _section(values, "latent")))
 
 
-def _task(config: Mapping[str, Any], facts: DataFacts, latent: Latent, number: Number) -> Task:
+def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
     """The task, made with the section of its name and with what it asks of the program."""
-    name = config["task"]
+    name = values["task"]
     entry = TASKS[name]
     provided = dict(zip(TASK_PROVIDED, (facts.example_shape, latent, facts.labelled), strict=True))
     try:
-        return entry(**taken(entry, provided), **_arguments(entry, name, config, number))
+        return entry(**taken(entry, _section(values, name) | provided))
     except ValueError as error:
         raise UsageError(
             f"task={name} does not suit the data", str(error), f"change the config's section {name}"
@@ -150,11 +315,11 @@ def _task(config: Mapping[str, Any], facts: DataFacts, latent: Latent, number: N
 
 
 def _optimizer(
-    config: Mapping[str, Any], number: Number, name: str, updates_per_step: int, updates_per_epoch: float
+    config: Mapping[str, Any], values: Values, name: str, updates_per_step: int, updates_per_epoch: float
 ) -> optax.GradientTransformation:
     """A player's optimizer, with its schedules and what stands before and behind it."""
     section = config[name]
-    values = {field: number(f"{name}.{field}") for field in section}
+    values = _section(values, name)
     rate = RATE_SCHEDULES[section["rate_schedule"]]
     values["learning_rate"] = rate(**taken(rate, {**values, "updates": config["steps"] * updates_per_step}))
     optimizer, momentum = OPTIMIZERS[section["name"]], MOMENTUM_SCHEDULES[section["momentum_schedule"]]
@@ -174,20 +339,20 @@ def _optimizer(
     return parts[0] if len(parts) == 1 else optax.chain(*parts)
 
 
-def _weighted(table: Mapping[str, Callable[..., Any]], section: str, config: Mapping[str, Any], number: Number) -> list:
+def _weighted(table: Mapping[str, Callable[..., Any]], section: str, values: Values) -> list:
     """The entries of a table whose weight in the section is not 0, in the table's order, with their parameters."""
     found = []
     for name, entry in table.items():
-        if config[section].get(name):
-            weight = next(iter(parameters(entry)))
-            given = {other: number(f"{section}.{name}_{other}") for other in further(table, name)}
-            found.append(entry(**{weight: number(f"{section}.{name}"), **given}))
+        weight = values.get(f"{section}.{name}", 0)
+        if not isinstance(weight, int | float) or weight != 0:  # one that is traced is not 0
+            given = {other: values[f"{section}.{name}_{other}"] for other in further(table, name)}
+            found.append(entry(weight, **given))
     return found
 
 
-def _penalties(config: Mapping[str, Any], number: Number) -> tuple[Penalty | Lazy, ...]:
+def _penalties(config: Mapping[str, Any], values: Values) -> tuple[Penalty | Lazy, ...]:
     interval = config["penalties"]["interval"]
-    found = _weighted(PENALTIES, "penalties", config, number)
+    found = _weighted(PENALTIES, "penalties", values)
     return tuple(found if interval == 1 else (lazy(penalty, interval) for penalty in found))
 
 
@@ -199,12 +364,10 @@ def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
     return Coordination(steps, section["accuracy_limit"])
 
 
-def _latent_optimization(config: Mapping[str, Any], number: Number) -> LatentOptimization | None:
-    section = config["latent_optimization"]
-    if not section["step"]:
-        return None
-    step, damping, cost = (number(f"latent_optimization.{name}") for name in ("step", "damping", "cost"))
-    return LatentOptimization(step, damping if section["damping"] else None, cost)
+def _latent_optimization(values: Values) -> LatentOptimization | None:
+    step, damping, cost = (values[f"latent_optimization.{name}"] for name in ("step", "damping", "cost"))
+    off = (isinstance(value, int | float) and value == 0 for value in (step, damping))
+    return None if next(off) else LatentOptimization(step, None if next(off) else damping, cost)
 
 
 def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
@@ -258,10 +421,12 @@ def _networks(
                 str(error),
                 f"change the fields of {player} that it names, or choose another {player}.network; mlp takes any data",
             ) from error
-        network = compute_in(network, PRECISIONS[config["precision"]])
+        if config["precision"] != "float32":
+            network = compute_in(network, PRECISIONS[config["precision"]])
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
-            network = _augmented(config, pack(network, config["packing"]), facts)
+            network = pack(network, config["packing"]) if config["packing"] > 1 else network
+            network = _augmented(config, network, facts)
         elif latent.generator is not None:
             network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:

@@ -1,6 +1,6 @@
 """All problems of a config at once: those of its fields, and those between fields that are each allowed."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jaxgan.config import schema, values
@@ -15,6 +15,8 @@ from jaxgan.networks.conditioning import PLAYER_CONDITIONINGS
 from jaxgan.networks.linen import check_choice
 from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.types import Latent, Loss
+
+Values = Mapping[str, Any]
 
 PLAYERS = ("generator", "discriminator")
 
@@ -37,10 +39,11 @@ def problems_of(config: Any) -> list[Problem]:
     """All problems of a config."""
     plain = schema.complete(config)
     found = list(schema.problems(plain))
-    readable = _Readable(plain, {problem.field for problem in found})
+    wrong = {problem.field for problem in found}
+    right = _RightValues({name: value for name, value in schema.flattened(plain).items() if name not in wrong})
     for question in _CROSS_CHECKS:
         try:
-            found += question(readable)
+            found += question(right)
         except _WrongFieldError:  # it asks about a field that is a problem by itself
             continue
     return found
@@ -50,105 +53,87 @@ class _WrongFieldError(Exception):
     """A field that is wrong, or missing, was read."""
 
 
-class _Readable(Mapping[str, Any]):
-    """A config whose wrong fields cannot be read, so that a check between fields only sees values that are allowed."""
+class _RightValues(dict[str, Any]):
+    """The values that are allowed, by field: a check between fields cannot read others."""
 
-    def __init__(self, config: Mapping[str, Any], wrong: Collection[str], prefix: str = ""):
-        self._config, self._wrong, self._prefix = config, wrong, prefix
-
-    def __getitem__(self, name: str) -> Any:
-        if f"{self._prefix}{name}" in self._wrong:
-            raise _WrongFieldError(f"{self._prefix}{name}")
-        value = self._config[name]
-        return _Readable(value, self._wrong, f"{self._prefix}{name}.") if isinstance(value, Mapping) else value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._config)
-
-    def __len__(self) -> int:
-        return len(self._config)
+    def __missing__(self, name: str) -> Any:
+        raise _WrongFieldError(name)
 
 
-def _number(config: Mapping[str, Any]) -> Callable[[str], Any]:
-    return lambda name: schema.value_of(config, name)
-
-
-def _latent(config: Mapping[str, Any]) -> Latent | None:
+def _latent(config: Values) -> Latent | None:
     """The prior; None if it cannot be made, which is a problem by itself."""
     try:
-        return build_latent(config, _number(config))
+        return build_latent(config)
     except ValueError:
         return None
 
 
-def _loss(config: Mapping[str, Any]) -> Loss:
-    return build_loss(config, _number(config))
+def _loss(config: Values) -> Loss:
+    return build_loss(config)
 
 
-def _outputs(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _outputs(config: Values) -> Iterator[Problem]:
     """Each player's output, and the range of the data."""
-    generator, discriminator = config["generator"], config["discriminator"]
-    if discriminator["output"] != "linear":
+    if config["discriminator.output"] != "linear":
         yield Problem("discriminator.output", "discriminator.output must be linear: its output is a logit")
-    if discriminator["output_bias"] == "data":
+    if config["discriminator.output_bias"] == "data":
         yield Problem(
             "discriminator.output_bias", "discriminator.output_bias: only a generator's output has the data's means"
         )
-    network = generator["network"]
-    unused = (generator["output"], generator["output_bias"]) != ("linear", "zero")
+    network, output = config["generator.network"], config["generator.output"]
+    unused = (output, config["generator.output_bias"]) != ("linear", "zero")
     if "output" not in parameters(NETWORKS[network]) and unused:
         yield Problem(
             "generator.output", f"generator.network {network} has a linear output and a zero output_bias; set them so"
         )
-    wanted, output = {"sigmoid": "unit", "tanh": "symmetric"}.get(generator["output"]), generator["output"]
-    if wanted is not None and wanted != (given := config["dataset"]["range"]):
+    wanted = {"sigmoid": "unit", "tanh": "symmetric"}.get(output)
+    if wanted is not None and wanted != (given := config["dataset.range"]):
         yield Problem("dataset.range", f"generator.output {output} goes with dataset.range {wanted}, not {given}")
 
 
-def _paths(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _paths(config: Values) -> Iterator[Problem]:
     """Datasets that are read from somewhere: their loaders' `path` has no default."""
-    name = config["dataset"]["name"]
+    name = config["dataset.name"]
     path = parameters(DATASETS[name]).get("path")
-    if path is not None and path.default is REQUIRED and not config["dataset"]["path"]:
+    if path is not None and path.default is REQUIRED and not config["dataset.path"]:
         yield Problem("dataset.path", f"dataset.path is empty: dataset {name} is read from there")
 
 
-def _layers(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _layers(config: Values) -> Iterator[Problem]:
     """Values for each layer, which an mlp takes, and as many as it has layers."""
     for player in PLAYERS:
-        section = config[player]
-        hidden = len(section["widths"])
-        if section["network"] == "mlp" and len(section["activation"]) not in (1, hidden):
-            count = len(section["activation"])
+        network, hidden = config[f"{player}.network"], len(config[f"{player}.widths"])
+        count = len(config[f"{player}.activation"])
+        if network == "mlp" and count not in (1, hidden):
             yield Problem(
                 f"{player}.activation", f"{player}.activation names {count} activations for {hidden} hidden layers"
             )
         counts = {"initializer": (1, hidden + 1), "layer_scales": (0, hidden + 1), "layer_biases": (0, hidden)}
         for field, (usual, wanted) in counts.items():
-            count = len(section[field])
-            if section["network"] != "mlp" and count != usual:
+            count = len(config[f"{player}.{field}"])
+            if network != "mlp" and count != usual:
                 yield Problem(f"{player}.{field}", f"{player}.{field}: only mlp takes one for each layer")
-            elif section["network"] == "mlp" and count not in (usual, 1, wanted):
+            elif network == "mlp" and count not in (usual, 1, wanted):
                 yield Problem(f"{player}.{field}", f"{player}.{field} names {count} for {wanted} layers")
 
 
-def _networks(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _networks(config: Values) -> Iterator[Problem]:
     """Fields that ask for what a network does not have."""
     known = schema.rows(config)
     for player in PLAYERS:
-        section = config[player]
-        network = section["network"]
+        network, normalization = config[f"{player}.network"], config[f"{player}.normalization"]
         for field in ("normalization", "minibatch", "features", "class_logits", "noise_input", "noise_hidden"):
             name = f"{player}.{field}"
-            if section[field] not in known[name].spec.off and schema.unread_because(config, name, known):
+            if config[name] not in known[name].spec.off and schema.unread_because(config, name, known):
                 off = known[name].spec.default
                 yield Problem(name, f"{name}: {network} has none; set it to {off}")
-        if section["normalization"] == FROM_DATA and (section["output_bias"] != "zero" or section["layer_biases"]):
+        biases = config[f"{player}.output_bias"] != "zero" or config[f"{player}.layer_biases"]
+        if normalization == FROM_DATA and biases:
             yield Problem(
                 f"{player}.normalization",
                 f"{player}.normalization {FROM_DATA} starts biases: set output_bias to zero, layer_biases to none",
             )
-    if [config[player]["normalization"] for player in PLAYERS] == ["virtual", FROM_DATA]:
+    if [config[f"{player}.normalization"] for player in PLAYERS] == ["virtual", FROM_DATA]:
         yield Problem(
             "generator.normalization",
             f"generator.normalization virtual has a fixed batch of batch_size, discriminator.normalization {FROM_DATA} "
@@ -156,19 +141,18 @@ def _networks(config: Mapping[str, Any]) -> Iterator[Problem]:
         )
 
 
-def _conditions(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _conditions(config: Values) -> Iterator[Problem]:
     """A condition, and networks that take it in the way that is wanted."""
     for player in PLAYERS:
-        section = config[player]
-        network, way = section["network"], section["conditioning"]
         field = f"{player}.conditioning"
+        network, way = config[f"{player}.network"], config[field]
         if way == "auto":
             continue
         if config["condition"] == "none":
             yield Problem(
                 field, f"{field} {way} needs a condition; set condition=labels or vectors, or conditioning to auto"
             )
-        elif not section["conditional"]:
+        elif not config[f"{player}.conditional"]:
             yield Problem(field, f"{field} {way} is of networks that see the condition; set {player}.conditional=True")
         if "conditioning" not in parameters(NETWORKS[network]):
             yield Problem(field, f"{field} {way}: {network} takes a condition in one way only; set it to auto")
@@ -179,48 +163,47 @@ def _conditions(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(field, f"{field}: {error}")
 
 
-def _rates(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _rates(config: Values) -> Iterator[Problem]:
     """Rates that can fall to their floors."""
     for player in PLAYERS:
-        section = config[f"{player}_optimizer"]
-        if section["rate_floor"] > section["learning_rate"]:
+        section = f"{player}_optimizer"
+        if config[f"{section}.rate_floor"] > config[f"{section}.learning_rate"]:
             yield Problem(f"{player}_optimizer.rate_floor", f"{player}_optimizer.rate_floor is above its learning_rate")
 
 
-def _evaluation(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _evaluation(config: Values) -> Iterator[Problem]:
     """Inception needs its weights."""
-    section = config["evaluation"]
-    if section["features"] == "inception" and not section["inception_weights"]:
+    if config["evaluation.features"] == "inception" and not config["evaluation.inception_weights"]:
         yield Problem(
             "evaluation.inception_weights",
             "evaluation.inception_weights is empty: evaluation.features inception reads a file of weights",
         )
 
 
-def _alarms(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _alarms(config: Values) -> Iterator[Problem]:
     """An alarm that is to end the run must be able to ring."""
-    if config["alarms"]["stop"] and not config["alarms"]["patience"]:
+    if config["alarms.stop"] and not config["alarms.patience"]:
         yield Problem("alarms.stop", "alarms.stop names alarms, and alarms.patience 0 turns all alarms off")
 
 
-def _coordination(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _coordination(config: Values) -> Iterator[Problem]:
     """No more updates than there are minibatches for."""
     k = config["discriminator_steps"]
     for name in ("initial_steps", "final_steps"):
-        count = config["coordination"][name]
+        count = config[f"coordination.{name}"]
         if count > k:
             yield Problem(f"coordination.{name}", f"coordination.{name} {count} is above discriminator_steps {k}")
 
 
-def _priors(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _priors(config: Values) -> Iterator[Problem]:
     """A prior that can be made."""
     try:
-        build_latent(config, _number(config))
+        build_latent(config)
     except ValueError as error:
         yield Problem("latent.dim", f"latent.dim: {error}")
 
 
-def _losses(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _losses(config: Values) -> Iterator[Problem]:
     """A loss that can be made, with labels that can be smoothed."""
     try:
         loss = _loss(config)
@@ -234,13 +217,13 @@ def _losses(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem("real_label", f"real_label: loss {config['loss']}: {error}")
 
 
-def _sampling(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _sampling(config: Values) -> Iterator[Problem]:
     """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example at a time."""
-    method = config["sampling"]["method"]
+    method = config["sampling.method"]
     if method == "plain":
         return
     found = []
-    moved = bool(config["latent_optimization"]["step"])
+    moved = bool(config["latent_optimization.step"])
     if method == "optimized" and not moved:
         found.append("latent_optimization.step is 0, so the run moves no latents; use plain")
     if method != "optimized" and _loss(config).log_ratio is None:
@@ -248,19 +231,19 @@ def _sampling(config: Mapping[str, Any]) -> Iterator[Problem]:
         found.append(f"with loss {config['loss']} D's logit is not log p_d/p_g; with {known} it is")
     if method != "optimized" and config["real_label"] != 1:
         found.append(f"with smoothed labels, real_label {config['real_label']}, D's logit is not log p_d/p_g")
-    if config["packing"] > 1 or config["discriminator"]["minibatch"] != "none":
+    if config["packing"] > 1 or config["discriminator.minibatch"] != "none":
         found.append("D judges several examples at once (packing, discriminator.minibatch), and not each")
     if config["condition"] != "none":
         found.append("not of conditional runs yet; use plain")
     latent = _latent(config)
     if method == "driven" and latent is not None and latent.from_normal is None:
-        found.append(f"latent.name {config['latent']['name']} is no function of a normal one; use rejection")
+        found.append(f"latent.name {config['latent.name']} is no function of a normal one; use rejection")
     if method == "driven" and moved:
         found.append("D judges what latent_optimization makes of the prior, and not the prior; use rejection")
     yield from (Problem("sampling.method", f"sampling.method {method}: {text}") for text in found)
 
 
-def _dynamics(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _dynamics(config: Values) -> Iterator[Problem]:
     """Ways to coordinate the players that cannot be together."""
     for name in ("consensus", "extragradient"):
         if config[name] and config["unrolled_steps"]:
@@ -273,35 +256,35 @@ def _dynamics(config: Mapping[str, Any]) -> Iterator[Problem]:
             "extragradient",
             f"extragradient moves both players once: discriminator_steps and generator_steps are {counts}",
         )
-    section = config["coordination"]
-    if section["initial_steps"] or section["final_steps"] or section["accuracy_limit"] < 1:
+    steps = config["coordination.initial_steps"] or config["coordination.final_steps"]
+    if steps or config["coordination.accuracy_limit"] < 1:
         yield Problem(
             "extragradient", "extragradient moves both players in every step: leave coordination as it is by default"
         )
 
 
-def _terms(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _terms(config: Values) -> Iterator[Problem]:
     """What the terms of the losses read must be there."""
-    terms, discriminator = config["terms"], config["discriminator"]
-    on = [name for name in schema.TERMS if terms.get(name)]
+    on = [name for name in schema.TERMS if config[f"terms.{name}"]]
+    outputs = config["discriminator.class_logits"]
 
     def needs(name, what):
         return Problem(f"terms.{name}", f"terms.{name} {what}")
 
-    if "feature_matching" in on and not discriminator["features"]:
+    if "feature_matching" in on and not config["discriminator.features"]:
         yield needs("feature_matching", "needs discriminator.features=True")
     if "auxiliary_classifier" in on:
         if config["condition"] != "labels":
             yield needs("auxiliary_classifier", "needs condition=labels")
-        if not discriminator["class_logits"]:
+        if not outputs:
             yield needs("auxiliary_classifier", "needs discriminator.class_logits, as many as there are classes")
-        projects = discriminator["network"] == "resnet" or discriminator["conditioning"] == "projection"
-        if discriminator["conditional"] and not projects:  # its class logits would see the label
+        projects = config["discriminator.network"] == "resnet" or config["discriminator.conditioning"] == "projection"
+        if config["discriminator.conditional"] and not projects:  # its class logits would see the label
             yield needs("auxiliary_classifier", "needs discriminator.conditional=False, which cannot see the label")
     for name in ("mutual_information", "auxiliary_classifier"):
         if name in on and config["packing"] > 1:
             yield needs(name, "is of single examples; set packing=1")
-    if not on and not terms["adversarial"]:
+    if not on and not config["terms.adversarial"]:
         yield needs("adversarial", "0 leaves the generator no loss, as all terms are 0")
     latent = _latent(config)
     if "mutual_information" in on and latent is not None:
@@ -309,24 +292,24 @@ def _terms(config: Mapping[str, Any]) -> Iterator[Problem]:
         if not codes or latent.learned:
             yield needs(
                 "mutual_information",
-                f"needs codes, and latent.name {config['latent']['name']} has none; set categorical",
+                f"needs codes, and latent.name {config['latent.name']} has none; set categorical",
             )
-        elif discriminator["class_logits"] not in (codes, codes + latent.continuous):
+        elif outputs not in (codes, codes + latent.continuous):
             yield needs(
                 "mutual_information", f"needs discriminator.class_logits={codes} or {codes + latent.continuous}"
             )
 
 
-def _inpainting(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _inpainting(config: Values) -> Iterator[Problem]:
     """The task of all conditionals: its condition is what is known, in place."""
     if config["task"] != "inpainting":
         return
-    condition, method = config["condition"], config["sampling"]["method"]
+    condition, method = config["condition"], config["sampling.method"]
     if condition != "none":
         yield Problem(
             "condition", f"condition={condition} does not go with task=inpainting, whose condition is what is known"
         )
-    if moving := {"translation", "cutout"} & set(config["augmentation"]["names"]):
+    if moving := {"translation", "cutout"} & set(config["augmentation.names"]):
         named = " and ".join(sorted(moving))
         yield Problem(
             "augmentation.names",
@@ -336,12 +319,12 @@ def _inpainting(config: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("sampling.method", f"sampling.method {method}: not of task=inpainting yet; use plain")
 
 
-def _semi_supervised(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _semi_supervised(config: Values) -> Iterator[Problem]:
     """The task of K + 1 classes: D has the class logits, and sees the classes of some examples only."""
     if config["task"] != "semi_supervised":
         return
-    discriminator, terms, condition = config["discriminator"], config["terms"], config["condition"]
-    if discriminator["class_logits"] < 2:
+    condition = config["condition"]
+    if config["discriminator.class_logits"] < 2:
         yield Problem(
             "discriminator.class_logits",
             "task=semi_supervised needs discriminator.class_logits, as many as there are classes",
@@ -358,35 +341,34 @@ def _semi_supervised(config: Mapping[str, Any]) -> Iterator[Problem]:
             "condition",
             f"condition={condition} does not go with task=semi_supervised, which is not to see all labels",
         )
-    if config["packing"] > 1 or discriminator["minibatch"] != "none":
+    if config["packing"] > 1 or config["discriminator.minibatch"] != "none":
         yield Problem("packing", "packing, discriminator.minibatch: task=semi_supervised classifies single examples")
-    if terms["mutual_information"] or terms["auxiliary_classifier"]:
+    if config["terms.mutual_information"] or config["terms.auxiliary_classifier"]:
         yield Problem(
             "terms",
             "terms.mutual_information, terms.auxiliary_classifier: task=semi_supervised has the class logits",
         )
 
 
-def _inference(config: Mapping[str, Any]) -> Iterator[Problem]:
+def _inference(config: Values) -> Iterator[Problem]:
     """The task of z from x: by a discriminator of pairs, or by a regressor beside the game."""
     if config["task"] != "inference":
         return
-    section, condition, latent = config["inference"], config["condition"], _latent(config)
-    method = section["method"]
+    method, condition, latent = config["inference.method"], config["condition"], _latent(config)
     if condition != "none":
         yield Problem("condition", f"condition={condition} does not go with task=inference, which infers z only")
     if latent is not None and latent.learned:
         yield Problem(
             "latent.name",
-            f"latent.name={config['latent']['name']} is learned, and task=inference infers z of a fixed prior; choose "
+            f"latent.name={config['latent.name']} is learned, and task=inference infers z of a fixed prior; choose "
             "another",
         )
-    if section["generator_weight"] and method != "joint_regressor":
+    if config["inference.generator_weight"] and method != "joint_regressor":
         yield Problem(
             "inference.generator_weight",
             f"inference.generator_weight does not go with inference.method={method}; set 0, or method=joint_regressor",
         )
-    if method == "joint_regressor" and config["generator_optimizer"]["clip_norm"]:
+    if method == "joint_regressor" and config["generator_optimizer.clip_norm"]:
         yield Problem(
             "generator_optimizer.clip_norm",
             "generator_optimizer.clip_norm would let the encoder of inference.method=joint_regressor slow the "
@@ -394,12 +376,12 @@ def _inference(config: Mapping[str, Any]) -> Iterator[Problem]:
         )
     if method != "bigan":
         return
-    wrong = {"packing": config["packing"] > 1, "augmentation.names": bool(config["augmentation"]["names"])}
-    wrong["sampling.method"] = config["sampling"]["method"] != "plain"
-    wrong["terms.mutual_information"] = bool(config["terms"]["mutual_information"])
+    wrong = {"packing": config["packing"] > 1, "augmentation.names": bool(config["augmentation.names"])}
+    wrong["sampling.method"] = config["sampling.method"] != "plain"
+    wrong["terms.mutual_information"] = bool(config["terms.mutual_information"])
     for field in (field for field, is_set in wrong.items() if is_set):
         why = "inference.method=bigan, whose discriminator judges pairs (x, z)"
-        yield Problem(field, f"{field} {values.shown(schema.value_of(config, field))} does not go with {why}")
+        yield Problem(field, f"{field} {values.shown(config[field])} does not go with {why}")
     if _loss(config).pair_generator is None:
         yield Problem(
             "loss",

@@ -90,13 +90,9 @@ def override(config: dict[str, Any], overrides: Mapping[str, str]) -> list[Probl
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Those of the fields, with dots, that `override` has given another value; others may be no values."""
-    known = [name for name in names if schema.has(after, name)]
-    return [
-        name
-        for name in known
-        if not schema.has(before, name) or schema.value_of(before, name) != schema.value_of(after, name)
-    ]
+    """Those of the fields, with dots, that `override` has given another value; others may be no fields."""
+    old, new = schema.flattened(before), schema.flattened(after)
+    return [name for name in names if name in new and (name not in old or old[name] != new[name])]
 
 
 def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:

@@ -265,10 +265,12 @@ def rows(config: Mapping[str, Any]) -> dict[str, Row]:
     """All fields that a config may have, by name with dots.
 
     Args:
-      config: says which entries are chosen: a field that several entries take is as the chosen one describes it.
+      config: nested or flat; it says which entries are chosen. A field that several entries take is as the chosen one
+        describes it.
     """
-    found = dict(_rows(Config, config, ""))
-    found |= {f"loss_options.{name}": row for name, row in _of_entries("loss", LOSSES, (), config.get("loss")).items()}
+    flat = flattened(config)
+    found = _rows(Config, flat, "")
+    found |= {f"loss_options.{name}": row for name, row in _of_entries("loss", LOSSES, (), flat.get("loss")).items()}
     for task, entry in TASKS.items():
         for name, spec in parameters(entry, TASK_PROVIDED).items():
             found[f"{task}.{name}"] = Row(spec, {"task": frozenset({task})})
@@ -280,19 +282,20 @@ def sections(known: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([name.rpartition(".")[0] for name in known if "." in name] + ["loss_options"]))
 
 
-def _rows(section: Any, config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Row]]:
+def _rows(section: Any, flat: Mapping[str, Any], prefix: str) -> dict[str, Row]:
+    found: dict[str, Row] = {}
     for name, part in _subsections(section).items():
-        chosen = config.get(name)
-        yield from _rows(part, chosen if isinstance(chosen, Mapping) else {}, f"{prefix}{name}.")
+        found |= _rows(part, flat, f"{prefix}{name}.")
     own = dict(_own_rows(section, prefix))
     for name, row in list(own.items()):
         field = row.spec.field
         if field.entries:
-            entries = _of_entries(f"{prefix}{name}", field.choices, field.provided, config.get(name))
+            chooser = f"{prefix}{name}"
+            entries = _of_entries(chooser, field.choices, field.provided, flat.get(chooser))
             own |= {other: _joined(own[other], taken) if other in own else taken for other, taken in entries.items()}
     for entry in section.each:
         own |= _of_weighted(entry, section, prefix)
-    yield from ((f"{prefix}{name}", row) for name, row in own.items())
+    return found | {f"{prefix}{name}": row for name, row in own.items()}
 
 
 @functools.cache
@@ -303,11 +306,13 @@ def _subsections(section: Any) -> dict[str, type[Section]]:
 
 @functools.cache
 def _own_rows(section: Any, prefix: str) -> dict[str, Row]:
-    return {
-        name: _row(spec_of(annotation, getattr(section, name)), section, prefix)
+    annotations = {
+        name: annotation
         for name, annotation in _annotations(section).items()
         if annotation is not ClassVar and name not in _subsections(section)
     }
+    specs = {name: spec_of(annotation, getattr(section, name)) for name, annotation in annotations.items()}
+    return {name: _row(spec, section, prefix) for name, spec in specs.items()}
 
 
 def _annotations(section: type[Section]) -> dict[str, Any]:
@@ -364,26 +369,23 @@ def further(table: Mapping[str, Any], entry: str) -> list[str]:
     return [name for name in list(parameters(table[entry]))[1:] if f"{entry}_{name}" not in table]
 
 
-def value_of(config: Mapping[str, Any], name: str) -> Any:
-    """A field's value, by its name with dots.
+def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of a nested config by the fields' names with dots."""
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            found |= flattened(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = value
+    return found
 
-    Raises:
-      KeyError: the config does not have it.
-    """
+
+def value_of(config: Mapping[str, Any], name: str) -> Any:
+    """A field's value, by its name with dots; KeyError if the config does not have it."""
     value: Any = config
     for part in name.split("."):
         value = value[part]
     return value
-
-
-def has(config: Mapping[str, Any], name: str) -> bool:
-    """Whether a config has the field."""
-    value: Any = config
-    for part in name.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return False
-        value = value[part]
-    return True
 
 
 def replaced(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -410,60 +412,50 @@ def complete(config: Any) -> dict[str, Any]:
         section, _, field = name.rpartition(".")
         target = found.setdefault(section, {}) if section else found
         if isinstance(target, dict) and (field in target or row.spec.default is not REQUIRED):
-            target[field] = values.normalised(row.spec, target.get(field, row.spec.default))
+            value = target.get(field, row.spec.default)
+            several = row.spec.kind in ("ints", "floats", "names") and not isinstance(value, tuple)
+            target[field] = values.normalised(row.spec, value) if several else value
     found.setdefault("loss_options", {})
     return found
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong with the fields of a config, each by itself: unknown, missing, or of a wrong value."""
-    known = rows(config)
+    known, flat = rows(config), flattened(config)
     names = sections(known)
-    for name in _leaves(config, names):
+    for name, value in flat.items():
         section, _, field = name.rpartition(".")
         if name in names:
-            yield Problem(name, f"{name} is a section, not {value_of(config, name)!r}; set its fields")
+            yield Problem(name, f"{name} is a section, not {value!r}; set its fields")
         elif name not in known:
             beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
-            beside += [] if section else names
-            yield Problem(name, f"{name} is no field{values.nearest(field, beside)}")
+            yield Problem(name, f"{name} is no field{values.nearest(field, beside if section else [*beside, *names])}")
     for name, row in known.items():
-        if has(config, name):
-            if text := values.wrong(row.spec, value_of(config, name)):
+        if name in flat:
+            if text := values.wrong(row.spec, flat[name]):
                 yield Problem(name, f"{name}: {text}")
-        elif name.partition(".")[0] in names and not isinstance(config.get(name.partition(".")[0], {}), Mapping):
-            continue  # a section that is none is one problem
-        elif not unread_because(config, name, known):
-            takers = [f"; {other}={value_of(config, other)} needs it" for other in row.takers if has(config, other)]
+        elif name.rpartition(".")[0] not in flat and not unread_because(flat, name, known):
+            takers = [f"; {other}={flat[other]} needs it" for other in row.takers if other in flat]
             yield Problem(name, f"{name} is missing{''.join(takers)}")
 
 
-def _leaves(config: Mapping[str, Any], names: Collection[str], prefix: str = "") -> Iterator[str]:
-    for name, value in config.items():
-        if isinstance(value, Mapping) and f"{prefix}{name}" in names:
-            yield from _leaves(value, names, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
-
-
-def unread_because(config: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> str:
-    """The choice because of which a field is not read, as `FIELD=VALUE`; an empty string if it is read."""
+def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> tuple[str, Any] | None:
+    """The choice because of which a field is not read, as (field, value); None if it is read."""
     row = known[name]
     for chooser, takers in row.takers.items():
-        value = value_of(config, chooser) if has(config, chooser) else None
-        if value in takers or value not in (known[chooser].spec.field.choices or ()):
-            continue  # an unknown choice is a problem of its own
-        return f"{chooser}={value}"
+        value = flat.get(chooser)
+        # An unknown choice is a problem of its own.
+        if value not in takers and value in (known[chooser].spec.field.choices or ()):
+            return chooser, value
     for other, wanted in row.needs.items():
-        if not has(config, other):
-            continue
-        value = value_of(config, other)
-        off = not value or value == known[other].spec.field.off
-        if off if wanted is None else value not in wanted:
-            return f"{other}={values.shown(value)}"
-        if why := unread_because(config, other, known):
-            return why
-    return ""
+        if other in flat:
+            value = flat[other]
+            off = not value or value == known[other].spec.field.off
+            if off if wanted is None else value not in wanted:
+                return other, value
+            if why := unread_because(flat, other, known):
+                return why
+    return None
 
 
 def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
@@ -477,20 +469,14 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
       One problem for each field that none of the configs reads. Fields that have their default, or the value that
       leaves their part out, are never reported.
     """
-    described = [(config, rows(config)) for config in configs]
+    described = [(flattened(config), rows(config)) for config in configs]
     found = []
     for name in names:
-        reasons: dict[str, None] = {}
-        for config, known in described:
-            if name not in known or not has(config, name) or value_of(config, name) in known[name].spec.off:
-                continue
-            why = unread_because(config, name, known)
-            if not why:
-                break
-            reasons[why] = None
-        else:
-            if reasons:
-                found.append(Problem(name, f"{name} has no effect with {' or '.join(reasons)}"))
+        set_in = [(f, k) for f, k in described if name in k and name in f and f[name] not in k[name].spec.off]
+        reasons = dict.fromkeys(unread_because(flat, name, known) for flat, known in set_in)
+        if reasons and None not in reasons:
+            choices = (f"{field}={values.shown(value)}" for field, value in filter(None, reasons))
+            found.append(Problem(name, f"{name} has no effect with {' or '.join(choices)}"))
     return found
 
 
@@ -500,23 +486,18 @@ def traced(config: Mapping[str, Any]) -> tuple[str, ...]:
     A value that is off leaves a part of the step out, so it is a constant of the program, and so is the momentum of a
     schedule, which is computed in double precision.
     """
-    known = rows(config)
-    found = []
-    for name, row in known.items():
-        if not row.spec.traced or not has(config, name) or unread_because(config, name, known):
-            continue
-        off = (row.spec.field.off, 0)
-        section = name.rpartition(".")[0]
-        scheduled = row.spec.field.scheduled and value_of(config, f"{section}.momentum_schedule") != "constant"
-        if value_of(config, name) not in off and not scheduled:
-            found.append(name)
-    return tuple(found)
+    known, flat = rows(config), flattened(config)
+
+    def is_traced(name: str, row: Row) -> bool:
+        field = row.spec.field
+        schedule = flat.get(f"{name.rpartition('.')[0]}.momentum_schedule")
+        constant = flat[name] in (field.off, 0) or (field.scheduled and schedule != "constant")
+        return not constant and not unread_because(flat, name, known)
+
+    return tuple(name for name, row in known.items() if row.spec.traced and name in flat and is_traced(name, row))
 
 
 def allowed(config: Mapping[str, Any], mode: str) -> list[str]:
     """The fields that a mode may set for a trained run: "sample", "evaluate", or "resume" for one that goes on."""
-    return [
-        name
-        for name, row in rows(config).items()
-        if (row.spec.field.resume if mode == "resume" else mode in row.spec.field.modes)
-    ]
+    fields = {name: row.spec.field for name, row in rows(config).items()}
+    return [name for name, field in fields.items() if (field.resume if mode == "resume" else mode in field.modes)]

@@ -129,15 +129,13 @@ def shown(value: Any) -> str:
 
 
 def normalised(spec: Spec, value: Any) -> Any:
-    """A value with lists and texts of several as tuples, as JSON and older files have them."""
-    if spec.kind in ("ints", "floats", "names") and isinstance(value, list):
+    """A list, or a text of several, as the tuple that it means; anything else as it is."""
+    if isinstance(value, list):
         return tuple(value)
-    if spec.kind in ("names", "floats") and isinstance(value, str):
-        try:
-            return parsed(spec, value)
-        except (ValueError, SyntaxError, TypeError):
-            return value
-    return value
+    try:
+        return parsed(spec, value) if isinstance(value, str) and spec.kind != "ints" else value
+    except (ValueError, SyntaxError, TypeError):
+        return value
 
 
 def parsed(spec: Spec, text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Decoded splits on disk, so that a dataset is decoded once and not at the start of every run."""
+"""Decoded splits on disk, so a dataset is decoded once and not at the start of every run."""
 
 import contextlib
 import hashlib
@@ -15,7 +15,7 @@ from jaxgan.io.atomic import atomic_path
 
 
 def directory() -> str:
-    """Where the cache is: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan."""
+    """The cache's directory: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan."""
     if place := os.environ.get("JAXGAN_CACHE_DIR"):
         return os.path.expanduser(place)
     return os.path.join(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"), "jaxgan")

@@ -1,4 +1,4 @@
-"""How batches get to the device: gathered there from the whole data, or streamed to it in chunks."""
+"""Feeding batches to the device: gathered there from the whole data, or streamed to it in chunks."""
 
 import os
 from collections.abc import Callable, Iterator

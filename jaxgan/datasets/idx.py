@@ -28,9 +28,9 @@ _PIECE = 2**20
 def load(*, path: str, validation_examples: int = -1) -> Dataset:
     """The images of a directory of IDX files, under their canonical names with any prefix.
 
-    Without labels the splits have none. Without a test set (`test-…` or `t10k-…`), as many examples as the validation
-    split has are cut off the end of the training examples for one, before the validation split is. Where a file is
-    there both plain and gzipped, the plain one is read.
+    Without files of labels the splits have none. Without a test set (`test-…` or `t10k-…`), the last training examples
+    become the test split, as many as the validation split has; the validation split is cut off after that. If a file
+    exists both plain and gzipped, the plain one is read.
 
     Args:
       path, validation_examples: as for every `Loader`.
@@ -115,7 +115,7 @@ def read_idx(path: str) -> np.ndarray:
             with gzip.GzipFile(fileobj=file) as content:
                 return _parse(cast(BinaryIO, content), path)
     except (OSError, EOFError, zlib.error) as error:
-        # Covers gzip's own errors: a bad header or check sum, and an end before the end.
+        # Includes gzip's own errors: a bad header or checksum, or a truncated file.
         raise _damaged(path, str(error) or type(error).__name__) from error
 
 
@@ -134,7 +134,7 @@ def _parse(content: BinaryIO, path: str) -> np.ndarray:
     dtype = np.dtype(_TYPES[magic[2]])
     claimed = math.prod(shape) * dtype.itemsize
     values = bytearray()
-    # In pieces: a single read would allocate whatever a lying header claims.
+    # In pieces: a single read would allocate whatever a damaged header claims.
     while piece := content.read(min(_PIECE, claimed + 1 - len(values))):
         values += piece
     if len(values) != claimed:

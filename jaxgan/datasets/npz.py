@@ -17,14 +17,14 @@ _KEYS = "x_train (and y_train, c_train, x_test, y_test, c_test), or examples (an
 def load(*, path: str, validation_examples: int = -1) -> Dataset:
     """The examples of an .npz file, under one of two sets of names.
 
-    - `x_train`, and if they are there `y_train`, `x_test` and `y_test`: the layout of Keras' mnist.npz; `c_train` and
-      `c_test` for conditions;
-    - `examples`, and if they are there `labels` and `conditions`.
+    - `x_train` and optionally `y_train`, `x_test`, `y_test`: the layout of Keras' mnist.npz; `c_train` and `c_test`
+      are conditions;
+    - `examples` and optionally `labels` and `conditions`.
 
     Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training; floats [n, ...] are used as
     they are. Labels are integers [n] or [n, 1], conditions numbers [n, dim] or [n], used as they are. Without `x_test`,
-    as many examples as the validation split has (a sixth, if it has none) are cut off the end for the test split,
-    before the validation split is.
+    the last training examples become the test split, as many as the validation split has (a sixth if it has none); the
+    validation split is cut off after that.
 
     Args:
       path, validation_examples: as for every `Loader`.

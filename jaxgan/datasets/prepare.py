@@ -35,7 +35,7 @@ def prepare(name: str, source: str, data_dir: str, *, progress: bool = False) ->
       progress: whether to show progress bars.
 
     Returns:
-      The directory of the prepared dataset, and whether it was written now (False: it was there already).
+      The directory of the prepared dataset, and whether it was written now (False: it existed already).
 
     Raises:
       DataError: the IDX files are missing, damaged or not of this dataset, or the target cannot be written.

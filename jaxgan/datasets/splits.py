@@ -108,7 +108,7 @@ def assemble(
 ) -> Dataset:
     """A dataset, its validation split cut from the end of the training examples unless it is given.
 
-    Without a test set, as many examples again (a sixth, if no validation is wanted) are cut off for one, last of all:
+    Without a test set, the last examples become one, as many as the validation split has (a sixth if it has none):
     [train | validation | test].
 
     Args:

@@ -262,7 +262,7 @@ class _Stored(NamedTuple):
 
 
 def _split(stored: _Stored, name: str, count: int) -> Split:
-    """One stored split: arrays if they fit the memory limit, from the cache if they are there."""
+    """One stored split: arrays if they fit the memory limit, from the cache if it has them."""
     source = None
     if (kind := file_format(stored.directory)) == "array_record":
         with reading(stored.directory):
@@ -325,7 +325,7 @@ def _versions(pattern: str, wanted: str | None) -> list[str]:
 
 
 def _not_prepared(name: str, data_dir: str) -> DataError:
-    """The error for a dataset that is not there: its name is wrong, or it must be prepared first."""
+    """The error for a dataset that is not found: its name is wrong, or it must be prepared first."""
     import tensorflow_datasets
 
     base = re.split("[/:]", name)[0]

@@ -157,9 +157,6 @@ class AlarmMonitor:
         return {f"alarm_{name}": int(streak >= self.patience) for name, streak in self.streaks.items()}
 
 
-Watch = AlarmMonitor
-"""Earlier name."""
-
 SHARE = 0.25
 """A mode counts as hit if it has at least this fraction of the samples that an even spread would give it."""
 

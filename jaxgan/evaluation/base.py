@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxgan.errors import DataError, UsageError
-from jaxgan.rng import stream
+from jaxgan.types import stream
 
 
 class Density(Protocol):

@@ -12,11 +12,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "evaluate": ("seed", "step"),
     "sweep": (),
 }
-"""Each mode's own: a trace of some steps, and how several processes meet; how many examples, their conditions, whether
-the task shows others, the seed of their latents, the step of the checkpoint."""
+"""Command-line flags accepted by each mode."""
 
 FLAGS = tuple(dict.fromkeys(name for names in OPTIONS.values() for name in names))
-"""Of `launch.py`, each once."""
+"""All of these flags of `launch.py`."""
 
 _INSTEAD = {
     "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
@@ -36,11 +35,11 @@ def run(
 
     Args:
       mode: "train", "sweep", "sample" or "evaluate".
-      location: the config's file, with `:argument` behind it if wanted. To "sample" and "evaluate" it is a file that
-        adds to tables such as `LOSSES` what the run's own config names, which is the one that is used; None without.
+      location: the config's file, optionally with `:argument`. "sample" and "evaluate" use the run's own config; for
+        them it is a file that adds the entries that this config names to tables such as `LOSSES`, or None.
       overrides: fields of the config to set, as text.
       workdir: the run's directory.
-      options: the mode's own, those that were given; see `OPTIONS`.
+      options: the mode's flags that were given; see `OPTIONS`.
 
     Raises:
       JaxganError: any expected failure, as one line.
@@ -57,7 +56,7 @@ def run(
     if location is not None:
         from jaxgan.config import command_line
 
-        command_line.load_config(location)  # for what its file adds to the tables
+        command_line.load_config(location)  # for the entries that its file adds to tables
     if mode == "sample":
         from jaxgan.runs.sample import sample
 
@@ -82,7 +81,7 @@ def _train_or_sweep(
     # How samples are drawn is for later, when there may be another choice.
     changed = command_line.changed(before, config, [name for name in overrides if not name.startswith("sampling.")])
     if mode == "train":
-        if not has_run(workdir):  # one that was begun goes on by the command that began it
+        if not has_run(workdir):  # a run resumes with the command that started it
             problems += unread(changed, config)
         check(config, problems)
         from jaxgan.runs.train import hosts

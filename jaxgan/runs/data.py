@@ -159,8 +159,10 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
 
 
 def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = None) -> int:
-    """How many steps run in one call: what divides all intervals, but not so many that a stop request waits for long,
-    or that a chunk of streamed data fills the memory; at most `limit`."""
+    """Steps in one call: a divisor of all intervals, at most `limit`.
+
+    Few enough that a stop request does not wait long, and that a chunk of streamed data fits in memory.
+    """
     intervals = [config[f"{interval}_every"] for interval in ("log", "sample", "checkpoint")]
     common = math.gcd(*intervals, config["evaluation"]["every"])  # gcd(n, 0) is n
     most = CHUNK_STEPS if limit is None else limit
@@ -179,7 +181,7 @@ def chunks(
       config: a checked config.
       inputs: the run's data.
       stops: steps at which chunks begin and end.
-      rows: of every batch, those that this process feeds to its devices; nothing else is read.
+      rows: of every batch, those that this process feeds to its devices; no others are read.
     """
     batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
     if inputs.resident:
@@ -188,19 +190,14 @@ def chunks(
             yield {"index": index[..., rows]}
     elif len(stops) > 1:
         chunk = max(stop - start for start, stop in itertools.pairwise(stops))
-        # A resumed run may begin inside a chunk: what is left of that one is read by itself.
+        # A resumed run may begin inside a chunk, whose rest is then read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
             yield from feed.stream(inputs.dataset.train, rows=rows, condition=inputs.condition, **steps, **batch)
 
 
 def mixture_of(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Mixture | None:
-    """The true mixture of the data that a checkpoint was trained on; None if the data is not a mixture.
-
-    Args:
-      saved: what the checkpoint records of its data: `Inputs.describe`.
-      config: of the run.
-    """
+    """The true mixture of the data that a checkpoint was trained on, by its record of the data; None for other data."""
     if "mixture" in saved:
         return Mixture(np.asarray(saved["mixture"]["centers"], np.float32), saved["mixture"]["sigma"])
     return MIXTURES.get(config["dataset"]["name"])  # checkpoints of earlier versions do not record it
@@ -227,7 +224,7 @@ def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> Non
 
 
 def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None, np.ndarray | None]:
-    """How many classes there are, and vectors [m, dim] that samples take in turn; None for what is not the condition.
+    """The number of classes, and vectors [m, dim] that samples take in turn; None for what is not the condition.
 
     Raises:
       UsageError: the data lacks the condition.
@@ -246,32 +243,12 @@ def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None,
 
 
 def lend(split: Split, field: str, count: int) -> np.ndarray | None:
-    """Conditions of examples in a fixed random order, so labels come in the data's proportions.
-
-    Args:
-      split: of the data.
-      field: "labels" or "conditions".
-      count: how many at most; each example gives its condition once.
-
-    Returns:
-      [m, ...] with m = min(count, examples); None if the data has none.
-    """
+    """Conditions of at most `count` examples in a fixed random order, so labels come in the data's proportions."""
     return split.take_condition(order.subset("conditions", len(split), count), field)
 
 
 def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
-    """The conditions that `--condition` names.
-
-    Args:
-      text: classes, "3" or "0,1,2"; or a vector, "0.5,-1", and further ones behind semicolons.
-      experiment: the run's parts.
-
-    Returns:
-      [m] int32, or [m, dim] float32, m ≥ 1.
-
-    Raises:
-      UsageError: the run has no condition, or another one.
-    """
+    """The conditions that `--condition` names: classes "0,1,2", or vectors "0.5,-1;1,2". Raises UsageError."""
     what = f"--condition={text}"
     if experiment.conditions is None:
         raise UsageError(what, "the run has no condition", "leave it out")
@@ -309,7 +286,7 @@ def _labelled(config: Mapping[str, Any], dataset: Dataset, values: ValueRange) -
     """The labelled training examples of a task whose section has the field `labelled`; None for other tasks.
 
     Raises:
-      UsageError: there are not so many, or no labels, or D has not as many class logits as there are classes.
+      UsageError: the data has too few examples or no labels, or D's class logits do not match its classes.
     """
     name = config["task"]
     section, split = config.get(name, {}), dataset.train

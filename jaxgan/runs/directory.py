@@ -1,4 +1,4 @@
-"""A run's directory: its config, and the lock that keeps two processes from writing to it at once."""
+"""A run's directory: its files, and the lock that keeps two processes from writing to it at once."""
 
 import contextlib
 import fcntl
@@ -19,14 +19,14 @@ TOLD_FIRST = ("task", "dataset.name", "loss", "generator.network", "discriminato
 
 
 class RunDirectory:
-    """A directory that holds one run; a context manager that lets go of it.
+    """A directory that holds one run; a context manager that unlocks it.
 
     Args:
-      path: made if it is not there.
-      create: make it, and lock it until `close` or the end of the process.
+      path: its path.
+      create: create it if it does not exist, and lock it until `close` or the end of the process.
 
     Raises:
-      UsageError: if it cannot be written, or another process trains in it.
+      UsageError: it cannot be written, or another process trains in it.
     """
 
     def __init__(self, path: str, *, create: bool = True):
@@ -51,7 +51,7 @@ class RunDirectory:
         self.close()
 
     def close(self) -> None:
-        """Lets another process train here; a directory that was made for a run that could not begin goes again."""
+        """Unlocks the directory. Removes it if it was created for a run that could not begin."""
         if self._lock is None:
             return
         if self._made and not self.config_file.exists() and not (self.path / "sweep.json").exists():
@@ -91,12 +91,12 @@ class RunDirectory:
 
 
 def has_run(path: str) -> bool:
-    """Whether a run was begun there."""
+    """Whether a directory holds a run."""
     return RunDirectory(path, create=False).config_file.exists()
 
 
 def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Path) -> None:
-    """Raises UsageError, naming the fields that differ, if a run cannot go on with a config.
+    """Raises UsageError, which names the fields that differ, if a run cannot be resumed with a config.
 
     Args:
       old: the config that the run's checkpoints were made with, as JSON has it.

@@ -18,10 +18,10 @@ from jaxgan.runs.sample_grid import SampleGrid, columns_of, compile_generator, d
 from jaxgan.runs.sampling import in_words, sampler
 
 SHOWN = 400
-"""At most so many images go into the picture; the array has them all."""
+"""Most images in the picture; the array has all of them."""
 
 NAMED = 60
-"""At most so many letters of a condition are in the files' name, and a checksum of a longer one."""
+"""Most letters of a condition in the name of a file; a longer one is cut and has a checksum."""
 
 
 def sample(
@@ -36,14 +36,14 @@ def sample(
 ) -> None:
     """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
 
-    A condition that is given is in the name too, and so is the method of samples that are not drawn the plain way. The
-    arrays are "samples", "labels" or "conditions" where these are the condition, and what the run's task shows beside
-    them. Where there are several conditions, the picture has a row for each, of the same latents, which are not those
-    of the arrays.
+    The name also has the condition, if it is given, and the sampling method, if it is not "plain". The arrays are
+    "samples", in a conditional run "labels" or "conditions", and those that the run's task shows beside the samples.
+    With several conditions the picture has a row for each, of the same latents; these latents are not those of the
+    arrays.
 
     Args:
       workdir: the run's directory.
-      count: how many examples, ≥ 1; where the task shows them in rows, as many rows as there is room for.
+      count: number of examples, ≥ 1; if the task shows them in rows, as many rows as they fill.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; None for the newest.
       condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
@@ -51,8 +51,8 @@ def sample(
       overrides: fields of the run's config to set, as text; those that the schema allows.
 
     Raises:
-      UsageError: if there is no run, or no checkpoint, or the samples cannot be drawn so.
-      DataError: if the checkpoint is damaged, or the data has to be read and cannot be.
+      UsageError: the directory has no run or no such checkpoint, or the samples cannot be drawn in this way.
+      DataError: the checkpoint is damaged, or the data is needed and cannot be read.
     """
     run = asked_for(load_run(workdir, step, overrides, "sample"), condition)
     state, key = run.state, jax.random.key(seed)
@@ -69,7 +69,7 @@ def sample(
         _save_arrays(array, samples=values, **arrays)
     except OSError as error:
         raise UsageError(
-            f"{stem} cannot be written", str(error.strerror), "make room, or mend its permissions"
+            f"{stem} cannot be written", str(error.strerror), "make room, or change its permissions"
         ) from error
     how = how or ("" if len(values) == count else f"whole rows of the {count} asked for")
     said = f"{len(values)} samples of step {int(state.step):,}{how and f' ({how})'}"
@@ -77,14 +77,14 @@ def sample(
 
 
 def _as_name(condition: str) -> str:
-    """A condition's text in the name of a file, another one for each: 0.5,-1;1,2 as 0p5_-1__1_2."""
+    """A condition's text as a unique part of a file name: 0.5,-1;1,2 as 0p5_-1__1_2."""
     plain = "".join(condition.split()).lower()
     name = plain.replace(".", "p").replace(",", "_").replace(";", "__")
     return name if len(name) <= NAMED else f"{name[:NAMED]}_{zlib.crc32(plain.encode()):08x}"
 
 
 class Made(NamedTuple):
-    """Examples, what draws them, the arrays beside them, and how they were made and what is drawn, in words."""
+    """Generated samples with everything needed to save and describe them."""
 
     values: np.ndarray
     draw: Callable[[pathlib.Path], None]
@@ -116,7 +116,7 @@ def _has_sheet(run: TrainedRun) -> bool:
 
 
 def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made:
-    """What the task shows of test examples."""
+    """The samples that the task shows beside test examples."""
     experiment = run.experiment
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)

@@ -14,11 +14,10 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.config import Experiment
-from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.tasks import Sheet
 from jaxgan.training.step import generate
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 COLUMNS = 20
 """Most images in a row."""
@@ -35,14 +34,14 @@ def compile_generator(experiment: Experiment) -> Draw:
 
 
 class SampleGrid:
-    """What is shown of a generator.
+    """The picture of a generator's samples.
 
     Args:
       experiment: the run's parts.
       inputs: its data.
-      key: draws the latents, and what else there is to draw.
-      count: how many examples are generated, at most.
-      draw: of `compile_generator`.
+      key: draws the latents and everything else that is random.
+      count: most examples to generate.
+      draw: what `compile_generator` returned.
     """
 
     def __init__(self, experiment: Experiment, inputs: Inputs, key: jax.Array, count: int, draw: Draw):
@@ -63,7 +62,7 @@ class SampleGrid:
         return self._draw(state, self._latents, self._condition)
 
     def image(self, values: np.ndarray, scale: int | None = 1) -> np.ndarray | None:
-        """The picture as an array; None if the examples are no images."""
+        """The picture as an array; None if the examples are not images."""
         if self.sheet is not None:
             values = self.sheet.arrange(values)
         if not figures.is_image(values.shape[1:]):
@@ -81,7 +80,7 @@ class SampleGrid:
 
 
 def sheet_of(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int) -> Sheet | None:
-    """The sheet of the run's task; None if it has none, or the examples are no images."""
+    """The sheet of the run's task; None if it has none, or the examples are not images."""
     if experiment.task.sheet is None or not figures.is_image(inputs.facts.example_shape):
         return None
     dataset = inputs.dataset
@@ -92,26 +91,17 @@ def sheet_of(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int)
 
 
 def columns_of(experiment: Experiment, count: int) -> int | None:
-    """Images in a row of a picture of at most `count` samples; None where it has no row for each condition.
+    """Images in a row of a picture of at most `count` samples; None if it has no row for each condition.
 
-    Examples that are no images have none, and neither has a game without a condition, or with a single one. Where there
-    are more conditions than images, the picture is a square of the first ones.
+    None for data that is not images, and for runs with fewer than two conditions. With more conditions than images, the
+    picture is a square of the first ones.
     """
     rows = _rows(experiment, count)
     return None if rows < 2 or not figures.is_image(experiment.example_shape) else min(count // rows, COLUMNS)
 
 
 def picture_inputs(experiment: Experiment, key: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
-    """Latents and conditions of a picture's samples, in the order of its rows; a pure function.
-
-    Args:
-      experiment: the run's parts.
-      key: draws the latents.
-      count: how many samples at most.
-
-    Returns:
-      [n, dim] and [n, ...]; without rows for conditions n = count, and conditions are in turn, or None.
-    """
+    """Latents [n, dim] and conditions [n, ...] or None of at most `count` samples, in the order of the rows."""
     columns = columns_of(experiment, count)
     if columns is None:
         return experiment.latent.sample(key, count), experiment.condition(count)
@@ -122,7 +112,7 @@ def picture_inputs(experiment: Experiment, key: jax.Array, count: int) -> tuple[
 
 
 def draw_grid(experiment: Experiment, state: TrainState, key: jax.Array, count: int) -> np.ndarray:
-    """The samples of such a picture, [n, ...] float32, beside others of the same key."""
+    """The samples of a picture with a row for each condition, [n, ...] float32, from latents of their own."""
 
     @jax.jit
     def draw(state, key):
@@ -133,5 +123,5 @@ def draw_grid(experiment: Experiment, state: TrainState, key: jax.Array, count: 
 
 
 def _rows(experiment: Experiment, count: int) -> int:
-    there = 0 if experiment.conditions is None else len(experiment.conditions)
-    return there if there <= count else math.isqrt(count)
+    conditions = 0 if experiment.conditions is None else len(experiment.conditions)
+    return conditions if conditions <= count else math.isqrt(count)

@@ -10,9 +10,8 @@ import numpy as np
 import optax
 
 from jaxgan.evaluation.base import Score
-from jaxgan.rng import stream
 from jaxgan.training.step import TrainStep
-from jaxgan.types import Batch, DiscriminatorOutput, Latent, Loss, Network, PlayerState, Term, example_keys
+from jaxgan.types import Batch, DiscriminatorOutput, Latent, Loss, Network, PlayerState, Term, example_keys, stream
 
 Wrap = Callable[[Network, str | None], Network]
 """`(network, axis_name) -> network`."""

@@ -20,7 +20,6 @@ from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.runs.data import read_inputs
-from jaxgan.runs.hyperparameters import hyperparameters
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
 
@@ -260,10 +259,10 @@ def test_consensus_and_extragradient_reach_the_step():
     config.consensus = 0.25
     experiment = build(config, DataFacts((2,), 640))
     assert (experiment.options["consensus"], experiment.options["extragradient"]) == (0.25, False)
-    assert hyperparameters(complete(config))["consensus"] == np.float32(0.25)
+    assert build(config, DataFacts((2,), 640)).hyperparameters["consensus"] == 0.25
     config.consensus, config.extragradient, config.steps = 0.0, True, 100
     config.generator_optimizer.update({"rate_schedule": "linear", "learning_rate": 0.5, "name": "sgd"})
-    assert "consensus" not in hyperparameters(complete(config))
+    assert "consensus" not in build(config, DataFacts((2,), 640)).hyperparameters
     experiment = build(config, DataFacts((2,), 640))
     assert (experiment.options["consensus"], experiment.options["extragradient"]) == (None, True)
     # An optimizer counts two gradients a step: 100 of 200 is half the way down.

@@ -39,7 +39,8 @@ RING = {
     "alarms.patience": "0",
     "evaluation.samples": "400",
 }
-BARS = RING | {"dataset.name": "npz", "dataset.validation_examples": "100", "latent.dim": "8"}
+BARS = {name: value for name, value in RING.items() if name != "dataset.examples"}
+BARS |= {"dataset.name": "npz", "dataset.validation_examples": "100", "latent.dim": "8"}
 FAST = "modes,nearest"
 
 
@@ -261,7 +262,7 @@ def test_raw_features_and_features_of_the_users(images, tmp_path):
         ("ring", {"evaluation__metrics": "fretchet"}, UsageError, "did you mean frechet"),
         ("ring", {"evaluation__features": "classifier"}, UsageError, "is for images"),
         ("ring", {"evaluation__features": "inception"}, UsageError, "inception_weights is empty"),
-        ("ring", {"steps": 50}, UsageError, "steps cannot be changed of a run that is trained; what may be"),
+        ("ring", {"steps": 50}, UsageError, "steps cannot be changed of a run that is trained; --mode=evaluate may"),
         ("ring", {"evaluation__count": 50}, UsageError, "count is no field"),
         ("ring", {"step": 7}, UsageError, "no checkpoint of step 7"),
         ("images", {"dataset__path": "none.npz"}, DataError, "none.npz"),
@@ -364,7 +365,7 @@ def test_float_images_are_brought_to_the_unit_range(bars_file, tmp_path, low, hi
                 "dataset.name": "npz",
                 "dataset.path": str(tmp_path / "floats.npz"),
                 "evaluation.samples": 30,
-                "evaluation.metrics": "sliced_wasserstein",
+                "evaluation.metrics": ("sliced_wasserstein",),
                 "generator.output": "linear",
             }
         )

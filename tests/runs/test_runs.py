@@ -16,68 +16,17 @@ from PIL import Image
 from jaxgan import runs
 from jaxgan.datasets import ValueRange
 from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
-from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs import data as inputs_module
 from jaxgan.runs import devices
 from jaxgan.runs.train import loop as train_module
-
-SMALL = {
-    "mapping": "jit",
-    "steps": "60",
-    "batch_size": "16",
-    "dataset.examples": "200",
-    "generator.widths": "(16,)",
-    "discriminator.widths": "(16,)",
-    "log_every": "10",
-    "sample_every": "30",
-    "sample_count": "50",
-    "checkpoint_every": "20",
-    "alarms.patience": "0",  # tests/evaluation/test_alarms.py has them; here each run would compile them
-}
-
-
-def _train(workdir, **changes):
-    overrides = SMALL | {name.replace("__", "."): str(value) for name, value in changes.items()}
-    runs.run("train", "configs/ring.py", overrides, str(workdir), {})
-
-
-def _saved(workdir, step=None):
-    """All leaves of a checkpoint, and what was saved beside them."""
-    import orbax.checkpoint as ocp
-
-    with Checkpoints(workdir / "checkpoints", keep=9) as checkpoints:
-        step = checkpoints.latest_step() if step is None else step
-        extra = checkpoints.extra(step)
-    with ocp.StandardCheckpointer() as reader:
-        state = reader.restore(workdir / "checkpoints" / str(step) / "state")
-    leaves = jax.tree_util.tree_flatten_with_path(state)[0]
-    return {
-        jax.tree_util.keystr(path): np.asarray(
-            jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
-        )
-        for path, leaf in leaves
-    }, extra
-
-
-def _assert_same_run(a, b):
-    (states_a, extra_a), (states_b, extra_b) = _saved(a), _saved(b)
-    assert states_a.keys() == states_b.keys()
-    assert len([path for path in states_a if "opt_state" in path]) > 10
-    for path, leaf in states_a.items():
-        np.testing.assert_array_equal(leaf, states_b[path], err_msg=path)
-    assert extra_a["window"] == extra_b["window"]
-    assert (a / "metrics.jsonl").read_bytes() == (b / "metrics.jsonl").read_bytes()
-    pictures = sorted(path.name for path in (a / "samples").glob("*.png"))
-    assert pictures == sorted(path.name for path in (b / "samples").glob("*.png"))
-    for name in pictures:
-        assert (a / "samples" / name).read_bytes() == (b / "samples" / name).read_bytes()
+from tests.small_runs import SMALL, assert_same_run, saved, train
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """An uninterrupted run of 60 steps."""
     workdir = tmp_path_factory.mktemp("whole")
-    _train(workdir)
+    train(workdir)
     return workdir
 
 
@@ -96,12 +45,12 @@ def test_what_a_run_writes(whole, capsys):
     assert all(np.asarray(Image.open(path)).std() > 5 for path in (whole / "samples").iterdir())
     assert sorted(path.name for path in (whole / "checkpoints").iterdir() if path.name.isdigit()) == ["20", "40", "60"]
     assert list((whole / "tensorboard").glob("events*"))
-    assert len(_saved(whole)[0]) > 30
+    assert len(saved(whole)[0]) > 30
 
 
 @pytest.mark.slow
 def test_logged_means_are_those_of_the_steps(whole, tmp_path):
-    _train(tmp_path, log_every=1)
+    train(tmp_path, log_every=1)
     every = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     means = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     for i, line in enumerate(means):
@@ -110,23 +59,23 @@ def test_logged_means_are_those_of_the_steps(whole, tmp_path):
 
 
 def test_a_finished_run_says_so_and_can_be_made_longer(whole, tmp_path, capsys):
-    _train(tmp_path, steps=40)
+    train(tmp_path, steps=40)
     before = (tmp_path / "metrics.jsonl").read_bytes()
-    _train(tmp_path, steps=40)
+    train(tmp_path, steps=40)
     assert "has 40 steps already" in capsys.readouterr().out
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
-    _train(tmp_path, steps=60)
+    train(tmp_path, steps=60)
     assert "Done: steps 40 to 60" in capsys.readouterr().out
-    states, expected = _saved(tmp_path)[0], _saved(whole)[0]
+    states, expected = saved(tmp_path)[0], saved(whole)[0]
     for path, leaf in expected.items():
         np.testing.assert_array_equal(states[path], leaf, err_msg=path)
 
 
 @pytest.mark.slow
 def test_a_run_that_ended_between_log_steps_and_is_made_longer_logs_what_an_uninterrupted_one_does(whole, tmp_path):
-    _train(tmp_path, steps=23)
+    train(tmp_path, steps=23)
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 23
-    _train(tmp_path, steps=60)
+    train(tmp_path, steps=60)
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
 
 
@@ -135,12 +84,12 @@ def test_other_data_in_the_same_run_is_refused(tmp_path):
     for name, values in (("a", examples), ("b", examples + 5), ("c", examples[:150])):
         np.savez(tmp_path / f"{name}.npz", examples=values)
     npz = {"dataset__name": "npz", "dataset__validation_examples": 10}
-    _train(tmp_path / "run", **npz, dataset__path=tmp_path / "a.npz", steps=20)
+    train(tmp_path / "run", **npz, dataset__path=tmp_path / "a.npz", steps=20)
     for name, said in (("b", "fingerprint"), ("c", "train_examples")):
         with pytest.raises(DataError, match=said):
-            _train(tmp_path / "run", **npz, dataset__path=tmp_path / f"{name}.npz", steps=40)
+            train(tmp_path / "run", **npz, dataset__path=tmp_path / f"{name}.npz", steps=40)
     (tmp_path / "a.npz").rename(tmp_path / "moved.npz")
-    _train(tmp_path / "run", **npz, dataset__path=tmp_path / "moved.npz", steps=40)
+    train(tmp_path / "run", **npz, dataset__path=tmp_path / "moved.npz", steps=40)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +111,12 @@ def test_how_long_a_chunk_is(intervals, resident, expected):
 
 
 def test_intervals_that_share_no_divisor_are_kept(tmp_path):
-    _train(tmp_path, steps=23, log_every=5, sample_every=7, checkpoint_every=11)
+    train(tmp_path, steps=23, log_every=5, sample_every=7, checkpoint_every=11)
     lines = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert lines == [5, 10, 15, 20, 23]
     assert sorted(path.name for path in (tmp_path / "samples").iterdir())[-1] == "step_00000023.png"
-    assert len(_saved(tmp_path)[1]["window"]["d_loss"]) == 3  # 21 to 23, for the line of step 25 should there be one
-    assert len(_saved(tmp_path, 22)[1]["window"]["d_loss"]) == 2  # steps 21 and 22 wait for their line
+    assert len(saved(tmp_path)[1]["window"]["d_loss"]) == 3  # 21 to 23, for the line of step 25 should there be one
+    assert len(saved(tmp_path, 22)[1]["window"]["d_loss"]) == 2  # steps 21 and 22 wait for their line
 
 
 def test_a_stop_request_saves_and_the_same_command_goes_on_bit_for_bit(whole, tmp_path, monkeypatch):
@@ -187,20 +136,20 @@ def test_a_stop_request_saves_and_the_same_command_goes_on_bit_for_bit(whole, tm
 
         monkeypatch.setattr(train_module, "StopRequest", Stop)
         with pytest.raises(PreemptedError, match="SIGTERM") as error:
-            _train(tmp_path)
+            train(tmp_path)
         assert error.value.exit_code == 75
     monkeypatch.undo()
-    _train(tmp_path)
-    _assert_same_run(tmp_path, whole)
+    train(tmp_path)
+    assert_same_run(tmp_path, whole)
 
 
 def test_long_calls_are_waited_for_and_make_the_same_run(whole, tmp_path, monkeypatch):
     waited, wait = [], jax.block_until_ready
     monkeypatch.setattr(train_module, "LONG_CALL", -1.0)
     monkeypatch.setattr(jax, "block_until_ready", lambda tree: (waited.append(type(tree).__name__), wait(tree))[1])
-    _train(tmp_path)
+    train(tmp_path)
     assert waited.count("TrainState") == 5  # of the six calls all but the first, which none is before
-    _assert_same_run(tmp_path, whole)
+    assert_same_run(tmp_path, whole)
 
 
 def test_sigterm_is_caught_once_and_handlers_are_put_back():
@@ -235,7 +184,7 @@ def test_killed_at_random_and_run_again_is_bit_identical(tmp_path):
         process.kill()
         assert process.wait() == -signal.SIGKILL
     subprocess.run(_command(b, **long), check=True, capture_output=True)
-    _assert_same_run(b, a)
+    assert_same_run(b, a)
 
 
 @pytest.mark.parametrize(
@@ -248,16 +197,16 @@ def test_killed_at_random_and_run_again_is_bit_identical(tmp_path):
     ],
 )
 def test_four_devices_and_streamed_data_train_the_same(whole, tmp_path, changes):
-    _train(tmp_path, **changes)
-    expected = _saved(whole)[0]
-    for path, leaf in _saved(tmp_path)[0].items():
+    train(tmp_path, **changes)
+    expected = saved(whole)[0]
+    for path, leaf in saved(tmp_path)[0].items():
         np.testing.assert_allclose(leaf, expected[path], atol=2e-5, err_msg=path)
 
 
 def test_another_config_is_refused_with_the_differing_fields(whole):
     before = (whole / "config.json").read_bytes()
     with pytest.raises(UsageError) as error:
-        _train(whole, loss="minimax", latent__dim=3, steps=80)
+        train(whole, loss="minimax", latent__dim=3, steps=80)
     assert "loss: non_saturating there, minimax now, latent.dim: 2 there, 3 now;" in str(error.value)
     assert (whole / "config.json").read_bytes() == before
 
@@ -267,15 +216,15 @@ def test_two_processes_may_not_train_in_one_directory(whole):
 
     held = RunDirectory(str(whole))
     with pytest.raises(UsageError, match="in use"):
-        _train(whole, steps=80)
+        train(whole, steps=80)
     held.close()
 
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path):
-    _train(tmp_path, steps=20)
-    good = _saved(tmp_path)[0]
+    train(tmp_path, steps=20)
+    good = saved(tmp_path)[0]
     with pytest.raises(DivergedError) as error:
-        _train(tmp_path / "other", steps=60, generator_optimizer__learning_rate=1e30)
+        train(tmp_path / "other", steps=60, generator_optimizer__learning_rate=1e30)
     assert error.value.exit_code == 4 and "diverged" in str(error.value)
     assert not [p for p in (tmp_path / "other" / "checkpoints").iterdir() if p.name.isdigit()]
     # A run that has good checkpoints keeps them: here the data turns bad under it.
@@ -289,8 +238,8 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_module, "read_inputs", poisoned)
         with pytest.raises(DivergedError):
-            _train(tmp_path, steps=60)
-    after = _saved(tmp_path)[0]
+            train(tmp_path, steps=60)
+    after = saved(tmp_path)[0]
     assert all((after[path] == leaf).all() for path, leaf in good.items())
 
 
@@ -324,15 +273,15 @@ def test_a_mistyped_config_file_is_answered_with_those_like_it(wrong, remedy, tm
 
 def test_what_does_not_fit_the_data_is_said_before_training(tmp_path):
     with pytest.raises(DataError, match="batch_size is 201 and there are 200"):
-        _train(tmp_path / "a", batch_size=201)
+        train(tmp_path / "a", batch_size=201)
     assert not (tmp_path / "a").exists()
     with pytest.raises(DataError, match=r"generator\.output=sigmoid"):
-        _train(tmp_path / "b", generator__output="sigmoid")
+        train(tmp_path / "b", generator__output="sigmoid")
     with pytest.raises(UsageError, match="batch_size 18 does not divide by 4 devices"):
-        _train(tmp_path / "c", batch_size=18, mapping="auto")
+        train(tmp_path / "c", batch_size=18, mapping="auto")
     np.savez(tmp_path / "bad.npz", examples=np.array([[0.5, np.nan]] * 50, np.float32))
     with pytest.raises(DataError, match="bad.npz"):
-        _train(tmp_path / "d", dataset__name="npz", dataset__path=tmp_path / "bad.npz")
+        train(tmp_path / "d", dataset__name="npz", dataset__path=tmp_path / "bad.npz")
     for name in "abd":
         assert not (tmp_path / name / "config.json").exists()
 
@@ -346,7 +295,7 @@ def test_a_platform_that_is_not_there(tmp_path, monkeypatch, raised):
     platforms = jax.config.jax_platforms
     try:
         with pytest.raises(UsageError, match="JAX finds no such device"):
-            _train(tmp_path, platform="gpu")
+            train(tmp_path, platform="gpu")
     finally:
         jax.config.update("jax_platforms", platforms)
 
@@ -462,6 +411,6 @@ def test_a_long_list_of_differing_fields_is_cut_short(whole):
     }
     changes |= {"seed": 9, "loss": "hinge", "batch_size": 8, "latent__dim": 3, "average_decay": 0.5, "packing": 2}
     with pytest.raises(UsageError) as error:
-        _train(whole, steps=80, discriminator_steps=2, generator_steps=2, **changes)
+        train(whole, steps=80, discriminator_steps=2, generator_steps=2, **changes)
     assert str(error.value).count(" there, ") == 10 and ", and 2 more fields; use the same config" in str(error.value)
     assert "another config; loss: " in str(error.value)  # before others, as it tells what the run is

@@ -33,7 +33,7 @@ from jaxgan.runs.sweep.ranking import METRICS, Ranking, metric_at, read_ranking,
 from jaxgan.runs.sweep.results import summarise
 from jaxgan.runs.sweep.trials import read_settings, split_values
 from jaxgan.training.population import Varying
-from tests.runs.test_runs import SMALL, _saved
+from tests.small_runs import SMALL, saved
 
 RATES = "generator_optimizer.learning_rate & discriminator_optimizer.learning_rate"
 TINY = SMALL | {
@@ -266,7 +266,7 @@ def test_which_numbers_are_arguments(changes, names):
 
 
 def _same_run(a, b):
-    (leaves, extra), (expected, expected_extra) = _saved(a), _saved(b)
+    (leaves, extra), (expected, expected_extra) = saved(a), saved(b)
     assert leaves.keys() == expected.keys() and len(leaves) > 20
     for path, leaf in expected.items():
         np.testing.assert_array_equal(leaves[path], leaf, err_msg=path)
@@ -391,8 +391,8 @@ def test_members_of_one_batched_step_agree_to_rounding(swept, tmp_path, monkeypa
     monkeypatch.setattr(lockstep_module, "PER_CPU", 2)
     _sweep(tmp_path, population__grid=f"{RATES}=1e-3,1e-2")
     for number in ("000", "003"):
-        expected = _saved(swept / "members" / number)[0]
-        for path, leaf in _saved(tmp_path / "members" / number)[0].items():
+        expected = saved(swept / "members" / number)[0]
+        for path, leaf in saved(tmp_path / "members" / number)[0].items():
             np.testing.assert_allclose(leaf, expected[path], atol=2e-5, err_msg=path)
 
 
@@ -409,7 +409,7 @@ def test_a_diverged_member_does_not_end_the_sweep(swept, tmp_path, capsys):
     assert (
         "0 of 1" in out and "diverged: member 000 (setting 0, seed 0) at step" in out and "it has no checkpoint" in out
     )
-    leaves, expected = (_saved(path / "members" / n)[0] for path, n in ((tmp_path, "001"), (swept, "000")))
+    leaves, expected = (saved(path / "members" / n)[0] for path, n in ((tmp_path, "001"), (swept, "000")))
     assert all((leaves[path] == leaf).all() for path, leaf in expected.items())
     with pytest.raises(DivergedError, match="all members diverged"):
         _sweep(tmp_path / "all", population__grid=f"{RATES}=1e30", population__seeds=1)
@@ -587,5 +587,5 @@ def test_a_sweep_that_is_killed_at_random_ends_the_same(tmp_path):
         other = tmp_path / "killed" / "members" / path.name
         assert (other / "metrics.jsonl").read_bytes() == (path / "metrics.jsonl").read_bytes()
         if (path / "checkpoints" / "1000").is_dir():
-            (leaves, _), (expected, _) = _saved(other), _saved(path)
+            (leaves, _), (expected, _) = saved(other), saved(path)
             assert all((leaves[name] == leaf).all() for name, leaf in expected.items())

@@ -11,7 +11,7 @@ from jaxgan.errors import DataError, UsageError
 from jaxgan.runs.data import lend, read_inputs
 from jaxgan.runs.load import load_run
 from jaxgan.runs.sample import _as_name
-from tests.runs.test_runs import SMALL, _assert_same_run, _saved
+from tests.small_runs import SMALL, assert_same_run, saved
 
 RUN = SMALL | {
     "steps": "20",
@@ -56,7 +56,7 @@ def _archive(workdir, name=""):
 def test_it_resumes_bit_for_bit_and_streams_the_same_vectors_to_four_devices(changes, run, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", changes | {"steps": steps}, str(tmp_path), {})
-    _assert_same_run(tmp_path, run)
+    assert_same_run(tmp_path, run)
     other = changes | {"dataset.placement": "stream", "steps": "10", "mapping": "pmap"}
     runs.run("train", "configs/ring.py", other, str(tmp_path / "streamed"), {})
     lines = [json.loads((path / "metrics.jsonl").read_text().splitlines()[0]) for path in (tmp_path / "streamed", run)]
@@ -109,7 +109,7 @@ def test_it_is_evaluated_with_the_vectors_of_the_data(run):
     report = json.loads((run / "evaluation" / "step_00000020_seed_0.json").read_text())
     assert [score["name"] for score in report["scores"]] == ["parzen_paper", "parzen_fine", "sliced_wasserstein"]
     assert (run / "evaluation" / "step_00000020_seed_0_interpolation.png").exists()
-    assert _saved(run)[1]["data"]["condition_dim"] == 2
+    assert saved(run)[1]["data"]["condition_dim"] == 2
 
 
 def test_without_its_data_a_vector_must_be_given(changes, run, tmp_path, monkeypatch):
@@ -127,8 +127,8 @@ def test_without_its_data_a_vector_must_be_given(changes, run, tmp_path, monkeyp
 def test_members_of_a_sweep_are_the_runs_alone(changes, run, tmp_path):
     swept = {"population.seeds": "1", "population.grid": "generator.conditioning=normalization,concatenation"}
     runs.run("sweep", "configs/ring.py", changes | swept, str(tmp_path), {})
-    states = [_saved(tmp_path / "members" / name)[0] for name in ("000", "001")]
-    for path, leaf in _saved(run)[0].items():
+    states = [saved(tmp_path / "members" / name)[0] for name in ("000", "001")]
+    for path, leaf in saved(run)[0].items():
         np.testing.assert_array_equal(states[0][path], leaf, err_msg=path)
     assert states[0].keys() != states[1].keys()
     pictures = [path / "samples" / "step_00000020.png" for path in (tmp_path / "members" / "000", run)]

@@ -25,7 +25,8 @@ from jaxgan.tasks.inference_scores import corrupted, fit_encoder, measure
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample, Sides
 from tests.games import difference, equal
-from tests.runs.test_runs import SMALL, _assert_same_run
+from tests.runs.test_runs import SMALL as OF_THE_RING
+from tests.small_runs import assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
@@ -270,7 +271,7 @@ def test_a_loss_of_the_users_own_goes_with_pairs_whatever_its_name(monkeypatch):
 def test_fields_that_do_not_go_together():
     config = default.get_config()
     config.task, config.condition, config.packing, config.loss = "inference", "labels", 2, "f_kl"
-    config.augmentation.names, config.terms.mutual_information = "noise", 1.0
+    config.augmentation.names, config.terms.mutual_information = ("noise",), 1.0
     config.latent.name = "mixture"
     problems = [problem for problem in problem_texts(config) if "inference" in problem]
     assert len(problems) == 6, problems
@@ -285,7 +286,7 @@ def test_fields_that_do_not_go_together():
     assert [problem.split()[0] for problem in problem_texts(config)] == ["inference.generator_weight"]
     config.inference.method, config.inference.generator_weight = "bigann", 0.0
     assert any("bigan" in problem and "regressor" in problem for problem in problem_texts(config))
-    config.inference.method, config.inference.activation = "bigan", "relu,relu,relu"
+    config.inference.method, config.inference.activation = "bigan", ("relu", "relu", "relu")
     with pytest.raises(UsageError, match="task=inference does not suit the data; activation names 3 activations for 2"):
         build(config, DataFacts((2,), 100))
 
@@ -406,6 +407,7 @@ def test_a_sheet_has_both_ends_and_the_way_between_them():
     np.testing.assert_array_equal(shown, [0, *[5] * 8, 1, 2, *[5] * 8, 0])
 
 
+SMALL = {name: value for name, value in OF_THE_RING.items() if name != "dataset.examples"}
 RUN = SMALL | {
     "steps": "20",
     "sample_every": "10",
@@ -440,7 +442,7 @@ def test_a_run_resumes_bit_for_bit_and_is_shown_and_measured(data, tmp_path, cap
     runs.run("train", "configs/ring.py", RUN | data, str(run), {})
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", RUN | data | {"steps": steps}, str(tmp_path / "again"), {})
-    _assert_same_run(tmp_path / "again", run)
+    assert_same_run(tmp_path / "again", run)
     runs.run("sample", None, data, str(run), {"count": 9})
     archive = np.load(run / "samples" / "sample_step_00000020_seed_0.npz")
     assert archive["samples"].shape == (8, 4, 4, 1) and archive["first"].shape == (1, 4, 4, 1)

@@ -28,7 +28,8 @@ from jaxgan.tasks.semi_supervised import classifying, linear_classes, logistic_r
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Judgement, Latent, Network, PlayerState
 from tests.games import difference, equal
-from tests.runs.test_runs import SMALL, _assert_same_run
+from tests.runs.test_runs import SMALL as OF_THE_RING
+from tests.small_runs import assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
@@ -282,7 +283,7 @@ def test_fields_that_do_not_go_together():
         "loss hinge: task=semi_supervised is of K + 1 classes",
         "real_label 0.9: task=semi_supervised has the classes as labels",
         "condition=labels does not go with task=semi_supervised",
-        "tells the class of a single example",
+        "task=semi_supervised classifies single examples",
         "task=semi_supervised has the class logits",
     ):
         assert part in said, part
@@ -324,7 +325,8 @@ TASK = {
     "discriminator.features": "True",
     "discriminator.noise_hidden": "0.5",
 }
-RUN = {name: value for name, value in SMALL.items() if name != "dataset.examples"} | TASK
+SMALL = {name: value for name, value in OF_THE_RING.items() if name != "dataset.examples"}
+RUN = SMALL | TASK
 RUN |= {"steps": "20", "sample_every": "10", "checkpoint_every": "10", "dataset.name": "npz"}
 RUN |= {"dataset.validation_examples": "40", "generator.output": "sigmoid"}
 RUN |= {"evaluation.metrics": "task", "evaluation.features": "raw", "evaluation.samples": "32"}
@@ -354,7 +356,7 @@ def run(data, tmp_path_factory):
 def test_it_resumes_bit_for_bit_and_streams_the_same_labels(data, run, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", RUN | data | {"steps": steps}, str(tmp_path / "a"), {})
-    _assert_same_run(tmp_path / "a", run)
+    assert_same_run(tmp_path / "a", run)
     other = RUN | data | {"dataset.placement": "stream", "steps": "10"}
     runs.run("train", "configs/ring.py", other, str(tmp_path / "b"), {})
     first = [json.loads((path / "metrics.jsonl").read_text().splitlines()[0]) for path in (tmp_path / "b", run)]
@@ -379,7 +381,7 @@ def test_data_that_does_not_suit_is_told_in_one_line(data, tmp_path):
     for change, said in (
         ({"semi_supervised.labelled": "400"}, r"400 labelled examples are 100 of class 0, and there are \d+ of 160"),
         ({"semi_supervised.labelled": "3"}, "3 labelled examples are not one of each of 4 classes"),
-        ({"discriminator.class_logits": "5"}, "it has 4 classes, of which task=semi_supervised tells"),
+        ({"discriminator.class_logits": "5"}, "task=semi_supervised needs one for each of its 4 classes"),
     ):
         with pytest.raises(UsageError, match=said):
             runs.run("train", "configs/ring.py", RUN | data | change, str(tmp_path), {})

@@ -15,7 +15,6 @@ from jaxgan.config import DataFacts, build, complete, schema
 from jaxgan.losses import LOSSES
 from jaxgan.networks import mlp
 from jaxgan.parallel import distribute
-from jaxgan.runs.hyperparameters import hyperparameters
 from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import make_train_step
 from jaxgan.types import Latent, Network
@@ -155,8 +154,9 @@ def test_a_config_turns_it_on():
     plain = complete(config)
     named = {name for name in schema.traced(plain) if name.startswith("latent_optimization")}
     assert named == {"latent_optimization.step", "latent_optimization.damping"}
-    step = build(plain, facts).train_step(hyperparameters=hyperparameters(plain))
-    constant = build(plain, facts).train_step()
+    experiment = build(plain, facts)
+    traced = jax.tree.map(jnp.float32, experiment.hyperparameters)
+    step, constant = experiment.train_step(hyperparameters=traced), experiment.train_step()
     state = build(config, facts).initial_state(0)
     batch = {"real": jnp.ones((1, 8, 2))}
     (_, found), (_, expected) = jax.jit(step)(state, batch), jax.jit(constant)(state, batch)

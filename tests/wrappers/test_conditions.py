@@ -13,13 +13,12 @@ from jaxgan import figures, runs
 from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.networks import dcgan, mlp, resnet
-from jaxgan.rng import stream
 from jaxgan.runs import sample_grid, sampling
 from jaxgan.runs.load import asked_for, load_run
 from jaxgan.training.step import generate
-from jaxgan.types import Network
+from jaxgan.types import Network, stream
 from jaxgan.wrappers.conditions import one_hot, unconditional
-from tests.runs.test_runs import SMALL, _assert_same_run, _saved
+from tests.small_runs import SMALL, assert_same_run, saved
 
 KEY = jax.random.key(0)
 
@@ -187,13 +186,13 @@ def test_a_conditional_run_logs_its_terms_and_the_wasserstein_estimate(condition
         np.testing.assert_allclose(line["d_loss"], line["d_terms"] - line["d_wasserstein"], rtol=1e-4)
         np.testing.assert_allclose(line["g_loss"] - line["g_terms"], -2 * line["d_fake_logit"], atol=0.03)
         assert 0.5 * np.log(3) < line["d_terms"] < 2.5  # half of two cross-entropies, log 3 each of a guess
-    assert _saved(conditional)[1]["data"]["classes"] == 3
+    assert saved(conditional)[1]["data"]["classes"] == 3
 
 
 def test_it_resumes_bit_for_bit_and_streams_the_same_labels(changes, conditional, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", changes | {"steps": steps}, str(tmp_path), {})
-    _assert_same_run(tmp_path, conditional)
+    assert_same_run(tmp_path, conditional)
     other = changes | {"dataset.placement": "stream", "steps": "10", "alarms.patience": "0"}
     runs.run("train", "configs/ring.py", other, str(tmp_path / "streamed"), {})
     first = [
@@ -271,7 +270,7 @@ def test_a_conditional_member_of_a_sweep_is_the_run_alone(changes, tmp_path):
     members = sorted(path for path in (tmp_path / "sweep" / "members").iterdir())
     alone = changes | {"terms.auxiliary_classifier": "0.25"}
     runs.run("train", "configs/ring.py", alone, str(tmp_path / "alone"), {})
-    (states, extra), (expected, _) = _saved(members[0]), _saved(tmp_path / "alone")
+    (states, extra), (expected, _) = saved(members[0]), saved(tmp_path / "alone")
     assert extra["data"]["classes"] == 3
     for path, leaf in expected.items():
         np.testing.assert_array_equal(states[path], leaf, err_msg=path)

@@ -18,7 +18,7 @@ from jaxgan.runs.sweep.trials import read_settings
 from jaxgan.training.step import GANSpec, generate, generator_update
 from jaxgan.types import Network
 from jaxgan.wrappers.learned_mixture import deviation_penalty
-from tests.runs.test_runs import _assert_same_run, _train
+from tests.small_runs import assert_same_run, train
 
 IDENTITY = Network(lambda key, z, condition=None: {"params": {}}, lambda variables, z, **_: (z, {}))
 MIXTURE = {"mean": jnp.array([[1.0], [-2.0]]), "deviation": jnp.array([[0.5], [3.0]])}
@@ -166,10 +166,10 @@ def test_members_of_a_sweep_share_a_step_where_their_penalties_alone_differ():
 
 @pytest.mark.slow
 def test_a_run_of_a_mixture_stops_and_goes_on_bit_for_bit_and_is_sampled(tmp_path):
-    _train(tmp_path / "whole", steps=40, **RING)
-    _train(tmp_path / "parts", steps=20, **RING)
-    _train(tmp_path / "parts", steps=40, **RING)
-    _assert_same_run(tmp_path / "parts", tmp_path / "whole")
+    train(tmp_path / "whole", steps=40, **RING)
+    train(tmp_path / "parts", steps=20, **RING)
+    train(tmp_path / "parts", steps=40, **RING)
+    assert_same_run(tmp_path / "parts", tmp_path / "whole")
     runs.run("sample", None, {}, str(tmp_path / "whole"), {"count": 7})
     samples = np.load(tmp_path / "whole" / "samples" / "sample_step_00000040_seed_0.npz")["samples"]
     assert samples.shape == (7, 2) and np.isfinite(samples).all()

@@ -21,7 +21,6 @@ from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.io.atomic import atomic_write
-from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs, lend
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
@@ -29,7 +28,7 @@ from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.evaluate.task_scores import TaskScores
 from jaxgan.runs.sampling import sampler
 from jaxgan.tasks import Scores
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 SPLIT_BYTES = 2**30
 """At most this much of a split is read, counted as floats."""

@@ -11,14 +11,13 @@ import numpy as np
 from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
 from jaxgan.latents import linear_path, spherical_path
-from jaxgan.rng import stream
 from jaxgan.runs.data import check_same_data, read_inputs
 from jaxgan.runs.evaluate.evaluation import Evaluation, Report, path_of, to_json, write
 from jaxgan.runs.evaluate.tables import as_text
 from jaxgan.runs.load import TrainedRun, load_run
 from jaxgan.runs.report import write_report
 from jaxgan.training.step import generate
-from jaxgan.types import of_norm
+from jaxgan.types import of_norm, stream
 
 ROWS, COLUMNS = 10, 8
 """Of the sheet of samples with their nearest training images."""

@@ -33,7 +33,7 @@ from jaxgan.runs.sweep.views import spread_of, table
 from jaxgan.runs.train.host_loop import StopRequest
 
 SAY_SECONDS = 10.0
-"""While members are evaluated, one is named so often."""
+"""Seconds between messages about the progress of evaluations."""
 
 
 def problems_of_sweep(config: Any) -> list[Problem]:
@@ -93,7 +93,7 @@ def sweep(config: Mapping[str, Any], workdir: str) -> None:
 
 
 class _Sweep:
-    """One sweep and what it holds on to."""
+    """One sweep: its members, and what is decided about them."""
 
     def __init__(self, config: dict[str, Any], directory: RunDirectory, stop: StopRequest, saved: Mapping[str, Any]):
         self.config, self.directory, self.path, self.stop = config, directory, directory.path, stop
@@ -118,7 +118,7 @@ class _Sweep:
         self.progress: Progress | None = None
 
     def run(self) -> None:
-        """From where the members are to the table."""
+        """Trains the members from where they are, and writes the results."""
         self._write(finished=False)
         done, total = self._steps()
         self.done = done
@@ -131,7 +131,7 @@ class _Sweep:
         self._finish()
 
     def _run_rung(self, rung: int) -> None:
-        """Trains those that are left to the rung's end, and gives up half of them unless it is the last."""
+        """Trains the remaining settings to the rung's end, and gives up half of them unless it is the last rung."""
         left = self._left(rung)
         for trainer in self.trainers:
             self._check_stop()
@@ -146,7 +146,7 @@ class _Sweep:
         kept = [left[place] for place in survivors(self.ranking, scores)]
         named = dict(zip(map(str, left), scores, strict=True))
         self.rungs.append({"step": self.ends[rung], "score": self.ranking.name, "scores": named, "kept": kept})
-        self._write(finished=False)  # before any member goes on, so that a sweep that is killed decides the same
+        self._write(finished=False)  # before any member trains on, so that a sweep that is killed decides the same
         assert self.progress is not None
         self.progress.message(f"step {self.ends[rung]:,}: {len(kept)} of {len(left)} settings go on")
 
@@ -205,8 +205,8 @@ class _Sweep:
             )
 
     def _finish(self) -> None:
-        """Judges all members and writes what a reader wants to see."""
-        scores = list(self._judged())
+        """Scores all members and writes the results."""
+        scores = list(self._scored())
         given_up = {s: r["step"] for r in self.rungs for s in map(int, r["scores"]) if s not in r["kept"]}
         results = SweepResults(self.settings, self.members, scores, self.ranking, given_up)
         figures.save_png(self.path / "sweep.png", spread_of(results))
@@ -226,8 +226,8 @@ class _Sweep:
             f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / NAME}."
         )
 
-    def _judged(self) -> Iterator[MemberScores]:
-        """A verdict for each member, and now and then a word of how far it is."""
+    def _scored(self) -> Iterator[MemberScores]:
+        """The scores of each member, with a message every few seconds."""
         said = -math.inf
         for done, member in enumerate(self.members):
             self._check_stop()

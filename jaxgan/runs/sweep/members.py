@@ -22,8 +22,8 @@ class Member:
     Attributes:
       number: from 0; its directory's name.
       setting: which one, from 0.
-      config: as it would be of this run alone.
-      directory: complete in itself: every mode of `launch.py` works on it.
+      config: that of the same run trained alone.
+      directory: a complete run: every mode of `launch.py` works on it.
       inputs: its data.
       diverged: the step at which a number was no longer finite, or None.
     """
@@ -50,14 +50,14 @@ class Member:
         self._inputs = inputs
 
     def latest_step(self) -> int:
-        """Of its newest whole checkpoint; 0 without one."""
+        """The step of its newest complete checkpoint; 0 without one."""
         directory = self.directory.checkpoints
         names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
         return max((int(name) for name in names if name.isdigit()), default=0)
 
 
 Group = list[Member]
-"""Members, at least one, that differ in their seed and in numbers alone: one compiled step serves them all."""
+"""One or more members that differ only in their seed and their numbers: one compiled step serves all of them."""
 
 
 def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Path) -> list[Member]:
@@ -68,14 +68,14 @@ def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Pat
     for place, setting in enumerate(settings):
         for i in range(seeds):
             number = len(members)
-            # Without the sweep's own section, so that the run is the same as one that was trained alone.
+            # Without the sweep's own section, so that the run equals one trained alone.
             config = {**setting.config, "seed": setting.config["seed"] + i, "population": defaults}
             members.append(Member(number, place, config, directory / f"{number:0{digits}d}"))
     return members
 
 
 def read_data(members: Sequence[Member]) -> None:
-    """Gives every member its data, read once for all that see the same.
+    """Gives every member its data, which is read once for all members that share it.
 
     Raises:
       UsageError: it does not fit the device.
@@ -98,7 +98,7 @@ def read_data(members: Sequence[Member]) -> None:
 
 
 def make_groups(members: Sequence[Member]) -> list[Group]:
-    """Parts members, which have their data, into groups of one structure, in the order of their first members."""
+    """Divides members, which have their data, into groups of one structure, in the order of their first members."""
     found: dict[str, list[Member]] = {}
     for member in members:
         found.setdefault(_structure(member), []).append(member)

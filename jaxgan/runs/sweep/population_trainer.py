@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.config import build
+from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.parallel import distribute_population
 from jaxgan.runs.data import CHUNK_STEPS, chunk_factory, chunk_length
-from jaxgan.runs.hyperparameters import stacked_hyperparameters
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.train.host_loop import HostLoop, StopRequest, chunk_stops
 from jaxgan.runs.train.run_log import RunLog, check_resumes, open_metrics

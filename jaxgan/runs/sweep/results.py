@@ -40,7 +40,7 @@ class Summary(NamedTuple):
 
 
 def summarise(values: Sequence[float | None]) -> Summary:
-    """Mean and standard error of the numbers that are there."""
+    """Mean and standard error of the values that are not None."""
     known = [value for value in values if value is not None]
     error = statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
     return Summary(statistics.fmean(known) if known else None, error, list(values))
@@ -54,7 +54,7 @@ class SweepResults(NamedTuple):
       members: of all settings, in order.
       verdicts: one for each member.
       ranking: what ranks the settings.
-      given_up: the step at which a setting was, by its place; without those that went on to the end.
+      given_up: the step at which a setting was given up, by its place; settings that trained to the end are absent.
     """
 
     settings: list[Setting]
@@ -73,7 +73,7 @@ class SweepResults(NamedTuple):
         ]
 
     def order(self) -> list[int]:
-        """The settings, best first: those that were given up later or not at all come before the others."""
+        """The settings, best first; the later a setting was given up, the better it is."""
 
         def place(setting: int):
             score = setting_order(self.ranking, self.values(setting, self.ranking.name))
@@ -99,7 +99,7 @@ class SweepResults(NamedTuple):
         return list(names)
 
     def real(self, score: str) -> float | None:
-        """What real data scores, on average over the members' data."""
+        """The score of real data, averaged over the members' data."""
         return summarise([verdict.real.get(score) for verdict in self.verdicts]).mean
 
 
@@ -110,7 +110,7 @@ def to_json(
     rungs: Sequence[Mapping[str, Any]],
     results: SweepResults | None,
 ) -> dict[str, Any]:
-    """All that is known of a sweep, for `sweep.json`; without results, what a sweep that goes on must know."""
+    """A sweep as JSON; without `results` only what it needs to resume."""
     lines = [
         {"member": m.name, "setting": m.setting, "seed": m.config["seed"], "step": m.latest_step()}
         | {"diverged": m.diverged}
@@ -142,13 +142,13 @@ def to_json(
 
 
 def has_sweep(path: str) -> bool:
-    """Whether a sweep was begun there."""
+    """Whether a directory holds a sweep."""
     directory = RunDirectory(path, create=False).path
     return (directory / NAME).exists() or (directory / "members").exists()
 
 
 def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What an earlier call of the same sweep wrote; empty if there was none.
+    """What an earlier call of the same sweep wrote; empty if it is new.
 
     Args:
       directory: of the sweep.
@@ -186,16 +186,12 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
 
 
 def write_sweep(directory: RunDirectory, content: Mapping[str, Any]) -> None:
-    """Writes `sweep.json`, whole or not at all.
-
-    Raises:
-      UsageError: it cannot be written.
-    """
+    """Writes `sweep.json`, whole or not at all."""
     _write(directory.path / NAME, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_table(directory: RunDirectory, text: str) -> None:
-    """Writes `sweep.txt`, likewise."""
+    """Writes `sweep.txt`, whole or not at all."""
     _write(directory.path / TABLE, text + "\n")
 
 
@@ -207,14 +203,10 @@ def _write(path: pathlib.Path, text: str) -> None:
 
 
 def link_best(directory: RunDirectory, member: str) -> None:
-    """Lets `best` be a symbolic link to a member, relative so that the sweep can be moved.
-
-    Raises:
-      UsageError: it cannot be written.
-    """
+    """Makes `best` a symbolic link to a member, relative so that the sweep can be moved."""
     path = directory.path / "best"
     try:
         with atomic_path(path) as temporary:
             temporary.symlink_to(os.path.join("members", member))
     except OSError as error:
-        raise UsageError(f"cannot write {path}", error.strerror or str(error), "mend what is in its way") from error
+        raise UsageError(f"cannot write {path}", error.strerror or str(error), "remove what is in its way") from error

@@ -1,4 +1,4 @@
-"""Scores of a sweep's members: each data set is prepared, and its own score computed, once for all who share it."""
+"""Scores of a sweep's members. Each dataset is prepared, and its own score computed, once for all members."""
 
 import functools
 import sys
@@ -11,7 +11,6 @@ import numpy as np
 from jaxgan.config import Experiment, build
 from jaxgan.errors import DivergedError
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.rng import stream
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import restore_players
@@ -19,14 +18,14 @@ from jaxgan.runs.sample_grid import SampleGrid, compile_generator
 from jaxgan.runs.sampling import NoSamplesError
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.sweep.ranking import Ranking, metric_at
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 
 class MemberScores(NamedTuple):
     """The scores of one member.
 
     Attributes:
-      step: of the checkpoint that was judged; 0 if there is none.
+      step: of the checkpoint that was scored; 0 without one.
       scores: by name; None where it is not finite.
       real: the same of real data.
     """
@@ -56,11 +55,11 @@ class MemberScorer:
         self._of_group: dict[tuple[int, int, tuple[str, ...]], Evaluation] = {}
 
     def check(self, member: Member) -> None:
-        """Raises UsageError or DataError, before any training, if a member cannot be evaluated as is wanted."""
+        """Raises UsageError or DataError, before any training, if a member cannot be evaluated as the config asks."""
         self._evaluation(member, self.metrics)
 
     def rank(self, member: Member) -> float | None:
-        """The number that ranks a member, as far as it has come; None if it has none."""
+        """The number that ranks a member at its newest checkpoint; None if it has none."""
         if member.diverged is not None:
             return None
         if not self.ranking.evaluator:
@@ -69,7 +68,7 @@ class MemberScorer:
         return self._scores(member, state, (self.ranking.evaluator,)).scores.get(self.ranking.name)
 
     def score(self, member: Member) -> MemberScores:
-        """All scores of a member that has a checkpoint, in its `evaluation/` too, and its last picture."""
+        """All scores of a member, which are also written to its `evaluation/`, with its last picture."""
         if not member.latest_step():
             return MemberScores(0)
         state = self._restore(member)

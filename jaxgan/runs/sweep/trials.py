@@ -20,7 +20,7 @@ TOLD = 10
 """At most so many problems of a sweep are told."""
 
 
-class Axis(NamedTuple):
+class SearchAxis(NamedTuple):
     """One part of a grid, or of what is drawn: some fields that have the same value.
 
     Attributes:
@@ -77,7 +77,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Proble
 
 def _parse(
     text: str, where: str, read: Any, known: Mapping[str, schema.Row], problems: list[Problem]
-) -> Iterator[Axis]:
+) -> Iterator[SearchAxis]:
     """The axes of `NAME & NAME=...; NAME=...`."""
     for part in filter(None, (part.strip() for part in text.split(";"))):
         left, equals, right = part.partition("=")
@@ -94,13 +94,13 @@ def _parse(
         yield read(names, right.strip(), problems)
 
 
-def _list_values(names: tuple[str, ...], text: str, problems: list[Problem]) -> Axis:
+def _list_values(names: tuple[str, ...], text: str, problems: list[Problem]) -> SearchAxis:
     values = tuple(split_values(text))
     if not all(values):
         problems.append(_problem(f"population.grid: {names[0]} has an empty value in {text!r}"))
     if len(set(values)) < len(values):
         problems.append(_problem(f"population.grid: {names[0]} has a value twice in {text!r}"))
-    return Axis(names, values)
+    return SearchAxis(names, values)
 
 
 def split_values(text: str) -> list[str]:
@@ -114,7 +114,7 @@ def split_values(text: str) -> list[str]:
     return values if start > len(text) else [*values, text[start:].strip()]
 
 
-def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> Axis:
+def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> SearchAxis:
     """`log(low,high)`, `uniform(low,high)` or `choice(VALUE,VALUE)`."""
     kind, _, rest = text.partition("(")
     kind = kind.strip()
@@ -123,23 +123,23 @@ def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> Ax
     if kind not in ("log", "uniform", "choice") or not rest.rstrip().endswith(")"):
         hint = values.nearest(kind, ("log", "uniform", "choice"))
         problems.append(_problem(f"{where}: is none of log(low,high), uniform(low,high), choice(VALUE,VALUE){hint}"))
-        return Axis(names)
+        return SearchAxis(names)
     if kind == "choice":
         if not all(parts):
             problems.append(_problem(f"{where}: has an empty value"))
-        return Axis(names, draw=lambda u: parts[int(u * len(parts))])
+        return SearchAxis(names, draw=lambda u: parts[int(u * len(parts))])
     try:
         low, high = (float(value) for value in parts)
     except ValueError:
         problems.append(_problem(f"{where}: takes two numbers"))
-        return Axis(names)
+        return SearchAxis(names)
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         problems.append(_problem(f"{where}: the range is empty"))
     elif kind == "log" and low <= 0:
         problems.append(_problem(f"{where}: a logarithm's range is above 0"))
     else:
-        return Axis(names, draw=_log(low, high) if kind == "log" else _uniform(low, high))
-    return Axis(names)
+        return SearchAxis(names, draw=_log(low, high) if kind == "log" else _uniform(low, high))
+    return SearchAxis(names)
 
 
 def _uniform(low: float, high: float) -> Any:
@@ -158,7 +158,7 @@ def _rounded(value: float, low: float, high: float) -> Drawn:
     return Drawn(repr(min(max(float(f"{value:.{DIGITS}g}"), low), high)))
 
 
-def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[Problem]:
+def _clashes(grid: list[SearchAxis], drawn: list[SearchAxis]) -> list[Problem]:
     found, seen = [], dict[str, str]()
     for where, axes in (("grid", grid), ("random", drawn)):
         for name in itertools.chain.from_iterable(axis.names for axis in axes):
@@ -169,7 +169,7 @@ def _clashes(grid: list[Axis], drawn: list[Axis]) -> list[Problem]:
     return found
 
 
-def _texts(grid: list[Axis], drawn: list[Axis], count: int, seed: int) -> Iterator[dict[str, str]]:
+def _texts(grid: list[SearchAxis], drawn: list[SearchAxis], count: int, seed: int) -> Iterator[dict[str, str]]:
     """The text of every field of every setting: each draw with all of the grid."""
     rows = [[axis.draw(u) for u in _numbers(seed, axis.names, count)] for axis in drawn]
     for point in itertools.product(*(axis.values for axis in grid)):
@@ -196,7 +196,8 @@ def _setting(
         bare = text[1:-1] if kind in ("str", "names") and text.startswith("(") and text.endswith(")") else text
         given[name] = str(round(float(text))) if isinstance(text, Drawn) and kind == "int" else bare
     wrong = [_problem(f"population: {problem}") for problem in command_line.override(changed, given)]
-    changes = {name: schema.value_of(changed, name) for name in texts if schema.has(changed, name)}
+    flat = schema.flattened(changed)
+    changes = {name: flat[name] for name in texts if name in flat}
     said = ", ".join(f"{name}={value}" for name, value in changes.items())
     for problem in problems_of(changed):
         if problem not in before:

@@ -12,19 +12,19 @@ from jaxgan.runs.sweep.results import SweepResults, summarise
 from jaxgan.runs.sweep.trials import Setting
 
 WIDTH = 120
-"""Of the table, in letters; more scores go into a further one below."""
+"""Width of the table in letters; scores that do not fit go into a second table below."""
 
 REAL = "real data"
 
 LABEL = 50
-"""Letters of a setting's fields in the picture; beyond, its number in the table stands there."""
+"""Most letters of a setting's fields in the picture; a longer label is the setting's number."""
 
 SHOWN = 40
-"""At most so many settings are in the picture, the best ones."""
+"""Most settings in the picture, the best ones."""
 
 
 class Columns(NamedTuple):
-    """The fields that settings differ in; those that move together are one column.
+    """The fields in which settings differ; fields that change together are one column.
 
     Attributes:
       fields: of each column.
@@ -80,10 +80,10 @@ def _setting_rows(results: SweepResults, columns: Columns, order: Sequence[int])
     halved = bool(results.given_up)
     rows = [["setting", *columns.headings, "seeds", *(["steps"] if halved else [])]]
     for setting in order:
-        there = [member for member in results.members if member.setting == setting]
-        good = sum(member.diverged is None for member in there)
-        seeds = str(good) if good == len(there) else f"{good} of {len(there)}"
-        steps = results.given_up.get(setting, there[0].config["steps"])
+        members = [member for member in results.members if member.setting == setting]
+        good = sum(member.diverged is None for member in members)
+        seeds = str(good) if good == len(members) else f"{good} of {len(members)}"
+        steps = results.given_up.get(setting, members[0].config["steps"])
         rows.append([str(setting), *columns.values[setting], seeds, *([f"{steps:,}"] if halved else [])])
     return rows
 
@@ -115,7 +115,7 @@ def _score_column(results: SweepResults, name: str, order: Sequence[int]) -> lis
 
 
 def _blocks(rows: Sequence[Sequence[str]], columns: Sequence[list[str]]) -> list[list[list[str]]]:
-    """The scores in parts that are no wider than `WIDTH`; the first one stands beside the settings."""
+    """The scores in parts no wider than `WIDTH`; the first part stands beside the settings."""
     lead = sum(max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0])))
     blocks: list[list[list[str]]] = [[]]
     width = lead

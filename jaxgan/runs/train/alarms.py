@@ -11,10 +11,9 @@ from jaxgan.config import Experiment
 from jaxgan.datasets import order
 from jaxgan.datasets.base import Split
 from jaxgan.evaluation.alarms import AlarmMonitor, Anchors, Limits, measure
-from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.training.step import generate
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 ANCHORS = 1_000
 """Labelled training examples, by which samples are assigned to classes."""

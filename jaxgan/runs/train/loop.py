@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from jaxgan.config import Experiment, build, complete
+from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, TensorBoard
@@ -18,7 +19,6 @@ from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, read_inputs
 from jaxgan.runs.devices import check_devices, select_platform
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.hyperparameters import hyperparameters
 from jaxgan.runs.train import hosts
 from jaxgan.runs.train.alarms import Health, stopped_by
 from jaxgan.runs.train.host_loop import HostLoop, StopRequest, chunk_stops
@@ -112,7 +112,7 @@ class Run(HostLoop):
         self.in_turn = self.several and jax.local_devices()[0].platform == "cpu"
         self.agree = any_process() if self.several else None
         self.agreed = 0
-        self.told: Any = 0
+        self.sent: Any = 0
         self._long = False
         self._began = 0.0
         # Pictures, scores and alarms, in the process that writes.
@@ -169,7 +169,7 @@ class Run(HostLoop):
 
     def shared(self) -> tuple[Any, ...]:
         """The arguments that all chunks share: the hyperparameters, and the data if it lives on the device."""
-        numbers = self.place_state(hyperparameters(self.config))
+        numbers = self.place_state(jax.tree.map(lambda leaf: leaf[0], stacked_hyperparameters([self.config])))
         return (numbers, self.place_state(self.inputs.resident_data())) if self.inputs.resident else (numbers,)
 
     def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:
@@ -238,9 +238,9 @@ class Run(HostLoop):
             return
         code = SIGNAL if self.stop.signal_name is not None else 0
         code = ALARM if stopped_by(self.config, self.log.warnings) is not None else code
-        before, self.told = self.told, self.agree(code)
+        before, self.sent = self.sent, self.agree(code)
         if wait or self.in_turn:
-            before = self.told
+            before = self.sent
         self.agreed = max(self.agreed, int(before))
 
     def _early_end(self, step: int) -> JaxganError | None:

@@ -1,4 +1,4 @@
-"""What a training run shows of its generator: pictures, scores, the report and the last words."""
+"""What a training run shows of its generator: pictures, scores, the report and a last message."""
 
 import functools
 import sys
@@ -10,18 +10,17 @@ import numpy as np
 
 from jaxgan.config import Experiment
 from jaxgan.io.metric_writers import MetricWriter
-from jaxgan.rng import stream
 from jaxgan.runs.data import Inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
 from jaxgan.runs.report import write_report
 from jaxgan.runs.sample_grid import SampleGrid, compile_generator
 from jaxgan.runs.sampling import NoSamplesError
-from jaxgan.types import TrainState
+from jaxgan.types import TrainState, stream
 
 
 class Output:
-    """Pictures and scores of a run's generator, in its directory; of the one process that writes.
+    """Pictures and scores of a run's generator, in its directory. Only the process that writes has one.
 
     Args:
       config: a checked config.
@@ -34,7 +33,7 @@ class Output:
         self.directory, self.inputs = directory, inputs
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
         self._shown = SampleGrid(experiment, inputs, key, config["sample_count"], compile_generator(experiment))
-        # Made before the first step, so that what cannot be evaluated is said at once.
+        # Made before the first step, so that a run that cannot be evaluated fails at once.
         self.evaluation = None
         if config["evaluation"]["every"]:
             say = functools.partial(print, file=sys.stderr, flush=True)
@@ -53,7 +52,7 @@ class Output:
             board.write_images(step, {"samples": image})
 
     def has_evaluation(self, step: int) -> bool:
-        """Whether the scores of a step are there."""
+        """Whether a step has been evaluated."""
         assert self.evaluation is not None
         return path_of(self.directory.evaluation, step, 0, self.evaluation.method).exists()
 
@@ -62,7 +61,7 @@ class Output:
         assert self.evaluation is not None
         try:
             report = self.evaluation.run(state)
-        except NoSamplesError as error:  # which is no reason to end a training
+        except NoSamplesError as error:  # no reason to end the training
             say(f"not evaluated: {error}")
             return
         path = path_of(self.directory.evaluation, report.step, report.seed, report.method)
@@ -79,7 +78,7 @@ class Output:
         write_report(self.directory)
 
     def summarise(self, first: int, total: int, seconds: float) -> None:
-        """Says what there is to look at."""
+        """Prints what to look at."""
         last = sorted(self.directory.samples.glob("step_*.png"))[-1]
         print(
             f"Done: steps {first:,} to {total:,} in {seconds:.0f} s. Look at {last} first (the other pictures in "

@@ -10,7 +10,7 @@ import numpy as np
 from jaxgan.config import complete
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError
-from jaxgan.evaluation.alarms import Watch
+from jaxgan.evaluation.alarms import AlarmMonitor
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress
 from jaxgan.parallel import everywhere, own
@@ -70,7 +70,7 @@ class RunLog:
         checkpoints: Checkpoints,
         window: Mapping[str, list[float]],
         writer: MetricWriter,
-        watch: Watch | None = None,
+        watch: AlarmMonitor | None = None,
         progress: Progress | None = None,
     ):
         self.config, self.inputs, self.checkpoints = config, inputs, checkpoints
