@@ -127,10 +127,10 @@ class MLP(linen.Module):
         return layers.gaussian_noise(keys, layers.dropout(keys, inputs, keep, layer), noise, layer)
 
 
-def _per_layer(field: str, given: str | tuple, layers: int, what: str, of: str) -> tuple:
+def _per_layer(field: str, given: str | tuple, count: int, what: str, of: str) -> tuple:
     """One value per layer, from one for all, one per layer, or names separated by commas."""
     values = tuple(name.strip() for name in given.split(",")) if isinstance(given, str) else given
-    values = values * layers if len(values) == 1 else values
-    if len(values) != layers:
-        raise ValueError(f"{field} names {len(values)} {what} for {layers} {of}: {list(values)}")
+    values = values * count if len(values) == 1 else values
+    if len(values) != count:
+        raise ValueError(f"{field} names {len(values)} {what} for {count} {of}: {list(values)}")
     return values
