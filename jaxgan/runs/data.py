@@ -17,7 +17,7 @@ from jaxgan.errors import DataError, UsageError
 from jaxgan.fields import parameters
 from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.tasks import Labelled
-from jaxgan.tasks.labelled import choose
+from jaxgan.tasks.semi_supervised import choose
 from jaxgan.training.step import scan_steps
 
 CHUNK_STEPS = 500

@@ -23,8 +23,7 @@ from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.trials import Setting
 from jaxgan.tasks import TASKS, Labelled, ScoreInputs
 from jaxgan.tasks.base import prepared
-from jaxgan.tasks.labelled import choose
-from jaxgan.tasks.semi_supervised import classifying, linear_classes, logistic_regression, measure
+from jaxgan.tasks.semi_supervised import choose, classifying, linear_classes, logistic_regression, measure
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Judgement, Latent, Network, PlayerState
 from tests.games import difference, equal
