@@ -114,16 +114,6 @@ class DiscriminatorInputs(NamedTuple):
     extra: Any = None
 
 
-def wrapped(network: Network, init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
-    """`network._replace(init=init, apply=apply)`."""
-    return network._replace(init=init, apply=apply)
-
-
-def inner_apply(network: Network) -> Callable[..., Any]:
-    """`network.apply`."""
-    return network.apply
-
-
 STREAMS = {
     "task": 2,  # of a step's key, which the step itself splits into 0 and 1
     "sample_pictures": 4,  # of the run's key, which `init_state` splits into 0 to 3

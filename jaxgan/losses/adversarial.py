@@ -6,6 +6,7 @@ useful gradients at logits of ±1e4. All raise ValueError unless the two argumen
 loss, write its two functions and one line of `LOSSES`.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -302,13 +303,13 @@ class Divergence(NamedTuple):
       output: v -> g(v) = T.
       conjugate: v -> f*(g(v)), simplified, so that no difference of large numbers is taken.
       log_ratio: v* -> log(p_d/p_g), or None.
-      threshold: as `Loss.threshold`.
+      threshold: v* where p_d = p_g.
     """
 
     output: Callable[[chex.Array], chex.Array]
     conjugate: Callable[[chex.Array], chex.Array]
     log_ratio: Callable[[chex.Array], chex.Array] | None = None
-    threshold: float | None = None
+    threshold: float = 0.0
 
 
 def f_gan(divergence: Divergence) -> Loss:
@@ -338,19 +339,19 @@ def f_gan(divergence: Divergence) -> Loss:
     return Loss(discriminator, generator, divergence.log_ratio, divergence.threshold, pair_generator=None)
 
 
-LOG2 = 0.6931471805599453
+LOG2 = math.log(2)
 
 # f(u) = u log u: T = v and f*(T) = exp(T − 1); v* = 1 + log(p_d/p_g).
-KL = Divergence(lambda v: v, lambda v: bounded_exp(v - 1), lambda v: v - 1)
+KL = Divergence(lambda v: v, lambda v: bounded_exp(v - 1), lambda v: v - 1, threshold=1.0)
 # f(u) = −log u: T = −exp(−v) and f*(T) = −1 − log(−T) = v − 1; v* = log(p_d/p_g).
-REVERSE_KL = Divergence(lambda v: -bounded_exp(-v), lambda v: v - 1, lambda v: v, 0.0)
+REVERSE_KL = Divergence(lambda v: -bounded_exp(-v), lambda v: v - 1, lambda v: v)
 # f(u) = (u − 1)²: T = v and f*(T) = T²/4 + T; v* = 2(p_d/p_g − 1), which no v below −2 can be.
 PEARSON = Divergence(lambda v: v, lambda v: jnp.square(v) / 4 + v)
 # f(u) = (√u − 1)²: T = 1 − exp(−v) and f*(T) = T/(1 − T) = exp(v) − 1; v* = ½ log(p_d/p_g).
-SQUARED_HELLINGER = Divergence(lambda v: 1 - bounded_exp(-v), lambda v: bounded_exp(v) - 1, lambda v: 2 * v, 0.0)
+SQUARED_HELLINGER = Divergence(lambda v: 1 - bounded_exp(-v), lambda v: bounded_exp(v) - 1, lambda v: 2 * v)
 # f(u) = u log u − (u + 1) log((u + 1)/2): T = log 2 − softplus(−v) and f*(T) = −log(2 − exp T) = softplus(v) − log 2;
 # v* = log(p_d/p_g), and the divergence is twice the Jensen-Shannon divergence.
-JENSEN_SHANNON = Divergence(lambda v: LOG2 - jax.nn.softplus(-v), lambda v: jax.nn.softplus(v) - LOG2, lambda v: v, 0.0)
+JENSEN_SHANNON = Divergence(lambda v: LOG2 - jax.nn.softplus(-v), lambda v: jax.nn.softplus(v) - LOG2, lambda v: v)
 
 
 def _cross_entropy_loss(generator: Half, **facts) -> Loss:
