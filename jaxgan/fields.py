@@ -163,10 +163,5 @@ def parameters(function: Callable[..., Any], provided: tuple[str, ...] = ()) -> 
     return types.MappingProxyType(found)
 
 
-def taken(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some values that a function takes, by name."""
-    return {name: values[name] for name in parameters(function) if name in values}
-
-
 def _is_union(annotation: Any) -> bool:
     return typing.get_origin(annotation) in (typing.Union, types.UnionType)

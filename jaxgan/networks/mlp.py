@@ -96,7 +96,8 @@ class MLP(linen.Module):
             keys = jax.random.split(self.make_rng("params"), len(inputs))  # layers start from noisy inputs, as trained
         elif not train:
             keys = None
-        layers.check_features(condition)
+        if condition is not None:
+            layers.check_features(condition)
         joined, scales, projected = (condition if self.conditioning == name else None for name in CONDITIONINGS)
         # Hidden layers.
         hidden = layers.flatten(inputs, joined)
@@ -124,6 +125,8 @@ class MLP(linen.Module):
 
     def _disturbed(self, keys, inputs, layer):
         keep, noise = (self.keep_hidden, self.noise_hidden) if layer else (self.keep_input, self.noise_input)
+        if keys is None or (keep == 1 and noise == 0):
+            return inputs
         return layers.gaussian_noise(keys, layers.dropout(keys, inputs, keep, layer), noise, layer)
 
 
