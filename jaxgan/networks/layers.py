@@ -35,7 +35,7 @@ ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
 OUTPUTS: dict[str, Callable[[chex.Array], chex.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
-    "linear": lambda x: x,
+    "linear": jax.nn.identity,
 }
 
 INITIALIZERS: dict[str, Callable[[float], Callable]] = {

@@ -91,7 +91,9 @@ class MLP(linen.Module):
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
-        weights, plain = weights_for(self.normalization), has_bias(self.normalization)
+        weights, own_bias = "plain", True
+        if self.normalization != "none":
+            weights, own_bias = weights_for(self.normalization), has_bias(self.normalization)
         if weights == FROM_DATA and self.is_initializing():
             keys = jax.random.split(self.make_rng("params"), len(inputs))  # layers start from noisy inputs, as trained
         elif not train:
@@ -100,26 +102,30 @@ class MLP(linen.Module):
             layers.check_features(condition)
         joined, scales, projected = (condition if self.conditioning == name else None for name in CONDITIONINGS)
         # Hidden layers.
-        hidden = layers.flatten(inputs, joined)
+        hidden = inputs.reshape(len(inputs), -1) if joined is None else layers.flatten(inputs, joined)
         activations, biases, (*kernels, last) = self._layers()
-        normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, condition=scales)
+        normalize = None
+        if self.normalization != "none" or scales is not None:
+            normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, condition=scales)
         for i, width in enumerate(self.widths):
             hidden = self._disturbed(keys, hidden, i)
             options = {"kernel_init": kernels[i], "bias_init": linen.initializers.constant(biases[i])}
-            dense = layers.Dense(width, use_bias=plain, weights=weights, fixed=True, **options)
-            hidden = activations[i](normalize(dense(hidden)))
+            hidden = layers.Dense(width, use_bias=own_bias, weights=weights, fixed=True, **options)(hidden)
+            hidden = activations[i](hidden if normalize is None else normalize(hidden))
         # The last layer, and what a discriminator adds to it.
         discriminator = not self.output_shape
         mixes_batch = discriminator and self.minibatch != "none"
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name) if mixes_batch else hidden
         seen = self._disturbed(keys, seen, len(self.widths))
-        bias = layers.data_bias(self.output, self.means)
+        bias = linen.initializers.zeros if self.means is None else layers.data_bias(self.output, self.means)
         dense = layers.Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
         outputs = layers.OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
         if not discriminator:
             return outputs
         if projected is not None:
             outputs = outputs + projection(projected, seen, kernel_init=last, weights=weights)
+        if not self.class_logits and not self.features:
+            return outputs
         classes = layers.class_head(self.class_logits, seen, kernel_init=last, weights=weights)
         return layers.judged(outputs, hidden, self.features, classes)
 
