@@ -1,9 +1,11 @@
 """Adversarial losses on logits: what each player minimises.
 
-A discriminator's logit l(x) gives D(x) = sigmoid(l(x)). Every loss is a mean over the batch, without the factor ½
-that some code puts on the cross-entropies. No loss takes the logarithm of a probability, so all stay finite and keep
-useful gradients at logits of ±1e4. All raise ValueError unless the two arguments are vectors of one length. To add a
-loss, write its two functions and one line of `LOSSES`.
+Every loss is a function of `real_logits` and `fake_logits`, the discriminator's outputs [batch] for data and for
+generated examples, and a mean over the batch; a generator's half ignores `real_logits` unless it is relativistic. A
+logit l(x) gives D(x) = sigmoid(l(x)). No loss has the factor ½ that some code puts on the cross-entropies, and none
+takes the logarithm of a probability, so all stay finite and keep useful gradients at logits of ±1e4. All raise
+ValueError unless the two arguments are vectors of one length. To add a loss, write its two functions and one line of
+`LOSSES`.
 """
 
 import math
@@ -34,23 +36,12 @@ def check_logits(real_logits: chex.Array, fake_logits: chex.Array) -> None:
 
 
 def bounded_exp(x: chex.Array) -> chex.Array:
-    """eˣ up to x = `LIMIT` and its tangent there above it: convex, with a slope that never overflows.
-
-    Args:
-      x: any shape.
-
-    Returns:
-      The same shape, finite for |x| up to 1e4 and beyond.
-    """
+    """eˣ up to x = `LIMIT` and its tangent there above it: convex, finite for |x| up to 1e4 and beyond."""
     return jnp.exp(jnp.minimum(x, LIMIT)) * (1 + jnp.maximum(x - LIMIT, 0))
 
 
 def binary_cross_entropy(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """−E log D(x) − E log(1 − D(G(z))) = E softplus(−l_real) + E softplus(l_fake), the discriminator's loss.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where D = ½ everywhere.
@@ -75,10 +66,6 @@ def smoothed_cross_entropy(alpha: chex.Numeric) -> Half:
 def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E log(1 − D(G(z))) = −E softplus(l_fake); its gradient vanishes if the discriminator wins.
 
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], logits of generated examples.
-
     Returns:
       Scalar ≤ 0 in nats.
 
@@ -90,10 +77,6 @@ def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.
 
 def non_saturating_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """−E log D(G(z)) = E softplus(−l_fake); it has the fixed point of minimax and does not saturate.
-
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats.
@@ -110,10 +93,6 @@ def maximum_likelihood_generator(real_logits: chex.Array, fake_logits: chex.Arra
     Its variance is large, since a few examples that look real have almost all the weight. Above l = 20 the exponential
     continues as a straight line. The source has an additional factor ½.
 
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], logits of generated examples.
-
     Returns:
       Scalar ≤ 0.
 
@@ -125,10 +104,6 @@ def maximum_likelihood_generator(real_logits: chex.Array, fake_logits: chex.Arra
 
 def least_squares_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """½ E (l_real − 1)² + ½ E l_fake²: the output itself, not its sigmoid, is 1 for data and 0 for samples.
-
-    Args:
-      real_logits: [batch], the discriminator's outputs on data; at the optimum p_d/(p_d + p_g), in [0, 1].
-      fake_logits: [batch], its outputs on generated examples.
 
     Returns:
       Scalar ≥ 0; ¼ where all outputs are ½.
@@ -152,10 +127,6 @@ def smoothed_least_squares(alpha: chex.Numeric) -> Half:
 def least_squares_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """½ E (l_fake − 1)².
 
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], the discriminator's outputs on generated examples.
-
     Returns:
       Scalar ≥ 0; ⅛ where all outputs are ½.
 
@@ -167,10 +138,6 @@ def least_squares_generator(real_logits: chex.Array, fake_logits: chex.Array) ->
 
 def hinge_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E max(0, 1 − l_real) + E max(0, 1 + l_fake): separates the logits up to a margin of ±1.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0; 2 where all logits are 0.
@@ -186,10 +153,6 @@ def wasserstein_critic(real_logits: chex.Array, fake_logits: chex.Array) -> chex
 
     The loss has no minimum by itself: bound the critic, by a gradient penalty or by clipped weights.
 
-    Args:
-      real_logits: [batch], the critic's outputs on data; they are not logits of a probability.
-      fake_logits: [batch], its outputs on generated examples.
-
     Returns:
       Scalar; 0 where all outputs are equal.
 
@@ -204,10 +167,6 @@ def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 
     Up to sampling noise, it is a lower bound of W₁ if the critic is 1-Lipschitz, and of K·W₁ if it is K-Lipschitz.
 
-    Args:
-      real_logits: [batch], the critic's outputs on data.
-      fake_logits: [batch], its outputs on generated examples.
-
     Returns:
       Scalar, in the units of the data's distances.
 
@@ -218,10 +177,6 @@ def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 
 def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """−E l_fake: the generator's half of the hinge and Wasserstein losses.
-
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar.
@@ -234,10 +189,6 @@ def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
 
 def paired_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_real − l_fake)), over pairs of a real and a generated example: only differences of logits count.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats; log 2 where all logits are equal.
@@ -252,10 +203,6 @@ def paired_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 def paired_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_fake − l_real)), the mirror of the discriminator's.
 
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
-
     Returns:
       Scalar ≥ 0 in nats; log 2 where all logits are equal.
 
@@ -266,10 +213,6 @@ def paired_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
 
 def average_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_real − mean l_fake)) + E softplus(l_fake − mean l_real): each against the other batch's mean.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
@@ -283,10 +226,6 @@ def average_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> c
 
 def average_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_fake − mean l_real)) + E softplus(l_real − mean l_fake), the mirror of the discriminator's.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
@@ -315,15 +254,9 @@ class Divergence(NamedTuple):
 def f_gan(divergence: Divergence) -> Loss:
     """The two players' losses of an f-divergence D_f(p_d‖p_g) = E_{p_g} f(p_d/p_g).
 
-    The discriminator's output v becomes T = g(v), in the domain of the conjugate f*. Its loss −E_{p_d} T +
-    E_{p_g} f*(T) is minus a lower bound of the divergence, and the generator's loss is −E_{p_g} f*(T). At the optimum
-    T = f′(p_d/p_g), and the generator's gradient is that of D_f.
-
-    Args:
-      divergence: its output activation, its conjugate and facts.
-
-    Returns:
-      A `Loss` whose arguments are the discriminator's outputs v, [batch] each.
+    The discriminator's outputs v are the arguments; v becomes T = g(v), in the domain of the conjugate f*. Its loss
+    −E_{p_d} T + E_{p_g} f*(T) is minus a lower bound of the divergence, and the generator's loss is −E_{p_g} f*(T). At
+    the optimum T = f′(p_d/p_g), and the generator's gradient is that of D_f.
 
     Source: Nowozin et al. 2016 (arXiv:1606.00709), equations 5 and 6, tables 1, 2 and 6.
     """
