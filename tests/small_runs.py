@@ -20,6 +20,9 @@ SMALL = {
     "alarms.patience": "0",  # tests/evaluation/test_alarms.py has them; here each run would compile them
 }
 
+OF_A_FILE = {name: value for name, value in SMALL.items() if name != "dataset.examples"}
+"""The same for data that is read and not drawn."""
+
 
 def train(workdir, **changes):
     overrides = SMALL | {name.replace("__", "."): str(value) for name, value in changes.items()}

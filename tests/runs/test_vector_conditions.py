@@ -11,9 +11,9 @@ from jaxgan.errors import DataError, UsageError
 from jaxgan.runs.data import lend, read_inputs
 from jaxgan.runs.load import load_run
 from jaxgan.runs.sample import _as_name
-from tests.small_runs import SMALL, assert_same_run, saved
+from tests.small_runs import OF_A_FILE, assert_same_run, saved
 
-RUN = SMALL | {
+RUN = OF_A_FILE | {
     "steps": "20",
     "sample_every": "10",
     "checkpoint_every": "10",
