@@ -1,10 +1,14 @@
 """Files that a reader sees whole or not at all."""
 
 import contextlib
+import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from jaxgan.errors import UsageError
 
 
 @contextlib.contextmanager
@@ -32,14 +36,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all.
-
-    Args:
-      path: the file. Its directory is created if it does not exist.
-      content: all of it.
-
-    Raises:
-      OSError: it cannot be written. An earlier file stays.
-    """
+    """Writes a file whole or not at all, see `atomic_path`."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def reported(path: str | Path) -> Iterator[None]:
+    """Turns an OSError of the block into a UsageError: the path cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        remedy = "make room, or choose another directory"
+        raise UsageError(f"cannot write {path}", error.strerror or str(error), remedy) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """`atomic_write` of text; raises UsageError if it fails."""
+    with reported(path):
+        atomic_write(path, text.encode())
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """`write_text` of a JSON object."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -23,8 +23,8 @@ from jax.tree_util import keystr
 from jaxgan.errors import DataError, JaxganError, UsageError
 from jaxgan.types import PlayerState, TrainState
 
-Leaves = dict[str, jax.ShapeDtypeStruct]
-"""The leaves of a tree by their dotted path, "generator.params.dense.kernel", as Orbax names them."""
+Leaves = dict[str, Any]
+"""The leaves and empty containers of a tree by their path, "generator.params.dense.kernel", as Orbax names them."""
 
 UNRELATED = (MemoryError, RuntimeError)
 """Errors that no file causes (JAX's own errors are RuntimeErrors). Any other may be raised for a damaged file."""
@@ -35,11 +35,12 @@ MANIFEST = "manifest.json"
 ITEMS = ("state", "run")
 """The directories of a checkpoint that the manifest lists."""
 
-USE_ITS_CONFIG = "use the config the run was started with, or another directory"
-
 
 class Checkpoints:
     """The checkpoints of one run; a context manager that waits for the last save when it closes.
+
+    Methods that read take `step`, None for the newest. They raise UsageError if there is no such checkpoint, or it does
+    not fit the template, and DataError if it is damaged.
 
     Args:
       directory: created if it does not exist.
@@ -58,10 +59,13 @@ class Checkpoints:
         self._asynchronous = asynchronous
         _quiet_orbax()
         import orbax.checkpoint as ocp
+        from orbax.checkpoint.checkpoint_managers import LatestN
 
         self._ocp = ocp
+        # To keep the best one too: AnyPreservationPolicy([LatestN(keep), BestN(...)]), and `metrics=` in `save`; not
+        # Orbax's `best_fn`, which deletes the newest checkpoint when that one scores badly.
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=_preservation(keep),
+            preservation_policy=LatestN(keep),
             enable_async_checkpointing=asynchronous,
             async_options=ocp.AsyncOptions(post_finalization_callback=self._finish) if asynchronous else None,
         )
@@ -114,20 +118,12 @@ class Checkpoints:
                 self._finish()
 
     def wait(self) -> None:
-        """Waits until the last save is on disk.
-
-        Raises:
-          JaxganError: it failed.
-        """
+        """Waits until the last save is on disk; raises JaxganError if it failed."""
         with self._writing():
             self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Waits until the last save is on disk, and ends the background threads.
-
-        Raises:
-          JaxganError: the save failed.
-        """
+        """Waits as `wait` does, and ends the background threads."""
         try:
             self.wait()
         finally:
@@ -138,33 +134,18 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def extra(self, step: int | None = None) -> dict[str, Any]:
-        """Reads the dict that was saved beside a state, without the state.
-
-        Args:
-          step: None for the newest.
-
-        Raises:
-          UsageError: there is no such checkpoint.
-          DataError: it is damaged.
-        """
+        """Reads the dict that was saved beside a state, without the state."""
         step = self._existing(step)
         with self._reading(step):
             return self._manager.restore(step, args=self._ocp.args.Composite(run=self._ocp.args.JsonRestore()))["run"]
 
     def restore(self, template: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]]:
-        """Reads a state, bit for bit as it was saved.
+        """Reads a state, bit for bit as it was saved, and the dict that was saved with it.
 
         Args:
           template: a state, or one of `jax.ShapeDtypeStruct`s, with the structure, shapes and types of the one saved;
             every leaf goes where the template's leaf is, or to the default device.
-          step: None for the newest.
-
-        Returns:
-          the state, and the dict that was saved with it.
-
-        Raises:
-          UsageError: there is no such checkpoint, or it does not fit the template.
-          DataError: it is damaged.
+          step: of the checkpoint.
         """
         step = self._existing(step)
         target = jax.tree.map(_abstract, template)
@@ -176,44 +157,36 @@ class Checkpoints:
     def restore_generator(
         self, template: TrainState, step: int | None = None, *, discriminator: bool = False
     ) -> TrainState:
-        """Reads what sampling needs, and no optimizer's state.
+        """Reads what sampling needs, into a state whose other parts are empty.
 
         Args:
-          template: as for `restore`; only its step, key, average_params and the generator's params and model_state
-            are read, so its discriminator and optimizer states may be anything.
-          step: None for the newest.
-          discriminator: read its params and model_state too.
-
-        Returns:
-          a state whose optimizer states are empty, and whose discriminator is if it was not asked for.
-
-        Raises:
-          UsageError: there is no such checkpoint, or it does not fit the template.
-          DataError: it is damaged.
+          template: as for `restore`; its optimizer states, and a discriminator that is not read, may be anything.
+          step: of the checkpoint.
+          discriminator: read the params and model_state of the discriminator too, not only of the generator.
         """
         step = self._existing(step)
-        players = {"generator": template.generator}
-        players |= {"discriminator": template.discriminator} if discriminator else {}
-        target = {"step": template.step, "key": template.key} | {n: _parts(player) for n, player in players.items()}
-        target |= {"average_params": template.average_params} if template.average_params is not None else {}
-        target = jax.tree.map(_abstract, target)
-        parts = [f"{name}.{part}" for name in players for part in ("params", "model_state")]
-        wanted = ("step", "key", "average_params", *parts)
+        names = ("generator", "discriminator") if discriminator else ("generator",)
+        templates = {name: getattr(template, name) for name in names}
+        players = {n: {"params": p.params, "model_state": p.model_state} for n, p in templates.items()}
+        others = {"step": template.step, "key": template.key, "average_params": template.average_params}
+        target = jax.tree.map(_abstract, others | players)
+        wanted = (*others, *(f"{name}.{part}" for name in players for part in ("params", "model_state")))
         saved = self._saved_leaves(step)
         self._check(step, _leaves(target), {path: leaf for path, leaf in saved.items() if path.startswith(wanted)})
-        ocp = self._ocp
+        # Orbax cannot restore a part without leaves.
+        target |= {name: _with_leaves(target[name]) for name in players}
+        target, ocp = _with_leaves(target), self._ocp
         with self._reading(step):
             args = ocp.args.PyTreeRestore(
                 target, restore_args=ocp.checkpoint_utils.construct_restore_args(target), partial_restore=True
             )
             with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
                 found = reader.restore(self.directory / str(step) / "state", args=args)
-        read = {
+        read = {"discriminator": PlayerState({}, {}, ())} | {
             name: PlayerState(found[name]["params"], found[name].get("model_state", player.model_state), ())
-            for name, player in players.items()
+            for name, player in templates.items()
         }
-        nothing = {"discriminator": PlayerState({}, {}, ())}
-        return TrainState(found["step"], found["key"], **nothing | read, average_params=found.get("average_params"))
+        return TrainState(found["step"], found["key"], **read, average_params=found.get("average_params"))
 
     def _finish(self) -> None:
         # In the background Orbax calls this just before it gives the step its final name, so that both come at once.
@@ -240,14 +213,17 @@ class Checkpoints:
             # Asked of the files, because the manager answers None for a checkpoint whose metadata it cannot read.
             with self._ocp.StandardCheckpointer() as reader:
                 metadata = reader.metadata(self.directory / str(step) / "state").item_metadata
-            return {path: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for path, leaf in _leaves(metadata.tree).items()}
+            return _leaves(metadata.tree)
 
     def _check(self, step: int, wanted: Leaves, saved: Leaves) -> None:
-        what = f"checkpoint {step} in {self.directory} does not fit the networks and optimizers asked for"
-        for path in [*wanted, *saved]:
-            here, there = (_describe(leaves.get(path)) for leaves in (wanted, saved))
+        for path in [*_with_leaves(wanted), *_with_leaves(saved), *wanted, *saved]:  # empty containers come last
+            here, there = (_describe(leaves[path]) if path in leaves else "absent" for leaves in (wanted, saved))
             if here != there:
-                raise UsageError(what, f"{path} is {there} there and {here} here", USE_ITS_CONFIG)
+                raise UsageError(
+                    f"checkpoint {step} in {self.directory} does not fit the networks and optimizers asked for",
+                    f"{path} is {there} there and {here} here",
+                    "use the config the run was started with, or another directory",
+                )
 
     @contextlib.contextmanager
     def _reading(self, step: int) -> Iterator[None]:
@@ -257,9 +233,6 @@ class Checkpoints:
             raise
         except Exception as error:
             path = self.directory / str(step)
-            if "tree structures do not match" in str(error):  # in containers that hold no leaf, such as () and {}
-                what = f"checkpoint {step} in {self.directory} does not fit the optimizers asked for"
-                raise UsageError(what, "their states have another structure", USE_ITS_CONFIG) from error
             older = [other for other in self._manager.all_steps() if other < step]
             remedy = f"if it is damaged, delete {path} to " + (
                 f"resume from step {max(older)}" if older else "start again"
@@ -277,33 +250,23 @@ class Checkpoints:
             raise JaxganError(what, _reason(error), "make room or repair it, and run again to resume") from error
 
 
-def _preservation(keep: int) -> Any:
-    # To keep the best one too: AnyPreservationPolicy([LatestN(keep), BestN(...)]), and `metrics=` in `save`. Orbax's
-    # `best_fn` is no way to do it, as it deletes the newest checkpoint when that one scores badly.
-    from orbax.checkpoint.checkpoint_managers import LatestN
-
-    return LatestN(keep)
-
-
-def _parts(player: PlayerState) -> dict[str, Any]:
-    # Orbax cannot restore a part without leaves.
-    state = {"model_state": player.model_state} if jax.tree.leaves(player.model_state) else {}
-    return {"params": player.params, **state}
-
-
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
     sharding = getattr(leaf, "sharding", None) or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
-def _leaves(tree: Any) -> dict[str, Any]:
-    pairs = jax.tree_util.tree_flatten_with_path(tree)[0]
+def _leaves(tree: Any) -> Leaves:
+    pairs = jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda part: not jax.tree.leaves(part))[0]
     return {keystr(path, simple=True, separator="."): leaf for path, leaf in pairs}
 
 
+def _with_leaves(parts: dict[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in parts.items() if jax.tree.leaves(part)}
+
+
 def _describe(leaf: Any) -> str:
-    if leaf is None:
-        return "absent"
+    if not jax.tree.leaves(leaf):  # Orbax restores () and {}; an empty container of another type is None there
+        return str(leaf) if type(leaf) in (tuple, dict) else "empty"
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):  # on disk a typed key is the integers it is made of
         leaf = jax.eval_shape(jax.random.key_data, leaf)
     return f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]"

@@ -11,14 +11,17 @@ from typing import Any, TextIO
 import numpy as np
 
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import atomic_write
+from jaxgan.io.atomic import atomic_write, reported
 
 Values = Mapping[str, Any]
 """Metrics by name: Python numbers, or arrays of one element."""
 
 
 class MetricWriter:
-    """Takes the metrics and the pictures of a run; this one ignores them. A context manager, which closes it."""
+    """Takes the metrics and the pictures of a run; this one ignores them. A context manager, which closes it.
+
+    Writers raise UsageError if their file cannot be written, for example because the disk is full.
+    """
 
     def __enter__(self):
         return self
@@ -70,35 +73,20 @@ class MetricsFile(MetricWriter):
 
     Args:
       path: the file. It is created, with its directory, or appended to if it exists.
-
-    Raises:
-      UsageError: it cannot be written.
     """
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        try:
+        with reported(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self.path.open("a", encoding="utf-8")
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Appends a line, and flushes it.
-
-        Args:
-          step: training steps done.
-          scalars: numbers by name; "step" is not a valid name.
-
-        Raises:
-          UsageError: the file cannot be written, for example because the disk is full.
-        """
+        """Appends a line, and flushes it; "step" is not a valid name."""
         line = json.dumps({"step": int(step)} | {name: _plain(value) for name, value in scalars.items()})
-        try:
+        with reported(self.path):
             self._stream.write(line + "\n")
             self._stream.flush()
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines up to the first that is not a JSON object."""
@@ -106,9 +94,6 @@ class MetricsFile(MetricWriter):
 
     def truncate(self, step: int) -> None:
         """Drops all lines of later steps and a half-written last line, before a run resumes at `step`.
-
-        Args:
-          step: the last step to keep.
 
         Raises:
           UsageError: a line before the last is not a JSON object with a step.
@@ -124,23 +109,15 @@ class MetricsFile(MetricWriter):
                 raise UsageError(f"cannot resume {self.path}", why, "delete that line, or the file") from error
             if not late:
                 kept.append(line + "\n")
-        try:
+        with reported(self.path):
             self._stream.close()
             atomic_write(self.path, "".join(kept).encode())
             self._stream = self.path.open("a", encoding="utf-8")
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
-        """Closes the file; a second call has no effect.
-
-        Raises:
-          UsageError: what was left could not be written.
-        """
-        try:
+        """Closes the file; a second call has no effect."""
+        with reported(self.path):
             self._stream.close()
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -160,63 +137,42 @@ class TensorBoard(MetricWriter):
     Args:
       directory: of the event files.
       purge_step: on resuming, the step resumed at: TensorBoard then hides what an earlier run logged after it.
-
-    Raises:
-      UsageError: the directory cannot be written.
     """
 
     def __init__(self, directory: str | Path, *, purge_step: int | None = None):
         self._directory = Path(directory)
         tensorboardx = _import_tensorboardx()
         self._summary, self._event = tensorboardx.summary, tensorboardx.proto.event_pb2
-        try:
+        with reported(directory):
             self._directory.mkdir(parents=True, exist_ok=True)
             # Its writer without a thread: an error of the disk is raised here, where it can be reported.
             self._file = tensorboardx.event_file_writer.EventsWriter(str(self._directory / "events"))
-        except OSError as error:
-            raise _unwritable(directory, error) from error
         if purge_step is not None:
             # TensorBoard hides the purge step itself too, but the step resumed at was logged and stays.
             start = self._event.SessionLog(status=self._event.SessionLog.START)
             self._write(purge_step + 1, session_log=start)
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Logs numbers by name, including those that are not finite.
-
-        Raises:
-          UsageError: the file cannot be written, for example because the disk is full.
-        """
+        """Logs numbers by name, including those that are not finite."""
         self._write(step, *(self._summary.scalar(name, np.asarray(value)) for name, value in scalars.items()))
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
-        """Logs pictures by name: uint8 [height, width, 1 or 3], or [height, width].
-
-        Raises:
-          UsageError: the file cannot be written, for example because the disk is full.
-        """
+        """Logs pictures by name."""
         arrays = {name: np.asarray(image) for name, image in images.items()}
         layouts = {2: "HW", 3: "HWC"}
         self._write(step, *(self._summary.image(n, a, dataformats=layouts[a.ndim]) for n, a in arrays.items()))
 
     def close(self) -> None:
-        """Closes the file.
-
-        Raises:
-          UsageError: what was left could not be written.
-        """
-        try:
+        """Closes the file."""
+        with reported(self._directory):
             self._file.close()
-        except OSError as error:
-            raise _unwritable(self._directory, error) from error
 
     def _write(self, step: int, *summaries: Any, **event: Any) -> None:
         events = [{"summary": summary} for summary in summaries] or [event]
-        try:
+        with reported(self._directory):
             for content in events:
                 self._file.write_event(self._event.Event(wall_time=time.time(), step=int(step), **content))
             self._file.flush()
-        except OSError as error:
-            raise _unwritable(self._directory, error) from error
 
 
 def _import_tensorboardx() -> Any:
@@ -340,7 +296,3 @@ def _plain(value: Any) -> int | float | None:
     if isinstance(number, int):  # a bool is one too
         return number
     return float(number) if math.isfinite(number) else None
-
-
-def _unwritable(path: str | Path, error: OSError) -> UsageError:
-    return UsageError(f"cannot write {path}", error.strerror or str(error), "make room, or choose another directory")

@@ -50,38 +50,33 @@ def run(
     if mode == "sweep":
         devices.use_all_cores()
     devices.cache_compiled_code()
-    if mode in ("train", "sweep"):
-        _train_or_sweep(mode, location, overrides, workdir, options)
+    from jaxgan.config import check, command_line, problems_of, schema, unread
+    from jaxgan.runs.directory import RunDirectory
+
+    # Modes that use a trained run.
+    if mode in ("sample", "evaluate"):
+        if location is not None:
+            command_line.load_config(location)  # for the entries that its file adds to tables
+        if mode == "sample":
+            from jaxgan.runs.sample import sample
+
+            sample(workdir, overrides=overrides, **options)
+        else:
+            from jaxgan.runs.evaluate.run import evaluate
+
+            evaluate(workdir, overrides=overrides, **options)
         return
-    if location is not None:
-        from jaxgan.config import command_line
-
-        command_line.load_config(location)  # for the entries that its file adds to tables
-    if mode == "sample":
-        from jaxgan.runs.sample import sample
-
-        sample(workdir, overrides=overrides, **options)
-    else:
-        from jaxgan.runs.evaluate.run import evaluate
-
-        evaluate(workdir, overrides=overrides, **options)
-
-
-def _train_or_sweep(
-    mode: str, location: str | None, overrides: Mapping[str, str], workdir: str, options: Mapping[str, Any]
-) -> None:
+    # Modes that train.
     if location is None:
         raise UsageError("the command line", "--config is missing", "name one, such as --config=configs/quickstart.py")
-    from jaxgan.config import check, command_line, problems_of, schema, unread
-    from jaxgan.runs.directory import has_run
-
+    directory = RunDirectory(workdir, create=False)
     config = command_line.load_config(location)
     before = schema.replaced(config, {})
     problems = command_line.override(config, overrides)
     # How samples are drawn is for later, when there may be another choice.
     changed = command_line.changed(before, config, [name for name in overrides if not name.startswith("sampling.")])
     if mode == "train":
-        if not has_run(workdir):  # a run resumes with the command that started it
+        if not directory.config_file.exists():  # a run resumes with the command that started it
             problems += unread(changed, config)
         check(config, problems)
         from jaxgan.runs.train import hosts
@@ -91,11 +86,10 @@ def _train_or_sweep(
         train(config, workdir, profile=options.get("profile", False))
         return
     from jaxgan.runs.sweep.loop import problems_of_sweep, sweep, unread_by_sweep
-    from jaxgan.runs.sweep.results import has_sweep
 
     if not any(problem.field.startswith("population") for problem in problems_of(config)):
         problems += problems_of_sweep(config)
-        if not has_sweep(workdir):
+        if not directory.sweep_file.exists() and not (directory.path / "members").exists():
             problems += unread_by_sweep(config, changed)
     check(config, problems)
     sweep(config, workdir)

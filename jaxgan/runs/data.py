@@ -102,9 +102,8 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
     dataset = load_dataset(config, limit)
     train, size = dataset.train, len(dataset.train)
-    values = _range(train, section["range"])
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
-    _check_range(train, config["generator"]["output"], section["name"])
+    values = _range(train, section, config["generator"]["output"])
     classes, vectors = _condition(config, dataset)
     facts = DataFacts(
         tuple(dataset.example_shape),
@@ -125,14 +124,14 @@ def starts_from_data(config: Mapping[str, Any]) -> bool:
 
 def same_data(config: Mapping[str, Any]) -> list[Any]:
     """The parts of a config that determine `read_inputs`: two runs for which they are equal can share their data."""
-    takes_seed = "seed" in parameters(DATASETS[config["dataset"]["name"]])
     generator = [config["generator"][name] for name in ("output", "output_bias")]
-    section, labelled = config.get(config["task"], {}), []
+    parts = [dict(config["dataset"]), config["batch_size"], generator, config["condition"], starts_from_data(config)]
+    if "seed" in parameters(DATASETS[config["dataset"]["name"]]):
+        parts.append(config["seed"])
+    section = config.get(config["task"], {})
     if "labelled" in section:
-        labelled = [section["labelled"], section["seed"], config["discriminator"]["class_logits"]]
-    seed = config["seed"] if takes_seed else None
-    about = [seed, config["batch_size"], generator, config["condition"], labelled, starts_from_data(config)]
-    return [dict(config["dataset"]), *about]
+        parts.append([section["labelled"], section["seed"], config["discriminator"]["class_logits"]])
+    return parts
 
 
 def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
@@ -205,8 +204,8 @@ def mixture_of(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Mixture |
 
 def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> None:
     """Raises DataError if the data is not that of the run whose checkpoint recorded `saved`."""
-    ignored = {"mixture"}  # the fingerprint covers it
-    ignored |= set() if inputs.dataset.train.dtype == np.uint8 else {"low", "high"}  # of floats only pictures use them
+    # The fingerprint covers a mixture; the range of floats is only used by pictures.
+    ignored = {"mixture"} if inputs.dataset.train.dtype == np.uint8 else {"mixture", "low", "high"}
     differing = [
         f"{name} {saved.get(name)} then, {value} now"
         for name, value in inputs.describe().items()
@@ -224,11 +223,7 @@ def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> Non
 
 
 def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None, np.ndarray | None]:
-    """The number of classes, and vectors [m, dim] that samples take in turn; None for what is not the condition.
-
-    Raises:
-      UsageError: the data lacks the condition.
-    """
+    """The number of classes, and vectors [m, dim] that samples take in turn; None for what is not the condition."""
     name = config["condition"]
     if name == "none":
         return None, None
@@ -249,29 +244,29 @@ def lend(split: Split, field: str, count: int) -> np.ndarray | None:
 
 def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
     """The conditions that `--condition` names: classes "0,1,2", or vectors "0.5,-1;1,2". Raises UsageError."""
-    what = f"--condition={text}"
+    what, classes = f"--condition={text}", experiment.classes
     if experiment.conditions is None:
         raise UsageError(what, "the run has no condition", "leave it out")
-    if experiment.classes is not None:
-        most, why = experiment.classes - 1, f"the condition is a class, 0 to {experiment.classes - 1}"
-        remedy = f"give one, or several: --condition={','.join(map(str, range(min(most, 2) + 1)))}"
-        try:
-            labels = [int(part) for part in text.split(",")]
-        except ValueError as error:
-            raise UsageError(what, why, remedy) from error
-        if not all(0 <= label <= most for label in labels):
-            raise UsageError(what, why, remedy)
-        return np.array(labels, np.int32)
-    dim = experiment.conditions.shape[1]
-    why = f"the condition is a vector of {dim} number{'s' if dim > 1 else ''}"
-    remedy = f"give --condition={','.join(['0.5', '-1', '0'][:dim])}{',...' if dim > 3 else ''}, more behind semicolons"
+    if classes is not None:
+        why = f"the condition is a class, 0 to {classes - 1}"
+        remedy = f"give one, or several: --condition={','.join(map(str, range(min(classes, 3))))}"
+    else:
+        dim = experiment.conditions.shape[1]
+        why = f"the condition is a vector of {dim} number{'s' if dim > 1 else ''}"
+        example = ",".join(["0.5", "-1", "0"][:dim]) + (",..." if dim > 3 else "")
+        remedy = f"give --condition={example}, more behind semicolons"
     try:
-        vectors = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
+        if classes is not None:
+            labels = [int(part) for part in text.split(",")]
+            if all(0 <= label < classes for label in labels):
+                return np.array(labels, np.int32)
+        else:
+            vectors = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
+            if all(len(vector) == dim and all(map(math.isfinite, vector)) for vector in vectors):
+                return np.array(vectors, np.float32)
     except ValueError as error:
         raise UsageError(what, why, remedy) from error
-    if not all(len(vector) == dim and all(map(math.isfinite, vector)) for vector in vectors):
-        raise UsageError(what, why, remedy)
-    return np.array(vectors, np.float32)
+    raise UsageError(what, why, remedy)
 
 
 # --- The labelled examples of a task
@@ -283,11 +278,7 @@ def checksum(labelled: Labelled) -> int:
 
 
 def _labelled(config: Mapping[str, Any], dataset: Dataset, values: ValueRange) -> Labelled | None:
-    """The labelled training examples of a task whose section has the field `labelled`; None for other tasks.
-
-    Raises:
-      UsageError: the data has too few examples or no labels, or D's class logits do not match its classes.
-    """
+    """The labelled training examples of a task whose section has the field `labelled`; None for other tasks."""
     name = config["task"]
     section, split = config.get(name, {}), dataset.train
     if "labelled" not in section:
@@ -323,11 +314,19 @@ def _fingerprint(split: Split, vectors: np.ndarray | None) -> int:
     return found if vectors is None else zlib.crc32(vectors, found)
 
 
-def _range(split: Split, name: str) -> ValueRange:
+def _range(split: Split, section: Mapping[str, Any], output: str) -> ValueRange:
     if split.dtype == np.uint8:
-        return RANGES[name]
+        return RANGES[section["range"]]
     examples = _some_of(split)
     low, high = float(examples.min()), float(examples.max())
+    # Floats are used as they are, so a bounded output must be able to reach them.
+    bounds = {"sigmoid": RANGES["unit"], "tanh": RANGES["symmetric"]}.get(output)
+    if bounds is not None and (low < bounds.low or high > bounds.high):
+        raise DataError(
+            f"dataset {section['name']} does not suit generator.output={output}",
+            f"the data lies in [{low:.4g}, {high:.4g}], the output in [{bounds.low:g}, {bounds.high:g}]",
+            "use --config.generator.output=linear, or scale the data",
+        )
     fitting = (r for r in RANGES.values() if r.low <= low and high <= r.high)
     return next(fitting, ValueRange(low, high if high > low else low + 1))
 
@@ -349,18 +348,3 @@ def _means(split: Split, values: ValueRange) -> np.ndarray:
     examples = _some_of(split)
     means = examples.mean(0, dtype=np.float64)
     return (values.from_unit(means / 255) if examples.dtype == np.uint8 else means).astype(np.float32)
-
-
-def _check_range(split: Split, output: str, name: str) -> None:
-    """Floats are used as they are, so a bounded output must be able to reach them."""
-    bounds = {"sigmoid": RANGES["unit"], "tanh": RANGES["symmetric"]}.get(output)
-    if bounds is None or split.dtype == np.uint8:
-        return
-    examples = _some_of(split)
-    low, high = float(examples.min()), float(examples.max())
-    if low < bounds.low or high > bounds.high:
-        raise DataError(
-            f"dataset {name} does not suit generator.output={output}",
-            f"the data lies in [{low:.4g}, {high:.4g}], the output in [{bounds.low:g}, {bounds.high:g}]",
-            "use --config.generator.output=linear, or scale the data",
-        )

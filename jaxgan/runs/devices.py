@@ -1,59 +1,10 @@
-"""The devices of this process: which platform and how many of them, and where JAX keeps what it compiles for them."""
+"""Settings of JAX for this process: its CPU devices, and where it keeps what it compiles."""
 
-import math
 import os
 import platform
 import sys
 import zlib
-from collections.abc import Mapping
 from typing import Any
-
-from jaxgan.errors import UsageError
-
-
-def select_platform(name: str) -> None:
-    """Makes JAX use a platform: "cpu", "gpu" or "tpu"; "" leaves JAX's choice."""
-    import jax
-
-    if name:
-        jax.config.update("jax_platforms", "cuda" if name == "gpu" else name)
-
-
-def check_devices(config: Mapping[str, Any]) -> None:
-    """Checks, before any data is read, that the platform has devices and that the batch divides by their number.
-
-    Raises:
-      UsageError: the platform has no devices, or the mapping does not suit them.
-    """
-    import jax
-
-    try:
-        jax.local_device_count()
-    except (RuntimeError, AssertionError) as error:  # the latter if JAX has no plugin for it at all
-        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
-        raise UsageError(
-            f"--config=...:{config['platform']}",
-            f"JAX finds no such device ({reason})",
-            "install JAX for it (BUILD.md), or use :cpu",
-        ) from error
-    several = jax.process_count() > 1
-    if config["mapping"] == "jit" and several:
-        raise UsageError(
-            "a problem in the config",
-            f"mapping=jit is for one device, and there are {jax.process_count()} processes",
-            "choose auto or shard_map",
-        )
-    count = 1 if config["mapping"] == "jit" else jax.device_count()
-    factors = {name: config[name] for name in ("accumulation_steps", "packing") if config[name] > 1}
-    parts = math.prod(factors.values())
-    if config["batch_size"] % (count * parts):
-        times = "".join(f" times {name} {value}" for name, value in factors.items())
-        raise UsageError(
-            "a problem in the config",
-            f"batch_size {config['batch_size']} does not divide by {count} device{'s' if count > 1 else ''}{times}",
-            f"choose a multiple of {count * parts}"
-            + ("" if several or count == 1 else ", or mapping=jit for one device"),
-        )
 
 
 def use_all_cores() -> None:

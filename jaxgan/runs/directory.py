@@ -4,18 +4,15 @@ import contextlib
 import fcntl
 import json
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import IO, Any
 
 from jaxgan.config import schema
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import atomic_write
+from jaxgan.io.atomic import write_text
 
-TOLD = 10
-"""At most so many differing fields are named."""
-
-TOLD_FIRST = ("task", "dataset.name", "loss", "generator.network", "discriminator.network")
-"""These before others, as they tell what the run is."""
+NAMED = 10
+"""Most differing fields in a message."""
 
 
 class RunDirectory:
@@ -39,6 +36,7 @@ class RunDirectory:
         self.report = self.path / "report.html"
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
+        self.sweep_file = self.path / "sweep.json"
         self._lock: IO[str] | None = None
         self._made = create and not self.path.exists()
         if create:
@@ -54,7 +52,7 @@ class RunDirectory:
         """Unlocks the directory. Removes it if it was created for a run that could not begin."""
         if self._lock is None:
             return
-        if self._made and not self.config_file.exists() and not (self.path / "sweep.json").exists():
+        if self._made and not self.config_file.exists() and not self.sweep_file.exists():
             with contextlib.suppress(OSError):  # something is in it
                 for empty in (self.samples, self.checkpoints):
                     if empty.exists():
@@ -62,6 +60,14 @@ class RunDirectory:
                 (self.path / ".lock").unlink()
                 self.path.rmdir()
         self._lock.close()
+
+    def evaluation_file(self, step: int, seed: int, method: str) -> pathlib.Path:
+        """The JSON of an evaluation of samples drawn by a method."""
+        return self.evaluation / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Writes the config as used; raises UsageError if that fails."""
+        write_text(self.config_file, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
     def _open(self) -> None:
         try:
@@ -82,18 +88,6 @@ class RunDirectory:
         except OSError:
             pass  # a file system without locks
 
-    def write_config(self, config: Mapping[str, Any]) -> None:
-        """Writes the config as used, whole or not at all."""
-        try:
-            atomic_write(self.config_file, (json.dumps(config, indent=2, sort_keys=True) + "\n").encode())
-        except OSError as error:
-            raise UsageError(f"{self.config_file} cannot be written", str(error.strerror), "make room") from error
-
-
-def has_run(path: str) -> bool:
-    """Whether a directory holds a run."""
-    return RunDirectory(path, create=False).config_file.exists()
-
 
 def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Path) -> None:
     """Raises UsageError, which names the fields that differ, if a run cannot be resumed with a config.
@@ -103,31 +97,26 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Pa
       new: the config wanted.
       where: the run's directory.
     """
-    before, now = (dict(_flatten(json.loads(json.dumps(config)))) for config in (old, new))
+    before, now = (schema.flattened(json.loads(json.dumps(config))) for config in (old, new))
     allowed = set(schema.allowed(new, "resume"))
-    if any(str(now.get(f"{player}_optimizer.rate_schedule")) in ("linear", "cosine") for player in _PLAYERS):
+    schedules = (now.get(f"{player}_optimizer.rate_schedule") for player in ("generator", "discriminator"))
+    if {"linear", "cosine"} & set(schedules):
         allowed.remove("steps")  # these schedules end with the run, so its length is part of them
-    missing = "(not there)"
+    rows, missing = schema.rows(new), "(not there)"
+
+    def rank(name: str) -> tuple[bool, str]:
+        # Choices such as the loss come first, as they tell what the run is.
+        return name not in rows or rows[name].spec.field.choices is None, name
+
     differing = [
         f"{name}: {before.get(name, missing)} there, {now.get(name, missing)} now"
-        for name in dict.fromkeys([*TOLD_FIRST, *sorted({*before, *now})])
+        for name in sorted({*before, *now}, key=rank)
         if before.get(name, missing) != now.get(name, missing) and name not in allowed
     ]
     if differing:
-        more = [f"and {len(differing) - TOLD} more fields"] if len(differing) > TOLD else []
+        more = [f"and {len(differing) - NAMED} more fields"] if len(differing) > NAMED else []
         raise UsageError(
             f"{where} has a run with another config",
-            ", ".join([*differing[:TOLD], *more]),
+            ", ".join([*differing[:NAMED], *more]),
             "use the same config to go on with it, or another --workdir to start anew",
         )
-
-
-_PLAYERS = ("generator", "discriminator")
-
-
-def _flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -37,26 +37,28 @@ def load_run(workdir: str, step: int | None = None, overrides: Mapping[str, str]
     Args:
       workdir: the run's directory.
       step: of the checkpoint; None for the newest.
-      overrides: fields of its config to set, as text.
-      mode: "sample" or "evaluate", which may set some fields; "" may set none.
+      overrides: fields of its config to set, as text; those that the schema allows for the mode.
+      mode: "sample", "evaluate", or "", which may set none.
 
     Raises:
       UsageError: there is no run, or no such checkpoint, or the config is not right.
       DataError: the checkpoint is damaged.
     """
     directory = RunDirectory(workdir, create=False)
-    if not directory.checkpoints.is_dir() and (directory.path / "sweep.json").exists():
-        raise UsageError(
-            f"--workdir={directory.path} is a sweep", "it has many runs", f"name one, such as {directory.path / 'best'}"
-        )
     if not directory.checkpoints.is_dir():
+        if directory.sweep_file.exists():
+            best = directory.path / "best"
+            raise UsageError(f"--workdir={directory.path} is a sweep", "it has many runs", f"name one, such as {best}")
         raise UsageError(
             f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run --mode=train first"
         )
     with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
         extra = checkpoints.extra(step)
         config, data = complete(extra["config"]), extra["data"]
-        _check_own(config)
+        if found := problems_of(config):
+            why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found, 1))
+            remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
+            raise UsageError("the run's config is not of this program", why, remedy)
         check(config, _override(config, overrides, mode))
         # Of vectors only the dimension is known here.
         vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
@@ -103,26 +105,17 @@ def restore_players(checkpoints: Checkpoints, experiment: Experiment, step: int 
     return checkpoints.restore_generator(template, step, discriminator=by_discriminator)
 
 
-def _check_own(config: Mapping[str, Any]) -> None:
-    if found := problems_of(config):
-        why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found, 1))
-        remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
-        raise UsageError("the run's config is not of this program", why, remedy)
-
-
 def _override(config: dict[str, Any], overrides: Mapping[str, str], mode: str) -> list[Problem]:
     """Sets fields of the config in place; the problems with that."""
     may_set = schema.allowed(config, mode) if mode else []
     before = schema.replaced(config, {})
     problems = command_line.override(config, {name: text for name, text in overrides.items() if name in may_set})
     problems += schema.unread(command_line.changed(before, config, may_set), config)
-    for name in overrides:
-        if name in may_set:
-            continue
-        unknown = command_line.override(schema.replaced(config, {}), {name: overrides[name]})
-        if name in schema.rows(config):
-            sections = sorted({other.partition(".")[0] for other in may_set})
+    known, sections = schema.rows(config), sorted({name.partition(".")[0] for name in may_set})
+    for name in (name for name in overrides if name not in may_set):
+        if name in known:
             text = f"{name} cannot be changed of a run that is trained; --mode={mode} may set fields of "
-            unknown = [Problem(name, text + ", ".join(sections))]
-        problems += unknown
+            problems.append(Problem(name, text + ", ".join(sections)))
+        else:
+            problems += command_line.override(schema.replaced(config, {}), {name: overrides[name]})
     return problems

@@ -3,13 +3,13 @@
 import base64
 import html
 import json
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 from jaxgan import figures
-from jaxgan.errors import UsageError
 from jaxgan.figures import Curve
-from jaxgan.io.atomic import atomic_write
+from jaxgan.io.atomic import write_text
 from jaxgan.io.metric_writers import read_lines
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.tables import as_html
@@ -31,27 +31,22 @@ METRICS = {
 }
 """The metrics in each panel of curves."""
 
-ALIKE = ("seed", "samples", "sampling", "features")
-"""Fields that must be equal in evaluations whose scores form one curve."""
-
 Panels = dict[str, dict[str, Curve]]
 
 
 def write_report(directory: RunDirectory) -> None:
-    """Writes `curves.png` and `report.html`.
-
-    Raises:
-      UsageError: it cannot be written.
-    """
+    """Writes `curves.png` and `report.html`; raises UsageError if one cannot be written."""
     config = directory.config_file.read_text() if directory.config_file.exists() else "{}"
     name = html.escape(directory.path.name)
-    body = [f"<h1>{name}</h1>", *_evaluation(directory), *_samples(directory), *_curves(directory)]
+    body = [f"<h1>{name}</h1>", *_evaluation(directory)]
+    if pictures := sorted(directory.samples.glob("step_*.png")):
+        body.append(f"<h2>Samples at step {int(pictures[-1].stem.partition('_')[2]):,}</h2>{_image(pictures[-1])}")
+    if panels := panels_of(directory):
+        figures.save_png(directory.curves, figures.curves(panels))
+        body.append(f"<h2>Curves</h2>{_image(directory.curves)}")
     body += ["<h2>Config</h2>", f"<pre>{html.escape(config)}</pre>"]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
-    try:
-        atomic_write(directory.report, (page + "\n".join(body) + "</html>\n").encode())
-    except OSError as error:
-        raise UsageError(f"cannot write {directory.report}", error.strerror or str(error), "make room") from error
+    write_text(directory.report, page + "\n".join(body) + "</html>\n")
 
 
 def _evaluation(directory: RunDirectory) -> Iterator[str]:
@@ -62,24 +57,11 @@ def _evaluation(directory: RunDirectory) -> Iterator[str]:
     yield from as_html(reports[-1])
     for path in (directory.evaluation / name for name in reports[-1].get("pictures", ())):
         if path.exists():
-            yield f"<h3>{path.stem.rpartition('_')[2]}</h3>{_image(path.read_bytes())}"
+            yield f"<h3>{path.stem.rpartition('_')[2]}</h3>{_image(path)}"
 
 
-def _samples(directory: RunDirectory) -> Iterator[str]:
-    pictures = sorted(directory.samples.glob("step_*.png"))
-    if pictures:
-        yield f"<h2>Samples at step {int(pictures[-1].stem.partition('_')[2]):,}</h2>"
-        yield _image(pictures[-1].read_bytes())
-
-
-def _curves(directory: RunDirectory) -> Iterator[str]:
-    if panels := panels_of(directory):
-        figures.save_png(directory.curves, figures.curves(panels))
-        yield f"<h2>Curves</h2>{_image(directory.curves.read_bytes())}"
-
-
-def _image(content: bytes) -> str:
-    return f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
+def _image(path: pathlib.Path) -> str:
+    return f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"></p>'
 
 
 def panels_of(directory: RunDirectory) -> Panels:
@@ -90,7 +72,9 @@ def panels_of(directory: RunDirectory) -> Panels:
     panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
     reports = read_evaluations(directory)
     if reports:
-        alike = [r for r in reports if all(r[key] == reports[-1][key] for key in ALIKE)]
+        # Only scores that were computed in the same way form a curve.
+        keys = ("seed", "samples", "sampling", "features")
+        alike = [r for r in reports if all(r[key] == reports[-1][key] for key in keys)]
         for score in reports[-1]["scores"]:
             panels[score["name"]] = _score_curve(alike, score["name"])
     return {title: found for title, found in panels.items() if found}

@@ -14,8 +14,7 @@ from jaxgan.errors import UsageError
 from jaxgan.io.atomic import atomic_write
 from jaxgan.runs.data import check_same_data, mixture_of, read_inputs
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
-from jaxgan.runs.sample_grid import SampleGrid, columns_of, compile_generator, draw_grid
-from jaxgan.runs.sampling import in_words, sampler
+from jaxgan.runs.sampling import SampleGrid, columns_of, draw_grid, in_words, sampler
 
 SHOWN = 400
 """Most images in the picture; the array has all of them."""
@@ -120,9 +119,9 @@ def _of_the_task(run: TrainedRun, key: jax.Array, count: int) -> Made:
     experiment = run.experiment
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
-    shown = SampleGrid(experiment, inputs, key, count, compile_generator(experiment))
+    shown = SampleGrid(experiment, inputs, key, count)
     assert shown.sheet is not None
-    values = np.asarray(shown.samples(run.state), np.float32)
+    values = shown.samples(run.state)
     return Made(values, lambda path: shown.save(path, values), shown.sheet.arrays)
 
 

@@ -1,20 +1,32 @@
-"""Samples of a trained generator, in parts, by the sampling method of its config."""
+"""Samples of a trained generator: in parts, by the sampling method of its config, and as a picture."""
 
-import functools
+import math
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from jaxgan import figures
 from jaxgan.config import Experiment
 from jaxgan.errors import UsageError
+from jaxgan.runs.data import Inputs
 from jaxgan.sampling import TooFewAccepted, discriminate, driven_latents, rejection_sample
+from jaxgan.tasks import Sheet
 from jaxgan.training.step import generate, sample
-from jaxgan.types import DiscriminatorOutput, TrainState
+from jaxgan.types import DiscriminatorOutput, TrainState, stream
 
 BATCH = 1_000
 """Samples generated at once."""
+
+COLUMNS = 20
+"""Most images in a row of a picture."""
+
+
+class NoSamplesError(UsageError):
+    """The sampling method does not finish."""
 
 
 class Drawn(NamedTuple):
@@ -29,19 +41,22 @@ class Drawn(NamedTuple):
     facts: dict[str, float]
 
 
-class NoSamplesError(UsageError):
-    """The sampling method does not finish."""
-
+Draw = Callable[[TrainState, jax.Array, Any], jax.Array]
+"""`(state, latents [n, dim], condition) -> examples [n, ...]`."""
 
 Sampler = Callable[[TrainState, jax.Array, int], Drawn]
-CompiledGenerator = Callable[[TrainState, jax.Array, Any], np.ndarray]
 
 
-def compiled_generator(experiment: Experiment) -> CompiledGenerator:
-    """A function `(state, latents [n, dim], condition) -> examples [n, ...]`, float32, computed in parts."""
-    draw = jax.jit(
+def compile_generator(experiment: Experiment) -> Draw:
+    """The generator of an experiment, compiled."""
+    return jax.jit(
         lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
     )
+
+
+def generator_in_parts(experiment: Experiment) -> Callable[[TrainState, jax.Array, Any], np.ndarray]:
+    """A `Draw` to float32 numpy arrays, `BATCH` examples at a time."""
+    draw = compile_generator(experiment)
 
     def examples(state: TrainState, latents: jax.Array, condition: Any) -> np.ndarray:
         parts = []
@@ -54,20 +69,22 @@ def compiled_generator(experiment: Experiment) -> CompiledGenerator:
     return examples
 
 
-def compiled_discriminator(experiment: Experiment) -> Callable[[Any, np.ndarray], DiscriminatorOutput]:
-    """A function `(variables, examples [n, ...]) -> DiscriminatorOutput`, float32, by a discriminator, in parts."""
+def discriminator_in_parts(experiment: Experiment) -> Callable[[Any, np.ndarray], DiscriminatorOutput]:
+    """A function `(variables, examples [n, ...]) -> DiscriminatorOutput`, float32, `BATCH` examples at a time."""
 
-    def judge(variables, examples):
+    @jax.jit
+    def apply(variables, examples):
         judged, _ = experiment.discriminator.apply(variables, examples, condition=None, train=False)
         return judged if isinstance(judged, DiscriminatorOutput) else DiscriminatorOutput(judged)
-
-    apply = jax.jit(judge)
 
     def judgement(variables: Any, examples: np.ndarray) -> DiscriminatorOutput:
         parts = [apply(variables, examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]
         return jax.tree.map(lambda *leaves: np.concatenate([np.asarray(leaf, np.float32) for leaf in leaves]), *parts)
 
     return judgement
+
+
+# --- Sampling methods
 
 
 def sampler(experiment: Experiment) -> Sampler:
@@ -86,67 +103,12 @@ def _plain(experiment: Experiment) -> Sampler:
         ),
         static_argnums=2,
     )
-    return lambda state, key, count: Drawn(_in_parts(draw, state, key, count, experiment.condition), {})
-
-
-def _in_parts(
-    draw: Callable[..., jax.Array],
-    state: TrainState,
-    key: jax.Array,
-    count: int,
-    condition: Callable[[int, int], Any] | None = None,
-) -> np.ndarray:
-    def part(start: int, size: int) -> np.ndarray:
-        given = () if condition is None else (condition(size, start),)
-        return np.asarray(draw(state, jax.random.fold_in(key, start), size, *given), np.float32)
-
-    return np.concatenate([part(start, min(BATCH, count - start)) for start in range(0, count, BATCH)])
+    return _in_parts(lambda state, key, size, first: (draw(state, key, size, experiment.condition(size, first)), None))
 
 
 def _optimized(experiment: Experiment) -> Sampler:
-    draw = jax.jit(functools.partial(_draw, experiment), static_argnums=2)
-    return lambda state, key, count: Drawn(_in_parts(draw, state, key, count), {})
-
-
-def _draw(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
-    """G(z') with latents moved as in training, or G(z) without latent optimisation."""
-    latents, optimization = experiment.latent.sample(key, size), experiment.options["latent_optimization"]
-
-    def logits_of(latents):
-        samples = generate(experiment.generator, state, latents)
-        return discriminate(experiment.discriminator, state, samples)
-
-    if optimization is not None:
-        latents = optimization.move(latents, logits_of, experiment.latent)
-    return generate(experiment.generator, state, latents)
-
-
-def _rejection(experiment: Experiment) -> Sampler:
-    settings, log_ratio = experiment.sampling, _log_ratio(experiment)
-
-    @jax.jit
-    def propose(state, key):
-        samples = _draw(experiment, state, key, BATCH)
-        return samples, log_ratio(state, samples)
-
-    def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
-        try:
-            found = rejection_sample(
-                lambda key: propose(state, key),
-                key,
-                count,
-                burn_in=settings.burn_in,
-                percentile=settings.percentile,
-            )
-        except TooFewAccepted as error:
-            raise NoSamplesError(
-                f"sampling.method=rejection finds no {count:,} samples at step {int(state.step):,}",
-                str(error),
-                "raise sampling.percentile, to 80 for example, to accept more, or use sampling.method=driven or plain",
-            ) from error
-        return Drawn(np.asarray(found.samples, np.float32), {"accepted": found.rate, "candidates": found.candidates})
-
-    return samples
+    draw = jax.jit(lambda state, key, size: _generate(experiment, state, key, size), static_argnums=2)
+    return _in_parts(lambda state, key, size, first: (draw(state, key, size), None))
 
 
 def _driven(experiment: Experiment) -> Sampler:
@@ -165,14 +127,59 @@ def _driven(experiment: Experiment) -> Sampler:
         return generate(experiment.generator, state, latents), rate
 
     draw = jax.jit(draw_some, static_argnums=2)
+    return _in_parts(lambda state, key, size, first: draw(state, key, size))
+
+
+def _in_parts(draw: Callable[[TrainState, jax.Array, int, int], tuple[jax.Array, jax.Array | None]]) -> Sampler:
+    """A sampler of `draw`, `(state, key, size, number of the first) -> (samples, accepted fraction or None)`."""
 
     def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
-        starts = range(0, count, BATCH)
-        parts = [draw(state, jax.random.fold_in(key, start), min(BATCH, count - start)) for start in starts]
-        accepted = float(np.mean([rate for _, rate in parts]))
-        return Drawn(np.concatenate([np.asarray(part, np.float32) for part, _ in parts]), {"accepted": accepted})
+        parts, rates = [], []
+        for start in range(0, count, BATCH):
+            part, rate = draw(state, jax.random.fold_in(key, start), min(BATCH, count - start), start)
+            parts.append(np.asarray(part, np.float32))
+            rates += [] if rate is None else [rate]
+        return Drawn(np.concatenate(parts), {"accepted": float(np.mean(rates))} if rates else {})
 
     return samples
+
+
+def _rejection(experiment: Experiment) -> Sampler:
+    settings, log_ratio = experiment.sampling, _log_ratio(experiment)
+
+    @jax.jit
+    def propose(state, key):
+        samples = _generate(experiment, state, key, BATCH)
+        return samples, log_ratio(state, samples)
+
+    def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
+        burn_in, percentile = settings.burn_in, settings.percentile
+        try:
+            found = rejection_sample(
+                lambda key: propose(state, key), key, count, burn_in=burn_in, percentile=percentile
+            )
+        except TooFewAccepted as error:
+            raise NoSamplesError(
+                f"sampling.method=rejection finds no {count:,} samples at step {int(state.step):,}",
+                str(error),
+                "raise sampling.percentile, to 80 for example, to accept more, or use sampling.method=driven or plain",
+            ) from error
+        return Drawn(np.asarray(found.samples, np.float32), {"accepted": found.rate, "candidates": found.candidates})
+
+    return samples
+
+
+def _generate(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
+    """G(z') with latents moved as in training, or G(z) without latent optimisation."""
+    latents, optimization = experiment.latent.sample(key, size), experiment.options["latent_optimization"]
+
+    def logits_of(latents):
+        samples = generate(experiment.generator, state, latents)
+        return discriminate(experiment.discriminator, state, samples)
+
+    if optimization is not None:
+        latents = optimization.move(latents, logits_of, experiment.latent)
+    return generate(experiment.generator, state, latents)
 
 
 def _log_ratio(experiment: Experiment) -> Callable[[TrainState, jax.Array], jax.Array]:
@@ -200,3 +207,100 @@ def in_words(method: str, facts: Mapping[str, float]) -> str:
         f"{facts['candidates']:,} candidates accepted" if "candidates" in facts else "the steps accepted"
     )
     return f"sampling {method}, {accepted}"
+
+
+# --- Pictures
+
+
+class SampleGrid:
+    """The picture of a generator's samples: always of the same latents and, if the task shows examples, of the same
+    examples. With a condition it has a row for each condition, with the same latents in every row.
+
+    Args:
+      experiment: the run's parts.
+      inputs: its data.
+      key: draws the latents and everything else that is random.
+      count: most examples to generate.
+      draw: what `compile_generator` returned, if there is one already.
+    """
+
+    def __init__(self, experiment: Experiment, inputs: Inputs, key: jax.Array, count: int, draw: Draw | None = None):
+        self.range, self.mixture = inputs.range, inputs.dataset.mixture
+        self._draw = draw or compile_generator(experiment)
+        self.sheet = _sheet(experiment, inputs, key, count)
+        self.columns: int | None
+        self._labels = None
+        if self.sheet is not None:
+            self._latents, self._condition, self.columns = self.sheet.latents, self.sheet.condition, self.sheet.columns
+            return
+        self._latents, self._condition = jax.jit(lambda key: picture_inputs(experiment, key, count))(key)
+        self.columns = columns_of(experiment, count)
+        if experiment.classes is not None:
+            self._labels = np.asarray(self._condition)
+
+    def samples(self, state: TrainState) -> np.ndarray:
+        """The generated examples, float32."""
+        return np.asarray(self._draw(state, self._latents, self._condition), np.float32)
+
+    def image(self, values: np.ndarray, scale: int | None = 1) -> np.ndarray | None:
+        """The picture as an array; None if the examples are not images."""
+        if self.sheet is not None:
+            values = self.sheet.arrange(values)
+        if not figures.is_image(values.shape[1:]):
+            return None
+        return figures.image_grid(values, columns=self.columns, **self.range._asdict(), scale=scale)
+
+    def save(self, path: pathlib.Path, values: np.ndarray) -> None:
+        """Writes the picture."""
+        if self.sheet is None:
+            shown: dict[str, Any] = {**self.range._asdict(), "columns": self.columns}
+            figures.save_samples(path, values, mixture=self.mixture, labels=self._labels, **shown)
+        elif (image := self.image(values, scale=None)) is not None:
+            figures.save_png(path, image)
+
+
+def _sheet(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int) -> Sheet | None:
+    """The sheet of the run's task; None if it has none, or the examples are not images."""
+    if experiment.task.sheet is None or not figures.is_image(inputs.facts.example_shape):
+        return None
+    dataset = inputs.dataset
+    split = next(split for split in (dataset.test, dataset.validation, dataset.train) if len(split))
+    examples = jax.jit(inputs.range.scale)(split.take(np.arange(min(count, len(split)))))
+    return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent)
+
+
+def columns_of(experiment: Experiment, count: int) -> int | None:
+    """Images in a row of a picture of at most `count` samples; None if it has no row for each condition.
+
+    None for data that is not images, and for runs with fewer than two conditions. With more conditions than images, the
+    picture is a square of the first ones.
+    """
+    rows = _rows(experiment, count)
+    return None if rows < 2 or not figures.is_image(experiment.example_shape) else min(count // rows, COLUMNS)
+
+
+def picture_inputs(experiment: Experiment, key: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
+    """Latents [n, dim] and conditions [n, ...] or None of at most `count` samples, in the order of the rows."""
+    columns = columns_of(experiment, count)
+    if columns is None:
+        return experiment.latent.sample(key, count), experiment.condition(count)
+    rows, condition = _rows(experiment, count), experiment.condition(_rows(experiment, count))
+    assert condition is not None
+    latents = experiment.latent.sample(key, columns)
+    return jnp.tile(latents, (rows, 1)), jnp.repeat(condition, columns, axis=0)
+
+
+def draw_grid(experiment: Experiment, state: TrainState, key: jax.Array, count: int) -> np.ndarray:
+    """The samples of a picture with a row for each condition, [n, ...] float32, from latents of their own."""
+
+    @jax.jit
+    def draw(state, key):
+        latents, condition = picture_inputs(experiment, stream(key, "condition_grid"), count)
+        return generate(experiment.generator, state, latents, condition=condition)
+
+    return np.asarray(draw(state, key), np.float32)
+
+
+def _rows(experiment: Experiment, count: int) -> int:
+    conditions = 0 if experiment.conditions is None else len(experiment.conditions)
+    return conditions if conditions <= count else math.isqrt(count)

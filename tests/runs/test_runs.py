@@ -19,7 +19,7 @@ from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
 from jaxgan.runs import data as inputs_module
 from jaxgan.runs import devices
 from jaxgan.runs.train import loop as train_module
-from tests.small_runs import SMALL, assert_same_run, saved, train
+from tests.small_runs import OF_A_FILE, SMALL, assert_same_run, saved, train
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +83,17 @@ def test_other_data_in_the_same_run_is_refused(tmp_path):
     examples = np.random.default_rng(0).random((200, 2), np.float32)
     for name, values in (("a", examples), ("b", examples + 5), ("c", examples[:150])):
         np.savez(tmp_path / f"{name}.npz", examples=values)
-    npz = {"dataset__name": "npz", "dataset__validation_examples": 10}
-    train(tmp_path / "run", **npz, dataset__path=tmp_path / "a.npz", steps=20)
-    for name, said in (("b", "fingerprint"), ("c", "train_examples")):
+
+    def train_on(name, steps):
+        data = {"dataset.name": "npz", "dataset.validation_examples": "10", "dataset.path": str(tmp_path / name)}
+        runs.run("train", "configs/ring.py", OF_A_FILE | data | {"steps": steps}, str(tmp_path / "run"), {})
+
+    train_on("a.npz", "10")
+    for name, said in (("b.npz", "fingerprint"), ("c.npz", "train_examples")):
         with pytest.raises(DataError, match=said):
-            train(tmp_path / "run", **npz, dataset__path=tmp_path / f"{name}.npz", steps=40)
+            train_on(name, "20")
     (tmp_path / "a.npz").rename(tmp_path / "moved.npz")
-    train(tmp_path / "run", **npz, dataset__path=tmp_path / "moved.npz", steps=40)
+    train_on("moved.npz", "20")
 
 
 @pytest.mark.parametrize(
@@ -280,8 +284,9 @@ def test_what_does_not_fit_the_data_is_said_before_training(tmp_path):
     with pytest.raises(UsageError, match="batch_size 18 does not divide by 4 devices"):
         train(tmp_path / "c", batch_size=18, mapping="auto")
     np.savez(tmp_path / "bad.npz", examples=np.array([[0.5, np.nan]] * 50, np.float32))
+    data = {"dataset.name": "npz", "dataset.path": str(tmp_path / "bad.npz")}
     with pytest.raises(DataError, match="bad.npz"):
-        train(tmp_path / "d", dataset__name="npz", dataset__path=tmp_path / "bad.npz")
+        runs.run("train", "configs/ring.py", OF_A_FILE | data, str(tmp_path / "d"), {})
     for name in "abd":
         assert not (tmp_path / name / "config.json").exists()
 

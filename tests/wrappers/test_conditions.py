@@ -13,7 +13,7 @@ from jaxgan import figures, runs
 from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.networks import dcgan, mlp, resnet
-from jaxgan.runs import sample_grid, sampling
+from jaxgan.runs import sampling
 from jaxgan.runs.load import asked_for, load_run
 from jaxgan.training.step import generate
 from jaxgan.types import Network, stream
@@ -217,22 +217,22 @@ def test_its_samples_follow_their_labels_in_every_mode(conditional):
 def test_pictures_have_a_row_for_each_class_and_the_same_latents_in_every_row(conditional, tmp_path):
     # 50 images in a picture, so 16 in each of 3 rows; of a class that is asked for a square.
     run = load_run(str(conditional))
-    assert sample_grid.columns_of(run.experiment, 50) == 16 and sample_grid.columns_of(run.experiment, 1_000) == 20
-    latents, labels = sample_grid.picture_inputs(run.experiment, KEY, 50)
+    assert sampling.columns_of(run.experiment, 50) == 16 and sampling.columns_of(run.experiment, 1_000) == 20
+    latents, labels = sampling.picture_inputs(run.experiment, KEY, 50)
     np.testing.assert_array_equal(labels, np.repeat([0, 1, 2], 16))
     np.testing.assert_array_equal(latents, np.tile(latents[:16], (3, 1)))
     key = stream(jax.random.key(run.config["seed"]), "sample_pictures")
-    given = sample_grid.picture_inputs(run.experiment, key, 50)
+    given = sampling.picture_inputs(run.experiment, key, 50)
     images = generate(run.experiment.generator, run.state, given[0], condition=given[1])
     figures.save_samples(tmp_path / "expected.png", images, columns=16)
     found, expected = (Image.open(p) for p in (conditional / "samples/step_00000020.png", tmp_path / "expected.png"))
     assert found.size == expected.size and np.abs(np.asarray(found, int) - np.asarray(expected, int)).max() <= 1
     two = run.experiment.replace(conditions=np.array([2, 1], np.int32))
-    assert sample_grid.columns_of(two, 1) is None and sample_grid.columns_of(two, 5) == 2
+    assert sampling.columns_of(two, 1) is None and sampling.columns_of(two, 5) == 2
     many = run.experiment.replace(conditions=np.arange(30, dtype=np.int32))
-    assert sample_grid.columns_of(many, 10) == 3 and len(sample_grid.picture_inputs(many, KEY, 10)[0]) == 9
-    assert sample_grid.columns_of(run.experiment.replace(example_shape=(2,)), 50) is None  # points are no rows
-    assert sample_grid.columns_of(run.experiment.replace(conditions=None), 50) is None
+    assert sampling.columns_of(many, 10) == 3 and len(sampling.picture_inputs(many, KEY, 10)[0]) == 9
+    assert sampling.columns_of(run.experiment.replace(example_shape=(2,)), 50) is None  # points are no rows
+    assert sampling.columns_of(run.experiment.replace(conditions=None), 50) is None
 
 
 @pytest.mark.parametrize(("text", "expected"), [("2", [2] * 4), ("0,2", [0, 2, 0, 2])])
@@ -247,7 +247,7 @@ def test_samples_of_the_classes_that_are_asked_for(conditional, text, expected, 
     np.testing.assert_allclose(archive["samples"], images, atol=1e-6)
     asked = asked_for(run, text)
     if text == "0,2":  # two rows, of the same two latents
-        images = sample_grid.draw_grid(asked.experiment, run.state, jax.random.key(0), 4)
+        images = sampling.draw_grid(asked.experiment, run.state, jax.random.key(0), 4)
     figures.save_samples(tmp_path / "expected.png", images, columns=None if text == "2" else 2)
     found, expected = (np.asarray(Image.open(p), int) for p in (stem.with_suffix(".png"), tmp_path / "expected.png"))
     assert found.shape == expected.shape and np.abs(found - expected).max() <= 1

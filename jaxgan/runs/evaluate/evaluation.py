@@ -3,7 +3,6 @@
 import copy
 import datetime
 import functools
-import json
 import math
 import pathlib
 import platform
@@ -20,12 +19,10 @@ from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
-from jaxgan.io.atomic import atomic_write
 from jaxgan.runs.data import Inputs, lend
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
 from jaxgan.runs.evaluate.tables import finite
-from jaxgan.runs.evaluate.task_scores import TaskScores
 from jaxgan.runs.sampling import sampler
 from jaxgan.tasks import Scores
 from jaxgan.types import TrainState, stream
@@ -102,7 +99,7 @@ class Evaluation:
         self._references = functools.cache(lambda: reference_scores(self.data, self.evaluators, self.key, self.count))
         task_key = stream(self.key, "task_scores")
         self._make_task_scores = functools.cache(
-            lambda: TaskScores(config, inputs, self.data, self.features, self.to_unit, task_key)
+            lambda: task_scores.task_scorer(config, inputs, self.data, self.features, self.to_unit, task_key)
         )
         # Samples get the conditions of training examples, so in the data's proportions.
         self._lent = None if inputs.condition is None else lend(dataset.train, inputs.condition, self.count)
@@ -235,22 +232,3 @@ def versions() -> dict[str, str]:
     """The versions of Python and of the libraries that computed the numbers."""
     names = ("jaxgan", "jax", "jaxlib", "flax", "numpy")
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
-
-
-def path_of(directory: pathlib.Path, step: int, seed: int, method: str = "plain") -> pathlib.Path:
-    """The path of an evaluation's JSON."""
-    return directory / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
-
-
-def write(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-    """Writes the result of `to_json` atomically.
-
-    Raises:
-      UsageError: it cannot be written.
-    """
-    try:
-        atomic_write(path, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {path}", error.strerror or str(error), "make room, or remove what is in its way"
-        ) from error

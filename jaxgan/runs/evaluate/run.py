@@ -10,9 +10,10 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
+from jaxgan.io.atomic import write_json
 from jaxgan.latents import linear_path, spherical_path
 from jaxgan.runs.data import check_same_data, read_inputs
-from jaxgan.runs.evaluate.evaluation import Evaluation, Report, path_of, to_json, write
+from jaxgan.runs.evaluate.evaluation import Evaluation, Report, to_json
 from jaxgan.runs.evaluate.tables import as_text
 from jaxgan.runs.load import TrainedRun, load_run
 from jaxgan.runs.report import write_report
@@ -49,11 +50,11 @@ def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides:
     log = functools.partial(print, file=sys.stderr, flush=True)
     evaluation = Evaluation(run.config, inputs, run.experiment, seed, log)
     report = evaluation.run(run.state)
-    path = path_of(run.directory.evaluation, report.step, report.seed, report.method)
+    path = run.directory.evaluation_file(report.step, report.seed, report.method)
     instead = " in place of the scores that were there" if path.exists() else ""
     pictures = draw(report, evaluation, run, path.with_suffix(""))
     content = to_json(report, evaluation, run.directory.path.name, pictures)
-    write(path, content)
+    write_json(path, content)
     write_report(run.directory)
     train = evaluation.data.train
     part = f"training data: {len(train):,} of {train.of:,} examples were read for this"

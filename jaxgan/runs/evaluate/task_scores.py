@@ -9,12 +9,12 @@ import numpy as np
 from jaxgan.config import Experiment
 from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, UsageError
-from jaxgan.evaluation import Data, Features
+from jaxgan.evaluation import Data, Examples, Features
 from jaxgan.figures import is_image
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import load_run
-from jaxgan.runs.sampling import compiled_discriminator, compiled_generator
+from jaxgan.runs.sampling import discriminator_in_parts, generator_in_parts
 from jaxgan.tasks import PlainGenerator, ScoreInputs, Scores
 from jaxgan.training.step import generate
 from jaxgan.types import TrainState
@@ -27,70 +27,61 @@ def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
     """Whether an evaluation includes the task's scores; raises UsageError if they are named and the task has none."""
     named = config["evaluation"]["metrics"]
     if TASK in named and experiment.task.measure is None:
-        raise UsageError(
-            "cannot measure the run's task", f"task={config['task']} has no scores", f"leave {TASK} out of "
-            "evaluation.metrics"
-        )  # fmt: skip
+        why, remedy = f"task={config['task']} has no scores", f"leave {TASK} out of evaluation.metrics"
+        raise UsageError("cannot measure the run's task", why, remedy)
     return experiment.task.measure is not None and bool({TASK, "auto"} & set(named))
 
 
-class TaskScores:
-    """Measures the task of generators. What does not depend on a generator is prepared only once."""
+def task_scorer(
+    config: Mapping[str, Any],
+    inputs: Inputs,
+    data: Data,
+    features: Features,
+    to_unit: Callable[[np.ndarray], np.ndarray],
+    key: jax.Array,
+) -> Callable[[Experiment, TrainState], Scores]:
+    """A function that measures the task of a generator. What no generator changes is prepared only once."""
+    dataset = inputs.dataset
+    # Examples in the range of the networks; evaluators see images in [0, 1].
+    train, test = data.train.values, data.test.values
+    if dataset.train.dtype == np.uint8 or is_image(train.shape[1:]):
+        train, test = inputs.range.from_unit(train), inputs.range.from_unit(test)
+    train_labels, test_labels = _labels(dataset.train, len(train)), _labels(dataset.test, len(test))
+    other = _other(config["evaluation"]["other_run"], inputs)
 
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        inputs: Inputs,
-        data: Data,
-        features: Features,
-        to_unit: Callable[[np.ndarray], np.ndarray],
-        key: jax.Array,
-    ):
-        self._unit, self._key, self._features = to_unit, key, features
-        self._train, self._test = (_of_the_networks(split.values, inputs) for split in (data.train, data.test))
-        self._labels = _labels(inputs.dataset.test, len(self._test))
-        self._train_labels = _labels(inputs.dataset.train, len(self._train))
-        self._labelled = inputs.facts.labelled
-        self._other = _other(config["evaluation"]["other_run"], inputs)
-
-    def __call__(self, experiment: Experiment, state: TrainState) -> Scores:
-        """The scores of a generator."""
-        generator = compiled_generator(experiment)
-        trained = ScoreInputs(
-            generate=lambda latents, condition: generator(state, latents, condition),
-            latent=experiment.latent,
-            train=self._train,
-            test=self._test,
-            test_labels=self._labels,
-            classify=self._classify if self._features.name == "classifier" and self._labels is not None else None,
-            unit=self._unit,
-            key=self._key,
-            other=self._other,
-            step=int(state.step),
-            discriminator=state.discriminator if experiment.task.judges else None,
-            discriminate=compiled_discriminator(experiment) if experiment.task.judges else None,
-            labelled=self._labelled,
-            train_labels=self._train_labels,
-            own=PlainGenerator(
-                lambda latents: generate(experiment.generator, state, latents), experiment.latent, "this run"
-            ),
-        )
-        assert experiment.task.measure is not None
-        return experiment.task.measure(trained)
-
-    def _classify(self, examples: np.ndarray) -> np.ndarray:
-        from jaxgan.evaluation import Examples
-
-        logits = Examples("completed", self._unit(examples), self._features).logits
+    def classify(examples: np.ndarray) -> np.ndarray:
+        logits = Examples("completed", to_unit(examples), features).logits
         assert logits is not None
         return logits.argmax(1)
 
+    def score(experiment: Experiment, state: TrainState) -> Scores:
+        generator, judges = generator_in_parts(experiment), experiment.task.judges
+        assert experiment.task.measure is not None
+        return experiment.task.measure(
+            ScoreInputs(
+                generate=lambda latents, condition: generator(state, latents, condition),
+                latent=experiment.latent,
+                train=train,
+                test=test,
+                test_labels=test_labels,
+                classify=classify if features.name == "classifier" and test_labels is not None else None,
+                unit=to_unit,
+                key=key,
+                other=other,
+                step=int(state.step),
+                discriminator=state.discriminator if judges else None,
+                discriminate=discriminator_in_parts(experiment) if judges else None,
+                labelled=inputs.facts.labelled,
+                train_labels=train_labels,
+                own=_plain_generator(experiment, state, "this run"),
+            )
+        )
 
-def _of_the_networks(values: np.ndarray, inputs: Inputs) -> np.ndarray:
-    """Converts examples from the evaluators' range to that of the networks."""
-    if inputs.dataset.train.dtype != np.uint8 and not is_image(values.shape[1:]):
-        return values
-    return inputs.range.from_unit(values)
+    return score
+
+
+def _plain_generator(experiment: Experiment, state: TrainState, name: str) -> PlainGenerator:
+    return PlainGenerator(lambda latents: generate(experiment.generator, state, latents), experiment.latent, name)
 
 
 def _labels(split: Split, count: int) -> np.ndarray | None:
@@ -116,24 +107,16 @@ def _other(workdir: str, inputs: Inputs) -> PlainGenerator | None:
         raise UsageError(
             f"evaluation.other_run={workdir} does not suit", "its generator has a condition", "name a plain GAN's run"
         )
-    generator, state = run.experiment.generator, run.state
-    return PlainGenerator(
-        lambda latents: generate(generator, state, latents), run.experiment.latent, run.directory.path.name
-    )
+    return _plain_generator(run.experiment, run.state, run.directory.path.name)
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
     """For `evaluation/*.json`."""
-    rows = [
-        {
-            "name": score.name,
-            "better": score.better,
-            "examples": score.samples,
-            "values": {
-                method: {"value": finite(each.value), "standard_error": finite(each.standard_error)}
-                for method, each in score.by_method.items()
-            },
+    rows = []
+    for score in scores.scores:
+        values = {
+            method: {"value": finite(each.value), "standard_error": finite(each.standard_error)}
+            for method, each in score.by_method.items()
         }
-        for score in scores.scores
-    ]
+        rows.append({"name": score.name, "better": score.better, "examples": score.samples, "values": values})
     return {"scores": rows, "notes": list(scores.notes)}

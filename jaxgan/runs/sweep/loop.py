@@ -10,27 +10,16 @@ from typing import Any
 from jaxgan import figures
 from jaxgan.config import Problem, complete, unread
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
+from jaxgan.io.atomic import write_json, write_text
 from jaxgan.io.metric_writers import Progress
-from jaxgan.runs.devices import check_devices, select_platform
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.report import write_report
-from jaxgan.runs.sweep.members import Member, make_groups, make_members, read_data
+from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.population_trainer import PopulationTrainer
-from jaxgan.runs.sweep.ranking import Ranking, read_ranking, rungs, survivors
-from jaxgan.runs.sweep.results import (
-    NAME,
-    TABLE,
-    SweepResults,
-    link_best,
-    read_sweep,
-    to_json,
-    write_sweep,
-    write_table,
-)
-from jaxgan.runs.sweep.scoring import MemberScorer, MemberScores
+from jaxgan.runs.sweep.results import TABLE, SweepResults, link_best, read_sweep, spread_of, table, to_json
+from jaxgan.runs.sweep.scoring import MemberScorer, MemberScores, Ranking, read_ranking, rungs, survivors
 from jaxgan.runs.sweep.trials import Setting, draws_choices, read_settings
-from jaxgan.runs.sweep.views import spread_of, table
-from jaxgan.runs.train.host_loop import StopRequest
+from jaxgan.runs.train.host_loop import StopRequest, select_devices
 
 SAY_SECONDS = 10.0
 """Seconds between messages about the progress of evaluations."""
@@ -81,9 +70,8 @@ def sweep(config: Mapping[str, Any], workdir: str) -> None:
         directory = stack.enter_context(RunDirectory(workdir))
         with contextlib.suppress(OSError):
             directory.samples.rmdir()  # a sweep has none of its own
-        select_platform(plain["platform"])
         for setting in read_settings(plain)[0]:
-            check_devices({**setting.config, "mapping": "jit"})
+            select_devices({**setting.config, "mapping": "jit", "platform": plain["platform"]})
         stop = stack.enter_context(StopRequest())
         saved = read_sweep(directory, plain)
         if saved.get("finished") and complete(saved["config"]) == plain:
@@ -98,67 +86,60 @@ class _Sweep:
     def __init__(self, config: dict[str, Any], directory: RunDirectory, stop: StopRequest, saved: Mapping[str, Any]):
         self.config, self.directory, self.path, self.stop = config, directory, directory.path, stop
         self.started = time.monotonic()
-        population = self.config["population"]
         self.settings: list[Setting] = read_settings(config)[0]
-        ranking = read_ranking(population["score"])
+        ranking = read_ranking(config["population"]["score"])
         assert isinstance(ranking, Ranking)
-        self.ranking = ranking
-        self.members = make_members(self.settings, population["seeds"], self.path / "members")
+        self.ranking, self.seeds = ranking, config["population"]["seeds"]
+        self.members = make_members(self.settings, self.seeds, self.path / "members")
         self.rungs: list[dict[str, Any]] = list(saved.get("rungs", ()))
         for member, line in zip(self.members, saved.get("members", ()), strict=False):
             member.diverged = line["diverged"]
         read_data(self.members)
         self.groups = make_groups(self.members)
-        self.scorer = MemberScorer(self.config, ranking, self.groups)
+        self.scorer = MemberScorer(config, ranking, self.groups)
         for group in self.groups:
             self.scorer.check(group[0])
         self.trainers = [PopulationTrainer(group, stop, self._advanced) for group in self.groups]
         self.ends = self._rung_ends()
-        self.done = 0
-        self.progress: Progress | None = None
+        self.progress: Progress
 
     def run(self) -> None:
         """Trains the members from where they are, and writes the results."""
         self._write(finished=False)
-        done, total = self._steps()
-        self.done = done
-        with contextlib.closing(Progress(total, done)) as self.progress:
-            if done:
+        self.done, total = self._steps()
+        with contextlib.closing(Progress(total, self.done)) as self.progress:
+            if self.done:
                 self.progress.message(f"going on in {self.path}")
-            self._say_what()
+            groups = f"{len(self.groups)} compiled program{'s' if len(self.groups) > 1 else ''}"
+            self.progress.message(
+                f"{_count(len(self.settings), 'setting')} with {_count(self.seeds, 'seed')}: "
+                f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.trainers[0].devices, 'device')}; "
+                "the progress is in steps of all members together"
+            )
             for rung in range(len(self.ends)):
                 self._run_rung(rung)
         self._finish()
 
     def _run_rung(self, rung: int) -> None:
         """Trains the remaining settings to the rung's end, and gives up half of them unless it is the last rung."""
-        left = self._left(rung)
+        left = list(range(len(self.settings))) if rung == 0 else self.rungs[rung - 1]["kept"]
+        last = rung == len(self.ends) - 1
         for trainer in self.trainers:
             self._check_stop()
-            trainer.run([m for m in trainer.group if m.setting in left], self._end(trainer, rung))
+            end = trainer.config["steps"] if last else self.ends[rung]
+            trainer.run([m for m in trainer.group if m.setting in left], end)
         self._write(finished=False)
-        if rung == len(self.ends) - 1 or rung < len(self.rungs):
+        if last or rung < len(self.rungs):
             return
         scores = []
         for setting in left:
             self._check_stop()
-            scores.append([self.scorer.rank(member) for member in self._members_of(setting)])
+            scores.append([self.scorer.rank(member) for member in self.members if member.setting == setting])
         kept = [left[place] for place in survivors(self.ranking, scores)]
         named = dict(zip(map(str, left), scores, strict=True))
         self.rungs.append({"step": self.ends[rung], "score": self.ranking.name, "scores": named, "kept": kept})
         self._write(finished=False)  # before any member trains on, so that a sweep that is killed decides the same
-        assert self.progress is not None
         self.progress.message(f"step {self.ends[rung]:,}: {len(kept)} of {len(left)} settings go on")
-
-    def _end(self, trainer: PopulationTrainer, rung: int) -> int:
-        last = rung == len(self.ends) - 1
-        return trainer.config["steps"] if last else self.ends[rung]
-
-    def _left(self, rung: int) -> list[int]:
-        return list(range(len(self.settings))) if rung == 0 else self.rungs[rung - 1]["kept"]
-
-    def _members_of(self, setting: int) -> list[Member]:
-        return [member for member in self.members if member.setting == setting]
 
     def _rung_ends(self) -> list[int]:
         halvings, steps = self.config["population"]["halvings"], self.config["steps"]
@@ -174,27 +155,16 @@ class _Sweep:
 
     def _steps(self) -> tuple[int, int]:
         """Steps done and steps to do in all, over all members."""
-        seeds, count = self.config["population"]["seeds"], len(self.settings)
-        total = sum(trainer.config["steps"] * len(trainer.group) for trainer in self.trainers)
+        total = sum(member.config["steps"] for member in self.members)
         if len(self.ends) > 1:
-            total, before = 0, 0
+            total, before, count = 0, 0, len(self.settings)
             for end in self.ends:
-                total, before, count = total + (end - before) * count * seeds, end, -(-count // 2)
+                total, before, count = total + (end - before) * count * self.seeds, end, -(-count // 2)
         return sum(min(m.latest_step(), m.config["steps"]) for m in self.members), total
 
     def _advanced(self, steps: int) -> None:
         self.done += steps
-        assert self.progress is not None
         self.progress.update(min(self.done, self.progress.total))
-
-    def _say_what(self) -> None:
-        assert self.progress is not None
-        groups = f"{len(self.groups)} compiled program{'s' if len(self.groups) > 1 else ''}"
-        self.progress.message(
-            f"{_count(len(self.settings), 'setting')} with {_count(self.config['population']['seeds'], 'seed')}: "
-            f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.trainers[0].devices, 'device')}; "
-            "the progress is in steps of all members together"
-        )
 
     def _check_stop(self) -> None:
         if self.stop.signal_name is not None:
@@ -211,7 +181,7 @@ class _Sweep:
         results = SweepResults(self.settings, self.members, scores, self.ranking, given_up)
         figures.save_png(self.path / "sweep.png", spread_of(results))
         best, text = results.best(), table(results, str(self.path))
-        write_table(self.directory, text)
+        write_text(self.path / TABLE, text + "\n")
         self._write(finished=True, results=results)
         print(text)
         if best is None:
@@ -223,7 +193,7 @@ class _Sweep:
         seconds = time.monotonic() - self.started
         print(
             f"Done in {seconds:.0f} s. Look at {self.path / 'sweep.png'} first; the best member is {best.name}: python "
-            f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.path / NAME}."
+            f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.directory.sweep_file}."
         )
 
     def _scored(self) -> Iterator[MemberScores]:
@@ -238,7 +208,7 @@ class _Sweep:
 
     def _write(self, *, finished: bool, results: SweepResults | None = None) -> None:
         content = to_json(self.config, self.settings, self.members, self.rungs, results)
-        write_sweep(self.directory, {"finished": finished, **content})
+        write_json(self.directory.sweep_file, {"finished": finished, **content})
 
 
 def _count(number: int, name: str) -> str:

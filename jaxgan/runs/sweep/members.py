@@ -1,5 +1,6 @@
 """The members of a sweep: each a run of its own, in groups whose steps are one compiled program."""
 
+import dataclasses
 import json
 import pathlib
 import zlib
@@ -16,38 +17,30 @@ from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.sweep.trials import Setting
 
 
+@dataclasses.dataclass(eq=False)
 class Member:
     """One run of a sweep.
 
     Attributes:
       number: from 0; its directory's name.
       setting: which one, from 0.
-      config: that of the same run trained alone.
+      config: that of the same run trained by itself.
       directory: a complete run: every mode of `launch.py` works on it.
-      inputs: its data.
+      inputs: its data, once `read_data` has read it.
       diverged: the step at which a number was no longer finite, or None.
     """
 
-    def __init__(self, number: int, setting: int, config: dict[str, Any], path: pathlib.Path):
-        self.number, self.setting, self.config = number, setting, config
-        self.directory = RunDirectory(str(path), create=False)
-        self.diverged: int | None = None
-        self._inputs: Inputs | None = None
+    number: int
+    setting: int
+    config: dict[str, Any]
+    directory: RunDirectory
+    diverged: int | None = None
+    inputs: Inputs = dataclasses.field(init=False)
 
     @property
     def name(self) -> str:
         """The directory's name."""
         return self.directory.path.name
-
-    @property
-    def inputs(self) -> Inputs:
-        """The run's data, once `read_data` has read it."""
-        assert self._inputs is not None
-        return self._inputs
-
-    @inputs.setter
-    def inputs(self, inputs: Inputs) -> None:
-        self._inputs = inputs
 
     def latest_step(self) -> int:
         """The step of its newest complete checkpoint; 0 without one."""
@@ -70,7 +63,8 @@ def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Pat
             number = len(members)
             # Without the sweep's own section, so that the run equals one trained alone.
             config = {**setting.config, "seed": setting.config["seed"] + i, "population": defaults}
-            members.append(Member(number, place, config, directory / f"{number:0{digits}d}"))
+            own = RunDirectory(str(directory / f"{number:0{digits}d}"), create=False)
+            members.append(Member(number, place, config, own))
     return members
 
 

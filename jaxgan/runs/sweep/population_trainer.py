@@ -17,8 +17,7 @@ from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.parallel import distribute_population
 from jaxgan.runs.data import CHUNK_STEPS, chunk_factory, chunk_length
 from jaxgan.runs.sweep.members import Group, Member
-from jaxgan.runs.train.host_loop import HostLoop, StopRequest, chunk_stops
-from jaxgan.runs.train.run_log import RunLog, check_resumes, open_metrics
+from jaxgan.runs.train.host_loop import HostLoop, RunLog, StopRequest, check_resumes, chunk_stops, open_metrics
 from jaxgan.training.population import member as member_of
 from jaxgan.types import TrainState
 

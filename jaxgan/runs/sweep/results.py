@@ -1,4 +1,4 @@
-"""The results of a sweep: means over the seeds with their standard errors, and the files that hold them.
+"""The results of a sweep: means over the seeds with their standard errors, and the files, table and picture of them.
 
 `sweep.json` also holds what a sweep needs to resume.
 """
@@ -7,22 +7,35 @@ import datetime
 import json
 import math
 import os
-import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from jaxgan import figures
 from jaxgan.config import complete
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import atomic_path, atomic_write
+from jaxgan.io.atomic import atomic_path, reported
 from jaxgan.runs.directory import RunDirectory, check_same
 from jaxgan.runs.evaluate.evaluation import versions
+from jaxgan.runs.evaluate.tables import aligned, number
 from jaxgan.runs.sweep.members import Member
-from jaxgan.runs.sweep.ranking import Ranking, setting_order
-from jaxgan.runs.sweep.scoring import MemberScores
+from jaxgan.runs.sweep.scoring import MemberScores, Ranking, setting_order
 from jaxgan.runs.sweep.trials import Setting
 
-NAME, TABLE = "sweep.json", "sweep.txt"
+TABLE = "sweep.txt"
+
+WIDTH = 120
+"""Width of the table in letters; scores that do not fit go into a second table below."""
+
+REAL = "real data"
+
+LABEL = 50
+"""Most letters of a setting's fields in the picture; a longer label is the setting's number."""
+
+SHOWN = 40
+"""Most settings in the picture, the best ones."""
 
 
 class Summary(NamedTuple):
@@ -40,7 +53,7 @@ class Summary(NamedTuple):
 
 
 def summarise(values: Sequence[float | None]) -> Summary:
-    """Mean and standard error of the values that are not None."""
+    """The summary of some values."""
     known = [value for value in values if value is not None]
     error = statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
     return Summary(statistics.fmean(known) if known else None, error, list(values))
@@ -63,20 +76,17 @@ class SweepResults(NamedTuple):
     ranking: Ranking
     given_up: Mapping[int, int]
 
-    def values(self, setting: int, score: str) -> list[float | None]:
+    def summary(self, setting: int, score: str) -> Summary:
         """A score of a setting's members; None for one that diverged."""
         pairs = zip(self.members, self.verdicts, strict=True)
-        return [
-            None if member.diverged is not None else verdict.scores.get(score)
-            for member, verdict in pairs
-            if member.setting == setting
-        ]
+        of_setting = [pair for pair in pairs if pair[0].setting == setting]
+        return summarise([None if member.diverged is not None else v.scores.get(score) for member, v in of_setting])
 
     def order(self) -> list[int]:
         """The settings, best first; the later a setting was given up, the better it is."""
 
         def place(setting: int):
-            score = setting_order(self.ranking, self.values(setting, self.ranking.name))
+            score = setting_order(self.ranking, self.summary(setting, self.ranking.name).values)
             return -self.given_up.get(setting, 2**31), *score, setting
 
         return sorted(range(len(self.settings)), key=place)
@@ -84,8 +94,7 @@ class SweepResults(NamedTuple):
     def best(self) -> Member | None:
         """The best member of the best setting; None if all have diverged."""
         for setting in self.order():
-            values = self.values(setting, self.ranking.name)
-            orders = [self.ranking.order(value) for value in values]
+            orders = [self.ranking.order(value) for value in self.summary(setting, self.ranking.name).values]
             if math.isfinite(min(orders)):
                 place = orders.index(min(orders))
                 return [member for member in self.members if member.setting == setting][place]
@@ -119,8 +128,7 @@ def to_json(
     found: dict[str, Any] = {"config": config, "rungs": list(rungs), "members": lines}
     if results is None:
         return found
-    best = results.best()
-    ranking = results.ranking
+    best, ranking = results.best(), results.ranking
     for line, verdict in zip(lines, results.verdicts, strict=True):
         line |= {"scores": verdict.scores}
     return found | {
@@ -131,7 +139,7 @@ def to_json(
                 "setting": setting,
                 "changes": settings[setting].changes,
                 "given_up": results.given_up.get(setting),
-                "scores": {n: summarise(results.values(setting, n))._asdict() for n in results.scores()},
+                "scores": {n: results.summary(setting, n)._asdict() for n in results.scores()},
             }
             for setting in results.order()
         ],
@@ -139,12 +147,6 @@ def to_json(
         "versions": versions(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
-
-
-def has_sweep(path: str) -> bool:
-    """Whether a directory holds a sweep."""
-    directory = RunDirectory(path, create=False).path
-    return (directory / NAME).exists() or (directory / "members").exists()
 
 
 def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +159,7 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
     Raises:
       UsageError: the directory has something else, or a sweep with another config.
     """
-    path = directory.path / NAME
+    path = directory.sweep_file
     if directory.checkpoints.exists():
         raise UsageError(
             f"--workdir={directory.path} has a run of its own", "a sweep has its runs in members/", "choose another"
@@ -185,28 +187,110 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
     return saved
 
 
-def write_sweep(directory: RunDirectory, content: Mapping[str, Any]) -> None:
-    """Writes `sweep.json`, whole or not at all."""
-    _write(directory.path / NAME, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def write_table(directory: RunDirectory, text: str) -> None:
-    """Writes `sweep.txt`, whole or not at all."""
-    _write(directory.path / TABLE, text + "\n")
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    try:
-        atomic_write(path, text.encode())
-    except OSError as error:
-        raise UsageError(f"cannot write {path}", error.strerror or str(error), "make room") from error
-
-
 def link_best(directory: RunDirectory, member: str) -> None:
     """Makes `best` a symbolic link to a member, relative so that the sweep can be moved."""
     path = directory.path / "best"
-    try:
-        with atomic_path(path) as temporary:
-            temporary.symlink_to(os.path.join("members", member))
-    except OSError as error:
-        raise UsageError(f"cannot write {path}", error.strerror or str(error), "remove what is in its way") from error
+    with reported(path), atomic_path(path) as temporary:
+        temporary.symlink_to(os.path.join("members", member))
+
+
+# --- The table and the picture
+
+
+class Columns(NamedTuple):
+    """The fields in which settings differ; fields that change together are one column.
+
+    Attributes:
+      fields: of each column.
+      headings: short where that is clear.
+      values: [settings][columns] as text.
+    """
+
+    fields: list[list[str]]
+    headings: list[str]
+    values: list[list[str]]
+
+
+def columns_of(settings: Sequence[Setting]) -> Columns:
+    """The columns of a table of settings."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name in dict.fromkeys(name for setting in settings for name in setting.changes):
+        values = [setting.changes.get(name) for setting in settings]
+        texts = tuple(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+        found.setdefault(texts, []).append(name)
+    fields = list(found.values())
+    tails = [{name.rpartition(".")[2] for name in group} for group in fields]
+    short = [tail.pop() if len(tail) == 1 else "" for tail in tails]
+    headings = [
+        tail if tail and short.count(tail) == 1 else " & ".join(group)
+        for tail, group in zip(short, fields, strict=True)
+    ]
+    return Columns(fields, headings, [[texts[i] for texts in found] for i in range(len(settings))])
+
+
+def table(results: SweepResults, where: str) -> str:
+    """The settings, best first, with as many scores beside each other as fit."""
+    columns, order, ranking = columns_of(results.settings), results.order(), results.ranking
+    rows = [*_setting_rows(results, columns, order), [REAL]]
+    rows[-1] += [""] * (len(rows[0]) - 1)
+    scores = [_score_column(results, name, order) for name in results.scores()]
+    parts = [f"{where}: settings by {ranking.name} ({ranking.better} is better), best first", ""]
+    for place, block in enumerate(_blocks(rows, scores)):
+        lead = [row[:1] for row in rows] if place else rows
+        parts += [*aligned([[*a, *b] for a, b in zip(lead, zip(*block, strict=True), strict=True)]), ""]
+    parts.append("mean over the seeds ± its standard error; members that diverged are in no mean.")
+    headed = zip(columns.headings, (" & ".join(group) for group in columns.fields), strict=True)
+    parts += [f"{heading}: {names}" for heading, names in headed if heading != names]
+    for member in (member for member in results.members if member.diverged is not None):
+        which = f"member {member.name} (setting {member.setting}, seed {member.config['seed']})"
+        newest = member.latest_step()
+        rest = f"its newest checkpoint is of step {newest:,}" if newest else "it has no checkpoint"
+        parts.append(f"diverged: {which} at step {member.diverged:,}; {rest}")
+    return "\n".join(parts)
+
+
+def _setting_rows(results: SweepResults, columns: Columns, order: Sequence[int]) -> list[list[str]]:
+    halved = bool(results.given_up)
+    rows = [["setting", *columns.headings, "seeds", *(["steps"] if halved else [])]]
+    for setting in order:
+        members = [member for member in results.members if member.setting == setting]
+        good = sum(member.diverged is None for member in members)
+        seeds = str(good) if good == len(members) else f"{good} of {len(members)}"
+        steps = results.given_up.get(setting, members[0].config["steps"])
+        rows.append([str(setting), *columns.values[setting], seeds, *([f"{steps:,}"] if halved else [])])
+    return rows
+
+
+def spread_of(results: SweepResults) -> np.ndarray:
+    """The picture `sweep.png`: the ranking score of every member, by setting."""
+    columns, ranking, rows = columns_of(results.settings), results.ranking, []
+    for setting in results.order()[:SHOWN]:
+        named = [f"{heading} {value}" for heading, value in zip(columns.headings, columns.values[setting], strict=True)]
+        step, name = results.given_up.get(setting), ", ".join(named)
+        name = name if len(name) <= LABEL else f"setting {setting}"
+        label = "\n".join(filter(None, (name, "" if step is None else f"given up at step {step:,}")))
+        rows.append(figures.SpreadRow(label or "the config itself", *results.summary(setting, ranking.name)))
+    title = f"{ranking.name} ({ranking.better} is better)"
+    return figures.spread(rows, title=title, reference=results.real(ranking.name))
+
+
+def _score_column(results: SweepResults, name: str, order: Sequence[int]) -> list[str]:
+    found = [results.summary(setting, name) for setting in order]
+    cells = ["-" if s.mean is None else number(s.mean, s.standard_error) for s in found]
+    real = results.real(name)
+    return [name, *cells, "" if real is None else number(real, None)]
+
+
+def _blocks(rows: Sequence[Sequence[str]], columns: Sequence[list[str]]) -> list[list[list[str]]]:
+    """The scores in parts no wider than `WIDTH`; the first part stands beside the settings."""
+    lead = sum(max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0])))
+    blocks: list[list[list[str]]] = [[]]
+    width = lead
+    for column in columns:
+        wide = max(map(len, column)) + 2
+        if blocks[-1] and width + wide > WIDTH:
+            blocks.append([])
+            width = len(REAL) + 2
+        blocks[-1].append(column)
+        width += wide
+    return blocks

@@ -1,24 +1,125 @@
-"""Scores of a sweep's members. Each dataset is prepared, and its own score computed, once for all members."""
+"""Scores of a sweep's members, and how they rank its settings.
+
+Each dataset is prepared, and its own score computed, once for all members.
+"""
 
 import functools
+import math
+import statistics
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
-from jaxgan.config import Experiment, build
+from jaxgan.config import Experiment, build, values
 from jaxgan.errors import DivergedError
+from jaxgan.evaluation import EVALUATORS
+from jaxgan.io.atomic import write_json
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.runs.evaluate.evaluation import Evaluation, path_of, to_json, write
+from jaxgan.io.metric_writers import read_lines
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
 from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import restore_players
-from jaxgan.runs.sample_grid import SampleGrid, compile_generator
-from jaxgan.runs.sampling import NoSamplesError
+from jaxgan.runs.sampling import Draw, NoSamplesError, SampleGrid, compile_generator
 from jaxgan.runs.sweep.members import Group, Member
-from jaxgan.runs.sweep.ranking import Ranking, metric_at
 from jaxgan.types import TrainState, stream
+
+AUTO = "sliced_wasserstein"
+"""The default score: cheap, for all data, without features, and sensitive to missing modes."""
+
+METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real_logit", "d_fake_logit", "d_gradient_norm", "g_gradient_norm")
+"""Metrics that can rank: those in every line of `metrics.jsonl`."""
+
+
+class Ranking(NamedTuple):
+    """How settings are ranked.
+
+    Attributes:
+      name: of the score or the metric.
+      evaluator: that gives the score; "" for a metric.
+      better: "higher" or "lower".
+    """
+
+    name: str
+    evaluator: str
+    better: str
+
+    def order(self, value: float | None) -> float:
+        """The number that is lowest for the best; infinite for a member without a value."""
+        if value is None or not math.isfinite(value):
+            return math.inf
+        return value if self.better == "lower" else -value
+
+
+def read_ranking(score: str) -> Ranking | str:
+    """The ranking that `population.score` names, or what is wrong with it."""
+    name = AUTO if score == "auto" else score.strip()
+    scores = {
+        each: Ranking(each, evaluator, better)
+        for evaluator, line in EVALUATORS.items()
+        for each, better in line.scores.items()
+    }
+    if name in scores:
+        return scores[name]
+    if name.removeprefix("-") in METRICS:
+        return Ranking(name.removeprefix("-"), "", "lower" if name.startswith("-") else "higher")
+    known = ("auto", *scores, *METRICS)
+    hint = values.nearest(name.removeprefix("-"), known)
+    return (
+        f"population.score: {score!r} is none of auto, {', '.join(scores)}; nor, with - before it if lower is better, "
+        f"of {', '.join(METRICS)}{hint}"
+    )
+
+
+def metric_at(directory: RunDirectory, name: str, step: int) -> float | None:
+    """A metric in the last line of a run up to a step; None if there is none."""
+    lines = [line for line in read_lines(directory.metrics_file) if line["step"] <= step]
+    return lines[-1].get(name) if lines else None
+
+
+def setting_order(ranking: Ranking, values: Sequence[float | None]) -> tuple[int, float]:
+    """The place of a setting, the lowest for the best: first how many members have no value, then the others' mean."""
+    known = [order for value in values if math.isfinite(order := ranking.order(value))]
+    return len(values) - len(known), statistics.fmean(known) if known else math.inf
+
+
+def rungs(steps: int, halvings: int, chunk: int) -> list[int]:
+    """The steps at which the worse half of the settings is given up, and the last step.
+
+    Each rung has half as many settings as the one before, and twice as many steps, so all cost the same: rung r ends at
+    steps·(2^{r+1} − 1)/(2^{h+1} − 1), to the nearest multiple of `chunk`.
+
+    Args:
+      steps: of the settings that are never given up.
+      halvings: how often, h.
+      chunk: steps run in one call.
+
+    Returns:
+      [h + 1] steps; not all different, or 0, if there are too few for so many.
+
+    Source: Jamieson and Talwalkar 2016 (arXiv:1502.07943), figure 3, with the halvings that are asked for.
+    """
+    shares = [(2 ** (rung + 1) - 1) / (2 ** (halvings + 1) - 1) for rung in range(halvings)]
+    return [round(steps * share / chunk) * chunk for share in shares] + [steps]
+
+
+def survivors(ranking: Ranking, scores: Sequence[Sequence[float | None]]) -> list[int]:
+    """The better half of some settings, rounded up; of equals, the first.
+
+    Args:
+      ranking: what is better.
+      scores: [settings][seeds].
+
+    Returns:
+      Their places, in order.
+    """
+    order = sorted(range(len(scores)), key=lambda i: (*setting_order(ranking, scores[i]), i))
+    return sorted(order[: math.ceil(len(scores) / 2)])
+
+
+# --- Scores of members
 
 
 class MemberScores(NamedTuple):
@@ -45,12 +146,11 @@ class MemberScorer:
     """
 
     def __init__(self, config: Mapping[str, Any], ranking: Ranking, groups: list[Group]):
-        self.ranking = ranking
-        self.metrics = config["evaluation"]["metrics"]
+        self.ranking, self.metrics = ranking, config["evaluation"]["metrics"]
         if ranking.evaluator and ranking.evaluator not in self.metrics:
             self.metrics = (*self.metrics, ranking.evaluator)
         self._group = {member.number: number for number, group in enumerate(groups) for member in group}
-        self._parts: dict[int, tuple[Experiment, Any]] = {}
+        self._parts: dict[int, tuple[Experiment, Draw]] = {}
         self._of_data: dict[tuple[int, tuple[str, ...]], Evaluation] = {}
         self._of_group: dict[tuple[int, int, tuple[str, ...]], Evaluation] = {}
 
@@ -64,8 +164,7 @@ class MemberScorer:
             return None
         if not self.ranking.evaluator:
             return metric_at(member.directory, self.ranking.name, member.latest_step())
-        state = self._restore(member)
-        return self._scores(member, state, (self.ranking.evaluator,)).scores.get(self.ranking.name)
+        return self._scores(member, self._restore(member), (self.ranking.evaluator,)).scores.get(self.ranking.name)
 
     def score(self, member: Member) -> MemberScores:
         """All scores of a member, which are also written to its `evaluation/`, with its last picture."""
@@ -93,8 +192,8 @@ class MemberScorer:
         except (DivergedError, NoSamplesError):
             return MemberScores(int(state.step))
         if keep:
-            path = path_of(member.directory.evaluation, report.step, report.seed, report.method)
-            write(path, to_json(report, evaluation, member.name))
+            path = member.directory.evaluation_file(report.step, report.seed, report.method)
+            write_json(path, to_json(report, evaluation, member.name))
         found = {score.name: finite(score.value) for score in report.scores}
         real = {score.name: finite(score.baselines["real data"].value) for score in report.scores}
         return MemberScores(report.step, found, real)
@@ -110,7 +209,7 @@ class MemberScorer:
             self._of_group[data, group, metrics] = self._of_data[data, metrics].of(experiment, config)
         return self._of_group[data, group, metrics]
 
-    def _parts_of(self, member: Member) -> tuple[Experiment, Any]:
+    def _parts_of(self, member: Member) -> tuple[Experiment, Draw]:
         group = self._group[member.number]
         if group not in self._parts:
             experiment = build(member.config, member.inputs.facts)
@@ -122,5 +221,4 @@ class MemberScorer:
         config, inputs = member.config, member.inputs
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
         shown = SampleGrid(experiment, inputs, key, config["sample_count"], draw)
-        path = member.directory.samples / f"step_{int(state.step):08d}.png"
-        shown.save(path, np.asarray(shown.samples(state), np.float32))
+        shown.save(member.directory.samples / f"step_{int(state.step):08d}.png", shown.samples(state))

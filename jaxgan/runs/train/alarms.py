@@ -1,7 +1,6 @@
-"""The alarms of a training run: measures samples on the device, and decides which alarms stop the run."""
+"""The alarms of a training run: measures a generator's samples on the device, and makes the monitor that reads them."""
 
-import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -9,7 +8,6 @@ import numpy as np
 
 from jaxgan.config import Experiment
 from jaxgan.datasets import order
-from jaxgan.datasets.base import Split
 from jaxgan.evaluation.alarms import AlarmMonitor, Anchors, Limits, measure
 from jaxgan.runs.data import Inputs
 from jaxgan.training.step import generate
@@ -20,7 +18,7 @@ ANCHORS = 1_000
 
 
 class Health:
-    """Measures a generator's samples at log steps, unless `alarms.patience` is 0.
+    """Measures a generator's samples at log steps. Attribute `monitor` tracks the alarms.
 
     Args:
       config: a checked config.
@@ -29,57 +27,37 @@ class Health:
     """
 
     def __init__(self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment):
-        self.config = config
-        self._ignored = ("discriminator_wins",) if experiment.options["loss"].threshold is None else ()
         section = config["alarms"]
-        self.real_modes = 0.0
-        self._measure: Callable[[TrainState], dict[str, jax.Array]] | None = None
-        if not section["patience"]:
-            return
-        count = min(section["samples"], inputs.size)
-        if count < 2:
-            return
-        real, _ = _drawn(inputs, count, "examples")
-        anchors = _anchors(inputs)
-        num_modes = 0 if anchors is None else anchors.num_modes
-        # The arrays are arguments, since XLA takes seconds to compile constants of this size.
-        points_and_modes = None if anchors is None else jax.device_put((anchors.points, anchors.modes))
-
-        def measured(samples, real_diversity, points_and_modes):
-            known = points_and_modes and Anchors(points_and_modes[0], points_and_modes[1], num_modes)
-            return measure(samples, real_diversity, known)
-
-        of_real = jax.jit(measured, static_argnums=1)(real, 1.0, points_and_modes)
-        self.real_modes = float(of_real.get("modes", 0.0))
-        real_diversity = float(of_real["diversity"])
+        self._count, self._real_diversity, real_modes = min(section["samples"], inputs.size), 0.0, 0.0
+        if self._count > 1:
+            anchors = _anchors(inputs)
+            # Arguments of the compiled functions, since XLA takes seconds to compile constants of this size.
+            self._num_modes = 0 if anchors is None else anchors.num_modes
+            self._points_and_modes = None if anchors is None else jax.device_put((anchors.points, anchors.modes))
+            real, _ = _drawn(inputs, self._count, "examples")
+            of_real = jax.jit(self._measured, static_argnums=1)(real, 1.0, self._points_and_modes)
+            self._real_diversity, real_modes = float(of_real["diversity"]), float(of_real.get("modes", 0.0))
         key = stream(jax.random.key(config["seed"]), "alarms")
 
         @jax.jit
         def measure_state(state, points_and_modes):
             playing = state.replace(average_params=None)  # the average lags behind
-            latents, condition = experiment.latent.sample(key, count), experiment.condition(count)
+            latents, condition = experiment.latent.sample(key, self._count), experiment.condition(self._count)
             samples = generate(experiment.generator, playing, latents, condition=condition)
-            return measured(samples, real_diversity, points_and_modes)
+            return self._measured(samples, self._real_diversity, points_and_modes)
 
-        self._measure = functools.partial(measure_state, points_and_modes=points_and_modes)
+        self._measure_state = measure_state
+        limits = Limits(**{name: section[name] for name in Limits._fields})
+        ignored = ("discriminator_wins",) if experiment.options["loss"].threshold is None else ()
+        self.monitor = AlarmMonitor(section["patience"], limits, real_modes, ignored)
 
     def measure(self, state: TrainState) -> dict[str, jax.Array]:
         """The metrics of a state, on the device, without waiting for them."""
-        return {} if self._measure is None else self._measure(state)
+        return self._measure_state(state, self._points_and_modes) if self._count > 1 else {}
 
-    def watch(self, lines: Iterable[Mapping[str, Any]]) -> AlarmMonitor:
-        """The monitor of the alarms, after the lines that the run has logged so far."""
-        section = self.config["alarms"]
-        limits = Limits(**{name: section[name] for name in Limits._fields})
-        monitor = AlarmMonitor(section["patience"], limits, self.real_modes, self._ignored)
-        for line in lines:
-            monitor.observe(line)
-        return monitor
-
-
-def stopped_by(config: Mapping[str, Any], warnings: Iterable[str]) -> str | None:
-    """The first of the alarms that turned on and, by `alarms.stop`, end the run."""
-    return next((name for name in warnings if name in config["alarms"]["stop"]), None)
+    def _measured(self, samples, real_diversity, points_and_modes):
+        anchors = points_and_modes and Anchors(points_and_modes[0], points_and_modes[1], self._num_modes)
+        return measure(samples, real_diversity, anchors)
 
 
 def _anchors(inputs: Inputs) -> Anchors | None:
@@ -94,6 +72,6 @@ def _anchors(inputs: Inputs) -> Anchors | None:
 
 def _drawn(inputs: Inputs, count: int, subset: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Training examples in the networks' range, and their labels; always the same of the same data."""
-    split: Split = inputs.dataset.train
+    split = inputs.dataset.train
     chosen = np.sort(order.subset(subset, len(split), count))
     return np.asarray(jax.jit(inputs.range.scale)(split.take(chosen))), split.take_labels(chosen)

@@ -1,11 +1,91 @@
-"""The loop around compiled steps, of a run and of a sweep's members alike, and how it is stopped from outside."""
+"""What the training of a run and of a sweep's members share: the loop around compiled steps, its log and its end."""
 
 import abc
+import math
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import FrameType
 from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.config import complete
+from jaxgan.datasets import order
+from jaxgan.errors import DivergedError, UsageError
+from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress
+from jaxgan.parallel import everywhere, own
+from jaxgan.runs.data import Inputs, check_same_data
+from jaxgan.runs.directory import RunDirectory, check_same
+from jaxgan.types import TrainState
+
+DIVERGED_REMEDY = (
+    "lower the optimizers' learning_rate or set their clip_norm, in another --workdir; what was saved before is kept"
+)
+
+
+def select_devices(config: Mapping[str, Any]) -> None:
+    """Selects the config's platform, and checks before any data is read that its devices suit the config.
+
+    Raises:
+      UsageError: the platform has no devices, or the mapping or the batch size does not suit them.
+    """
+    if config["platform"]:
+        jax.config.update("jax_platforms", "cuda" if config["platform"] == "gpu" else config["platform"])
+    try:
+        jax.local_device_count()
+    except (RuntimeError, AssertionError) as error:  # the latter if JAX has no plugin for it at all
+        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
+        raise UsageError(
+            f"--config=...:{config['platform']}",
+            f"JAX finds no such device ({reason})",
+            "install JAX for it (BUILD.md), or use :cpu",
+        ) from error
+    several = jax.process_count() > 1
+    if config["mapping"] == "jit" and several:
+        raise UsageError(
+            "a problem in the config",
+            f"mapping=jit is for one device, and there are {jax.process_count()} processes",
+            "choose auto or shard_map",
+        )
+    count = 1 if config["mapping"] == "jit" else jax.device_count()
+    factors = {name: config[name] for name in ("accumulation_steps", "packing") if config[name] > 1}
+    multiple = count * math.prod(factors.values())
+    if config["batch_size"] % multiple:
+        times = "".join(f" times {name} {value}" for name, value in factors.items())
+        raise UsageError(
+            "a problem in the config",
+            f"batch_size {config['batch_size']} does not divide by {count} device{'s' if count > 1 else ''}{times}",
+            f"choose a multiple of {multiple}" + ("" if several or count == 1 else ", or mapping=jit for one device"),
+        )
+
+
+def check_resumes(
+    checkpoints: Checkpoints, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs | None = None
+) -> None:
+    """Raises UsageError or DataError if the run in a directory cannot be resumed with this config, and this data."""
+    if checkpoints.latest_step() is None:
+        return
+    saved = checkpoints.extra()
+    check_same(complete(saved["config"]), config, directory.path)
+    if inputs is not None:
+        check_same_data(saved["data"], inputs, directory.path)
+
+
+def open_metrics(directory: RunDirectory, config: Mapping[str, Any], first: int) -> MetricsFile:
+    """The run's `metrics.jsonl`, without the lines after the step at which it starts or resumes."""
+    file = MetricsFile(directory.metrics_file)
+    # A run that ended between two log steps wrote a line of fewer steps; made longer, it writes the whole line.
+    file.truncate(first - first % config["log_every"])
+    return file
+
+
+def chunk_stops(first: int, last: int, chunk: int) -> list[int]:
+    """The steps at which chunks end: multiples of `chunk`, so a resumed run cuts them as an uninterrupted one does."""
+    return [first, *range((first // chunk + 1) * chunk, last, chunk), last]
 
 
 class HostLoop(abc.ABC):
@@ -15,18 +95,9 @@ class HostLoop(abc.ABC):
     """
 
     def loop(self, state: Any, stops: list[int], batches: Iterable[Any]) -> Any:
-        """Runs the chunks from stops[i] to stops[i + 1].
+        """Runs the chunks from stops[i] to stops[i + 1], one for each of `batches`, and returns the last state.
 
-        Args:
-          state: of the first step; its buffers are donated.
-          stops: steps at which chunks begin and end.
-          batches: of each chunk.
-
-        Returns:
-          The last state.
-
-        Raises:
-          JaxganError: what `record` or `settle` raises.
+        The buffers of `state` are donated. What `record` and `settle` raise ends the loop.
         """
         waiting: Any = None
         for start, stop, batch in zip(stops, stops[1:], batches, strict=False):
@@ -66,11 +137,6 @@ class HostLoop(abc.ABC):
         return {}
 
 
-def chunk_stops(first: int, last: int, chunk: int) -> list[int]:
-    """The steps at which chunks end: multiples of `chunk`, so a resumed run cuts them as an uninterrupted one does."""
-    return [first, *range((first // chunk + 1) * chunk, last, chunk), last]
-
-
 class StopRequest:
     """A context in which the first SIGTERM or SIGINT (Ctrl-C) only sets `signal_name`; a second ends the process.
 
@@ -80,7 +146,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
-        self._previous: dict[signal.Signals, object] = {}
+        self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():  # elsewhere signals cannot be caught
@@ -90,8 +156,103 @@ class StopRequest:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+            signal.signal(number, handler)
 
     def _request(self, number: int, _: FrameType | None) -> None:
         self.signal_name = signal.Signals(number).name
         signal.signal(number, signal.SIG_DFL)
+
+
+class RunLog:
+    """Records one run, or one member of a sweep: means of its metrics in a writer, and its state in checkpoints.
+
+    Lines are means over the steps since the line before. They depend neither on how the steps were cut into chunks nor
+    on stops in between, so `metrics.jsonl` of a resumed run equals that of an uninterrupted run byte for byte.
+
+    Args:
+      config: a checked config.
+      inputs: the run's data.
+      checkpoints: of the run.
+      window: values of the steps since the last line, as the checkpoint has them from which the run resumes.
+      writer: takes a line at every log step and at the last step.
+      monitor: the alarms (an `AlarmMonitor`), which have seen the lines before; None for none.
+      progress: shows the latest metrics and the warnings; None for none.
+
+    Attributes:
+      warnings: of the alarms that turned on since the run started or resumed, by the alarm's name.
+      diverged: the step at which a number was not finite, or None.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        inputs: Inputs,
+        checkpoints: Checkpoints,
+        window: Mapping[str, list[float]],
+        writer: MetricWriter,
+        monitor: Any = None,
+        progress: Progress | None = None,
+    ):
+        self.config, self.inputs, self.checkpoints = config, inputs, checkpoints
+        self.writer, self.monitor, self.progress = writer, monitor, progress
+        self.warnings: dict[str, str] = {}
+        self.diverged: int | None = None
+        self._window = {name: list(values) for name, values in window.items()}
+
+    def record(self, start: int, metrics: Mapping[str, Any], measured: Mapping[str, Any] = {}) -> None:
+        """Takes the metrics [steps] of the steps from `start`, and scalars measured after them if they end at a log
+        step.
+
+        Raises:
+          DivergedError: a metric is not finite. What was logged before it stays.
+        """
+        host = {name: np.asarray(values, np.float64) for name, values in metrics.items()}
+        finite = np.all([np.isfinite(values) for values in host.values()], axis=0)
+        good = len(finite) if finite.all() else int(np.argmin(finite))
+        for offset in range(good):
+            for name, values in host.items():
+                self._window.setdefault(name, []).append(float(values[offset]))
+            step = start + offset + 1
+            if step % self.config["log_every"] == 0 or step == self.config["steps"]:
+                self._write(step, measured)
+        if good < len(finite):
+            self.diverged = start + good + 1
+            bad = (f"{name} is {values[good]}" for name, values in host.items() if not np.isfinite(values[good]))
+            raise DivergedError(f"the run diverged at step {self.diverged}", ", ".join(bad), DIVERGED_REMEDY)
+        if self.progress is not None:
+            self.progress.update(start + good, {name: float(values[-1]) for name, values in host.items()})
+
+    def save(self, step: int, state: TrainState) -> None:
+        """Saves a state, with the config and what resuming needs.
+
+        Raises:
+          DivergedError: a parameter is not finite.
+          JaxganError: this or the save before failed.
+        """
+        if not _all_finite(own(state)):
+            self.diverged = step
+            raise DivergedError(f"the run diverged before step {step}", "a parameter is not finite", DIVERGED_REMEDY)
+        extra = {"config": self.config, "window": self._window, "data": self.inputs.describe()}
+        self.checkpoints.save(step, everywhere(state) if jax.process_count() > 1 else state, extra)
+
+    def _write(self, step: int, measured: Mapping[str, Any]) -> None:
+        means = {name: float(np.mean(values)) for name, values in self._window.items()}
+        means |= {name: float(np.asarray(value)) for name, value in measured.items()}
+        if self.monitor is not None:
+            warnings = self.monitor.observe(means)
+            means |= self.monitor.metrics()
+            self.warnings |= warnings
+            if self.progress is not None:
+                for warning in warnings.values():
+                    self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
+        batch = {"batch_size": self.config["batch_size"], "minibatches": self.config["discriminator_steps"]}
+        epoch = order.epoch_of(step, size=self.inputs.size, **batch)
+        self.writer.write_scalars(step, {"epoch": round(epoch, 6), **means})
+        if step % self.config["log_every"] == 0:
+            self._window = {}
+
+
+@jax.jit
+def _all_finite(tree: Any) -> jax.Array:
+    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in floats]))

@@ -4,8 +4,10 @@ Several processes all run this code, call for call; only process 0 writes metric
 """
 
 import contextlib
+import functools
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,18 +15,27 @@ import jax
 from jaxgan.config import Experiment, build, complete
 from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError
+from jaxgan.io.atomic import write_json
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, TensorBoard
 from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, read_inputs
-from jaxgan.runs.devices import check_devices, select_platform
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
+from jaxgan.runs.report import write_report
+from jaxgan.runs.sampling import NoSamplesError, SampleGrid
 from jaxgan.runs.train import hosts
-from jaxgan.runs.train.alarms import Health, stopped_by
-from jaxgan.runs.train.host_loop import HostLoop, StopRequest, chunk_stops
-from jaxgan.runs.train.output import Output
-from jaxgan.runs.train.run_log import RunLog, check_resumes, open_metrics
-from jaxgan.types import TrainState
+from jaxgan.runs.train.alarms import Health
+from jaxgan.runs.train.host_loop import (
+    HostLoop,
+    RunLog,
+    StopRequest,
+    check_resumes,
+    chunk_stops,
+    open_metrics,
+    select_devices,
+)
+from jaxgan.types import TrainState, stream
 
 LONG_CALL = 2.0
 """Seconds. After a call that took longer, the next call is waited for, so that a signal ends the run when it ends."""
@@ -50,10 +61,9 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
     plain = complete(config)
     with contextlib.ExitStack() as stack:
         # The directory and its checkpoints: mistakes are reported before the data is read.
-        select_platform(plain["platform"])
-        check_devices(plain)
+        select_devices(plain)
         directory = stack.enter_context(RunDirectory(workdir, create=jax.process_index() == 0))
-        if (directory.path / "sweep.json").exists():
+        if directory.sweep_file.exists():
             first = directory.path / "members" / "000"
             raise UsageError(f"--workdir={directory.path} is a sweep", "its runs are in members/", f"name one: {first}")
         stop = stack.enter_context(StopRequest())
@@ -116,9 +126,9 @@ class Run(HostLoop):
         self._long = False
         self._began = 0.0
         # Pictures, scores and alarms, in the process that writes.
-        self.writes = jax.process_index() == 0
-        self.output = Output(config, directory, inputs, experiment) if self.writes else None
-        self.health = Health(config, inputs, experiment) if self.writes else None
+        writes = jax.process_index() == 0
+        self.output = Output(config, directory, inputs, experiment) if writes else None
+        self.health = Health(config, inputs, experiment) if writes and config["alarms"]["patience"] else None
 
     def run(self) -> None:
         """From the newest checkpoint, or the beginning, to the last step."""
@@ -127,15 +137,15 @@ class Run(HostLoop):
         with contextlib.ExitStack() as stack:
             self.open_log(first, window, stack)
             if self.output is not None and first == 0:
-                self.output.draw(0, self.output.samples(own(state)), self.board)
-            elif self.output is not None and self.progress is not None:
-                self.progress.message(f"going on from step {first:,} in {self.directory.path}")
+                self.output.draw(0, own(state))
+            elif self.output is not None:
+                self.output.progress.message(f"going on from step {first:,} in {self.directory.path}")
                 if _is_multiple(first, self.config["evaluation"]["every"]) and not self.output.has_evaluation(first):
-                    self.output.evaluate(own(state), self.progress.message, self.board)
+                    self.output.evaluate(own(state))
             self.train(first, self.total, state)
         self.checkpoints.wait()
         if self.output is not None:
-            self.output.report()
+            write_report(self.directory)
             self.output.summarise(first, self.total, time.monotonic() - self.started)
 
     def first_state(self) -> tuple[TrainState, dict[str, Any]]:
@@ -147,16 +157,18 @@ class Run(HostLoop):
 
     def open_log(self, first: int, window: dict[str, Any], stack: contextlib.ExitStack) -> None:
         """Opens what takes metrics, pictures and messages; the stack closes it. Other processes write nothing."""
-        self.board: MetricWriter = MetricWriter()
-        self.progress: Progress | None = None
-        writer, watch = self.board, None
-        if self.health is not None:
+        writer, monitor, progress = MetricWriter(), None, None
+        if self.output is not None:
             file = stack.enter_context(open_metrics(self.directory, self.config, first))
-            watch = self.health.watch(file.lines())
-            self.board = stack.enter_context(TensorBoard(self.directory.tensorboard, purge_step=first))
-            writer = MultiWriter(file, self.board)
-            self.progress = stack.enter_context(Progress(self.total, first))
-        self.log = RunLog(self.config, self.inputs, self.checkpoints, window, writer, watch, self.progress)
+            board = stack.enter_context(TensorBoard(self.directory.tensorboard, purge_step=first))
+            progress = stack.enter_context(Progress(self.total, first))
+            self.output.board, self.output.progress = board, progress
+            writer = MultiWriter(file, board)
+            if self.health is not None:
+                monitor = self.health.monitor
+                for line in file.lines():
+                    monitor.observe(line)
+        self.log = RunLog(self.config, self.inputs, self.checkpoints, window, writer, monitor, progress)
 
     def train(self, first: int, last: int, state: TrainState) -> TrainState:
         """Runs the steps from first to last."""
@@ -164,7 +176,8 @@ class Run(HostLoop):
         stops = chunk_stops(first, last, chunk_length(self.config, self.inputs, limit))
         rows = share(self.config["batch_size"]) if self.several else slice(None)
         self._shared = self.shared()
-        self._traced = stops[min(1, len(stops) - 2)] if self.profile and self.writes else None
+        # The first chunk is compiled, so a trace is of the second.
+        self._traced = stops[min(1, len(stops) - 2)] if self.profile and self.output is not None else None
         return self.loop(state, stops, chunks(self.config, self.inputs, stops, rows))
 
     def shared(self) -> tuple[Any, ...]:
@@ -175,10 +188,14 @@ class Run(HostLoop):
     def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:
         """Dispatches a chunk, and waits for it where chunks must not overlap."""
         self._began = time.monotonic()
-        with self._trace(start):
+        folder, traced = self.directory.path / "profile", start == self._traced
+        with jax.profiler.trace(str(folder), create_perfetto_trace=True) if traced else contextlib.nullcontext():
             state, metrics = self.step(state, self.place_batch(batch), *self._shared)
             if self.profile or self.in_turn or self._long:
                 jax.block_until_ready(state)
+        if traced and self.output is not None:
+            perfetto = f"a trace from step {start:,} on is in {folder}: open its perfetto_trace.json.gz with Perfetto"
+            self.output.progress.message(perfetto)
         return state, metrics
 
     def measure(self, stop: int, state: TrainState) -> dict[str, Any]:
@@ -204,44 +221,33 @@ class Run(HostLoop):
         end = self._early_end(stop)  # once: a signal may come at any moment
         last = stop == self.total
         if self.output is not None and (last or _is_multiple(stop, self.config["sample_every"])):
-            self.output.draw(stop, self.output.samples(own(state)), self.board)
+            self.output.draw(stop, own(state))
         if last or end is not None or _is_multiple(stop, self.config["checkpoint_every"]):
             self.log.save(stop, state)
         # A run that ends early here evaluates when it resumes.
         evaluates = _is_multiple(stop, self.config["evaluation"]["every"]) and (last or end is None)
-        if self.output is not None and self.progress is not None and evaluates:
-            self.output.evaluate(own(state), self.progress.message, self.board)
+        if self.output is not None and evaluates:
+            self.output.evaluate(own(state))
         if end is not None:
             self.checkpoints.wait()
             if self.output is not None and not isinstance(end, PreemptedError):  # which may have seconds left
-                self.output.report()
+                write_report(self.directory)
             raise end
         return False
-
-    @contextlib.contextmanager
-    def _trace(self, start: int) -> Iterator[None]:
-        """A trace of the second chunk of a profiled run: the first one is compiled."""
-        if start != self._traced:
-            yield
-            return
-        directory = self.directory.path / "profile"
-        with jax.profiler.trace(str(directory), create_perfetto_trace=True):
-            yield
-        if self.progress is not None:
-            self.progress.message(
-                f"a trace from step {start:,} on is in {directory}: open its perfetto_trace.json.gz with Perfetto"
-            )
 
     def _confer(self, *, wait: bool = False) -> None:
         """Several processes: sends the others whether this one is to end, and receives what they sent a chunk ago."""
         if self.agree is None:
             return
-        code = SIGNAL if self.stop.signal_name is not None else 0
-        code = ALARM if stopped_by(self.config, self.log.warnings) is not None else code
+        code = ALARM if self._alarm() is not None else SIGNAL if self.stop.signal_name is not None else 0
         before, self.sent = self.sent, self.agree(code)
         if wait or self.in_turn:
             before = self.sent
         self.agreed = max(self.agreed, int(before))
+
+    def _alarm(self) -> str | None:
+        """The first of the alarms that turned on and, by `alarms.stop`, end the run."""
+        return next((name for name in self.log.warnings if name in self.config["alarms"]["stop"]), None)
 
     def _early_end(self, step: int) -> JaxganError | None:
         """Why the run is to end before its last step: a signal, or an alarm."""
@@ -252,7 +258,7 @@ class Run(HostLoop):
                 "a checkpoint is saved",
                 "run the same command again to go on",
             )
-        alarm = stopped_by(self.config, self.log.warnings)
+        alarm = self._alarm()
         if alarm is not None if self.agree is None else self.agreed == ALARM:
             after = "or run the same command again to go on all the same; a checkpoint is saved"
             return DivergedError(
@@ -261,6 +267,66 @@ class Run(HostLoop):
                 after if step < self.total else "all steps are done; a checkpoint is saved",
             )
         return None
+
+
+class Output:
+    """Pictures and scores of a run's generator, in its directory and, once `board` is set, in TensorBoard.
+
+    Only the process that writes has one.
+    """
+
+    board: MetricWriter
+    progress: Progress
+
+    def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
+        self.directory = directory
+        key = stream(jax.random.key(config["seed"]), "sample_pictures")
+        self._grid = SampleGrid(experiment, inputs, key, config["sample_count"])
+        # Made before the first step, so that a run that cannot be evaluated fails at once.
+        self._evaluation = None
+        if config["evaluation"]["every"]:
+            log = functools.partial(print, file=sys.stderr, flush=True)
+            self._evaluation = Evaluation(config, inputs, experiment, 0, log)
+
+    def draw(self, step: int, state: TrainState) -> None:
+        """Writes the picture of some samples."""
+        values = self._grid.samples(state)
+        self._grid.save(self.directory.samples / f"step_{step:08d}.png", values)
+        if (image := self._grid.image(values)) is not None:
+            self.board.write_images(step, {"samples": image})
+
+    def has_evaluation(self, step: int) -> bool:
+        """Whether a step has been evaluated."""
+        assert self._evaluation is not None
+        return self.directory.evaluation_file(step, 0, self._evaluation.method).exists()
+
+    def evaluate(self, state: TrainState) -> None:
+        """Scores the generator as it is now, as `--mode=evaluate` would."""
+        assert self._evaluation is not None
+        try:
+            report = self._evaluation.run(state)
+        except NoSamplesError as error:  # no reason to end the training
+            self.progress.message(f"not evaluated: {error}")
+            return
+        path = self.directory.evaluation_file(report.step, report.seed, report.method)
+        write_json(path, to_json(report, self._evaluation, self.directory.path.name))
+        every = (*report.scores, *report.task.scores)
+        self.board.write_scalars(report.step, {f"evaluation/{score.name}": score.value for score in every})
+        scores = "  ".join(
+            f"{score.name} {score.value:.4g} (real {score.baselines['real data'].value:.4g})" for score in report.scores
+        )
+        self.progress.message(f"step {report.step:,}: {scores}")
+
+    def summarise(self, first: int, total: int, seconds: float) -> None:
+        """Prints what to look at."""
+        last = sorted(self.directory.samples.glob("step_*.png"))[-1]
+        print(
+            f"Done: steps {first:,} to {total:,} in {seconds:.0f} s. Look at {last} first (the other pictures in "
+            f"{self.directory.samples} show how it got there); the losses are in {self.directory.metrics_file} and in "
+            f"TensorBoard (tensorboard --logdir={self.directory.path}); the checkpoints in "
+            f"{self.directory.checkpoints}; all of it to look at in {self.directory.report}. For more samples, or for "
+            f"scores: python launch.py --mode=sample, or --mode=evaluate, --workdir={self.directory.path}"
+        )
 
 
 def _is_multiple(step: int, every: int) -> bool:
