@@ -4,9 +4,9 @@ The public names are listed in `__init__.pyi` and imported on first use, so `imp
 """
 
 import difflib
-import importlib.abc
-import importlib.machinery
+import importlib
 import sys
+import types
 from typing import Any
 
 import lazy_loader
@@ -39,30 +39,21 @@ _MOVED = {
 """Earlier paths of public modules, which still work as attributes and as imports."""
 
 
-class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports `jaxgan.OLD` as the module that it has become."""
+class _MovedModule(types.ModuleType):
+    """A module at an earlier path: its names are those of the module that it has become, imported on first use."""
 
-    def find_spec(self, fullname, path, target=None):
-        package, _, name = fullname.partition(".")
-        if package == __name__ and name in _MOVED:
-            return importlib.machinery.ModuleSpec(fullname, self)
-        return None
-
-    def create_module(self, spec):
-        module = importlib.import_module(f"{__name__}.{_MOVED[spec.name.partition('.')[2]]}")
-        spec.loader_state = module.__spec__
-        return module
-
-    def exec_module(self, module):
-        module.__spec__ = module.__spec__.loader_state  # the import system has replaced it by that of the old path
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name != "__all__":
+            raise AttributeError(name)
+        return getattr(importlib.import_module(f"jaxgan.{_MOVED[self.__name__.partition('.')[2]]}"), name)
 
 
-sys.meta_path.append(_MovedModules())
+sys.modules.update({path: _MovedModule(path) for path in (f"{__name__}.{name}" for name in _MOVED)})
 
 
 def __getattr__(name: str) -> Any:
     if name in _MOVED:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{_MOVED[name]}")
     if name not in __all__:
         near = difflib.get_close_matches(name, [*__all__, *_MOVED], n=2) or sorted(__all__)
         raise AttributeError(f"module 'jaxgan' has no attribute {name!r}; did you mean {' or '.join(near)}?")

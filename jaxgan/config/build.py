@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -286,7 +287,7 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
 
 def _taken(function: Callable[..., Any], values: Values) -> dict[str, Any]:
     """Those of some values that a function takes."""
-    return {name: values[name] for name in parameters(function) if name in values}
+    return {name: values[name] for name in inspect.signature(function).parameters if name in values}
 
 
 def _section(values: Values, name: str) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Multilayer perceptrons, for either player."""
 
+import functools
 import math
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import chex
 import jax
@@ -70,7 +72,8 @@ class MLP(linen.Module):
     def as_network(self) -> Network:
         """Checks the attributes and wraps the module."""
         player = "generator" if self.output_shape else "discriminator"
-        check_normalization("mlp", player, self.normalization, ("instance", "virtual"))
+        if self.normalization != "none":
+            check_normalization("mlp", player, self.normalization, ("instance", "virtual"))
         check_choice(f"mlp {player}", "minibatch", self.minibatch, MINIBATCHES)
         check_choice(f"mlp {player}", "conditioning", self.conditioning, PLAYER_CONDITIONINGS[player])
         self._layers()
@@ -104,13 +107,19 @@ class MLP(linen.Module):
         # Hidden layers.
         hidden = inputs.reshape(len(inputs), -1) if joined is None else layers.flatten(inputs, joined)
         activations, biases, (*kernels, last) = self._layers()
+        # flax's own layers, unless their weights are normalised.
+        hidden_layer: Callable[..., Any] = linen.Dense
+        last_layer: Callable[..., Any] = linen.Dense
+        if weights != "plain":
+            last_layer = functools.partial(layers.Dense, weights=weights)
+            hidden_layer = functools.partial(last_layer, fixed=True)
         normalize = None
         if self.normalization != "none" or scales is not None:
             normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, condition=scales)
         for i, width in enumerate(self.widths):
             hidden = self._disturbed(keys, hidden, i)
             options = {"kernel_init": kernels[i], "bias_init": linen.initializers.constant(biases[i])}
-            hidden = layers.Dense(width, use_bias=own_bias, weights=weights, fixed=True, **options)(hidden)
+            hidden = hidden_layer(width, use_bias=own_bias, **options)(hidden)
             hidden = activations[i](hidden if normalize is None else normalize(hidden))
         # The last layer, and what a discriminator adds to it.
         discriminator = not self.output_shape
@@ -118,8 +127,8 @@ class MLP(linen.Module):
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name) if mixes_batch else hidden
         seen = self._disturbed(keys, seen, len(self.widths))
         bias = linen.initializers.zeros if self.means is None else layers.data_bias(self.output, self.means)
-        dense = layers.Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
-        outputs = layers.OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
+        outputs = last_layer(math.prod(self.output_shape), kernel_init=last, bias_init=bias)(seen)
+        outputs = layers.OUTPUTS[self.output](outputs).reshape(-1, *self.output_shape)
         if not discriminator:
             return outputs
         if projected is not None:

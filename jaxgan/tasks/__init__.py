@@ -7,17 +7,11 @@ of them is `labelled`, a number of examples, the function also takes these examp
 
 from collections.abc import Callable
 
-from jaxgan.tasks.base import Labelled, PlainGenerator, ScoreInputs, Scores, Sheet, Task
+from jaxgan.tasks.base import Labelled, PlainGenerator, ScoreInputs, Scores, Sheet, Task, none
 from jaxgan.tasks.inference import INFERENCES, inference
 from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS
 from jaxgan.tasks.semi_supervised import semi_supervised
-
-
-def none(*, example_shape, latent) -> Task:
-    """A plain GAN."""
-    return Task()
-
 
 TASKS: dict[str, Callable[..., Task]] = {
     "none": none,

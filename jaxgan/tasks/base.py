@@ -125,6 +125,11 @@ class Task(NamedTuple):
     judges: bool = False
 
 
+def none(*, example_shape, latent) -> Task:
+    """A plain GAN."""
+    return Task()
+
+
 def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainStep:
     """The step on batches that the task prepares, which are the same on one device and on many."""
     prepare = task.prepare
