@@ -1,4 +1,4 @@
-"""The types of a dataset: three splits of examples, in memory or read by index, and what is known of them."""
+"""The types of a dataset: three splits of examples, in memory or read by index, and their true distribution."""
 
 import dataclasses
 from collections.abc import Callable

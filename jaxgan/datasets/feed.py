@@ -66,7 +66,7 @@ def stream(
     Args:
       split: what to read from.
       seed, start, stop, batch_size, minibatches: as for `order.batch_indices`.
-      chunk: steps in an element, at least 1; the last element has what is left.
+      chunk: steps in an element, at least 1; the last element has the rest.
       condition: one of `CONDITIONS`, to read it too; None for none.
       rows: which of a batch's examples to read: all, or one process's share of them.
       workers: threads that read, each a chunk; 0 reads in the caller's thread.

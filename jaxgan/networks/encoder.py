@@ -14,7 +14,7 @@ SIZE, STRIDE, PADDING = 4, 2, 1
 """Of every kernel: it halves an image's sides exactly."""
 
 FEATURES = 128
-"""About as many as there are latents, which thousands beside them would drown."""
+"""About as many as the latents, which thousands of features would outweigh."""
 
 
 class Encoder(linen.Module):
@@ -32,7 +32,7 @@ class Encoder(linen.Module):
         for features in self.widths:
             hidden = jax.nn.leaky_relu(Conv(features, SIZE, STRIDE, PADDING)(hidden), 0.2)
         features = Dense(FEATURES)(hidden.reshape(len(hidden), -1))
-        # Without it they grow in training, and the latents beside them soon count for little.
+        # Without layer norm the features grow in training and soon outweigh the latents.
         return linen.LayerNorm(use_bias=False, use_scale=False)(features)
 
 

@@ -89,15 +89,12 @@ def _negative(p: jax.Array, name: str) -> jax.Array:
 
 
 def expectation(p: jax.Array, values: jax.Array, cell_width: float = 1.0) -> jax.Array:
-    """E_P[values] = Σ p·values, where a point that P cannot reach counts nothing, whatever the value there.
+    """E_P[values] = Σ p·values, [...]. A point that P cannot reach counts nothing, whatever the value there.
 
     Args:
       p: [..., n], a distribution; it is not checked.
       values: [..., n].
       cell_width: of the grid, for a density.
-
-    Returns:
-      [...].
     """
     reached = p > 0
     return jnp.where(reached, p * jnp.where(reached, values, 0.0), p * 0).sum(-1) * cell_width
