@@ -17,9 +17,6 @@ SPLITS = 10
 def inception_score(logits: ArrayLike) -> float:
     """exp E_x KL(p(y|x) ‖ p(y)), with p(y) the mean of p(y|x) = softmax(logits) over the samples; in float64.
 
-    Args:
-      logits: [n, classes], of a classifier, for the samples.
-
     Returns:
       From 1, if p(y|x) is equal for all samples, to the number of classes.
 

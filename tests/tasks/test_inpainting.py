@@ -163,7 +163,7 @@ def inpainting_game():
     task = TASKS["inpainting"](example_shape=(6,), latent=LATENTS["uniform"](4), masks=("random", "nothing"))
     parts = {
         "generator": task.generator(mlp(output_shape=(6,), widths=(16,), output="sigmoid"), None),
-        "discriminator": task.discriminator(maxout(widths=(12, 8), pieces=3, initial_scale=0.5), None),
+        "discriminator": task.discriminator(maxout(widths=(12,), pieces=2, initial_scale=0.5), None),
         "generator_tx": optax.adam(1e-2),
         "discriminator_tx": optax.adam(1e-2),
         "latent": LATENTS["uniform"](4),
