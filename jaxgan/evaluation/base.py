@@ -139,11 +139,9 @@ class Score(NamedTuple):
       value: the number; not finite if it could not be computed because the samples are not finite.
       standard_error: of the value; None if it is not estimated.
       better: "higher", "lower", or "" if the value should be near that of real data.
-      unit: for example "nats".
       features: in which the examples were compared.
       split: of the data, with which they were compared; "" for none.
-      samples: how many samples were used.
-      against: how many examples of the split were used.
+      samples, against: how many samples and how many examples of the split were used.
       details: settings and parts of the score, for the JSON.
       method: what the value is of: "samples", or one of the methods that a task compares.
       baselines: the same score of other methods, or of "real data".
@@ -217,12 +215,9 @@ def evaluate(
     Args:
       samples: to evaluate.
       data: to compare them with, in the same features.
-      evaluators: by name, for example `EVALUATORS`.
+      evaluators: by name, for example `EVALUATORS`; the scores are in their order.
       key: for evaluators that draw.
       references: of `reference_scores`, if they are known already.
-
-    Returns:
-      The scores in the evaluators' order.
 
     Raises:
       UsageError: an evaluator needs more samples, or does not suit the data.

@@ -30,14 +30,7 @@ class Diversity(NamedTuple):
 
 
 def label_accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Share of samples that a classifier assigns to the requested class: argmax of the logits = label.
-
-    Args:
-      logits: [n, classes], of the samples.
-      labels: [n] int, the requested classes.
-
-    Returns:
-      0 to 1.
+    """Share of samples whose class by a classifier's logits [n, classes] is the requested one, `labels` [n].
 
     Raises:
       ValueError: the shapes do not fit, or there are no samples.

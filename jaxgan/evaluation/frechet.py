@@ -18,8 +18,7 @@ def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
     equally many examples.
 
     Args:
-      features_a: [n, dim], n ≥ 2.
-      features_b: [m, dim], m ≥ 2.
+      features_a, features_b: [n, dim] and [m, dim], at least two examples of each.
 
     Returns:
       The distance, ≥ 0 up to rounding, in squared units of the features.

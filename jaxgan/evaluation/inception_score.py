@@ -17,9 +17,6 @@ SPLITS = 10
 def inception_score(logits: ArrayLike) -> float:
     """exp E_x KL(p(y|x) ‖ p(y)), with p(y) the mean of p(y|x) = softmax(logits) over the samples; in float64.
 
-    Args:
-      logits: [n, classes], of a classifier, for the samples.
-
     Returns:
       From 1, if p(y|x) is equal for all samples, to the number of classes.
 
@@ -31,10 +28,15 @@ def inception_score(logits: ArrayLike) -> float:
     if np.ndim(logits) != 2 or 0 in np.shape(logits):
         raise ValueError(f"logits must be [n, classes] with at least one sample, got shape {np.shape(logits)}")
     with double_precision():
-        log_conditional = jax.nn.log_softmax(jnp.asarray(logits, float), axis=1)
-        log_marginal = jax.nn.logsumexp(log_conditional, axis=0, keepdims=True) - math.log(len(log_conditional))
-        divergence = (jnp.exp(log_conditional) * (log_conditional - log_marginal)).sum(1)
-        return float(jnp.exp(divergence.mean()))
+        return float(_score(jnp.asarray(logits, float)))
+
+
+@jax.jit
+def _score(logits):
+    log_conditional = jax.nn.log_softmax(logits, axis=1)
+    log_marginal = jax.nn.logsumexp(log_conditional, axis=0, keepdims=True) - math.log(len(logits))
+    divergence = (jnp.exp(log_conditional) * (log_conditional - log_marginal)).sum(1)
+    return jnp.exp(divergence.mean())
 
 
 def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SPLITS) -> Estimate:

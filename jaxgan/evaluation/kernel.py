@@ -18,15 +18,11 @@ SUBSETS = 10
 def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
     """Unbiased estimate of MMD² with the kernel k(x, y) = (xᵀy/dim + 1)³, in float64.
 
-    mean_{i≠j} k(a_i, a_j) + mean_{i≠j} k(b_i, b_j) − 2·mean_{i,j} k(a_i, b_j). It is unbiased for any
-    number of examples, so it may be negative if the two distributions are close.
+    mean_{i≠j} k(a_i, a_j) + mean_{i≠j} k(b_i, b_j) − 2·mean_{i,j} k(a_i, b_j). It is unbiased for any number of
+    examples, so it may be negative if the two distributions are close.
 
     Args:
-      features_a: [n, dim], n ≥ 2.
-      features_b: [m, dim], m ≥ 2.
-
-    Returns:
-      The estimate.
+      features_a, features_b: [n, dim] and [m, dim], at least two examples of each.
 
     Raises:
       ValueError: a set has fewer than two examples, or the dimensions differ.
@@ -42,15 +38,10 @@ def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
 def kernel_estimate(key: jax.Array, features_a: ArrayLike, features_b: ArrayLike, subsets: int = SUBSETS) -> Estimate:
     """`kernel_distance` of all features, with its standard error by the jackknife over random subsets.
 
-    Each set is split at random into equal subsets, and the distance is computed without each of them in turn. If the
-    two distributions are almost equal, the error is too large by a factor √2, since the estimate is then not linear in
-    the examples. The usual KID, a mean over 100 overlapping subsets of 1,000 examples, estimates the same quantity less
-    precisely, and the spread of its subsets is not a standard error.
-
-    Args:
-      key: draws the subsets.
-      features_a, features_b: as `kernel_distance`, each of at least 2·subsets examples.
-      subsets: number of subsets of each set, ≥ 2.
+    Each set, of at least 2·subsets examples, is split at random into equal subsets, and the distance is computed
+    without each of them in turn. If the two distributions are almost equal, the error is too large by a factor √2,
+    since the estimate is then not linear in the examples. The usual KID, a mean over 100 overlapping subsets of 1,000
+    examples, estimates the same quantity less precisely, and the spread of its subsets is not a standard error.
     """
     if subsets < 2:
         raise ValueError(f"a standard error needs at least two subsets, got {subsets}")

@@ -38,8 +38,7 @@ def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeC
       centers: [modes, dim].
       sigma: standard deviation of each mode, > 0.
 
-    Returns:
-      Three numbers. Samples of low quality count towards the nearest mode's share, as in the source.
+    Samples of low quality count towards the nearest mode's share, as in the source.
 
     Raises:
       ValueError: a set is empty, the dimensions differ, or sigma is not positive.
@@ -72,8 +71,7 @@ def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
     """KL(q ‖ p) = Σ q log(q/p) in nats, of counts over the modes.
 
     Args:
-      counts: [modes] ≥ 0, of the samples: unnormalised q.
-      expected: [modes] ≥ 0, of the data: unnormalised p.
+      counts, expected: [modes] ≥ 0, of the samples and of the data: q and p, not normalised.
 
     Returns:
       ≥ 0; 0 if the shares agree; infinite if samples hit a mode that the data does not have.
@@ -85,9 +83,9 @@ def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
     if q.sum() <= 0 or p.sum() <= 0:
         raise ValueError("there must be at least one sample and one expected example")
     q, p = q / q.sum(), p / p.sum()
-    there = q > 0
+    q, p = q[q > 0], p[q > 0]
     with np.errstate(divide="ignore"):
-        return max(0.0, float((q[there] * np.log(q[there] / p[there])).sum()))
+        return max(0.0, float((q * np.log(q / p)).sum()))
 
 
 def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.9) -> ModeCoverage:

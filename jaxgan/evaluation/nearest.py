@@ -17,12 +17,7 @@ QUERIES = 2_000
 
 
 class Neighbors(NamedTuple):
-    """The nearest training example of each query.
-
-    Attributes:
-      distances: [queries] float32, Euclidean.
-      indices: [queries] int32, of the training examples; one of them, if several are equally near.
-    """
+    """Euclidean distances [queries] to the nearest training examples, and their indices, one if several are as near."""
 
     distances: np.ndarray
     indices: np.ndarray
@@ -51,8 +46,7 @@ def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
     Distances are compared in float64, which separates copies from very near neighbours.
 
     Args:
-      queries: [queries, ...].
-      training: [n, ...], of the same dimension.
+      queries, training: [queries, ...] and [n, ...], of the same dimension.
 
     Raises:
       ValueError: a set is empty, or the dimensions differ.
@@ -85,11 +79,7 @@ def _nearest(queries, training, block):
 
 
 def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
-    """Compares distances to the training set by a rank test.
-
-    Args:
-      generated: [n], of generated examples, from `nearest_neighbors`.
-      held_out: [m], of examples that were not used for training.
+    """Compares the distances to the training set of generated and of held-out examples, [n] and [m], by a rank test.
 
     Raises:
       ValueError: a set is empty.

@@ -34,12 +34,9 @@ FEW_DIMENSIONS, ROUNDING = 32, 2e-4
 
 
 class Estimate(NamedTuple):
-    """A mean log-likelihood.
+    """A mean log-likelihood over points, in nats, with windows of width sigma.
 
-    Attributes:
-      value: mean over the points, in nats.
-      standard_error: standard deviation over the points (ddof 0) / √n, as in the authors' code.
-      sigma: width of the windows.
+    The standard error is the standard deviation over the points (ddof 0) / √n, as in the authors' code.
     """
 
     value: float
@@ -124,13 +121,8 @@ def _of_windows(samples, points, precisions, constants, block):
 def select_sigma(samples: ArrayLike, validation: ArrayLike, sigmas: Widths) -> tuple[float, np.ndarray]:
     """The width with the highest likelihood of validation examples.
 
-    Args:
-      samples: [n, ...].
-      validation: [examples, ...].
-      sigmas: [widths] to choose from, > 0.
-
     Returns:
-      The best width, and the mean log-likelihood [widths] of each, in nats.
+      The best width of `sigmas` [widths], and the mean log-likelihood [widths] of each, in nats.
     """
     scores, _ = mean_log_likelihoods(samples, validation, sigmas)
     return float(np.asarray(sigmas)[scores.argmax()]), scores
@@ -139,13 +131,8 @@ def select_sigma(samples: ArrayLike, validation: ArrayLike, sigmas: Widths) -> t
 def fine_sigmas(sigmas: Widths, scores: Widths) -> np.ndarray:
     """A finer grid around the best width of a coarse one.
 
-    Args:
-      sigmas: [widths], increasing.
-      scores: [widths], of `select_sigma`.
-
-    Returns:
-      `FINE_STEPS` + 1 widths, evenly spaced in the logarithm, between the neighbours of the best one; at an end of the
-      grid, half a decade beyond it.
+    `FINE_STEPS` + 1 widths, evenly spaced in the logarithm, between the neighbours of the best one by the scores of
+    `select_sigma`; at an end of the grid, half a decade beyond it.
     """
     sigmas = np.asarray(sigmas, np.float64)
     best = int(np.asarray(scores).argmax())

@@ -36,12 +36,8 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
     """Precision, recall, density and coverage from Euclidean distances between features, in float64.
 
     Args:
-      real: [n, dim], n > k.
-      fake: [m, dim], m > k.
+      real, fake: [n, dim] and [m, dim], more than k examples of each.
       k: the neighbour, without the example itself, that gives the radius of a ball; ≥ 1.
-
-    Returns:
-      The four numbers.
 
     Raises:
       ValueError: k is below 1, a set has no more than k examples, or the dimensions differ.

@@ -23,8 +23,7 @@ def sliced_wasserstein(
 
     Args:
       key: draws the directions.
-      a: [n, ...].
-      b: [m, ...], as many dimensions.
+      a, b: [n, ...] and [m, ...], of the same dimension.
       projections: number of directions, ≥ 2.
       order: p ≥ 1.
 

@@ -73,22 +73,28 @@ def _nearest(values, mask, training):
 def latent_search(
     generate: Callable[[chex.Array], chex.Array], latent: Latent, given: Known, key: chex.PRNGKey, **options: Any
 ) -> np.ndarray:
-    """The examples completed by an unconditional generator at their `searched_latents`, with the same arguments."""
-    found = searched_latents(generate, latent, given, key, **options)
-    return np.asarray(jax.jit(lambda z, given: completed(given, generate(z)))(found, given))
+    """The examples completed by an unconditional generator at the latents that a `latent_searcher` finds."""
+    return latent_completer(generate, latent, **options)(given, key)
 
 
-def searched_latents(
+def latent_completer(
+    generate: Callable[[chex.Array], chex.Array], latent: Latent, **options: Any
+) -> Callable[[Known, chex.PRNGKey], np.ndarray]:
+    """`(given, key) -> completions` of `latent_search`, compiled once for all examples of one shape."""
+    search = latent_searcher(generate, latent, **options)
+    complete = jax.jit(lambda latents, given: completed(given, generate(latents)))
+    return lambda given, key: np.asarray(complete(search(given, key), given))
+
+
+def latent_searcher(
     generate: Callable[[chex.Array], chex.Array],
     latent: Latent,
-    given: Known,
-    key: chex.PRNGKey,
     *,
     steps: int = STEPS,
     starts: int = STARTS,
     rate: float = RATE,
-) -> np.ndarray:
-    """The latents [n, dim] at which an unconditional generator fits the known values best.
+) -> Callable[[Known, chex.PRNGKey], np.ndarray]:
+    """A function `(given, key) -> latents [n, dim]` at which an unconditional generator fits the known values best.
 
     argmin_z ‖m·(x − G(z))‖² is searched by Adam from draws of the prior. The latents stay in the range of many draws,
     and keep the prior's norm if it has one.
@@ -96,35 +102,22 @@ def searched_latents(
     Args:
       generate: G: `latents [n, dim] -> examples [n, ...]`, row by row; differentiable.
       latent: its prior.
-      given: of n examples.
-      key: draws the starts.
       steps: of Adam, ≥ 1.
       starts: searches for each example, ≥ 1; the best latent of all their steps is kept.
       rate: learning rate of Adam, in the latents' units.
 
     Source: Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
     """
-    count = len(given.values)
-    draws = latent.sample(jax.random.fold_in(key, starts), RANGE)
-    low, high = draws.min(0, keepdims=True), draws.max(0, keepdims=True)
-    search = _search(generate, optax.adam(rate), steps, lambda z: latent.nearest(jnp.clip(z, low, high)))
-    best, found = np.full(count, np.inf, np.float32), np.zeros((count, latent.dim), np.float32)
-    for start in range(starts):
-        first = latent.sample(jax.random.fold_in(key, start), count)
-        distances, latents = (np.asarray(x) for x in search(first, given))
-        closer = distances < best
-        best, found = np.where(closer, distances, best), np.where(closer[:, None], latents, found)
-    return found
-
-
-def _search(generate, tx, steps: int, allowed) -> Callable[[chex.Array, Known], Any]:
-    """`(latents, given) -> (distances [n], latents [n, dim])`, the best of each example's steps."""
+    tx = optax.adam(rate)
 
     def distances(latents, given):
         missed = jnp.where(given.mask > 0, generate(latents) - given.values, 0.0)
         return jnp.square(missed).reshape(len(latents), -1).sum(1)
 
-    def search(latents, given):
+    @jax.jit
+    def search(latents, given, low, high):
+        """The least distances [n] and their latents [n, dim], of all steps from these latents."""
+
         def step(carry, _):
             z, state, best, found = carry
             # Adam updates every coordinate by its own gradient only, so one sum serves all examples.
@@ -132,14 +125,23 @@ def _search(generate, tx, steps: int, allowed) -> Callable[[chex.Array, Known], 
             closer = far < best
             best, found = jnp.where(closer, far, best), jnp.where(closer[:, None], z, found)
             updates, state = tx.update(gradient, state, z)
-            return (allowed(optax.apply_updates(z, updates)), state, best, found), None
+            z = latent.nearest(jnp.clip(optax.apply_updates(z, updates), low, high))
+            return (z, state, best, found), None
 
         start = latents, tx.init(latents), jnp.full(len(latents), jnp.inf), latents
         (last, _, best, found), _ = jax.lax.scan(step, start, length=steps)
         far = distances(last, given)
         return jnp.minimum(far, best), jnp.where((far < best)[:, None], last, found)
 
-    return jax.jit(search)
+    def search_all(given, key):
+        draws = latent.sample(jax.random.fold_in(key, starts), RANGE)
+        low, high = draws.min(0, keepdims=True), draws.max(0, keepdims=True)
+        firsts = [latent.sample(jax.random.fold_in(key, start), len(given.values)) for start in range(starts)]
+        found = [search(first, given, low, high) for first in firsts]
+        least, latents = (np.stack([np.asarray(x) for x in part]) for part in zip(*found, strict=True))
+        return latents[np.where(np.isnan(least), np.inf, least).argmin(0), np.arange(len(given.values))]
+
+    return search_all
 
 
 def masked_rmse(completions: np.ndarray, examples: np.ndarray, mask: np.ndarray) -> np.ndarray:

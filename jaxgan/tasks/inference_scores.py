@@ -11,7 +11,7 @@ import optax
 
 from jaxgan.evaluation.base import Score, compare
 from jaxgan.tasks.base import PlainGenerator, ScoreInputs, Scores, mean_and_error
-from jaxgan.tasks.completions import Known, nearest_index, searched_latents
+from jaxgan.tasks.completions import Known, latent_searcher, nearest_index
 from jaxgan.types import Latent, Network, example_keys
 
 BATCH, RATE = 128, 1e-3
@@ -185,7 +185,7 @@ def _reconstructions(
     made = {name: _in_parts(generate[own.name], encode(examples)) for name, (encode, own) in encoders.items()}
     everything = Known(examples, np.ones_like(examples))
     for name, own in generators.items():
-        found = searched_latents(own.generate, own.latent, everything, key)
+        found = latent_searcher(own.generate, own.latent)(everything, key)
         made[f"{name}latent search"] = _in_parts(generate[own.name], found)
     made["mean image"] = np.broadcast_to(trained.train.mean(0, dtype=np.float64), examples.shape).astype(np.float32)
     unit = trained.unit

@@ -12,7 +12,7 @@ from jaxgan.evaluation.base import Score, compare
 from jaxgan.fields import Either, Field, Widths
 from jaxgan.networks.encoder import encoder as convolutional_encoder
 from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, mean_and_error
-from jaxgan.tasks.completions import Known, completed, known, latent_search, masked_rmse, mean_fill, nearest_known
+from jaxgan.tasks.completions import Known, completed, known, latent_completer, masked_rmse, mean_fill, nearest_known
 from jaxgan.tasks.masks import MASKS, Mask, chosen, mixed, suiting
 from jaxgan.types import Latent, Network
 
@@ -158,6 +158,7 @@ def measure(trained: ScoreInputs, masks: Mapping[str, Mask], draws: int, example
     kinds = {name: mask for name, mask in (suiting(tested.shape[1:]) | dict(masks)).items() if name != "nothing"}
     if len(kinds) > 1:
         kinds["mixed"] = mixed(list(kinds.values()))
+    search = None if trained.other is None else latent_completer(trained.other.generate, trained.other.latent)
     measures: list[Score] = []
     notes = [MEANING.format(draws=draws)]
     for number, (name, mask) in enumerate(kinds.items()):
@@ -168,7 +169,9 @@ def measure(trained: ScoreInputs, masks: Mapping[str, Mask], draws: int, example
             notes.append(NOTHING_TO_DO.format(mask=name))
             continue
         given = jax.tree.map(np.asarray, known(tested[there], drawn[there]))
-        made = _completions(trained, given, draws, draw_key, search_key)
+        made = _completions(trained, given, draws, draw_key)
+        if search is not None:
+            made["latent search"] = search(given, search_key)[None]
         measures += _measures(name, trained, made, tested[there], given, None if labels is None else labels[there])
     notes += [NO_SEARCH] if trained.other is None else [f"latent search: in the generator of {trained.other.name}."]
     notes += [NO_CLASSIFIER] if trained.classify is None else []
@@ -176,20 +179,15 @@ def measure(trained: ScoreInputs, masks: Mapping[str, Mask], draws: int, example
     return Scores(tuple(measures), tuple(notes))
 
 
-def _completions(
-    trained: ScoreInputs, given: Known, draws: int, draw_key: chex.PRNGKey, search_key: chex.PRNGKey
-) -> dict[str, np.ndarray]:
+def _completions(trained: ScoreInputs, given: Known, draws: int, key: chex.PRNGKey) -> dict[str, np.ndarray]:
     """[draws, n, ...] by method."""
     count = len(given.values)
-    latents = (trained.latent.sample(jax.random.fold_in(draw_key, i), count) for i in range(draws))
-    made = {
+    latents = (trained.latent.sample(jax.random.fold_in(key, i), count) for i in range(draws))
+    return {
         "this run": np.stack([trained.generate(z, given) for z in latents]),
         "mean fill": mean_fill(given, trained.train)[None],
         "nearest": nearest_known(given, trained.train)[None],
     }
-    if trained.other is not None:
-        made["latent search"] = latent_search(trained.other.generate, trained.other.latent, given, search_key)[None]
-    return made
 
 
 def _measures(

@@ -89,7 +89,7 @@ def check(name: str, mask: Mask, shape: tuple[int, ...]) -> None:
     """Raises ValueError if a mask fails, has the wrong shape, or has values other than 0 and 1."""
     try:
         with jax.ensure_compile_time_eval():  # it may run while a step is traced
-            made = np.asarray(mask(jax.random.key(0), 2, shape))
+            made = np.asarray(jax.jit(mask, static_argnums=(1, 2))(jax.random.key(0), 2, tuple(shape)))
     except NotImages:
         raise
     except Exception as error:

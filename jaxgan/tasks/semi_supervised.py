@@ -1,5 +1,6 @@
 """Semi-supervised learning: the discriminator classifies data, of which few labels are known."""
 
+import functools
 import math
 from typing import Annotated
 
@@ -228,24 +229,25 @@ def linear_classes(examples: chex.Array, labels: chex.Array, tested: chex.Array,
 
 def logistic_regression(examples: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """W [dim, K] and b [K] at the minimum of Σ_i −log softmax(W x_i + b)_{y_i} + ½‖W‖², by L-BFGS."""
-
-    def search(examples, labels):
-        def loss(params):
-            weights, biases = params
-            logits = examples @ weights + biases[None]
-            nats = optax.softmax_cross_entropy_with_integer_labels(logits, labels).sum()
-            return (nats + jnp.square(weights).sum() / 2) / len(labels)
-
-        tx, start = optax.lbfgs(), (jnp.zeros((examples.shape[1], classes)), jnp.zeros(classes))
-        value_and_grad = optax.value_and_grad_from_state(loss)
-
-        def step(carry, _):
-            params, state = carry
-            value, grads = value_and_grad(params, state=state)
-            updates, state = tx.update(grads, state, params, value=value, grad=grads, value_fn=loss)
-            return (optax.apply_updates(params, updates), state), None
-
-        return jax.lax.scan(step, (start, tx.init(start)), None, length=STEPS)[0][0]
-
-    weights, biases = jax.jit(search)(jnp.asarray(examples), jnp.asarray(labels))
+    weights, biases = _minimum(jnp.asarray(examples), jnp.asarray(labels), classes)
     return np.asarray(weights), np.asarray(biases)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _minimum(examples, labels, classes):
+    def loss(params):
+        weights, biases = params
+        logits = examples @ weights + biases[None]
+        nats = optax.softmax_cross_entropy_with_integer_labels(logits, labels).sum()
+        return (nats + jnp.square(weights).sum() / 2) / len(labels)
+
+    tx, start = optax.lbfgs(), (jnp.zeros((examples.shape[1], classes)), jnp.zeros(classes))
+    value_and_grad = optax.value_and_grad_from_state(loss)
+
+    def step(carry, _):
+        params, state = carry
+        value, grads = value_and_grad(params, state=state)
+        updates, state = tx.update(grads, state, params, value=value, grad=grads, value_fn=loss)
+        return (optax.apply_updates(params, updates), state), None
+
+    return jax.lax.scan(step, (start, tx.init(start)), None, length=STEPS)[0][0]

@@ -85,7 +85,7 @@ def strided(image, kernel):
 def test_the_features_are_those_of_convolutions_by_scipy(side, layers):
     image = np.random.default_rng(0).normal(size=(side, side, 1)).astype(np.float32)
     network = module.Network(3)
-    params = network.init(jax.random.key(0), image[None])["params"]
+    params = jax.jit(network.init)(jax.random.key(0), image[None])["params"]
     hidden = image.astype(np.float64)
     for i in range(layers):
         weights, size = np.asarray(params[f"Dense_{i}"]["kernel"], np.float64), 5 if i == 0 else 3
@@ -95,7 +95,7 @@ def test_the_features_are_those_of_convolutions_by_scipy(side, layers):
             for k in range(kernels.shape[-1])
         ]
         hidden = np.maximum(np.stack(sums, -1), 0)
-    found, logits = network.apply({"params": params}, image[None])
+    found, logits = jax.jit(network.apply)({"params": params}, image[None])
     expected = np.maximum(hidden.reshape(-1) @ params[f"Dense_{layers}"]["kernel"], 0)
     assert expected.max() > 0.1 and logits.shape == (1, 3)
     np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)

@@ -77,10 +77,18 @@ def images(tmp_path_factory, bars_file):
     return workdir
 
 
-def test_a_mixture(ring, capsys):
-    evaluated(ring)
-    said = capsys.readouterr().out
-    found = scores(ring)
+@pytest.fixture(scope="module")
+def evaluation_of_the_ring(ring):
+    """What an evaluation of all that suits the ring prints, its report, and the page of the run."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        evaluated(ring)
+    return printed.getvalue(), report(ring), (ring / "report.html").read_text()
+
+
+def test_a_mixture(ring, evaluation_of_the_ring):
+    said, whole, _ = evaluation_of_the_ring
+    found = {score["name"]: score for score in whole["scores"]}
     assert list(found)[:2] == ["parzen_paper", "parzen_fine"]
     assert set(found) >= {"frechet", "kernel", "precision", "coverage", "sliced_wasserstein", "modes", "reverse_kl"}
     for name, score in found.items():
@@ -96,7 +104,6 @@ def test_a_mixture(ring, capsys):
     assert found["high_quality"]["real_data"]["value"] > 0.97 > 0.5 > found["high_quality"]["value"]
     assert found["frechet"]["value"] > 20 * found["frechet"]["real_data"]["value"]
     assert found["nearest_closer"]["real_data"]["value"] == 0.5
-    whole = report(ring)
     assert whole["dataset"] == "ring" and whole["step"] == 40 and whole["seed"] == 0 and whole["samples"] == 400
     assert {"jax", "jaxgan", "numpy", "python"} <= set(whole["versions"])
     assert whole["features"] == {"name": "raw"} and list(whole["left_out"]) == ["inception_score", "conditional"]
@@ -114,11 +121,10 @@ def test_scores_that_are_replaced_are_said_to_be(ring, capsys):
         assert ("in place of the scores that were there" in capsys.readouterr().out) is not first
 
 
-def test_the_report_is_one_page_that_needs_no_other_file(ring):
-    evaluated(ring)
-    page = (ring / "report.html").read_text()
+def test_the_report_is_one_page_that_needs_no_other_file(evaluation_of_the_ring):
+    _, whole, page = evaluation_of_the_ring
     assert page.startswith("<!doctype html>") and page.rstrip().endswith("</html>")
-    for score in report(ring)["scores"]:
+    for score in whole["scores"]:
         assert re.search(rf'<tr><td>{score["name"]}( \([^)]+\))?<td class="n">[-\d]', page)
     assert "does not measure quality" in page and "&quot;batch_size&quot;: 16" in page
     pictures = re.findall(r'src="([^"]+)"', page)

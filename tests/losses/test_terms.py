@@ -164,7 +164,7 @@ def test_feature_matching_in_place_of_the_generators_loss_by_hand():
     # λ(mean x − θ)² = ½·(2 + 1)² = 4.5 at θ = −1, of gradient −2·½·3 = −3: θ = −1 + .3. D's step has no part of it.
     game = _with_features(scalar_game())
     game["loss"] = weigh_generator(game["loss"], 0.0)
-    step = make_train_step(**game, terms=[feature_matching(0.5)])
+    step = jax.jit(make_train_step(**game, terms=[feature_matching(0.5)]))
     state, metrics = step(start(game, example_shape=()), {"real": jnp.array([[1.0, 3.0]])})
     np.testing.assert_allclose(state.generator.params["theta"], -0.7, rtol=1e-6)
     np.testing.assert_allclose([metrics["g_loss"], metrics["g_terms"]], 4.5, rtol=1e-6)
@@ -193,7 +193,7 @@ def test_the_wasserstein_estimate_is_a_metric_of_critics_alone():
     # Before the first update w = 0. Its gradient is −1 − 2 = −3: w = .3; then θ = −1 + .1·.3 = −.97.
     # Before the second: E l_real − E l_fake = .3·2 + .3·.97 = .891.
     game = scalar_game("wasserstein")
-    step, state = make_train_step(**game), start(game, example_shape=())
+    step, state = jax.jit(make_train_step(**game)), start(game, example_shape=())
     found = []
     for _ in range(2):
         state, metrics = step(state, {"real": jnp.array([[1.0, 3.0]])})
@@ -337,7 +337,8 @@ def test_an_update_with_terms_leaves_the_generator_as_it_is():
     game = judging_game()
     state = start(game, example_shape=(3,), condition=LABELS[:2])
     real = jnp.ones((4, 3))
-    player, metrics = discriminator_update(Game(**game, terms=ALL), state, jax.random.key(5), real, LABELS)
+    update = jax.jit(functools.partial(discriminator_update, Game(**game, terms=ALL)))
+    player, metrics = update(state, jax.random.key(5), real, LABELS)
     assert not equal(player.params["c"], state.discriminator.params["c"])  # the head learns in D's update
     assert metrics["d_terms"] > 0
 
