@@ -3,8 +3,8 @@
     python launch.py --config=configs/default.py --workdir=runs/default
 
 Any field can be set on the command line: `--config.batch_size=128 --config.generator.widths="(256, 256)"`.
-Counts are whole numbers, tuples are written as in Python or with commas (`--config.generator.activation=relu,tanh`), and
-a mistyped name is an error.
+Counts are whole numbers. Tuples are written as in Python or with commas: `--config.generator.activation=relu,tanh`.
+A mistyped name is an error.
 """
 
 from ml_collections import ConfigDict
