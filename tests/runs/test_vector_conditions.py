@@ -10,7 +10,7 @@ from jaxgan import runs
 from jaxgan.errors import DataError, UsageError
 from jaxgan.runs.data import lend, read_inputs
 from jaxgan.runs.load import load_run
-from jaxgan.runs.sample import _as_name
+from jaxgan.runs.sample import as_file_name
 from tests.small_runs import OF_A_FILE, assert_same_run, saved
 
 RUN = OF_A_FILE | {
@@ -92,8 +92,8 @@ def test_a_vector_that_is_asked_for(run):
 
 def test_conditions_are_told_apart_by_the_files_names():
     texts = ["1.5,2", "1,5.2", "1;5,2", "1,5,2", "0.5", "0;5", "1e1,0", "1.1,0", *(f"{'1,' * 40}{i}" for i in range(3))]
-    names = [_as_name(text) for text in texts]
-    assert len(set(names)) == len(texts) and max(map(len, names)) < 70 and _as_name(" 1.5, 2") == names[0]
+    names = [as_file_name(text) for text in texts]
+    assert len(set(names)) == len(texts) and max(map(len, names)) < 70 and as_file_name(" 1.5, 2") == names[0]
     assert all(re.fullmatch(r"[\w-]+", name) for name in names)
 
 
