@@ -18,7 +18,7 @@ from jaxgan.runs.load import asked_for, load_run
 from jaxgan.training.step import generate
 from jaxgan.types import Network, stream
 from jaxgan.wrappers.conditions import one_hot, unconditional
-from tests.small_runs import SMALL, assert_same_run, saved
+from tests.small_runs import OF_A_FILE, assert_same_run, saved
 
 KEY = jax.random.key(0)
 
@@ -130,12 +130,12 @@ def test_samples_have_the_classes_in_turn_however_many_are_made(monkeypatch):
     assert build(default.get_config(), DataFacts((3,), 100)).condition(5) is None
     monkeypatch.setattr(sampling, "BATCH", 4)
     network = one_hot(watching(), 3)
-    draw = sampling.sampler(experiment._replace(generator=network))
+    draw = sampling.sampler(experiment.replace(networks=lambda _: (network, experiment.discriminator)))
     samples, _ = draw(experiment.initial_state(0), KEY, 9)
     np.testing.assert_array_equal(samples.argmax(1), [0, 1, 2, 0, 1, 2, 0, 1, 2])
 
 
-RUN = SMALL | {
+RUN = OF_A_FILE | {
     "steps": "20",
     "sample_every": "10",
     "checkpoint_every": "10",
@@ -227,12 +227,12 @@ def test_pictures_have_a_row_for_each_class_and_the_same_latents_in_every_row(co
     figures.save_samples(tmp_path / "expected.png", images, columns=16)
     found, expected = (Image.open(p) for p in (conditional / "samples/step_00000020.png", tmp_path / "expected.png"))
     assert found.size == expected.size and np.abs(np.asarray(found, int) - np.asarray(expected, int)).max() <= 1
-    two = run.experiment._replace(conditions=np.array([2, 1], np.int32))
+    two = run.experiment.replace(conditions=np.array([2, 1], np.int32))
     assert sampling.columns_of(two, 1) is None and sampling.columns_of(two, 5) == 2
-    many = run.experiment._replace(conditions=np.arange(30, dtype=np.int32))
+    many = run.experiment.replace(conditions=np.arange(30, dtype=np.int32))
     assert sampling.columns_of(many, 10) == 3 and len(sampling.picture_inputs(many, KEY, 10)[0]) == 9
-    assert sampling.columns_of(run.experiment._replace(example_shape=(2,)), 50) is None  # points are no rows
-    assert sampling.columns_of(run.experiment._replace(conditions=None), 50) is None
+    assert sampling.columns_of(run.experiment.replace(example_shape=(2,)), 50) is None  # points are no rows
+    assert sampling.columns_of(run.experiment.replace(conditions=None), 50) is None
 
 
 @pytest.mark.parametrize(("text", "expected"), [("2", [2] * 4), ("0,2", [0, 2, 0, 2])])

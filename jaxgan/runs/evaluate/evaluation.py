@@ -152,8 +152,9 @@ class Evaluation:
         most = min(len(split), most if split.in_memory else min(most, max(self.count, 10_000)))
         # At random but always the same, in order.
         chosen = np.sort(order.subset("examples", len(split), most)) if most < len(split) else np.arange(most)
-        whole = isinstance(split.examples, np.ndarray) and most == len(split)  # without a copy
-        values = unit_values(split.examples if whole else split.take(chosen), *self.inputs.range)
+        # All of an array, without a copy.
+        whole = split.examples if isinstance(split.examples, np.ndarray) and most == len(split) else None
+        values = unit_values(split.take(chosen) if whole is None else whole, *self.inputs.range)
         labels = split.take_labels(chosen) if self.inputs.condition == "labels" else None
         return Examples(name, values, self.features, len(split), labels)
 
