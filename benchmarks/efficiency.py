@@ -147,7 +147,7 @@ def calls_of_steps(data: str, names: Iterable[str]) -> dict[str, Callable[[], An
         setting = SETTINGS[name]
         loaded = load_config(setting.config)
         assert not override(loaded, {"dataset.path": data, **setting.fields})
-        config = loaded.to_dict()
+        config = loaded
         experiment = build(config, read_inputs(config).facts)
         step, place, place_batch = distribute(lambda axis, e=experiment: scan_steps(e.train_step(axis)), mapping="jit")
         shape = (CHUNK, config["discriminator_steps"], config["batch_size"], 28, 28, 1)

@@ -115,7 +115,7 @@ GAMES = {
 
 def transformation(name: str) -> optax.GradientTransformation:
     """jaxgan's own optimizer of a game."""
-    return OPTIMIZERS["sgd"](lambda count: 0.1, 0.5) if name == "sgd" else OPTIMIZERS["adam"](lambda count: 2e-4, 0.5)
+    return OPTIMIZERS["sgd"](0.1, momentum=0.5) if name == "sgd" else OPTIMIZERS["adam"](2e-4, b1=0.5)
 
 
 class Ours:

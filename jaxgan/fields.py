@@ -11,16 +11,12 @@ value of the type is allowed.
 """
 
 import dataclasses
-import functools
 import inspect
 import math
-import types
-import typing
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any
 
 import chex
-import jax
 import optax
 
 REQUIRED = inspect.Parameter.empty
@@ -93,80 +89,3 @@ Momentum = Annotated[chex.Numeric | optax.Schedule, Field(low=0, high=1, open_hi
 """A momentum in [0, 1), or a schedule of one."""
 Widths = Annotated[tuple[int, ...], Field(low=1)]
 """Whole numbers of at least 1, one for each layer."""
-
-
-class Spec(NamedTuple):
-    """A parameter, as its annotation and default describe it.
-
-    Attributes:
-      kind: "int", "float", "bool", "str", "ints", "floats", "names", or "any" without an annotation.
-      traced: the compiled step may take its value as an argument.
-      default: its default, or `REQUIRED`.
-      field: what else is known of it.
-    """
-
-    kind: str
-    traced: bool
-    default: Any
-    field: Field
-
-    @property
-    def off(self) -> tuple[Any, ...]:
-        """Values that leave its part out."""
-        return tuple(value for value in (self.default, self.field.off) if value is not REQUIRED)
-
-
-_KINDS = {bool: "bool", int: "int", float: "float", str: "str"}
-_TUPLES = {int: "ints", float: "floats", str: "names"}
-
-
-def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
-    """What an annotation and a default say of a parameter."""
-    field = Field()
-    if typing.get_origin(annotation) is Annotated:
-        annotation, *extras = typing.get_args(annotation)
-        extras = extras[::-1]  # of nested annotations, the outermost counts
-        names = next((extra for extra in extras if isinstance(extra, Collection)), None)
-        field = next((extra for extra in extras if isinstance(extra, Field)), Field(choices=names))
-    members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
-    if jax.Array in members:
-        return Spec("float", True, default, field)
-    for member in sorted(members, key=lambda m: typing.get_origin(m) is None):  # tuples before their single values
-        origin, arguments = typing.get_origin(member), typing.get_args(member)
-        if origin is typing.Literal:
-            return Spec("str", False, default, dataclasses.replace(field, choices=arguments))
-        if isinstance(origin, type) and issubclass(origin, Sequence) and arguments[0] in _TUPLES:
-            return Spec(_TUPLES[arguments[0]], False, default, field)
-        if member in _KINDS:
-            return Spec(_KINDS[member], False, default, field)
-    kind = _KINDS.get(type(default), "any") if annotation is REQUIRED else "any"
-    return Spec(kind, False, default, field)
-
-
-@functools.cache
-def parameters(function: Callable[..., Any], provided: tuple[str, ...] = ()) -> Mapping[str, Spec]:
-    """The parameters of a function that are a config's fields.
-
-    Args:
-      function: any.
-      provided: names of parameters that the program passes itself.
-
-    Returns:
-      What is known of each, by name.
-    """
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    found = {
-        name: spec_of(parameter.annotation, parameter.default)
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name not in provided and parameter.kind not in variadic
-    }
-    return types.MappingProxyType(found)
-
-
-def taken(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some values that a function takes, by name."""
-    return {name: values[name] for name in parameters(function) if name in values}
-
-
-def _is_union(annotation: Any) -> bool:
-    return typing.get_origin(annotation) in (typing.Union, types.UnionType)

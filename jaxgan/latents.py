@@ -1,5 +1,6 @@
 """Priors p_z(z) of the generator's input."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Annotated
@@ -32,20 +33,16 @@ def normal(dim: Count) -> Latent:
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
     """
-    _check_dim(dim)
+    _check(dim)
     return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim, from_normal=lambda u: u)
 
 
 def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=True)] = 2.0) -> Latent:
-    """N(0, I) within [−b, b] in every coordinate: samples nearer to the usual, and less varied.
-
-    Args:
-      dim: ≥ 1.
-      bound: b > 0, in standard deviations.
+    """N(0, I) within [−b, b] in every coordinate, b > 0: samples nearer to the usual, and less varied.
 
     Source: Brock et al. 2019 (arXiv:1809.11096), section 3.1, where it is a trick at sampling time.
     """
-    _check_dim(dim)
+    _check(dim)
 
     def from_normal(u):  # 2Φ(z) − 1 = erf(z/√2), and within the bounds it is a part of that of u
         inside = math.erf(bound / math.sqrt(2)) * jax.lax.erf(u / math.sqrt(2))
@@ -61,22 +58,17 @@ def sphere(dim: Count) -> Latent:
     Where all latents have one norm, distances between them, and between codes of an encoder, are those of angles.
 
     Raises:
-      ValueError: dim is 1, of which there are two points alone.
+      ValueError: dim is 1, where the sphere has only two points.
 
     Source: Karras et al. 2018 (arXiv:1710.10196), appendix A.1; White 2016 (arXiv:1609.04468), section 2.1.
     """
-    _check_dim(dim)
+    _check(dim)
     if dim == 1:
         raise ValueError("a sphere needs at least two dimensions, got dim=1")
     radius = math.sqrt(dim)
-
-    def from_normal(u):
-        return of_norm(u, radius)
-
-    def sample(key, count):
-        return from_normal(jax.random.normal(key, (count, dim)))
-
-    return Latent(sample, dim, from_normal=from_normal, radius=radius)
+    draw = jax.random.normal
+    from_normal = functools.partial(of_norm, radius=radius)
+    return Latent(lambda key, count: from_normal(draw(key, (count, dim))), dim, from_normal=from_normal, radius=radius)
 
 
 def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Latent:
@@ -123,16 +115,12 @@ def mixture(
       components: N ≥ 1.
       spread: s > 0; the means start at a draw of U(−s, s).
       deviation: every σ at the start.
-      learn_deviation: False: σ stays as it is.
-      deviation_penalty: λ ≥ 0: the generator's gradient has that of λ·mean (1 − σ)² besides, see `deviation_penalty`.
-
-    Returns:
-      A `Latent` of [components + dim].
+      learn_deviation: whether σ is learned; otherwise it stays as it is.
+      deviation_penalty: λ ≥ 0: the generator's gradient also has that of λ·mean (1 − σ)², see `deviation_penalty`.
 
     Source: Gurumurthy et al. 2017 (arXiv:1706.02071).
     """
-    _check_dim(dim)
-    _check_components(components)
+    _check(dim, components)
 
     def sample(key, count):
         chosen, noise = jax.random.split(key)
@@ -148,13 +136,8 @@ def mixture(
         return optax.chain(learned_mixture.deviation_penalty(deviation_penalty), tx)
 
     off = not learn_deviation or (isinstance(deviation_penalty, int | float) and deviation_penalty == 0)
-    return Latent(
-        sample,
-        components + dim,
-        categories=components,
-        generator=generator,
-        generator_tx=None if off else generator_tx,
-    )
+    tx = None if off else generator_tx
+    return Latent(sample, components + dim, categories=components, generator=generator, generator_tx=tx)
 
 
 def fixed_mixture(
@@ -165,18 +148,11 @@ def fixed_mixture(
 ) -> Latent:
     """A mixture of N Gaussians, all equally likely, that nothing learns: z = μ_k + σ·ε, μ_k one draw of U(−s, s).
 
-    The means are the same for every run of as many components and dimensions.
-
-    Args:
-      dim: ≥ 1.
-      components: N ≥ 1.
-      spread: s > 0.
-      deviation: σ > 0, of every coordinate.
+    The means are the same for every run with equal numbers of components and dimensions.
 
     Source: Ben-Yosef and Weinshall 2018 (arXiv:1808.10356), the static mixture.
     """
-    _check_dim(dim)
-    _check_components(components)
+    _check(dim, components)
 
     def sample(key, count):
         means = jax.random.uniform(jax.random.key(0), (components, dim), minval=-spread, maxval=spread)
@@ -192,10 +168,7 @@ def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
 
     Args:
       start, end: [dim].
-      count: how many, ≥ 2, both ends among them.
-
-    Returns:
-      [count, dim].
+      count: how many, ≥ 2, both ends included.
 
     Source: figure 3 of Goodfellow et al. 2014 (arXiv:1406.2661).
     """
@@ -209,12 +182,7 @@ def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array
     Between two normal latents of many dimensions a straight line passes nearer to the origin than any draw comes; the
     arc does not.
 
-    Args:
-      start, end: [dim], not zero.
-      count: how many, ≥ 2, both ends among them.
-
-    Returns:
-      [count, dim]; the straight line where the two point the same way, or opposite ways, which no one arc joins.
+    If the two point in the same or in opposite directions, which no single arc joins, it is the straight line.
 
     Source: White 2016 (arXiv:1609.04468), section 2.1.
     """
@@ -229,7 +197,7 @@ def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array
 
 
 def _between(bound: float, dim: int) -> Latent:
-    _check_dim(dim)
+    _check(dim)
 
     def from_normal(u):  # 2Φ(u) − 1 is uniform on (−1, 1)
         return bound * jax.lax.erf(u / math.sqrt(2))
@@ -240,12 +208,9 @@ def _between(bound: float, dim: int) -> Latent:
     return Latent(sample, dim, bound=bound, from_normal=from_normal)
 
 
-def _check_dim(dim: Count) -> None:
+def _check(dim: int, components: int = 1) -> None:
     if dim < 1:
         raise ValueError(f"a latent needs at least one dimension, got dim={dim}")
-
-
-def _check_components(components: int) -> None:
     if components < 1:
         raise ValueError(f"a mixture needs at least one component, got components={components}")
 

@@ -5,7 +5,7 @@ k discriminator updates per step the discriminator's schedules run k times as fa
 """
 
 from collections.abc import Callable
-from typing import Annotated, NamedTuple, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import chex
 import jax
@@ -92,10 +92,7 @@ def rmsprop(
 def optimistic_adam(
     learning_rate: Rate, *, b1: Momentum = 0.5, b2: Decay = 0.999, eps: Positive = 1e-8
 ) -> optax.GradientTransformation:
-    """Adam whose step is twice the present one less the one before: it leads where simultaneous players would circle.
-
-    Args:
-      learning_rate, b1, b2, eps: as in `adam`.
+    """Adam whose step is twice the present one minus the one before; arguments as in `adam`.
 
     Source: Daskalakis et al. 2018 (arXiv:1711.00141), Algorithm 1.
     """
@@ -112,13 +109,17 @@ def _scale_by_adam(b1: Rate, b2: chex.Numeric, eps: chex.Numeric) -> optax.Gradi
     else:
         scale = optax.scale_by_adam
     tx = scale(b1=b1, b2=b2, eps=eps)
+    return optax.GradientTransformation(tx.init, _with_standard_promotion(tx.update))
 
-    def update(updates, state, params=None):
-        # optax raises a float to an integer power, which jax_numpy_dtype_promotion=strict does not allow.
+
+def _with_standard_promotion(function: Callable[..., Any]) -> Callable[..., Any]:
+    """optax's function where jax_numpy_dtype_promotion=strict is set: it computes with floats and whole numbers."""
+
+    def call(*arguments):
         with jax.numpy_dtype_promotion("standard"):
-            return tx.update(updates, state, params)
+            return function(*arguments)
 
-    return optax.GradientTransformation(tx.init, update)
+    return call
 
 
 OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
@@ -139,10 +140,9 @@ class PastMean(NamedTuple):
 
 
 def historical_averaging(weight: float) -> optax.GradientTransformation:
-    """Adds the gradient of w·‖θ − θ̄‖² to a player's, θ̄ the mean of its parameters at all updates so far, this one too.
+    """Adds the gradient of w·‖θ − θ̄‖² to a player's, θ̄ the mean of its parameters at all updates including this one.
 
-    Args:
-      weight: w ≥ 0; it stands before the optimizer in a chain.
+    It comes before the optimizer in a chain.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.3.
     """
@@ -167,14 +167,9 @@ class Averaged(NamedTuple):
 
 
 def keep_average(tx: optax.GradientTransformation, decay: chex.Numeric) -> optax.GradientTransformation:
-    """The optimizer, keeping ā ← β·ā + (1 − β)·θ of the parameters after each of its updates; ā starts where θ does.
+    """The optimizer, which also keeps ā ← β·ā + (1 − β)·θ after each of its updates, in the state `Averaged`.
 
-    Args:
-      tx: the optimizer, whose updates stay as they are.
-      decay: β in [0, 1).
-
-    Returns:
-      An optimizer with the state `Averaged`.
+    ā starts at the parameters θ. The decay β is in [0, 1).
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), the authors' code, with β = .9999 for a discriminator.
     """
@@ -192,10 +187,7 @@ def keep_average(tx: optax.GradientTransformation, decay: chex.Numeric) -> optax
 
 
 def clip_weights(bound: float) -> optax.GradientTransformation:
-    """Every parameter brought back into [−c, c] after its update: the first WGAN's way to a Lipschitz critic.
-
-    Args:
-      bound: c > 0; it stands behind the optimizer in a chain.
+    """Clips every parameter to [−c, c] after its update, as the first WGAN does; it follows the optimizer in a chain.
 
     Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1, with c = .01.
     """
@@ -207,12 +199,10 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
 
 
 def limit_column_norms(bound: float) -> optax.GradientTransformation:
-    """After every update, a unit's incoming weights that are longer than c are scaled down to the norm c.
+    """After every update, scales a unit's incoming weights that are longer than c down to the norm c.
 
-    Args:
-      bound: c > 0, of the norm ‖W_·j‖₂ over all but the last dimension of every kernel, a piece of a maxout unit for
-        itself; leaves of fewer than two dimensions, such as biases, are left alone. It stands behind the optimizer in a
-        chain.
+    The norm ‖W_·j‖₂ is over all but the last dimension of a kernel, for each piece of a maxout unit separately. Biases
+    and other leaves of fewer than two dimensions are not changed. It follows the optimizer in a chain.
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial), `max_col_norm` of pylearn2, with
     c = 1.9365 in the discriminator for TFD.
@@ -262,7 +252,7 @@ def linear(
     updates: float,
 ) -> optax.Schedule:
     """A straight line from the rate to the floor over `updates` updates."""
-    return optax.linear_schedule(learning_rate, rate_floor, int(updates))
+    return _with_standard_promotion(optax.linear_schedule(learning_rate, rate_floor, int(updates)))
 
 
 def cosine(
@@ -272,7 +262,8 @@ def cosine(
     updates: float,
 ) -> optax.Schedule:
     """Half a cosine from the rate to the floor over `updates` updates."""
-    return optax.cosine_decay_schedule(learning_rate, int(updates), alpha=rate_floor / learning_rate)
+    schedule = optax.cosine_decay_schedule(learning_rate, int(updates), alpha=rate_floor / learning_rate)
+    return _with_standard_promotion(schedule)
 
 
 RATE_SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {

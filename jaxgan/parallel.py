@@ -80,9 +80,7 @@ def distribute(
         place_state = _copier(NamedSharding(mesh, PartitionSpec())) if len(here) == len(devices) else everywhere
         return jax.jit(mapped, donate_argnums=0), place_state, place_batch
     in_axes = (None, 0) + (None,) * shared
-    step = jax.pmap(
-        train_step, axis_name=AXIS, in_axes=in_axes, out_axes=None, donate_argnums=0, devices=devices
-    )  # fmt: skip
+    step = jax.pmap(train_step, AXIS, in_axes=in_axes, out_axes=None, donate_argnums=0, devices=devices)
     mesh = Mesh(here, (AXIS,))
 
     def place_stacked(batch):
@@ -98,12 +96,7 @@ def all_devices() -> list[jax.Device]:
 
 
 def share(batch_size: int, devices: Sequence[jax.Device] | None = None) -> slice:
-    """The rows of a batch that this process feeds to its devices.
-
-    Args:
-      batch_size: rows over all devices, a multiple of their number.
-      devices: as for `distribute`; by default those of all processes.
-    """
+    """The rows of a batch that this process feeds to its devices; `devices` are by default those of all processes."""
     devices = all_devices() if devices is None else devices
     here = [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
     rows = batch_size // len(devices)
@@ -111,11 +104,9 @@ def share(batch_size: int, devices: Sequence[jax.Device] | None = None) -> slice
 
 
 def everywhere(tree: Any) -> Any:
-    """Global arrays that every device of every process holds whole.
+    """Global arrays that every device of every process holds whole; all processes call it with the same values.
 
-    Args:
-      tree: a pytree of arrays and typed keys, with the same values in every process. All processes make this call.
-        Global arrays are returned unchanged.
+    `tree` is a pytree of arrays and typed keys. Global arrays are returned unchanged.
     """
     whole = NamedSharding(Mesh(all_devices(), (AXIS,)), PartitionSpec())
 

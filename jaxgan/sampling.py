@@ -28,8 +28,7 @@ class Rejection(NamedTuple):
     """The result of rejection sampling.
 
     Attributes:
-      samples: [count, ...].
-      candidates: how many were drawn for them, without the burn-in.
+      candidates: how many were drawn for the samples [count, ...], without the burn-in.
       rate: the accepted fraction; 1/max(p_d/p_g) if γ = 0 and the discriminator is optimal.
       maximum: D̃_M, the largest log-ratio.
     """
@@ -59,12 +58,7 @@ def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.N
     larger ratios.
 
     Args:
-      log_ratios: D̃(x) = log p_d(x)/p_g(x), [n], at most `maximum`.
-      maximum: D̃_M, scalar.
-      gamma: γ.
-
-    Returns:
-      [n].
+      log_ratios: D̃(x) = log p_d(x)/p_g(x), [n], at most `maximum`, which is D̃_M.
 
     Source: Azadi et al. 2019 (arXiv:1810.06758), section 3.
     """
@@ -75,16 +69,11 @@ def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.N
 def accept(
     key: chex.PRNGKey, log_ratios: chex.Array, maximum: chex.Array, percentile: float = 0.0
 ) -> tuple[chex.Array, chex.Array]:
-    """Which candidates rejection keeps, and the updated maximum.
+    """Which of the candidates [n] rejection keeps, and D̃_M after them.
 
     Args:
-      key: for the draws.
-      log_ratios: [n].
-      maximum: D̃_M so far.
+      key, log_ratios, maximum: for the draws, and as for `acceptance_logits`; D̃_M before the candidates.
       percentile: in (0, 100), γ is this percentile of F over the candidates; 0 for γ = 0.
-
-    Returns:
-      Booleans [n], and D̃_M.
     """
     maximum = jnp.maximum(maximum, log_ratios.max())
     logits = acceptance_logits(log_ratios, maximum)
@@ -104,9 +93,6 @@ def rejection_sample(
       count: number of samples, ≥ 1.
       burn_in: candidates that estimate D̃_M first, ≥ 1.
       percentile: as for `accept`.
-
-    Returns:
-      A `Rejection`.
 
     Raises:
       TooFewAccepted: fewer than one in a thousand is accepted, or log-ratios are not finite.
@@ -204,9 +190,7 @@ def driven_latents(
     Args:
       log_ratio: z [n, dim] -> d(G(z)) = log p_d/p_g of G(z), [n].
       latent: the prior p_0, with `from_normal`.
-      key: for the start and the noise.
-      count: number of latents.
-      steps, step_size, adjusted: as for `langevin`.
+      key, steps, step_size, adjusted: as for `langevin`; the key also draws the start of `count` latents.
 
     Returns:
       [count, dim], and the accepted fraction of the steps.

@@ -24,9 +24,7 @@ class PerExample:
 
     Called with one scalar key, as is usual outside a training step, it makes the examples' keys from that key.
 
-    Attributes:
-      function: the network's `apply`, which takes [batch] keys.
-      independent: see `Network.independent`.
+    `function` takes [batch] keys; for `independent` see `Network`.
     """
 
     function: Callable[..., Any]
@@ -114,16 +112,6 @@ class DiscriminatorInputs(NamedTuple):
     extra: Any = None
 
 
-def wrapped(network: Network, init: Callable[..., Any], apply: Callable[..., Any]) -> Network:
-    """`network._replace(init=init, apply=apply)`."""
-    return network._replace(init=init, apply=apply)
-
-
-def inner_apply(network: Network) -> Callable[..., Any]:
-    """`network.apply`."""
-    return network.apply
-
-
 STREAMS = {
     "task": 2,  # of a step's key, which the step itself splits into 0 and 1
     "sample_pictures": 4,  # of the run's key, which `init_state` splits into 0 to 3
@@ -136,28 +124,14 @@ STREAMS = {
 
 
 def stream(key: chex.PRNGKey, name: str) -> chex.PRNGKey:
-    """A key for the draws of one purpose.
-
-    Args:
-      key: one typed key.
-      name: of the purpose; different names give independent keys.
-
-    Returns:
-      `fold_in(key, number)`, with the number of `STREAMS` or the CRC-32 of the name.
-    """
+    """A key for the draws of one purpose: `fold_in(key, number)`, the number from `STREAMS` or the name's CRC-32."""
     return jax.random.fold_in(key, STREAMS.get(name, zlib.crc32(name.encode())))
 
 
 def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> chex.PRNGKey:
     """One key per example: `fold_in(key, i)` for the examples i = offset, ..., offset + count - 1 of the global batch.
 
-    Args:
-      key: one typed key.
-      count: number of examples.
-      offset: index of the first example in the global batch.
-
-    Returns:
-      [count] keys.
+    Returns [count] keys.
     """
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, offset + jnp.arange(count))
 
@@ -189,8 +163,6 @@ class TrainState:
     Attributes:
       step: int32 scalar, the number of training steps done.
       key: one typed key, fixed for the run; step t draws from `fold_in(key, t)`.
-      generator: the generator's `PlayerState`.
-      discriminator: the discriminator's `PlayerState`.
       average_params: exponential moving average of the generator's parameters, or None.
     """
 
@@ -265,8 +237,8 @@ class Loss(NamedTuple):
     `_replace` and the functions of `jaxgan.losses.transforms` keep the facts.
 
     Attributes:
-      discriminator: `(real_logits [batch], fake_logits [batch]) -> scalar`.
-      generator: `(real_logits [batch], fake_logits [batch]) -> scalar`; only relativistic losses read real_logits.
+      discriminator, generator: `(real_logits [batch], fake_logits [batch]) -> scalar`; only relativistic losses read
+        real_logits in the generator's.
       log_ratio: `logits -> log p_d/p_g` of the optimal discriminator, which rejection and Langevin sampling need; None
         if the ratio does not follow from the logits.
       threshold: the discriminator takes an example for real if its logit is above this. None: `d_accuracy` compares
@@ -337,9 +309,7 @@ class TermInputs:
 class Term(NamedTuple):
     """A part of the players' losses that reads more than logits; see `jaxgan.losses.terms`.
 
-    Attributes:
-      discriminator: `inputs -> scalar`, added to the discriminator's loss; None for nothing.
-      generator: `inputs -> scalar`, added to the generator's loss; None for nothing.
+    `discriminator` and `generator` are `inputs -> scalar`, added to the loss of that player; None for nothing.
     """
 
     discriminator: Callable[[TermInputs], chex.Array] | None = None

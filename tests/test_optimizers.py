@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan.fields import taken
+from jaxgan.config.schema import parameters
 from jaxgan.optimizers import (
     OPTIMIZERS,
     RATE_SCHEDULES,
@@ -58,7 +58,12 @@ def test_every_optimizer_under_a_constant_and_a_scheduled_momentum_of_the_same_v
         "rmsprop": lambda: optax.rmsprop(0.1, decay=0.9, eps=1e-3, momentum=0.6),
         "optimistic_adam": lambda: optax.optimistic_adam_v2(0.1, b1=0.6, b2=0.9, eps=1e-3, nesterov=False),
     }[name]()
-    ours = _run(OPTIMIZERS[name](optax.constant_schedule(0.1), **taken(OPTIMIZERS[name], settings)))
+    ours = _run(
+        OPTIMIZERS[name](
+            optax.constant_schedule(0.1),
+            **{name: settings[name] for name in parameters(OPTIMIZERS[name]) if name in settings},
+        )
+    )
     np.testing.assert_allclose(ours, _run(reference), rtol=2e-5)
 
 
@@ -114,3 +119,10 @@ def test_columns_that_are_zero_stay_finite():
     params = jnp.zeros((2, 2))
     gradient = jax.grad(lambda update: tx.update(update, tx.init(params), params)[0].sum())(jnp.zeros((2, 2)))
     assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_work_under_strict_type_promotion(name):
+    plain = _run(OPTIMIZERS[name](RATE_SCHEDULES["cosine"](0.1, updates=10)))
+    with jax.numpy_dtype_promotion("strict"):
+        np.testing.assert_array_equal(_run(OPTIMIZERS[name](RATE_SCHEDULES["cosine"](0.1, updates=10))), plain)

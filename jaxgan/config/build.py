@@ -11,11 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, traced, value_of
+from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, parameters, traced
 from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Evaluator
-from jaxgan.fields import parameters, taken
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.losses.penalties import PENALTIES, lazy
@@ -245,7 +244,8 @@ def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, j
     constants into products.
     """
     names = traced(configs[0])
-    return {name: jnp.asarray([value_of(config, name) for config in configs], jnp.float32) for name in names}
+    flat = [flattened(config) for config in configs]
+    return {name: jnp.asarray([values[name] for values in flat], jnp.float32) for name in names}
 
 
 def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: Hyperparameters) -> dict[str, Any]:
@@ -284,6 +284,11 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
     }
 
 
+def _taken(function: Callable[..., Any], values: Values) -> dict[str, Any]:
+    """Those of some values that a function takes."""
+    return {name: values[name] for name in parameters(function) if name in values}
+
+
 def _section(values: Values, name: str) -> dict[str, Any]:
     """The values of one section."""
     return {field.removeprefix(f"{name}."): value for field, value in values.items() if field.startswith(f"{name}.")}
@@ -292,13 +297,13 @@ def _section(values: Values, name: str) -> dict[str, Any]:
 def build_loss(values: Values) -> Loss:
     """The loss that a config names, made with its options if it is a function of some."""
     entry = LOSSES[values["loss"]]
-    return entry if isinstance(entry, Loss) else entry(**taken(entry, _section(values, "loss_options")))
+    return entry if isinstance(entry, Loss) else entry(**_taken(entry, _section(values, "loss_options")))
 
 
 def build_latent(values: Values) -> Latent:
     """The prior that a config names; ValueError if its dimensions do not suffice."""
     entry = LATENTS[values["latent.name"]]
-    return entry(**taken(entry, _section(values, "latent")))
+    return entry(**_taken(entry, _section(values, "latent")))
 
 
 def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
@@ -307,7 +312,7 @@ def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
     entry = TASKS[name]
     provided = dict(zip(TASK_PROVIDED, (facts.example_shape, latent, facts.labelled), strict=True))
     try:
-        return entry(**taken(entry, _section(values, name) | provided))
+        return entry(**_taken(entry, _section(values, name) | provided))
     except ValueError as error:
         raise UsageError(
             f"task={name} does not suit the data", str(error), f"change the config's section {name}"
@@ -321,13 +326,13 @@ def _optimizer(
     section = config[name]
     values = _section(values, name)
     rate = RATE_SCHEDULES[section["rate_schedule"]]
-    values["learning_rate"] = rate(**taken(rate, {**values, "updates": config["steps"] * updates_per_step}))
+    values["learning_rate"] = rate(**_taken(rate, {**values, "updates": config["steps"] * updates_per_step}))
     optimizer, momentum = OPTIMIZERS[section["name"]], MOMENTUM_SCHEDULES[section["momentum_schedule"]]
     for field, spec in parameters(optimizer).items():
         if spec.field.scheduled:
             given = {**values, "momentum": values[field], "updates_per_epoch": updates_per_epoch}
-            values[field] = momentum(**taken(momentum, given))
-    parts = [optimizer(**taken(optimizer, values))]
+            values[field] = momentum(**_taken(momentum, given))
+    parts = [optimizer(**_taken(optimizer, values))]
     if section["clip_norm"]:
         parts.insert(0, optax.clip_by_global_norm(values["clip_norm"]))
     if section["historical_averaging"]:
@@ -378,7 +383,7 @@ def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
     """
     section = config["dataset"]
     loader = DATASETS[section["name"]]
-    return loader(**taken(loader, {**section, "seed": config["seed"], "memory_limit": memory_limit}))
+    return loader(**_taken(loader, {**section, "seed": config["seed"], "memory_limit": memory_limit}))
 
 
 def build_evaluators(config: Mapping[str, Any]) -> dict[str, Evaluator]:
@@ -414,7 +419,7 @@ def _networks(
         values |= {name: values[name][0] for name in single if isinstance(values[name], tuple)}
         automatic = [name for name in ("normalization", "conditioning") if section[name] == "auto"]
         try:
-            network = entry(**{name: value for name, value in taken(entry, values).items() if name not in automatic})
+            network = entry(**{name: value for name, value in _taken(entry, values).items() if name not in automatic})
         except ValueError as error:
             raise UsageError(
                 f"{player}.network={section['network']} does not suit the data",

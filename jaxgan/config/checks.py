@@ -5,10 +5,11 @@ from typing import Any
 
 from jaxgan.config import schema, values
 from jaxgan.config.build import build_latent, build_loss
+from jaxgan.config.schema import parameters
 from jaxgan.config.values import Problem
 from jaxgan.datasets import DATASETS
 from jaxgan.errors import UsageError
-from jaxgan.fields import REQUIRED, parameters
+from jaxgan.fields import REQUIRED
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.conditioning import PLAYER_CONDITIONINGS

@@ -10,11 +10,15 @@ read; a test holds the two together.
 import dataclasses
 import functools
 import inspect
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import types
+import typing
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple
 
+import jax
+
 from jaxgan.config import values
-from jaxgan.config.values import Problem
+from jaxgan.config.values import Problem, Spec
 from jaxgan.datasets import DATASETS, RANGES
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.alarms import ALARMS
@@ -26,11 +30,8 @@ from jaxgan.fields import (
     Field,
     Positive,
     Size,
-    Spec,
     Weight,
     Widths,
-    parameters,
-    spec_of,
 )
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
@@ -51,6 +52,57 @@ from jaxgan.wrappers.precision import PRECISIONS
 SEED = Annotated[int, Field(low=0, high=2**32 - 1)]
 WHENEVER = Annotated[int, Field(low=1, resume=True, sweep=False)]
 """How often, or how much, a run writes: no business of the training."""
+
+
+_KINDS = {bool: "bool", int: "int", float: "float", str: "str"}
+_TUPLES = {int: "ints", float: "floats", str: "names"}
+
+
+def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
+    """What an annotation and a default say of a parameter."""
+    field = Field()
+    if typing.get_origin(annotation) is Annotated:
+        annotation, *extras = typing.get_args(annotation)
+        extras = extras[::-1]  # of nested annotations, the outermost counts
+        names = next((extra for extra in extras if isinstance(extra, Collection)), None)
+        field = next((extra for extra in extras if isinstance(extra, Field)), Field(choices=names))
+    members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    if jax.Array in members:
+        return Spec("float", True, default, field)
+    for member in sorted(members, key=lambda m: typing.get_origin(m) is None):  # tuples before their single values
+        origin, arguments = typing.get_origin(member), typing.get_args(member)
+        if origin is typing.Literal:
+            return Spec("str", False, default, dataclasses.replace(field, choices=arguments))
+        if isinstance(origin, type) and issubclass(origin, Sequence) and arguments[0] in _TUPLES:
+            return Spec(_TUPLES[arguments[0]], False, default, field)
+        if member in _KINDS:
+            return Spec(_KINDS[member], False, default, field)
+    kind = _KINDS.get(type(default), "any") if annotation is REQUIRED else "any"
+    return Spec(kind, False, default, field)
+
+
+@functools.cache
+def parameters(function: Callable[..., Any], provided: tuple[str, ...] = ()) -> Mapping[str, Spec]:
+    """The parameters of a function that are a config's fields.
+
+    Args:
+      function: any.
+      provided: names of parameters that the program passes itself.
+
+    Returns:
+      What is known of each, by name.
+    """
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    found = {
+        name: spec_of(parameter.annotation, parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name not in provided and parameter.kind not in variadic
+    }
+    return types.MappingProxyType(found)
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
 NETWORK_PROVIDED = ("output_shape", "means", "axis_name", "classes")
@@ -439,23 +491,23 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(name, f"{name} is missing{''.join(takers)}")
 
 
-def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> str:
-    """The choice because of which a field is not read, as `FIELD=VALUE`; an empty string if it is read."""
+def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> tuple[str, Any] | None:
+    """The choice because of which a field is not read, as (field, value); None if it is read."""
     row = known[name]
     for chooser, takers in row.takers.items():
         value = flat.get(chooser)
         # An unknown choice is a problem of its own.
         if value not in takers and value in (known[chooser].spec.field.choices or ()):
-            return f"{chooser}={value}"
+            return chooser, value
     for other, wanted in row.needs.items():
         if other in flat:
             value = flat[other]
             off = not value or value == known[other].spec.field.off
             if off if wanted is None else value not in wanted:
-                return f"{other}={values.shown(value)}"
+                return other, value
             if why := unread_because(flat, other, known):
                 return why
-    return ""
+    return None
 
 
 def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
@@ -474,8 +526,9 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
     for name in names:
         set_in = [(f, k) for f, k in described if name in k and name in f and f[name] not in k[name].spec.off]
         reasons = dict.fromkeys(unread_because(flat, name, known) for flat, known in set_in)
-        if reasons and "" not in reasons:
-            found.append(Problem(name, f"{name} has no effect with {' or '.join(reasons)}"))
+        if reasons and None not in reasons:
+            choices = (f"{field}={values.shown(value)}" for field, value in filter(None, reasons))
+            found.append(Problem(name, f"{name} has no effect with {' or '.join(choices)}"))
     return found
 
 

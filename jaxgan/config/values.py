@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from jaxgan.fields import Spec
+from jaxgan.fields import REQUIRED, Field
 
 ELSEWHERE = {
     "lr": "learning_rate",
@@ -42,6 +42,27 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+
+class Spec(NamedTuple):
+    """A parameter, as its annotation and default describe it.
+
+    Attributes:
+      kind: "int", "float", "bool", "str", "ints", "floats", "names", or "any" without an annotation.
+      traced: the compiled step may take its value as an argument.
+      default: its default, or `REQUIRED`.
+      field: what else is known of it.
+    """
+
+    kind: str
+    traced: bool
+    default: Any
+    field: Field
+
+    @property
+    def off(self) -> tuple[Any, ...]:
+        """Values that leave its part out."""
+        return tuple(value for value in (self.default, self.field.off) if value is not REQUIRED)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -14,13 +14,9 @@ class ValueRange(NamedTuple):
     high: float = 1.0
 
     def scale(self, examples: Any) -> Any:
-        """Bytes to floats: low·(1 − x/255) + high·x/255; floats pass through unchanged.
+        """uint8 0 to 255 as float32 low·(1 − x/255) + high·x/255, within [low, high]; float32 passes through unchanged.
 
-        Args:
-          examples: uint8 0 to 255, or float32, any shape; an array of numpy or of JAX, traced or not.
-
-        Returns:
-          float32, same shape; bytes never become values outside [low, high].
+        The examples are an array of numpy or of JAX, traced or not.
         """
         if examples.dtype != np.uint8:
             return examples
@@ -101,37 +97,20 @@ class Split:
         return None if self.labels is None else self.labels[indices]
 
     def take_condition(self, indices: np.ndarray, field: str) -> np.ndarray | None:
-        """The labels [n] or condition vectors [n, dim] of the examples at `indices`; None if the data has none.
-
-        Args:
-          indices: int [n].
-          field: "labels" or "conditions".
-        """
+        """The "labels" [n] or "conditions" [n, dim], by `field`, of the examples at `indices`; None without them."""
         if field == "labels":
             return self.take_labels(indices)
         return None if self.conditions is None else self.conditions[indices]
 
 
 class Mixture(NamedTuple):
-    """The true distribution of a dataset drawn from a mixture of equal, isotropic Gaussians.
-
-    Attributes:
-      centers: [modes, dim] float32.
-      sigma: standard deviation of each mode.
-    """
+    """A dataset's true distribution: equal, isotropic Gaussians of deviation `sigma` at `centers` [modes, dim]."""
 
     centers: np.ndarray
     sigma: float
 
     def log_density(self, points: np.ndarray) -> np.ndarray:
-        """log p(x) = logmeanexp_j(−‖x − c_j‖²/2σ²) − dim·log(σ√(2π)), in nats.
-
-        Args:
-          points: [n, dim].
-
-        Returns:
-          [n] float64.
-        """
+        """log p(x) = logmeanexp_j(−‖x − c_j‖²/2σ²) − dim·log(σ√(2π)) at points [n, dim], in nats: [n] float64."""
         points = np.asarray(points, np.float64)
         squared = ((points[:, None, :] - self.centers[None].astype(np.float64)) ** 2).sum(-1)
         exponent = -squared / (2 * self.sigma**2)
@@ -162,9 +141,11 @@ class Dataset:
 
 
 Loader = Callable[..., Dataset]
-"""A function of keyword parameters.
+"""A function of keyword parameters, which raises DataError for missing or damaged data.
 
 It is called with those of its parameters that are fields of the config's section `dataset`, with `seed` (of the run)
 and with `memory_limit` (bytes; a split larger than this becomes a `Source` where the loader can make one). Its result
-may depend on the seed only if it has that parameter.
+may depend on the seed only if it has that parameter. `path` is the data's file or directory. `validation_examples` is
+the number of training examples, the last ones, that become the validation split; −1 means a sixth (10,000 of MNIST's
+60,000). A UsageError says that none would be left to train on.
 """

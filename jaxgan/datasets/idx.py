@@ -33,37 +33,19 @@ def load(*, path: str, validation_examples: int = -1) -> Dataset:
     exists both plain and gzipped, the plain one is read.
 
     Args:
-      path: the directory.
-      validation_examples: how many of the training examples, the last ones, become the validation split; −1: a sixth
-        (10,000 of MNIST's 60,000).
+      path, validation_examples: as for every `Loader`.
 
     Returns:
       The dataset; uint8 images [n, height, width, 1], or float32 if the files hold floats.
-
-    Raises:
-      DataError: a directory or a file is missing, damaged, or does not hold images.
-      UsageError: no training example would be left.
     """
     files = find(path)
     train = read_split(files, "train")
     test = read_split(files, "test") if ("test", "images") in files else None
-    if test is not None and _kind(test) != _kind(train):
-        raise DataError(
-            f"cannot use the images in {path}",
-            f"the training images are {_kind(train)} and the test images {_kind(test)}",
-            "put files of one dataset in the directory",
-        )
-    return splits.assemble("idx", train, test, validation_examples)
+    return splits.assemble("idx", train, test, validation_examples, where=f"the images in {path}")
 
 
 def find(directory: str) -> dict[tuple[str, str], str]:
-    """The IDX files of a directory.
-
-    Args:
-      directory: its path.
-
-    Returns:
-      The path of each file found, by ("train" or "test", "images" or "labels").
+    """The paths of a directory's IDX files, by ("train" or "test", "images" or "labels").
 
     Raises:
       DataError: no such directory, no training images in it, or files of several datasets.
@@ -97,14 +79,7 @@ def find(directory: str) -> dict[tuple[str, str], str]:
 
 
 def read_split(files: dict[tuple[str, str], str], split: str) -> Split:
-    """The images and labels of one split.
-
-    Args:
-      files: what `find` returned.
-      split: "train" or "test".
-
-    Returns:
-      The split; uint8 or float32 images [n, height, width, 1].
+    """The split "train" or "test" of the files that `find` returned; uint8 or float32 images [n, height, width, 1].
 
     Raises:
       DataError: a file is damaged or does not hold images, or the numbers of images and labels differ.
@@ -126,20 +101,14 @@ def read_split(files: dict[tuple[str, str], str], split: str) -> Split:
 
 
 def read_idx(path: str) -> np.ndarray:
-    """The array in one IDX file of any type.
-
-    Args:
-      path: the file; gzip is recognised by its content, not by its name.
-
-    Returns:
-      The array in the machine's byte order: uint8, int8, int16, int32, float32 or float64.
+    """The array in one IDX file, in the machine's byte order: uint8, int8, int16, int32, float32 or float64.
 
     Raises:
       DataError: missing, unreadable, truncated or corrupt, not IDX, or of another size than its header says.
     """
     try:
         with open(path, "rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
+            packed = file.read(2) == b"\x1f\x8b"  # a gzip file, whatever its name
             file.seek(0)
             if not packed:
                 return _parse(file, path)
@@ -172,10 +141,6 @@ def _parse(content: BinaryIO, path: str) -> np.ndarray:
         actual = f"only {len(values)}" if len(values) < claimed else "more"
         raise _damaged(path, f"its header claims {claimed} bytes of values ({list(shape)}) and there are {actual}")
     return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
-
-
-def _kind(split: Split) -> str:
-    return f"{split.dtype} {list(split.example_shape)}"
 
 
 def _damaged(path: str, why: str) -> DataError:

@@ -9,19 +9,12 @@ import numpy as np
 from jaxgan.datasets.base import Dataset, Mixture, Split
 from jaxgan.errors import UsageError
 
-
-def _circle(modes: int) -> np.ndarray:
-    angles = 2 * np.pi * np.arange(modes) / modes
-    return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
-
-
-def _lattice(places: tuple[int, ...]) -> np.ndarray:
-    return np.stack(np.meshgrid(places, places, indexing="ij"), -1).reshape(-1, 2).astype(np.float32)
-
+_ANGLES = 2 * np.pi * np.arange(8) / 8
+_PLACES = (-4, -2, 0, 2, 4)
 
 MIXTURES: dict[str, Mixture] = {
-    "ring": Mixture(_circle(8), 0.01),
-    "grid": Mixture(_lattice((-4, -2, 0, 2, 4)), 0.05),
+    "ring": Mixture(np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1).astype(np.float32), 0.01),
+    "grid": Mixture(np.stack(np.meshgrid(_PLACES, _PLACES, indexing="ij"), -1).reshape(-1, 2).astype(np.float32), 0.05),
     "gaussian": Mixture(np.zeros((1, 1), np.float32), 1.0),
 }
 
@@ -29,15 +22,7 @@ MIXTURES: dict[str, Mixture] = {
 def ring(*, examples: int = 100_000, seed: int = 0) -> Dataset:
     """Eight Gaussians evenly on the unit circle, σ = 0.01; examples [n, 2], mode 0 at (1, 0), then anticlockwise.
 
-    Args:
-      examples: training examples to draw, at least 8; a tenth as many again for validation, and for test.
-      seed: of the draw.
-
-    Returns:
-      The dataset, with labels = the mode, 0 to 7.
-
-    Raises:
-      UsageError: too few examples.
+    The labels are the modes, 0 to 7; `examples` and `seed` are those of `draw`.
     """
     return draw("ring", MIXTURES["ring"], examples, seed)
 
@@ -45,15 +30,7 @@ def ring(*, examples: int = 100_000, seed: int = 0) -> Dataset:
 def grid(*, examples: int = 100_000, seed: int = 0) -> Dataset:
     """Twenty-five Gaussians at {−4, −2, 0, 2, 4}², σ = 0.05; examples [n, 2], mode 5·i + j at (2i − 4, 2j − 4).
 
-    Args:
-      examples: training examples to draw, at least 25; a tenth as many again for validation, and for test.
-      seed: of the draw.
-
-    Returns:
-      The dataset, with labels = the mode, 0 to 24.
-
-    Raises:
-      UsageError: too few examples.
+    The labels are the modes, 0 to 24; `examples` and `seed` are those of `draw`.
     """
     return draw("grid", MIXTURES["grid"], examples, seed)
 
@@ -61,15 +38,7 @@ def grid(*, examples: int = 100_000, seed: int = 0) -> Dataset:
 def gaussian(*, examples: int = 100_000, seed: int = 0) -> Dataset:
     """One standard Gaussian N(0, 1) in one dimension; examples [n, 1], for looking at a density by eye.
 
-    Args:
-      examples: training examples to draw, at least 1; a tenth as many again for validation, and for test.
-      seed: of the draw.
-
-    Returns:
-      The dataset, with one mode and labels all 0.
-
-    Raises:
-      UsageError: too few examples.
+    The labels are all 0; `examples` and `seed` are those of `draw`.
     """
     return draw("gaussian", MIXTURES["gaussian"], examples, seed)
 
@@ -83,9 +52,6 @@ def draw(name: str, mixture: Mixture, examples: int, seed: int) -> Dataset:
       examples: training examples to draw, at least one for each mode; a tenth as many again for validation, and for
         test.
       seed: of the draw.
-
-    Returns:
-      The dataset.
 
     Raises:
       UsageError: too few examples.

@@ -27,31 +27,22 @@ def load(*, path: str, validation_examples: int = -1) -> Dataset:
     validation split is cut off after that.
 
     Args:
-      path: the file.
-      validation_examples: how many of the training examples, the last ones, become the validation split; −1: a sixth
-        (10,000 of MNIST's 60,000).
+      path, validation_examples: as for every `Loader`.
 
     Returns:
       The dataset; uint8 [n, height, width, channels], or float32 [n, ...].
 
     Raises:
       DataError: the file is missing or damaged, holds Python objects, has none of the names, or its arrays do not fit.
-      UsageError: no training example would be left.
     """
     arrays = _read(path)
     train = _split(arrays, *_LAYOUTS["x_train" not in arrays][:3], path)
     test = _split(arrays, *_LAYOUTS[0][3:], path) if {"x_train", "x_test"} <= set(arrays) else None
-    if test is not None and (_kind(test) != _kind(train)):
-        raise DataError(
-            f"cannot use {path}",
-            f"the training examples are {_kind(train)} and the test examples {_kind(test)}",
-            "store both with the same shape and type",
-        )
-    return splits.assemble("npz", train, test, validation_examples)
+    return splits.assemble("npz", train, test, validation_examples, where=path)
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
-    """The arrays of known names."""
+    """The arrays of one of the layouts, by name."""
     place = os.path.expanduser(path)
     if not os.path.isfile(place):
         state = "a directory" if os.path.isdir(place) else "missing"
@@ -106,8 +97,3 @@ def _split(arrays: dict[str, np.ndarray], examples: str, labels: str, conditions
     if vectors is not None:
         vectors = splits.check_conditions(vectors, len(values), f"{conditions} of {path}")
     return Split(np.ascontiguousarray(values), targets, vectors)
-
-
-def _kind(split: Split) -> str:
-    beside = "" if split.conditions is None else f" with conditions [{split.conditions.shape[1]}]"
-    return f"{split.dtype} {list(split.example_shape)}{beside}"

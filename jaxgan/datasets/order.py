@@ -23,7 +23,7 @@ def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     Args:
       seed: any integer; taken modulo 2⁶⁴.
       epoch: at least 0.
-      size: how many examples there are.
+      size: number of examples.
 
     Returns:
       [size] int32, read-only: it is cached and shared.
@@ -39,12 +39,11 @@ SUBSETS = {"examples": 0, "anchors": 1, "conditions": 2}
 
 
 def subset(name: str, size: int, count: int | None = None) -> np.ndarray:
-    """The first examples of a fixed random order: the same in every run on the same data.
+    """The first `count` (None for all) of `size` examples in a random order that is the same in every run.
 
     Args:
       name: one of `SUBSETS`.
-      size: how many examples there are.
-      count: how many to take at most; None for all.
+      size, count: numbers of examples.
 
     Returns:
       [min(count, size)] int32, read-only.
@@ -53,18 +52,7 @@ def subset(name: str, size: int, count: int | None = None) -> np.ndarray:
 
 
 def batches_per_epoch(*, size: int, batch_size: int) -> int:
-    """How many whole batches an epoch has: ⌊size / batch_size⌋.
-
-    Args:
-      size: how many examples there are.
-      batch_size: examples in a batch.
-
-    Returns:
-      At least 1.
-
-    Raises:
-      DataError: the batch is smaller than 1, or larger than the data.
-    """
+    """Number of whole batches in an epoch, ⌊size / batch_size⌋ ≥ 1. DataError if the batch is empty or too large."""
     if not 1 <= batch_size <= size:
         raise DataError(
             "cannot form a batch",
@@ -81,7 +69,7 @@ def batch_indices(seed: int, start: int, stop: int, *, size: int, batch_size: in
       seed: any integer.
       start: the first step, at least 0.
       stop: one past the last step.
-      size: how many examples there are.
+      size: number of examples.
       batch_size: examples in a batch, at most `size`.
       minibatches: batches that one step sees (k of Algorithm 1), at least 1.
 
@@ -104,18 +92,5 @@ def batch_indices(seed: int, start: int, stop: int, *, size: int, batch_size: in
 
 
 def epoch_of(step: int, *, size: int, batch_size: int, minibatches: int = 1) -> float:
-    """How many epochs are done before a step.
-
-    Args:
-      step: at least 0.
-      size: how many examples there are.
-      batch_size: examples in a batch.
-      minibatches: batches that one step sees.
-
-    Returns:
-      step · minibatches / ⌊size / batch_size⌋.
-
-    Raises:
-      DataError: the batch does not fit the data.
-    """
+    """Epochs done before a step, step · minibatches / ⌊size / batch_size⌋; arguments as for `batch_indices`."""
     return step * minibatches / batches_per_epoch(size=size, batch_size=batch_size)

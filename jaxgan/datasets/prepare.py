@@ -31,7 +31,7 @@ def prepare(name: str, source: str, data_dir: str, *, progress: bool = False) ->
     Args:
       name: "mnist", "fashion_mnist" or "kmnist".
       source: directory of its IDX files, images and labels of both splits.
-      data_dir: where tensorflow-datasets is to find it; made if missing.
+      data_dir: of tensorflow-datasets; created if missing.
       progress: whether to show progress bars.
 
     Returns:
@@ -44,7 +44,12 @@ def prepare(name: str, source: str, data_dir: str, *, progress: bool = False) ->
 
     found = tfds.find_directory(name, data_dir)
     if found is not None:
-        _check_format(found)
+        if (kind := tfds.file_format(found)) != "array_record":
+            raise DataError(
+                f"cannot prepare {found}",
+                f"it is there already, as {kind}, which only TensorFlow can read",
+                "choose another directory with --to, or remove that one first",
+            )
         return found, False
     splits = _read(name, source)
     (tensorflow_datasets.enable_progress_bar if progress else tensorflow_datasets.disable_progress_bar)()
@@ -79,15 +84,6 @@ def _read(name: str, source: str) -> dict[str, Split]:
     return splits
 
 
-def _check_format(directory: str) -> None:
-    if (kind := tfds.file_format(directory)) != "array_record":
-        raise DataError(
-            f"cannot prepare {directory}",
-            f"it is there already, as {kind}, which only TensorFlow can read",
-            "choose another directory with --to, or remove that one first",
-        )
-
-
 def _builder(name: str, splits: dict[str, Split]) -> type:
     """A subclass of the stock builder that takes its examples from memory, in their order."""
     import tensorflow_datasets
@@ -100,15 +96,10 @@ def _builder(name: str, splits: dict[str, Split]) -> type:
 
         def _info(self) -> Any:
             info = super()._info()
-            return tensorflow_datasets.core.DatasetInfo(
-                builder=self,
-                description=info.description,
-                features=info.features,
-                supervised_keys=info.supervised_keys,
-                homepage=info.homepage,
-                citation=info.citation,
-                disable_shuffling=True,  # Otherwise the order is that of a hash.
-            )
+            kept = ("description", "features", "supervised_keys", "homepage", "citation")
+            facts = {name: getattr(info, name) for name in kept}
+            # Shuffling would order the examples by a hash.
+            return tensorflow_datasets.core.DatasetInfo(builder=self, disable_shuffling=True, **facts)
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
             return {key: self._generate_examples(split) for key, split in splits.items()}
@@ -133,14 +124,7 @@ def _png(image: np.ndarray) -> bytes:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line.
-
-    Args:
-      arguments: without the program's name; None: those of this process.
-
-    Returns:
-      The exit code: 0, or that of the error, after printing it as one line.
-    """
+    """The command line, with the process's `arguments` for None. Returns the exit code, after printing an error."""
     parser = argparse.ArgumentParser(
         prog="python -m jaxgan.datasets.prepare",
         description="Writes a tensorflow-datasets directory from local IDX files, without TensorFlow.",

@@ -1,4 +1,7 @@
-"""What loaders share: checks of arrays, and the cut into training, validation and test splits."""
+"""What loaders of files share: checking arrays, and cutting off a validation and a test split.
+
+`where` is what holds the data, for the messages of DataErrors.
+"""
 
 import numpy as np
 
@@ -7,13 +10,7 @@ from jaxgan.errors import DataError, UsageError
 
 
 class Part:
-    """Consecutive examples of a `Source`, as a `Source`.
-
-    Args:
-      source: the whole.
-      start: the first example.
-      stop: one past the last.
-    """
+    """The examples `start`, …, `stop` − 1 of a `Source`, as a `Source`."""
 
     def __init__(self, source: Source, start: int, stop: int):
         self.shape, self.dtype = source.shape, source.dtype
@@ -23,16 +20,16 @@ class Part:
         return self._stop - self._start
 
     def read(self, indices: np.ndarray) -> np.ndarray:
-        """The examples at int `indices` [n], as one array [n, ...]."""
+        """As `Source.read`."""
         return self._source.read(np.asarray(indices) + self._start)
 
     def read_labels(self, indices: np.ndarray) -> np.ndarray | None:
-        """Their int32 labels [n], or None if the data has none."""
+        """As `Source.read_labels`."""
         return self._source.read_labels(np.asarray(indices) + self._start)
 
 
 def check_finite(values: np.ndarray, where: str) -> np.ndarray:
-    """Floats [n, ...] as float32; DataError if some are NaN, infinite or too large, with the first one's place."""
+    """Numbers as float32. DataError if some are NaN, infinite or too large for it, with the first one's place."""
     with np.errstate(over="ignore"):
         values = np.ascontiguousarray(values, dtype=np.float32)
     if not (finite := np.isfinite(values)).all():
@@ -47,20 +44,10 @@ def check_finite(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
-    """Class labels [count] or [count, 1] as int32 [count]; DataError if they are not integers ≥ 0, one each."""
+    """Labels of `count` examples, integers ≥ 0 [count] or [count, 1], as int32 [count]. DataError if they are not."""
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"cannot use the labels of {where}",
-            f"they are {labels.dtype} {list(labels.shape)}",
-            "store one integer class number for each example",
-        )
-    if len(labels) != count:
-        raise DataError(
-            f"cannot use the labels of {where}",
-            f"there are {len(labels)} labels and {count} examples",
-            "store one label for each example",
-        )
+    right = labels.ndim == 1 and labels.dtype.kind in "iu"
+    _check_rows(labels, right, count, f"the labels of {where}", "labels", "one integer class number for each example")
     if count and not 0 <= int(labels.min()) <= int(labels.max()) < 2**31:
         raise DataError(
             f"cannot use the labels of {where}",
@@ -71,25 +58,22 @@ def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
 
 
 def check_conditions(conditions: np.ndarray, count: int, where: str) -> np.ndarray:
-    """Numbers [count, dim] or [count] as float32 [count, dim]; DataError if they are not, or not finite."""
+    """Vectors for `count` examples, numbers [count, dim] or [count], as finite float32 [count, dim], or DataError."""
     conditions = conditions[:, None] if conditions.ndim == 1 else conditions
-    if conditions.ndim != 2 or conditions.dtype.kind not in "iuf" or not conditions.shape[1]:
-        raise DataError(
-            f"cannot use {where}",
-            f"they are {conditions.dtype} {list(conditions.shape)}",
-            "store one vector of numbers for each example, [n, dim]",
-        )
-    if len(conditions) != count:
-        raise DataError(
-            f"cannot use {where}",
-            f"there are {len(conditions)} conditions and {count} examples",
-            "store one vector for each example",
-        )
+    right = conditions.ndim == 2 and conditions.dtype.kind in "iuf" and conditions.shape[1] > 0
+    _check_rows(conditions, right, count, where, "conditions", "one vector of numbers for each example, [n, dim]")
     return check_finite(conditions, where)
 
 
-def held_out(count: int, requested: int) -> int:
-    """How many of `count` examples to hold out: `requested`, or a sixth for −1. UsageError if none would be left."""
+def _check_rows(rows: np.ndarray, right: bool, count: int, where: str, what: str, wanted: str) -> None:
+    if not right:
+        raise DataError(f"cannot use {where}", f"they are {rows.dtype} {list(rows.shape)}", f"store {wanted}")
+    if len(rows) != count:
+        raise DataError(f"cannot use {where}", f"there are {len(rows)} {what} and {count} examples", f"store {wanted}")
+
+
+def _held_out(count: int, requested: int) -> int:
+    """The number of `count` examples to hold out, −1 for a sixth. UsageError if no training example would be left."""
     number = count // 6 if requested < 0 else requested
     if number >= count:
         raise UsageError(
@@ -101,7 +85,7 @@ def held_out(count: int, requested: int) -> int:
 
 
 def cut(split: Split, count: int) -> tuple[Split, Split]:
-    """The first len(split) − count examples, and the last `count`."""
+    """The first len(split) − `count` examples of a split, and the last `count`."""
     size, middle = len(split), len(split) - count
     if not isinstance(split.examples, np.ndarray):
         return Split(Part(split.examples, 0, middle)), Split(Part(split.examples, middle, size))
@@ -118,6 +102,7 @@ def assemble(
     test: Split | None,
     validation_examples: int,
     *,
+    where: str,
     validation: Split | None = None,
     num_classes: int | None = None,
 ) -> Dataset:
@@ -128,24 +113,33 @@ def assemble(
 
     Args:
       name: the dataset's name.
-      train: the training examples.
-      test: the test examples, if the data has its own.
-      validation_examples: how many of the training examples to cut off; −1 for a sixth.
-      validation: the data's own validation split, if it is to be used.
-      num_classes: None for one more than the largest label, if the data has labels.
-
-    Returns:
-      The dataset.
+      train, test, validation: the data's own splits, or None.
+      validation_examples: as for every `Loader`.
+      where: what holds the data.
+      num_classes: None: one more than the largest label, if there are labels.
 
     Raises:
+      DataError: the splits differ in their examples' shape or type.
       UsageError: nothing would be left to train on.
     """
-    count = held_out(len(train), validation_examples)
+    for other, split in (("test", test), ("validation", validation)):
+        if split is not None and _kind(split) != _kind(train):
+            raise DataError(
+                f"cannot use {where}",
+                f"the training examples are {_kind(train)} and the {other} examples {_kind(split)}",
+                "store all splits with the same shape and type",
+            )
+    count = _held_out(len(train), validation_examples)
     if test is None:
         train, test = cut(train, count or len(train) // 6)
     if validation is None:
-        train, validation = cut(train, held_out(len(train), count))
+        train, validation = cut(train, _held_out(len(train), count))
     labels = [split.labels for split in (train, validation, test) if split.labels is not None]
     if num_classes is None and labels:
         num_classes = 1 + max(int(part.max(initial=0)) for part in labels)
     return Dataset(name, train, validation, test, train.example_shape, num_classes)
+
+
+def _kind(split: Split) -> str:
+    vectors = "" if split.conditions is None else f" with conditions [{split.conditions.shape[1]}]"
+    return f"{split.dtype} {list(split.example_shape)}{vectors}"

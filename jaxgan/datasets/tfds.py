@@ -8,17 +8,23 @@ import difflib
 import fnmatch
 import glob
 import importlib.util
+import io
 import json
 import math
 import os
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from jaxgan.datasets import cache, records, splits
+import numpy as np
+
+from jaxgan.datasets import cache, splits
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>[\d*]+\.[\d*]+\.[\d*]+))?")
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # PIL's names, by number of channels
+_BLOCK = 512  # examples that are read at once
 _LOCAL = ("mnist", "fashion_mnist", "kmnist")  # What `jaxgan.datasets.prepare` can write.
 
 
@@ -34,9 +40,8 @@ def load(
     Args:
       path: its data_dir; "": $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       tfds_name: its name, with config and version if wanted ("mnist", "emnist/letters:3.1.0").
-      validation_examples: how many of the training examples, the last ones, become the validation split; −1: the
-        data's own validation split if it has one, else a sixth.
-      memory_limit: bytes; a split larger than this becomes a `Source`.
+      validation_examples: as for every `Loader`, but for −1.
+      memory_limit: bytes.
 
     Returns:
       The dataset; uint8 images [n, height, width, channels], with the labels of its ClassLabel if it has one.
@@ -44,7 +49,6 @@ def load(
     Raises:
       DataError: an unknown name; not prepared, damaged, or only readable by TensorFlow; no images, or not all of one
         size and of bytes.
-      UsageError: no training example would be left.
     """
     data_dir = data_directory(path)
     directory = find_directory(tfds_name, data_dir)
@@ -52,9 +56,9 @@ def load(
         raise _not_prepared(tfds_name, data_dir)
     import tensorflow_datasets
 
-    with records.reading(directory):
+    with reading(directory):
         builder = tensorflow_datasets.builder_from_directory(directory)
-    layout = records.layout_of(builder.info.features, tfds_name)
+    layout = layout_of(builder.info.features, tfds_name)
     stored = _Stored(builder, directory, layout, memory_limit)
     sizes = {name: split.num_examples for name, split in builder.info.splits.items() if split.num_examples}
     if "train" not in sizes:
@@ -65,14 +69,12 @@ def load(
         )
     wanted = ["train", "test"] + ["validation"] * (validation_examples == -1)
     loaded = {name: _split(stored, name, sizes[name]) for name in wanted if name in sizes}
-    for split in loaded.values():
-        if (shape := split.example_shape) != (first := loaded["train"].example_shape):
-            raise records.uneven(tfds_name, first, shape)
     return splits.assemble(
         "tfds",
         loaded["train"],
         loaded.get("test"),
         validation_examples,
+        where=tfds_name,
         validation=loaded.get("validation"),
         num_classes=layout.num_classes,
     )
@@ -84,14 +86,11 @@ def data_directory(path: str) -> str:
 
 
 def find_directory(name: str, data_dir: str) -> str | None:
-    """The directory of a prepared dataset: the newest version, unless one is named.
+    """data_dir/name[/config]/version of a prepared dataset, or None; the newest version unless one is named.
 
     Args:
       name: "mnist", "emnist/letters", "emnist/letters:3.1.0", "mnist:3.*.*".
-      data_dir: where to look.
-
-    Returns:
-      data_dir/name[/config]/version, or None if it is not prepared there.
+      data_dir: of tensorflow-datasets.
 
     Raises:
       DataError: the name is not one, or several configs are prepared and none is named.
@@ -116,17 +115,149 @@ def find_directory(name: str, data_dir: str) -> str | None:
 
 
 def file_format(directory: str) -> str:
-    """The format of a prepared dataset's files, "array_record" or "tfrecord"; DataError if it cannot be read."""
-    with records.reading(directory), open(os.path.join(directory, "dataset_info.json"), encoding="utf-8") as file:
+    """The format of a prepared dataset's files, "array_record" or "tfrecord". DataError if it cannot be read."""
+    with reading(directory), open(os.path.join(directory, "dataset_info.json"), encoding="utf-8") as file:
         return json.load(file).get("fileFormat") or "tfrecord"
 
 
+class Layout(NamedTuple):
+    """Where an example has its image and its class."""
+
+    image: str  # name of the feature with the image
+    channels: int
+    images: tuple[str, ...]  # names of all features that are images
+    label: str | None  # name of the feature with the class
+    num_classes: int | None
+
+    def decoders(self) -> dict[str, Any]:
+        """Decoders for tensorflow-datasets that leave images as they are stored: `Records` decodes them."""
+        import tensorflow_datasets
+
+        return {name: tensorflow_datasets.decode.SkipDecoding() for name in self.images}
+
+
+def layout_of(features: Any, name: str) -> Layout:
+    """Finds the image and the class among the features (a FeaturesDict) of the dataset of that name.
+
+    The image is the feature `image`, or the only feature that is one; the class `label`, or the first ClassLabel by
+    name. DataError if there is no such image, or it is not of bytes with 1, 3 or 4 channels.
+    """
+    import tensorflow_datasets
+
+    kinds = dict(sorted(features.items())) if hasattr(features, "items") else {}
+    images = tuple(key for key, kind in kinds.items() if type(kind) is tensorflow_datasets.features.Image)
+    if "image" not in images and len(images) != 1:
+        listed = ", ".join(f"{key} ({type(kind).__name__})" for key, kind in kinds.items()) or type(features).__name__
+        remedy = "choose a dataset with one image in each example"
+        raise DataError(f"cannot train on {name}", f"its features are {listed}", remedy)
+    image = "image" if "image" in images else images[0]
+    channels, dtype = kinds[image].shape[-1], np.dtype(kinds[image].np_dtype)
+    if channels not in _MODES or dtype != np.uint8:
+        raise DataError(
+            f"cannot train on {name}",
+            f"its images are {dtype} with {channels} channels",
+            "choose a dataset of uint8 images with 1, 3 or 4 channels",
+        )
+    labels = [key for key, kind in kinds.items() if type(kind) is tensorflow_datasets.features.ClassLabel]
+    label = "label" if "label" in labels else next(iter(labels), None)
+    return Layout(image, channels, images, label, kinds[label].num_classes if label else None)
+
+
+class Records:
+    """A `Source` that decodes the images that are read, from random-access `examples` with `__getitems__`.
+
+    Safe to read from several threads. `where` is what holds the examples, for DataErrors.
+    """
+
+    def __init__(self, examples: Any, layout: Layout, where: str):
+        self._examples, self._layout, self._where = examples, layout, where
+        self.dtype = np.dtype(np.uint8)
+        with reading(where):
+            self.shape = decode(self._fetch(np.zeros(1, np.int64))[0], layout).shape
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """As `Source.read`: uint8 [n, height, width, channels]."""
+        with reading(self._where):
+            return stack(self._fetch(indices), self._layout, len(indices), self.shape, self._where)[0]
+
+    def read_labels(self, indices: np.ndarray) -> np.ndarray | None:
+        """As `Source.read_labels`."""
+        if (label := self._layout.label) is None:
+            return None
+        with reading(self._where):
+            return np.array([example[label] for example in self._fetch(indices)], np.int32)
+
+    def decoded(self) -> Split:
+        """All images and labels, as arrays."""
+        starts = range(0, len(self), _BLOCK)
+        blocks = (self._fetch(np.arange(start, min(start + _BLOCK, len(self)))) for start in starts)
+        examples = (example for block in blocks for example in block)
+        with reading(self._where):
+            return Split(*stack(examples, self._layout, len(self), self.shape, self._where))
+
+    def _fetch(self, indices: np.ndarray) -> list[Mapping[str, Any]]:
+        return self._examples.__getitems__(np.asarray(indices).tolist())
+
+
+def decode(example: Mapping[str, Any], layout: Layout) -> np.ndarray:
+    """The image of one example, as uint8 [height, width, channels]."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(example[layout.image])) as image:
+        pixels = np.asarray(image.convert(_MODES[layout.channels]))
+    return pixels.reshape(*pixels.shape[:2], layout.channels)
+
+
+def stack(
+    examples: Iterable[Mapping[str, Any]], layout: Layout, count: int, shape: tuple[int, ...], where: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decodes `count` examples with images of one shape into uint8 images [count, *shape] and int32 classes [count].
+
+    Raises:
+      DataError: images of different sizes.
+      ValueError: another number of examples.
+    """
+    images = np.empty((count, *shape), np.uint8)
+    labels = np.empty(count, np.int32)
+    number = -1
+    for number, example in enumerate(examples):
+        pixels = decode(example, layout)
+        if pixels.shape != shape:
+            raise DataError(
+                f"cannot train on {where}",
+                f"its images differ in size: one is {list(shape)}, another {list(pixels.shape)}",
+                "choose a dataset of images of one size, or resize them first",
+            )
+        images[number] = pixels
+        if layout.label is not None:
+            labels[number] = example[layout.label]
+    if number + 1 != count:
+        raise ValueError(f"it has {number + 1} examples and should have {count}")
+    return images, None if layout.label is None else labels
+
+
+@contextlib.contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Turns any error within it into a `DataError` about damaged data."""
+    try:
+        yield
+    except (DataError, ImportError):
+        raise
+    except Exception as error:
+        # array_record, protobuf and PIL raise RuntimeError, ValueError, OSError, SyntaxError and more of their own.
+        why = str(error).strip() or type(error).__name__
+        raise DataError(f"cannot read {where}", f"it is damaged: {why}", "remove it and prepare it again") from error
+
+
 class _Stored(NamedTuple):
-    """A prepared dataset: what tensorflow-datasets knows of it, and how to read it."""
+    """A prepared dataset: its builder of tensorflow-datasets, and how to read it."""
 
     builder: Any
     directory: str
-    layout: records.Layout
+    layout: Layout
     memory_limit: int
 
 
@@ -134,9 +265,9 @@ def _split(stored: _Stored, name: str, count: int) -> Split:
     """One stored split: arrays if they fit the memory limit, from the cache if it has them."""
     source = None
     if (kind := file_format(stored.directory)) == "array_record":
-        with records.reading(stored.directory):
+        with reading(stored.directory):
             examples = stored.builder.as_data_source(split=name, decoders=stored.layout.decoders())
-            source = records.Records(examples, stored.layout, stored.directory)
+            source = Records(examples, stored.layout, stored.directory)
         if count * math.prod(source.shape) > stored.memory_limit:
             return Split(source)
     elif importlib.util.find_spec("tensorflow") is None:
@@ -155,7 +286,7 @@ def _split(stored: _Stored, name: str, count: int) -> Split:
 def _cached(stored: _Stored, name: str) -> str:
     """The cache's file for one split."""
     described = [os.path.join(stored.directory, file) for file in ("dataset_info.json", "features.json")]
-    with records.reading(stored.directory):
+    with reading(stored.directory):
         mark = cache.fingerprint(described, map(os.fspath, stored.builder.info.splits[name].filepaths))
     full = stored.builder.info.full_name.replace("/", "-")
     return os.path.join(cache.directory(), f"{full}-{name}-{mark}.npz")
@@ -168,18 +299,18 @@ def _with_tensorflow(stored: _Stored, name: str, count: int) -> Split:
 
     with contextlib.suppress(RuntimeError):  # Too late if someone has used it already.
         tensorflow.config.set_visible_devices([], "GPU")  # Or it would take the whole GPU, which is for jax.
-    with records.reading(stored.directory):
+    with reading(stored.directory):
         # One shard after the other, rather than sixteen at once.
         ordered = tensorflow_datasets.ReadConfig(interleave_cycle_length=1)
         data = stored.builder.as_dataset(split=name, decoders=stored.layout.decoders(), read_config=ordered)
-        shape = records.decode(next(iter(data.take(1).as_numpy_iterator())), stored.layout).shape
+        shape = decode(next(iter(data.take(1).as_numpy_iterator())), stored.layout).shape
         if count * math.prod(shape) > stored.memory_limit:
             raise DataError(
                 f"cannot read {stored.directory}",
                 f"its split {name} is larger than {stored.memory_limit} bytes and its files allow no random access",
                 "prepare the dataset in another directory with file_format='array_record'",
             )
-        return Split(*records.stack(data.as_numpy_iterator(), stored.layout, count, shape, stored.directory))
+        return Split(*stack(data.as_numpy_iterator(), stored.layout, count, shape, stored.directory))
 
 
 def _versions(pattern: str, wanted: str | None) -> list[str]:

@@ -8,6 +8,8 @@ Every metric is also a function of plain arrays: `parzen.log_likelihood`, `frech
 can be traced.
 """
 
+from collections.abc import Callable
+
 from jaxgan.evaluation import (
     conditional,
     frechet,
@@ -22,35 +24,25 @@ from jaxgan.evaluation import (
 from jaxgan.evaluation.base import RAW, Data, Estimate, Evaluator, Examples, Features, Score, evaluate
 
 
-def _without_classifier(data: Data) -> str | None:
-    name = data.test.features_of.name
-    return None if data.test.logits is not None else f"the features {name!r} have no classifier"
-
-
-def _without_modes(data: Data) -> str | None:
-    known = data.mixture is not None or data.test.logits is not None
-    return None if known else "the data is no known mixture, and the features have no classifier"
+def _needs(has: Callable[[Data], bool], reason: str) -> Callable[[Data], str | None]:
+    return lambda data: None if has(data) else reason.format(features=data.test.features_of.name)
 
 
 EVALUATORS: dict[str, Evaluator] = {
     "parzen": Evaluator(
         parzen.evaluate,
         {"parzen_paper": "higher", "parzen_fine": "higher"},
-        unsupported=lambda data: (
-            None if len(data.validation) else "it chooses sigma on validation examples, and the dataset has none"
-        ),
+        _needs(lambda data: len(data.validation) > 0, "it chooses sigma on validation examples, and there are none"),
     ),
+    # More examples than dimensions, since otherwise the covariances are singular.
     "frechet": Evaluator(
-        frechet.evaluate,
-        {"frechet": "lower"},
-        # More examples than dimensions, since otherwise the covariances are singular.
-        min_examples=lambda data: data.test.features.shape[1] + 1,
+        frechet.evaluate, {"frechet": "lower"}, min_examples=lambda data: data.test.features.shape[1] + 1
     ),
     "kernel": Evaluator(kernel.evaluate, {"kernel": "lower"}, min_examples=lambda data: 2 * kernel.SUBSETS),
     "inception_score": Evaluator(
         inception_score.evaluate,
         {"inception_score": "higher"},
-        unsupported=_without_classifier,
+        _needs(lambda data: data.test.logits is not None, "the features {features!r} have no classifier"),
         min_examples=lambda data: 2 * inception_score.SPLITS,
         compares=False,
     ),
@@ -63,36 +55,20 @@ EVALUATORS: dict[str, Evaluator] = {
     "modes": Evaluator(
         modes.evaluate,
         {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower"},
-        unsupported=_without_modes,
+        _needs(
+            lambda data: data.mixture is not None or data.test.logits is not None,
+            "the data is no known mixture, and the features have no classifier",
+        ),
     ),
     "nearest": Evaluator(nearest.evaluate, reference="test"),
     "conditional": Evaluator(
         conditional.evaluate,
         {"label_accuracy": "higher"},
-        unsupported=lambda data: None if data.classes is not None else "labels are not the condition",
+        _needs(lambda data: data.classes is not None, "labels are not the condition"),
         min_examples=lambda data: 2 * (data.classes or 1),
         reference="test",
         compares=False,
     ),
 }
 
-__all__ = [
-    "EVALUATORS",
-    "RAW",
-    "Data",
-    "Estimate",
-    "Evaluator",
-    "Examples",
-    "Features",
-    "Score",
-    "conditional",
-    "evaluate",
-    "frechet",
-    "inception_score",
-    "kernel",
-    "modes",
-    "nearest",
-    "parzen",
-    "precision_recall",
-    "sliced_wasserstein",
-]
+__all__ = ["EVALUATORS", "RAW", "Data", "Estimate", "Evaluator", "Examples", "Features", "Score", "evaluate"]

@@ -13,6 +13,9 @@ import jax.numpy as jnp
 
 from jaxgan.evaluation.distances import first_minimum, squared_distances
 
+SHARE = 0.25
+"""A mode counts as hit if it has at least this fraction of the samples that an even spread would give it."""
+
 Line = Mapping[str, float]
 """The means of a log line, by metric."""
 
@@ -27,12 +30,9 @@ class Limits(NamedTuple):
 
 
 class History(NamedTuple):
-    """A logged line and the lines before it, as an alarm reads them.
+    """A logged line, and of the lines before it the largest value of each metric.
 
     Attributes:
-      line: the line's metrics.
-      largest: the largest value of each metric in the lines before.
-      limits: thresholds of the alarms.
       real_modes: modes that equally many real examples hit.
     """
 
@@ -47,13 +47,12 @@ class History(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """A failure of training.
+    """A failure of training, and settings that may help.
 
     Attributes:
       metric: that it reads; if it is not logged, the alarm is never on.
       triggered: `(history) -> bool` for one line.
       message: a format of the fields of `History`, of `value`, the metric's, and of `lines`.
-      remedy: settings that may help.
     """
 
     metric: str
@@ -121,8 +120,7 @@ class AlarmMonitor:
 
     Args:
       patience: consecutive lines that trigger an alarm; 0 turns all alarms off.
-      limits: thresholds of the alarms.
-      real_modes: modes that equally many real examples hit as there are samples; 0 if unknown.
+      limits, real_modes: as in `History`; 0 modes if they are unknown.
       ignored: names of alarms that do not apply to this run.
     """
 
@@ -133,11 +131,7 @@ class AlarmMonitor:
         self.largest: dict[str, float] = {}
 
     def observe(self, line: Line) -> dict[str, str]:
-        """Reads the next line.
-
-        Returns:
-          The warnings of the alarms that this line turns on, by name: a message and a remedy.
-        """
+        """Reads the next line, and returns the warnings of the alarms that it turns on, by name."""
         # The metrics file has null for values that are not finite.
         known = {n: value for n, value in line.items() if isinstance(value, int | float) and math.isfinite(value)}
         history = History(known, self.largest, self.limits, self.real_modes)
@@ -149,7 +143,7 @@ class AlarmMonitor:
                 shown = history._replace(largest=known | self.largest)  # the first line has none before it
                 message = alarm.message.format(value=known[alarm.metric], lines=self.patience, **shown._asdict())
                 warnings[name] = f"{name}: {message}; {alarm.remedy}"
-        self.largest = {**self.largest, **{n: max(v, self.largest.get(n, v)) for n, v in known.items()}}
+        self.largest |= {name: max(value, self.largest.get(name, value)) for name, value in known.items()}
         return warnings
 
     def metrics(self) -> dict[str, int]:
@@ -157,18 +151,8 @@ class AlarmMonitor:
         return {f"alarm_{name}": int(streak >= self.patience) for name, streak in self.streaks.items()}
 
 
-SHARE = 0.25
-"""A mode counts as hit if it has at least this fraction of the samples that an even spread would give it."""
-
-
 class Anchors(NamedTuple):
-    """Examples whose modes are known. A sample belongs to the mode of the nearest one.
-
-    Attributes:
-      points: [anchors, dim], the centres of a mixture, or labelled examples.
-      modes: [anchors] int32, the mode or class of each.
-      num_modes: how many modes there are.
-    """
+    """Examples [anchors, dim] whose modes [anchors] are known. A sample belongs to the mode of the nearest one."""
 
     points: chex.Array
     modes: chex.Array
@@ -176,14 +160,7 @@ class Anchors(NamedTuple):
 
 
 def diversity(samples: chex.Array) -> chex.Array:
-    """Mean distance of each sample to the nearest other: near 0 where a generator repeats itself.
-
-    Args:
-      samples: [n, ...], n ≥ 2.
-
-    Returns:
-      Scalar, in the samples' unit.
-    """
+    """Mean distance of each of n ≥ 2 samples [n, ...] to the nearest other: near 0 where a generator repeats itself."""
     samples = samples.reshape(len(samples), -1)
     samples = samples - samples.mean(0, keepdims=True)
     distances = squared_distances(samples, samples)
@@ -193,15 +170,7 @@ def diversity(samples: chex.Array) -> chex.Array:
 
 
 def modes_hit(samples: chex.Array, anchors: Anchors) -> chex.Array:
-    """How many modes have a fair share of the samples, at least `SHARE` of n/modes.
-
-    Args:
-      samples: [n, ...].
-      anchors: of the same dimension.
-
-    Returns:
-      Scalar float, 0 to `anchors.num_modes`.
-    """
+    """How many modes have a fair share of the samples [n, ...], at least `SHARE` of n/modes; a float."""
     samples = samples.reshape(len(samples), -1)
     center = anchors.points.mean(0, keepdims=True)
     nearest = first_minimum(squared_distances(samples - center, anchors.points - center))[1]
@@ -214,11 +183,8 @@ def measure(samples: chex.Array, real_diversity: float, anchors: Anchors | None)
 
     Args:
       samples: [n, ...], generated.
-      real_diversity: `diversity` of n real examples; 0 if it is unknown, or if they are all equal.
-      anchors: None if no modes are known.
-
-    Returns:
-      "diversity", relative to that of the data, unless that is 0; with anchors also "modes".
+      real_diversity: `diversity` of n real examples, by which that of the samples is divided; 0 leaves it out.
+      anchors: None if no modes are known, which leaves "modes" out.
     """
     metrics = {"diversity": diversity(samples) / real_diversity} if real_diversity else {}
     return metrics if anchors is None else {**metrics, "modes": modes_hit(samples, anchors)}

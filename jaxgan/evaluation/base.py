@@ -13,17 +13,13 @@ from jaxgan.types import stream
 
 
 class Density(Protocol):
-    """A mixture of equal Gaussians; `jaxgan.datasets.base.Mixture` is one."""
+    """A mixture of equal Gaussians, with centers [modes, dim]; `jaxgan.datasets.base.Mixture` is one."""
 
     @property
-    def centers(self) -> np.ndarray:
-        """[modes, dim]."""
-        ...
+    def centers(self) -> np.ndarray: ...
 
     @property
-    def sigma(self) -> float:
-        """Standard deviation of every mode."""
-        ...
+    def sigma(self) -> float: ...
 
 
 class Features(NamedTuple):
@@ -43,12 +39,7 @@ class Features(NamedTuple):
     batch: int = 500
 
 
-def raw(examples: np.ndarray) -> tuple[np.ndarray, None]:
-    """The examples themselves, flattened."""
-    return examples.reshape(len(examples), -1), None
-
-
-RAW = Features("raw", raw)
+RAW = Features("raw", lambda examples: (examples.reshape(len(examples), -1), None))
 """The values themselves: pixels, coordinates."""
 
 
@@ -63,7 +54,7 @@ class Examples:
     """A set of examples, with their features computed on first use.
 
     Args:
-      name: "generated", or the split: "train", "validation", "test".
+      name: "generated", "train", "validation" or "test".
       values: [n, ...] floats; images in [0, 1].
       features: in which they are compared.
       of: size of the whole split, if these are a part of it.
@@ -84,6 +75,12 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def subset(self, key: jax.Array, count: int) -> "Examples":
+        """`count` of the examples, drawn without replacement."""
+        chosen = np.sort(np.asarray(jax.random.permutation(key, len(self)))[:count])
+        labels = None if self.labels is None else self.labels[chosen]
+        return Examples(self.name, self.values[chosen], self.features_of, labels=labels)
 
     def cached(self, name: str, compute: Callable[[], Any]) -> Any:
         """The result of `compute()`, computed only once for each name."""
@@ -124,7 +121,6 @@ class Data(NamedTuple):
     """The data that samples are compared with.
 
     Attributes:
-      train, validation, test: the splits.
       mixture: the data's true distribution, if it is a known mixture.
       classes: how many, if samples are generated for classes and all sets have labels; else None.
     """
@@ -140,7 +136,6 @@ class Score(NamedTuple):
     """A number, what it is, and the same number by other methods or of real data.
 
     Attributes:
-      name: of the score.
       value: the number; not finite if it could not be computed because the samples are not finite.
       standard_error: of the value; None if it is not estimated.
       better: "higher", "lower", or "" if the value should be near that of real data.
@@ -177,13 +172,8 @@ def compare(name: str, values: Mapping[str, tuple[float, float | None]], better:
     """The score of the first of some methods, with the others as its baselines.
 
     Args:
-      name: of the score.
+      name, better, samples: as in `Score`, of every method.
       values: value and standard error by method, at least one.
-      better: "higher" or "lower".
-      samples: how many examples every value is of.
-
-    Returns:
-      A `Score`.
     """
     first, *others = (
         Score(name, value, error, better, samples=samples, method=method) for method, (value, error) in values.items()
@@ -242,32 +232,26 @@ def evaluate(
         check(name, evaluator, data, len(samples))
     if references is None:
         references = reference_scores(data, evaluators, key, len(samples))
-    found = []
-    for name, evaluator in evaluators.items():
-        for score, real in zip(evaluator.run(samples, data, stream(key, name)), references[name], strict=True):
-            better = evaluator.scores.get(score.name, score.better)
-            found.append(score._replace(better=better, baselines={"real data": real}))
-    return found
+    return [
+        score._replace(better=evaluator.scores.get(score.name, score.better), baselines={"real data": real})
+        for name, evaluator in evaluators.items()
+        for score, real in zip(evaluator.run(samples, data, stream(key, name)), references[name], strict=True)
+    ]
 
 
 def reference_scores(
     data: Data, evaluators: Mapping[str, Evaluator], key: jax.Array, count: int
 ) -> dict[str, list[Score]]:
-    """The evaluators' scores of real examples in the samples' place.
+    """The evaluators' scores of real examples in the samples' place, by evaluator.
 
     Args:
-      data: the splits.
-      evaluators: by name.
-      key: as for `evaluate`; it also draws which examples are used.
+      data, evaluators, key: as for `evaluate`; the key also draws which examples are used.
       count: how many are used, if the split has so many.
-
-    Returns:
-      Scores by evaluator.
     """
     used = {}
     for split in {evaluator.reference for evaluator in evaluators.values()}:
         whole: Examples = getattr(data, split)
-        used[split] = whole if len(whole) <= count else _drawn(whole, stream(key, split), count)
+        used[split] = whole if len(whole) <= count else whole.subset(stream(key, split), count)
     return {
         name: evaluator.run(used[evaluator.reference], data, stream(key, name))
         for name, evaluator in evaluators.items()
@@ -292,12 +276,6 @@ def check(name: str, evaluator: Evaluator, data: Data, count: int) -> None:
             )
 
 
-def _drawn(whole: Examples, key: jax.Array, count: int) -> Examples:
-    chosen = np.sort(np.asarray(jax.random.permutation(key, len(whole)))[:count])
-    labels = None if whole.labels is None else whole.labels[chosen]
-    return Examples(whole.name, whole.values[chosen], whole.features_of, labels=labels)
-
-
 def feature_score(
     name: str,
     value: float,
@@ -309,17 +287,8 @@ def feature_score(
     details: Mapping[str, Any],
 ) -> Score:
     """A score of the samples' features against those of the whole test split."""
-    return Score(
-        name=name,
-        value=value,
-        standard_error=standard_error,
-        unit=unit,
-        features=samples.features_of.name,
-        split="test",
-        samples=len(samples),
-        against=len(data.test),
-        details=details,
-    )
+    features, counts = samples.features_of.name, (len(samples), len(data.test))
+    return Score(name, value, standard_error, "", unit, features, "test", *counts, details)
 
 
 def share_error(share: float, count: int) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from flax import linen, traverse_util
 
-from jaxgan.evaluation.base import Features
+from jaxgan.evaluation.base import Examples, Features
 from jaxgan.io.atomic import atomic_path
 from jaxgan.networks.convolution import patches
 
@@ -25,8 +25,7 @@ VERSION = 1
 """Part of a cached classifier's file name; increased when the network or its training changes."""
 
 STEPS, BATCH, RATE, SHIFT, GROUPS, CHUNK = 3_000, 128, 2e-3, 2, 8, 100
-"""Training: steps of Adam, batch size, initial learning rate (with cosine decay), largest random shift in pixels,
-groups of examples that share a shift, and steps compiled into one call."""
+"""Steps, batch size, initial rate of Adam, largest shift in pixels, groups of a shift each, steps in one call."""
 
 UNITS = 128
 """Of the hidden layer: the number of features."""
@@ -63,7 +62,6 @@ class Classifier(NamedTuple):
     Attributes:
       params: of `Network`.
       mean, deviation: of the training images' values. Inputs are standardised by them.
-      num_classes: number of classes.
       accuracy: share of the test images that are classified correctly.
       train_examples, test_examples: number of images for training and for testing.
     """
@@ -82,7 +80,7 @@ def features(classifier: Classifier) -> Features:
 
     @jax.jit
     def function(images):
-        images = (_unit(_as_images(images)) - classifier.mean) / classifier.deviation
+        images = (_unit(images) - classifier.mean) / classifier.deviation
         return Network(classifier.num_classes).apply({"params": classifier.params}, images)
 
     description = {
@@ -113,16 +111,13 @@ def train(
       num_classes: ≥ 2.
       seed: of the weights, the order and the shifts.
       steps: a multiple of `CHUNK`; `STEPS` by default.
-
-    Returns:
-      The classifier.
     """
     steps = STEPS if steps is None else steps
     mean, deviation = _moments(images)
-    data = {"images": jnp.asarray(_as_images(images)), "labels": jnp.asarray(labels, jnp.int32)}
+    data = {"images": jnp.asarray(images), "labels": jnp.asarray(labels, jnp.int32)}
     key = jax.random.key(seed)
     network = Network(num_classes)
-    params = jax.jit(network.init)(key, data["images"][:2])["params"]
+    params = jax.jit(network.init)(key, _unit(data["images"][:2]))["params"]
     tx = optax.adam(optax.cosine_decay_schedule(RATE, steps))
     state = (params, tx.init(params))
     advance = _advance(network, tx, mean, deviation)
@@ -168,24 +163,15 @@ def _shifted(key, images):
 
 def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
     """Share of images [n, ...] whose predicted class equals their label [n]."""
-    function, batch = features(classifier).function, 500
-    correct = 0
-    for start in range(0, len(images), batch):
-        _, logits = function(images[start : start + batch])
-        correct += int((np.asarray(logits).argmax(1) == labels[start : start + batch]).sum())
-    return correct / len(images)
+    logits = Examples("test", images, features(classifier)).logits
+    assert logits is not None
+    return float((logits.argmax(1) == labels).mean())
 
 
 def path_of(directory: str | Path, *arrays: np.ndarray, num_classes: int) -> Path:
-    """The cache file of the classifier for some data.
+    """The file in a cache directory of the classifier for some data, named by a hash of the data and the settings.
 
-    Args:
-      directory: of the cache.
-      *arrays: images, labels, test_images and test_labels, as for `train`.
-      num_classes: as for `train`.
-
-    Returns:
-      Its path, which contains a hash of the data and of the training settings.
+    The arrays are images, labels, test_images and test_labels, as for `train`.
     """
     settings = (VERSION, STEPS, BATCH, RATE, SHIFT, GROUPS, UNITS, num_classes)
     digest = hashlib.sha256(repr(settings).encode())
@@ -196,40 +182,23 @@ def path_of(directory: str | Path, *arrays: np.ndarray, num_classes: int) -> Pat
 
 
 def load_or_train(path: Path, *arrays: np.ndarray, num_classes: int) -> Classifier:
-    """Loads a classifier from a file, or trains one and saves it there.
+    """Loads a classifier from the file that `path_of` names for the same data, or trains one and saves it there.
 
-    Args:
-      path: from `path_of`. Failing to write it is not an error.
-      *arrays: images, labels, test_images and test_labels, as for `train`.
-      num_classes: as for `train`.
-
-    Returns:
-      The classifier.
+    Failing to write the file is not an error.
     """
-    classifier = _read(path)
-    if classifier is None:
-        classifier = train(*arrays, num_classes=num_classes)
-        _write(path, classifier)
-    return classifier
-
-
-def _read(path: Path) -> Classifier | None:
-    """None if the file is missing or damaged."""
-    try:
+    # A file that is missing or damaged is written anew.
+    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        numbers = {name: arrays.pop(name).item() for name in Classifier._fields if name != "params"}
-        params = traverse_util.unflatten_dict({tuple(name.split("/")): array for name, array in arrays.items()})
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return None
-    return Classifier(params, **numbers)
+            saved = {name: archive[name] for name in archive.files}
+        numbers = {name: saved.pop(name).item() for name in Classifier._fields if name != "params"}
+        return Classifier(traverse_util.unflatten_dict(saved, sep="/"), **numbers)
 
-
-def _write(path: Path, classifier: Classifier) -> None:
+    classifier = train(*arrays, num_classes=num_classes)
     params = traverse_util.flatten_dict(classifier.params, sep="/")
     numbers = {name: value for name, value in classifier._asdict().items() if name != "params"}
     with contextlib.suppress(OSError), atomic_path(path) as temporary:
         np.savez(temporary, allow_pickle=False, **params, **numbers)
+    return classifier
 
 
 def _moments(images: np.ndarray) -> tuple[float, float]:
@@ -243,8 +212,6 @@ def _moments(images: np.ndarray) -> tuple[float, float]:
 
 
 def _unit(images):
+    """Images [n, height, width, channels] in [0, 1]."""
+    images = images[..., None] if images.ndim == 3 else images
     return images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images
-
-
-def _as_images(images):
-    return images[..., None] if images.ndim == 3 else images

@@ -12,30 +12,25 @@ BLOCK_VALUES = 2**23
 """Distances in memory at once: 32 MiB in single precision."""
 
 
-def rows(examples: ArrayLike, name: str = "examples") -> jax.Array:
-    """Examples [n, ...] as floats [n, dim].
+def rows(**sets: ArrayLike) -> list[jax.Array]:
+    """Sets of examples [n, ...] as floats [n, dim], in float64 within `double_precision`.
 
     Args:
-      examples: [n, ...]; a vector [n] is n examples of one dimension.
-      name: of the argument, for the message.
-
-    Returns:
-      [n, dim], of the floating type it has, or the default one for integers.
+      **sets: by their names in messages; a vector [n] is n examples of one dimension.
 
     Raises:
-      ValueError: there are no examples, or no dimensions.
+      ValueError: a set has no examples or no dimensions, or the dimensions differ.
     """
-    examples = jnp.asarray(examples)
-    if examples.ndim < 1 or 0 in examples.shape:
-        raise ValueError(f"{name} must be [n, ...] with at least one example, got shape {examples.shape}")
-    examples = examples if jnp.issubdtype(examples.dtype, jnp.floating) else examples.astype(float)
-    return examples.reshape(len(examples), -1)
-
-
-def same_dimension(a: jax.Array, b: jax.Array, names: tuple[str, str]) -> None:
-    """Raises ValueError, naming both shapes, unless two sets [n, dim] have the same dimension."""
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(f"{names[0]} and {names[1]} must have the same dimension, got shapes {a.shape} and {b.shape}")
+    found = []
+    for name, examples in sets.items():
+        examples = jnp.asarray(examples)
+        if examples.ndim < 1 or 0 in examples.shape:
+            raise ValueError(f"{name} must be [n, ...] with at least one example, got shape {examples.shape}")
+        found.append(examples.astype(float).reshape(len(examples), -1))
+    if len({dim for _, dim in (x.shape for x in found)}) > 1:
+        shapes = " and ".join(str(x.shape) for x in found)
+        raise ValueError(f"{' and '.join(sets)} must have the same dimension, got shapes {shapes}")
+    return found
 
 
 def block_size(columns: int) -> int:
@@ -44,15 +39,9 @@ def block_size(columns: int) -> int:
 
 
 def map_blocks(function: Callable[[jax.Array], Any], values: jax.Array, block: int) -> Any:
-    """Applies a function to blocks of rows sequentially.
+    """A row-by-row function of values [n, ...], applied to `block` rows at a time, as a pytree of [n, ...].
 
-    Args:
-      function: [block, ...] -> pytree of [block, ...], row by row; the last block is padded with zeros.
-      values: [n, ...].
-      block: rows at a time.
-
-    Returns:
-      The pytree for all n rows.
+    The function receives [block, ...]; the last block is padded with zeros.
     """
     count = len(values)
     block = min(block, count)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import double_precision, rows, same_dimension
+from jaxgan.evaluation.distances import double_precision, rows
 
 
 def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
@@ -36,18 +36,11 @@ def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
 
 
 def frechet_estimate(features_a: ArrayLike, features_b: ArrayLike) -> Estimate:
-    """`frechet_distance` with its standard error.
+    """`frechet_distance` of the same arguments, with its standard error.
 
     The error linearises the distance in the two samples: each example's influence on it is 2(μ_a − μ_b)ᵀ(x − μ_a) +
     (x − μ_a)ᵀ(I − T)(x − μ_a), minus its mean, with T the matrix of the optimal transport between the two Gaussians. It
     does not include the bias.
-
-    Args:
-      features_a: [n, dim], n ≥ 2.
-      features_b: [m, dim], m ≥ 2.
-
-    Raises:
-      ValueError: as `frechet_distance`.
     """
     with double_precision():
         a, b = _both_moments(features_a, features_b)
@@ -67,8 +60,7 @@ class _Moments(NamedTuple):
 
 
 def _both_moments(features_a, features_b):
-    a, b = (rows(x, name).astype(float) for x, name in ((features_a, "features_a"), (features_b, "features_b")))
-    same_dimension(a, b, ("features_a", "features_b"))
+    a, b = rows(features_a=features_a, features_b=features_b)
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a covariance needs at least two examples, got {len(a)} and {len(b)}")
     return _moments(a), _moments(b)

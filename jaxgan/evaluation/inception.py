@@ -153,8 +153,6 @@ class InceptionV3(linen.Module):
     `Outputs`. `preprocess` converts other images, and `inception_weights.load` reads the variables.
     `apply(..., capture_intermediates=True, mutable=["intermediates"])` gives what every layer puts out.
 
-    Raises:
-      ValueError: if the images have another number of channels, or are too small.
 
     Source: Szegedy et al. 2015 (arXiv:1512.00567), table 1, as the weights of 2015-12-05 have it; Heusel et al. 2017
     (arXiv:1706.08500). Those weights belong to a graph whose last block max-pools where the paper averages.
@@ -184,7 +182,7 @@ class InceptionV3(linen.Module):
 
 
 def preprocess(images: chex.Array, *, low: float, high: float, style: str, quantize: bool = True) -> chex.Array:
-    """Converts images to the size and range of InceptionV3, as one of the two reference programs does.
+    """Images in the size and range of InceptionV3, as one of the two reference programs prepares them.
 
     Args:
       images: [n, h, w, 1 or 3], any real type, with values in [low, high]; grey is repeated to three channels.
@@ -196,9 +194,6 @@ def preprocess(images: chex.Array, *, low: float, high: float, style: str, quant
 
     Returns:
       [n, 299, 299, 3], float32.
-
-    Raises:
-      ValueError: for an unknown style, another shape, or high ≤ low.
 
     Source: Heusel et al. 2017 (arXiv:1706.08500); Parmar et al. 2022 (arXiv:2104.11222) on what the resizing changes.
     """
@@ -221,10 +216,8 @@ def preprocess(images: chex.Array, *, low: float, high: float, style: str, quant
 def interpolation_matrix(given: int, wanted: int, style: str) -> np.ndarray:
     """The matrix [wanted, given], float32, that resizes one axis bilinearly; its rows sum to one.
 
-    Args:
-      given, wanted: pixels along the axis before and after.
-      style: where the centre of target pixel i lies in the source: "torch" max(0, (i + ½) · given / wanted − ½),
-        "tensorflow" i · given / wanted.
+    The centre of target pixel i lies in the source at max(0, (i + ½) · given / wanted − ½) with the style "torch", and
+    at i · given / wanted with "tensorflow".
     """
     # In float32, as the references compute it: the last bit of a position 299 pixels in is 3e-5 of a pixel.
     scale = np.float32(given) / np.float32(wanted)

@@ -38,12 +38,7 @@ def inception_score(logits: ArrayLike) -> float:
 
 
 def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SPLITS) -> Estimate:
-    """The mean score of disjoint random parts, with its standard error (ddof 1).
-
-    Args:
-      key: draws the parts.
-      logits: [n, classes], n ≥ splits.
-      splits: number of parts, ≥ 2.
+    """The mean score of at least two disjoint random parts, with its standard error (ddof 1).
 
     Raises:
       ValueError: there are fewer samples than parts, or fewer than two parts.

@@ -42,6 +42,14 @@ class _UnusableError(Exception):
     """Why a file cannot be used."""
 
 
+class Layer(NamedTuple):
+    """Where an array stands in flax' variables, its shape in PyTorch, and its name in TensorFlow's graph."""
+
+    path: tuple[str, ...]
+    shape: tuple[int, ...]
+    graph_name: str
+
+
 def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
     """Reads the weights of `InceptionV3` from a file, as it is published.
 
@@ -51,12 +59,11 @@ def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
 
     Returns:
       The variables, {"params": ..., "batch_stats": ...} of numpy arrays, float32; and the style of `preprocess` that
-      goes with them: "torch" with a state dict, as pytorch-fid has it; "tensorflow" with a graph. (torch-fidelity
-      reads a state dict and prepares the images as "tensorflow".)
+      goes with them: "torch" with a state dict, as in pytorch-fid; "tensorflow" with a graph, as in torch-fidelity.
 
     Raises:
-      DataError: if there is no such file; if it holds something else, is cut short, or asks for anything but tensors
-        and dicts in its pickle, none of which is executed; or if a layer is missing or has another shape.
+      DataError: the file is missing, is cut short or holds something else; its pickle asks for anything but tensors and
+        dicts, none of which is executed; or a layer is missing or has another shape.
 
     Source: TensorFlow's names for PyTorch's are those of torch-fidelity, utils/util_convert_inception_weights.py.
     """
@@ -67,41 +74,50 @@ def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
             if start.startswith(b"\x1f\x8b"):
                 raise _UnusableError("is a gzip archive; unpack it and name the file inside")
             if start.startswith(ZIP_START):
-                return to_variables(_undamaged(_read_zip, file)), "torch"
-            if start == LEGACY_START:
-                return to_variables(_undamaged(_read_legacy, file)), "torch"
-            return to_variables(_undamaged(_read_graph, file)), "tensorflow"
+                read, style = _read_zip, "torch"
+            elif start == LEGACY_START:
+                read, style = _read_legacy, "torch"
+            else:
+                read, style = _read_graph, "tensorflow"
+            try:
+                arrays = read(file)
+            except (_UnusableError, OSError):
+                raise
+            except Exception as error:  # bytes that are no pickle can fail in any way
+                kind = type(error).__name__
+                raise _UnusableError(f"holds no weights, or is cut short or damaged ({kind}: {error})") from None
+            return to_variables(arrays), style
     except (OSError, _UnusableError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError("cannot read InceptionV3's weights", f"{path}: {reason}", REMEDY) from None
 
 
 @functools.cache
-def layers() -> dict[str, tuple[tuple[str, ...], tuple[int, ...]]]:
-    """PyTorch's name of every array, as "Mixed_5b.branch1x1.bn.running_mean": its path in flax, its PyTorch shape."""
+def layers() -> dict[str, Layer]:
+    """Every array of the network by PyTorch's name, for example "Mixed_5b.branch1x1.bn.running_mean"."""
     variables = jax.eval_shape(InceptionV3().init, jax.random.key(0), jnp.zeros((1, SMALLEST, SMALLEST, 3)))
     found = {}
     for path, leaf in flatten_dict(variables).items():
+        name = ".".join((*path[1:-1], TORCH_LEAVES[path[-1]]))
         # From [height, width, inputs, outputs] to [outputs, inputs, height, width]; likewise with fewer axes.
-        found[".".join((*path[1:-1], TORCH_LEAVES[path[-1]]))] = path, (*leaf.shape[:-3:-1], *leaf.shape[:-2])
+        found[name] = Layer(path, (*leaf.shape[:-3:-1], *leaf.shape[:-2]), _graph_name(name))
     return found
 
 
 def to_variables(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Arrays in PyTorch's names and layout (kernels [outputs, inputs, height, width]) as flax variables in float32.
 
-    Other arrays, such as those of an auxiliary classifier, are ignored. The first layer that is missing or has another
-    shape raises an error, which `load` turns into a `DataError`.
+    Other arrays, such as those of an auxiliary classifier, are ignored.
     """
     variables = {}
-    for name, (path, shape) in layers().items():
+    for name, layer in layers().items():
         if name not in arrays:
             raise _UnusableError(f"has no layer {name}")
         array = arrays[name]
-        if array.shape != shape:
-            raise _UnusableError(f"has layer {name} of shape {array.shape} where the network has {shape}")
+        if array.shape != layer.shape:
+            raise _UnusableError(f"has layer {name} of shape {array.shape} where the network has {layer.shape}")
         array = np.moveaxis(array, (1, 0), (-2, -1)) if array.ndim > 1 else array
-        variables[path] = np.ascontiguousarray(array, np.float32)
+        variables[layer.path] = np.ascontiguousarray(array, np.float32)
     return unflatten_dict(variables)
 
 
@@ -142,16 +158,6 @@ class _TensorUnpickler(pickle.Unpickler):
         if kind != "storage" or dtype not in STORAGES.values() or any(part is not None for part in view):
             raise pickle.UnpicklingError(f"unknown reference {reference!r}")
         return self.storages.setdefault(key, _Storage(dtype, key, length))
-
-
-def _undamaged(read, file: BinaryIO) -> dict[str, np.ndarray]:
-    try:
-        return read(file)
-    except (_UnusableError, OSError):
-        raise
-    except Exception as error:  # what is read as a pickle and is none can fail in any way at all
-        reason = f"{type(error).__name__}: {error}"
-        raise _UnusableError(f"holds no weights, or is cut short or damaged ({reason})") from None
 
 
 def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
@@ -209,11 +215,10 @@ def _read_graph(file: BinaryIO) -> dict[str, np.ndarray]:
     if not constants:
         raise _UnusableError("is neither a state dict of PyTorch nor a frozen graph of TensorFlow")
     arrays = {}
-    for name in layers():
-        source = _graph_name(name)  # gamma too, though it is one throughout: tensorflow issue 564
-        if source not in constants:
-            raise _UnusableError(f"has no layer {source} ({name})")
-        array = _constant(source, constants[source])
+    for name, layer in layers().items():  # gamma too, though it is one throughout: tensorflow issue 564
+        if layer.graph_name not in constants:
+            raise _UnusableError(f"has no layer {layer.graph_name} ({name})")
+        array = _constant(layer.graph_name, constants[layer.graph_name])
         arrays[name] = np.moveaxis(array, (-2, -1), (1, 0)) if array.ndim > 1 else array
     return arrays
 
@@ -233,16 +238,14 @@ def _graph_name(name: str) -> str:
     *unit, kind, leaf = name.split(".")
     if kind == "fc":
         return {"weight": "softmax/weights", "bias": "softmax/biases"}[leaf]
-    return _graph_unit(*unit) + ("/conv2d_params" if kind == "conv" else f"/batchnorm/{GRAPH_LEAVES[leaf]}")
-
-
-def _graph_unit(block: str, branch: str | None = None) -> str:
-    if branch is None:
-        return _numbered("conv", GRAPH_STEM.index(block))
+    leaf = "conv2d_params" if kind == "conv" else f"batchnorm/{GRAPH_LEAVES[leaf]}"
+    if len(unit) == 1:
+        return f"{_numbered('conv', GRAPH_STEM.index(unit[0]))}/{leaf}"
+    block, branch = unit
     base, _, end = branch.replace("branch_pool", "pool").partition("_")  # the end: "", "1", or "2a" in a fork
     tower = (GRAPH_TOWERS_6A if block == "Mixed_6a" else GRAPH_TOWERS)[base]
     conv = f"mixed/{_numbered('conv', 'ab'.index(end[1]))}" if len(end) > 1 else _numbered("conv", int(end or 1) - 1)
-    return f"{_numbered('mixed', GRAPH_BLOCKS.index(block.removeprefix('Mixed_')))}/{tower}{conv}"
+    return f"{_numbered('mixed', GRAPH_BLOCKS.index(block.removeprefix('Mixed_')))}/{tower}{conv}/{leaf}"
 
 
 def _numbered(name: str, index: int) -> str:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows, same_dimension
+from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows
 
 SUBSETS = 10
 """Subsets of the features for the standard error."""
@@ -35,8 +35,7 @@ def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
     """
     with double_precision():
         a, b = _checked(features_a, features_b, 2)
-        groups = jnp.zeros(len(a), int), jnp.zeros(len(b), int)
-        sums = _kernel_sums(a, b, *groups, 1, block_size(max(len(a), len(b))))
+        sums = _kernel_sums(a, b, jnp.zeros(len(a), int), jnp.zeros(len(b), int), 1)
         return float(_combine(sums, jnp.ones(1), jnp.ones(1)))
 
 
@@ -50,12 +49,8 @@ def kernel_estimate(key: jax.Array, features_a: ArrayLike, features_b: ArrayLike
 
     Args:
       key: draws the subsets.
-      features_a: [n, dim], n ≥ 2·subsets.
-      features_b: [m, dim], m ≥ 2·subsets.
+      features_a, features_b: as `kernel_distance`, each of at least 2·subsets examples.
       subsets: number of subsets of each set, ≥ 2.
-
-    Raises:
-      ValueError: there are too few examples or subsets, or the dimensions differ.
     """
     if subsets < 2:
         raise ValueError(f"a standard error needs at least two subsets, got {subsets}")
@@ -63,25 +58,25 @@ def kernel_estimate(key: jax.Array, features_a: ArrayLike, features_b: ArrayLike
     with double_precision():
         a, b = _checked(features_a, features_b, 2 * subsets)
         groups = (jax.random.permutation(k, len(x)) % subsets for k, x in ((key_a, a), (key_b, b)))
-        sums = _kernel_sums(a, b, *groups, subsets, block_size(max(len(a), len(b))))
+        sums = _kernel_sums(a, b, *groups, subsets)
         ones, without = jnp.ones(subsets), 1 - jnp.eye(subsets)
-        value = float(_combine(sums, ones, ones))
-        left_out = [_combine_each(sums, without, ones), _combine_each(sums, ones, without)]
+        left_out = (
+            jax.vmap(_combine, (None, 0, None))(sums, without, ones),
+            jax.vmap(_combine, (None, None, 0))(sums, ones, without),
+        )
         variance = sum(float(x.var()) * (subsets - 1) for x in left_out)
-        return Estimate(value, math.sqrt(variance))
+        return Estimate(float(_combine(sums, ones, ones)), math.sqrt(variance))
 
 
 def _checked(features_a, features_b, least):
-    a, b = (rows(x, name).astype(float) for x, name in ((features_a, "features_a"), (features_b, "features_b")))
-    same_dimension(a, b, ("features_a", "features_b"))
+    a, b = rows(features_a=features_a, features_b=features_b)
     if min(len(a), len(b)) < least:
         raise ValueError(f"this estimate needs at least {least} examples of each, got {len(a)} and {len(b)}")
     return a, b
 
 
 class _Sums(NamedTuple):
-    """Sums of the kernel over pairs of subsets [subsets, subsets], without i = j within a set, and the subsets' sizes
-    [subsets]."""
+    """Kernel sums over pairs of subsets [subsets, subsets], without i = j within a set, and sizes [subsets]."""
 
     within_a: jax.Array
     within_b: jax.Array
@@ -90,8 +85,9 @@ class _Sums(NamedTuple):
     counts_b: jax.Array
 
 
-@functools.partial(jax.jit, static_argnums=(4, 5))
-def _kernel_sums(a, b, groups_a, groups_b, subsets, block):
+@functools.partial(jax.jit, static_argnums=4)
+def _kernel_sums(a, b, groups_a, groups_b, subsets):
+    block = block_size(max(len(a), len(b)))
     members_a, members_b = (jax.nn.one_hot(groups, subsets, dtype=a.dtype) for groups in (groups_a, groups_b))
 
     def across(x, y, members_x, members_y):
@@ -114,11 +110,6 @@ def _combine(sums, kept_a, kept_b):
     n, m = kept_a @ sums.counts_a, kept_b @ sums.counts_b
     within = kept_a @ sums.within_a @ kept_a / (n * (n - 1)) + kept_b @ sums.within_b @ kept_b / (m * (m - 1))
     return within - 2 * kept_a @ sums.across @ kept_b / (n * m)
-
-
-def _combine_each(sums, kept_a, kept_b):
-    axes = tuple(0 if kept.ndim == 2 else None for kept in (kept_a, kept_b))
-    return jax.vmap(_combine, in_axes=(None, *axes))(sums, kept_a, kept_b)
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:

@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
-from jaxgan.evaluation.distances import block_size, map_blocks, rows, same_dimension
+from jaxgan.evaluation.distances import block_size, map_blocks, rows
 
 HIGH_QUALITY = 3.0
 """A sample has high quality within this many standard deviations of the nearest mode."""
@@ -39,15 +39,14 @@ def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeC
       sigma: standard deviation of each mode, > 0.
 
     Returns:
-      The three numbers. Samples of low quality count towards the nearest mode's share, as in the source.
+      Three numbers. Samples of low quality count towards the nearest mode's share, as in the source.
 
     Raises:
       ValueError: a set is empty, the dimensions differ, or sigma is not positive.
 
     Source: Lin et al. 2018, PacGAN (arXiv:1712.04086), section 4.1; Srivastava et al. 2017 (arXiv:1705.07761).
     """
-    samples, centers = rows(samples, "samples"), rows(centers, "centers")
-    same_dimension(samples, centers, ("samples", "centers"))
+    samples, centers = rows(samples=samples, centers=centers)
     if not sigma > 0:
         raise ValueError(f"sigma must be positive, got {sigma}")
 
@@ -99,9 +98,6 @@ def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.
       expected: [classes] ≥ 0, how often the data has each class.
       confident: probability above which a sample has high quality.
 
-    Returns:
-      The three numbers.
-
     Raises:
       ValueError: the numbers of classes differ, or there are no samples.
 
@@ -121,23 +117,15 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "modes", of a known mixture or of the classes of the features' classifier."""
     if data.mixture is not None:
         found = mode_coverage(samples.rows, data.mixture.centers, data.mixture.sigma)
-        of, features, split, against = len(data.mixture.centers), "raw", "", 0
+        of, kind = len(data.mixture.centers), "mixture"
     else:
         assert samples.logits is not None and data.test.logits is not None
         expected = np.bincount(data.test.logits.argmax(1), minlength=data.test.logits.shape[1])
-        found, of, features = class_coverage(samples.logits, expected), len(expected), samples.features_of.name
-        split, against = "test", len(data.test)
-    details = {"modes": of, "kind": "mixture" if data.mixture is not None else "classes"}
-    errors = {"high_quality": share_error(found.high_quality, len(samples))}
-    return [
-        feature_score(
-            name,
-            value,
-            errors.get(name),
-            samples,
-            data,
-            unit={"reverse_kl": "nats", "modes": f"of {of}"}.get(name, ""),
-            details=details,
-        )._replace(features=features, split=split, against=against)
-        for name, value in found._asdict().items()
+        found, of, kind = class_coverage(samples.logits, expected), len(expected), "classes"
+    details, error = {"modes": of, "kind": kind}, share_error(found.high_quality, len(samples))
+    scores = [
+        feature_score("modes", found.modes, None, samples, data, unit=f"of {of}", details=details),
+        feature_score("high_quality", found.high_quality, error, samples, data, details=details),
+        feature_score("reverse_kl", found.reverse_kl, None, samples, data, unit="nats", details=details),
     ]
+    return [s._replace(features="raw", split="", against=0) for s in scores] if kind == "mixture" else scores

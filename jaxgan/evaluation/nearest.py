@@ -10,14 +10,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score
-from jaxgan.evaluation.distances import (
-    block_size,
-    double_precision,
-    first_minimum,
-    rows,
-    same_dimension,
-    squared_distances,
-)
+from jaxgan.evaluation.distances import block_size, double_precision, first_minimum, rows, squared_distances
 
 QUERIES = 2_000
 """Examples of each set that the evaluator looks up."""
@@ -53,7 +46,7 @@ class Memorisation(NamedTuple):
 
 
 def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
-    """The nearest training example of each query, by Euclidean distance, in blocks.
+    """The nearest training example of each query, by Euclidean distance.
 
     Distances are compared in float64, which separates copies from very near neighbours.
 
@@ -61,17 +54,13 @@ def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
       queries: [queries, ...].
       training: [n, ...], of the same dimension.
 
-    Returns:
-      Distances and indices.
-
     Raises:
       ValueError: a set is empty, or the dimensions differ.
 
     Source: the last column of figure 2 of Goodfellow et al. 2014 (arXiv:1406.2661).
     """
     with double_precision():
-        queries, training = (rows(x, name).astype(float) for x, name in ((queries, "queries"), (training, "training")))
-        same_dimension(queries, training, ("queries", "training"))
+        queries, training = rows(queries=queries, training=training)
         distances, indices = _nearest(queries, training, block_size(len(queries)))
         return Neighbors(np.asarray(distances, np.float32), np.asarray(indices, np.int32))
 
@@ -118,16 +107,14 @@ def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
     return Memorisation(float(generated.mean()), float(held_out.mean()), closer, error)
 
 
-def _distances(examples: Examples, training: Examples) -> np.ndarray:
-    def distances():
-        return nearest_neighbors(examples.rows[:QUERIES], training.rows).distances
-
-    return examples.cached("distances to the nearest training examples", distances)
-
-
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "nearest": distances to the nearest training examples, against those of the test split."""
-    generated, held_out = (_distances(examples, data.train) for examples in (samples, data.test))
+
+    def distances(examples: Examples) -> np.ndarray:
+        found = lambda: nearest_neighbors(examples.rows[:QUERIES], data.train.rows).distances  # noqa: E731
+        return examples.cached("nearest distances", found)
+
+    generated, held_out = distances(samples), distances(data.test)
     found = memorisation(generated, held_out)
     spread = float(generated.std(ddof=1)) / math.sqrt(len(generated))
     details = {
@@ -135,12 +122,8 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
         "training_examples_in_all": data.train.of,
         "held_out_distance": found.held_out,
     }
-    return [
-        feature_score(name, value, error, samples, data, details=details)._replace(
-            features="raw", samples=len(generated), against=len(held_out)
-        )
-        for name, value, error in (
-            ("nearest_distance", found.generated, spread),
-            ("nearest_closer", found.closer, found.standard_error),
-        )
+    scores = [
+        feature_score("nearest_distance", found.generated, spread, samples, data, details=details),
+        feature_score("nearest_closer", found.closer, found.standard_error, samples, data, details=details),
     ]
+    return [s._replace(features="raw", samples=len(generated), against=len(held_out)) for s in scores]

@@ -14,8 +14,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from numpy.typing import ArrayLike as Widths
 
-from jaxgan.evaluation.base import Data, Examples, Score
-from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows, same_dimension
+from jaxgan.evaluation.base import Data, Examples, Score, feature_score
+from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows
 
 PAPER_SIGMAS = np.logspace(-1, 0, 10)
 """The grid of widths in the authors' code, in units of the data: pixels in [0, 1]."""
@@ -51,7 +51,7 @@ def log_likelihood(samples: ArrayLike, points: ArrayLike, sigma: float) -> jax.A
     """log p(x) = logmeanexp_j(−‖x − μ_j‖²/2σ²) − dim·log(σ√(2π)), in nats: Gaussian windows on the samples μ_j.
 
     Args:
-      samples: [n, ...], the windows' centres μ_j.
+      samples: [n, ...], the windows' centres μ_j, here and in the other functions.
       points: [points, ...], where the density is evaluated; of the samples' dimension.
       sigma: standard deviation of a window, > 0, in the samples' unit.
 
@@ -67,19 +67,7 @@ def log_likelihood(samples: ArrayLike, points: ArrayLike, sigma: float) -> jax.A
 
 
 def log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) -> jax.Array:
-    """`log_likelihood` for many widths from one pass over the distances.
-
-    Args:
-      samples: [n, ...].
-      points: [points, ...].
-      sigmas: [widths], > 0.
-
-    Returns:
-      [widths, points], float32.
-
-    Raises:
-      ValueError: as `log_likelihood`.
-    """
+    """`log_likelihood` [widths, points] for many widths, from one pass over the distances."""
     return jnp.asarray(_log_likelihoods(samples, points, sigmas, np.float64), jnp.float32)
 
 
@@ -89,36 +77,22 @@ def mean_log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) 
     Computed in float32, several times faster, if that keeps the mean accurate to 1e-4 nats: for images, with windows
     that are not too narrow. Single points may then be wrong by several 1e-3 nats. Otherwise computed in float64.
 
-    Args:
-      samples: [n, ...].
-      points: [points, ...].
-      sigmas: [widths], > 0.
-
     Returns:
       Means [widths], in nats, and standard deviations over the points (ddof 0) / √points [widths].
-
-    Raises:
-      ValueError: as `log_likelihood`.
     """
-    dtype = np.float32 if _float32_will_do(samples, sigmas) else np.float64
+    centers = np.asarray(samples, np.float32).reshape(len(np.atleast_1d(samples)), -1)
+    narrowest = max(float(np.min(np.asarray(sigmas, np.float64), initial=math.inf)), 1e-100)
+    rounding = float(centers.var(0).sum()) * 2**-24 / (2 * narrowest**2)
+    dtype = np.float32 if centers.shape[1] > FEW_DIMENSIONS and rounding < ROUNDING else np.float64
     values = np.asarray(_log_likelihoods(samples, points, sigmas, dtype), np.float64)
     return values.mean(1), values.std(1) / math.sqrt(values.shape[1])
-
-
-def _float32_will_do(samples: ArrayLike, sigmas: Widths) -> bool:
-    """Whether the rounding of squared distances is negligible for these windows."""
-    values = np.asarray(samples, np.float32).reshape(len(np.atleast_1d(samples)), -1)
-    smallest = min((float(sigma) for sigma in np.atleast_1d(np.asarray(sigmas))), default=math.inf)
-    rounding = float(values.var(0).sum()) * 2**-24 / (2 * smallest**2)
-    return values.shape[1] > FEW_DIMENSIONS and rounding < ROUNDING
 
 
 def _log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths, dtype: Any) -> jax.Array:
     """[widths, points], from distances of the given floating type."""
     widths = np.asarray(sigmas, np.float64)
     with double_precision():
-        samples, points = (rows(x, name).astype(dtype) for x, name in ((samples, "samples"), (points, "points")))
-        same_dimension(samples, points, ("samples", "points"))
+        samples, points = (x.astype(dtype) for x in rows(samples=samples, points=points))
         if widths.ndim != 1 or not (widths > 0).all() or not np.isfinite(widths).all():
             raise ValueError(f"sigma must be positive and finite, got {sigmas!r}")
         constants = math.log(len(samples)) + samples.shape[1] * np.log(widths * math.sqrt(2 * math.pi))
@@ -157,9 +131,6 @@ def select_sigma(samples: ArrayLike, validation: ArrayLike, sigmas: Widths) -> t
 
     Returns:
       The best width, and the mean log-likelihood [widths] of each, in nats.
-
-    Raises:
-      ValueError: as `log_likelihood`.
     """
     scores, _ = mean_log_likelihoods(samples, validation, sigmas)
     return float(np.asarray(sigmas)[scores.argmax()]), scores
@@ -194,9 +165,6 @@ def protocol(samples: ArrayLike, validation: ArrayLike, test: ArrayLike) -> tupl
     Returns:
       The estimate with σ from `PAPER_SIGMAS`, which is coarse, and with σ from `fine_sigmas`, which is higher.
 
-    Raises:
-      ValueError: as `log_likelihood`.
-
     Source: the authors' parzen_ll.py, goodfeli/adversarial.
     """
     coarse, scores = select_sigma(samples, validation, PAPER_SIGMAS)
@@ -214,18 +182,11 @@ def protocol(samples: ArrayLike, validation: ArrayLike, test: ArrayLike) -> tupl
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "parzen": the paper's protocol on the test split, with both grids."""
     validation = data.validation.rows[:VALIDATION]
-    estimates = protocol(samples.rows, validation, data.test.rows)
-    return [
-        Score(
-            name=f"parzen_{grid}",
-            value=estimate.value,
-            standard_error=estimate.standard_error,
-            unit="nats",
-            features="raw",
-            split="test",
-            samples=len(samples),
-            against=len(data.test),
-            details={"sigma": estimate.sigma, "validation_examples": len(validation)},
-        )
-        for grid, estimate in zip(("paper", "fine"), estimates, strict=True)
-    ]
+    scores = []
+    for grid, (value, error, sigma) in zip(
+        ("paper", "fine"), protocol(samples.rows, validation, data.test.rows), strict=True
+    ):
+        details = {"sigma": sigma, "validation_examples": len(validation)}
+        score = feature_score(f"parzen_{grid}", value, error, samples, data, unit="nats", details=details)
+        scores.append(score._replace(features="raw"))
+    return scores

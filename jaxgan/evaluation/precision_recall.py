@@ -8,15 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
-from jaxgan.evaluation.distances import (
-    block_size,
-    double_precision,
-    first_minimum,
-    map_blocks,
-    rows,
-    same_dimension,
-    squared_distances,
-)
+from jaxgan.evaluation.distances import block_size, double_precision, first_minimum, map_blocks, rows, squared_distances
 
 NEIGHBOR = 5
 """k of the evaluator."""
@@ -58,8 +50,7 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
     equations 3 and 5.
     """
     with double_precision():
-        real, fake = (rows(x, name).astype(float) for x, name in ((real, "real"), (fake, "fake")))
-        same_dimension(real, fake, ("real", "fake"))
+        real, fake = rows(real=real, fake=fake)
         if k < 1 or min(len(real), len(fake)) <= k:
             raise ValueError(
                 f"k = {k} needs k >= 1 and more than k examples, got {len(real)} real and {len(fake)} fake"
@@ -71,8 +62,7 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
 
 @functools.partial(jax.jit, static_argnums=2)
 def _precision_recall(real, fake, k):
-    """Counts of fake examples in a real ball, real ones in a fake ball, pairs of a real ball and a fake example in it,
-    and real balls with a fake example."""
+    """Counts: fake examples in a real ball, real ones in a fake ball, pairs of the first kind, real balls hit."""
     real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
     block = min(block_size(len(real)), len(fake))
     count = -len(fake) % block
@@ -113,15 +103,12 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     The standard errors are those of shares of independent examples, without the variation of the balls.
     """
     found = precision_recall(data.test.features, samples.features, NEIGHBOR)
-    sizes = {"precision": len(samples), "coverage": len(data.test), "recall": len(data.test)}
+    errors = {
+        "precision": share_error(found.precision, len(samples)),
+        "recall": share_error(found.recall, len(data.test)),
+        "coverage": share_error(found.coverage, len(data.test)),
+    }
     return [
-        feature_score(
-            name,
-            value,
-            share_error(value, sizes[name]) if name in sizes else None,
-            samples,
-            data,
-            details={"k": NEIGHBOR},
-        )
+        feature_score(name, value, errors.get(name), samples, data, details={"k": NEIGHBOR})
         for name, value in found._asdict().items()
     ]

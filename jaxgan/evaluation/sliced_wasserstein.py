@@ -9,7 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import double_precision, rows, same_dimension
+from jaxgan.evaluation.distances import double_precision, rows
 
 PROJECTIONS = 256
 
@@ -39,8 +39,7 @@ def sliced_wasserstein(
     if projections < 2 or order < 1:
         raise ValueError(f"need projections >= 2 and order >= 1, got {projections} and {order}")
     with double_precision():
-        a, b = (rows(x, name).astype(float) for x, name in ((a, "a"), (b, "b")))
-        same_dimension(a, b, ("a", "b"))
+        a, b = rows(a=a, b=b)
         costs = np.asarray(_costs(key, a, b, projections, order))
     mean, error = costs.mean(), costs.std(ddof=1) / math.sqrt(projections)
     value = mean ** (1 / order)
@@ -72,6 +71,6 @@ def _quantiles(n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "sliced_wasserstein", of order 2, between the values of the samples and of the test split."""
     value, error = sliced_wasserstein(key, samples.rows, data.test.rows)
-    details = {"projections": PROJECTIONS, "order": 2, "standard_error": "over the directions alone"}
+    details = {"projections": PROJECTIONS, "order": 2, "standard_error": "over the directions only"}
     score = feature_score("sliced_wasserstein", value, error, samples, data, details=details)
     return [score._replace(features="raw")]

@@ -1,4 +1,7 @@
-"""Grids and sheets of images, as arrays of bytes and as files."""
+"""Grids and sheets of images, as arrays of bytes and as files.
+
+Images are [n, height, width] or [n, height, width, 1, 3 or 4]. Pictures are uint8 [H, W] or [H, W, 3].
+"""
 
 import io
 import math
@@ -27,16 +30,15 @@ def image_grid(
     """Images in rows, separated by grey lines.
 
     Args:
-      images: [n, height, width, 1, 3 or 4] or [n, height, width]; values outside [low, high] are clipped, NaN is grey,
-        and a fourth channel, alpha, is left out.
+      images: values outside [low, high] are clipped, NaN is grey, and a fourth channel, alpha, is left out.
       columns: images in a row; None for a nearly square picture.
       low: the value shown black.
       high: the value shown white.
       padding: width of the lines between images, in pixels of the result.
-      scale: every pixel becomes scale x scale; None for a grid of about 600 pixels.
+      scale: every pixel becomes scale × scale; None for a grid of about 600 pixels.
 
     Returns:
-      uint8 [H, W, 3], or [H, W] for images of one channel. Empty cells of the last row are grey.
+      The picture, [H, W] for images of one channel. Empty cells of the last row are grey.
 
     Raises:
       ValueError: the shape is not that of images, or there are no images.
@@ -51,7 +53,9 @@ def image_grid(
     columns = columns or math.ceil(math.sqrt(n * height / width))
     rows = -(-n // columns)
     scale = scale or max(1, round(600 / max(columns * width, rows * height)))
-    pixels = _to_uint8(images, low, high).repeat(scale, 1).repeat(scale, 2)
+    values = np.clip((images.astype(np.float64) - low) / (high - low), 0, 1) * 255
+    values = np.where(np.isnan(values), GREY, np.rint(values)).astype(np.uint8)
+    pixels = values.repeat(scale, 1).repeat(scale, 2)
     height, width = height * scale, width * scale
     shape = (rows * (height + padding) + padding, columns * (width + padding) + padding, channels)
     grid = np.full(shape, GREY, np.uint8)
@@ -63,15 +67,7 @@ def image_grid(
 
 
 def save_png(path: str | Path, array: np.ndarray) -> None:
-    """Writes a PNG atomically.
-
-    Args:
-      path: the file; its directory is created if necessary.
-      array: uint8 [height, width] or [height, width, 3].
-
-    Raises:
-      UsageError: it cannot be written.
-    """
+    """Writes a picture as PNG, atomically, in a directory that is created if necessary. UsageError if it cannot."""
     from PIL import Image
 
     path = Path(path)
@@ -89,22 +85,14 @@ def is_image(shape: tuple[int, ...]) -> bool:
     return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
 
 
-def _to_uint8(images: np.ndarray, low: float, high: float) -> np.ndarray:
-    values = np.clip((images.astype(np.float64) - low) / (high - low), 0, 1) * 255
-    return np.where(np.isnan(values), GREY, np.rint(values)).astype(np.uint8)
-
-
 def nearest_sheet(samples: np.ndarray, nearest: np.ndarray, *, columns: int = 6, scale: int = 3) -> np.ndarray:
     """The paper's figure 2: samples, and in the rightmost column the training image nearest to its neighbour.
 
     Args:
-      samples: [rows·columns, height, width] or [..., channels], in [0, 1]; row by row.
+      samples: [rows·columns, ...] images in [0, 1], row by row.
       nearest: [rows, ...], the training image nearest to the last sample of each row.
       columns: of samples.
-      scale: every pixel becomes scale x scale.
-
-    Returns:
-      uint8 [H, W] or [H, W, 3].
+      scale: as for `image_grid`.
 
     Raises:
       ValueError: the numbers do not fit.
@@ -122,19 +110,15 @@ def interpolation_sheet(linear: np.ndarray, spherical: np.ndarray, *, scale: int
     """The paper's figure 3: each row is a path from one latent to another, lines at the top and arcs at the bottom.
 
     Args:
-      linear: [rows, count, height, width] or [..., channels], in [0, 1].
+      linear: [rows, count, ...] images in [0, 1].
       spherical: [rows, count, ...], between the same latents.
-      scale: every pixel becomes scale x scale.
-
-    Returns:
-      uint8 [H, W] or [H, W, 3].
+      scale: as for `image_grid`.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), figure 3.
     """
     count = linear.shape[1]
-    top, bottom = (
-        image_grid(part.reshape(-1, *part.shape[2:]), columns=count, scale=scale) for part in (linear, spherical)
-    )
+    parts = (part.reshape(-1, *part.shape[2:]) for part in (linear, spherical))
+    top, bottom = (image_grid(part, columns=count, scale=scale) for part in parts)
     return np.concatenate([top, np.full((GAP, *top.shape[1:]), 255, np.uint8), bottom], axis=0)
 
 
@@ -144,14 +128,10 @@ def class_sheet(
     """A row with the first `columns` images of each class; empty cells are grey.
 
     Args:
-      images: [n, height, width] or [..., channels], in [0, 1].
+      images: in [0, 1].
       labels: [n] int, 0 to num_classes − 1: the condition, or a classifier's prediction.
       num_classes: number of rows.
-      columns: images in a row, at most.
-      scale: every pixel becomes scale x scale.
-
-    Returns:
-      uint8 [H, W] or [H, W, 3].
+      columns, scale: as for `image_grid`.
     """
     sheet = np.full((num_classes, columns, *images.shape[1:]), GREY / 255, np.float32)
     for row in range(num_classes):

@@ -14,13 +14,10 @@ MARGIN = 4.0
 NAMED = 20
 """Classes in a legend, at most."""
 
+STYLES, COLORS = ("-", "--", ":", "-."), ("#08519c", "#a63603", "#1b7837", "#54278f")
 
-STYLES = ("-", "--", ":", "-.")
 BOTTOM, PANEL = 0.6, 2.0
 """Of `curves`: inches below the panels, and for each panel."""
-
-COLORS = ("#08519c", "#a63603", "#1b7837", "#54278f")
-
 
 ROW, EDGES = 0.42, 1.1
 """Of `spread`: inches for each setting, and around them."""
@@ -30,21 +27,18 @@ WIDE = 30.0
 
 
 class Density(Protocol):
-    """A distribution to draw with samples, such as `jaxgan.datasets.base.Mixture`."""
+    """A mixture to draw with samples: modes at `centers` [modes, dim] of standard deviation `sigma`.
+
+    `log_density` is log p(x) at points [n, dim], in nats. `jaxgan.datasets.base.Mixture` is one.
+    """
 
     @property
-    def centers(self) -> np.ndarray:
-        """[modes, dim]."""
-        ...
+    def centers(self) -> np.ndarray: ...
 
     @property
-    def sigma(self) -> float:
-        """Standard deviation of every mode."""
-        ...
+    def sigma(self) -> float: ...
 
-    def log_density(self, points: np.ndarray) -> np.ndarray:
-        """log p(x) at points [n, dim], in nats: [n]."""
-        ...
+    def log_density(self, points: np.ndarray) -> np.ndarray: ...
 
 
 def save_samples(
@@ -61,13 +55,11 @@ def save_samples(
 
     Args:
       path: the file.
-      samples: [n, height, width, 1, 3 or 4] or [n, height, width]: a grid; [n, 2]: points, over the contours of the
-        mixture; [n] or [n, 1]: a histogram, with the mixture's density; [n, features]: one line each (256 at most)
-        over the features, their median and their middle 90 %.
-      low: of images: the value shown black.
-      high: of images: the value shown white.
+      samples: images: a grid; [n, 2]: points, over the contours of the mixture; [n] or [n, 1]: a histogram, with the
+        mixture's density; [n, features]: one line each (256 at most) over the features, their median and their middle
+        90 %.
+      low, high, columns: of images, as for `image_grid`.
       mixture: the true distribution, or None.
-      columns: of images in a row; None for a nearly square picture.
       labels: [n], classes of points in the plane, which give their colours; None for one colour.
 
     Raises:
@@ -81,8 +73,7 @@ def save_samples(
         raise ValueError(f"there is no picture for samples of shape {list(samples.shape)}")
     if is_image(samples.shape[1:]):
         return save_png(path, image_grid(samples, columns=columns, low=low, high=high, scale=None))
-    samples = samples.reshape(len(samples), -1)
-    samples = samples.astype(np.float64)
+    samples = samples.reshape(len(samples), -1).astype(np.float64)
     if samples.shape[1] == 2:
         return save_png(path, _scatter(samples, mixture, labels))
     save_png(path, _histogram(samples, mixture) if samples.shape[1] == 1 else _profiles(samples))
@@ -91,18 +82,13 @@ def save_samples(
 def blank_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, *, layout: Any = "constrained", **options: Any
 ) -> tuple[Any, Any]:
-    """A matplotlib figure without a display.
+    """The canvas and the axes (one or an array) of a matplotlib figure without a display.
 
     Args:
-      width: in inches, of 100 pixels each.
-      height: in inches.
-      rows: of axes.
-      columns: of axes.
+      width, height: in inches, of 100 pixels each.
+      rows, columns: of axes.
       layout: matplotlib's layout engine; None, which is faster, if `options` place the axes.
       **options: for `Figure.subplots`.
-
-    Returns:
-      The canvas, and the axes or an array of them.
     """
     # Without pyplot, which keeps every figure alive and chooses a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -203,29 +189,19 @@ def _profiles(samples: np.ndarray) -> np.ndarray:
 
 
 class Curve(NamedTuple):
-    """A metric over the steps.
-
-    Attributes:
-      steps: [n].
-      values: [n]; values that are not finite are left out.
-      errors: [n] standard errors, or None.
-      reference: a level, for example of real data, or None.
-    """
+    """A metric over the steps."""
 
     steps: Sequence[float]
-    values: Sequence[float]
-    errors: Sequence[float] | None = None
-    reference: float | None = None
+    values: Sequence[float]  # those that are not finite are left out
+    errors: Sequence[float] | None = None  # standard errors
+    reference: float | None = None  # a level, for example of real data
 
 
 def curves(panels: Mapping[str, Mapping[str, Curve]]) -> np.ndarray:
-    """Panels of curves over the same steps.
+    """A picture with panels of curves over the same steps.
 
     Args:
       panels: curves by label, by title; panels without curves are left out.
-
-    Returns:
-      uint8 [height, width, 3].
 
     Raises:
       ValueError: no panel has a curve.
@@ -235,9 +211,8 @@ def curves(panels: Mapping[str, Mapping[str, Curve]]) -> np.ndarray:
         raise ValueError("there are no curves to draw")
     height = BOTTOM + PANEL * len(panels)
     place = {"left": 0.09, "right": 0.74, "bottom": BOTTOM / height, "top": 1 - 0.3 / height, "hspace": 0.3}
-    canvas, axes = blank_figure(
-        8, height, len(panels), 1, layout=None, sharex=True, squeeze=False, gridspec_kw=place
-    )  # fmt: skip
+    options = {"layout": None, "sharex": True, "squeeze": False, "gridspec_kw": place}
+    canvas, axes = blank_figure(8, height, len(panels), 1, **options)
     for panel, (title, lines) in zip(axes[:, 0], panels.items(), strict=True):
         for number, (label, curve) in enumerate(lines.items()):
             _draw_curve(panel, label, curve, STYLES[number % len(STYLES)], COLORS[number % len(COLORS)])
@@ -252,9 +227,8 @@ def _draw_curve(axes: Any, label: str, curve: Curve, style: str, color: str) -> 
     steps, values = np.asarray(curve.steps, np.float64), np.asarray(curve.values, np.float64)
     finite = np.isfinite(values)
     marker = "o" if len(steps) < 20 else None  # a single point has no line
-    axes.plot(
-        steps[finite], values[finite], style, color=color, linewidth=1.4, marker=marker, markersize=4, label=label
-    )
+    options = {"color": color, "linewidth": 1.4, "marker": marker, "markersize": 4, "label": label}
+    axes.plot(steps[finite], values[finite], style, **options)
     if curve.errors is not None:
         errors = np.asarray(curve.errors, np.float64)[finite]
         axes.errorbar(steps[finite], values[finite], errors, fmt="none", color=color, capsize=2)
@@ -263,31 +237,21 @@ def _draw_curve(axes: Any, label: str, curve: Curve, style: str, color: str) -> 
 
 
 class SpreadRow(NamedTuple):
-    """One setting.
+    """One setting: the mean over its seeds with its standard error, and the value of every seed."""
 
-    Attributes:
-      label: of one or two lines.
-      mean: over the seeds, or None.
-      standard_error: of the mean, or None.
-      values: of every seed; None for a seed without a value.
-    """
-
-    label: str
+    label: str  # of one or two lines
     mean: float | None
     standard_error: float | None
-    values: Sequence[float | None]
+    values: Sequence[float | None]  # None for a seed without a value
 
 
 def spread(rows: Sequence[SpreadRow], *, title: str, reference: float | None = None) -> np.ndarray:
-    """A row for each setting: a dot for each seed, and the mean with its standard error.
+    """A picture with a row for each setting: a dot for each seed, and the mean with its standard error.
 
     Args:
       rows: from top to bottom.
       title: of the figure.
       reference: a level, for example of real data, or None.
-
-    Returns:
-      uint8 [height, width, 3].
 
     Raises:
       ValueError: there are no rows.

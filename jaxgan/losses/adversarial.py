@@ -1,11 +1,14 @@
 """Adversarial losses on logits: what each player minimises.
 
-A discriminator's logit l(x) gives D(x) = sigmoid(l(x)). Every loss is a mean over the batch, without the factor ½
-that some code puts on the cross-entropies. No loss takes the logarithm of a probability, so all stay finite and keep
-useful gradients at logits of ±1e4. All raise ValueError unless the two arguments are vectors of one length. To add a
-loss, write its two functions and one line of `LOSSES`.
+Every loss is a function of `real_logits` and `fake_logits`, the discriminator's outputs [batch] for data and for
+generated examples, and a mean over the batch; a generator's half ignores `real_logits` unless it is relativistic. A
+logit l(x) gives D(x) = sigmoid(l(x)). No loss has the factor ½ that some code puts on the cross-entropies, and none
+takes the logarithm of a probability, so all stay finite and keep useful gradients at logits of ±1e4. All raise
+ValueError unless the two arguments are vectors of one length. To add a loss, write its two functions and one line of
+`LOSSES`.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,23 +36,12 @@ def check_logits(real_logits: chex.Array, fake_logits: chex.Array) -> None:
 
 
 def bounded_exp(x: chex.Array) -> chex.Array:
-    """eˣ up to x = `LIMIT` and its tangent there above it: convex, with a slope that never overflows.
-
-    Args:
-      x: any shape.
-
-    Returns:
-      The same shape, finite for |x| up to 1e4 and beyond.
-    """
+    """eˣ up to x = `LIMIT` and its tangent there above it: convex, finite for |x| up to 1e4 and beyond."""
     return jnp.exp(jnp.minimum(x, LIMIT)) * (1 + jnp.maximum(x - LIMIT, 0))
 
 
 def binary_cross_entropy(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """−E log D(x) − E log(1 − D(G(z))) = E softplus(−l_real) + E softplus(l_fake), the discriminator's loss.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where D = ½ everywhere.
@@ -74,10 +66,6 @@ def smoothed_cross_entropy(alpha: chex.Numeric) -> Half:
 def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E log(1 − D(G(z))) = −E softplus(l_fake); its gradient vanishes if the discriminator wins.
 
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], logits of generated examples.
-
     Returns:
       Scalar ≤ 0 in nats.
 
@@ -89,10 +77,6 @@ def minimax_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.
 
 def non_saturating_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """−E log D(G(z)) = E softplus(−l_fake); it has the fixed point of minimax and does not saturate.
-
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats.
@@ -109,10 +93,6 @@ def maximum_likelihood_generator(real_logits: chex.Array, fake_logits: chex.Arra
     Its variance is large, since a few examples that look real have almost all the weight. Above l = 20 the exponential
     continues as a straight line. The source has an additional factor ½.
 
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], logits of generated examples.
-
     Returns:
       Scalar ≤ 0.
 
@@ -124,10 +104,6 @@ def maximum_likelihood_generator(real_logits: chex.Array, fake_logits: chex.Arra
 
 def least_squares_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """½ E (l_real − 1)² + ½ E l_fake²: the output itself, not its sigmoid, is 1 for data and 0 for samples.
-
-    Args:
-      real_logits: [batch], the discriminator's outputs on data; at the optimum p_d/(p_d + p_g), in [0, 1].
-      fake_logits: [batch], its outputs on generated examples.
 
     Returns:
       Scalar ≥ 0; ¼ where all outputs are ½.
@@ -151,10 +127,6 @@ def smoothed_least_squares(alpha: chex.Numeric) -> Half:
 def least_squares_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """½ E (l_fake − 1)².
 
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], the discriminator's outputs on generated examples.
-
     Returns:
       Scalar ≥ 0; ⅛ where all outputs are ½.
 
@@ -166,10 +138,6 @@ def least_squares_generator(real_logits: chex.Array, fake_logits: chex.Array) ->
 
 def hinge_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E max(0, 1 − l_real) + E max(0, 1 + l_fake): separates the logits up to a margin of ±1.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0; 2 where all logits are 0.
@@ -185,10 +153,6 @@ def wasserstein_critic(real_logits: chex.Array, fake_logits: chex.Array) -> chex
 
     The loss has no minimum by itself: bound the critic, by a gradient penalty or by clipped weights.
 
-    Args:
-      real_logits: [batch], the critic's outputs on data; they are not logits of a probability.
-      fake_logits: [batch], its outputs on generated examples.
-
     Returns:
       Scalar; 0 where all outputs are equal.
 
@@ -203,10 +167,6 @@ def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 
     Up to sampling noise, it is a lower bound of W₁ if the critic is 1-Lipschitz, and of K·W₁ if it is K-Lipschitz.
 
-    Args:
-      real_logits: [batch], the critic's outputs on data.
-      fake_logits: [batch], its outputs on generated examples.
-
     Returns:
       Scalar, in the units of the data's distances.
 
@@ -217,10 +177,6 @@ def wasserstein_estimate(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 
 def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """−E l_fake: the generator's half of the hinge and Wasserstein losses.
-
-    Args:
-      real_logits: [batch], not used.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar.
@@ -233,10 +189,6 @@ def linear_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
 
 def paired_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_real − l_fake)), over pairs of a real and a generated example: only differences of logits count.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats; log 2 where all logits are equal.
@@ -251,10 +203,6 @@ def paired_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 def paired_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_fake − l_real)), the mirror of the discriminator's.
 
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
-
     Returns:
       Scalar ≥ 0 in nats; log 2 where all logits are equal.
 
@@ -265,10 +213,6 @@ def paired_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.A
 
 def average_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_real − mean l_fake)) + E softplus(l_fake − mean l_real): each against the other batch's mean.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
@@ -282,10 +226,6 @@ def average_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> c
 
 def average_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_fake − mean l_real)) + E softplus(l_real − mean l_fake), the mirror of the discriminator's.
-
-    Args:
-      real_logits: [batch], logits of data.
-      fake_logits: [batch], logits of generated examples.
 
     Returns:
       Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
@@ -302,27 +242,21 @@ class Divergence(NamedTuple):
       output: v -> g(v) = T.
       conjugate: v -> f*(g(v)), simplified, so that no difference of large numbers is taken.
       log_ratio: v* -> log(p_d/p_g), or None.
-      threshold: as `Loss.threshold`.
+      threshold: v* where p_d = p_g.
     """
 
     output: Callable[[chex.Array], chex.Array]
     conjugate: Callable[[chex.Array], chex.Array]
     log_ratio: Callable[[chex.Array], chex.Array] | None = None
-    threshold: float | None = None
+    threshold: float = 0.0
 
 
 def f_gan(divergence: Divergence) -> Loss:
     """The two players' losses of an f-divergence D_f(p_d‖p_g) = E_{p_g} f(p_d/p_g).
 
-    The discriminator's output v becomes T = g(v), in the domain of the conjugate f*. Its loss −E_{p_d} T +
-    E_{p_g} f*(T) is minus a lower bound of the divergence, and the generator's loss is −E_{p_g} f*(T). At the optimum
-    T = f′(p_d/p_g), and the generator's gradient is that of D_f.
-
-    Args:
-      divergence: its output activation, its conjugate and facts.
-
-    Returns:
-      A `Loss` whose arguments are the discriminator's outputs v, [batch] each.
+    The discriminator's outputs v are the arguments; v becomes T = g(v), in the domain of the conjugate f*. Its loss
+    −E_{p_d} T + E_{p_g} f*(T) is minus a lower bound of the divergence, and the generator's loss is −E_{p_g} f*(T). At
+    the optimum T = f′(p_d/p_g), and the generator's gradient is that of D_f.
 
     Source: Nowozin et al. 2016 (arXiv:1606.00709), equations 5 and 6, tables 1, 2 and 6.
     """
@@ -338,19 +272,19 @@ def f_gan(divergence: Divergence) -> Loss:
     return Loss(discriminator, generator, divergence.log_ratio, divergence.threshold, pair_generator=None)
 
 
-LOG2 = 0.6931471805599453
+LOG2 = math.log(2)
 
 # f(u) = u log u: T = v and f*(T) = exp(T − 1); v* = 1 + log(p_d/p_g).
-KL = Divergence(lambda v: v, lambda v: bounded_exp(v - 1), lambda v: v - 1)
+KL = Divergence(lambda v: v, lambda v: bounded_exp(v - 1), lambda v: v - 1, threshold=1.0)
 # f(u) = −log u: T = −exp(−v) and f*(T) = −1 − log(−T) = v − 1; v* = log(p_d/p_g).
-REVERSE_KL = Divergence(lambda v: -bounded_exp(-v), lambda v: v - 1, lambda v: v, 0.0)
+REVERSE_KL = Divergence(lambda v: -bounded_exp(-v), lambda v: v - 1, lambda v: v)
 # f(u) = (u − 1)²: T = v and f*(T) = T²/4 + T; v* = 2(p_d/p_g − 1), which no v below −2 can be.
 PEARSON = Divergence(lambda v: v, lambda v: jnp.square(v) / 4 + v)
 # f(u) = (√u − 1)²: T = 1 − exp(−v) and f*(T) = T/(1 − T) = exp(v) − 1; v* = ½ log(p_d/p_g).
-SQUARED_HELLINGER = Divergence(lambda v: 1 - bounded_exp(-v), lambda v: bounded_exp(v) - 1, lambda v: 2 * v, 0.0)
+SQUARED_HELLINGER = Divergence(lambda v: 1 - bounded_exp(-v), lambda v: bounded_exp(v) - 1, lambda v: 2 * v)
 # f(u) = u log u − (u + 1) log((u + 1)/2): T = log 2 − softplus(−v) and f*(T) = −log(2 − exp T) = softplus(v) − log 2;
 # v* = log(p_d/p_g), and the divergence is twice the Jensen-Shannon divergence.
-JENSEN_SHANNON = Divergence(lambda v: LOG2 - jax.nn.softplus(-v), lambda v: jax.nn.softplus(v) - LOG2, lambda v: v, 0.0)
+JENSEN_SHANNON = Divergence(lambda v: LOG2 - jax.nn.softplus(-v), lambda v: jax.nn.softplus(v) - LOG2, lambda v: v)
 
 
 def _cross_entropy_loss(generator: Half, **facts) -> Loss:

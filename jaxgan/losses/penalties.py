@@ -3,7 +3,8 @@
 A penalty is `(critic, real, fake, key) -> scalar`, added to the discriminator's loss; `critic(examples) -> logits
 [batch]` is the discriminator in training. `lazy` applies a penalty in some steps only. To add a penalty, write a
 function from its weight to the penalty, and one line of `PENALTIES`; further parameters are keyword-only. r1 and r2
-have the factor ½ of their source, gradient penalties have none.
+have the factor ½ of their source, gradient penalties have none. Norms are over all dimensions of an example. All raise
+ValueError if a weight is negative or not a number.
 """
 
 from collections.abc import Callable
@@ -18,16 +19,8 @@ from jaxgan.types import Lazy, Penalty
 def r1(gamma: chex.Numeric = 1.0) -> Penalty:
     """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖², on data: the gradient vanishes where the data are.
 
-    The norm is over all dimensions of an example.
-
     Args:
       gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared (logit per unit of x).
-
-    Returns:
-      A penalty; it reads the real examples only.
-
-    Raises:
-      ValueError: γ is negative or not a number.
 
     Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1.
     """
@@ -40,21 +33,7 @@ def r1(gamma: chex.Numeric = 1.0) -> Penalty:
 
 
 def r2(gamma: chex.Numeric = 1.0) -> Penalty:
-    """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖², on generated examples.
-
-    The norm is over all dimensions of an example; the generator is fixed.
-
-    Args:
-      gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared (logit per unit of x).
-
-    Returns:
-      A penalty; it reads the generated examples only.
-
-    Raises:
-      ValueError: γ is negative or not a number.
-
-    Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1.
-    """
+    """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖², on generated examples; γ and the source are those of `r1`."""
     check_weight(gamma, "gamma")
 
     def penalty(critic, real, fake, key):
@@ -64,16 +43,7 @@ def r2(gamma: chex.Numeric = 1.0) -> Penalty:
 
 
 def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
-    """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), each norm on its own examples.
-
-    Args:
-      gamma: γ ≥ 0, weight of both.
-
-    Returns:
-      A penalty.
-
-    Raises:
-      ValueError: γ is negative or not a number.
+    """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), each norm on its own examples, with the γ of `r1`.
 
     Source: Huang et al. 2024 (arXiv:2501.05441), section 2.2, with the relativistic paired loss.
     """
@@ -84,17 +54,9 @@ def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
 def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) -> Penalty:
     """λ·E(‖∇_x l(x̂)‖₂ − 1)² at x̂ = ε·x_real + (1 − ε)·x_fake, one ε ~ U(0, 1) for each example.
 
-    The norm is over all dimensions of an example.
-
     Args:
       weight: λ ≥ 0; 10 in the source.
       one_sided: penalises only norms above 1: λ·E max(0, ‖∇_x l(x̂)‖₂ − 1)².
-
-    Returns:
-      A penalty.
-
-    Raises:
-      ValueError: λ is negative or not a number.
 
     Source: Gulrajani et al. 2017 (arXiv:1704.00028), equation 3 and Algorithm 1; one-sided: its section 4, and Petzka
     et al. 2018 (arXiv:1709.08894).
@@ -121,12 +83,6 @@ def dragan(weight: chex.Numeric = 10.0, *, spread: chex.Numeric = 0.5) -> Penalt
       weight: λ ≥ 0; 10 in the source.
       spread: c ≥ 0, noise in standard deviations of the data.
 
-    Returns:
-      A penalty; it reads the real examples only.
-
-    Raises:
-      ValueError: λ or c is negative or not a number.
-
     Source: Kodali et al. 2017 (arXiv:1705.07215), equation 4, whose noise has a fixed size; the authors' code scales it
     by half the data's standard deviation.
     """
@@ -149,9 +105,6 @@ def lazy(penalty: Penalty, interval: int) -> Lazy:
     Args:
       penalty: any.
       interval: steps, ≥ 1; 16 in the source.
-
-    Returns:
-      A `Lazy`, which `make_train_step(penalties=…)` accepts like a penalty.
 
     Raises:
       ValueError: the interval is below 1.

@@ -13,17 +13,9 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.losses.penalties import check_weight
-from jaxgan.losses.transforms import weigh_discriminator, weigh_generator
+from jaxgan.losses.transforms import weigh_discriminator as weigh_discriminator
+from jaxgan.losses.transforms import weigh_generator as weigh_generator
 from jaxgan.types import Term, TermInputs
-
-__all__ = [
-    "TERMS",
-    "auxiliary_classifier",
-    "feature_matching",
-    "mutual_information",
-    "weigh_discriminator",
-    "weigh_generator",
-]
 
 
 def feature_matching(weight: chex.Numeric = 1.0) -> Term:
@@ -34,9 +26,6 @@ def feature_matching(weight: chex.Numeric = 1.0) -> Term:
 
     Args:
       weight: λ ≥ 0, in units of the loss per squared unit of f.
-
-    Returns:
-      A term of the generator.
 
     Raises:
       ValueError: λ is negative or not a number; in use, if the discriminator returns no features.
@@ -66,9 +55,6 @@ def mutual_information(weight: chex.Numeric = 1.0) -> Term:
 
     Args:
       weight: λ ≥ 0, in units of the loss per nat.
-
-    Returns:
-      A term of both players, on generated examples.
 
     Raises:
       ValueError: λ is negative or not a number; in use, if the latent has no codes or the class logits do not fit them.
@@ -105,9 +91,6 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
 
     Args:
       weight: λ ≥ 0, in units of the loss per nat.
-
-    Returns:
-      A term of both players.
 
     Raises:
       ValueError: λ is negative or not a number; in use, if there are no labels or no class logits.

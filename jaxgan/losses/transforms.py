@@ -54,9 +54,6 @@ def weigh_generator(loss: Loss, weight: chex.Numeric) -> Loss:
       loss: any.
       weight: ≥ 0; 0 drops the half, so that terms replace it.
 
-    Returns:
-      A `Loss`.
-
     Raises:
       ValueError: the weight is negative or not a number.
     """
@@ -69,18 +66,7 @@ def weigh_generator(loss: Loss, weight: chex.Numeric) -> Loss:
 
 
 def weigh_discriminator(loss: Loss, weight: chex.Numeric) -> Loss:
-    """The loss with its discriminator's half multiplied by a weight; terms and penalties are added to it unweighted.
-
-    Args:
-      loss: any.
-      weight: ≥ 0; 0 drops the half.
-
-    Returns:
-      A `Loss`.
-
-    Raises:
-      ValueError: the weight is negative or not a number.
-    """
+    """`weigh_generator` of the discriminator's half; terms and penalties are added to it unweighted."""
     check_weight(weight)
     smoothed = loss.smoothed
     return _with_discriminator(
@@ -98,9 +84,6 @@ def both_sides(loss: Loss) -> Loss:
 
     Args:
       loss: one with `pair_generator`: not `maximum_likelihood`, nor an f-divergence.
-
-    Returns:
-      A `Loss`.
 
     Raises:
       ValueError: the loss has no half for such a generator.

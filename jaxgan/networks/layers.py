@@ -35,15 +35,17 @@ ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
 OUTPUTS: dict[str, Callable[[chex.Array], chex.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
-    "linear": lambda x: x,
+    "linear": jax.nn.identity,
 }
 
 INITIALIZERS: dict[str, Callable[[float], Callable]] = {
     "uniform": lambda scale: lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -scale, scale),
-    "normal": lambda scale: linen.initializers.normal(scale),
-    "lecun_normal": lambda scale: linen.initializers.variance_scaling(scale, "fan_in", "truncated_normal"),
+    "normal": linen.initializers.normal,
+    "lecun_normal": functools.partial(
+        linen.initializers.variance_scaling, mode="fan_in", distribution="truncated_normal"
+    ),
     "he_normal": lambda scale: linen.initializers.variance_scaling(2 * scale, "fan_in", "truncated_normal"),
-    "glorot_uniform": lambda scale: linen.initializers.variance_scaling(scale, "fan_avg", "uniform"),
+    "glorot_uniform": functools.partial(linen.initializers.variance_scaling, mode="fan_avg", distribution="uniform"),
     "sparse": lambda scale: sparse_normal(scale),
 }
 

@@ -91,46 +91,55 @@ class MLP(linen.Module):
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False, keys=None):
-        weights, plain = weights_for(self.normalization), has_bias(self.normalization)
+        weights, own_bias = "plain", True
+        if self.normalization != "none":
+            weights, own_bias = weights_for(self.normalization), has_bias(self.normalization)
         if weights == FROM_DATA and self.is_initializing():
             keys = jax.random.split(self.make_rng("params"), len(inputs))  # layers start from noisy inputs, as trained
         elif not train:
             keys = None
-        layers.check_features(condition)
+        if condition is not None:
+            layers.check_features(condition)
         joined, scales, projected = (condition if self.conditioning == name else None for name in CONDITIONINGS)
         # Hidden layers.
-        hidden = layers.flatten(inputs, joined)
+        hidden = inputs.reshape(len(inputs), -1) if joined is None else layers.flatten(inputs, joined)
         activations, biases, (*kernels, last) = self._layers()
-        normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, condition=scales)
+        normalize = None
+        if self.normalization != "none" or scales is not None:
+            normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, condition=scales)
         for i, width in enumerate(self.widths):
             hidden = self._disturbed(keys, hidden, i)
             options = {"kernel_init": kernels[i], "bias_init": linen.initializers.constant(biases[i])}
-            dense = layers.Dense(width, use_bias=plain, weights=weights, fixed=True, **options)
-            hidden = activations[i](normalize(dense(hidden)))
+            hidden = layers.Dense(width, use_bias=own_bias, weights=weights, fixed=True, **options)(hidden)
+            hidden = activations[i](hidden if normalize is None else normalize(hidden))
         # The last layer, and what a discriminator adds to it.
         discriminator = not self.output_shape
         mixes_batch = discriminator and self.minibatch != "none"
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name) if mixes_batch else hidden
         seen = self._disturbed(keys, seen, len(self.widths))
-        bias = layers.data_bias(self.output, self.means)
+        bias = linen.initializers.zeros if self.means is None else layers.data_bias(self.output, self.means)
         dense = layers.Dense(math.prod(self.output_shape), kernel_init=last, bias_init=bias, weights=weights)
         outputs = layers.OUTPUTS[self.output](dense(seen)).reshape(-1, *self.output_shape)
         if not discriminator:
             return outputs
         if projected is not None:
             outputs = outputs + projection(projected, seen, kernel_init=last, weights=weights)
+        if not self.class_logits and not self.features:
+            return outputs
         classes = layers.class_head(self.class_logits, seen, kernel_init=last, weights=weights)
         return layers.judged(outputs, hidden, self.features, classes)
 
     def _disturbed(self, keys, inputs, layer):
         keep, noise = (self.keep_hidden, self.noise_hidden) if layer else (self.keep_input, self.noise_input)
+        if keys is None or (keep == 1 and noise == 0):
+            return inputs
         return layers.gaussian_noise(keys, layers.dropout(keys, inputs, keep, layer), noise, layer)
 
 
-def _per_layer(field: str, given: str | tuple, layers: int, what: str, of: str) -> tuple:
+def _per_layer(field: str, given: str | tuple, count: int, what: str, of: str) -> tuple:
     """One value per layer, from one for all, one per layer, or names separated by commas."""
     values = tuple(name.strip() for name in given.split(",")) if isinstance(given, str) else given
-    values = values * layers if len(values) == 1 else values
-    if len(values) != layers:
-        raise ValueError(f"{field} names {len(values)} {what} for {layers} {of}: {list(values)}")
+    values = values * count if len(values) == 1 else values
+    if len(values) != count:
+        raise ValueError(f"{field} names {len(values)} {what} for {count} {of}: {list(values)}")
     return values

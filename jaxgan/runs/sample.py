@@ -74,7 +74,7 @@ def sample(
         how = in_words(method, facts)
     # The files.
     name = f"_{method}" if method != "plain" else "_plain" if has_sheet and plain else ""
-    name += "" if condition is None else f"_condition_{as_file_name(condition)}"
+    name += "" if condition is None else f"_condition_{_as_file_name(condition)}"
     stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{name}"
     picture, archive, buffer = stem.with_suffix(".png"), stem.with_suffix(".npz"), io.BytesIO()
     saved: dict[str, Any] = {"samples": values} | {n: array for n, array in arrays.items() if array is not None}
@@ -87,7 +87,7 @@ def sample(
     print(f"{said}: {picture} shows {shows}; {archive} holds them all.")
 
 
-def as_file_name(condition: str) -> str:
+def _as_file_name(condition: str) -> str:
     """A condition's text as a unique part of a file name: 0.5,-1;1,2 as 0p5_-1__1_2."""
     plain = "".join(condition.split()).lower()
     name = plain.replace(".", "p").replace(",", "_").replace(";", "__")

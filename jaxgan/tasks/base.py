@@ -18,12 +18,7 @@ Wrap = Callable[[Network, str | None], Network]
 
 
 class Labelled(NamedTuple):
-    """Examples whose labels a task may see.
-
-    Attributes:
-      examples: [n, ...], float32 in the networks' range.
-      labels: [n], integers from 0.
-    """
+    """Examples [n, ...] in the networks' range whose labels [n], integers from 0, a task may see."""
 
     examples: chex.Array
     labels: chex.Array
@@ -48,10 +43,7 @@ class Sheet(NamedTuple):
 
 
 class PlainGenerator(NamedTuple):
-    """A generator without a condition, for example of another run on the same data.
-
-    `generate(latents) -> examples` can be traced.
-    """
+    """A generator without a condition, for example of another run on the same data; `generate` can be traced."""
 
     generate: Callable[[chex.Array], chex.Array]
     latent: Latent
@@ -63,18 +55,14 @@ class ScoreInputs(NamedTuple):
 
     Attributes:
       generate: `(latents [n, dim], condition) -> examples [n, ...]`, compiled.
-      latent: the prior p_z(z).
       train, test: examples [n, ...].
-      test_labels: [n], or None.
+      train_labels, test_labels: [n], or None.
       classify: `examples -> labels [n]` by a classifier trained on the data's labels, or None.
       unit: converts examples to the range of scores: images in [0, 1].
-      key: for draws.
       other: the run of `evaluation.other_run`, or None.
-      step: of the generator.
       discriminator: the other player, if `Task.judges`.
       discriminate: `(variables, examples [n, ...]) -> DiscriminatorOutput` of numpy arrays, compiled.
       labelled: the training examples whose labels the task has seen, or None.
-      train_labels: [n], or None.
       own: the run's generator without a condition, for tasks whose generators need none.
     """
 
@@ -118,8 +106,7 @@ class Task(NamedTuple):
         condition, for example. Each key belongs to one example of the global batch at one step.
       condition: `count -> condition` of samples that are requested without one; None for labels, or no condition.
       terms: additional terms of the losses.
-      loss: wraps the loss.
-      discriminator_tx: wraps the discriminator's optimizer.
+      loss, discriminator_tx: wrap the loss and the discriminator's optimizer.
       sheet: `(key, count, examples, latent) -> Sheet` of `count` test examples, for pictures and `--mode=sample`; None
         for plain samples.
       measure: `ScoreInputs -> Scores`, for `--mode=evaluate`.
@@ -139,11 +126,7 @@ class Task(NamedTuple):
 
 
 def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainStep:
-    """The step on batches that the task prepares.
-
-    The keys depend on the step and on each example's index in the global batch, so batches are the same on one device
-    and on many, and in a resumed run.
-    """
+    """The step on batches that the task prepares, which are the same on one device and on many."""
     prepare = task.prepare
     if prepare is None:
         return train_step

@@ -20,12 +20,7 @@ STEPS, STARTS, RATE, RANGE = 200, 2, 0.05, 1_000
 
 
 class Known(NamedTuple):
-    """The known values of examples, the condition of both players.
-
-    Attributes:
-      values: x·m, [n, ...].
-      mask: m, [n, ...], 1 where the value is known, else 0.
-    """
+    """The known values x·m of examples [n, ...] and the mask m, 1 where a value is known: both players' condition."""
 
     values: chex.Array
     mask: chex.Array
@@ -51,13 +46,6 @@ def nearest_known(given: Known, training: np.ndarray) -> np.ndarray:
     """The examples completed with the training example that is nearest in the known values: argmin_t ‖m·(x − t)‖².
 
     Of several equally near examples it is the first.
-
-    Args:
-      given: of n examples.
-      training: [training, ...], at least one.
-
-    Returns:
-      [n, ...].
     """
     return np.asarray(completed(given, training[nearest_index(given, training)]))
 
@@ -83,35 +71,10 @@ def _nearest(values, mask, training):
 
 
 def latent_search(
-    generate: Callable[[chex.Array], chex.Array],
-    latent: Latent,
-    given: Known,
-    key: chex.PRNGKey,
-    *,
-    steps: int = STEPS,
-    starts: int = STARTS,
-    rate: float = RATE,
+    generate: Callable[[chex.Array], chex.Array], latent: Latent, given: Known, key: chex.PRNGKey, **options: Any
 ) -> np.ndarray:
-    """The examples completed by an unconditional generator at the latents that fit the known values best.
-
-    argmin_z ‖m·(x − G(z))‖² is searched by Adam from draws of the prior. The latents stay in the range of many draws,
-    and keep the prior's norm if it has one.
-
-    Args:
-      generate: G: `latents [n, dim] -> examples [n, ...]`, row by row; differentiable.
-      latent: its prior.
-      given: of n examples.
-      key: draws the starts.
-      steps: of Adam, ≥ 1.
-      starts: searches for each example, ≥ 1; the best latent of all their steps is kept.
-      rate: learning rate of Adam, in the latents' units.
-
-    Returns:
-      [n, ...].
-
-    Source: Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
-    """
-    found = searched_latents(generate, latent, given, key, steps=steps, starts=starts, rate=rate)
+    """The examples completed by an unconditional generator at their `searched_latents`, with the same arguments."""
+    found = searched_latents(generate, latent, given, key, **options)
     return np.asarray(jax.jit(lambda z, given: completed(given, generate(z)))(found, given))
 
 
@@ -125,7 +88,22 @@ def searched_latents(
     starts: int = STARTS,
     rate: float = RATE,
 ) -> np.ndarray:
-    """The latents [n, dim] of `latent_search`, with the same arguments."""
+    """The latents [n, dim] at which an unconditional generator fits the known values best.
+
+    argmin_z ‖m·(x − G(z))‖² is searched by Adam from draws of the prior. The latents stay in the range of many draws,
+    and keep the prior's norm if it has one.
+
+    Args:
+      generate: G: `latents [n, dim] -> examples [n, ...]`, row by row; differentiable.
+      latent: its prior.
+      given: of n examples.
+      key: draws the starts.
+      steps: of Adam, ≥ 1.
+      starts: searches for each example, ≥ 1; the best latent of all their steps is kept.
+      rate: learning rate of Adam, in the latents' units.
+
+    Source: Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
+    """
     count = len(given.values)
     draws = latent.sample(jax.random.fold_in(key, starts), RANGE)
     low, high = draws.min(0, keepdims=True), draws.max(0, keepdims=True)
@@ -165,15 +143,14 @@ def _search(generate, tx, steps: int, allowed) -> Callable[[chex.Array, Known], 
 
 
 def masked_rmse(completions: np.ndarray, examples: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """√(mean of (x̂ − x)² over the unknown values), for each example.
+    """√(mean of (x̂ − x)² over the unknown values) of each example; NaN without unknown values.
 
     Args:
       completions: x̂, [..., n, *example].
-      examples: x, [n, *example].
-      mask: m, [n, *example]: 1 where known.
+      examples, mask: x and m, [n, *example].
 
     Returns:
-      [..., n] float64; NaN for an example without unknown values.
+      [..., n] float64.
     """
     unknown = (np.asarray(mask) == 0).reshape(len(examples), -1)
     squares = np.square(np.asarray(completions, np.float64) - examples)

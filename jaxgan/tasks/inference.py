@@ -25,11 +25,9 @@ POINTS = 8
 
 
 class Between(NamedTuple):
-    """The condition that requests G((1 − t)·E(a) + t·E(b)) from a trained generator; latents keep a prior's norm.
+    """The condition that requests G((1 − t)·E(a) + t·E(b)) from a trained generator: a, b [n, ...] and t [n].
 
-    Attributes:
-      first, second: a and b, [n, ...].
-      share: t, [n], in [0, 1].
+    Latents keep a prior's norm.
     """
 
     first: chex.Array
@@ -43,20 +41,17 @@ def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:
 
 
 def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: int) -> Network:
-    """The discriminator of pairs (x, z); z is the condition of the inner discriminator.
+    """The discriminator of pairs (x, z) as vectors [n, features + dim], see `as_pairs`.
 
     Args:
-      discriminator: of examples [n, ...] and a condition [n, dim].
+      discriminator: of examples [n, ...] and a condition [n, dim], which is z.
       example_shape: of one example.
       dim: of z.
-
-    Returns:
-      A `Network` of vectors [n, features + dim], see `as_pairs`.
 
     Raises:
       ValueError: in use, if the inputs are not pairs.
     """
-    inner, features = discriminator.apply, int(np.prod(example_shape))
+    features = int(np.prod(example_shape))
 
     def init(key, inputs, condition=None):
         return discriminator.init(key, inputs, condition=jnp.zeros((len(inputs), dim)))
@@ -65,7 +60,7 @@ def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: i
         if inputs.shape[1:] != (features + dim,):
             raise ValueError(f"pairs (x, z) are [n, {features + dim}], not {list(inputs.shape)}; see as_pairs")
         x, z = inputs[:, :features].reshape(-1, *example_shape), inputs[:, features:]
-        return inner(variables, x, condition=z, key=key, train=train)
+        return discriminator.apply(variables, x, condition=z, key=key, train=train)
 
     return discriminator._replace(init=init, apply=apply)
 
@@ -80,7 +75,9 @@ def encoding(
     corruption: Mapping[str, float] = {},
     generator_weight: float = 0.0,
 ) -> Network:
-    """The generator together with an encoder E.
+    """The generator together with an encoder E, with the parameters "generator" and "encoder".
+
+    Outside of training it returns G(z), or what the conditions `Encoded` and `Between` request.
 
     Args:
       generator: G, of latents [n, dim], without a condition.
@@ -91,10 +88,6 @@ def encoding(
       radius: norm of the prior's latents, if it has one, for points between two codes.
       corruption: arguments of c = `corrupted`, for a regressor.
       generator_weight: λ ≥ 0 of a regressor: the share of its error's gradient that passes through G(z) to G.
-
-    Returns:
-      A `Network` with the parameters "generator" and "encoder". Outside of training it returns G(z), or what the
-      conditions `Encoded` and `Between` request.
     """
     generate, encode = generator.apply, encoder.apply
 
@@ -120,7 +113,9 @@ def encoding(
         if pairs:
             codes, seen = encode(seeing, condition, train=True)
             return DiscriminatorInputs(as_pairs(condition, codes), as_pairs(made, inputs)), _joined(state, seen)
-        looked_at = _with_gradient(made, generator_weight)
+        looked_at = jax.lax.stop_gradient(made)
+        if generator_weight:  # the gradient's share that passes to the generator
+            looked_at = looked_at + generator_weight * (made - looked_at)
         if key is not None:
             keys = key if key.ndim else example_keys(key, len(inputs))
             looked_at = corrupted(jax.vmap(jax.random.fold_in, (0, None))(keys, NOISE), looked_at, **corruption)
@@ -133,19 +128,12 @@ def encoding(
 
 def _of_norm(encoder: Network, radius: float) -> Network:
     """The encoder with codes of a norm."""
-    inner = encoder.apply
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
-        codes, state = inner(variables, inputs, condition=condition, key=key, train=train)
+        codes, state = encoder.apply(variables, inputs, condition=condition, key=key, train=train)
         return of_norm(codes, radius), state
 
     return encoder._replace(apply=apply)
-
-
-def _with_gradient(values: chex.Array, weight: float) -> chex.Array:
-    """The values; their gradient is multiplied by the weight."""
-    still = jax.lax.stop_gradient(values)
-    return still + weight * (values - still) if weight else still
 
 
 def _part(variables: dict[str, Any], player: str) -> dict[str, Any]:
@@ -193,9 +181,6 @@ def inference(
       fit_steps: of the regressor that evaluations fit; 0 for none.
       examples: test examples that evaluations reconstruct, at most.
 
-    Returns:
-      A `Task`.
-
     Raises:
       ValueError: the method is unknown, or the encoder's arguments are invalid.
 
@@ -213,14 +198,8 @@ def inference(
     for hidden in (tuple(widths), tuple(fit_widths or widths)):
         dense(latent, hidden, normalization=normalization)  # raises for invalid arguments
     corruption = {"noise": noise, "masking": masking}
-    scores = functools.partial(
-        measure,
-        encodes=method != "regressor",
-        fits=dense,
-        steps=fit_steps,
-        count=examples,
-        corruption=corruption,
-    )
+    fits = functools.partial(measure, fits=dense, steps=fit_steps, corruption=corruption)
+    scores = functools.partial(fits, encodes=method != "regressor", count=examples)
     if method == "regressor":
         return Task(measure=scores)
 
@@ -260,8 +239,3 @@ def sheet(key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent) -
     given = Between(starts, ends, jnp.tile(shares, rows))
     arrays = {"first": first, "second": second, "shares": shares}
     return Sheet(jnp.zeros((rows * POINTS, latent.dim)), given, arrange, 2 + POINTS, arrays)
-
-
-__all__ = [
-    "INFERENCES", "Between", "Encoded", "as_pairs", "both_sides", "encoding", "inference", "judging_pairs", "sheet",
-]  # fmt: skip

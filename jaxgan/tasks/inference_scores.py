@@ -1,6 +1,5 @@
 """Scores of encoders, with those of simpler methods on the same examples."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -25,7 +24,10 @@ PART = 1_000
 """Examples that are encoded or compared at once."""
 
 Encode = Callable[[np.ndarray], np.ndarray]
-"""`examples [n, ...] -> codes [n, dim]`."""
+"""`examples [n, ...] -> codes [n, dim]`, computed in parts."""
+
+Encoders = dict[str, tuple[Encode, PlainGenerator]]
+"""Encoders with the generators that they invert, by method."""
 
 MEANING = (
     "1-NN accuracy: test examples whose nearest training example, by Euclidean distance of the codes E(x), has their "
@@ -52,9 +54,6 @@ def corrupted(keys: chex.PRNGKey, examples: chex.Array, *, noise: float = 0.0, m
       examples: x [n, ...].
       noise: ≥ 0, in units of the networks' range: σ ~ U(0, noise) for each example.
       masking: in [0, 1]: each value of m is 0 with probability p, else 1, p ~ U(0, masking) for each example.
-
-    Returns:
-      [n, ...].
 
     Source: the corruptions of denoising autoencoders, Vincent et al. 2010, JMLR 11, for a regressor's inputs.
     """
@@ -93,9 +92,6 @@ def fit_encoder(
       batch: latents in a step, ≥ 1.
       rate: initial learning rate of Adam, with cosine decay to 0.
       corruption: arguments of c = `corrupted`.
-
-    Returns:
-      `examples [n, ...] -> E(x) [n, dim]`, computed in parts.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7, item 2; the latent regressor of Donahue et al. 2017
     (arXiv:1605.09782).
@@ -140,16 +136,14 @@ def measure(
     Args:
       trained: the generator and the data.
       encodes: whether the generator accepts the condition `Encoded`.
-      fits: `prior -> network` of a regressor to fit.
-      steps: of the fits; 0 for none.
+      fits: `prior -> network` of a regressor to fit, with `steps` (0: none) and `corruption` as in `fit_encoder`.
       count: test examples to reconstruct, and latents to infer, at most.
-      corruption: in the fits, arguments of `corrupted`.
     """
     example_key, fit_key, latent_key, search_key = jax.random.split(trained.key, 4)
     chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:count])
     assert trained.own is not None
     generators = {"": trained.own} | ({} if trained.other is None else {"other ": trained.other})
-    encoders: dict[str, tuple[Encode, PlainGenerator]] = {}
+    encoders: Encoders = {}
     if encodes:
         encoders["this run"] = (
             lambda x: trained.generate(np.zeros((len(x), trained.latent.dim), np.float32), Encoded(x)),
@@ -167,25 +161,22 @@ def measure(
     return Scores((_neighbours(trained, encoders), *found), tuple(notes))
 
 
-def _neighbours(trained: ScoreInputs, encoders: dict[str, tuple[Encode, PlainGenerator]]) -> Score:
+def _neighbours(trained: ScoreInputs, encoders: Encoders) -> Score:
     assert trained.train_labels is not None
     ways: dict[str, Encode] = {name: encode for name, (encode, _) in encoders.items()}
     ways["pixels"] = lambda x: x.reshape(len(x), -1)
     values = {}
     for name, way in ways.items():
         training, tested = way(trained.train), way(trained.test)
-        nearest = _in_parts(functools.partial(_nearest_in, training), tested)
+        parts = [Known(x, np.ones_like(x)) for x in np.split(tested, range(PART, len(tested), PART))]
+        nearest = np.concatenate([nearest_index(part, training) for part in parts])
         values[name] = mean_and_error(trained.train_labels[nearest] == trained.test_labels)
     return compare("1-NN accuracy", values, "higher", len(trained.test))
 
 
-def _nearest_in(training: np.ndarray, part: np.ndarray) -> np.ndarray:
-    return np.asarray(nearest_index(Known(part, np.ones_like(part)), training))
-
-
 def _reconstructions(
     trained: ScoreInputs,
-    encoders: dict[str, tuple[Encode, PlainGenerator]],
+    encoders: Encoders,
     generators: dict[str, PlainGenerator],
     examples: np.ndarray,
     key: chex.PRNGKey,
@@ -198,15 +189,11 @@ def _reconstructions(
         made[f"{name}latent search"] = _in_parts(generate[own.name], found)
     made["mean image"] = np.broadcast_to(trained.train.mean(0, dtype=np.float64), examples.shape).astype(np.float32)
     unit = trained.unit
-    errors = {name: _rmse(unit(each), unit(examples)) for name, each in made.items()}
-    return compare(
-        "reconstruction rmse", {name: mean_and_error(e) for name, e in errors.items()}, "lower", len(examples)
-    )
+    values = {name: mean_and_error(_rmse(unit(each), unit(examples))) for name, each in made.items()}
+    return compare("reconstruction rmse", values, "lower", len(examples))
 
 
-def _latents(
-    trained: ScoreInputs, encoders: dict[str, tuple[Encode, PlainGenerator]], key: chex.PRNGKey, count: int
-) -> Score:
+def _latents(trained: ScoreInputs, encoders: Encoders, key: chex.PRNGKey, count: int) -> Score:
     """The error of E(G(z)) as an estimate of z; that of the prior's mean is the error of a blind guess."""
     values = {}
     for name, (encode, own) in encoders.items():

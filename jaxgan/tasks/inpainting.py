@@ -1,6 +1,6 @@
 """All conditionals p(x_S | x_notS) of parts S of an example, by one generator that receives the known values."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import chex
@@ -33,18 +33,13 @@ UNTRAINED = (
 
 
 def completing(generator: Network, encoder: Network | None = None) -> Network:
-    """The generator of the unknown values: x̂ = m·x + (1 − m)·G(z, x·m, m).
+    """The generator of the unknown values: x̂ = m·x + (1 − m)·G(z, x·m, m), with the condition `Known`.
 
     Args:
       generator: G, of vectors [n, features]: z followed by x·m and m, or by their features.
       encoder: of x·m and m, concatenated along the last axis, to features [n, ...], without state; None for the values
-        themselves.
-
-    Returns:
-      A `Network` of latents [n, dim] and the condition `Known`. With an encoder, it has the parameters "generator" and
-      "encoder".
+        themselves. With an encoder, the parameters are "generator" and "encoder".
     """
-    inner = generator.apply
 
     def joined(params, latents, condition):
         seen = [condition.values, condition.mask]
@@ -62,28 +57,23 @@ def completing(generator: Network, encoder: Network | None = None) -> Network:
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         params = variables["params"]
         own = variables if encoder is None else {**variables, "params": params["generator"]}
-        made, model_state = inner(own, joined(params, inputs, condition), key=key, train=train)
+        made, model_state = generator.apply(own, joined(params, inputs, condition), key=key, train=train)
         return completed(condition, made), model_state
 
     return generator._replace(init=init, apply=apply)
 
 
 def seeing_masks(discriminator: Network) -> Network:
-    """The discriminator of (x, m), concatenated along the last axis, which are the channels of images.
+    """The discriminator of (x, m), concatenated along the last axis, with the condition `Known` of examples x.
 
-    Args:
-      discriminator: of examples whose last axis is twice as long.
-
-    Returns:
-      A `Network` of examples [n, ...] and the condition `Known`.
+    The inner discriminator is of examples whose last axis, the channels of images, is twice as long.
     """
-    inner = discriminator.apply
 
     def init(key, inputs, condition=None):
         return discriminator.init(key, jnp.concatenate([inputs, condition.mask], -1))
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
-        return inner(variables, jnp.concatenate([inputs, condition.mask], -1), key=key, train=train)
+        return discriminator.apply(variables, jnp.concatenate([inputs, condition.mask], -1), key=key, train=train)
 
     return discriminator._replace(init=init, apply=apply)
 
@@ -102,14 +92,10 @@ def inpainting(
     Args:
       example_shape: of one example.
       latent: the prior p_z(z).
-      masks: names of `MASKS`; each example gets one of them, equally likely. "all": those that
-        suit the examples.
+      masks: names of `MASKS`; each example gets one of them, equally likely. "all": those that suit the examples.
       encoder: channels of the generator's convolutions of images, each of which halves the sides; () for none.
       draws: completions of each example in pictures and scores, ≥ 1.
       examples: test examples in the scores, at most.
-
-    Returns:
-      A `Task`.
 
     Raises:
       ValueError: a mask is unknown, or a mask or the encoder does not suit the examples.
@@ -216,22 +202,13 @@ def _measures(
 ) -> list[Score]:
     unit = trained.unit
     errors = {name: masked_rmse(unit(each), unit(examples), given.mask) for name, each in made.items()}
-    ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {"best": lambda e: e.min(0), "mean": lambda e: e.mean(0)}
-    found = [
-        compare(
-            f"{kind} rmse_{way}",
-            {name: mean_and_error(take(each)) for name, each in errors.items()},
-            "lower",
-            len(examples),
-        )
-        for way, take in ways.items()
-    ]
+    best = {name: mean_and_error(each.min(0)) for name, each in errors.items()}
+    mean = {name: mean_and_error(each.mean(0)) for name, each in errors.items()}
+    found = [compare(f"{kind} rmse_best", best, "lower", len(examples))]
+    found += [compare(f"{kind} rmse_mean", mean, "lower", len(examples))]
     if trained.classify is None or labels is None:
         return found
     right = {name: np.stack([trained.classify(draw) == labels for draw in each]) for name, each in made.items()}
     values = {name: mean_and_error(each.mean(0)) for name, each in right.items()}
     values["real data"] = mean_and_error(trained.classify(examples) == labels)
     return [*found, compare(f"{kind} accuracy", values, "higher", len(examples))]
-
-
-__all__ = ["Known", "completed", "completing", "inpainting", "known", "measure", "seeing_masks", "sheet"]

@@ -1,6 +1,7 @@
 """Masks: which part of an example is known. To add a mask, write a function `(key, count, shape) -> mask` and one line
 of `MASKS`."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 
 import chex
@@ -53,8 +54,7 @@ def lines(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
     rows = jax.random.uniform(keys[1], (count, height, 1)) < share
     columns = jax.random.uniform(keys[2], (count, 1, width)) < share
     across = jax.random.bernoulli(keys[3], 0.5, (count, 1, 1))
-    known = jnp.where(across, jnp.broadcast_to(rows, (count, height, width)), columns)
-    return _mask(known, shape)
+    return _mask(jnp.where(across, jnp.broadcast_to(rows, (count, height, width)), columns), shape)
 
 
 def nothing(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
@@ -62,24 +62,15 @@ def nothing(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array
     return jnp.zeros((count, *_pixels(shape)))
 
 
-MASKS: dict[str, Mask] = {
-    "random": random,
-    "half": half,
-    "centre": centre,
-    "lines": lines,
-    "nothing": nothing,
-}
+MASKS: dict[str, Mask] = {"random": random, "half": half, "centre": centre, "lines": lines, "nothing": nothing}
 
 
 def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
     """The masks of the table that suit examples of a shape, by name; masks of images need images."""
-    found = {}
-    for name, mask in MASKS.items():
-        try:
-            check(name, mask, shape)
-        except NotImages:
-            continue
-        found[name] = _whole(mask)
+    found: dict[str, Mask] = {}
+    for name in MASKS:
+        with contextlib.suppress(NotImages):
+            found |= chosen([name], shape)
     return found
 
 
@@ -105,14 +96,14 @@ def check(name: str, mask: Mask, shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"mask {name!r} of 2 examples {list(shape)} failed: {type(error).__name__}: {error}"
         ) from error
-    allowed = " or ".join(dict.fromkeys(str([2, *each]) for each in (shape, _pixels(shape))))
-    if made.shape not in ((2, *shape), (2, *_pixels(shape))):
+    allowed = list(dict.fromkeys([(2, *shape), (2, *_pixels(shape))]))
+    if made.shape not in allowed:
+        wanted = " or ".join(str(list(each)) for each in allowed)
         found = "None" if made.dtype == object else list(made.shape)
-        raise ValueError(f"mask {name!r} of 2 examples {list(shape)} must be {allowed}, and is {found}")
+        raise ValueError(f"mask {name!r} of 2 examples {list(shape)} must be {wanted}, and is {found}")
     if not np.isin(made, (0, 1)).all():
-        raise ValueError(
-            f"mask {name!r} must be 1 where a value is known and 0 elsewhere, and has {np.unique(made)[:3]}"
-        )
+        values = np.unique(made)[:3]
+        raise ValueError(f"mask {name!r} must be 1 where a value is known and 0 elsewhere, and has {values}")
 
 
 def mixed(masks: Sequence[Mask]) -> Mask:

@@ -30,6 +30,43 @@ NO_AVERAGE = "Left out: D's moving average, which semi_supervised.average_decay 
 NO_LABELS = "The test examples have no labels, or are too many to read: there are no scores."
 
 
+def choose(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarray:
+    """Indices of examples whose labels are known: equally many of each class, chosen by a seed.
+
+    If the count does not divide by the classes, the seed chooses which classes have one more. With the same seed, a
+    larger count contains a smaller one, if both divide. `count == len(labels)` chooses all.
+
+    Args:
+      labels: [n], 0 to classes − 1.
+      count: number of examples, at least one of each class.
+      classes: K.
+      seed: ≥ 0.
+
+    Returns:
+      [count] int64, increasing.
+
+    Raises:
+      ValueError: the count is below the number of classes, or a class has too few examples.
+    """
+    if count == len(labels):
+        return np.arange(count)
+    if count < classes:
+        raise ValueError(f"{count} labelled examples are not one of each of {classes} classes")
+    raw = np.random.Philox(key=np.array([seed, classes], np.uint64)).random_raw(classes + len(labels))
+    more, order = np.argsort(raw[:classes], kind="stable"), np.argsort(raw[classes:], kind="stable")
+    wanted = np.full(classes, count // classes)
+    wanted[more[: count % classes]] += 1
+    places = [order[labels[order] == label] for label in range(classes)]
+    for label, (found, number) in enumerate(zip(places, wanted, strict=True)):
+        if len(found) < number:
+            most = classes * min(map(len, places))
+            raise ValueError(
+                f"{count} labelled examples are {number} of class {label}, and there are {len(found)} of "
+                f"{len(labels)}: {most} at most, or all"
+            )
+    return np.sort(np.concatenate([found[:number] for found, number in zip(places, wanted, strict=True)]))
+
+
 def classifying(discriminator: Network) -> Network:
     """The discriminator of K + 1 classes: its logit is log Z, Z = Σ_{k ≤ K} e^{l_k}.
 
@@ -39,18 +76,14 @@ def classifying(discriminator: Network) -> Network:
     Args:
       discriminator: one whose `DiscriminatorOutput` has the class logits l [batch, K]; its own logits are not used.
 
-    Returns:
-      A `Network`.
-
     Raises:
       ValueError: in use, if there are no class logits.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5.
     """
-    inner = discriminator.apply
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
-        judged, model_state = inner(variables, inputs, condition=condition, key=key, train=train)
+        judged, model_state = discriminator.apply(variables, inputs, condition=condition, key=key, train=train)
         if not isinstance(judged, DiscriminatorOutput) or judged.class_logits is None:
             raise ValueError(
                 "semi_supervised needs the discriminator's class logits: in a config discriminator.class_logits, else "
@@ -77,9 +110,6 @@ def supervised(inputs: TermInputs) -> chex.Array:
 
 def conditional_entropy(weight: chex.Numeric) -> Term:
     """λ E H(p(k | x, k ≤ K)) of the data, in nats, added to D's loss: favours confident classes for data.
-
-    Args:
-      weight: λ ≥ 0.
 
     Source: Springenberg 2016 (arXiv:1511.06390), section 3; with feature matching, Dai et al. 2017
     (arXiv:1705.09783), section 5.
@@ -112,15 +142,12 @@ def semi_supervised(
     Args:
       example_shape: of one example.
       latent: the prior p_z(z).
-      labelled: number of labelled examples, which `jaxgan.tasks.labelled.choose` has chosen.
+      labelled: number of labelled examples, which `choose` chooses.
       seed: of that choice.
       unsupervised: λ ≥ 0, ½ in the source's code; 0 for the labelled examples only.
       entropy: weight ≥ 0 of `conditional_entropy`, in nats; 0 for none.
       average_decay: β in [0, 1) of a moving average of the discriminator, which is scored too; 0 for none.
       given: the labelled examples; None without training.
-
-    Returns:
-      A `Task`.
 
     Raises:
       ValueError: the labelled examples have the wrong shape; in `Task.loss`, if λ is negative.
@@ -133,8 +160,7 @@ def semi_supervised(
 
     def prepare(keys, batch):
         assert given is not None
-        draw = jax.vmap(jax.vmap(lambda key: jax.random.randint(key, (), 0, len(given.labels))))
-        drawn = draw(keys)
+        drawn = jax.vmap(jax.vmap(lambda key: jax.random.randint(key, (), 0, len(given.labels))))(keys)
         return {**batch, "condition": Labelled(*[jnp.asarray(part)[drawn] for part in given])}
 
     return Task(
@@ -166,19 +192,19 @@ def measure(trained: ScoreInputs) -> Scores:
         players["its average"] = average
     else:
         notes.append(NO_AVERAGE)
-    found, probes = {}, {}
+    predicted, probes = {}, {}
     for name, variables in players.items():
         judged, known = discriminate(variables, trained.test), discriminate(variables, np.asarray(given.examples))
         assert judged.class_logits is not None
-        found[name] = judged.class_logits.argmax(1)
+        predicted[name] = judged.class_logits.argmax(1)
         classes = judged.class_logits.shape[1]
         if known.features is not None and judged.features is not None:
-            said = "probe" if name == "this run" else "the average's probe"
-            probes[said] = linear_classes(known.features, given.labels, judged.features, classes)
+            probe = "probe" if name == "this run" else "the average's probe"
+            probes[probe] = linear_classes(known.features, given.labels, judged.features, classes)
     notes += [] if probes else [NO_FEATURES]
-    found |= probes
-    found["pixels"] = linear_classes(given.examples, given.labels, trained.test, classes)
-    values = {name: errors(predicted, labels) for name, predicted in found.items()}
+    predicted |= probes
+    predicted["pixels"] = linear_classes(given.examples, given.labels, trained.test, classes)
+    values = {name: errors(each, labels) for name, each in predicted.items()}
     return Scores((compare("test_errors", values, "lower", len(labels)),), tuple(notes))
 
 
@@ -189,18 +215,9 @@ def errors(predicted: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
 
 def linear_classes(examples: chex.Array, labels: chex.Array, tested: chex.Array, classes: int) -> np.ndarray:
-    """The classes that a logistic regression on labelled examples assigns to others.
+    """The classes [m] that a logistic regression on labelled examples [n, ...] assigns to others, `tested` [m, ...].
 
     Values are centred by each one's mean and scaled by the deviation of all, over the labelled examples.
-
-    Args:
-      examples: [n, ...].
-      labels: [n], integers in 0, …, classes − 1.
-      tested: [m, ...].
-      classes: K.
-
-    Returns:
-      [m].
     """
     examples, tested = (np.asarray(part, np.float32).reshape(len(part), -1) for part in (examples, tested))
     mean = examples.mean(0, keepdims=True)
@@ -210,38 +227,25 @@ def linear_classes(examples: chex.Array, labels: chex.Array, tested: chex.Array,
 
 
 def logistic_regression(examples: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The minimum of Σ_i −log softmax(W x_i + b)_{y_i} + ½‖W‖², by L-BFGS.
-
-    Args:
-      examples: x [n, dim].
-      labels: y [n].
-      classes: K.
-
-    Returns:
-      W [dim, K] and b [K].
-    """
-
-    def loss(params, examples, labels):
-        weights, biases = params
-        logits = examples @ weights + biases[None]
-        nats = optax.softmax_cross_entropy_with_integer_labels(logits, labels).sum()
-        return (nats + jnp.square(weights).sum() / 2) / len(labels)
+    """W [dim, K] and b [K] at the minimum of Σ_i −log softmax(W x_i + b)_{y_i} + ½‖W‖², by L-BFGS."""
 
     def search(examples, labels):
-        of = lambda params: loss(params, examples, labels)  # noqa: E731
+        def loss(params):
+            weights, biases = params
+            logits = examples @ weights + biases[None]
+            nats = optax.softmax_cross_entropy_with_integer_labels(logits, labels).sum()
+            return (nats + jnp.square(weights).sum() / 2) / len(labels)
+
         tx, start = optax.lbfgs(), (jnp.zeros((examples.shape[1], classes)), jnp.zeros(classes))
-        value_and_grad = optax.value_and_grad_from_state(of)
+        value_and_grad = optax.value_and_grad_from_state(loss)
 
         def step(carry, _):
             params, state = carry
             value, grads = value_and_grad(params, state=state)
-            updates, state = tx.update(grads, state, params, value=value, grad=grads, value_fn=of)
+            updates, state = tx.update(grads, state, params, value=value, grad=grads, value_fn=loss)
             return (optax.apply_updates(params, updates), state), None
 
         return jax.lax.scan(step, (start, tx.init(start)), None, length=STEPS)[0][0]
 
     weights, biases = jax.jit(search)(jnp.asarray(examples), jnp.asarray(labels))
     return np.asarray(weights), np.asarray(biases)
-
-
-__all__ = ["classifying", "conditional_entropy", "semi_supervised", "supervised"]

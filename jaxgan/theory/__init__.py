@@ -6,6 +6,9 @@ Functions of distributions are pure and differentiable, and take probability vec
 
 from jaxgan.theory.distributions import distribution, expectation
 from jaxgan.theory.dynamics import (
+    ToyGame,
+    bilinear_game,
+    dirac_gan,
     flow,
     flow_behaviour,
     jacobian,
@@ -13,13 +16,16 @@ from jaxgan.theory.dynamics import (
     make_toy_step,
     step_behaviour,
     step_jacobian,
+    toy_state,
     trajectory,
 )
-from jaxgan.theory.estimates import Estimate, estimate_value, js_lower_bound
 from jaxgan.theory.game import (
+    Estimate,
     MinimaxTerms,
     NonSaturatingTerms,
     criterion,
+    estimate_value,
+    js_lower_bound,
     minimax_terms,
     non_saturating_terms,
     optimal_discriminator,
@@ -40,7 +46,6 @@ from jaxgan.theory.information import (
 )
 from jaxgan.theory.nonparametric import Descent, descend
 from jaxgan.theory.solutions import SOLUTIONS, Solution, expected_loss
-from jaxgan.theory.toys import ToyGame, bilinear_game, dirac_gan, toy_state
 
 __all__ = [
     "F_DIVERGENCES",

@@ -37,11 +37,9 @@ def distribution(p: ArrayLike, *, cell_width: float = 1.0, name: str = "p") -> j
         raise ValueError(f"{name} must be a distribution [..., n] with n at least 1, got shape {p.shape}")
     if known(cell_width > 0) is False:
         raise ValueError(f"cell_width must be above 0, got {cell_width}")
-    negative = ~(p >= 0).all(-1)  # so NaN is caught too
+    negative = _negative(p, name).any(-1)
     mass = p.sum(-1) * cell_width
     off = jnp.abs(mass - 1) > TOLERANCE
-    if known(negative.any()):
-        raise ValueError(f"{name} has an entry that is negative or not a number: {number(jnp.min(p)):.6g}")
     if known(off.any()):
         worst = mass.reshape(-1)[jnp.argmax(jnp.abs(mass - 1))]
         hint = (
@@ -54,40 +52,40 @@ def distribution(p: ArrayLike, *, cell_width: float = 1.0, name: str = "p") -> j
 
 
 def pair(
-    p: ArrayLike, q: ArrayLike, cell_width: float = 1.0, names: tuple[str, str] = ("p", "q")
+    p: ArrayLike, q: ArrayLike, cell_width: float | None, names: tuple[str, str] = ("p", "q")
 ) -> tuple[jax.Array, jax.Array]:
-    """Two checked distributions over the same points; ValueError, naming both shapes, when these differ."""
+    """Two checked distributions over the same points; ValueError, naming both shapes, when these differ.
+
+    With `cell_width` None they are any densities at the same points, and their mass is not checked.
+    """
     first, second = floating(p), floating(q)
     if first.shape != second.shape:
         raise ValueError(
             f"{names[0]} and {names[1]} must have one shape, got {first.shape} and {second.shape}; put both on the "
             "same points"
         )
-    return (
-        distribution(first, cell_width=cell_width, name=names[0]),
-        distribution(second, cell_width=cell_width, name=names[1]),
-    )
+
+    def checked(x, name):
+        if cell_width is not None:
+            return distribution(x, cell_width=cell_width, name=name)
+        return jnp.where(_negative(x, name), jnp.nan, x)
+
+    return checked(first, names[0]), checked(second, names[1])
 
 
-def densities(
-    p_data: ArrayLike, p_generator: ArrayLike, cell_width: float | None = None
+def data_and_generator(
+    p_data: ArrayLike, p_generator: ArrayLike, cell_width: float | None
 ) -> tuple[jax.Array, jax.Array]:
-    """Two arrays of densities at the same points, whose mass is checked only if a cell's width is given.
+    """`pair` for p_data and p_generator."""
+    return pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
 
-    Raises:
-      ValueError: an entry is negative or not a number, the shapes differ, or with `cell_width` the mass is not 1.
-    """
-    if cell_width is not None:
-        return pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
-    p_data, p_generator = floating(p_data), floating(p_generator)
-    if p_data.shape != p_generator.shape:
-        raise ValueError(f"p_data and p_generator must have one shape, got {p_data.shape} and {p_generator.shape}")
-    checked = []
-    for name, p in (("p_data", p_data), ("p_generator", p_generator)):
-        if known(~(p >= 0).all()):
-            raise ValueError(f"{name} has an entry that is negative or not a number: {number(p.min()):.6g}")
-        checked.append(jnp.where(p >= 0, p, jnp.nan))
-    return checked[0], checked[1]
+
+def _negative(p: jax.Array, name: str) -> jax.Array:
+    """Which entries are negative or NaN; ValueError if any is."""
+    negative = ~(p >= 0)
+    if known(negative.any()):
+        raise ValueError(f"{name} has an entry that is negative or not a number: {number(p.min()):.6g}")
+    return negative
 
 
 def expectation(p: jax.Array, values: jax.Array, cell_width: float = 1.0) -> jax.Array:
@@ -105,6 +103,11 @@ def expectation(p: jax.Array, values: jax.Array, cell_width: float = 1.0) -> jax
     return jnp.where(reached, p * jnp.where(reached, values, 0.0), p * 0).sum(-1) * cell_width
 
 
+def expected_log(p: jax.Array, q: jax.Array, cell_width: float) -> jax.Array:
+    """Σ p log q."""
+    return expectation(p, jnp.log(jnp.where(p > 0, q, 1.0)), cell_width)
+
+
 def floating(p: ArrayLike) -> jax.Array:
     """An array of floating type."""
     p = jnp.asarray(p)
@@ -120,7 +123,7 @@ def known(condition: ArrayLike) -> bool | None:
 
 
 def number(x: jax.Array) -> float:
-    """A scalar's value, to be put into an error, also while its gradient is being taken."""
+    """A scalar's value for an error message, also while its gradient is taken."""
     return float(jax.lax.stop_gradient(x))
 
 

@@ -1,4 +1,7 @@
-"""How the two players of a toy game move, continuously and in steps, through the library's own updates.
+"""Small games whose training can be worked out, and how their players move, continuously and in steps.
+
+A toy game is a `GANSpec` like any other, made of the library's losses, penalties and optax optimizers. A point of it is
+one vector x = (ψ, θ), [m + n], the discriminator's parameters before the generator's; another length is a ValueError.
 
 The vector field comes from `discriminator_update` and `generator_update`, the discrete steps from `make_train_step`.
 Eigenvalues and trajectories computed here are therefore those of the code that trains.
@@ -8,7 +11,7 @@ Use double precision (`jax.enable_x64(True)`) where more than six digits matter.
 
 import functools
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,23 +20,120 @@ from jax.experimental.ode import odeint
 from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 
+from jaxgan.losses import LOSSES
 from jaxgan.theory.distributions import floating, known
-from jaxgan.theory.toys import PARTS, ToyGame, toy_state
+from jaxgan.training.init import init_state
+from jaxgan.training.objectives import GANSpec
 from jaxgan.training.step import discriminator_update, generator_update, make_train_step
-from jaxgan.types import TrainState
+from jaxgan.types import Latent, Loss, Network, Penalty, TrainState
 
 Order = Literal["alternating", "simultaneous", "extragradient"]
+
+
+PARTS = ("generator", "discriminator", "generator_tx", "discriminator_tx", "latent")
+"""The fields of a `GANSpec` that `init_state` takes."""
+
+
+class ToyGame(NamedTuple):
+    """A game with no randomness in it."""
+
+    game: GANSpec  # networks, loss, optimizers and penalties
+    real: jax.Array  # [1, n], the data: one point
+    discriminator_size: int  # m, the number of a point's coordinates that are the discriminator's
+
+
+def bilinear_game(
+    matrix: ArrayLike,
+    *,
+    loss: Loss | str,
+    penalties: tuple[Penalty, ...] = (),
+    consensus: float | None = None,
+    discriminator_tx: optax.GradientTransformation | None = None,
+    generator_tx: optax.GradientTransformation | None = None,
+) -> ToyGame:
+    """l(x) = ψᵀAx against G(z) = θ, with all data at 0; with the Wasserstein loss the players' game is ± ψᵀAθ.
+
+    Args:
+      matrix: A [m, n]; ψ has m coordinates, θ and the data n.
+      loss: a name in `LOSSES`, or a `Loss`.
+      penalties: of `PENALTIES`.
+      consensus: weight γ of the joint field's ½‖v‖² in both players' losses, as for `make_train_step`.
+      discriminator_tx, generator_tx: what discrete steps are taken with; plain gradient descent of rate 0.1 if None.
+
+    Returns:
+      The game. x = 0 is an equilibrium, and the only one if A is square and of full rank; else nothing moves along
+      the null spaces of A and Aᵀ, and the eigenvalues there are 0.
+
+    Raises:
+      ValueError: A is not a matrix, or the loss's name is unknown.
+
+    Source: Mescheder et al. 2018 (arXiv:1801.04406), section 2, for A = 1; Gidel et al. 2019
+      (arXiv:1807.04740) for any A.
+    """
+    matrix = floating(matrix)
+    if matrix.ndim != 2:
+        raise ValueError(f"matrix must be [m, n], got shape {matrix.shape}")
+    m, n = matrix.shape
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ValueError(f"unknown loss {loss!r}; one of {', '.join(LOSSES)}")
+        loss = LOSSES[loss]
+    if callable(penalties):
+        raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
+
+    def judge(variables, inputs, *, condition=None, key=None, train=False):
+        return inputs @ matrix.T @ variables["params"], {}
+
+    def generate(variables, latents, *, condition=None, key=None, train=False):
+        return jnp.broadcast_to(variables["params"], (latents.shape[0], n)), {}
+
+    game = GANSpec(
+        generator=Network(lambda key, inputs, condition=None: {"params": jnp.zeros(n, matrix.dtype)}, generate),
+        discriminator=Network(lambda key, inputs, condition=None: {"params": jnp.zeros(m, matrix.dtype)}, judge),
+        loss=loss,
+        generator_tx=optax.sgd(0.1) if generator_tx is None else generator_tx,
+        discriminator_tx=optax.sgd(0.1) if discriminator_tx is None else discriminator_tx,
+        latent=Latent(lambda key, count: jnp.zeros((count, 1), matrix.dtype), 1),
+        penalties=tuple(penalties),
+        consensus=consensus,
+    )
+    return ToyGame(game, jnp.zeros((1, n), matrix.dtype), m)
+
+
+def dirac_gan(loss: Loss | str, **options: Any) -> ToyGame:
+    """l(x) = ψx, G(z) = θ, all data at 0: the smallest GAN there is, and one that unpenalised training circles in.
+
+    Args:
+      loss: a name in `LOSSES`, or a `Loss`.
+      **options: `penalties`, `consensus`, `discriminator_tx` and `generator_tx`, as for `bilinear_game`.
+
+    Returns:
+      The game; a point is (ψ, θ), its equilibrium (0, 0).
+
+    Source: Mescheder et al. 2018 (arXiv:1801.04406), definition 2.1.
+    """
+    return bilinear_game(jnp.ones((1, 1)), loss=loss, **options)
+
+
+def toy_state(toy: ToyGame, point: ArrayLike) -> TrainState:
+    """The `TrainState` at a point, with fresh optimizer states."""
+    point, m = floating(point), toy.discriminator_size
+    length = m + toy.real.shape[1]
+    if point.shape != (length,):
+        raise ValueError(f"a point of this game is a vector of {length} numbers, (ψ, θ), got shape {point.shape}")
+    psi, theta = point[:m], point[m:]
+    parts = {name: getattr(toy.game, name) for name in PARTS}
+    state = init_state(jax.random.key(0), **parts, example=toy.real)
+    return state.replace(
+        discriminator=state.discriminator.replace(params=psi, opt_state=toy.game.discriminator_tx.init(psi)),
+        generator=state.generator.replace(params=theta, opt_state=toy.game.generator_tx.init(theta)),
+    )
 
 
 def loss_gradients(toy: ToyGame, point: ArrayLike) -> jax.Array:
     """(∂L_D/∂ψ, ∂L_G/∂θ) at a point, penalties and consensus included: each player's gradient of its own loss.
 
-    Args:
-      toy: the game.
-      point: [m + n].
-
-    Returns:
-      [m + n]. The players move against it: the vector field of training is its negative.
+    The players move against it: the vector field of training is its negative.
     """
     record = _recorder()
     toy = toy._replace(game=toy.game._replace(discriminator_tx=record, generator_tx=record))
@@ -47,16 +147,6 @@ def jacobian(toy: ToyGame, point: ArrayLike) -> jax.Array:
     """The derivative of the vector field v = −(∂L_D/∂ψ, ∂L_G/∂θ) at a point.
 
     Near an equilibrium the continuous dynamics ẋ = v(x) converge if all its eigenvalues have a negative real part.
-
-    Args:
-      toy: the game.
-      point: [m + n].
-
-    Returns:
-      [m + n, m + n].
-
-    Raises:
-      ValueError: the point has another length.
     """
     return -jax.jit(jax.jacfwd(functools.partial(loss_gradients, toy)))(floating(point))
 
@@ -65,8 +155,7 @@ def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float |
     """The solution of ẋ = v(x) from a point: gradient descent in the limit of small steps.
 
     Args:
-      toy: the game.
-      point: [m + n], x at the first time.
+      toy, point: the game, and x at the first time.
       times: [t], increasing; a step of gradient descent of rate h takes a time of h.
       tolerance: relative and absolute error of one step of the solver (Dormand-Prince, order 5);
         None for 1e-10 in double precision and 1e-6 in single.
@@ -75,7 +164,7 @@ def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float |
       [t, m + n].
 
     Raises:
-      ValueError: the point has another length, or the times are not an increasing vector.
+      ValueError: the times are not an increasing vector.
     """
     point = floating(point)
     times = jnp.asarray(times, point.dtype)
@@ -134,16 +223,12 @@ def trajectory(
     """The points that training visits.
 
     Args:
-      toy: the game.
-      point: [m + n], where to start.
-      steps: how many.
+      toy, point: the game, and where to start.
+      steps: their number, at least 0.
       order, discriminator_steps: as for `make_toy_step`.
 
     Returns:
       [steps + 1, m + n], the first being `point`.
-
-    Raises:
-      ValueError: the point has another length, the order is unknown, k is below 1, or the steps are below 0.
     """
     if steps < 0:
         raise ValueError(f"steps must be at least 0, got {steps}")
@@ -168,8 +253,7 @@ def step_jacobian(
     Near an equilibrium training converges if all its eigenvalues lie inside the unit circle.
 
     Args:
-      toy: the game; its optimizers' updates must be differentiable at the point (Adam's is not where a gradient is 0).
-      point: [m + n].
+      toy, point: the optimizers' updates must be differentiable at the point (Adam's is not where a gradient is 0).
       order, discriminator_steps: as for `make_toy_step`.
 
     Returns:
@@ -199,14 +283,9 @@ def flow_behaviour(eigenvalues: ArrayLike, *, tolerance: float | None = None) ->
 def step_behaviour(eigenvalues: ArrayLike, *, tolerance: float | None = None) -> str:
     """What the linearised step does, by the largest modulus: "converges", "circles" (it is 1) or "diverges".
 
-    An eigenvalue of modulus 1 that is there twice may belong to a step that diverges, in proportion to its number.
+    An eigenvalue of modulus 1 that occurs twice may belong to a step that diverges, in proportion to its number.
 
-    Args:
-      eigenvalues: [n], of `step_jacobian` at an equilibrium.
-      tolerance: how near 1 counts as 1; None for 1e-7 in double precision and 2e-4 in single.
-
-    Raises:
-      ValueError: not a vector of finite numbers.
+    Arguments are those of `flow_behaviour`, with the eigenvalues of `step_jacobian` and a tolerance around 1.
     """
     eigenvalues, tolerance = _checked(eigenvalues, tolerance)
     return _behaviour(jnp.abs(eigenvalues).max() - 1, tolerance)

@@ -1,4 +1,8 @@
-"""The game of the paper's section 4 with p_d and p_g known: value, optimal discriminator, criterion, decompositions."""
+"""The game of the paper's section 4: value, optimal discriminator, criterion, decompositions; and estimates of them.
+
+The arguments p_data and p_generator are [..., n], probabilities, or densities on one grid of cells of `cell_width`.
+What is not a distribution, and shapes that differ, raise ValueError. Results are in nats.
+"""
 
 import math
 from typing import NamedTuple
@@ -7,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxgan.theory.distributions import densities, expectation, floating, in_base, known, number, pair
+from jaxgan.theory.distributions import data_and_generator, expectation, expected_log, floating, in_base, known, number
 from jaxgan.theory.information import js_divergence, kl_divergence
 
 LOG4 = math.log(4)
@@ -19,18 +23,17 @@ def value(d: ArrayLike, p_data: ArrayLike, p_generator: ArrayLike, *, cell_width
     Args:
       d: [..., n], D(x) in [0, 1] at every point. A D that rounds to 1 where G reaches gives −inf; `value_of_logits`
         has no such limit.
-      p_data, p_generator: [..., n], probabilities, or densities on one grid.
-      cell_width: of the grid, for densities.
+      p_data, p_generator, cell_width: as above.
 
     Returns:
-      [...], in [−inf, 0], in nats; −log 4 where D = ½ everywhere.
+      [...], in [−inf, 0]; −log 4 where D = ½ everywhere.
 
     Raises:
-      ValueError: d leaves [0, 1], the others are not distributions, or the shapes differ.
+      ValueError: d leaves [0, 1], or as above.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1.
     """
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     d = floating(d)
     if d.shape != p_data.shape:
         raise ValueError(f"d must have the shape of p_data, {p_data.shape}, got {d.shape}")
@@ -39,7 +42,7 @@ def value(d: ArrayLike, p_data: ArrayLike, p_generator: ArrayLike, *, cell_width
         values = f"{number(d.min()):.6g} to {number(d.max()):.6g}"
         raise ValueError(f"d is a probability, in [0, 1], got values from {values}; apply sigmoid to logits")
     d = jnp.where(outside, jnp.nan, d)
-    return _expected_log(p_data, d, cell_width) + _expected_log(p_generator, 1 - d, cell_width)
+    return expected_log(p_data, d, cell_width) + expected_log(p_generator, 1 - d, cell_width)
 
 
 def value_of_logits(
@@ -49,18 +52,14 @@ def value_of_logits(
 
     Args:
       logits: [..., n], l(x) at every point; ±inf where D is 1 or 0.
-      p_data, p_generator: [..., n], probabilities, or densities on one grid.
-      cell_width: of the grid, for densities.
+      p_data, p_generator, cell_width: as above.
 
     Returns:
-      [...], in [−inf, 0], in nats.
-
-    Raises:
-      ValueError: p_data or p_generator is not a distribution, or the shapes differ.
+      [...], in [−inf, 0].
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1.
     """
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     logits = floating(logits)
     if logits.shape != p_data.shape:
         raise ValueError(f"logits must have the shape of p_data, {p_data.shape}, got {logits.shape}")
@@ -83,7 +82,7 @@ def optimal_discriminator(p_data: ArrayLike, p_generator: ArrayLike, *, cell_wid
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1.
     """
-    p_data, p_generator = densities(p_data, p_generator, cell_width)
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     total = p_data + p_generator
     # The NaN of a bad entry is kept: NaN == 0 is false.
     return jnp.where(total == 0, 0.5, p_data / jnp.where(total == 0, 1.0, total))
@@ -92,19 +91,11 @@ def optimal_discriminator(p_data: ArrayLike, p_generator: ArrayLike, *, cell_wid
 def optimal_logits(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float | None = None) -> jax.Array:
     """l*(x) = log p_d(x) − log p_g(x), the logit of D*: ±inf where one of the two cannot come, 0 where neither can.
 
-    Args:
-      p_data, p_generator: [..., n], probabilities or densities at the same points.
-      cell_width: if given, both must be distributions on a grid of that cell width.
-
-    Returns:
-      [..., n].
-
-    Raises:
-      ValueError: as `optimal_discriminator`.
+    Arguments, shape and errors are those of `optimal_discriminator`.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1, with D = sigmoid(l).
     """
-    p_data, p_generator = densities(p_data, p_generator, cell_width)
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     neither = (p_data == 0) & (p_generator == 0)
     p_data, p_generator = (jnp.where(neither, 1.0, p) for p in (p_data, p_generator))
     return jnp.log(p_data) - jnp.log(p_generator)
@@ -116,29 +107,20 @@ def criterion(
     """C(G) = max_D V(D, G) = −log 4 + 2·JSD(p_d‖p_g): smallest, −log 4, where p_g = p_d and only there.
 
     Args:
-      p_data, p_generator: [..., n], probabilities, or densities on one grid.
-      cell_width: of the grid, for densities.
+      p_data, p_generator, cell_width: as above.
       base: 2 for bits; None for nats.
 
     Returns:
       [...], in [−log 4, 0].
 
-    Raises:
-      ValueError: an argument is not a distribution, or the shapes differ.
-
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equations 4 and 6, Theorem 1.
     """
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     return in_base(2 * js_divergence(p_data, p_generator, cell_width=cell_width) - LOG4, base)
 
 
 class MinimaxTerms(NamedTuple):
-    """C(G) = V(D*, G) term by term, in nats.
-
-    Attributes:
-      constant: −log 4.
-      jensen_shannon: 2·JSD(p_d‖p_g).
-    """
+    """C(G) = V(D*, G) term by term: the `constant` −log 4 and 2·JSD(p_d‖p_g)."""
 
     constant: jax.Array
     jensen_shannon: jax.Array
@@ -150,7 +132,7 @@ class MinimaxTerms(NamedTuple):
 
 
 class NonSaturatingTerms(NamedTuple):
-    """The non-saturating generator's loss at D*, E_{p_g}[−log D*], term by term, in nats.
+    """The non-saturating generator's loss at D*, E_{p_g}[−log D*], term by term.
 
     Attributes:
       kl: KL(p_g‖p_d), which the generator lowers.
@@ -171,41 +153,23 @@ class NonSaturatingTerms(NamedTuple):
 
 
 def minimax_terms(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float = 1.0) -> MinimaxTerms:
-    """V(D*, G) = −log 4 + 2·JSD(p_d‖p_g), term by term.
-
-    Args:
-      p_data, p_generator: [..., n], probabilities, or densities on one grid.
-      cell_width: of the grid, for densities.
-
-    Returns:
-      The terms, each [...], in nats.
-
-    Raises:
-      ValueError: an argument is not a distribution, or the shapes differ.
+    """V(D*, G) = −log 4 + 2·JSD(p_d‖p_g), term by term, each [...].
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), proof of Theorem 1.
     """
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     jsd = js_divergence(p_data, p_generator, cell_width=cell_width)
     return MinimaxTerms(jnp.full_like(jsd, -LOG4), 2 * jsd)
 
 
 def non_saturating_terms(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float = 1.0) -> NonSaturatingTerms:
-    """E_{p_g}[−log D*] = KL(p_g‖p_d) − 2·JSD(p_d‖p_g) + 2 log 2 + E_{p_d}[log D*], term by term.
+    """E_{p_g}[−log D*] = KL(p_g‖p_d) − 2·JSD(p_d‖p_g) + 2 log 2 + E_{p_d}[log D*], term by term, each [...].
 
-    Args:
-      p_data, p_generator: [..., n], probabilities, or densities on one grid.
-      cell_width: of the grid, for densities.
-
-    Returns:
-      The terms, each [...], in nats; `kl`, and so the sum, is `inf` where p_g reaches what p_d does not.
-
-    Raises:
-      ValueError: an argument is not a distribution, or the shapes differ.
+    `kl`, and so the sum, is `inf` where p_g reaches what p_d does not.
 
     Source: Arjovsky and Bottou 2017 (arXiv:1701.04862), Theorem 2.5, whose gradient is that of the first two terms.
     """
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     jsd = js_divergence(p_data, p_generator, cell_width=cell_width)
     return NonSaturatingTerms(
         kl=kl_divergence(p_generator, p_data, cell_width=cell_width),
@@ -216,5 +180,43 @@ def non_saturating_terms(p_data: ArrayLike, p_generator: ArrayLike, *, cell_widt
     )
 
 
-def _expected_log(p: jax.Array, d: jax.Array, cell_width: float) -> jax.Array:
-    return expectation(p, jnp.log(jnp.where(p > 0, d, 1.0)), cell_width)
+class Estimate(NamedTuple):
+    """A number estimated from samples, with its standard error from their variance (ddof 1)."""
+
+    value: jax.Array
+    standard_error: jax.Array
+
+
+def estimate_value(real_logits: ArrayLike, fake_logits: ArrayLike) -> Estimate:
+    """V̂(D, G) = mean log D(x) + mean log(1 − D(G(z))), from a discriminator's logits on samples.
+
+    Args:
+      real_logits: [n], logits of data, n ≥ 2.
+      fake_logits: [m], logits of generated examples, m ≥ 2; m need not be n.
+
+    Raises:
+      ValueError: an argument is not a vector, or is shorter than 2.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1.
+    """
+    means, variances = [], []
+    for name, logits, sign in (("real_logits", real_logits, -1), ("fake_logits", fake_logits, 1)):
+        logits = floating(logits)
+        if logits.ndim != 1 or logits.size < 2:
+            raise ValueError(f"{name} must be a vector of at least 2 logits, got shape {logits.shape}")
+        terms = -jax.nn.softplus(sign * logits)
+        means.append(terms.mean())
+        variances.append(terms.var(ddof=1) / terms.size)
+    return Estimate(means[0] + means[1], jnp.sqrt(variances[0] + variances[1]))
+
+
+def js_lower_bound(real_logits: ArrayLike, fake_logits: ArrayLike) -> Estimate:
+    """½(V̂ + log 4), which is at most JSD(p_d‖p_g) in expectation, for any discriminator.
+
+    The bound holds for samples the discriminator was not trained on, and is tight where D = D*. It is at most log 2 and
+    may be negative. Arguments and errors are those of `estimate_value`.
+
+    Source: Goodfellow et al. 2014 (arXiv:1406.2661), equations 4 and 6: V(D, G) ≤ C(G) = −log 4 + 2·JSD.
+    """
+    estimate = estimate_value(real_logits, fake_logits)
+    return Estimate((estimate.value + LOG4) / 2, estimate.standard_error / 2)

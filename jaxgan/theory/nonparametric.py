@@ -1,5 +1,6 @@
 """Proposition 2 without networks: p_g a free probability vector, the discriminator optimal at every step."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -8,23 +9,17 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.losses import LOSSES
-from jaxgan.theory.distributions import expectation, known, pair
+from jaxgan.theory.distributions import data_and_generator, expectation, known
 from jaxgan.theory.game import criterion
 from jaxgan.theory.solutions import SOLUTIONS
 
 
 class Descent(NamedTuple):
-    """A generator's way down.
+    """The distributions that a generator passes through."""
 
-    Attributes:
-      p_generator: [steps + 1, n], from the first p_g to the last.
-      criterion: [steps + 1], C(G) of each in nats; −log 4 at p_g = p_d.
-      divergence: [steps + 1], what the loss minimises (`SOLUTIONS[loss].divergence`).
-    """
-
-    p_generator: jax.Array
-    criterion: jax.Array
-    divergence: jax.Array
+    p_generator: jax.Array  # [steps + 1, n], from the first p_g to the last
+    criterion: jax.Array  # [steps + 1], C(G) of each in nats; −log 4 at p_g = p_d
+    divergence: jax.Array  # [steps + 1], what the loss minimises: `SOLUTIONS[loss].divergence`
 
 
 def descend(
@@ -45,13 +40,10 @@ def descend(
       p_data: [n], probabilities, or a density on a grid.
       p_generator: [n], where to start; above 0 wherever p_data is, since no such step brings back mass from 0.
       loss: a name in `LOSSES`; the generator's half is what p_g descends.
-      steps: how many.
+      steps: their number.
       learning_rate: η > 0, or a function of the step's number; losses whose gradient jumps (hinge, Wasserstein) need
         one that falls to 0.
       cell_width: of the grid, for densities.
-
-    Returns:
-      The distributions on the way, with their C(G) and divergence.
 
     Raises:
       ValueError: an argument is not a distribution, the shapes differ, the name is unknown, the rate or the number of
@@ -61,7 +53,7 @@ def descend(
     """
     if not isinstance(loss, str) or loss not in SOLUTIONS:
         raise ValueError(f"unknown loss {loss!s:.30}; a name is needed, one of {', '.join(SOLUTIONS)}")
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     if p_data.ndim != 1:
         raise ValueError(f"p_data and p_generator must be vectors [n], got shape {p_data.shape}")
     if steps < 0:
@@ -71,15 +63,14 @@ def descend(
     lost = ((p_data > 0) & (p_generator == 0)).any()
     if known(lost):
         raise ValueError("p_generator is 0 at a point that p_data can reach; start from one that is above 0 there")
-    p_generator = jnp.where(lost, jnp.nan, p_generator)  # under jit, where it cannot be looked at
-
-    def run(p_data, p_generator):
-        return _descend(p_data, p_generator, SOLUTIONS[loss], LOSSES[loss].generator, steps, learning_rate, cell_width)
-
+    p_generator = jnp.where(lost, jnp.nan, p_generator)  # under jit, where values are unknown
+    run = functools.partial(_descend, loss=loss, steps=steps, learning_rate=learning_rate, cell_width=cell_width)
     return jax.jit(run)(p_data, p_generator)
 
 
-def _descend(p_data, p_generator, solution, generator, steps, learning_rate, cell_width) -> Descent:
+def _descend(p_data, p_generator, *, loss, steps, learning_rate, cell_width) -> Descent:
+    solution, generator = SOLUTIONS[loss], LOSSES[loss].generator
+
     def cost(fake_logit, logits):
         """∂L_G/∂p_g at one point: what a generated example there costs, on average over the data."""
         paired = jax.vmap(lambda real_logit: generator(real_logit[None], fake_logit[None]))(logits)

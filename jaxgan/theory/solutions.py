@@ -8,6 +8,7 @@ training, held fixed while the generator moves. Of a loss E_{p_g}[g(l)] with opt
 the f-divergence E_{p_d}[φ(p_g/p_d)] with φ′(r) = g(l*(r)), φ(1) = 0.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,10 +16,9 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxgan.theory.distributions import densities, expectation, floating, pair
-from jaxgan.theory.f_divergences import f_divergence
+from jaxgan.theory.distributions import data_and_generator, expectation, floating
 from jaxgan.theory.game import LOG4, optimal_discriminator, optimal_logits
-from jaxgan.theory.information import js_divergence, kl_divergence, total_variation
+from jaxgan.theory.information import f_divergence, kl_divergence
 
 
 class Solution(NamedTuple):
@@ -27,22 +27,21 @@ class Solution(NamedTuple):
     Attributes:
       optimal_logits: `(p_data, p_generator) -> logits [..., n]`, which minimise the discriminator's loss; where more
         than one logit does, the one nearest 0.
-      bound: the largest |logit| the discriminator is allowed; None where the loss has a minimum without a bound.
-      discriminator_loss: the discriminator's loss at equilibrium: p_g = p_d and optimal logits.
-      generator_loss: the generator's loss at equilibrium.
+      discriminator_loss, generator_loss: the losses at equilibrium: p_g = p_d and optimal logits.
       divergence: `(p_data, p_generator, *, cell_width) -> [...]`: ≥ 0, 0 for equal distributions; its gradient with
         respect to p_g, along the simplex, is that of the generator's loss at the optimal discriminator held fixed.
       statement: the divergence as a formula.
       equilibrium_logit: the optimal logit, everywhere, at p_g = p_d.
+      bound: the largest |logit| the discriminator is allowed; None where the loss has a minimum without a bound.
     """
 
     optimal_logits: Callable[[ArrayLike, ArrayLike], jax.Array]
-    bound: float | None
     discriminator_loss: float
     generator_loss: float
     divergence: Callable[..., jax.Array]
     statement: str
     equilibrium_logit: float = 0.0
+    bound: float | None = None
 
 
 def expected_loss(
@@ -58,16 +57,12 @@ def expected_loss(
     Args:
       loss: `(real_logits [batch], fake_logits [batch]) -> scalar`, a mean over the batch; either half of a `Loss`.
       logits: [n], the discriminator's logit at every point; may be infinite where the loss at that logit is finite.
-      p_data, p_generator: [n], probabilities, or densities on one grid.
-      cell_width: of the grid, for densities.
+      p_data, p_generator, cell_width: as in `jaxgan.theory.game`, but [n].
 
     Returns:
       Scalar. Of a loss that compares a logit with others of its own batch, the value for batches of one.
-
-    Raises:
-      ValueError: an argument is not a distribution, or the shapes differ.
     """
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     logits = floating(logits)
     if p_data.ndim != 1 or logits.shape != p_data.shape:
         raise ValueError(f"logits and distributions must be vectors of one length, got {logits.shape}, {p_data.shape}")
@@ -83,95 +78,78 @@ def expected_loss(
 
 def _sign(p_data: ArrayLike, p_generator: ArrayLike) -> jax.Array:
     """+1 where data are likelier, −1 where generated examples are, 0 where they are alike."""
-    p_data, p_generator = densities(p_data, p_generator)
+    p_data, p_generator = data_and_generator(p_data, p_generator, None)
     return jnp.sign(p_data - p_generator)
-
-
-def _twice_jensen_shannon(p_data, p_generator, *, cell_width=1.0):
-    return 2 * js_divergence(p_data, p_generator, cell_width=cell_width)
 
 
 def _softened_reverse_kl(p_data, p_generator, *, cell_width=1.0):
     # KL(p_g‖p_d) − 2·JSD(p_d‖p_g), in a form without the difference of two large numbers.
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     return 2 * kl_divergence((p_data + p_generator) / 2, p_data, cell_width=cell_width)
-
-
-def _twice_total_variation(p_data, p_generator, *, cell_width=1.0):
-    return 2 * total_variation(p_data, p_generator, cell_width=cell_width)
 
 
 def _kl_less_triangular(p_data, p_generator, *, cell_width=1.0):
     # φ′(r) = ½(r/(1 + r))², integrated. The triangular discrimination Σ (p − q)²/(p + q) is twice the Pearson χ² of one
     # of them against the middle, up to what is linear.
-    p_data, p_generator = pair(p_data, p_generator, cell_width, ("p_data", "p_generator"))
+    p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     middle = (p_data + p_generator) / 2
     triangular = 2 * f_divergence(p_data, middle, "pearson", cell_width=cell_width)
     return kl_divergence(p_data, middle, cell_width=cell_width) - triangular / 8
 
 
-def _of_f(name: str) -> Callable[..., jax.Array]:
-    return lambda p_data, p_generator, *, cell_width=1.0: f_divergence(
-        p_data, p_generator, name, cell_width=cell_width
-    )  # fmt: skip
-
-
-def _ratio_less_1(p_data: ArrayLike, p_generator: ArrayLike) -> jax.Array:
-    """2(p_d/p_g − 1), 0 where neither can come."""
-    return 2 * jnp.expm1(optimal_logits(p_data, p_generator))
+def _twice(name: str) -> Callable[..., jax.Array]:
+    return lambda p_data, p_generator, **options: 2 * f_divergence(p_data, p_generator, name, **options)
 
 
 SOLUTIONS: dict[str, Solution] = {
     # Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1 and Theorem 1.
-    "minimax": Solution(optimal_logits, None, LOG4, -LOG4 / 2, _twice_jensen_shannon, "2 JSD(p_d‖p_g)"),
+    "minimax": Solution(optimal_logits, LOG4, -LOG4 / 2, _twice("jensen_shannon"), "2 JSD(p_d‖p_g)"),
     # Arjovsky and Bottou 2017 (arXiv:1701.04862), Theorem 2.5; as one f-divergence: Shannon et al. 2020
     # (arXiv:2010.08029).
     "non_saturating": Solution(
-        optimal_logits,
-        None,
-        LOG4,
-        LOG4 / 2,
-        _softened_reverse_kl,
-        "KL(p_g‖p_d) − 2 JSD(p_d‖p_g) = 2 KL(½(p_d + p_g)‖p_d)",
+        optimal_logits, LOG4, LOG4 / 2, _softened_reverse_kl, "KL(p_g‖p_d) − 2 JSD(p_d‖p_g) = 2 KL(½(p_d + p_g)‖p_d)"
     ),
     # Goodfellow 2014 (arXiv:1412.6515), section 4.
-    "maximum_likelihood": Solution(optimal_logits, None, LOG4, -1.0, kl_divergence, "KL(p_d‖p_g)"),
+    "maximum_likelihood": Solution(optimal_logits, LOG4, -1.0, kl_divergence, "KL(p_d‖p_g)"),
     # Mao et al. 2017 (arXiv:1611.04076), equation 5, for the optimum; its Pearson χ² is for targets that differ by 2.
     "least_squares": Solution(
         optimal_discriminator,
-        None,
         0.25,
         0.125,
         _kl_less_triangular,
         "KL(p_d‖½(p_d + p_g)) − ⅛ Σ (p_d − p_g)²/(p_d + p_g)",
-        0.5,
+        equilibrium_logit=0.5,
     ),
     # Nowozin et al. 2016 (arXiv:1606.00709): T = f′(p_d/p_g), and v with g(v) = T.
     "f_kl": Solution(
         lambda p_data, p_generator: 1 + optimal_logits(p_data, p_generator),
-        None,
         0.0,
         -1.0,
         kl_divergence,
         "KL(p_d‖p_g)",
-        1.0,
+        equilibrium_logit=1.0,
     ),
-    "f_reverse_kl": Solution(optimal_logits, None, 0.0, 1.0, _of_f("reverse_kl"), "KL(p_g‖p_d)"),
-    "f_pearson": Solution(_ratio_less_1, None, 0.0, 0.0, _of_f("pearson"), "χ²(p_d‖p_g) = Σ (p_d − p_g)²/p_g"),
+    "f_reverse_kl": Solution(optimal_logits, 0.0, 1.0, functools.partial(f_divergence, f="reverse_kl"), "KL(p_g‖p_d)"),
+    "f_pearson": Solution(
+        lambda p_data, p_generator: 2 * jnp.expm1(optimal_logits(p_data, p_generator)),  # 2(p_d/p_g − 1)
+        0.0,
+        0.0,
+        functools.partial(f_divergence, f="pearson"),
+        "χ²(p_d‖p_g) = Σ (p_d − p_g)²/p_g",
+    ),
     "f_squared_hellinger": Solution(
         lambda p_data, p_generator: optimal_logits(p_data, p_generator) / 2,
-        None,
         0.0,
         0.0,
-        _of_f("squared_hellinger"),
+        functools.partial(f_divergence, f="squared_hellinger"),
         "Σ (√p_d − √p_g)²",
     ),
-    "f_jensen_shannon": Solution(optimal_logits, None, 0.0, 0.0, _twice_jensen_shannon, "2 JSD(p_d‖p_g)"),
+    "f_jensen_shannon": Solution(optimal_logits, 0.0, 0.0, _twice("jensen_shannon"), "2 JSD(p_d‖p_g)"),
     # Lim and Ye 2017 (arXiv:1705.02894).
-    "hinge": Solution(_sign, None, 2.0, 0.0, _twice_total_variation, "2 TV(p_d, p_g)"),
+    "hinge": Solution(_sign, 2.0, 0.0, _twice("total_variation"), "2 TV(p_d, p_g)"),
     # Without a bound there is no optimum. |l| ≤ 1 is the bound that can be had at points without a distance between
     # them; of 1-Lipschitz critics on a metric space the divergence is the Wasserstein-1 distance instead.
-    "wasserstein": Solution(_sign, 1.0, 0.0, 0.0, _twice_total_variation, "2 TV(p_d, p_g), for |l| ≤ 1"),
+    "wasserstein": Solution(_sign, 0.0, 0.0, _twice("total_variation"), "2 TV(p_d, p_g), for |l| ≤ 1", bound=1.0),
 }
 
 UNSOLVED: dict[str, str] = dict.fromkeys(

@@ -25,12 +25,7 @@ class Coordination(NamedTuple):
 
 
 def linear_steps(first: int, last: int, over: int) -> Callable[[chex.Array], chex.Array]:
-    """A schedule of k: linear from `first` at step 0 to `last` at step `over`, constant after it, rounded.
-
-    Args:
-      first, last: ≥ 1.
-      over: steps, ≥ 1.
-    """
+    """A schedule of k: linear from `first` at step 0 to `last` at step `over`, constant after it, rounded."""
     return lambda step: jnp.round(first + (last - first) * jnp.clip(step / over, 0, 1)).astype(jnp.int32)
 
 
@@ -44,15 +39,14 @@ def coordinate(
     """Makes the updates of a step that are due, one after another.
 
     Args:
-      coordination: which updates are due.
-      step: the training step.
+      coordination: which updates are due at this `step`.
       update: `(player, inputs of one update) -> (player, metrics)`, with "d_accuracy" among the metrics.
       player: the player before the first update.
       inputs: pytree of [k, ...].
 
     Returns:
-      The player after the last update, and the metrics: means over the updates that were computed, and "d_updates", the
-      number of updates that were made.
+      The player after the last update, and means of the metrics over the updates that were computed, with "d_updates",
+      the number of updates that were made.
     """
     count = len(jax.tree.leaves(inputs)[0])
     allowed = count if coordination.steps is None else jnp.clip(coordination.steps(step), 1, count)

@@ -33,14 +33,7 @@ class BatchShard(NamedTuple):
 
 
 class Gradient(NamedTuple):
-    """A player's gradient at one point, with what was computed beside it: means over parts and devices.
-
-    Attributes:
-      loss: scalar.
-      grads: pytree like the player's parameters.
-      model_state: the player's, after the computation.
-      metrics: scalars.
-    """
+    """A player's loss, gradient, model state and scalar metrics at one point: means over parts and devices."""
 
     loss: chex.Array
     grads: Any
@@ -51,11 +44,7 @@ class Gradient(NamedTuple):
 def compute_gradient(loss_fn: LossFunction, player: PlayerState, batch: Any, shard: BatchShard) -> Gradient:
     """The gradient of a player's loss at its parameters, as the mean over the devices.
 
-    Args:
-      loss_fn: the player's loss.
-      player: the player.
-      batch: pytree of [batch, ...] with the key "real": this device's share.
-      shard: the device axis, and the number of parts that a device computes one after another.
+    `batch` is a pytree of [batch, ...] with the key "real": this device's share, which `shard` describes.
     """
     axis_name = shard.axis_name
     params = device_varying(player.params, axis_name)
@@ -91,9 +80,6 @@ def add_consensus(
       loss_fn, player, batch, shard: as for `compute_gradient`.
       opponent_loss: `params of the player -> loss function of the opponent`.
       opponent: the other player.
-
-    Returns:
-      The player's gradient with the term added, to its loss too.
 
     Source: Mescheder et al. 2017 (arXiv:1705.10461), section 4, where both players move at once, from one minibatch.
     """

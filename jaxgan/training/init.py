@@ -57,9 +57,6 @@ def init_state(
       average: start the moving average of the generator's parameters here. Otherwise the first step that keeps an
         average starts it.
 
-    Returns:
-      A `TrainState` at step 0.
-
     Raises:
       TypeError: `key` is not a typed key.
       ValueError: a network does not follow the interface, or does not fit the data.
@@ -147,13 +144,7 @@ def _check_outputs(
 
 
 def check_condition(condition: chex.ArrayTree | None, lead: tuple[int, ...], where: str) -> None:
-    """Raises ValueError unless a condition's leaves are [*lead, ...], as its examples are.
-
-    Args:
-      condition: any tree, or None.
-      lead: the examples' leading axes, (k, batch) or (batch,).
-      where: the condition's name in the message.
-    """
+    """Raises ValueError, which names `where`, unless a condition's leaves are [*lead, ...], as its examples are."""
     for leaf in jax.tree.leaves(condition):
         if jnp.shape(leaf)[: len(lead)] != lead:
             raise ValueError(

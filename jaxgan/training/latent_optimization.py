@@ -42,16 +42,10 @@ class LatentOptimization:
             raise ValueError(f"latent optimisation needs a cost of at least 0, got {self.cost}")
 
     def move(self, latents: chex.Array, logits_of: Callable[[chex.Array], chex.Array], latent: Latent) -> chex.Array:
-        """z', within the prior's bound and radius; the entries of categories do not change.
+        """z' [batch, dim], within the prior's bound and radius; the entries of categories do not change.
 
-        Args:
-          latents: z, [batch, dim].
-          logits_of: `latents -> logits`, D(G(z)). The gradient is that of their sum; for networks that mix their batch
-            it is not that of each logit by itself.
-          latent: the prior.
-
-        Returns:
-          [batch, dim].
+        `logits_of` is `latents -> logits`, D(G(z)). The gradient is that of their sum; for networks that mix their
+        batch it is not that of each logit by itself.
         """
         gradient = jax.grad(lambda z: logits_of(z).sum())(latents)
         if latent.categories:

@@ -54,10 +54,7 @@ Keys = dict[str, chex.PRNGKey]
 def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> LossFunction:
     """The discriminator's loss: that of `spec.loss`, plus penalties, plus terms.
 
-    Args:
-      spec: the fixed parts.
-      state: the generator, which is fixed, and the step, which lazy penalties read.
-      keys: the keys of the noise.
+    `state` has the generator, which is fixed, and the step, which lazy penalties read.
     """
 
     # No stop_gradient at the fake examples: the gradient is in the discriminator's parameters only, and without it the
@@ -103,10 +100,8 @@ def generator_objective(
     """The generator's loss: that of `spec.loss`, plus terms, plus the cost of latent optimisation.
 
     Args:
-      spec: the fixed parts.
       discriminator_variables: `(generator's params, batch, shard) -> variables` of the discriminator that the generator
         meets. They depend on the generator's parameters where the discriminator is unrolled.
-      keys: the keys of the noise.
     """
 
     def loss_fn(params, model_state, batch, shard):

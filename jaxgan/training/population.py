@@ -23,9 +23,8 @@ def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "
     """One step, or one chunk of steps, of many GANs.
 
     Args:
-      member_step: `(hyperparameters) -> train_step` of one member. `hyperparameters` is any pytree of numbers, such as
-        {"learning_rate": ...}. Optimizers, penalties and losses may use them, but no structure may depend on them.
-        With `scan_steps(make_train_step(...))` the step is a chunk of steps.
+      member_step: `(hyperparameters) -> train_step` of one member, or with `scan_steps` a chunk of steps.
+        `hyperparameters` is any pytree of numbers, on which no structure may depend.
       members: "vmap" runs all members in one batched step, for a GPU or TPU. A batched product may add in another order
         than an unbatched one, so a member equals its own run up to rounding (1e-5 after a few steps). "map" runs
         them one after another within the call, bit for bit as their own runs; on a CPU this is faster.
@@ -65,7 +64,7 @@ def init_population(
       A `TrainState` of leaves [members, ...]; each member's state is bit for bit that of `jax.jit(init_member)`.
 
     Raises:
-      ValueError: keys and hyperparameters are of different numbers of members.
+      ValueError: the numbers of keys and hyperparameters differ.
     """
     counts = {len(keys), *(len(leaf) for leaf in jax.tree.leaves(hyperparameters))}
     if len(counts) > 1:

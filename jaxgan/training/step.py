@@ -186,16 +186,8 @@ def extragradient_updates(
     other: its moments and schedules advance with both, but both updates start from ω. The model states of the players
     advance with both too.
 
-    Args:
-      spec: the networks, loss, penalties and optimizers.
-      state: both players before the step.
-      key: draws latents and noise, different ones for each of the four gradients.
-      real: [batch, ...], this device's share of a minibatch of data, which all four gradients see.
-      condition: [batch, ...], or None.
-
-    Returns:
-      The discriminator's and the generator's new states, and scalar metrics at ω′: losses, accuracy, mean logits and
-      the gradients' norms.
+    Arguments are those of `discriminator_update`. All four gradients see the same minibatch, and each has latents and
+    noise of its own. The metrics are those at ω′.
 
     Source: Korpelevich 1976; Gidel et al. 2019 (arXiv:1802.10551), section 3.2, and Algorithm 4, option 1, for Adam,
     where the second gradients have a minibatch of their own.
@@ -265,16 +257,8 @@ def generator_update(
 ) -> tuple[PlayerState, Metrics]:
     """One update of the generator on fresh latents, with the discriminator fixed.
 
-    Args:
-      spec: the networks, loss and optimizers.
-      state: both players before the update; the discriminator is the updated one.
-      key: draws the latents and the networks' noise.
-      real: [batch, ...], this device's share of a minibatch of data. Relativistic losses compare with it; for the
-        others XLA drops its path through the discriminator.
-      condition: [batch, ...], or None.
-
-    Returns:
-      The generator's new state, and scalar metrics: loss and the gradient's norm.
+    Arguments are those of `discriminator_update`; the discriminator is the updated one. Relativistic losses compare
+    with `real`; for the others XLA drops its path through the discriminator.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, outer loop.
     """
@@ -367,14 +351,9 @@ class _AverageStarts(Exception):
 
 
 def scan_steps(train_step: TrainStep) -> TrainStep:
-    """Many steps in one compiled loop: n scanned steps equal n single ones.
+    """Many steps `(state, batches [steps, k, batch, ...]) -> (state, metrics [steps])` in one compiled loop.
 
-    Args:
-      train_step: `(state, batch) -> (state, metrics)`.
-
-    Returns:
-      `(state, batches) -> (state, metrics)`, where the leaves of `batches` are [steps, k, batch, ...] and those of
-      `metrics` [steps].
+    n scanned steps equal n single ones.
     """
 
     def step(state, batch):
@@ -410,9 +389,6 @@ def sample(
       count: number of examples.
       latent: the prior p_z(z).
       condition: [count, ...], or None.
-
-    Returns:
-      [count, ...], in the range of the generator's output.
 
     Raises:
       ValueError: the number of conditions is not `count`.

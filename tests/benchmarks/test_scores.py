@@ -52,6 +52,6 @@ def test_every_setting_is_a_config_with_fields_that_it_has():
     for setting in efficiency.SETTINGS.values():
         config = load_config(setting.config)
         assert override(config, {"dataset.path": "somewhere", **setting.fields}) == []
-        assert problems_of(config.to_dict()) == [] and setting.steps % setting.every == 0
-        assert (config.batch_size, config.discriminator_steps) == (efficiency.BATCH, 1)
-        assert config.average_decay or setting.averaged  # without an average there is only the generator
+        assert problems_of(config) == [] and setting.steps % setting.every == 0
+        assert (config["batch_size"], config["discriminator_steps"]) == (efficiency.BATCH, 1)
+        assert config["average_decay"] or setting.averaged  # without an average there is only the generator

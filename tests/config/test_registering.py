@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import pytest
 
 import jaxgan
@@ -254,12 +255,13 @@ def test_an_entry_without_a_default_says_which_field_is_missing(monkeypatch):
     assert build(schema.complete({"latent": {"name": "ranked", "rank": 2}}), DataFacts((2,), 10)).latent.dim == 200
 
 
-def test_the_same_optimizer_under_another_name_trains(monkeypatch, tmp_path):
+def test_the_same_optimizer_under_another_name_trains_also_under_strict_type_promotion(monkeypatch, tmp_path):
     monkeypatch.setitem(jaxgan.OPTIMIZERS, "mine", jaxgan.OPTIMIZERS["adam"])
     short = {"steps": "2", "log_every": "2", "sample_every": "2", "checkpoint_every": "2", "alarms.patience": "0"}
     logged = []
     for name in ("mine", "adam"):
         changes = {"generator_optimizer.name": name, "generator_optimizer.b1": "0.3"}
-        runs.run("train", "configs/ring.py", short | changes, str(tmp_path / name), {})
+        with jax.numpy_dtype_promotion("strict" if name == "mine" else "standard"):
+            runs.run("train", "configs/ring.py", short | changes, str(tmp_path / name), {})
         logged.append([line | {"steps_per_second": 0} for line in _logged(tmp_path / name)])
     assert logged[0] == logged[1]

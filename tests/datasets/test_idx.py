@@ -184,5 +184,7 @@ def test_wrong_arrays(tmp_path, writers):
             load(tmp_path)
     writers.idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(9, np.uint8))
     writers.idx(tmp_path / "t10k-images-idx3-ubyte", np.zeros((9, 3, 3), np.uint8))
-    with pytest.raises(DataError, match=r"training images are uint8 \[2, 2, 1\] and the test images uint8 \[3, 3, 1\]"):
+    with pytest.raises(
+        DataError, match=r"training examples are uint8 \[2, 2, 1\] and the test examples uint8 \[3, 3, 1\]"
+    ):
         load(tmp_path)

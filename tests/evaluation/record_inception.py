@@ -31,7 +31,7 @@ def random_weights():
 
     The scales keep the activations of all layers of the order of one.
     """
-    return {name: _random_array(name, shape) for name, (_, shape) in inception_weights.layers().items()}
+    return {name: _random_array(name, layer.shape) for name, layer in inception_weights.layers().items()}
 
 
 def _random_array(name, shape):

@@ -34,9 +34,9 @@ def _load(tmp_path, content):
 
 def _assert_are(variables, arrays):
     assert set(variables) == {"params", "batch_stats"}
-    for name, (path, _) in inception_weights.layers().items():
+    for name, layer in inception_weights.layers().items():
         found = variables
-        for key in path:
+        for key in layer.path:
             found = found[key]
         array = arrays[name]
         # [out, in, h, w] to [h, w, in, out]
@@ -79,7 +79,7 @@ def test_a_file_that_torch_wrote(tmp_path, weights, zipped):
 
 
 def test_names_of_layers():
-    shapes = {name: shape for name, (_, shape) in inception_weights.layers().items()}
+    shapes = {name: layer.shape for name, layer in inception_weights.layers().items()}
     assert len(shapes) == 94 * 5 + 2
     # As pytorch-fid's state dict has them.
     assert shapes["Conv2d_1a_3x3.conv.weight"] == (32, 3, 3, 3)
@@ -114,7 +114,7 @@ def test_names_of_layers():
     ],
 )
 def test_names_in_the_graph(name, in_the_graph):
-    assert inception_weights._graph_name(name) == in_the_graph
+    assert inception_weights.layers()[name].graph_name == in_the_graph
 
 
 # What is refused.

@@ -85,14 +85,15 @@ def test_parzen_of_near_copies_of_images():
 
 def test_means_in_float32_are_right_to_a_ten_thousandth(monkeypatch):
     samples, points = images(1_000), images(500, 1)
-    sigmas = [0.1, 0.2, 1.0]
-    assert parzen._float32_will_do(samples, sigmas)
-    assert not parzen._float32_will_do(samples, [0.01]) and not parzen._float32_will_do(samples[:, :32], sigmas)
-    means, errors = parzen.mean_log_likelihoods(samples, points, sigmas)
-    monkeypatch.setattr(parzen, "ROUNDING", 0.0)
-    exact, exact_errors = parzen.mean_log_likelihoods(samples, points, sigmas)
-    assert 0 < np.abs(means - exact).max() < 1e-4
-    np.testing.assert_allclose(errors, exact_errors, rtol=1e-4)
+    wide, narrow = (samples, points, [0.1, 0.2, 1.0]), (samples, points, [0.01, 0.01, 0.01])
+    few = (samples[:, :32], points[:, :32], [0.1, 0.2, 1.0])
+    found = [parzen.mean_log_likelihoods(*case) for case in (wide, narrow, few)]
+    monkeypatch.setattr(parzen, "ROUNDING", 0.0)  # always in float64
+    exact = [parzen.mean_log_likelihoods(*case) for case in (wide, narrow, few)]
+    assert 0 < np.abs(found[0][0] - exact[0][0]).max() < 1e-4
+    np.testing.assert_allclose(found[0][1], exact[0][1], rtol=1e-4)
+    # Narrow windows and few dimensions are never in float32.
+    np.testing.assert_array_equal(found[1:], exact[1:])
 
 
 def test_parzen_far_from_the_origin_and_far_from_the_samples():

@@ -128,7 +128,7 @@ def state_dict():
 @functools.cache
 def _small_tensors():
     layers = inception_weights.layers()
-    return {name: small_tensor(index, shape) for index, (name, (_, shape)) in enumerate(layers.items())}
+    return {name: small_tensor(index, layer.shape) for index, (name, layer) in enumerate(layers.items())}
 
 
 def graph(arrays):
@@ -139,8 +139,9 @@ def graph(arrays):
     from tensorboardX.proto.graph_pb2 import GraphDef
 
     frozen = GraphDef()
+    layers = inception_weights.layers()
     for name, array in arrays.items():
-        tensor = frozen.node.add(name=inception_weights._graph_name(name), op="Const").attr["value"].tensor
+        tensor = frozen.node.add(name=layers[name].graph_name, op="Const").attr["value"].tensor
         tensor.dtype = 1
         array = array.transpose((2, 3, 1, 0) if array.ndim == 4 else range(array.ndim)[::-1])
         for size in array.shape:

@@ -170,8 +170,9 @@ def test_thresholds_are_the_optimal_logit_where_both_densities_are_equal(name):
 
 def test_losses_without_a_threshold():
     assert {name for name, loss in LOSSES.items() if loss.threshold is None} == {
-        *("wasserstein", "f_kl", "f_pearson", "relativistic_paired", "relativistic_average")
+        *("wasserstein", "relativistic_paired", "relativistic_average")
     }
+    assert (LOSSES["f_kl"].threshold, LOSSES["f_pearson"].threshold) == (1, 0)  # 1 + log 1 and 2(1 − 1)
 
 
 def test_a_loss_of_two_functions_has_the_defaults():

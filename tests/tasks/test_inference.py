@@ -25,8 +25,7 @@ from jaxgan.tasks.inference_scores import corrupted, fit_encoder, measure
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample, Sides
 from tests.games import difference, equal
-from tests.runs.test_runs import SMALL as OF_THE_RING
-from tests.small_runs import assert_same_run
+from tests.small_runs import OF_A_FILE, assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
@@ -407,8 +406,7 @@ def test_a_sheet_has_both_ends_and_the_way_between_them():
     np.testing.assert_array_equal(shown, [0, *[5] * 8, 1, 2, *[5] * 8, 0])
 
 
-SMALL = {name: value for name, value in OF_THE_RING.items() if name != "dataset.examples"}
-RUN = SMALL | {
+RUN = OF_A_FILE | {
     "steps": "20",
     "sample_every": "10",
     "sample_count": "16",

@@ -25,8 +25,7 @@ from jaxgan.tasks.masks import chosen, mixed
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample
 from tests.games import difference, equal
-from tests.runs.test_runs import SMALL as OF_THE_RING
-from tests.small_runs import assert_same_run
+from tests.small_runs import OF_A_FILE, assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
@@ -344,8 +343,7 @@ def test_a_mask_that_leaves_nothing_to_complete_is_left_out(mine):
     MASKS[mine] = None
 
 
-SMALL = {name: value for name, value in OF_THE_RING.items() if name != "dataset.examples"}
-RUN = SMALL | {
+RUN = OF_A_FILE | {
     "steps": "20",
     "sample_every": "10",
     "sample_count": "12",

@@ -23,13 +23,11 @@ from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.trials import Setting
 from jaxgan.tasks import TASKS, Labelled, ScoreInputs
 from jaxgan.tasks.base import prepared
-from jaxgan.tasks.labelled import choose
-from jaxgan.tasks.semi_supervised import classifying, linear_classes, logistic_regression, measure
+from jaxgan.tasks.semi_supervised import choose, classifying, linear_classes, logistic_regression, measure
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Judgement, Latent, Network, PlayerState
 from tests.games import difference, equal
-from tests.runs.test_runs import SMALL as OF_THE_RING
-from tests.small_runs import assert_same_run
+from tests.small_runs import OF_A_FILE, assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
 KEY = jax.random.key(0)
@@ -325,8 +323,7 @@ TASK = {
     "discriminator.features": "True",
     "discriminator.noise_hidden": "0.5",
 }
-SMALL = {name: value for name, value in OF_THE_RING.items() if name != "dataset.examples"}
-RUN = SMALL | TASK
+RUN = OF_A_FILE | TASK
 RUN |= {"steps": "20", "sample_every": "10", "checkpoint_every": "10", "dataset.name": "npz"}
 RUN |= {"dataset.validation_examples": "40", "generator.output": "sigmoid"}
 RUN |= {"evaluation.metrics": "task", "evaluation.features": "raw", "evaluation.samples": "32"}

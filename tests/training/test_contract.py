@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.fields import taken
+from jaxgan.config.schema import parameters
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
@@ -74,7 +74,7 @@ DISCRIMINATOR = _network(_discriminator_params, lambda params, hidden: hidden @ 
 
 def _parts(loss, penalty, optimizer, rates):
     """The arguments of `make_train_step`; rates may be traced."""
-    settings = taken(OPTIMIZERS[optimizer], SETTINGS)
+    settings = {name: SETTINGS[name] for name in parameters(OPTIMIZERS[optimizer]) if name in SETTINGS}
     txs = {name: OPTIMIZERS[optimizer](lambda count, rate=rate: rate, **settings) for name, rate in rates.items()}
     return {
         "generator": GENERATOR,

@@ -130,7 +130,7 @@ def test_samples_have_the_classes_in_turn_however_many_are_made(monkeypatch):
     assert build(default.get_config(), DataFacts((3,), 100)).condition(5) is None
     monkeypatch.setattr(sampling, "BATCH", 4)
     network = one_hot(watching(), 3)
-    draw = sampling.sampler(experiment.replace(networks=lambda _: (network, experiment.discriminator)))
+    draw = sampling.sampler(experiment.replace(networks=lambda axis_name: (network, None)))
     samples, _ = draw(experiment.initial_state(0), KEY, 9)
     np.testing.assert_array_equal(samples.argmax(1), [0, 1, 2, 0, 1, 2, 0, 1, 2])
 

@@ -8,6 +8,7 @@ training_curves.png, generator_losses.png, dirac_trajectories.png, and one_dimen
 
 import argparse
 import datetime
+import functools
 import importlib.metadata
 import json
 import math
@@ -25,22 +26,16 @@ BOUNDS = {"deviation": 0.05, "jsd": 0.01, "value": 0.02}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line.
-
-    Args:
-      arguments: without the program's name; None: those of this process.
-
-    Returns:
-      The exit code: 0, or that of the error, after printing it as one line.
-    """
+    """The command line, with the process's `arguments` for None. Returns the exit code, after printing an error."""
     parser = argparse.ArgumentParser(
         prog="python -m jaxgan.theory.figures",
         description="Draws the theory's figures, from training runs on the line.",
     )
     parser.add_argument("--out", required=True, help="directory to write to; made if it is not there")
-    parser.add_argument("--seeds", type=_positive, default=10, help="training runs (10)")
-    parser.add_argument("--steps", type=_positive, default=6000, help="of training, a multiple of 20 (6000)")
-    parser.add_argument("--key", type=_key, default=7, help="the random key they all come from (7)")
+    count, key = functools.partial(_integer, least=1), functools.partial(_integer, least=0)
+    parser.add_argument("--seeds", type=count, default=10, help="training runs (10)")
+    parser.add_argument("--steps", type=count, default=6000, help="of training, a multiple of 20 (6000)")
+    parser.add_argument("--key", type=key, default=7, help="the random key they all come from (7)")
     options = parser.parse_args(arguments)
     try:
         _draw(_writable(options.out), options.seeds, options.steps, options.key)
@@ -51,15 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def summary(history: Any, key: int) -> dict[str, Any]:
-    """The end of every run against `BOUNDS`, with mean and standard error over the seeds, as JSON holds it.
-
-    Args:
-      history: of `jaxgan.theory.figures.one_dimension.train`.
-      key: the key it was trained from.
-
-    Returns:
-      A dict of numbers, lists and strings.
-    """
+    """The ends of the runs of `one_dimension.train(key, …)` against `BOUNDS`, with mean and standard error."""
     import numpy as np
 
     from jaxgan.theory.figures.one_dimension import settings, tail_share
@@ -118,7 +105,7 @@ def _draw(out: Path, seeds: int, steps: int, key: int) -> None:
 
 
 def _writable(directory: str) -> Path:
-    """The directory, made and tried out before any time is spent."""
+    """The directory, created and tried out before any time is spent."""
     if not directory:
         raise UsageError("cannot write the figures", "--out is empty", "name a directory")
     path = Path(directory)
@@ -133,14 +120,6 @@ def _writable(directory: str) -> Path:
 
 def _unwritable(path: Path, error: OSError) -> UsageError:
     return UsageError(f"cannot write to {path}", error.strerror or str(error), "choose another directory with --out")
-
-
-def _positive(text: str) -> int:
-    return _integer(text, 1)
-
-
-def _key(text: str) -> int:
-    return _integer(text, 0)
 
 
 def _integer(text: str, least: int) -> int:

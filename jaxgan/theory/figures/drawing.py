@@ -1,7 +1,9 @@
-"""Draws the four pictures of the theory. Every line is told from the others without colour, by its dashes or width."""
+"""Draws the four pictures of the theory, uint8 [height, width, 3]. Lines differ by dashes or width, not only by colour.
+
+A `History` is what `one_dimension.train` returns.
+"""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -14,54 +16,39 @@ from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import r1
 from jaxgan.theory import dirac_gan, optimal_discriminator, trajectory
 from jaxgan.theory.dynamics import Order
-from jaxgan.theory.figures.one_dimension import (
-    CELL_WIDTH,
-    CENTERS,
-    History,
-    arrow_latents,
-    data_masses,
-)
+from jaxgan.theory.figures.one_dimension import CELL_WIDTH, CENTERS, History, arrow_latents, data_masses
+from jaxgan.theory.game import LOG4
 
-LOG4 = math.log(4)
 MOMENTS = (0, 1 / 100, 1 / 15, 1)
 """When figure 1 is drawn, in parts of the training."""
 
 
-def figure_1(history: History, moments: Sequence[float] = MOMENTS, seed: int | None = None) -> np.ndarray:
+def figure_1(history: History) -> np.ndarray:
     """The paper's figure 1 from a training run: p_d, p_g, D and D*, with the arrows z → x, at several moments.
 
-    Args:
-      history: of `train`.
-      moments: from 0, the start, to 1, the end.
-      seed: which of the runs; None for the first whose G ends up increasing, without a fold, so that no arrows
-        cross.
-
-    Returns:
-      uint8 [height, width, 3].
+    The run is the first whose G ends up increasing, without a fold, so that no arrows cross.
     """
-    canvas, axes = blank_figure(3.6 * len(moments), 4.6, 2, len(moments), sharex=True, height_ratios=(3, 1))
-    if seed is None:
-        increasing = (np.diff(history.images[:, -1]) > 0).all(-1)
-        seed = int(increasing.argmax())  # the first run if there is none
+    canvas, axes = blank_figure(3.6 * len(MOMENTS), 4.6, 2, len(MOMENTS), sharex=True, height_ratios=(3, 1))
+    increasing = (np.diff(history.images[:, -1]) > 0).all(-1)
+    seed = int(increasing.argmax())  # the first run if there is none
     x, latents = np.asarray(CENTERS), np.asarray(arrow_latents())[:, 0]
     p_data = np.asarray(data_masses())
-    for (top, bottom), moment in zip(axes.T, moments, strict=True):
+    for (top, bottom), moment in zip(axes.T, MOMENTS, strict=True):
         t = round(moment * (len(history.steps) - 1))
         p_generator = np.asarray(history.p_generator[seed, t])
         top.plot(x, p_data / CELL_WIDTH, ":", color="black", linewidth=2.2, label="data, $p_d(x)$")
         top.plot(x, p_generator / CELL_WIDTH, "-", color="#2ca02c", linewidth=2.0, label="generated, $p_g(x)$")
         top.plot(x, np.asarray(history.d[seed, t]), "--", color="#1f3fbf", linewidth=1.6, label="$D(x)$")
-        # D* where either can come: elsewhere every D is as good.
+        # D* where either can come; elsewhere every D is as good.
         optimal = np.array(optimal_discriminator(p_data, p_generator))
         optimal[np.maximum(p_data, p_generator) < 1e-6] = np.nan
         top.plot(x, optimal, "-", color="#aaaaaa", linewidth=0.9, label="$D^*(x) = p_d/(p_d + p_g)$")
         top.axhline(0.5, color="black", linewidth=0.4)
         top.set(xlim=(-4, 4), ylim=(0, 1.25), title=f"after {int(history.steps[t]):,} steps")
         images = np.asarray(history.images[seed, t])
+        arrow = {"arrowstyle": "->", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0}
         for start, end in zip(latents, images, strict=True):
-            bottom.annotate(
-                "", (end, 1), (start, 0), arrowprops={"arrowstyle": "->", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 0}
-            )
+            bottom.annotate("", (end, 1), (start, 0), arrowprops=arrow)
         bottom.axhline(0, color="black", linewidth=0.8)
         bottom.axhline(1, color="black", linewidth=0.8)
         bottom.set(ylim=(-0.12, 1.05), yticks=(0, 1), yticklabels=("z", "x = G(z)"), xlabel="x, z")
@@ -73,11 +60,7 @@ def figure_1(history: History, moments: Sequence[float] = MOMENTS, seed: int | N
 
 
 def generator_losses() -> np.ndarray:
-    """Both generator losses and their gradients in the logit, against D(G(z)): why minimax saturates.
-
-    Returns:
-      uint8 [height, width, 3].
-    """
+    """Both generator losses and their gradients in the logit, against D(G(z)): why minimax saturates."""
     canvas, (left, right) = blank_figure(10, 4.2, 1, 2)
     logits = jnp.linspace(-7, 7, 400)
     d = np.asarray(jax.nn.sigmoid(logits))
@@ -91,9 +74,7 @@ def generator_losses() -> np.ndarray:
         left.plot(d, np.asarray(values), style, color="black", linewidth=1.8, label=label)
         right.plot(d, np.abs(np.asarray(slopes)), style, color="black", linewidth=1.8, label=label)
     left.set(xlabel="D(G(z))", ylabel="generator's loss (nats)", title="What one example costs")
-    right.set(
-        xlabel="D(G(z))", ylabel="|gradient| (nats per unit of D's logit)", title="What the generator is told by it"
-    )
+    right.set(xlabel="D(G(z))", ylabel="|gradient| (nats per unit of D's logit)", title="What the generator learns")
     right.axvspan(0, 0.1, color="#dddddd", label="early training: D wins")
     left.axvspan(0, 0.1, color="#dddddd")
     left.legend()
@@ -104,24 +85,20 @@ def generator_losses() -> np.ndarray:
 
 
 def dirac_trajectories() -> np.ndarray:
-    """Training of the Dirac-GAN in four ways, as paths in the plane and as distances from the equilibrium.
-
-    Returns:
-      uint8 [height, width, 3].
-    """
+    """Training of the Dirac-GAN in four ways, as paths in the plane and as distances from the equilibrium."""
     start, steps, rate = jnp.array([1.0, 0.0]), 500, 0.2
     sgd = {"discriminator_tx": optax.sgd(rate), "generator_tx": optax.sgd(rate)}
     slowed = {name: optax.sgd(rate, momentum=-0.3) for name in sgd}
-    ways: dict[str, tuple[str, dict, tuple, Order, Any]] = {
-        "simultaneous": ("minimax", sgd, (), "simultaneous", (0, (1, 1))),
-        "alternating": ("minimax", sgd, (), "alternating", "-"),
-        "alternating,\nmomentum −0.3": ("minimax", slowed, (), "alternating", (0, (6, 2))),
-        "alternating,\nR1 with γ = 0.3": ("minimax", sgd, (r1(0.3),), "alternating", (0, (6, 2, 1, 2))),
+    ways: dict[str, tuple[dict, tuple, Order, Any]] = {
+        "simultaneous": (sgd, (), "simultaneous", (0, (1, 1))),
+        "alternating": (sgd, (), "alternating", "-"),
+        "alternating,\nmomentum −0.3": (slowed, (), "alternating", (0, (6, 2))),
+        "alternating,\nR1 with γ = 0.3": (sgd, (r1(0.3),), "alternating", (0, (6, 2, 1, 2))),
     }
     canvas, axes = blank_figure(15, 3.6, 1, 5, width_ratios=(1, 1, 1, 1, 1.7))
     distances = axes[-1]
-    for panel, (label, (loss, optimizers, penalties, order, style)) in zip(axes, ways.items(), strict=False):
-        toy = dirac_gan(LOSSES[loss], penalties=penalties, **optimizers)
+    for panel, (label, (optimizers, penalties, order, style)) in zip(axes, ways.items(), strict=False):
+        toy = dirac_gan("minimax", penalties=penalties, **optimizers)
         path = np.asarray(trajectory(toy, start, steps, order=order))
         panel.plot(*path.T, "-", color="black", linewidth=0.6)
         panel.plot(*path[0], "o", color="black", markersize=6)
@@ -144,14 +121,7 @@ def dirac_trajectories() -> np.ndarray:
 
 
 def training_curves(history: History) -> np.ndarray:
-    """JSD(p_d‖p_g) and V(D, G) over training, of every seed and their median, with the line at −log 4.
-
-    Args:
-      history: of `train`.
-
-    Returns:
-      uint8 [height, width, 3].
-    """
+    """JSD(p_d‖p_g) and V(D, G) over training, of every seed and their median, with the line at −log 4."""
     canvas, (top, bottom) = blank_figure(8, 6, 2, 1, sharex=True)
     steps = np.asarray(history.steps)[1:]  # the axis is logarithmic
     for axes, measured in ((top, history.jsd), (bottom, history.value)):

@@ -40,23 +40,14 @@ CENTRAL = np.abs(CENTERS) <= 1.959964
 
 
 class History(NamedTuple):
-    """What a run was at t moments, for every seed.
+    """Measurements at t moments of the runs of all seeds."""
 
-    Attributes:
-      steps: [t], training steps done.
-      p_generator: [seeds, t, cells], the cells' masses under p_g.
-      d: [seeds, t, cells], D(x) at the cells' centres.
-      images: [seeds, t, arrows], G(z) of evenly spaced latents.
-      jsd: [seeds, t], JSD(p_d‖p_g) over the cells, in nats.
-      value: [seeds, t], V(D, G) over the cells, in nats.
-    """
-
-    steps: jax.Array
-    p_generator: jax.Array
-    d: jax.Array
-    images: jax.Array
-    jsd: jax.Array
-    value: jax.Array
+    steps: jax.Array  # [t], training steps done
+    p_generator: jax.Array  # [seeds, t, cells], the cells' masses under p_g
+    d: jax.Array  # [seeds, t, cells], D(x) at the cells' centres
+    images: jax.Array  # [seeds, t, arrows], G(z) of evenly spaced latents
+    jsd: jax.Array  # [seeds, t], JSD(p_d‖p_g) over the cells, in nats
+    value: jax.Array  # [seeds, t], V(D, G) over the cells, in nats
 
     @property
     def deviation(self) -> jax.Array:
@@ -74,7 +65,7 @@ def tail_share(history: History) -> jax.Array:
 
 
 def settings() -> dict[str, float | str]:
-    """What a run is made with, beside its key, seeds and steps."""
+    """The settings of a run other than its key, seeds and steps."""
     return {
         "loss": "non_saturating",
         "batch": BATCH,
@@ -101,7 +92,7 @@ def train(key: jax.Array, seeds: int = 10, steps: int = STEPS) -> History:
 
     Args:
       key: one typed key; every seed's networks, data and latents come from it.
-      seeds: how many.
+      seeds: their number.
       steps: training steps, a multiple of `EVERY`; the learning rates fall to 0 over them.
 
     Returns:
