@@ -112,8 +112,12 @@ class Evaluation:
           DivergedError: its samples are not finite.
           NoSamplesError: rejection accepts almost no samples.
         """
-        values, facts = self._samples(state)
-        samples = Examples("generated", values, self.features, labels=self._labels)
+        values, facts = self._sample(state, self.latent_key, self.count)
+        if not np.isfinite(values).all():
+            raise DivergedError(
+                f"cannot evaluate step {int(state.step)}", "its samples are not finite", "use an earlier checkpoint"
+            )
+        samples = Examples("generated", self.to_unit(values), self.features, labels=self._labels)
         task = Scores() if self._task_scores is None else self._task_scores(self._experiment, state)
         scores = evaluate(samples, self.data, self.evaluators, self.key, self._references())
         return Report(int(state.step), self.seed, scores, samples, self.left_out, self.method, facts, task)
@@ -136,14 +140,6 @@ class Evaluation:
         self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
         self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
 
-    def _samples(self, state: TrainState) -> tuple[np.ndarray, dict[str, float]]:
-        samples, facts = self._sample(state, self.latent_key, self.count)
-        if not np.isfinite(samples).all():
-            raise DivergedError(
-                f"cannot evaluate step {int(state.step)}", "its samples are not finite", "use an earlier checkpoint"
-            )
-        return self.to_unit(samples), facts
-
     def to_unit(self, samples: np.ndarray) -> np.ndarray:
         """Generated examples as the data's are given to evaluators: images and what stands for bytes in [0, 1]."""
         low, high = self.inputs.range
@@ -152,17 +148,14 @@ class Evaluation:
         return unit_values(samples, low, high)
 
     def _examples(self, name: str, split: Split) -> Examples:
-        size = 4 * math.prod(self.inputs.facts.example_shape)
-        most = max(SPLIT_BYTES // size, 1)
-        chosen = np.arange(len(split))
-        if isinstance(split.examples, np.ndarray):
-            chosen = chosen if len(split) <= most else _chosen(len(split), most)
-            values = split.examples if len(split) <= most else split.examples[chosen]
-        else:
-            chosen = _chosen(len(split), min(most, len(split), max(self.count, 10_000)))
-            values = split.take(chosen)
+        most = max(SPLIT_BYTES // (4 * math.prod(self.inputs.facts.example_shape)), 1)
+        most = min(len(split), most if split.in_memory else min(most, max(self.count, 10_000)))
+        # At random but always the same, in order.
+        chosen = np.sort(order.subset("examples", len(split), most)) if most < len(split) else np.arange(most)
+        # All of an array, without a copy.
+        whole = split.examples if isinstance(split.examples, np.ndarray) and most == len(split) else None
+        values = unit_values(split.take(chosen) if whole is None else whole, *self.inputs.range)
         labels = split.take_labels(chosen) if self.inputs.condition == "labels" else None
-        values = unit_values(values, *self.inputs.range)
         return Examples(name, values, self.features, len(split), labels)
 
     def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
@@ -187,11 +180,6 @@ class Evaluation:
             reasons = ", ".join(f"{name}: {reason}" for name, reason in left_out.items())
             raise UsageError("nothing to evaluate", reasons, "name other evaluation.metrics")
         return chosen, left_out
-
-
-def _chosen(size: int, count: int) -> np.ndarray:
-    """`count` of `size` places, at random but always the same, in order."""
-    return np.sort(order.subset("examples", size, count))
 
 
 def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence[pathlib.Path] = ()) -> dict[str, Any]:

@@ -42,9 +42,9 @@ class PopulationTrainer:
         self.step, self.place_members, self.place_shared = distribute_population(self._member_step, shared=1)
         self.devices = jax.local_device_count()
         self.most = self.devices * (PER_CPU if jax.local_devices()[0].platform == "cpu" else PER_DEVICE)
-        self._start = jax.jit(self.experiment.state_from)
+        self.start = jax.jit(self.experiment.state_from)
         self._offsets: dict[int, int] = {}  # where the examples of each distinct dataset begin
-        self._data: Any = None
+        self.data: Any = None
 
     def _member_step(self, numbers: Any) -> Any:
         run_chunk = chunk_factory(self.experiment, self.inputs)(None)
@@ -58,23 +58,18 @@ class PopulationTrainer:
     def run(self, members: Sequence[Member], until: int) -> None:
         """Trains some of the group's members up to a step, those that are behind first, and saves them there.
 
-        Raises:
-          PreemptedError: a signal came; all is saved.
+        Raises PreemptedError, once all are saved, if a signal came.
         """
         behind = [m for m in members if m.diverged is None and m.latest_step() < until]
         for first, same in itertools.groupby(sorted(behind, key=Member.latest_step), Member.latest_step):
             together = list(same)
             count = -(-len(together) // (-(-len(together) // self.most)))  # equal parts
             for start in range(0, len(together), count):
-                if self._data is None:
+                if self.data is None:
                     self._place_data()
                 with contextlib.ExitStack() as stack:
                     _Population(self, together[start : start + count], stack).run(first, until)
-        self._data = None  # other groups need the memory
-
-    def first_state(self, member: Member) -> TrainState:
-        """The state of a member before its first step."""
-        return self._start(jax.random.key(member.config["seed"]))
+        self.data = None  # other groups need the memory
 
     def chunks(self, members: Sequence[Member], stops: list[int]) -> Iterator[dict[str, jax.Array]]:
         """The batches of each chunk, of all members."""
@@ -88,16 +83,12 @@ class PopulationTrainer:
             rows = [indices[m.config["seed"]] + np.int32(self._offsets[id(m.inputs)]) for m in members]
             yield self.place_members({"index": np.stack(rows)})
 
-    def advance(self, states: TrainState, batches: Any, numbers: Any) -> tuple[TrainState, dict[str, Any]]:
-        """Dispatches a chunk of all members."""
-        return self.step(states, batches, numbers, self._data)
-
     def _place_data(self) -> None:
         """All distinct datasets one behind the other, so that a member's indices only need an offset."""
         distinct = {id(m.inputs): m.inputs.resident_data() for m in self.group}
         starts = itertools.accumulate((len(data["examples"]) for data in distinct.values()), initial=0)
         self._offsets = dict(zip(distinct, starts, strict=False))
-        self._data = self.place_shared(jax.tree.map(lambda *parts: np.concatenate(parts), *distinct.values()))
+        self.data = self.place_shared(jax.tree.map(lambda *parts: np.concatenate(parts), *distinct.values()))
 
 
 class _Population(HostLoop):
@@ -113,11 +104,7 @@ class _Population(HostLoop):
         self.trainer, self.members = trainer, members
         self.signal: str | None = None
         self.logs: list[RunLog] = []
-        states = []
-        for member in members:
-            state, log = self._open(member, stack)
-            states.append(state)
-            self.logs.append(log)
+        states = [self._open(member, stack) for member in members]
         # Devices need equally many members: the first one fills the gaps, and what it makes there is dropped.
         places = [*range(len(members)), *[0] * (-len(members) % trainer.devices)]
         self.padded = [members[place] for place in places]
@@ -125,28 +112,25 @@ class _Population(HostLoop):
         self.states = trainer.place_members(stacked)
         self.numbers = trainer.place_members(stacked_hyperparameters([member.config for member in self.padded]))
 
-    def _open(self, member: Member, stack: contextlib.ExitStack) -> tuple[TrainState, RunLog]:
-        """A member's state and log, and its directory as a run of its own has it."""
+    def _open(self, member: Member, stack: contextlib.ExitStack) -> TrainState:
+        """Opens a member's log in its directory, which is as that of a run of its own; returns its state."""
         config, directory, window = member.config, member.directory, dict[str, list[float]]()
         directory.samples.mkdir(parents=True, exist_ok=True)
         keep = config["keep_checkpoints"]
         checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=keep, asynchronous=False))
         check_resumes(checkpoints, config, directory, member.inputs)
         if checkpoints.latest_step() is None:
-            state = self.trainer.first_state(member)
+            state = self.trainer.start(jax.random.key(config["seed"]))
             directory.write_config(config)
         else:
             state, extra = checkpoints.restore(self.trainer.experiment.abstract_state())
             window = extra["window"]
         writer = stack.enter_context(open_metrics(directory, config, int(state.step)))
-        return state, RunLog(config, member.inputs, checkpoints, window, writer)
+        self.logs.append(RunLog(config, member.inputs, checkpoints, window, writer))
+        return state
 
     def run(self, first: int, until: int) -> None:
-        """Trains the members from one step to another.
-
-        Raises:
-          PreemptedError: a signal came; all is saved.
-        """
+        """Trains the members from one step to another."""
         self.until = until
         stops = chunk_stops(first, until, self.trainer.chunk())
         states, self.states = self.states, None  # their buffers are donated
@@ -154,7 +138,7 @@ class _Population(HostLoop):
 
     def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:
         """Dispatches a chunk."""
-        return self.trainer.advance(state, batch, self.numbers)
+        return self.trainer.step(state, batch, self.numbers, self.trainer.data)
 
     def record(self, start: int, metrics: dict[str, Any], measured: dict[str, Any]) -> None:
         """Takes every member's metrics, up to the step at which it diverges."""

@@ -3,7 +3,7 @@
 import itertools
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,23 +15,16 @@ MOST_MEMBERS = 10_000
 DIGITS = 4
 """Significant digits of a number that is drawn."""
 
-
-TOLD = 10
-"""At most so many problems of a sweep are told."""
+REPORTED = 10
+"""Most problems of a sweep in a message."""
 
 
 class SearchAxis(NamedTuple):
-    """One part of a grid, or of what is drawn: some fields that have the same value.
-
-    Attributes:
-      names: the fields.
-      values: as text; of the grid.
-      draw: `(u in [0, 1)) -> text`; of what is drawn.
-    """
+    """Fields that have the same value: their values in a grid as text, or a function `(u in [0, 1)) -> text`."""
 
     names: tuple[str, ...]
     values: tuple[str, ...] = ()
-    draw: Any = None
+    draw: Callable[[float], str] | None = None
 
 
 class Setting(NamedTuple):
@@ -49,11 +42,8 @@ class Setting(NamedTuple):
 def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Problem]]:
     """The settings that a config's section `population` asks for.
 
-    Args:
-      config: of the sweep; unchanged.
-
     Returns:
-      The settings, none if there are problems, and the problems, one line each.
+      The settings, none if there are problems, and the problems.
     """
     problems: list[Problem] = []
     config = schema.complete(config)
@@ -61,7 +51,17 @@ def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Proble
     known = schema.rows(config)
     grid = list(_parse(population["grid"], "grid", _list_values, known, problems))
     drawn = list(_parse(population["random"], "random", _read_draw, known, problems))
-    problems += _clashes(grid, drawn)
+    # Fields that stand twice.
+    seen = dict[str, str]()
+    for where, name in [
+        *(("grid", n) for a in grid for n in a.names),
+        *(("random", n) for a in drawn for n in a.names),
+    ]:
+        if name in seen:
+            both = f"twice in {where}" if seen[name] == where else "in grid and in random"
+            problems.append(_problem(f"population: {name} is {both}"))
+        seen[name] = where
+    # The numbers of settings and members.
     axes = [axis for axis in grid if axis.values]
     draws = [axis for axis in drawn if axis.draw is not None]
     count = population["draws"] if draws else 1
@@ -72,7 +72,13 @@ def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Proble
         return [], [*problems, _problem(f"population: {members:,} members, and {MOST_MEMBERS:,} is the most")]
     before = frozenset(problems_of(config))  # which the sweep's own check reports
     settings = [_setting(config, texts, before, problems) for texts in _texts(axes, draws, count, seed)]
-    return ([] if problems else _without_repeats(settings)), _shortened(list(dict.fromkeys(problems)))
+    if problems:
+        problems = list(dict.fromkeys(problems))
+        more = [_problem(f"population: and {len(problems) - REPORTED} more like these")]
+        return [], problems[:REPORTED] + (more if len(problems) > REPORTED else [])
+    # Draws may repeat each other.
+    unique = {repr(setting.changes): setting for setting in reversed(settings)}
+    return [setting for setting in settings if unique[repr(setting.changes)] is setting], []
 
 
 def _parse(
@@ -138,40 +144,22 @@ def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> Se
     elif kind == "log" and low <= 0:
         problems.append(_problem(f"{where}: a logarithm's range is above 0"))
     else:
-        return SearchAxis(names, draw=_log(low, high) if kind == "log" else _uniform(low, high))
+
+        def draw(u: float) -> str:
+            value = low * (high / low) ** u if kind == "log" else low + (high - low) * u
+            return Drawn(repr(min(max(float(f"{value:.{DIGITS}g}"), low), high)))
+
+        return SearchAxis(names, draw=draw)
     return SearchAxis(names)
-
-
-def _uniform(low: float, high: float) -> Any:
-    return lambda u: _rounded(low + (high - low) * u, low, high)
-
-
-def _log(low: float, high: float) -> Any:
-    return lambda u: _rounded(low * (high / low) ** u, low, high)
 
 
 class Drawn(str):
     """A number that was drawn, as text; for a field of whole numbers it is rounded."""
 
 
-def _rounded(value: float, low: float, high: float) -> Drawn:
-    return Drawn(repr(min(max(float(f"{value:.{DIGITS}g}"), low), high)))
-
-
-def _clashes(grid: list[SearchAxis], drawn: list[SearchAxis]) -> list[Problem]:
-    found, seen = [], dict[str, str]()
-    for where, axes in (("grid", grid), ("random", drawn)):
-        for name in itertools.chain.from_iterable(axis.names for axis in axes):
-            if name in seen:
-                both = f"twice in {where}" if seen[name] == where else "in grid and in random"
-                found.append(_problem(f"population: {name} is {both}"))
-            seen[name] = where
-    return found
-
-
 def _texts(grid: list[SearchAxis], drawn: list[SearchAxis], count: int, seed: int) -> Iterator[dict[str, str]]:
     """The text of every field of every setting: each draw with all of the grid."""
-    rows = [[axis.draw(u) for u in _numbers(seed, axis.names, count)] for axis in drawn]
+    rows = [[axis.draw(u) for u in _numbers(seed, axis.names, count)] for axis in drawn if axis.draw is not None]
     for point in itertools.product(*(axis.values for axis in grid)):
         for number in range(count):
             pairs = [*zip(grid, point, strict=True), *((a, row[number]) for a, row in zip(drawn, rows, strict=True))]
@@ -214,13 +202,3 @@ def _problem(text: str) -> Problem:
 def draws_choices(config: Mapping[str, Any]) -> bool:
     """Whether a sweep draws some of its values from choices."""
     return "choice(" in config["population"]["random"].replace(" ", "")
-
-
-def _shortened(problems: list[Problem]) -> list[Problem]:
-    more = len(problems) - TOLD
-    return problems if more <= 0 else [*problems[:TOLD], _problem(f"population: and {more} more like these")]
-
-
-def _without_repeats(settings: list[Setting]) -> list[Setting]:
-    unique = {repr(setting.changes): setting for setting in reversed(settings)}
-    return [setting for setting in settings if unique[repr(setting.changes)] is setting]
