@@ -14,9 +14,9 @@ from jaxgan.io.atomic import write_json
 from jaxgan.latents import linear_path, spherical_path
 from jaxgan.runs.data import check_same_data, read_inputs
 from jaxgan.runs.evaluate.evaluation import Evaluation, Report, to_json
+from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.evaluate.tables import as_text
 from jaxgan.runs.load import TrainedRun, load_run
-from jaxgan.runs.report import write_report
 from jaxgan.training.step import generate
 from jaxgan.types import of_norm, stream
 

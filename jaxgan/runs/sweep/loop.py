@@ -13,7 +13,7 @@ from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.io.atomic import write_json, write_text
 from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.report import write_report
+from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.population_trainer import PopulationTrainer
 from jaxgan.runs.sweep.results import TABLE, SweepResults, link_best, read_sweep, spread_of, table, to_json

@@ -22,7 +22,7 @@ from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, read_inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
-from jaxgan.runs.report import write_report
+from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.sampling import NoSamplesError, SampleGrid
 from jaxgan.runs.train import hosts
 from jaxgan.runs.train.alarms import Health
