@@ -93,7 +93,7 @@ class Checkpoints:
         """Starts to save a state; does nothing if that step is saved already.
 
         Args:
-          step: training steps done; newer than every checkpoint.
+          step: training steps done.
           state: its buffers may be donated as soon as this returns.
           extra: a dict that JSON can hold, for example with the config.
 

@@ -50,17 +50,14 @@ class MultiWriter(MetricWriter):
         self._writers = writers
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Writes to all of them."""
         for writer in self._writers:
             writer.write_scalars(step, scalars)
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
-        """Writes to all of them."""
         for writer in self._writers:
             writer.write_images(step, images)
 
     def close(self) -> None:
-        """Closes all of them."""
         for writer in self._writers:
             writer.close()
 
@@ -157,13 +154,11 @@ class TensorBoard(MetricWriter):
         self._write(step, *(self._summary.scalar(name, np.asarray(value)) for name, value in scalars.items()))
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
-        """Logs pictures by name."""
         arrays = {name: np.asarray(image) for name, image in images.items()}
         layouts = {2: "HW", 3: "HWC"}
         self._write(step, *(self._summary.image(n, a, dataformats=layouts[a.ndim]) for n, a in arrays.items()))
 
     def close(self) -> None:
-        """Closes the file."""
         with reported(self._directory):
             self._file.close()
 
