@@ -285,9 +285,19 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
     }
 
 
+class MissingFieldError(KeyError):
+    """A field without a default that the config does not have, or that is wrong, was read."""
+
+
 def _taken(function: Callable[..., Any], values: Values) -> dict[str, Any]:
-    """Those of some values that a function takes."""
-    return {name: values[name] for name in inspect.signature(function).parameters if name in values}
+    """Those of some values that a function takes; MissingFieldError if one that it requires is not among them."""
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in values:
+            found[name] = values[name]
+        elif parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD:
+            raise MissingFieldError(name)
+    return found
 
 
 def _section(values: Values, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from jaxgan.config import schema, values
-from jaxgan.config.build import build_latent, build_loss
+from jaxgan.config.build import MissingFieldError, build_latent, build_loss
 from jaxgan.config.schema import parameters
 from jaxgan.config.values import Problem
 from jaxgan.datasets import DATASETS
@@ -45,20 +45,16 @@ def problems_of(config: Any) -> list[Problem]:
     for question in _CROSS_CHECKS:
         try:
             found += question(right)
-        except _WrongFieldError:  # it asks about a field that is a problem by itself
+        except MissingFieldError:  # it asks about a field that is a problem by itself
             continue
     return found
-
-
-class _WrongFieldError(Exception):
-    """A field that is wrong, or missing, was read."""
 
 
 class _RightValues(dict[str, Any]):
     """The values that are allowed, by field: a check between fields cannot read others."""
 
     def __missing__(self, name: str) -> Any:
-        raise _WrongFieldError(name)
+        raise MissingFieldError(name)
 
 
 def _latent(config: Values) -> Latent | None:

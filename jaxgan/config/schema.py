@@ -479,6 +479,8 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         section, _, field = name.rpartition(".")
         if name in names:
             yield Problem(name, f"{name} is a section, not {value!r}; set its fields")
+        elif section and section not in names:
+            yield Problem(section, f"{section} is no section{values.nearest(section, names)}")
         elif name not in known:
             beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
             yield Problem(name, f"{name} is no field{values.nearest(field, beside if section else [*beside, *names])}")

@@ -265,8 +265,8 @@ def _with_leaves(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(leaf: Any) -> str:
-    if not jax.tree.leaves(leaf):  # Orbax restores () and {}; an empty container of another type is None there
-        return str(leaf) if type(leaf) in (tuple, dict) else "empty"
+    if not jax.tree.leaves(leaf):  # Orbax restores () and {}; other containers without leaves are None there
+        return str(leaf) if type(leaf) in (tuple, dict) and not leaf else "empty"
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):  # on disk a typed key is the integers it is made of
         leaf = jax.eval_shape(jax.random.key_data, leaf)
     return f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]"

@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import signal
+import socket
 import sys
 from typing import Any, NoReturn
 
@@ -55,6 +56,8 @@ def join(
     )
     _report_abort(unreachable)
     if settings:
+        if process_id == 0:
+            _check_port(str(coordinator_address))  # JAX would abort the process
         settings["cluster_detection_method"] = "deactivate"
         where = f"at {coordinator_address}, for at most {JOIN_SECONDS} seconds"
         print(f"waiting for {num_processes} processes {where}", file=sys.stderr, flush=True)
@@ -70,6 +73,19 @@ def join(
         raise UsageError(unreachable.what, why, unreachable.remedy) from error
     _report_abort(lost())
     return jax.process_count()
+
+
+def _check_port(address: str) -> None:
+    """Raises UsageError if process 0 cannot listen at its port."""
+    port = int(address.rpartition(":")[2])
+    try:
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("", port))
+    except OSError as error:
+        raise UsageError(
+            "cannot join the other processes", f"port {port} is not free ({error.strerror})", "choose another port"
+        ) from error
 
 
 def found_manager(environment: Any) -> str | None:
