@@ -24,6 +24,7 @@ from a module of it.
 import ast
 import collections
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -89,7 +90,10 @@ print(json.dumps({"files": names, "functions": len(functions), "switches": switc
 
 def walk(root: pathlib.Path) -> dict:
     """The files, functions and switches of a four-step run."""
-    done = subprocess.run([sys.executable, "-c", _WALK], cwd=root, capture_output=True, text=True, check=False)
+    # On one device, whatever the caller asks of XLA.
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", _WALK]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"the run under {root} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])

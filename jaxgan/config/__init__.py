@@ -1,19 +1,12 @@
 """From a ConfigDict to checked values, and from them to the parts of a run. Nothing below this folder sees a config."""
 
-from jaxgan.config.build import DataFacts, Experiment, build, build_evaluators, load_dataset
-from jaxgan.config.checks import check, problems_of
-from jaxgan.config.schema import complete, unread
-from jaxgan.config.values import Problem
-
-__all__ = [
-    "DataFacts",
-    "Experiment",
-    "Problem",
-    "build",
-    "build_evaluators",
-    "check",
-    "complete",
-    "load_dataset",
-    "problems_of",
-    "unread",
-]
+from jaxgan.config.build import DataFacts as DataFacts
+from jaxgan.config.build import Experiment as Experiment
+from jaxgan.config.build import build as build
+from jaxgan.config.build import build_evaluators as build_evaluators
+from jaxgan.config.build import load_dataset as load_dataset
+from jaxgan.config.checks import check as check
+from jaxgan.config.checks import problems_of as problems_of
+from jaxgan.config.schema import complete as complete
+from jaxgan.config.schema import unread as unread
+from jaxgan.config.values import Problem as Problem

@@ -240,9 +240,8 @@ def build(config: Any, facts: DataFacts) -> Experiment:
 def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, jax.Array]:
     """The hyperparameters of runs of one structure, float32 [members] by field.
 
-    As arguments instead of constants of the compiled step they let one program train with other rates: in the next run,
-    or for the next member of a sweep. A run by itself takes them in the same way, so both round alike, since XLA folds
-    constants into products.
+    As arguments of the compiled step they let one program train with other rates. A run by itself takes them in the same
+    way as a member of a sweep, so both round alike, since XLA folds constants into products.
     """
     names = traced(configs[0])
     flat = [flattened(config) for config in configs]
@@ -387,11 +386,7 @@ def _latent_optimization(values: Values) -> LatentOptimization | None:
 
 
 def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
-    """Reads the dataset that a config names.
-
-    Raises:
-      DataError: it is missing or damaged.
-    """
+    """Reads the dataset that a config names; DataError if it is missing or damaged."""
     section = config["dataset"]
     loader = DATASETS[section["name"]]
     return loader(**_taken(loader, {**section, "seed": config["seed"], "memory_limit": memory_limit}))

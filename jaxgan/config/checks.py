@@ -57,6 +57,11 @@ class _RightValues(dict[str, Any]):
         raise MissingFieldError(name)
 
 
+def _about(field: str, rest: str) -> Problem:
+    """A problem whose sentence begins with the field."""
+    return Problem(field, field + rest)
+
+
 def _latent(config: Values) -> Latent | None:
     """The prior; None if it cannot be made, which is a problem by itself."""
     try:
@@ -72,11 +77,9 @@ def _loss(config: Values) -> Loss:
 def _outputs(config: Values) -> Iterator[Problem]:
     """Each player's output, and the range of the data."""
     if config["discriminator.output"] != "linear":
-        yield Problem("discriminator.output", "discriminator.output must be linear: its output is a logit")
+        yield _about("discriminator.output", " must be linear: its output is a logit")
     if config["discriminator.output_bias"] == "data":
-        yield Problem(
-            "discriminator.output_bias", "discriminator.output_bias: only a generator's output has the data's means"
-        )
+        yield _about("discriminator.output_bias", ": only a generator's output has the data's means")
     network, output = config["generator.network"], config["generator.output"]
     unused = (output, config["generator.output_bias"]) != ("linear", "zero")
     if "output" not in parameters(NETWORKS[network]) and unused:
@@ -93,7 +96,7 @@ def _paths(config: Values) -> Iterator[Problem]:
     name = config["dataset.name"]
     path = parameters(DATASETS[name]).get("path")
     if path is not None and path.default is REQUIRED and not config["dataset.path"]:
-        yield Problem("dataset.path", f"dataset.path is empty: dataset {name} is read from there")
+        yield _about("dataset.path", f" is empty: dataset {name} is read from there")
 
 
 def _layers(config: Values) -> Iterator[Problem]:
@@ -102,16 +105,14 @@ def _layers(config: Values) -> Iterator[Problem]:
         network, hidden = config[f"{player}.network"], len(config[f"{player}.widths"])
         count = len(config[f"{player}.activation"])
         if network == "mlp" and count not in (1, hidden):
-            yield Problem(
-                f"{player}.activation", f"{player}.activation names {count} activations for {hidden} hidden layers"
-            )
+            yield _about(f"{player}.activation", f" names {count} activations for {hidden} hidden layers")
         counts = {"initializer": (1, hidden + 1), "layer_scales": (0, hidden + 1), "layer_biases": (0, hidden)}
         for field, (usual, wanted) in counts.items():
             count = len(config[f"{player}.{field}"])
             if network != "mlp" and count != usual:
-                yield Problem(f"{player}.{field}", f"{player}.{field}: only mlp takes one for each layer")
+                yield _about(f"{player}.{field}", ": only mlp takes one for each layer")
             elif network == "mlp" and count not in (usual, 1, wanted):
-                yield Problem(f"{player}.{field}", f"{player}.{field} names {count} for {wanted} layers")
+                yield _about(f"{player}.{field}", f" names {count} for {wanted} layers")
 
 
 def _networks(config: Values) -> Iterator[Problem]:
@@ -123,17 +124,17 @@ def _networks(config: Values) -> Iterator[Problem]:
             name = f"{player}.{field}"
             if config[name] not in known[name].spec.off and schema.unread_because(config, name, known):
                 off = known[name].spec.default
-                yield Problem(name, f"{name}: {network} has none; set it to {off}")
+                yield _about(name, f": {network} has none; set it to {off}")
         biases = config[f"{player}.output_bias"] != "zero" or config[f"{player}.layer_biases"]
         if normalization == FROM_DATA and biases:
-            yield Problem(
+            yield _about(
                 f"{player}.normalization",
-                f"{player}.normalization {FROM_DATA} starts biases: set output_bias to zero, layer_biases to none",
+                f" {FROM_DATA} starts biases: set output_bias to zero, layer_biases to none",
             )
     if [config[f"{player}.normalization"] for player in PLAYERS] == ["virtual", FROM_DATA]:
-        yield Problem(
+        yield _about(
             "generator.normalization",
-            f"generator.normalization virtual has a fixed batch of batch_size, discriminator.normalization {FROM_DATA} "
+            f" virtual has a fixed batch of batch_size, discriminator.normalization {FROM_DATA} "
             "starts from more examples; change one of them",
         )
 
@@ -146,18 +147,16 @@ def _conditions(config: Values) -> Iterator[Problem]:
         if way == "auto":
             continue
         if config["condition"] == "none":
-            yield Problem(
-                field, f"{field} {way} needs a condition; set condition=labels or vectors, or conditioning to auto"
-            )
+            yield _about(field, f" {way} needs a condition; set condition=labels or vectors, or conditioning to auto")
         elif not config[f"{player}.conditional"]:
-            yield Problem(field, f"{field} {way} is of networks that see the condition; set {player}.conditional=True")
+            yield _about(field, f" {way} is of networks that see the condition; set {player}.conditional=True")
         if "conditioning" not in parameters(NETWORKS[network]):
-            yield Problem(field, f"{field} {way}: {network} takes a condition in one way only; set it to auto")
+            yield _about(field, f" {way}: {network} takes a condition in one way only; set it to auto")
             continue
         try:
             check_choice(f"{network} {player}", "conditioning", way, PLAYER_CONDITIONINGS[player])
         except ValueError as error:
-            yield Problem(field, f"{field}: {error}")
+            yield _about(field, f": {error}")
 
 
 def _rates(config: Values) -> Iterator[Problem]:
@@ -165,22 +164,22 @@ def _rates(config: Values) -> Iterator[Problem]:
     for player in PLAYERS:
         section = f"{player}_optimizer"
         if config[f"{section}.rate_floor"] > config[f"{section}.learning_rate"]:
-            yield Problem(f"{player}_optimizer.rate_floor", f"{player}_optimizer.rate_floor is above its learning_rate")
+            yield _about(f"{player}_optimizer.rate_floor", " is above its learning_rate")
 
 
 def _evaluation(config: Values) -> Iterator[Problem]:
     """Inception needs its weights."""
     if config["evaluation.features"] == "inception" and not config["evaluation.inception_weights"]:
-        yield Problem(
+        yield _about(
             "evaluation.inception_weights",
-            "evaluation.inception_weights is empty: evaluation.features inception reads a file of weights",
+            " is empty: evaluation.features inception reads a file of weights",
         )
 
 
 def _alarms(config: Values) -> Iterator[Problem]:
     """An alarm that is to end the run must be able to ring."""
     if config["alarms.stop"] and not config["alarms.patience"]:
-        yield Problem("alarms.stop", "alarms.stop names alarms, and alarms.patience 0 turns all alarms off")
+        yield _about("alarms.stop", " names alarms, and alarms.patience 0 turns all alarms off")
 
 
 def _coordination(config: Values) -> Iterator[Problem]:
@@ -189,7 +188,7 @@ def _coordination(config: Values) -> Iterator[Problem]:
     for name in ("initial_steps", "final_steps"):
         count = config[f"coordination.{name}"]
         if count > k:
-            yield Problem(f"coordination.{name}", f"coordination.{name} {count} is above discriminator_steps {k}")
+            yield _about(f"coordination.{name}", f" {count} is above discriminator_steps {k}")
 
 
 def _priors(config: Values) -> Iterator[Problem]:
@@ -197,7 +196,7 @@ def _priors(config: Values) -> Iterator[Problem]:
     try:
         build_latent(config)
     except ValueError as error:
-        yield Problem("latent.dim", f"latent.dim: {error}")
+        yield _about("latent.dim", f": {error}")
 
 
 def _losses(config: Values) -> Iterator[Problem]:
@@ -205,13 +204,13 @@ def _losses(config: Values) -> Iterator[Problem]:
     try:
         loss = _loss(config)
     except ValueError as error:
-        yield Problem("loss", f"loss {config['loss']}: {error}")
+        yield _about("loss", f" {config['loss']}: {error}")
         return
     if config["real_label"] != 1:
         try:
             smooth_real_labels(loss, config["real_label"])
         except ValueError as error:
-            yield Problem("real_label", f"real_label: loss {config['loss']}: {error}")
+            yield _about("real_label", f": loss {config['loss']}: {error}")
 
 
 def _sampling(config: Values) -> Iterator[Problem]:
@@ -237,27 +236,25 @@ def _sampling(config: Values) -> Iterator[Problem]:
         found.append(f"latent.name {config['latent.name']} is no function of a normal one; use rejection")
     if method == "driven" and moved:
         found.append("D judges what latent_optimization makes of the prior, and not the prior; use rejection")
-    yield from (Problem("sampling.method", f"sampling.method {method}: {text}") for text in found)
+    yield from (_about("sampling.method", f" {method}: {text}") for text in found)
 
 
 def _dynamics(config: Values) -> Iterator[Problem]:
     """Ways to coordinate the players that cannot be together."""
     for name in ("consensus", "extragradient"):
         if config[name] and config["unrolled_steps"]:
-            yield Problem(name, f"{name} and unrolled_steps cannot be together: set one of them to 0 or False")
+            yield _about(name, " and unrolled_steps cannot be together: set one of them to 0 or False")
     if not config["extragradient"]:
         return
     counts = config["discriminator_steps"], config["generator_steps"]
     if counts != (1, 1):
-        yield Problem(
+        yield _about(
             "extragradient",
-            f"extragradient moves both players once: discriminator_steps and generator_steps are {counts}",
+            f" moves both players once: discriminator_steps and generator_steps are {counts}",
         )
     steps = config["coordination.initial_steps"] or config["coordination.final_steps"]
     if steps or config["coordination.accuracy_limit"] < 1:
-        yield Problem(
-            "extragradient", "extragradient moves both players in every step: leave coordination as it is by default"
-        )
+        yield _about("extragradient", " moves both players in every step: leave coordination as it is by default")
 
 
 def _terms(config: Values) -> Iterator[Problem]:
@@ -266,7 +263,7 @@ def _terms(config: Values) -> Iterator[Problem]:
     outputs = config["discriminator.class_logits"]
 
     def needs(name, what):
-        return Problem(f"terms.{name}", f"terms.{name} {what}")
+        return _about(f"terms.{name}", f" {what}")
 
     if "feature_matching" in on and not config["discriminator.features"]:
         yield needs("feature_matching", "needs discriminator.features=True")
@@ -308,12 +305,12 @@ def _inpainting(config: Values) -> Iterator[Problem]:
         )
     if moving := {"translation", "cutout"} & set(config["augmentation.names"]):
         named = " and ".join(sorted(moving))
-        yield Problem(
+        yield _about(
             "augmentation.names",
-            f"augmentation.names: {named} would move what the masks of task=inpainting say is known",
+            f": {named} would move what the masks of task=inpainting say is known",
         )
     if method != "plain":
-        yield Problem("sampling.method", f"sampling.method {method}: not of task=inpainting yet; use plain")
+        yield _about("sampling.method", f" {method}: not of task=inpainting yet; use plain")
 
 
 def _semi_supervised(config: Values) -> Iterator[Problem]:
@@ -328,11 +325,9 @@ def _semi_supervised(config: Values) -> Iterator[Problem]:
         )
     if not _loss(config).cross_entropy:
         known = ", ".join(name for name, loss in LOSSES.items() if getattr(loss, "cross_entropy", False))
-        yield Problem("loss", f"loss {config['loss']}: task=semi_supervised is of K + 1 classes: {known}")
+        yield _about("loss", f" {config['loss']}: task=semi_supervised is of K + 1 classes: {known}")
     if config["real_label"] != 1:
-        yield Problem(
-            "real_label", f"real_label {config['real_label']}: task=semi_supervised has the classes as labels; set 1"
-        )
+        yield _about("real_label", f" {config['real_label']}: task=semi_supervised has the classes as labels; set 1")
     if condition != "none":
         yield Problem(
             "condition",
@@ -361,15 +356,14 @@ def _inference(config: Values) -> Iterator[Problem]:
             "another",
         )
     if config["inference.generator_weight"] and method != "joint_regressor":
-        yield Problem(
+        yield _about(
             "inference.generator_weight",
-            f"inference.generator_weight does not go with inference.method={method}; set 0, or method=joint_regressor",
+            f" does not go with inference.method={method}; set 0, or method=joint_regressor",
         )
     if method == "joint_regressor" and config["generator_optimizer.clip_norm"]:
-        yield Problem(
+        yield _about(
             "generator_optimizer.clip_norm",
-            "generator_optimizer.clip_norm would let the encoder of inference.method=joint_regressor slow the "
-            "generator; set 0",
+            " would let the encoder of inference.method=joint_regressor slow the generator; set 0",
         )
     if method != "bigan":
         return
@@ -378,7 +372,7 @@ def _inference(config: Values) -> Iterator[Problem]:
     wrong["terms.mutual_information"] = bool(config["terms.mutual_information"])
     for field in (field for field, is_set in wrong.items() if is_set):
         why = "inference.method=bigan, whose discriminator judges pairs (x, z)"
-        yield Problem(field, f"{field} {values.shown(config[field])} does not go with {why}")
+        yield _about(field, f" {values.shown(config[field])} does not go with {why}")
     if _loss(config).pair_generator is None:
         yield Problem(
             "loss",

@@ -1,5 +1,6 @@
 """The command line's `--config=FILE[:argument]` and `--config.field=value`, with every problem named at once."""
 
+import difflib
 import importlib.util
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +53,7 @@ def load_config(location: str) -> dict[str, Any]:
     path = pathlib.Path(name)
     if not path.is_file():
         there = {other.stem: other for other in sorted(path.parent.glob("*.py"))} if path.parent.is_dir() else {}
-        near = values.did_you_mean(there[stem] for stem in values.alike(path.stem, there))
+        near = values.did_you_mean(there[stem] for stem in difflib.get_close_matches(path.stem, there, n=2))
         remedy = f"choose one of {', '.join(map(str, there.values()))}" if there else "give the path of a config file"
         raise UsageError(f"--config={location}", f"there is no file {name}", near or remedy)
     if argument not in ("", "cpu", "gpu", "tpu"):

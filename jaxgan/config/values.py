@@ -68,12 +68,9 @@ class Spec(NamedTuple):
 def nearest(name: str, known: Iterable[str]) -> str:
     """`; did you mean x?` with the known names most like `name`, or an empty string."""
     known, here = list(known), ELSEWHERE.get(name.lower())
-    return f"; {did_you_mean([here] if here in known else alike(name, known))}".removesuffix("; ")
-
-
-def alike(name: str, known: Iterable[str]) -> list[str]:
-    """The known names most like `name`, two at most."""
-    return difflib.get_close_matches(name, list(known), n=2, cutoff=0.6)
+    return f"; {did_you_mean([here] if here in known else difflib.get_close_matches(name, known, n=2))}".removesuffix(
+        "; "
+    )
 
 
 def did_you_mean(names: Iterable[object]) -> str:

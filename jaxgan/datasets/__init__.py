@@ -1,7 +1,13 @@
 """Datasets by name. A new one is a `Loader` and a line in the table below."""
 
 from jaxgan.datasets import digits, idx, mixtures, npz, tfds
-from jaxgan.datasets.base import RANGES, Dataset, Loader, Mixture, Source, Split, ValueRange
+from jaxgan.datasets.base import RANGES as RANGES
+from jaxgan.datasets.base import Dataset as Dataset
+from jaxgan.datasets.base import Loader as Loader
+from jaxgan.datasets.base import Mixture as Mixture
+from jaxgan.datasets.base import Source as Source
+from jaxgan.datasets.base import Split as Split
+from jaxgan.datasets.base import ValueRange as ValueRange
 
 DATASETS: dict[str, Loader] = {
     "ring": mixtures.ring,
@@ -12,5 +18,3 @@ DATASETS: dict[str, Loader] = {
     "tfds": tfds.load,
     "npz": npz.load,
 }
-
-__all__ = ["DATASETS", "RANGES", "Dataset", "Loader", "Mixture", "Source", "Split", "ValueRange"]

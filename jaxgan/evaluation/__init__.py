@@ -21,7 +21,14 @@ from jaxgan.evaluation import (
     precision_recall,
     sliced_wasserstein,
 )
-from jaxgan.evaluation.base import RAW, Data, Estimate, Evaluator, Examples, Features, Score, evaluate
+from jaxgan.evaluation.base import RAW as RAW
+from jaxgan.evaluation.base import Data as Data
+from jaxgan.evaluation.base import Estimate as Estimate
+from jaxgan.evaluation.base import Evaluator as Evaluator
+from jaxgan.evaluation.base import Examples as Examples
+from jaxgan.evaluation.base import Features as Features
+from jaxgan.evaluation.base import Score as Score
+from jaxgan.evaluation.base import evaluate as evaluate
 
 
 def _needs(has: Callable[[Data], bool], reason: str) -> Callable[[Data], str | None]:
@@ -70,5 +77,3 @@ EVALUATORS: dict[str, Evaluator] = {
         compares=False,
     ),
 }
-
-__all__ = ["EVALUATORS", "RAW", "Data", "Estimate", "Evaluator", "Examples", "Features", "Score", "evaluate"]

@@ -1,21 +1,16 @@
 """Pictures of samples, of what a generator has learned, and of how its training went."""
 
-from jaxgan.figures.images import class_sheet, image_grid, interpolation_sheet, is_image, nearest_sheet, save_png
-from jaxgan.figures.plots import Curve, Density, SpreadRow, blank_figure, curves, pixels, save_samples, spread
-
-__all__ = [
-    "Curve",
-    "Density",
-    "SpreadRow",
-    "blank_figure",
-    "class_sheet",
-    "curves",
-    "image_grid",
-    "interpolation_sheet",
-    "is_image",
-    "nearest_sheet",
-    "pixels",
-    "save_png",
-    "save_samples",
-    "spread",
-]
+from jaxgan.figures.images import class_sheet as class_sheet
+from jaxgan.figures.images import image_grid as image_grid
+from jaxgan.figures.images import interpolation_sheet as interpolation_sheet
+from jaxgan.figures.images import is_image as is_image
+from jaxgan.figures.images import nearest_sheet as nearest_sheet
+from jaxgan.figures.images import save_png as save_png
+from jaxgan.figures.plots import Curve as Curve
+from jaxgan.figures.plots import Density as Density
+from jaxgan.figures.plots import SpreadRow as SpreadRow
+from jaxgan.figures.plots import blank_figure as blank_figure
+from jaxgan.figures.plots import curves as curves
+from jaxgan.figures.plots import pixels as pixels
+from jaxgan.figures.plots import save_samples as save_samples
+from jaxgan.figures.plots import spread as spread

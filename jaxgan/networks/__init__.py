@@ -28,7 +28,8 @@ from collections.abc import Callable
 
 from jaxgan.networks.cifar10 import CIFAR10
 from jaxgan.networks.dcgan import DCGAN
-from jaxgan.networks.linen import factory, from_linen
+from jaxgan.networks.linen import factory as factory
+from jaxgan.networks.linen import from_linen as from_linen
 from jaxgan.networks.maxout import Maxout
 from jaxgan.networks.mlp import MLP
 from jaxgan.networks.r3gan import R3GAN
@@ -50,5 +51,3 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "resnet": resnet,
     "r3gan": r3gan,
 }
-
-__all__ = ["NETWORKS", "cifar10", "dcgan", "factory", "from_linen", "maxout", "mlp", "r3gan", "resnet"]

@@ -7,10 +7,17 @@ of them is `labelled`, a number of examples, the function also takes these examp
 
 from collections.abc import Callable
 
-from jaxgan.tasks.base import Labelled, PlainGenerator, ScoreInputs, Scores, Sheet, Task, none
-from jaxgan.tasks.inference import INFERENCES, inference
+from jaxgan.tasks.base import Labelled as Labelled
+from jaxgan.tasks.base import PlainGenerator as PlainGenerator
+from jaxgan.tasks.base import ScoreInputs as ScoreInputs
+from jaxgan.tasks.base import Scores as Scores
+from jaxgan.tasks.base import Sheet as Sheet
+from jaxgan.tasks.base import Task as Task
+from jaxgan.tasks.base import none
+from jaxgan.tasks.inference import INFERENCES as INFERENCES
+from jaxgan.tasks.inference import inference
 from jaxgan.tasks.inpainting import inpainting
-from jaxgan.tasks.masks import MASKS
+from jaxgan.tasks.masks import MASKS as MASKS
 from jaxgan.tasks.semi_supervised import semi_supervised
 
 TASKS: dict[str, Callable[..., Task]] = {
@@ -19,5 +26,3 @@ TASKS: dict[str, Callable[..., Task]] = {
     "inference": inference,
     "semi_supervised": semi_supervised,
 }
-
-__all__ = ["INFERENCES", "MASKS", "TASKS", "Labelled", "PlainGenerator", "ScoreInputs", "Scores", "Sheet", "Task"]
