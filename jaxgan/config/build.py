@@ -240,8 +240,8 @@ def build(config: Any, facts: DataFacts) -> Experiment:
 def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, jax.Array]:
     """The hyperparameters of runs of one structure, float32 [members] by field.
 
-    As arguments of the compiled step they let one program train with other rates. A run by itself takes them as a member
-    of a sweep does, so both round alike, since XLA folds constants into products.
+    As arguments of the compiled step they let one program train with other rates. A run by itself takes them as a
+    member of a sweep does, so both round alike, since XLA folds constants into products.
     """
     names = traced(configs[0])
     flat = [flattened(config) for config in configs]
