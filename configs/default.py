@@ -20,7 +20,7 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # The game: Algorithm 1.
     config.loss = "non_saturating"  # one of jaxgan.LOSSES, such as minimax, hinge, relativistic_paired
-    config.loss_options = ConfigDict()  # parameters of a loss of your own that is a function of some
+    config.loss_options = ConfigDict()  # parameters of a loss that is a function of some
     config.discriminator_steps = 1  # k: discriminator updates per step, each on its own minibatch and latents
     config.generator_steps = 1  # generator updates per step, each on its own latents
     config.steps = 10_000  # training steps in all; raise it and run again to go on from the last checkpoint

@@ -7,7 +7,7 @@ import optax
 from flax import linen
 
 from jaxgan.latents import LATENTS
-from jaxgan.losses import LOSSES
+from jaxgan.losses import LOSSES, named_loss
 from jaxgan.networks import from_linen, maxout, mlp
 from jaxgan.training.step import init_state
 from jaxgan.types import Network
@@ -28,7 +28,7 @@ def scalar_game(loss="non_saturating"):
         "generator_tx": optax.sgd(0.1),
         "discriminator_tx": optax.sgd(0.1),
         "latent": LATENTS["normal"](1),
-        "loss": LOSSES[loss],
+        "loss": named_loss(loss),
     }
 
 

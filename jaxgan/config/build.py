@@ -17,7 +17,7 @@ from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Evaluator
 from jaxgan.latents import LATENTS
-from jaxgan.losses import LOSSES, smooth_real_labels
+from jaxgan.losses import LOSSES, named_loss, smooth_real_labels
 from jaxgan.losses.penalties import PENALTIES, lazy
 from jaxgan.losses.terms import TERMS, weigh_generator
 from jaxgan.networks import NETWORKS
@@ -250,7 +250,6 @@ def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, j
 
 def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: Hyperparameters) -> dict[str, Any]:
     """The arguments of `make_train_step`. Which parts there are depends on the config only."""
-
     values = flattened(config) | dict(hyperparameters)
     latent = build_latent(values)
     task = _task(values, facts, latent)
@@ -306,8 +305,8 @@ def _section(values: Values, name: str) -> dict[str, Any]:
 
 def build_loss(values: Values) -> Loss:
     """The loss that a config names, made with its options if it is a function of some."""
-    entry = LOSSES[values["loss"]]
-    return entry if isinstance(entry, Loss) else entry(**_taken(entry, _section(values, "loss_options")))
+    entry, options = LOSSES[values["loss"]], _section(values, "loss_options")
+    return named_loss(values["loss"], **({} if isinstance(entry, Loss) else _taken(entry, options)))
 
 
 def build_latent(values: Values) -> Latent:

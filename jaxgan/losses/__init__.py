@@ -13,6 +13,7 @@ from jaxgan.losses.adversarial import least_squares_generator as least_squares_g
 from jaxgan.losses.adversarial import linear_generator as linear_generator
 from jaxgan.losses.adversarial import maximum_likelihood_generator as maximum_likelihood_generator
 from jaxgan.losses.adversarial import minimax_generator as minimax_generator
+from jaxgan.losses.adversarial import named_loss as named_loss
 from jaxgan.losses.adversarial import non_saturating_generator as non_saturating_generator
 from jaxgan.losses.adversarial import wasserstein_critic as wasserstein_critic
 from jaxgan.losses.adversarial import wasserstein_estimate as wasserstein_estimate

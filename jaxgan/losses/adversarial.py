@@ -5,12 +5,12 @@ generated examples, and a mean over the batch; a generator's half ignores `real_
 logit l(x) gives D(x) = sigmoid(l(x)). No loss has the factor ½ that some code puts on the cross-entropies, and none
 takes the logarithm of a probability, so all stay finite and keep useful gradients at logits of ±1e4. All raise
 ValueError unless the two arguments are vectors of one length. To add a loss, write its two functions and one line of
-`LOSSES`.
+`LOSSES`: the `Loss`, or a function of its parameters that makes it.
 """
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -201,10 +201,7 @@ def paired_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> ch
 
 
 def paired_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
-    """E softplus(−(l_fake − l_real)), the mirror of the discriminator's.
-
-    Returns:
-      Scalar ≥ 0 in nats; log 2 where all logits are equal.
+    """E softplus(−(l_fake − l_real)), the mirror of the discriminator's: ≥ 0 in nats, log 2 where all logits are equal.
 
     Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1.
     """
@@ -227,10 +224,7 @@ def average_discriminator(real_logits: chex.Array, fake_logits: chex.Array) -> c
 def average_generator(real_logits: chex.Array, fake_logits: chex.Array) -> chex.Array:
     """E softplus(−(l_fake − mean l_real)) + E softplus(l_real − mean l_fake), the mirror of the discriminator's.
 
-    Returns:
-      Scalar ≥ 0 in nats; 2 log 2 where all logits are equal.
-
-    Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2.
+    Scalar ≥ 0 in nats, 2 log 2 at equal logits. Source: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2.
     """
     return average_discriminator(fake_logits, real_logits)
 
@@ -298,7 +292,7 @@ def _critic_metrics(real_logits: chex.Array, fake_logits: chex.Array) -> Metrics
     return {"d_wasserstein": wasserstein_estimate(real_logits, fake_logits)}
 
 
-LOSSES: dict[str, Loss] = {
+LOSSES: dict[str, Loss | Any] = {  # or a function of its parameters that makes the Loss
     # With a generator of both sides, minimax is the zero-sum game of V itself.
     "minimax": _cross_entropy_loss(minimax_generator, pair_generator=lambda half: lambda *logits: -half(*logits)),
     "non_saturating": _cross_entropy_loss(non_saturating_generator),
@@ -317,3 +311,11 @@ LOSSES: dict[str, Loss] = {
     "f_squared_hellinger": f_gan(SQUARED_HELLINGER),
     "f_jensen_shannon": f_gan(JENSEN_SHANNON),
 }
+
+
+def named_loss(name: str, **options: Any) -> Loss:
+    """The loss of this name in `LOSSES`; options are for an entry that is a function. ValueError if there is none."""
+    if name not in LOSSES:
+        raise ValueError(f"unknown loss {name!r}; one of {', '.join(LOSSES)}")
+    entry = LOSSES[name]
+    return entry if isinstance(entry, Loss) else entry(**options)

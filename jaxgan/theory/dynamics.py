@@ -20,7 +20,7 @@ from jax.experimental.ode import odeint
 from jax.flatten_util import ravel_pytree
 from jax.typing import ArrayLike
 
-from jaxgan.losses import LOSSES
+from jaxgan.losses import named_loss
 from jaxgan.theory.distributions import floating, known
 from jaxgan.training.init import init_state
 from jaxgan.training.objectives import GANSpec
@@ -75,9 +75,7 @@ def bilinear_game(
         raise ValueError(f"matrix must be [m, n], got shape {matrix.shape}")
     m, n = matrix.shape
     if isinstance(loss, str):
-        if loss not in LOSSES:
-            raise ValueError(f"unknown loss {loss!r}; one of {', '.join(LOSSES)}")
-        loss = LOSSES[loss]
+        loss = named_loss(loss)
     if callable(penalties):
         raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
 

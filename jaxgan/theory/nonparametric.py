@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxgan.losses import LOSSES
+from jaxgan.losses import named_loss
 from jaxgan.theory.distributions import data_and_generator, expectation, known
 from jaxgan.theory.game import criterion
 from jaxgan.theory.solutions import SOLUTIONS
@@ -69,7 +69,7 @@ def descend(
 
 
 def _descend(p_data, p_generator, *, loss, steps, learning_rate, cell_width) -> Descent:
-    solution, generator = SOLUTIONS[loss], LOSSES[loss].generator
+    solution, generator = SOLUTIONS[loss], named_loss(loss).generator
 
     def cost(fake_logit, logits):
         """∂L_G/∂p_g at one point: what a generated example there costs, on average over the data."""

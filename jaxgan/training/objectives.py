@@ -57,8 +57,8 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
     `state` has the generator, which is fixed, and the step, which lazy penalties read.
     """
 
-    # No stop_gradient at the fake examples: the gradient is in the discriminator's parameters only, and without it the
-    # whole update can be differentiated in the generator's, as an analysis of the dynamics does.
+    # No stop_gradient at the fake examples is needed: the gradient is in the discriminator's parameters only. Unrolling
+    # and an analysis of the dynamics differentiate the whole update in the generator's.
     def loss_fn(params, model_state, batch, shard):
         condition = batch["condition"]
         variables = {"params": params, **model_state}

@@ -6,14 +6,15 @@
             z ~ p_z, x = batch["real"][j]                    # fresh latents and data
             psi <- optimizer(psi, grad_psi L_D(psi, theta))  # the generator is fixed
         for j in 1..generator_steps:
-            z ~ p_z, x = batch["real"][k]
+            z ~ p_z, x = batch["real"][k]                    # losses that compare read the last data
             theta <- optimizer(theta, grad_theta L_G(psi, theta))  # against the updated discriminator
         average <- decay * average + (1 - decay) * theta
         return state of step + 1, metrics
 
 L_D and L_G are in `jaxgan.training.objectives`, means over devices and optimizer steps in `jaxgan.training.gradients`.
 A player's update returns that player's state only, so it cannot change the other's parameters or model state. Nothing
-here names a device; `jaxgan.parallel` maps the step.
+here names a device; `jaxgan.parallel` maps the step. Three options change the loops: `coordination` chooses k by the
+losses, `unrolled_steps` lets the generator see the discriminator's next updates, and `extragradient` replaces them.
 """
 
 from collections.abc import Callable, Sequence

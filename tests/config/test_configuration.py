@@ -1,5 +1,6 @@
 """Configs: every problem in one message, nothing touched before, and the parts that come out."""
 
+import inspect
 import json
 import pathlib
 import subprocess
@@ -20,6 +21,7 @@ from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.runs.data import read_inputs
+from jaxgan.training import make_train_step
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
 
@@ -200,6 +202,12 @@ def test_a_config_chooses_every_part_of_its_networks():
     config.discriminator.normalization = "instance"
     with pytest.raises(UsageError, match="no normalization 'instance' in a mlp discriminator"):
         build(config, DataFacts((8, 8, 1), 10))
+
+
+def test_every_argument_of_the_step_comes_from_the_config():
+    experiment = build(complete(default.get_config()), DataFacts((4,), 10))
+    elsewhere = {"generator", "discriminator", "latent", "axis_name"}
+    assert set(experiment.options) == set(inspect.signature(make_train_step).parameters) - elsewhere
 
 
 def test_weights_of_terms_are_numbers_of_the_step():

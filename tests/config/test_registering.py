@@ -204,6 +204,7 @@ def test_they_train_evaluate_sample_and_resume_bit_for_bit(location, tmp_path):
         runs.run("sample", None, {}, str(whole), {"count": 5, "seed": 1})
 
 
+@pytest.mark.slow  # eight programs
 def test_each_field_reaches_the_training(location, tmp_path):
     def first_line(name, **changes):
         short = {

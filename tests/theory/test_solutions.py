@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jaxgan import theory
-from jaxgan.losses import LOSSES
+from jaxgan.losses import LOSSES, named_loss
 from jaxgan.theory import SOLUTIONS
 from jaxgan.theory.solutions import UNSOLVED
 from jaxgan.training.step import Game, discriminator_update, init_state
@@ -54,7 +54,7 @@ def test_a_tabular_discriminator_trained_by_the_loss_reaches_the_optimal_one(nam
     game = Game(
         generator=Network(lambda key, inputs, condition=None: {"params": {}}, generate),
         discriminator=Network(lambda key, inputs, condition=None: {"params": jnp.zeros(6)}, judge),
-        loss=LOSSES[name],
+        loss=named_loss(name),
         generator_tx=optax.identity(),
         discriminator_tx=tx if solution.bound is None else optax.chain(tx, within(solution.bound)),
         latent=Latent(lambda key, count: jnp.zeros((count, 1)), 1),
@@ -76,12 +76,12 @@ def test_a_tabular_discriminator_trained_by_the_loss_reaches_the_optimal_one(nam
     finite = np.isfinite(logits)
     np.testing.assert_allclose(found[finite], logits[finite], atol=5e-3)
     # The loss it ends at is the smallest there is, and what `expected_loss` says of the closed form.
-    best = theory.expected_loss(LOSSES[name].discriminator, logits, p_data, p_generator)
+    best = theory.expected_loss(named_loss(name).discriminator, logits, p_data, p_generator)
     np.testing.assert_allclose(metrics["d_loss"][-1], best, atol=2e-3)
     rng = np.random.default_rng(0)
     bound = 4.0 if solution.bound is None else solution.bound
     for other in rng.uniform(-bound, bound, (20, 6)):
-        assert theory.expected_loss(LOSSES[name].discriminator, other, p_data, p_generator) >= best - 1e-12
+        assert theory.expected_loss(named_loss(name).discriminator, other, p_data, p_generator) >= best - 1e-12
 
 
 @pytest.mark.parametrize("name", SOLUTIONS)
@@ -90,7 +90,7 @@ def test_values_at_equilibrium(name):
     logits = solution.optimal_logits(p, p)
     np.testing.assert_allclose(logits, solution.equilibrium_logit, rtol=1e-15)
     for half in ("discriminator", "generator"):
-        expected = theory.expected_loss(getattr(LOSSES[name], half), logits, p, p)
+        expected = theory.expected_loss(getattr(named_loss(name), half), logits, p, p)
         np.testing.assert_allclose(getattr(solution, f"{half}_loss"), expected, rtol=1e-14, atol=1e-15)
     np.testing.assert_allclose(solution.divergence(p, p), 0, atol=1e-15)
 
@@ -102,7 +102,7 @@ def test_the_generator_follows_the_gradient_of_the_divergence(name):
     tied = jnp.array([0.3, 0.3, 0.4]), jnp.array([0.1, 0.5, 0.4])  # the third point is as likely under both
     for p, q in [tied] + [tuple(map(jnp.asarray, rng.dirichlet(np.full(3, 3.0), 2))) for _ in range(4)]:
         fixed = solution.optimal_logits(p, q)
-        losses = jax.grad(lambda q, fixed=fixed, p=p: theory.expected_loss(LOSSES[name].generator, fixed, p, q))(q)
+        losses = jax.grad(lambda q, fixed=fixed, p=p: theory.expected_loss(named_loss(name).generator, fixed, p, q))(q)
         divergence = jax.grad(lambda q, p=p: solution.divergence(p, q))(q)
         np.testing.assert_allclose(losses - losses.mean(), divergence - divergence.mean(), atol=1e-10)
         assert solution.divergence(p, q) > 1e-3
@@ -150,7 +150,7 @@ def test_the_loss_value_at_the_optimum_is_the_statements_of_the_paper():
     rng = np.random.default_rng(3)
     p, q = rng.dirichlet(np.ones(6), 2)
     for name in ("minimax", "non_saturating"):
-        best = theory.expected_loss(LOSSES[name].discriminator, SOLUTIONS[name].optimal_logits(p, q), p, q)
+        best = theory.expected_loss(named_loss(name).discriminator, SOLUTIONS[name].optimal_logits(p, q), p, q)
         np.testing.assert_allclose(-best, theory.criterion(p, q), rtol=1e-12)
     best = theory.expected_loss(
         LOSSES["wasserstein"].discriminator, SOLUTIONS["wasserstein"].optimal_logits(p, q), p, q
@@ -165,7 +165,7 @@ def test_expected_loss_is_the_mean_over_minibatches():
     logits = np.array([0.5, -1.0, 2.0, 0.1, -0.3, 0.7])
     real, fake = (jnp.asarray(np.repeat(logits, counts)) for counts in (COUNTS_DATA, COUNTS_GENERATOR))
     for name in SOLUTIONS:  # the others compare a logit with those of its own batch
-        for half in (LOSSES[name].discriminator, LOSSES[name].generator):
+        for half in (named_loss(name).discriminator, named_loss(name).generator):
             exact = theory.expected_loss(half, logits, P_DATA, P_GENERATOR)
             np.testing.assert_allclose(exact, half(real, fake), rtol=1e-12)
     with pytest.raises(ValueError, match="vectors of one length"):

@@ -14,7 +14,7 @@ import pytest
 from jaxgan.config.schema import parameters
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.latents import LATENTS
-from jaxgan.losses import LOSSES
+from jaxgan.losses import LOSSES, named_loss
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.parallel import distribute
@@ -80,7 +80,7 @@ def _parts(loss, penalty, optimizer, rates):
         "generator": GENERATOR,
         "discriminator": DISCRIMINATOR,
         "latent": LATENTS["uniform_unit"](2),
-        "loss": LOSSES[loss],
+        "loss": named_loss(loss),
         "penalties": [] if penalty == "none" else [PENALTIES[penalty](0.1)],
         "generator_tx": txs["generator"],
         "discriminator_tx": txs["discriminator"],
