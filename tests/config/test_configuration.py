@@ -21,7 +21,6 @@ from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.runs.data import read_inputs
-from jaxgan.training import make_train_step
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
 
@@ -207,7 +206,7 @@ def test_a_config_chooses_every_part_of_its_networks():
 def test_every_argument_of_the_step_comes_from_the_config():
     experiment = build(complete(default.get_config()), DataFacts((4,), 10))
     elsewhere = {"generator", "discriminator", "latent", "axis_name"}
-    assert set(experiment.options) == set(inspect.signature(make_train_step).parameters) - elsewhere
+    assert set(experiment.options) == set(inspect.signature(jaxgan.make_train_step).parameters) - elsewhere
 
 
 def test_weights_of_terms_are_numbers_of_the_step():
