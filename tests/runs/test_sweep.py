@@ -475,6 +475,7 @@ def test_scores_that_rank_are_those_of_the_evaluators(monkeypatch):
     assert read_ranking("mine") == ("mine", "own", "lower")
 
 
+@pytest.mark.slow
 def test_each_member_is_scored_by_its_own_task(tmp_path):
     grid = {"population__grid": "task=none,inference", "population__seeds": 1, "inference__widths": "(8,)"}
     grid |= {"inference__method": "joint_regressor", "inference__fit_steps": 5, "steps": 10}

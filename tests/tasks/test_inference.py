@@ -442,6 +442,7 @@ def data(tmp_path_factory):
     return {"dataset.path": str(path)}
 
 
+@pytest.mark.slow
 def test_a_run_resumes_bit_for_bit_and_is_shown_and_measured(data, tmp_path, capsys):
     run = tmp_path / "run"
     runs.run("train", "configs/ring.py", RUN | data, str(run), {})

@@ -372,6 +372,7 @@ def run(data, tmp_path_factory):
     return workdir
 
 
+@pytest.mark.slow
 def test_it_resumes_bit_for_bit_and_streams_the_same_masks(data, run, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", RUN | TASK | data | {"steps": steps}, str(tmp_path / "a"), {})

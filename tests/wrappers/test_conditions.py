@@ -189,6 +189,7 @@ def test_a_conditional_run_logs_its_terms_and_the_wasserstein_estimate(condition
     assert saved(conditional)[1]["data"]["classes"] == 3
 
 
+@pytest.mark.slow
 def test_it_resumes_bit_for_bit_and_streams_the_same_labels(changes, conditional, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", changes | {"steps": steps}, str(tmp_path), {})
