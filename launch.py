@@ -41,10 +41,33 @@ flags.DEFINE_bool("debug", False, "Show the traceback of an expected failure too
 OVERRIDES: dict[str, str] = {}
 
 
+def split_overrides(arguments: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Parts `--config.field=value` (or `--config.field value`) from the other arguments.
+
+    Returns:
+      The other arguments, and the overrides by field.
+
+    Raises:
+      UsageError: if an override has no value.
+    """
+    others, overrides = [], {}
+    waiting = iter(arguments)
+    for argument in waiting:
+        name, equals, value = argument.lstrip("-").partition("=")
+        if not argument.startswith("-") or not name.startswith("config."):
+            others.append(argument)
+            continue
+        if not equals:
+            following = next(waiting, None)
+            if following is None or following.startswith("--"):
+                raise UsageError(f"--{name}", "has no value", f"write --{name}=VALUE")
+            value = following
+        overrides[name.removeprefix("config.")] = value
+    return others, overrides
+
+
 def parse(arguments: list[str]) -> list[str]:
     """absl's parser, with the config's own overrides set apart and every mistake answered in one line."""
-    from jaxgan.config.command_line import split_overrides
-
     try:
         others, overrides = split_overrides(arguments)
         OVERRIDES.update(overrides)

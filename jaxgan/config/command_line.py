@@ -3,7 +3,7 @@
 import difflib
 import importlib.util
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -11,33 +11,6 @@ from ml_collections import ConfigDict
 from jaxgan.config import schema, values
 from jaxgan.config.values import Problem
 from jaxgan.errors import UsageError
-
-PREFIX = "config."
-
-
-def split_overrides(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Parts `--config.field=value` (or `--config.field value`) from the other arguments.
-
-    Returns:
-      The other arguments, and the overrides by field.
-
-    Raises:
-      UsageError: if an override has no value.
-    """
-    others, overrides = [], {}
-    waiting = iter(arguments)
-    for argument in waiting:
-        name, equals, value = argument.lstrip("-").partition("=")
-        if not argument.startswith("-") or not name.startswith(PREFIX):
-            others.append(argument)
-            continue
-        if not equals:
-            following = next(waiting, None)
-            if following is None or following.startswith("--"):
-                raise UsageError(f"--{name}", "has no value", f"write --{name}=VALUE")
-            value = following
-        overrides[name.removeprefix(PREFIX)] = value
-    return others, overrides
 
 
 def load_config(location: str) -> dict[str, Any]:

@@ -477,13 +477,6 @@ def test_a_sweep_refuses_what_none_of_its_settings_reads(tmp_path):
     assert "no effect" not in problem(tmp_path, population__grid=grid, generator_optimizer__momentum="0.5")
 
 
-def test_overrides_are_found_in_both_forms():
-    arguments = ["launch.py", "--config=x.py", "--config.a.b=1", "--config.c", "2", "--mode=train"]
-    others, overrides = command_line.split_overrides(arguments)
-    assert others == ["launch.py", "--config=x.py", "--mode=train"]
-    assert overrides == {"a.b": "1", "c": "2"}
-
-
 @pytest.mark.parametrize(
     ("location", "said"),
     [("configs/rin.py", "configs/ring.py"), ("configs/ring.py:cuda", ":gpu"), ("x/y.py", "no file")],
