@@ -117,8 +117,21 @@ def make_train_step(
     """
     if isinstance(consensus, int | float) and consensus == 0:
         consensus = None
-    options = penalties, axis_name, accumulation_steps, unrolled_steps, consensus, terms, latent_optimization
-    spec = GANSpec(generator, discriminator, loss, generator_tx, discriminator_tx, latent, *options)
+    spec = GANSpec(
+        generator=generator,
+        discriminator=discriminator,
+        loss=loss,
+        generator_tx=generator_tx,
+        discriminator_tx=discriminator_tx,
+        latent=latent,
+        penalties=penalties,
+        axis_name=axis_name,
+        accumulation_steps=accumulation_steps,
+        unrolled_steps=unrolled_steps,
+        consensus=consensus,
+        terms=terms,
+        latent_optimization=latent_optimization,
+    )
     check_step(spec, discriminator_steps, generator_steps, average_decay, coordination, extragradient)
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
