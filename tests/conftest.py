@@ -13,7 +13,7 @@ if not os.environ.get("JAXGAN_TEST_OPTIMIZE"):
     if importlib.metadata.version("jaxlib").startswith("0.10."):
         os.environ["XLA_FLAGS"] += " --xla_cpu_use_fusion_emitters=false"  # 0.7 times the CPU time of a cold run
     else:
-        os.environ["XLA_FLAGS"] += " --xla_cpu_opt_preset=FAST_COMPILE"  # 0.94 times
+        os.environ["XLA_FLAGS"] += " --xla_cpu_opt_preset=FAST_COMPILE"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # What one process has compiled, the others and the next run find in this cache.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(pathlib.Path(__file__).parent.parent / ".jax_cache"))

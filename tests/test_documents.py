@@ -410,12 +410,16 @@ def test_the_recipes_times_are_those_of_the_results():
     assert set(found) - {"machine"} == configs >= set(recipes.PUBLISHED)
 
 
+NOT_COMPARED: set[str] = set()
+"""Losses that are not in results/modes/losses.json yet."""
+
+
 def test_the_modes_are_those_of_the_results():
     text = pathlib.Path("docs/modes.md").read_text()
     found = {name: results(f"modes/{name}") for name in ("recommended", "losses")}
     for result in found.values():
         assert f"\n{modes.table_of(result)}\n" in text
-    assert set(found["losses"]["data"]["grid"]["settings"]) <= set(LOSSES)
+    assert set(found["losses"]["data"]["grid"]["settings"]) == set(LOSSES) - NOT_COMPARED
     # The config still says what was recommended; fields that were added since then do not count.
     # It was written when lists of names were texts.
     now, written = complete(mixture.get_config()), found["recommended"]["of_the_config"]

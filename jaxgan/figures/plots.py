@@ -192,7 +192,7 @@ class Curve(NamedTuple):
     """A metric over the steps."""
 
     steps: Sequence[float]
-    values: Sequence[float]  # those that are not finite are left out
+    values: Sequence[float]  # NaN and infinite values are left out
     errors: Sequence[float] | None = None  # standard errors
     reference: float | None = None  # a level, for example of real data
 

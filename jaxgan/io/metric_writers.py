@@ -150,7 +150,7 @@ class TensorBoard(MetricWriter):
             self._write(purge_step + 1, session_log=start)
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Logs numbers by name, including those that are not finite."""
+        """Logs numbers by name, NaN and infinity included."""
         self._write(step, *(self._summary.scalar(name, np.asarray(value)) for name, value in scalars.items()))
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:

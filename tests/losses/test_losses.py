@@ -157,8 +157,9 @@ def test_log_ratios_are_those_of_every_losss_solution(name):
 
 
 def test_losses_whose_logits_do_not_determine_the_ratio_have_none():
-    for name in ("least_squares", "hinge", "wasserstein", "relativistic_paired", "relativistic_average", "f_pearson"):
-        assert name not in RATIOS
+    assert set(LOSSES) - set(RATIOS) == {
+        *("least_squares", "hinge", "wasserstein", "relativistic_paired", "relativistic_average", "f_pearson")
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in SOLUTIONS if named_loss(name).threshold is not None])
@@ -168,8 +169,9 @@ def test_thresholds_are_the_optimal_logit_where_both_densities_are_equal(name):
 
 
 def test_losses_without_a_threshold():
-    for name in ("wasserstein", "relativistic_paired", "relativistic_average"):
-        assert LOSSES[name].threshold is None
+    assert {name for name in LOSSES if named_loss(name).threshold is None} == {
+        *("wasserstein", "relativistic_paired", "relativistic_average")
+    }
     assert (LOSSES["f_kl"].threshold, LOSSES["f_pearson"].threshold) == (1, 0)  # 1 + log 1 and 2(1 − 1)
 
 

@@ -76,6 +76,7 @@ def test_the_published_case():
 
 
 def test_eigenvalues_of_the_flow_without_a_penalty():
+    assert SLOPES.keys() | {"least_squares"} == LOSSES.keys()
     matrices = jacobians(*(dirac_gan(named_loss(name)) for name in SLOPES))
     for (name, slope), found in zip(SLOPES.items(), map(eigenvalues, matrices), strict=True):
         np.testing.assert_allclose(found, [-1j * slope, 1j * slope], atol=1e-12, err_msg=name)

@@ -56,7 +56,7 @@ def unread_by_sweep(config: Mapping[str, Any], names: Iterable[str]) -> list[Pro
 
 
 def sweep(config: Mapping[str, Any], workdir: str) -> None:
-    """Trains all members, or goes on with those in `workdir`; see docs/sweeps.md for what is written.
+    """Trains all members, or resumes those in `workdir`. docs/sweeps.md lists the files it writes.
 
     Args:
       config: a ConfigDict or a nested mapping that `check` has passed, with `problems_of_sweep`.

@@ -56,7 +56,7 @@ class PopulationTrainer:
         return chunk_length(self.config, self.inputs, max(CHUNK_STEPS * self.devices // count, 1))
 
     def run(self, members: Sequence[Member], until: int) -> None:
-        """Trains some of the group's members up to a step, those that are behind first, and saves them there.
+        """Trains some of the group's members up to a step and saves them there; members at earlier steps go first.
 
         Raises PreemptedError, once all are saved, if a signal came.
         """

@@ -67,7 +67,7 @@ class SweepResults(NamedTuple):
       members: of all settings, in order.
       verdicts: one for each member.
       ranking: what ranks the settings.
-      given_up: the step at which a setting was given up, by its place; settings that trained to the end are absent.
+      given_up: the step at which each dropped setting stopped, by its index; without those that trained to the end.
     """
 
     settings: list[Setting]
@@ -83,7 +83,7 @@ class SweepResults(NamedTuple):
         return summarise([None if member.diverged is not None else v.scores.get(score) for member, v in of_setting])
 
     def order(self) -> list[int]:
-        """The settings, best first; the later a setting was given up, the better it is."""
+        """The settings, best first. A setting that was dropped later ranks higher."""
 
         def place(setting: int):
             score = setting_order(self.ranking, self.summary(setting, self.ranking.name).values)

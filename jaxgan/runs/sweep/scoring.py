@@ -86,13 +86,13 @@ def setting_order(ranking: Ranking, values: Sequence[float | None]) -> tuple[int
 
 
 def rungs(steps: int, halvings: int, chunk: int) -> list[int]:
-    """The steps at which the worse half of the settings is given up, and the last step.
+    """The steps at which the worse half of the settings is dropped, and the last step.
 
     Each rung has half as many settings as the one before, and twice as many steps, so all cost the same: rung r ends at
     steps·(2^{r+1} − 1)/(2^{h+1} − 1), to the nearest multiple of `chunk`.
 
     Args:
-      steps: of the settings that are never given up.
+      steps: training steps of a setting that is never dropped.
       halvings: how often, h.
       chunk: steps run in one call.
 
