@@ -4,9 +4,16 @@
 
 Data: the first 40,000 training images. Generator: 100 normal latents, ReLU 8000, sigmoid 8000 as 10 x 10 x 80,
 transposed convolution 5 x 5 of stride 3; weights U(-.05, .05). Discriminator: maxout convolutions 32, 32, 192 and 500
-maxout units; weights U(-.005, .005); dropout on layer inputs (keep .8, then .5). SGD at .004 / 1.000004^t; momentum .5
-to .7 in 250 epochs; batch 128. The authors normalise the images' contrast first; here bytes become [-1, 1], and a
-dataset of floats that are normalised already is used as it is.
+maxout units; weights U(-.005, .005); dropout on layer inputs (keep .8, then .5). SGD at .004 / 1.000004^t for the
+generator and half of it for the discriminator, whose loss has the factor 1/2 in the source and none here; momentum .5
+to .7 in 250 epochs; batch 128. The images' contrast is normalised: of each its mean is taken off, and its norm is 55.
+
+Differs from the source in
+- the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
+  latents and dropout, which --config.updates=simultaneous does;
+- the last 64 images of an epoch, which fill no batch: here they are left out (other ones in every epoch);
+- the stop: 250 epochs, when the momentum is at its last value; the source names none;
+- the order of the data: a new permutation every epoch, from another random generator, as all draws are.
 
 Time and scores: not run to its end; results/benchmarks/step.json has the time of a step.
 Source: arXiv:1406.2661 and goodfeli/adversarial (cifar10_convolutional.yaml).
@@ -23,7 +30,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.name = "tfds"
     config.dataset.tfds_name = "cifar10"
     config.dataset.validation_examples = 10_000
-    config.dataset.range = "symmetric"
+    config.dataset.contrast_norm = 55.0
     config.steps = 78_000  # 250 epochs of 312
     config.batch_size = 128
     config.latent.name = "normal"
@@ -39,12 +46,12 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.keep_input = 0.8
     config.discriminator.keep_hidden = 0.5
 
-    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+    for optimizer, share in ((config.generator_optimizer, 1), (config.discriminator_optimizer, 1 / 2)):
         optimizer.name = "sgd"
-        optimizer.learning_rate = 0.004
+        optimizer.learning_rate = share * 0.004
         optimizer.rate_schedule = "exponential"
         optimizer.rate_decay = 1.000004
-        optimizer.rate_floor = 1e-6
+        optimizer.rate_floor = share * 1e-6
         optimizer.momentum = 0.5
         optimizer.momentum_schedule = "linear"
         optimizer.momentum_final = 0.7

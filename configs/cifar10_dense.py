@@ -4,8 +4,15 @@
 
 Data: the first 40,000 training images. Generator: 100 normal latents, ReLU 8000, sigmoid 8000, both U(-.05, .05), and
 linear 3072, U(-.5, .5). Discriminator: maxout 1600x5, 1600x5, dropout on layer inputs (keep .8, then .5), weights
-U(-.005, .005). SGD at .025 / 1.000004^t, not below 1e-6; momentum .5 in epoch 1 to .7 in epoch 250; batch 100. The
-authors normalise the images' contrast first; here bytes become [-1, 1], and a dataset of floats is used as it is.
+U(-.005, .005). SGD at .025 / 1.000004^t for the generator and half of it for the discriminator, whose loss has the
+factor 1/2 in the source and none here; momentum .5 in epoch 1 to .7 in epoch 250; batch 100. The images' contrast is
+normalised: of each its mean is taken off, and its norm is 55.
+
+Differs from the source in
+- the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
+  latents and dropout, which --config.updates=simultaneous does;
+- the stop: 250 epochs, when the momentum is at its last value; the source names none;
+- the order of the data: a new permutation every epoch, from another random generator, as all draws are.
 
 Time: docs/zoo.md, Recipes. No score was measured here.
 Source: arXiv:1406.2661 and goodfeli/adversarial (cifar10_fully_connected.yaml).
@@ -22,7 +29,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.name = "tfds"
     config.dataset.tfds_name = "cifar10"
     config.dataset.validation_examples = 10_000
-    config.dataset.range = "symmetric"
+    config.dataset.contrast_norm = 55.0
     config.steps = 100_000  # 250 epochs of 400
     config.batch_size = 100
     config.latent.name = "normal"
@@ -43,12 +50,12 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.initializer = ("uniform",)
     config.discriminator.initial_scale = 0.005
 
-    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+    for optimizer, share in ((config.generator_optimizer, 1), (config.discriminator_optimizer, 1 / 2)):
         optimizer.name = "sgd"
-        optimizer.learning_rate = 0.025
+        optimizer.learning_rate = share * 0.025
         optimizer.rate_schedule = "exponential"
         optimizer.rate_decay = 1.000004
-        optimizer.rate_floor = 1e-6
+        optimizer.rate_floor = share * 1e-6
         optimizer.momentum = 0.5
         optimizer.momentum_schedule = "linear"
         optimizer.momentum_final = 0.7

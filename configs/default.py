@@ -30,6 +30,7 @@ def get_config(platform: str = "") -> ConfigDict:
 
     config.unrolled_steps = 0  # m: the generator looks ahead through m discriminator updates; 0 is off
     config.consensus = 0.0  # gamma: both players also descend (gamma/2) |v|^2, v their two gradients; 0 is off
+    config.updates = "alternating"  # or "simultaneous": G meets D as it was before, on the same latents and noise
     config.extragradient = False  # both players move at once, by their gradients at where a first step would lead
 
     # Which of a step's discriminator updates are made; all, unless something is set here.
@@ -99,6 +100,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.examples = 100_000  # ring, grid, gaussian: how many training examples to draw
     config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
+    config.dataset.contrast_norm = 0.0  # s: of each image its mean is taken off and its norm made s; 0: off
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
     # task=inpainting.
@@ -210,6 +212,7 @@ def _network() -> ConfigDict:
     network.normalization = "auto"  # mlp, dcgan, resnet: "batch" (over all devices), "layer", "none", and of weights
     # "spectral", "weight", "equalized"; mlp alone "weight_from_data", whose hidden scales stay; not in mlp "instance",
     # "virtual" (generator); "auto": mlp none, others batch
+    network.upsampling = "transposed"  # dcgan generator: "transposed" convolutions, "nearest": copies and a convolution
     network.blocks = 2  # r3gan: residual blocks of each width
     network.halvings = 0  # resnet discriminator: the first so many blocks halve the sides; 0: all but the last
     network.attention = 0  # resnet: self-attention on images of so many pixels a side; 0: none

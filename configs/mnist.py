@@ -4,11 +4,19 @@
 
 Data: the first 50,000 training images, in [0, 1]. Generator: 100 uniform latents, ReLU 1200-1200, sigmoid 784, weights
 U(-.05, .05), last bias at the logit of the pixel means. Discriminator: maxout 240x5, 240x5, dropout on layer inputs
-(keep .8, then .5), weights U(-.005, .005). SGD at .1 / 1.000004^t, not below 1e-6; momentum .5 in epoch 1 to .7 in
-epoch 250; batch 100; k = 1. The authors' code updates both players at once from one batch; this runs Algorithm 1.
+(keep .8, then .5), weights U(-.005, .005). SGD at .1 / 1.000004^t for the generator and half of it for the
+discriminator, whose loss has the factor 1/2 in the source and none here; momentum .5 in epoch 1 to .7 in epoch 250;
+batch 100; k = 1.
+
+Differs from the source in
+- the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
+  latents and dropout, which --config.updates=simultaneous does;
+- the stop: 250 epochs, when the momentum is at its last value; the source names none;
+- the order of the data: a new permutation every epoch, from another random generator, as all draws are.
 
 Time: 250 epochs are 125,000 steps. Expected: the paper's Table 1 gives a Parzen-window log-likelihood of 225 +- 2 nats;
-this config has not been run to its end here.
+this config has not been run to its end here. In some games the samples become nearly equal in the first epochs, and
+which ones is decided by rounding: docs/theory.md, section 4.
 Source: arXiv:1406.2661 and goodfeli/adversarial (mnist.yaml).
 """
 
@@ -43,12 +51,12 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.initializer = ("uniform",)
     config.discriminator.initial_scale = 0.005
 
-    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+    for optimizer, share in ((config.generator_optimizer, 1), (config.discriminator_optimizer, 1 / 2)):
         optimizer.name = "sgd"
-        optimizer.learning_rate = 0.1
+        optimizer.learning_rate = share * 0.1
         optimizer.rate_schedule = "exponential"
         optimizer.rate_decay = 1.000004
-        optimizer.rate_floor = 1e-6
+        optimizer.rate_floor = share * 1e-6
         optimizer.momentum = 0.5
         optimizer.momentum_schedule = "linear"
         optimizer.momentum_final = 0.7

@@ -5,10 +5,20 @@
 Data: the unlabelled faces, 48 x 48, in an .npz of x_train [n, 48, 48], uint8. Generator: 100 normal latents, ReLU 8000,
 sigmoid 8000 with biases from -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0, 1) for every pixel and its
 bias at the logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer inputs (keep .8, then .5),
-weights U(-.005, .005), the norm of a piece's incoming weights at most 1.9365. SGD at .05 / 1.000004^t, not below 1e-6;
-momentum .5 in epoch 1 to .7 in epoch 250; batch 100.
-The authors then train 22 epochs more with ReLU 8000 and sigmoid 100 in front of the generator that this has trained.
-That larger generator from its start:
+weights U(-.005, .005). The norm of each unit's (of maxout, each piece's) incoming weights is at most 1.9365 in both
+players; the generator's last layer starts at about 10 and is cut at its first update. SGD at .05 / 1.000004^t for the
+generator and half of it for the discriminator, whose loss has the factor 1/2 in the source and none here; momentum .5
+in epoch 1 to .7 in epoch 250; batch 100.
+
+Differs from the source in
+- the second stage: the source then trains 22 epochs more, with a new discriminator and with ReLU 8000 and sigmoid 100
+  in front of the generator that this has trained. A run here cannot start from the layers of another, so the larger
+  generator can only be trained from its start, by the flags below;
+- the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
+  latents and dropout, which --config.updates=simultaneous does;
+- the number of steps, which is that of 98,000 faces;
+- the order of the data: a new permutation every epoch, from another random generator, as all draws are.
+The larger generator:
 --config.generator.widths="(8000, 100, 8000, 8000)" --config.generator.activation=relu,sigmoid,relu,sigmoid
 --config.generator.initializer=uniform,uniform,uniform,uniform,sparse
 --config.generator.layer_scales=.05,.05,.05,.05,100 --config.generator.layer_biases=0,-2,0,-2
@@ -46,16 +56,15 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.keep_hidden = 0.5
     config.discriminator.initializer = ("uniform",)
     config.discriminator.initial_scale = 0.005
-    config.discriminator_optimizer.max_column_norm = 1.9365
-
-    for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+    for optimizer, share in ((config.generator_optimizer, 1), (config.discriminator_optimizer, 1 / 2)):
         optimizer.name = "sgd"
-        optimizer.learning_rate = 0.05
+        optimizer.learning_rate = share * 0.05
         optimizer.rate_schedule = "exponential"
         optimizer.rate_decay = 1.000004
-        optimizer.rate_floor = 1e-6
+        optimizer.rate_floor = share * 1e-6
         optimizer.momentum = 0.5
         optimizer.momentum_schedule = "linear"
         optimizer.momentum_final = 0.7
         optimizer.momentum_epochs = 250
+        optimizer.max_column_norm = 1.9365
     return config

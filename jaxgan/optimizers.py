@@ -205,7 +205,7 @@ def limit_column_norms(bound: float) -> optax.GradientTransformation:
     and other leaves of fewer than two dimensions are not changed. It follows the optimizer in a chain.
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial), `max_col_norm` of pylearn2, with
-    c = 1.9365 in the discriminator for TFD.
+    c = 1.9365 in both players for TFD.
     """
 
     def limited(update, param):
@@ -230,14 +230,14 @@ def constant(learning_rate: Positive) -> optax.Schedule:
 def exponential(
     learning_rate: Positive,
     *,
-    rate_decay: Annotated[chex.Numeric, Field(low=1)] = 1.0,
+    rate_decay: Annotated[float, Field(low=1)] = 1.0,
     rate_floor: Weight = 0.0,
 ) -> optax.Schedule:
     """rate / decay^t after t updates, and never below the floor.
 
     Args:
       learning_rate: of the first update.
-      rate_decay: ≥ 1.
+      rate_decay: ≥ 1; not an array, since single precision rounds the part of 1.000004 that is above 1 by 1 %.
       rate_floor: ≥ 0.
 
     Source: the paper's code, which uses a decay of 1.000004 and a floor of 1e-6.

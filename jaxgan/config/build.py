@@ -14,6 +14,7 @@ import optax
 
 from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, parameters, traced
 from jaxgan.datasets import DATASETS, Dataset
+from jaxgan.datasets.contrast import with_contrast_norm
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Evaluator
 from jaxgan.latents import LATENTS
@@ -277,6 +278,7 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
         "unrolled_steps": config["unrolled_steps"],
         "coordination": _coordination(config["coordination"], k),
         "consensus": values["consensus"] if config["consensus"] else None,
+        "updates": config["updates"],
         "extragradient": config["extragradient"],
         "terms": (*_weighted(TERMS, "terms", values), *task.terms),
         "latent_optimization": _latent_optimization(values),
@@ -385,10 +387,11 @@ def _latent_optimization(values: Values) -> LatentOptimization | None:
 
 
 def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
-    """Reads the dataset that a config names; DataError if it is missing or damaged."""
+    """Reads the dataset that a config names; DataError if it is missing or damaged, UsageError if it does not suit."""
     section = config["dataset"]
     loader = DATASETS[section["name"]]
-    return loader(**_taken(loader, {**section, "seed": config["seed"], "memory_limit": memory_limit}))
+    dataset = loader(**_taken(loader, {**section, "seed": config["seed"], "memory_limit": memory_limit}))
+    return with_contrast_norm(dataset, section["contrast_norm"]) if section["contrast_norm"] else dataset
 
 
 def build_evaluators(config: Mapping[str, Any]) -> dict[str, Evaluator]:

@@ -244,6 +244,11 @@ def _dynamics(config: Values) -> Iterator[Problem]:
     for name in ("consensus", "extragradient"):
         if config[name] and config["unrolled_steps"]:
             yield _about(name, " and unrolled_steps cannot be together: set one of them to 0 or False")
+    if config["updates"] == "simultaneous":
+        if (count := config["generator_steps"]) != 1:
+            yield _about("updates", f" simultaneous moves the generator once: generator_steps is {count}")
+        if config["extragradient"]:
+            yield _about("updates", " simultaneous and extragradient cannot be together: each moves both at once")
     if not config["extragradient"]:
         return
     counts = config["discriminator_steps"], config["generator_steps"]

@@ -45,6 +45,7 @@ from jaxgan.optimizers import MOMENTUM_SCHEDULES, OPTIMIZERS, RATE_SCHEDULES
 from jaxgan.parallel import MAPPINGS
 from jaxgan.sampling import METHODS
 from jaxgan.tasks import TASKS
+from jaxgan.training.init import UPDATES
 from jaxgan.types import Loss
 from jaxgan.wrappers.augmentation import AUGMENTATIONS
 from jaxgan.wrappers.precision import PRECISIONS
@@ -169,6 +170,7 @@ class DatasetSection(Section):
     name: Annotated[str, Field(choices=DATASETS, entries=True, provided=("seed", "memory_limit"))] = "digits"
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
     range: Annotated[str, RANGES] = "unit"
+    contrast_norm: Annotated[float, Field(low=0, off=0.0)] = 0.0
     placement: Annotated[
         str, Field(choices=("auto", "device", "stream"), resume=True, sweep=False, modes=("sample", "evaluate"))
     ] = "auto"
@@ -267,6 +269,7 @@ class Config(Section):
     average_decay: Decay = 0.0
     unrolled_steps: Size = 0
     consensus: Weight = 0.0
+    updates: Annotated[str, UPDATES] = "alternating"
     extragradient: bool = False
     coordination: Coordination
     task: Annotated[str, TASKS] = "none"

@@ -24,7 +24,10 @@ from jaxgan.networks.normalization import (
 from jaxgan.types import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1
-"""Of every kernel: it halves or doubles an image's sides exactly."""
+"""Of every kernel that halves or doubles an image's sides, exactly."""
+
+UPSAMPLINGS = ("transposed", "nearest")
+"""How a generator doubles an image's sides: by a transposed convolution, or by copies and a convolution of 3 × 3."""
 
 
 class DCGAN(linen.Module):
@@ -36,6 +39,7 @@ class DCGAN(linen.Module):
       widths: channels of each layer, so n widths make images whose sides divide by 2ⁿ: (128, 64) for 28 × 28,
         (512, 256, 128, 64) for 64 × 64; a discriminator's in the opposite order.
       activation: name in `ACTIVATIONS`; "" for relu in a generator, leaky_relu in a discriminator.
+      upsampling: of a generator, one of `UPSAMPLINGS`.
       normalization: "batch" (statistics over all devices' examples), "layer", "instance" or, in a generator, "virtual",
         of the outputs of every layer but a generator's last and a discriminator's first; "spectral", "weight" or
         "equalized", of every layer's weights; or "none".
@@ -44,11 +48,13 @@ class DCGAN(linen.Module):
         `jaxgan.networks`.
 
     Source: Radford et al. 2016 (arXiv:1511.06434); kernels of 4 × 4 instead of 5 × 5, as in most later implementations.
+      "nearest" is of Odena et al. 2016, "Deconvolution and Checkerboard Artifacts".
     """
 
     output_shape: tuple[int, ...] = ()
     widths: Widths = (128, 64)
     activation: Annotated[str, layers.ACTIVATIONS.keys()] = ""
+    upsampling: Annotated[str, UPSAMPLINGS] = "transposed"
     output: Annotated[str, layers.OUTPUTS.keys()] = "linear"
     normalization: Annotated[str, NORMALIZATIONS] = "batch"
     initializer: Annotated[str, layers.INITIALIZERS.keys()] = "normal"
@@ -68,6 +74,7 @@ class DCGAN(linen.Module):
             raise ValueError("dcgan needs at least one width")
         player = "generator" if self.output_shape else "discriminator"
         check_normalization("dcgan", player, self.normalization, (FROM_DATA,))
+        check_choice(f"dcgan {player}", "upsampling", self.upsampling, UPSAMPLINGS[: 2 if self.output_shape else 1])
         check_choice(f"dcgan {player}", "minibatch", self.minibatch, MINIBATCHES)
         check_choice(f"dcgan {player}", "conditioning", self.conditioning, PLAYER_CONDITIONINGS[player])
         if self.output_shape:
@@ -84,7 +91,7 @@ class DCGAN(linen.Module):
         return play(inputs, condition, train, common)
 
     def _generate(self, latents, condition, train, common):
-        """A linear layer to a small image, then transposed convolutions that double its sides."""
+        """A linear layer to a small image, then layers that double its sides."""
         height, width, channels = self.output_shape
         reference = 0
         if self.normalization == "virtual":
@@ -100,15 +107,18 @@ class DCGAN(linen.Module):
         for features in self.widths[1:]:
 
             def layer(module, hidden, features=features):
-                convolution = ConvTranspose(features, SIZE, STRIDE, PADDING, use_bias=plain, **common)
-                return activate(normalize(convolution(hidden)))
+                return activate(normalize(self._double(hidden, features, use_bias=plain, **common)))
 
             hidden = layers.rematerialized(self.remat, layer)(self, hidden)
         bias = layers.data_bias(self.output, self.means)
-        last = ConvTranspose(
-            channels, SIZE, STRIDE, PADDING, bias_init=bias, untied_bias=self.means is not None, **common
-        )
-        return layers.OUTPUTS[self.output](last(hidden[reference:]))
+        last = {"bias_init": bias, "untied_bias": self.means is not None}
+        return layers.OUTPUTS[self.output](self._double(hidden[reference:], channels, **last, **common))
+
+    def _double(self, images, features, **options):
+        """Images of twice the sides."""
+        if self.upsampling == "transposed":
+            return ConvTranspose(features, SIZE, STRIDE, PADDING, **options)(images)
+        return Conv(features, 3, 1, 1, **options)(images.repeat(2, axis=1).repeat(2, axis=2))
 
     def _judge(self, images, condition, train, common):
         """Convolutions that halve an image's sides, then a linear layer to the logit."""

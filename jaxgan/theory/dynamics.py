@@ -11,7 +11,7 @@ Use double precision (`jax.enable_x64(True)`) where more than six digits matter.
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -184,8 +184,8 @@ def make_toy_step(
 
     Args:
       toy: the game.
-      order: "alternating" is `make_train_step`, Algorithm 1; "simultaneous" updates both from the same state;
-        "extragradient" is `make_train_step(extragradient=True)`.
+      order: "alternating" and "simultaneous" are `make_train_step(updates=order)`, "extragradient" is
+        `make_train_step(extragradient=True)`.
       discriminator_steps: k; 1 for "extragradient".
 
     Returns:
@@ -194,25 +194,13 @@ def make_toy_step(
     Raises:
       ValueError: an unknown order, k below 1, or above it with "extragradient".
     """
-    if order in ("alternating", "extragradient"):
-        parts = {name: getattr(toy.game, name) for name in (*PARTS, "loss", "penalties", "consensus")}
-        parts |= {"discriminator_steps": discriminator_steps, "extragradient": order == "extragradient"}
-        step = make_train_step(**parts)
-        batch = {"real": jnp.broadcast_to(toy.real, (discriminator_steps, *toy.real.shape))}
-        return lambda state: step(state, batch)[0]
-    if order != "simultaneous":
-        raise ValueError(f'order must be "alternating", "simultaneous" or "extragradient", got {order!r}')
-    if discriminator_steps < 1:
-        raise ValueError(f"discriminator_steps must be at least 1, got {discriminator_steps}")
-
-    def simultaneous(state: TrainState) -> TrainState:
-        moved = state
-        for _ in range(discriminator_steps):
-            moved = moved.replace(discriminator=discriminator_update(toy.game, moved, state.key, toy.real)[0])
-        generator = generator_update(toy.game, state, state.key, toy.real)[0]
-        return moved.replace(step=state.step + 1, generator=generator)
-
-    return simultaneous
+    if order not in get_args(Order):
+        raise ValueError(f"order must be one of {', '.join(get_args(Order))}, got {order!r}")
+    parts = {name: getattr(toy.game, name) for name in (*PARTS, "loss", "penalties", "consensus")}
+    parts |= {"extragradient": True} if order == "extragradient" else {"updates": order}
+    step = make_train_step(**parts, discriminator_steps=discriminator_steps)
+    batch = {"real": jnp.broadcast_to(toy.real, (discriminator_steps, *toy.real.shape))}
+    return lambda state: step(state, batch)[0]
 
 
 def trajectory(

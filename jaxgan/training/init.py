@@ -31,6 +31,9 @@ _CONTRACT = (
     "key=None, train=False) -> (outputs, model_state), see help(jaxgan.Network)"
 )
 
+UPDATES = ("alternating", "simultaneous")
+"""Orders in which a step updates the players, see `jaxgan.training.step.make_train_step`."""
+
 
 def init_state(
     key: chex.PRNGKey,
@@ -158,6 +161,7 @@ def check_step(
     generator_steps: int,
     average_decay: chex.Numeric | None,
     coordination: Any,
+    updates: str,
     extragradient: bool,
 ) -> None:
     """Raises ValueError for arguments of `make_train_step` that are impossible, or impossible together."""
@@ -168,6 +172,9 @@ def check_step(
             raise ValueError(f"{name} must be at least 1, got {count}")
     if spec.unrolled_steps < 0:
         raise ValueError(f"unrolled_steps must be at least 0, got {spec.unrolled_steps}")
+
+    if updates not in UPDATES:
+        raise ValueError(f"updates must be one of {', '.join(UPDATES)}, got {updates!r}")
 
     # Each part by itself. A traced number has no value to check.
     for name in ("generator", "discriminator"):
@@ -204,6 +211,10 @@ def check_step(
         raise ValueError(f"{said} {k_and_m}")
     if extragradient and coordination is not None:
         raise ValueError("extragradient moves both players in every step; leave coordination out")
+    if extragradient and updates == "simultaneous":
+        raise ValueError("extragradient moves both players at once by itself; leave updates out")
+    if updates == "simultaneous" and generator_steps != 1:
+        raise ValueError(f"simultaneous updates move the generator once: generator_steps is {generator_steps}")
 
 
 def _name_in(table: Mapping[str, Any], entry: Any) -> str | None:

@@ -13,8 +13,9 @@
 
 L_D and L_G are in `jaxgan.training.objectives`, means over devices and optimizer steps in `jaxgan.training.gradients`.
 A player's update returns that player's state only, so it cannot change the other's parameters or model state. Nothing
-here names a device; `jaxgan.parallel` maps the step. Three options change the loops: `coordination` chooses k by the
-losses, `unrolled_steps` lets the generator see the discriminator's next updates, and `extragradient` replaces them.
+here names a device; `jaxgan.parallel` maps the step. Four options change the loops: `coordination` chooses k by the
+losses, `unrolled_steps` lets the generator see the discriminator's next updates, `updates="simultaneous"` lets it see
+the discriminator before the step, and `extragradient` replaces them.
 """
 
 from collections.abc import Callable, Sequence
@@ -72,6 +73,7 @@ def make_train_step(
     unrolled_steps: int = 0,
     coordination: Coordination | None = None,
     consensus: chex.Numeric | None = None,
+    updates: str = "alternating",
     extragradient: bool = False,
     terms: Sequence[Term] = (),
     latent_optimization: LatentOptimization | None = None,
@@ -99,6 +101,10 @@ def make_train_step(
       coordination: which of the k discriminator updates are made, see `Coordination`; None for all of them.
       consensus: γ ≥ 0: each update also minimises γ·½‖v‖², v the gradients of both players' losses at the parameters,
         on the minibatch and the latents of that update, see `jaxgan.training.gradients.add_consensus`; None or 0: off.
+      updates: one of `UPDATES`. "alternating": the generator meets the updated discriminator, on latents of its own, as
+        in Algorithm 1. "simultaneous": it meets the discriminator before the step, on the latents and the noise (such
+        as dropout masks) of the discriminator's last update. With k = 1 both gradients are then of one point and one
+        draw, as in the authors' code (goodfeli/adversarial). Such a step has one generator update.
       extragradient: both players move at once, by the gradients at the point that a first step of both leads to,
         instead of Algorithm 1, see `extragradient_updates`. A step makes one update of each player, and advances the
         count of each optimizer by two.
@@ -132,7 +138,7 @@ def make_train_step(
         terms=terms,
         latent_optimization=latent_optimization,
     )
-    check_step(spec, discriminator_steps, generator_steps, average_decay, coordination, extragradient)
+    check_step(spec, discriminator_steps, generator_steps, average_decay, coordination, updates, extragradient)
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
@@ -147,7 +153,8 @@ def make_train_step(
             minibatch = jax.tree.map(lambda x: x[0], minibatches)
             players = extragradient_updates(spec, state, key, minibatch["real"], minibatch.get("condition"))
         else:
-            players = _alternating_updates(spec, state, key, minibatches, generator_steps, coordination)
+            at_once = updates == "simultaneous"
+            players = _updates_in_turn(spec, state, key, minibatches, generator_steps, coordination, at_once)
         discriminator_player, generator_player, metrics = players
 
         state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator_player)
@@ -159,13 +166,16 @@ def make_train_step(
     return train_step
 
 
-def _alternating_updates(
-    spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches, generator_steps: int, coordination
+def _updates_in_turn(
+    spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches, generator_steps: int, coordination, at_once: bool
 ) -> tuple[PlayerState, PlayerState, Metrics]:
-    """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator."""
+    """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator.
+
+    With `at_once` the generator's one update does not see the discriminator's, and has the key of the last of them.
+    """
     keys = jax.random.split(key)
     discriminator_keys = jax.random.split(keys[0], len(minibatches["real"]))
-    generator_keys = jax.random.split(keys[1], generator_steps)
+    generator_keys = discriminator_keys[-1:] if at_once else jax.random.split(keys[1], generator_steps)
 
     # The discriminator, k times, against the generator as it is.
     def update_discriminator(player, inputs):
@@ -180,11 +190,12 @@ def _alternating_updates(
     else:
         discriminator, d_metrics = coordinate(coordination, state.step, *updates)
 
-    # The generator, against the updated discriminator.
+    # The generator, against the updated discriminator or the one before.
+    opponent = state.discriminator if at_once else discriminator
     last = jax.tree.map(lambda x: x[-1], minibatches)
 
     def update_generator(player, key):
-        current = state.replace(generator=player, discriminator=discriminator)
+        current = state.replace(generator=player, discriminator=opponent)
         return generator_update(spec, current, key, last["real"], last.get("condition"))
 
     generator, g_metrics = jax.lax.scan(update_generator, state.generator, generator_keys)
@@ -271,8 +282,9 @@ def generator_update(
 ) -> tuple[PlayerState, Metrics]:
     """One update of the generator on fresh latents, with the discriminator fixed.
 
-    Arguments are those of `discriminator_update`; the discriminator is the updated one. Relativistic losses compare
-    with `real`; for the others XLA drops its path through the discriminator.
+    Arguments are those of `discriminator_update`; the discriminator is the updated one, unless both move at once. One
+    key gives both players' updates the same latents and noise. Relativistic losses compare with `real`; for the others
+    XLA drops its path through the discriminator.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, outer loop.
     """
@@ -284,6 +296,7 @@ def generator_gradient(
     spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
 ) -> Gradient:
     """The gradient that `generator_update` applies."""
+    # The discriminator's first names, and so its first keys: those of a split do not depend on how many there are.
     names = ("latent", "generator", "real", "fake") + (() if spec.consensus is None else ("critic", "penalty"))
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     batch = {"real": real, "latent": _draw_latents(spec, keys["latent"], real.shape[0]), "condition": condition}

@@ -1,5 +1,6 @@
 """Configs: every problem in one message, nothing touched before, and the parts that come out."""
 
+import functools
 import inspect
 import json
 import pathlib
@@ -7,14 +8,16 @@ import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
 import jaxgan
-from configs import default, mnist
+from configs import cifar10, cifar10_dense, default, mnist, tfd
 from jaxgan import runs
 from jaxgan.config import DataFacts, build, check, command_line, complete, problems_of, schema, unread, values
+from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.losses import LOSSES
@@ -109,6 +112,9 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"extragradient": True, "discriminator_steps": 5}, "discriminator_steps and generator_steps are (5, 1)"),
         ({"extragradient": True, "coordination.accuracy_limit": 0.8}, "leave coordination as it is by default"),
         ({"extragradient": 1}, "1 is not true or false"),
+        ({"updates": "simultaneous", "extragradient": True}, "simultaneous and extragradient cannot be together"),
+        ({"updates": "simultaneous", "generator_steps": 2}, "moves the generator once: generator_steps is 2"),
+        ({"updates": "both"}, "'both' is none of alternating, simultaneous"),
         ({"consensus": -0.1}, "consensus: -0.1"),
         ({"generator.normalization": "spectre"}, "'spectre' is none of auto, batch"),
         ({"condition": "label"}, "'label' is none of labels, none, vectors; did you mean labels?"),
@@ -239,6 +245,33 @@ def test_mnist_is_the_papers_experiment():
     np.testing.assert_allclose(updates["w"], -0.2, rtol=1e-6)
     updates, _ = experiment.options["generator_tx"].update({"w": np.float32(0.0)}, opt_state, params)
     np.testing.assert_allclose(updates["w"], -0.1, rtol=1e-6)  # momentum .5 of -0.2
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "rate"),
+    [(mnist, (28, 28, 1), 0.1), (tfd, (48, 48, 1), 0.05), (cifar10, (32, 32, 3), 0.004)]
+    + [(cifar10_dense, (32, 32, 3), 0.025)],
+)
+def test_the_papers_discriminators_have_half_the_rate_since_their_loss_is_not_halved(module, shape, rate):
+    config = module.get_config()
+    config.dataset.path = "somewhere"
+    experiment = build(config, DataFacts(shape, 50_000, np.full(shape, 0.5, np.float32)))
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def update(player, numbers, count):
+        """What a gradient of 1 changes after `count` updates; a run's numbers are arguments of its program."""
+        tx, ones = experiment.step_options(numbers)[f"{player}_tx"], {"w": jnp.ones((1, 1))}
+        state = jax.tree.map(lambda leaf: count if leaf.dtype == jnp.int32 else leaf, tx.init(ones))
+        return tx.update(ones, state, ones)[0]["w"].sum()
+
+    numbers = jax.tree.map(lambda leaf: leaf[0], stacked_hyperparameters([schema.complete(config)]))
+    for player, share in (("generator", 1), ("discriminator", 1 / 2)):
+        np.testing.assert_allclose(update(player, numbers, 0), -share * rate, rtol=1e-6)
+        # In single precision 1.000004 is 1.00000405, by which this would be .7 % less.
+        decayed = share * rate / 1.000004**125_000
+        np.testing.assert_allclose(update(player, numbers, 125_000), -decayed, rtol=1e-5)
+        # Norms are limited in both of TFD's players.
+        assert config[f"{player}_optimizer"].max_column_norm == (1.9365 if module is tfd else 0)
 
 
 def test_epochs_of_the_momentum_count_each_players_own_updates():

@@ -121,6 +121,19 @@ def test_what_cannot_be_made_is_refused(build, said):
         build()
 
 
+def test_a_generator_of_copied_pixels_is_what_its_name_says():
+    network = dcgan(output_shape=(4, 4, 1), widths=(2,), normalization="none", upsampling="nearest")
+    params = network.init(KEY, jnp.zeros((1, 8)))["params"]
+    # A kernel that is 1 in its middle, from the first channel, and 0 elsewhere: each pixel is there four times.
+    params["Conv_0"]["kernel"] = jnp.zeros((3, 3, 2, 1)).at[1, 1, 0, 0].set(1.0)
+    latents = jax.random.normal(KEY, (3, 8))
+    images, _ = network.apply({"params": params}, latents)
+    small = jax.nn.relu(latents @ params["Dense_0"]["kernel"]).reshape(3, 2, 2, 2)[..., 0]
+    np.testing.assert_allclose(images[..., 0], np.kron(small, np.ones((1, 2, 2))), rtol=1e-6)
+    with pytest.raises(ValueError, match="upsampling"):
+        dcgan(widths=(2,), upsampling="nearest")
+
+
 def test_resnet_has_the_layers_of_its_source():
     # arXiv:1802.05957, table 4: 4 × 4 × 256 and three blocks of 256; blocks of 128, of which two halve, a sum, a logit.
     found = _shapes(resnet(output_shape=(32, 32, 3)), jnp.zeros((2, 128)))["params"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from configs import acgan, cifar10_dense, conditional_mnist, demo1, demo2, improved_gan, infogan, sngan, tfd
+from configs import acgan, cifar10_dense, conditional_mnist, demo1, demo2, demo3, improved_gan, infogan, sngan, tfd
 from jaxgan.config import DataFacts, build
 
 
@@ -62,6 +62,15 @@ def test_the_demonstrations(config, updates, ratio):
     assert generator == _dense((100, 128), (128, 784)) and discriminator == _dense((784, 128), (128, 1))
     assert values.steps * experiment.options["generator_steps"] == updates
     assert (experiment.options["generator_steps"], experiment.options["discriminator_steps"]) == (ratio, 1)
+
+
+def test_the_third_demonstration_grows_images_by_copies_of_pixels():
+    values = demo3.get_config()
+    experiment, generator, discriminator = _made(values, (28, 28, 1))
+    assert generator == {"Dense_0": (128, 7 * 7 * 128), "Conv_0": (3, 3, 128, 64), "Conv_1": (3, 3, 64, 1)}
+    assert discriminator == {"Conv_0": (4, 4, 1, 64), "Conv_1": (4, 4, 64, 128), "Dense_0": (7 * 7 * 128, 1)}
+    assert "batch_stats" not in experiment.abstract_state().discriminator.model_state
+    assert (experiment.options["discriminator_steps"], experiment.options["generator_steps"]) == (2, 1)
 
 
 def test_sngan_is_its_sources():

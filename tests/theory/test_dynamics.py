@@ -149,6 +149,14 @@ def test_momentum(beta, behaviour):
     assert step_behaviour(simultaneous) == "diverges"
 
 
+@pytest.mark.parametrize(("order", "modulus"), [("alternating", 1.00484), ("simultaneous", 1.00716)])
+def test_the_papers_rates_and_momentum_diverge_in_either_order(order, modulus):
+    # Of MNIST: rates .05 and .1, momentum .5. The largest roots of the polynomials above, with ab = .05·.1/4.
+    toy = dirac_gan(LOSSES["non_saturating"], **with_rates(0.05, 0.1, momentum=0.5))
+    found = eigenvalues(step_jacobian(toy, ORIGIN, order=order))
+    np.testing.assert_allclose(np.abs(found).max(), modulus, atol=1e-5)
+
+
 def test_the_minimax_flow_circles_with_its_period():
     # ψ² + θ² is conserved, and the angle turns at σ(ψθ): once round takes 2π(1 + I₀(r²/2)).
     start = np.array([1.2, 0.5])
