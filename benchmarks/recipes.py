@@ -9,6 +9,7 @@ examples are points of the plane, as a run makes them. Input, logging, pictures 
 
 import argparse
 import importlib
+import json
 import pathlib
 import statistics
 import subprocess
@@ -117,18 +118,19 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--limit", type=float, default=120)
-    parser.add_argument("--configs", nargs="*")
+    parser.add_argument("--configs", nargs="*", help="only time these; --out keeps what it has of others")
     parser.add_argument("--one", help="only time this config, and print the seconds of each step")
     arguments = parser.parse_args()
     if arguments.one:
         print(*seconds_of_a_step(arguments.one, arguments.repeats))
         return
     names = arguments.configs or sorted(p.stem for p in pathlib.Path("configs").glob("*.py") if p.stem != "default")
-    result: dict = {}
+    before = pathlib.Path(arguments.out)
+    result: dict = json.loads(before.read_text()) if arguments.configs and before.exists() else {}
     for name in names:
         result[name] = measure(name, arguments.repeats, arguments.limit)
         print(name, result[name].get("minutes", result[name]), flush=True)
-    result["machine"] = timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax")
+    result.setdefault("machine", timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax"))
     print(table_of(result))
     timing.write(arguments.out, result)
 

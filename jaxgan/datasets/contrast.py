@@ -54,8 +54,8 @@ def with_contrast_norm(dataset: Dataset, norm: float) -> Dataset:
             return dataclasses.replace(split, examples=contrast_normalized(examples, norm))
         return dataclasses.replace(split, examples=_Normalized(examples, norm))
 
-    splits = {name: normalized(getattr(dataset, name)) for name in ("train", "validation", "test")}
-    return dataclasses.replace(dataset, **splits)
+    splits = normalized(dataset.train), normalized(dataset.validation), normalized(dataset.test)
+    return dataclasses.replace(dataset, train=splits[0], validation=splits[1], test=splits[2])
 
 
 class _Normalized:
