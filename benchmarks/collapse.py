@@ -57,7 +57,7 @@ COMPARED = 300
 
 
 class Game(NamedTuple):
-    """The parts of a run, of one order of updates."""
+    """The parts of a run of one order of updates."""
 
     config: dict[str, Any]
     inputs: Inputs
@@ -240,8 +240,26 @@ def rates(lines: list[dict[str, Any]]) -> dict[str, Any]:
         count = sum(end is not None for end in ends.values())
         if games:
             share = {"games": len(ends), "collapsed": count, "interval": interval(count, len(ends))}
-            found[order][path] = share | {"collapsed_at": ends}
+            last = {
+                line["seed"]: [line["readings"][-1][name] for name in ("d_real_logit", "diversity")] for line in games
+            }
+            found[order][path] = share | {"collapsed_at": ends, "last_logit_and_diversity": last}
     return found
+
+
+def comparisons(found: dict[str, Any]) -> dict[str, float]:
+    """Fisher's exact test of equal rates of collapse, two-sided: of a run and each other path, and of both orders."""
+    from scipy.stats import fisher_exact
+
+    pairs = [((order, "run"), (order, path)) for order in ORDERS for path in PATHS if path != "run"]
+    pairs += [tuple((order, path) for order in ORDERS) for path in PATHS]
+    probabilities = {}
+    for one, other in pairs:
+        counts = [found[order].get(path) for order, path in (one, other)]
+        if all(counts):
+            table = [[count["collapsed"], count["games"] - count["collapsed"]] for count in counts]
+            probabilities[f"{' '.join(one)}, {' '.join(other)}"] = round(float(fisher_exact(table).pvalue), 4)
+    return probabilities
 
 
 def interval(count: int, games: int, level: float = 0.95) -> list[float]:
@@ -289,12 +307,14 @@ def table_of(result: dict[str, Any]) -> str:
 def result_of(lines: list[dict[str, Any]], steps: int) -> dict[str, Any]:
     """What the lines of a state say of games of so many steps."""
     games = [line for line in lines if line.get("limit") == steps]
+    found = rates(games)
     return {
         "config": "configs/mnist.py, discriminator_optimizer.learning_rate=0.05",
         "collapse": {"logit": LOGIT, "diversity": DIVERSITY, "readings": STAYS, "every": READ_EVERY},
         "steps": steps,
         "perturbation": PERTURBATION,
-        "rates": rates(games),
+        "rates": found,
+        "fisher": comparisons(found),
         "rms_difference_of_samples": distances(games),
         "differences": {line["order"]: line["differences"] for line in lines if "differences" in line},
         "machine": timing.machine("jaxgan", "jax", "jaxlib", "optax", "numpy", "scipy"),
@@ -333,6 +353,7 @@ def main() -> None:
             line = {"path": path, "order": order, "seed": seed, "limit": arguments.steps}
             keep(line | play(games[order], path, advances[order, path], seed, arguments.steps))
             print(*(lines[-1][name] for name in ("path", "order", "seed", "collapsed", "seconds")), flush=True)
+    timing.write(arguments.out, result_of(lines, arguments.steps))
 
 
 if __name__ == "__main__":

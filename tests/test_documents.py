@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import communication, efficiency, modes, recipes
+from benchmarks import collapse, communication, efficiency, modes, recipes
 from configs import default, mixture
 from jaxgan import evaluation, theory
 from jaxgan.config import complete, schema
@@ -408,6 +408,15 @@ def test_the_recipes_times_are_those_of_the_results():
     assert f"\n{recipes.table_of(found)}\n" in pathlib.Path("docs/zoo.md").read_text()
     configs = {path.stem for path in pathlib.Path("configs").glob("*.py")} - {"default"}
     assert set(found) - {"machine"} == configs >= set(recipes.PUBLISHED)
+
+
+def test_the_games_that_collapse_are_those_of_the_results():
+    found, page = results("theory/collapse"), pathlib.Path("docs/theory.md").read_text()
+    assert f"\n{collapse.table_of(found)}\n" in page
+    # The spread of rounding: samples of one seed, through a run and through the bare step.
+    apart = found["rms_difference_of_samples"]["alternating"]["run, step"]
+    said = [f"{apart[step]:.1g}" for step in ("100", "200", "300", "400")]
+    assert f"{said[0]}, {said[1]}, {said[2]} and {said[3]}" in page
 
 
 NOT_COMPARED: set[str] = set()
