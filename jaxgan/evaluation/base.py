@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxgan.errors import DataError, UsageError
+from jaxgan.evaluation.inputs import check_finite, class_logits
 from jaxgan.types import stream
 
 
@@ -95,7 +96,7 @@ class Examples:
 
     @property
     def features(self) -> np.ndarray:
-        """[n, features] float32."""
+        """[n, features] float32; NonFiniteError if some are NaN or infinite."""
         return self._computed[0]
 
     @property
@@ -114,7 +115,11 @@ class Examples:
             features, logits = function(padded)
             parts.append([None if x is None else np.asarray(x, np.float32)[: len(values)] for x in (features, logits)])
         features, logits = zip(*parts, strict=True)
-        return np.concatenate(features), None if logits[0] is None else np.concatenate(logits)
+        features = np.concatenate(features)
+        check_finite(f"the features {self.features_of.name} of the {self.name} examples", features)
+        if logits[0] is None:
+            return features, None
+        return features, class_logits(np.concatenate(logits), f"the logits of the {self.name} examples")
 
 
 class Data(NamedTuple):
@@ -136,7 +141,7 @@ class Score(NamedTuple):
     """A number, what it is, and the same number by other methods or of real data.
 
     Attributes:
-      value: the number; not finite if it could not be computed because the samples are not finite.
+      value: the number; infinite or NaN only where its definition says so.
       standard_error: of the value; None if it is not estimated.
       better: "higher", "lower", or "" if the value should be near that of real data.
       features: in which the examples were compared.
@@ -222,6 +227,7 @@ def evaluate(
     Raises:
       UsageError: an evaluator needs more samples, or does not suit the data.
       DataError: a split of the data is too small for an evaluator.
+      NonFiniteError: values, features or logits of the samples or of the data are NaN or infinite.
     """
     for name, evaluator in evaluators.items():
         check(name, evaluator, data, len(samples))

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import double_precision, rows
+from jaxgan.evaluation.distances import double_precision
+from jaxgan.evaluation.inputs import rows
 
 
 def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:

@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
 from jaxgan.evaluation.distances import double_precision
+from jaxgan.evaluation.inputs import class_logits
 
 SPLITS = 10
 """Parts whose scores are averaged, as in the authors' code."""
@@ -21,12 +22,11 @@ def inception_score(logits: ArrayLike) -> float:
       From 1, if p(y|x) is equal for all samples, to the number of classes.
 
     Raises:
-      ValueError: `logits` is not [n, classes] with at least one sample.
+      ValueError: as `jaxgan.evaluation.inputs.class_logits`.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 4.
     """
-    if np.ndim(logits) != 2 or 0 in np.shape(logits):
-        raise ValueError(f"logits must be [n, classes] with at least one sample, got shape {np.shape(logits)}")
+    logits = class_logits(logits)
     with double_precision():
         return float(_score(jnp.asarray(logits, float)))
 
@@ -35,8 +35,10 @@ def inception_score(logits: ArrayLike) -> float:
 def _score(logits):
     log_conditional = jax.nn.log_softmax(logits, axis=1)
     log_marginal = jax.nn.logsumexp(log_conditional, axis=0, keepdims=True) - math.log(len(logits))
-    divergence = (jnp.exp(log_conditional) * (log_conditional - log_marginal)).sum(1)
-    return jnp.exp(divergence.mean())
+    conditional = jnp.exp(log_conditional)
+    # 0 log 0 = 0: a class may be impossible for some samples, and for all of them.
+    ratio = jnp.where(conditional > 0, log_conditional - log_marginal, 0)
+    return jnp.exp((conditional * ratio).sum(1).mean())
 
 
 def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SPLITS) -> Estimate:

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows
+from jaxgan.evaluation.distances import block_size, double_precision, map_blocks
+from jaxgan.evaluation.inputs import rows
 
 SUBSETS = 10
 """Subsets of the features for the standard error."""

@@ -9,7 +9,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import double_precision, rows
+from jaxgan.evaluation.distances import double_precision
+from jaxgan.evaluation.inputs import rows
 
 PROJECTIONS = 256
 
@@ -42,7 +43,7 @@ def sliced_wasserstein(
         costs = np.asarray(_costs(key, a, b, projections, order))
     mean, error = costs.mean(), costs.std(ddof=1) / math.sqrt(projections)
     value = mean ** (1 / order)
-    return Estimate(float(value), 0.0 if mean == 0 else float(error * value / (order * mean)))  # NaN stays NaN
+    return Estimate(float(value), 0.0 if mean == 0 else float(error * value / (order * mean)))
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))

@@ -312,8 +312,30 @@ def test_samples_that_are_not_finite(ring, monkeypatch):
 
     broken = Drawn(np.full((400, 2), np.nan), {})
     monkeypatch.setattr(evaluation, "sampler", lambda experiment: lambda state, key, count: broken)
-    with pytest.raises(DivergedError, match="samples are not finite"):
+    with pytest.raises(
+        DivergedError,
+        match=r"samples: 400 of 400 examples are not finite \(NaN or infinite\), the first at index 0; use an earlier",
+    ):
         evaluated(ring)
+
+
+def test_features_of_finite_samples_that_are_not_finite(ring, tmp_path, monkeypatch):
+    """Of the samples: as a generator that diverged, which ends no training; of the data: a mistake of the features."""
+    file = tmp_path / "mine.py"
+    file.write_text("def embed(points):\n    return points * (3e38 if abs(points).max() > 1e6 else 1)\n")
+    chosen = {"evaluation__features": f"{file}:embed", "evaluation__metrics": "frechet"}
+    with monkeypatch.context() as patch:
+        from jaxgan.runs.evaluate import evaluation
+
+        broken = Drawn(np.full((400, 2), 1e7, np.float32), {})
+        patch.setattr(evaluation, "sampler", lambda experiment: lambda state, key, count: broken)
+        with pytest.raises(DivergedError, match=r"step 40; the features .*embed of the generated examples: 400 of 400"):
+            evaluated(ring, **chosen)
+        train("configs/ring.py", RING, tmp_path / "run", evaluation__every=40, **chosen)
+        assert not (tmp_path / "run" / "evaluation").exists()
+    file.write_text("def embed(points):\n    return points + float('inf')\n")
+    with pytest.raises(UsageError, match="of the test examples: 300 of 300 .*repair evaluation.features"):
+        evaluated(ring, **chosen)
 
 
 def test_evaluators_of_ones_own_and_references_from_the_named_split():

@@ -129,8 +129,6 @@ def _of_user(name: str) -> Features:
         if features.ndim != 2 or len(features) != len(examples) or not features.size:
             why = f"of {len(examples)} examples it made an array of shape {list(features.shape)}"
             raise UsageError(f"evaluation.features={name}", why, "return features [n, dim]")
-        if not np.isfinite(features).all():
-            raise UsageError(f"evaluation.features={name}", "it made a feature that is not finite", "fix it")
         return features, None
 
     return Features(name, checked)
