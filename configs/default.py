@@ -151,8 +151,14 @@ def get_config(platform: str = "") -> ConfigDict:
     config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
     config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
     # "FILE.py:FUNCTION", a function of images [n, ...] in [0, 1] that gives [n, dim]; "auto": classifier, else raw
+    config.evaluation.reference_split = "test"  # with which frechet, kernel, precision_recall and sliced_wasserstein
+    # compare samples; "train": as published distances of CIFAR-10 and ImageNet do
+    config.evaluation.kernel_subsets = 10  # of the jackknife, for the standard error
+    config.evaluation.inception_score_splits = 10  # parts, over whose scores it is the mean
+    config.evaluation.precision_recall_k = 5  # the neighbour that gives the radius of a ball
     config.evaluation.inception_weights = ""  # inception: the file of the FID weights, .pth or .pb
-    config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the file's
+    config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the
+    # file's; "clean": PIL's antialiased bicubic (clean-fid), for either file
     config.evaluation.other_run = ""  # workdir of a plain GAN's run on the same data, which the task is compared with
     config.evaluation.every = 0  # in training, evaluate every so many steps; 0: never
 

@@ -1,6 +1,7 @@
 """Examples with their features, scores, and how evaluators score samples beside real examples."""
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -128,6 +129,8 @@ class Data(NamedTuple):
     Attributes:
       mixture: the data's true distribution, if it is a known mixture.
       classes: how many, if samples are generated for classes and all sets have labels; else None.
+      reference_split: "test" or "train": with which the distances of features compare samples. Published distances of
+        CIFAR-10 and ImageNet are to the training split.
     """
 
     train: Examples
@@ -135,6 +138,12 @@ class Data(NamedTuple):
     test: Examples
     mixture: Density | None = None
     classes: int | None = None
+    reference_split: str = "test"
+
+    @property
+    def reference(self) -> Examples:
+        """The split that `reference_split` names."""
+        return getattr(self, self.reference_split)
 
 
 class Score(NamedTuple):
@@ -191,17 +200,44 @@ class Evaluator(NamedTuple):
       run: `(samples, data, key) -> scores`.
       scores: which way is better, "higher" or "lower", by name of the scores that can rank the settings of a sweep.
       unsupported: `(data) -> reason` why it cannot be computed on this data, or None.
-      min_examples: `(data) -> count` of samples, of real examples in their place, and of test examples that it needs.
-      reference: the split whose examples, in the samples' place, give the score of real data.
-      compares: whether it compares with the test split.
+      min_examples: `(data) -> count` of samples, of real examples in their place, and of examples of the split that it
+        compares with.
+      reference: the split whose examples, in the samples' place, give the score of real data. An evaluator that
+        compares with the reference split of the data takes the other one of "train" and "test".
+      compares: the split that it compares with: "test"; "reference": the data's reference split; "": none, or one that
+        may be of any size.
+      automatic: whether `evaluation.metrics=auto` includes it where it suits the data.
+      note: what a reader of its scores must know; printed under the table.
     """
 
-    run: Callable[[Examples, Data, jax.Array], list[Score]]
+    run: Callable[..., list[Score]]
     scores: Mapping[str, str] = {}
     unsupported: Callable[[Data], str | None] = lambda data: None
-    min_examples: Callable[[Data], int] = lambda data: 2
+    min_examples: Callable[..., int] = lambda data: 2
     reference: str = "train"
-    compares: bool = True
+    compares: str = "test"
+    automatic: bool = True
+    note: str = ""
+
+    def with_fields(self, **fields: Any) -> "Evaluator":
+        """The evaluator with some of the keyword parameters of `run` set; `min_examples` may have them as well."""
+        return self._replace(run=_taking(self.run, fields), min_examples=_taking(self.min_examples, fields))
+
+    def compared_split(self, data: Data) -> str:
+        """The split that it compares with, or ""."""
+        return data.reference_split if self.compares == "reference" else self.compares
+
+    def real_split(self, data: Data) -> str:
+        """The split whose examples stand in the samples' place."""
+        if self.compares == "reference":
+            return "test" if data.reference_split == "train" else "train"
+        return self.reference
+
+
+def _taking(function: Callable[..., Any], fields: Mapping[str, Any]) -> Callable[..., Any]:
+    """A function with those of some values set that it takes."""
+    taken = {name: value for name, value in fields.items() if name in inspect.signature(function).parameters}
+    return functools.partial(function, **taken) if taken else function
 
 
 References = Mapping[str, list[Score]]
@@ -250,11 +286,11 @@ def reference_scores(
       count: how many are used, if the split has so many.
     """
     used = {}
-    for split in {evaluator.reference for evaluator in evaluators.values()}:
+    for split in {evaluator.real_split(data) for evaluator in evaluators.values()}:
         whole: Examples = getattr(data, split)
         used[split] = whole if len(whole) <= count else whole.subset(stream(key, split), count)
     return {
-        name: evaluator.run(used[evaluator.reference], data, stream(key, name))
+        name: evaluator.run(used[evaluator.real_split(data)], data, stream(key, name))
         for name, evaluator in evaluators.items()
     }
 
@@ -268,7 +304,7 @@ def check(name: str, evaluator: Evaluator, data: Data, count: int) -> None:
         raise UsageError(
             f"cannot compute {name} of {count} samples", f"it needs at least {needed}", "raise evaluation.samples"
         )
-    for split in {evaluator.reference, *(["test"] if evaluator.compares else [])}:
+    for split in sorted({evaluator.real_split(data), evaluator.compared_split(data)} - {""}):
         if (size := len(getattr(data, split))) < needed:
             raise DataError(
                 f"cannot compute {name} with {size} {split} examples",
@@ -285,11 +321,12 @@ def feature_score(
     data: Data,
     *,
     unit: str = "",
+    split: str = "test",
     details: Mapping[str, Any],
 ) -> Score:
-    """A score of the samples' features against those of the whole test split."""
-    features, counts = samples.features_of.name, (len(samples), len(data.test))
-    return Score(name, value, standard_error, "", unit, features, "test", *counts, details)
+    """A score of the samples' features against those of a whole split."""
+    features, counts = samples.features_of.name, (len(samples), len(getattr(data, split)))
+    return Score(name, value, standard_error, "", unit, features, split, *counts, details)
 
 
 def share_error(share: float, count: int) -> float:

@@ -28,9 +28,9 @@ class NonFiniteError(ValueError):
 def check_finite(name: str, values: ArrayLike) -> None:
     """Raises NonFiniteError if a set of examples [n, ...] has a value that is NaN or infinite."""
     values = np.atleast_1d(values)
-    finite = np.asarray(np.isfinite(values)).reshape(len(values), -1).all(1)
-    if not finite.all():
-        raise NonFiniteError(name, int((~finite).sum()), len(finite), int(finite.argmin()))
+    places = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
+    if places.size:
+        raise NonFiniteError(name, len(places), len(values), int(places[0]))
 
 
 def rows(**sets: ArrayLike) -> list[jax.Array]:

@@ -1,7 +1,7 @@
 """Precision, recall, density and coverage: are samples like the data, and do they cover all of it?"""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,10 @@ from jax.typing import ArrayLike
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
 from jaxgan.evaluation.distances import block_size, double_precision, first_minimum, map_blocks, squared_distances
 from jaxgan.evaluation.inputs import rows
+from jaxgan.fields import Count
 
 NEIGHBOR = 5
-"""k of the evaluator."""
+"""k of the evaluator, as of Naeem et al. 2020. Kynkäänniemi et al. 2019 have 3."""
 
 ROUNDING = 2.0**-45
 """Examples x and y are equal if ‖x − y‖² is below this part of ‖x‖² + ‖y‖²: a matrix product rounds so much."""
@@ -104,18 +105,18 @@ def _squared_radii(points, k):
     return map_blocks(of_block, columns, block_size(len(points)))
 
 
-def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "precision_recall", between the features of the samples and of the test split.
+def evaluate(samples: Examples, data: Data, key: jax.Array, *, k: Count = NEIGHBOR) -> list[Score]:
+    """The evaluator "precision_recall", between the features of the samples and of the data's reference split.
 
     The standard errors are those of shares of independent examples, without the variation of the balls.
     """
-    found = precision_recall(data.test.features, samples.features, NEIGHBOR)
+    found, real = precision_recall(data.reference.features, samples.features, k), len(data.reference)
     errors = {
         "precision": share_error(found.precision, len(samples)),
-        "recall": share_error(found.recall, len(data.test)),
-        "coverage": share_error(found.coverage, len(data.test)),
+        "recall": share_error(found.recall, real),
+        "coverage": share_error(found.coverage, real),
     }
+    facts: Any = {"unit": f"k = {k}", "split": data.reference_split, "details": {"k": k}}
     return [
-        feature_score(name, value, errors.get(name), samples, data, details={"k": NEIGHBOR})
-        for name, value in found._asdict().items()
+        feature_score(name, value, errors.get(name), samples, data, **facts) for name, value in found._asdict().items()
     ]

@@ -69,8 +69,11 @@ def _quantiles(n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "sliced_wasserstein", of order 2, between the values of the samples and of the test split."""
-    value, error = sliced_wasserstein(key, samples.rows, data.test.rows)
+    """The evaluator "sliced_wasserstein", of order 2, between the values of the samples and of the data's reference
+    split."""
+    value, error = sliced_wasserstein(key, samples.rows, data.reference.rows)
     details = {"projections": PROJECTIONS, "order": 2, "standard_error": "over the directions only"}
-    score = feature_score("sliced_wasserstein", value, error, samples, data, details=details)
+    score = feature_score(
+        "sliced_wasserstein", value, error, samples, data, split=data.reference_split, details=details
+    )
     return [score._replace(features="raw")]

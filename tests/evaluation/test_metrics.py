@@ -204,6 +204,24 @@ def test_the_frechet_standard_error_is_the_spread_over_fresh_samples():
     assert np.mean(errors) == pytest.approx(spread, rel=0.2)  # a deviation of 200 draws is known to 5 %
 
 
+def test_the_intra_class_distance_is_the_mean_of_scipys_over_the_classes():
+    a, b = blobs(300, 6), blobs(240, 6, 0.3, 1.2, seed=1)
+    of_a, of_b = np.arange(300) % 3, np.r_[np.arange(239) % 3, 3]
+    found = frechet.intra_class_distance(a, of_a, b, of_b, 5)
+    expected = [scipy_frechet(a[of_a == c], b[of_b == c]) for c in range(3)]
+    np.testing.assert_allclose(found.distances, [*expected, np.nan, np.nan], rtol=1e-6)  # 3 and 4 lack examples
+    assert found.value == pytest.approx(np.mean(expected), rel=1e-6)
+    errors = [frechet.frechet_estimate(a[of_a == c], b[of_b == c]).standard_error for c in range(3)]
+    assert found.standard_error == pytest.approx(np.linalg.norm(errors) / 3)
+    # Classes in the wrong places: as far apart as the classes are, where the distance of the whole sets is 0.
+    two = np.concatenate([a, a + np.float32(3)])
+    swapped = frechet.intra_class_distance(two, np.arange(600) // 300, two, 1 - np.arange(600) // 300, 2)
+    assert swapped.value == pytest.approx(6 * 9, rel=1e-4) and abs(frechet.frechet_distance(two, two)) < 1e-6
+    assert math.isnan(frechet.intra_class_distance(a, of_a, b, np.full(240, 4), 5).value)
+    with pytest.raises(ValueError, match="do not fit"):
+        frechet.intra_class_distance(a, of_a[:9], b, of_b, 5)
+
+
 # Kernel distance
 
 
@@ -323,6 +341,7 @@ POINTS, LOGITS = blobs(30, 4), np.random.default_rng(0).normal(size=(30, 3))
 OF_TWO_SETS = {
     "frechet_distance": frechet.frechet_distance,
     "frechet_estimate": frechet.frechet_estimate,
+    "intra_class_distance": lambda a, b: frechet.intra_class_distance(a, np.arange(30) % 2, b, np.arange(30) % 2, 2),
     "kernel_distance": kernel.kernel_distance,
     "kernel_estimate": lambda a, b: kernel.kernel_estimate(KEY, a, b, 5),
     "precision_recall": lambda a, b: precision_recall.precision_recall(a, b, 3),

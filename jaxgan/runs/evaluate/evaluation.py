@@ -32,18 +32,6 @@ from jaxgan.types import TrainState, stream
 SPLIT_BYTES = 2**30
 """At most this much of a split is read, counted as floats."""
 
-NOTES = {
-    "parzen": "The Parzen log-likelihood does not measure quality (arXiv:1511.01844): real images can score below "
-    "blurred ones. It is for comparison with published tables.",
-    "frechet": "Fréchet and kernel distances, precision and the like are comparable only in the same features, with "
-    "equally many examples; the classifier's features are not those of published FIDs.",
-    "nearest": "nearest_closer: the probability that a sample is closer to the training set than new data is; near 1 "
-    "for copies, or samples with less detail than the data.",
-    "conditional": "label_accuracy: samples that the classifier assigns to the requested class, beside test images "
-    "with their labels. within_class_diversity: mean distance of two samples of a class, relative to that of two "
-    "training examples. Samples have the classes in the data's proportions.",
-}
-
 
 class Report(NamedTuple):
     """The result of an evaluation.
@@ -95,7 +83,8 @@ class Evaluation:
             raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
         self.features: Features = build_features(config, inputs, log)
         splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
-        self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes)
+        reference = config["evaluation"]["reference_split"]
+        self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes, reference_split=reference)
         with _finite_data():
             self.evaluators, self.left_out = self._choose()
         # Computed once, on first use, also for the evaluations that `of` makes.
@@ -176,6 +165,9 @@ class Evaluation:
             if name not in named and (reason := evaluator.unsupported(self.data)):
                 left_out[name] = reason
                 continue
+            if name not in named and not evaluator.automatic:
+                left_out[name] = "it takes minutes; name it in evaluation.metrics"
+                continue
             try:
                 check(name, evaluator, self.data, self.count)
             except JaxganError as error:
@@ -230,7 +222,7 @@ def _score_to_json(score: Score) -> dict[str, Any]:
 
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader must know about the scores."""
-    return [note for name, note in NOTES.items() if name in evaluation.evaluators]
+    return [evaluator.note for evaluator in evaluation.evaluators.values() if evaluator.note]
 
 
 def versions() -> dict[str, str]:
