@@ -93,10 +93,11 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent_optimization.cost = 0.0  # w: adds w E |dz|^2 to the generator's loss
 
     config.dataset = ConfigDict()
-    config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz: jaxgan.datasets.DATASETS
-    config.dataset.path = ""  # idx: directory; npz: file; tfds: data_dir ("": $TFDS_DATA_DIR, else its default)
+    config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz, stacked: jaxgan.datasets.DATASETS
+    config.dataset.path = ""  # idx, stacked: directory; npz: file; tfds: data_dir ("": $TFDS_DATA_DIR, or its default)
     config.dataset.tfds_name = "mnist"  # tfds: which dataset, as in tfds.builder(...)
-    config.dataset.examples = 100_000  # ring, grid, gaussian: how many training examples to draw
+    config.dataset.examples = 100_000  # ring, grid, gaussian, stacked: how many training examples to draw
+    config.dataset.side = 28  # stacked: height and width of the images; 32: digits of 28 with a black border
     config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits

@@ -33,12 +33,15 @@ class Features(NamedTuple):
         are images; called on `batch` examples at a time.
       description: more facts for the output, such as accuracy or the file of weights.
       batch: examples per call.
+      class_shares: [classes] ≥ 0, how often the data has each class of the logits; None: as often as these find it in
+        the test split.
     """
 
     name: str
     function: Callable[[np.ndarray], tuple[Any, Any]]
     description: Mapping[str, Any] = {}
     batch: int = 500
+    class_shares: np.ndarray | None = None
 
 
 RAW = Features("raw", lambda examples: (examples.reshape(len(examples), -1), None))

@@ -92,6 +92,8 @@ def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
 def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.9) -> ModeCoverage:
     """`mode_coverage` of images, with the classes of a classifier as the modes.
 
+    Few samples raise the reverse KL: of n samples of p itself it is about (modes − 1)/2n on average.
+
     Args:
       logits: [n, classes], of the samples.
       expected: [classes] ≥ 0, how often the data has each class.
@@ -100,7 +102,8 @@ def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.
     Raises:
       ValueError: the numbers of classes differ, or there are no samples.
 
-    Source: the count of modes of Srivastava et al. 2017 (arXiv:1705.07761), section 4.1.
+    Source: the count of modes of Srivastava et al. 2017 (arXiv:1705.07761), section 4.1. Lin et al. 2018
+    (arXiv:1712.04086) expect the 1,000 classes of stacked digits equally often, and have 26,000 samples.
     """
     logits, expected = class_logits(logits).astype(np.float64), np.asarray(expected)
     if expected.shape != logits.shape[1:]:
@@ -119,7 +122,9 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
         of, kind = len(data.mixture.centers), "mixture"
     else:
         assert samples.logits is not None and data.test.logits is not None
-        expected = np.bincount(data.test.logits.argmax(1), minlength=data.test.logits.shape[1])
+        expected = samples.features_of.class_shares
+        if expected is None:
+            expected = np.bincount(data.test.logits.argmax(1), minlength=data.test.logits.shape[1])
         found, of, kind = class_coverage(samples.logits, expected), len(expected), "classes"
     details, error = {"modes": of, "kind": kind}, share_error(found.high_quality, len(samples))
     scores = [
