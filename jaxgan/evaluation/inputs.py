@@ -44,11 +44,11 @@ def rows(**sets: ArrayLike) -> list[jax.Array]:
       NonFiniteError: a set has examples that are NaN or infinite.
     """
     found = []
-    for name, examples in sets.items():
-        examples = jnp.asarray(examples)
+    for name, given in sets.items():
+        examples = jnp.asarray(given)
         if examples.ndim < 1 or 0 in examples.shape:
             raise ValueError(f"{name} must be [n, ...] with at least one example, got shape {examples.shape}")
-        check_finite(name, examples)
+        check_finite(name, given)
         found.append(examples.astype(float).reshape(len(examples), -1))
     if len({dim for _, dim in (x.shape for x in found)}) > 1:
         shapes = " and ".join(str(x.shape) for x in found)
