@@ -12,7 +12,7 @@ import argparse
 import os
 
 from benchmarks import timing
-from benchmarks.scores import task_summary
+from benchmarks.scores import markdown, task_rows, task_summary
 
 FREE = ("mean fill", "nearest", "k nearest", "pixels", "pca", "mean image", "prior mean", "real data")
 """Methods whose scores no generator changes."""
@@ -21,6 +21,23 @@ CONFIGS = {
     "configs/inpainting_mnist.py": {},
     "configs/inference_mnist.py": {"inference.fit_steps": "0", "evaluation.features": "raw"},
 }
+
+
+def completions_table(result: dict, run: dict) -> str:
+    """Scores of completions in Markdown: of a run and its latent search, and of the baselines beside them."""
+    free = result["configs/inpainting_mnist.py"]["task"]
+    task = {score: run["task"][score] | methods for score, methods in free.items()}
+    methods = ("this run", "k nearest", "nearest", "latent search", "mean fill", "real data")
+    return markdown(task_rows(task, methods, 500))
+
+
+def codes_table(result: dict, run: dict) -> str:
+    """Scores of encoders in Markdown, by method."""
+    task = {score: dict(methods) for score, methods in run["task"].items()}
+    neighbours = result["configs/inference_mnist.py"]["task"]["1-NN accuracy"]
+    task["1-NN accuracy"]["pca"] = neighbours["pca"]
+    methods = ("this run", "regressor", "latent search", "pca", "pixels", "mean image", "prior mean")
+    return markdown(list(zip(*task_rows(task, methods, 10_000), strict=True)))
 
 
 def evaluated(path: str, fields: dict[str, str], seeds: list[int]) -> dict:

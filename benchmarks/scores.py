@@ -17,8 +17,9 @@ from typing import Any
 
 from benchmarks import timing
 from jaxgan import runs
+from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.base import share_error
-from jaxgan.runs.evaluate.tables import summarise
+from jaxgan.runs.evaluate.tables import number, summarise
 
 
 def one_seed(
@@ -40,15 +41,12 @@ def one_seed(
 
 
 def summary(reports: list[dict]) -> dict[str, dict]:
-    """Every score over the seeds, with real data's mean beside it, and how it was measured."""
+    """Every score over the seeds, with real data's mean beside it."""
     found = {}
     for scores in zip(*(report["scores"] for report in reports), strict=True):
-        first, real = scores[0], [score["real_data"]["value"] for score in scores]
-        found[first["name"]] = {
-            **over_seeds(*([score[of] for score in scores] for of in ("value", "standard_error"))),
-            "real_data": over_seeds(real)["mean"],
-            **{name: first[name] for name in ("unit", "better", "features", "samples", "against", "split")},
-        }
+        own = over_seeds(*([score[of] for score in scores] for of in ("value", "standard_error")))
+        real = over_seeds([score["real_data"]["value"] for score in scores])["mean"]
+        found[scores[0]["name"]] = {**own, "real_data": real}
     return found
 
 
@@ -70,7 +68,12 @@ def task_summary(reports: list[dict]) -> dict[str, dict]:
     return found
 
 
-def cell(found: dict[str, Any], digits: int, scale: float = 1, share_of: int | None = None) -> str:
+SHARES = {"label_accuracy": "samples", "precision": "samples", "high_quality": "samples", "recall": "test"}
+SHARES |= {"coverage": "test"}
+"""Scores that are shares, and of what: their errors are known without having been written."""
+
+
+def cell(found: dict[str, Any], digits: int | None, scale: float = 1, share_of: int | None = None) -> str:
     """A score over seeds as tables show it; see `Summary.text`.
 
     Args:
@@ -82,6 +85,46 @@ def cell(found: dict[str, Any], digits: int, scale: float = 1, share_of: int | N
     if not errors and share_of is not None:
         errors = [None if value is None else share_error(value, share_of) for value in found["values"]]
     return summarise(found["values"], errors).text(digits, scale)
+
+
+def errors_cell(found: dict[str, Any], of: int = 10_000) -> str:
+    """The same of a number of errors among `of` test examples: ± √(n p (1 − p)) in it."""
+    return cell({"values": [value / of for value in found["values"]]}, 0, of, share_of=of)
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the heading first, as a table in Markdown."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """The scores of a result of this benchmark as a table in Markdown."""
+    counts = {"samples": result["samples"], "test": result["features"].get("test_examples")}
+    better = {name: way for evaluator in EVALUATORS.values() for name, way in evaluator.scores.items()}
+    seeds = f"{len(result['seeds'])} seeds" if len(result["seeds"]) > 1 else "one seed"
+    rows = [["score", seeds, "real data", "better"]]
+    for name, found in result["scores"].items():
+        text, real = cell(found, None, share_of=counts.get(SHARES.get(name, ""))), number(found["real_data"], None)
+        rows.append([f"`{name}`", text, real, better.get(name, "as real")])
+    return markdown(rows)
+
+
+def task_rows(task: dict[str, dict], methods: Sequence[str], examples: int, digits: int = 3) -> list[list[str]]:
+    """The heading and a row for each of a task's scores, with a column for each method.
+
+    Args:
+      task: of `task_summary`.
+      methods: the columns.
+      examples: of which an accuracy is a share.
+      digits: behind the point; accuracies of 10,000 examples have four.
+    """
+    rows = [["", *(f"`{method}`" for method in methods)]]
+    for score, found in task.items():
+        share_of = examples if score.endswith("accuracy") else None
+        shown = 4 if share_of == 10_000 else digits
+        rows.append([score, *(cell(found[m], shown, 1, share_of) if m in found else "" for m in methods)])
+    return rows
 
 
 def _without_paths(fields: dict[str, str]) -> dict[str, str]:

@@ -87,7 +87,7 @@ class Summary(NamedTuple):
         if digits is None and error:
             digits = len(text.split()[-1].partition(".")[2])
         low, high = (number(bound(known), None, digits) for bound in (min, max))
-        spread = f"{low} to {high}, " if self.few and len(known) > 1 else ""
+        spread = f"{low} to {high}, " if self.few and min(known) < max(known) else ""
         of = "" if len(known) == len(self.values) else f" of {len(self.values)}"
         return f"{text} ({spread}n = {len(known)}{of})"
 
