@@ -235,6 +235,7 @@ def said_of_sweeps():
 
 def said_of_tasks():
     free, uniform = results("tasks/baselines"), task("inference_uniform")
+    blind = [uniform["latent rmse"][method]["mean"] for method in ("this run", "prior mean")]
     return [
         *_said_of_fields(),
         scores.table_of(results("tasks/conditional")),
@@ -244,7 +245,7 @@ def said_of_tasks():
         *(f"{minutes(name)} on one core" for name in ("inpainting_mnist", "semi_supervised_mnist")),
         *_said_of_completions(),
         *_said_of_codes(),
-        f"latent rmse {uniform['latent rmse']['this run']['mean']:.3f}, a blind guess {uniform['latent rmse']['prior mean']['mean']:.3f}",
+        "latent rmse {:.3f}, a blind guess {:.3f}".format(*blind),
         "rmse is {:.3f} (the mean image {:.3f}, a latent search {:.3f})".format(
             *(uniform["reconstruction rmse"][m]["mean"] for m in ("this run", "mean image", "latent search"))
         ),
@@ -313,7 +314,7 @@ def _said_of_labels():
         errors = found["task"]["test_errors"]
         cells = [scores.errors_cell(errors[method]) for method in ("this run", "its average", "probe", "pixels")]
         cells.insert(3, scores.errors_cell(alone))
-        rows.append(f"| {labels} | {found['step']:,} | {' | '.join(cells)} |")
+        rows.append(f"| {labels} | {found['step']:,} | {' | '.join(cells)}")
     return rows
 
 
@@ -325,19 +326,19 @@ def _said_of_efficiency():
     lazy = "recommended, penalty every 4th step"
     assert min(v for v in averaged.values if v) < ours.mean < max(v for v in averaged.values if v)
     last = to_score(OURS, "150")[0], to_score(AVERAGED, "150")[0]
-    assert (
-        abs(last[0].mean - last[1].mean) < 10
-        and summarise(found["settings"]["mixture prior"]["last"]["values"]).mean < 50
-    )
+    mixture = summarise(found["settings"]["mixture prior"]["last"]["values"])
+    assert abs(last[0].mean - last[1].mean) < 10 and mixture.mean < 50
     for limit in ("D rests above .8", "D rests above .95"):
         curves = found["settings"][limit]["curves"]
         assert max(value for curve in curves for value in curve.values() if value is not None) < -50
     return [
         efficiency.table_of(found),
-        f"to 100 nats {raw_steps.mean / steps.mean:.1f} times fewer steps ({steps.mean:,.0f} against {raw_steps.mean:,.0f})",
+        f"to 100 nats {raw_steps.mean / steps.mean:.1f} times fewer steps"
+        f" ({steps.mean:,.0f} against {raw_steps.mean:,.0f})",
         f"{seconds(AVERAGED, '100')} against {seconds(PAPER, '100')}",
         f"its {raw.mean / ours.mean:.1f} times ({seconds(OURS, '100')}) are no measure",
-        f"to 100 nats {steps.mean / our_steps.mean:.1f} times fewer steps, each of which takes {step[OURS] / step[AVERAGED]:.1f} times",
+        f"to 100 nats {steps.mean / our_steps.mean:.1f} times fewer steps,"
+        f" each of which takes {step[OURS] / step[AVERAGED]:.1f} times",
         f"{seconds(OURS, '100')} against {averaged.mean:.0f} s, {averaged.mean / ours.mean:.1f} times, which is within",
         f"To 150 nats there is no gain in time: {seconds(OURS, '150')} against {seconds(AVERAGED, '150')}",
         f"To 50 nats {seconds(OURS, '50')} against {seconds(AVERAGED, '50')}",
@@ -358,7 +359,8 @@ def said_of_theory():
     return [
         f"R1 (γ = {settings['r1_gamma']})",
         f"|D − ½| < {bounds['deviation']} over",
-        f"JSD < {bounds['jsd']} nats and |V + log 4| < {bounds['value']} nats: {found['within_bounds']} of {found['seeds']} seeds",
+        f"JSD < {bounds['jsd']} nats and |V + log 4| < {bounds['value']} nats:",
+        f"{found['within_bounds']} of {found['seeds']} seeds",
         f"the largest |D − ½| is {numbers['deviation']}, JSD {numbers['jsd']} nats and\nV {numbers['value']} nats",
         f"a share of {numbers['jsd_share_beyond_2']} comes from",
         f"cells of width {settings['cell_width']}",
