@@ -296,7 +296,7 @@ def _said_of_codes():
     assert all(own > blind for own, blind, _ in latent.values()) and latent["bigan"][2] < latent["bigan"][1]
     made = [ours["reconstruction rmse"][method]["mean"] for method in ("this run", "mean image", "latent search")]
     return [
-        "({:.3f} against {:.3f}; two random points".format(*latent["inference"]),
+        "sees no image ({:.3f} against {:.3f})".format(*latent["inference"]),
         "({:.3f} against {:.3f}), while a latent search through the same G comes to {:.3f}".format(*made),
         f"is right for {_accuracy(ours['1-NN accuracy']['this run'])} % of the test digits",
         f"{neighbours('pixels')} % among pixels, and {neighbours('pca')} % among 40 principal components",

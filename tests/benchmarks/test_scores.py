@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import efficiency, scores
+from benchmarks import baselines, efficiency, scores
 
 
 def test_means_and_standard_errors_over_seeds():
@@ -68,3 +68,24 @@ def test_every_setting_is_a_config_with_fields_that_it_has():
         assert problems_of(config) == [] and setting.steps % setting.every == 0
         assert (config["batch_size"], config["discriminator_steps"]) == (efficiency.BATCH, 1)
         assert config["average_decay"] or setting.averaged  # without an average there is only the generator
+
+
+def test_the_baselines_are_of_configs_with_the_fields_that_are_set():
+    from jaxgan.config import problems_of
+    from jaxgan.config.command_line import load_config, override
+
+    for path, fields in baselines.CONFIGS.items():
+        config = load_config(path)
+        assert override(config, {"dataset.path": "somewhere", "evaluation.metrics": "task", **fields}) == []
+        assert problems_of(config) == []
+
+
+def test_a_table_of_scores_has_the_error_of_a_share_in_it():
+    found = {"precision": {"values": [0.8] * 4, "real_data": 0.9}, "frechet": {"values": [1.0, 3.0], "real_data": 0.5}}
+    result = {"seeds": [0, 1, 2, 3], "samples": 100, "features": {"test_examples": 50}, "scores": found}
+    lines = scores.table_of(result).splitlines()
+    assert lines[0] == "| score | 4 seeds | real data | better |"
+    assert lines[2:] == [
+        "| `precision` | 0.800 ± 0.040 | 0.9 | higher |",
+        "| `frechet` | 2 (1 to 3, n = 2) | 0.5 | lower |",
+    ]
