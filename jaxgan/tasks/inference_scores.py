@@ -23,7 +23,7 @@ NOISE = 1
 PART = 1_000
 """Examples that are encoded or compared at once."""
 
-COMPONENTS, ITERATIONS = 40, 3
+COMPONENTS, ITERATIONS = 40, 6
 """Principal components of images, whose nearest neighbours stand beside those of codes, and steps to find them."""
 
 Encode = Callable[[np.ndarray], np.ndarray]
