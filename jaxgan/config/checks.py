@@ -93,16 +93,11 @@ def _outputs(config: Values) -> Iterator[Problem]:
 
 def _paths(config: Values) -> Iterator[Problem]:
     """Datasets that are read from somewhere: their loaders' `path` has no default. Others do not read a path."""
-    name, given = config["dataset.name"], config["dataset.path"]
+    name = config["dataset.name"]
     path = parameters(DATASETS[name]).get("path")
-    if path is not None and path.default is REQUIRED and not given:
+    if path is not None and path.default is REQUIRED and not config["dataset.path"]:
         yield _about("dataset.path", f" is empty: dataset {name} is read from there")
-    if path is None and given:
-        readers = [other for other in DATASETS if "path" in parameters(DATASETS[other])]
-        wanted = "npz" if given.endswith(".npz") else " or ".join(other for other in readers if other != "npz")
-        yield _about(
-            "dataset.path", f" {given} is not read by dataset {name}; set dataset.name={wanted}, or leave the path out"
-        )
+    yield from schema.unread(["dataset.path"], config)  # in a file too: the run would be on other data than is meant
 
 
 def _layers(config: Values) -> Iterator[Problem]:

@@ -98,15 +98,15 @@ def read_split(files: dict[tuple[str, str], str], split: str, *, transpose: bool
             f"it holds {images.dtype} {list(images.shape)}",
             "give uint8 or float images [number, height, width]",
         )
-    images = np.ascontiguousarray(images.swapaxes(1, 2))[..., None] if transpose else images[..., None]
     if images.dtype.kind == "f":
         images = splits.check_finite(images, path)
+    images = np.ascontiguousarray(images.swapaxes(1, 2)) if transpose else images
     labels = None
     if (split, "labels") in files:
         labels = read_idx(files[split, "labels"])
         labels = labels[:, 0] if labels.dtype == np.int32 and labels.shape[1:] == (8,) else labels
         labels = splits.check_labels(labels, len(images), files[split, "labels"])
-    return Split(images, labels)
+    return Split(images[..., None], labels)
 
 
 def read_idx(path: str) -> np.ndarray:
