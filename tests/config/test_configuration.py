@@ -73,7 +73,10 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
     [
         ({"generator.output": "tanh"}, "goes with dataset.range symmetric"),
         ({"dataset.name": "idx"}, "dataset.path is empty"),
-        ({"dataset.name": "digits", "dataset.path": "my.npz"}, "dataset.path has no effect with dataset.name=digits"),
+        (
+            {"dataset.name": "digits", "dataset.path": "my.npz"},
+            "no effect with dataset.name=digits; set dataset.name=npz",
+        ),
         ({"discriminator.output": "sigmoid"}, "logit"),
         ({"discriminator.activation": "relu,relu,relu"}, "3 activations for 2"),
         ({"generator_optimizer.rate_floor": 1.0}, "rate_floor is above"),

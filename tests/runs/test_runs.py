@@ -316,7 +316,7 @@ def _launch(*arguments):
         (["--config=configs/ring.py", "--workdir=x", "--config.discriminator_steps=0"], 2, "0 is below 1"),
         (["--config=configs/ring.py", "--workdir=/proc/none"], 2, "cannot be written"),
         (["--config=configs/ring.py", "--workdir=gs://bucket/run"], 2, "--workdir=gs://bucket/run is a URL"),
-        (["--config=configs/quickstart.py", "--workdir=x", "--config.dataset.path=my.npz"], 2, "dataset.path"),
+        (["--config=configs/quickstart.py", "--workdir=x", "--config.dataset.path=my.npz"], 2, "set dataset.name=npz"),
         (["--mode=tarin", "--workdir=x"], 2, "tarin"),
         (["--wrkdir=x"], 2, "workdir"),
         (["--config=configs/ring.py"], 2, "--workdir is missing"),
