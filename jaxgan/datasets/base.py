@@ -131,6 +131,8 @@ class Dataset:
       example_shape: shape of one example.
       num_classes: None without labels.
       mixture: the true distribution, if it is a mixture of Gaussians.
+      channels: the data of which every channel is an independent example, if images are made that way; else None. Of
+        the K classes of the C channels the class of an image is then Σ_c class_c · K^(C − 1 − c).
       notes: sentences on what the loader made of the data, which a run says when it begins.
     """
 
@@ -142,6 +144,7 @@ class Dataset:
     num_classes: int | None = None
     mixture: Mixture | None = None
     notes: tuple[str, ...] = ()
+    channels: "Dataset | None" = None
 
 
 Loader = Callable[..., Dataset]
