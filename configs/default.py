@@ -98,7 +98,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.tfds_name = "mnist"  # tfds: which dataset, as in tfds.builder(...)
     config.dataset.examples = 100_000  # ring, grid, gaussian, stacked: how many training examples to draw
     config.dataset.side = 28  # stacked: height and width of the images; 32: digits of 28 with a black border
-    config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
+    config.dataset.transpose = False  # idx: True: rows and columns of images exchanged, as EMNIST's files need it
+    config.dataset.validation_examples = -1  # training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 

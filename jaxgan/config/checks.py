@@ -30,6 +30,7 @@ def check(config: Any, found: Iterable[Problem] = ()) -> None:
       found: problems that are known already, such as overrides of fields that do not exist.
     """
     texts = list(dict.fromkeys(str(problem) for problem in (*found, *problems_of(config))))
+    texts = [text for text in texts if not any(other.startswith(f"{text};") for other in texts)]  # said with a remedy
     if texts:
         listed = texts[0] if len(texts) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(texts, 1))
         count = "a problem" if len(texts) == 1 else f"{len(texts)} problems"
@@ -92,11 +93,14 @@ def _outputs(config: Values) -> Iterator[Problem]:
 
 
 def _paths(config: Values) -> Iterator[Problem]:
-    """Datasets that are read from somewhere: their loaders' `path` has no default."""
+    """Datasets that are read from somewhere: their loaders' `path` has no default. Others do not read a path."""
     name = config["dataset.name"]
     path = parameters(DATASETS[name]).get("path")
     if path is not None and path.default is REQUIRED and not config["dataset.path"]:
         yield _about("dataset.path", f" is empty: dataset {name} is read from there")
+    for problem in schema.unread(["dataset.path"], config):  # in a file too: the run would be on data that is not meant
+        wanted = "npz" if config["dataset.path"].endswith(".npz") else "idx or tfds"
+        yield problem._replace(text=f"{problem.text}; set dataset.name={wanted}, or leave the path out")
 
 
 def _layers(config: Values) -> Iterator[Problem]:

@@ -34,7 +34,7 @@ def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     return order
 
 
-SUBSETS = {"examples": 0, "anchors": 1, "conditions": 2}
+SUBSETS = {"examples": 0, "anchors": 1, "conditions": 2, "splits": 3}
 """Names of fixed random orders of the examples, which do not depend on a run's seed, and their epochs of seed 0."""
 
 

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from jaxgan.datasets import order
 from jaxgan.errors import DataError, UsageError
 from jaxgan.evaluation.inputs import check_finite, class_logits
+from jaxgan.training.init import check_floats
 from jaxgan.types import stream
 
 
@@ -64,6 +66,9 @@ class Examples:
       features: in which they are compared.
       of: size of the whole split, if these are a part of it.
       labels: [n] int, the classes of examples, or those that samples were generated for; None without classes.
+
+    Raises:
+      ValueError: the values are whole numbers.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class Examples:
         of: int | None = None,
         labels: np.ndarray | None = None,
     ):
+        check_floats(values, f"the {name} examples")
         self.name, self.values, self.features_of, self.labels = name, values, features, labels
         self.of = len(values) if of is None else of
         self._known: dict[str, Any] = {}
@@ -84,6 +90,14 @@ class Examples:
     def subset(self, key: jax.Array, count: int) -> "Examples":
         """`count` of the examples, drawn without replacement."""
         chosen = np.sort(np.asarray(jax.random.permutation(key, len(self)))[:count])
+        labels = None if self.labels is None else self.labels[chosen]
+        return Examples(self.name, self.values[chosen], self.features_of, labels=labels)
+
+    def some(self, count: int) -> "Examples":
+        """At most `count` of the examples: random ones, the same in every run, in their order."""
+        if len(self) <= count:
+            return self
+        chosen = np.sort(order.subset("examples", len(self), count))
         labels = None if self.labels is None else self.labels[chosen]
         return Examples(self.name, self.values[chosen], self.features_of, labels=labels)
 

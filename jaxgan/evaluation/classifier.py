@@ -188,7 +188,7 @@ def _shifted(key, images):
 
 def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
     """Share of images [n, ...] whose predicted class equals their label [n]."""
-    logits = Examples("test", images, features(classifier)).logits
+    logits = Examples("test", np.asarray(_unit(images)), features(classifier)).logits
     assert logits is not None
     return float((logits.argmax(1) == labels).mean())
 

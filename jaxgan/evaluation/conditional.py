@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxgan.datasets import order
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
 from jaxgan.evaluation.distances import squared_distances
 from jaxgan.evaluation.inputs import check_finite, class_logits
@@ -43,7 +44,7 @@ def label_accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
 
 
 def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """d_c = mean of ‖x_i − x_j‖ over the pairs i < j of the first 1,000 examples of each class.
+    """d_c = mean of ‖x_i − x_j‖ over the pairs i < j of 1,000 examples of each class, the same in every run.
 
     Args:
       examples: [n, ...].
@@ -61,7 +62,8 @@ def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tup
     if values.ndim < 1 or labels.shape != values.shape[:1] or not values.size:
         raise ValueError(f"examples [n, ...] and labels [n] do not fit: {values.shape}, {labels.shape}")
     check_finite("examples", values)
-    members = [np.flatnonzero(labels == c)[:MOST] for c in range(classes)]
+    places = (np.flatnonzero(labels == c) for c in range(classes))
+    members = [of_class[np.sort(order.subset("examples", len(of_class), MOST))] for of_class in places]
     size = max(len(places) for places in members)
     distances, errors = np.full((2, classes), np.nan)
     for c, places in enumerate(members):

@@ -104,7 +104,7 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "nearest": distances to the nearest training examples, against those of the test split."""
 
     def distances(examples: Examples) -> np.ndarray:
-        found = lambda: nearest_neighbors(examples.rows[:QUERIES], data.train.rows).distances  # noqa: E731
+        found = lambda: nearest_neighbors(examples.some(QUERIES).rows, data.train.rows).distances  # noqa: E731
         return examples.cached("nearest distances", found)
 
     generated, held_out = distances(samples), distances(data.test)

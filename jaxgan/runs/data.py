@@ -38,6 +38,15 @@ Source: the code of Salimans et al. 2016 (arXiv:1606.03498).
 VECTORS = 10_000
 """Most condition vectors of training examples that samples take in turn."""
 
+COUNTED = 1_000
+"""Labels of a split that is streamed which are read to tell its classes."""
+
+LISTED = 12
+"""Most classes, or gaps between them, that are listed one by one."""
+
+DARK = 64
+"""Bytes that all lie below are said to be dark."""
+
 _FIELDS = {"labels": "labels", "vectors": "conditions"}
 """The field of a `Split` that is the condition, by `config.condition`."""
 
@@ -132,6 +141,84 @@ def same_data(config: Mapping[str, Any]) -> list[Any]:
     if "labelled" in section:
         parts.append([section["labelled"], section["seed"], config["discriminator"]["class_logits"]])
     return parts
+
+
+def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str], list[str]]:
+    """What a run says of its data when it begins: lines, and warnings."""
+    dataset, section = inputs.dataset, config["dataset"]
+    train, classes = dataset.train.examples, dataset.num_classes
+    counts = _class_counts(dataset)
+    warnings, notes = [], list(dataset.notes)
+
+    # The values.
+    low, high = inputs.range
+    values = f"floats within [{low:.4g}, {high:.4g}]"
+    if train.dtype == np.uint8:
+        span = ""
+        if isinstance(train, np.ndarray):
+            part = train[:: max(len(train) // COUNTED, 1)]
+            darkest, lightest = int(part.min()), int(part.max())
+            span = f" {darkest} to {lightest}"
+            if lightest < DARK:
+                warnings.append(
+                    f"the largest byte of the images is {lightest}, and white is 255, so they are dark; if "
+                    f"{lightest} is white in them, store images * (255 / {max(lightest, 1)})"
+                )
+        values = f"bytes{span}, of which 0 to 255 become [{low:g}, {high:g}]"
+    if len(shape := dataset.example_shape) == 3 and shape[-1] in (2, 4):
+        kept = f"examples[..., :{shape[-1] - 1}]"
+        notes.append(f"the images have {shape[-1]} channels, all of which are learned; without alpha, store {kept}")
+
+    # The splits.
+    place = f" of {section['path']}" if section["path"] else ""
+    lines = [
+        f"data: {dataset.name}{place}, examples {list(shape)}, {values}" + (f", {classes} classes" * bool(classes))
+    ]
+    for name in ("train", "validation", "test"):
+        size = len(getattr(dataset, name).examples)
+        lines.append(f"  {name} {size:,}")
+        if size and (count := counts.get(name)) is not None:
+            seen = int(count.sum())
+            each = " ".join(f"{n:,}" for n in count) if len(count) <= LISTED else f"{count.min():,} to {count.max():,}"
+            lines[-1] += f", by class {each}" + (f" of {seen:,} at random" if seen < size else "")
+
+    # Classes that are missing: in a split, or in all.
+    total = sum(counts.values(), np.zeros(classes or 0, np.int64))
+    for name, count in counts.items():
+        # Of a streamed split some labels are read only; a class may be missing there by chance if it is rare.
+        exact = count.sum() == len(getattr(dataset, name).examples)
+        expected = (total - count) * (count.sum() / max(total.sum() - count.sum(), 1))
+        missing = np.flatnonzero((count == 0) & (expected > (0 if exact else 10)))
+        if len(missing) and count.sum():
+            warnings.append(f"the {name} split has no example of {_classes(missing)}, and another split has some")
+    if total.sum() == sum(map(len, _splits(dataset))) and len(nowhere := np.flatnonzero(total == 0)):
+        warnings.append(f"there is no example of {_classes(nowhere)}: numbers of classes without one are best left out")
+    return [*lines, *(f"  note: {note}" for note in notes)], warnings
+
+
+def _class_counts(dataset: Dataset) -> dict[str, np.ndarray]:
+    """The examples of each class in the splits that have labels; of `COUNTED` of them in splits that are streamed."""
+    found = {}
+    for name, split in zip(("train", "validation", "test"), _splits(dataset), strict=True):
+        labels = split.labels
+        if not isinstance(split.examples, np.ndarray):
+            labels = split.take_labels(np.sort(order.subset("examples", len(split), COUNTED)))
+        if labels is not None:
+            found[name] = np.bincount(labels, minlength=dataset.num_classes or 0)
+    return found
+
+
+def _splits(dataset: Dataset) -> list[Split]:
+    return [dataset.train, dataset.validation, dataset.test]
+
+
+def _classes(numbers: np.ndarray) -> str:
+    """Numbers of classes in words, with runs of them as ranges."""
+    starts = np.flatnonzero(np.diff(numbers, prepend=-2) > 1)
+    parts = [(run[0], run[-1]) for run in np.split(numbers, starts[1:])]
+    listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in parts[:LISTED])
+    more = f" and {len(parts) - LISTED} more" if len(parts) > LISTED else ""
+    return f"class{'es' if len(numbers) > 1 else ''} {listed}{more}"
 
 
 def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
@@ -340,7 +427,8 @@ def _some_of(split: Split) -> np.ndarray:
 
 def _first(split: Split, values: ValueRange) -> np.ndarray:
     examples = _some_of(split)
-    examples = examples[:: max(len(examples) // FIRST, 1)][:FIRST]
+    count = min(len(examples), FIRST)
+    examples = examples[np.arange(count) * len(examples) // count]  # from all over the split
     return np.asarray(values.from_unit(examples / 255) if examples.dtype == np.uint8 else examples, np.float32)
 
 

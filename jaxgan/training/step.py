@@ -35,7 +35,7 @@ from jaxgan.training.gradients import (
     compute_gradient,
     global_norm,
 )
-from jaxgan.training.init import check_condition, check_step, start_average
+from jaxgan.training.init import check_batch, check_condition, check_step, start_average
 from jaxgan.training.init import init_state as init_state
 from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.objectives import GANSpec, discriminator_objective, generator_objective
@@ -108,8 +108,10 @@ def make_train_step(
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
-      A pure function. `batch` is `{"real": [k, batch, ...]}`, with `"condition": [k, batch, ...]` if there is one. The
-      metrics are scalars: the discriminator's are means over its k updates, the generator's over its own.
+      A pure function. `batch` is `{"real": [k, batch, ...]}`, with `"condition": [k, batch, ...]` if there is one; the
+      examples are floats in the range of the generator's output (`RANGES["unit"].scale(images)` makes them of bytes).
+      The metrics are scalars: the discriminator's are means over its k updates, the generator's over its own. A batch
+      of whole numbers, or with another entry, is a ValueError.
 
     Raises:
       ValueError: a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
@@ -136,7 +138,7 @@ def make_train_step(
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        _check_batch(batch, discriminator_steps)
+        check_batch(batch, discriminator_steps)
         if average_decay is not None:
             state = start_average(state)
 
@@ -418,19 +420,6 @@ def generate(
     params = state.generator.params if state.average_params is None else state.average_params
     variables = {"params": params, **state.generator.model_state}
     return generator.apply(variables, latents, condition=condition, train=False)[0]
-
-
-def _check_batch(batch: Batch, discriminator_steps: int) -> None:
-    if batch.get("real") is None:
-        names = sorted(name for name, leaf in batch.items() if leaf is not None)
-        raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {names}')
-    shape = jnp.shape(batch["real"])
-    if len(shape) < 2 or shape[0] != discriminator_steps:
-        raise ValueError(
-            f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}, got shape '
-            f"{shape}; stack one minibatch per discriminator update along a leading axis"
-        )
-    check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
 
 
 Game = GANSpec

@@ -29,6 +29,8 @@ from jaxgan.evaluation import (
     frechet,
     kernel,
     modes,
+    nearest,
+    parzen,
     precision_recall,
 )
 from jaxgan.evaluation.base import reference_scores
@@ -395,6 +397,33 @@ def test_evaluators_of_ones_own_and_references_from_the_named_split():
     assert reference_scores(data, own, _key(), 20)["mine"][0].details["drawn"] == 20
     with pytest.raises(UsageError, match="frechet of 2 samples; it needs at least 3"):
         evaluate(Examples("generated", np.zeros((2, 2), np.float32)), data, {"frechet": EVALUATORS["frechet"]}, _key())
+
+
+def test_evaluators_that_need_a_part_take_it_from_all_over_sorted_examples(monkeypatch):
+    # 0 in the first half of each split, 1 in the second; the samples are all 0, and so is the training set.
+    values = np.repeat(np.float32([[0], [1]]), 30, axis=0)
+    monkeypatch.setattr(nearest, "QUERIES", 20)
+    monkeypatch.setattr(parzen, "VALIDATION", 20)
+    halves, zeros = Examples("test", values), Examples("train", np.zeros((60, 1), np.float32))
+    part = halves.some(20)
+    assert 4 <= part.values.sum() <= 16 and np.array_equal(part.values, halves.some(20).values)
+    assert halves.some(60) is halves
+    data = Data(zeros, halves, halves)
+    distance = evaluate(zeros, data, {"nearest": EVALUATORS["nearest"]}, _key())[0]
+    assert distance.details["held_out_distance"] == part.values.mean()
+    # By the first 20 of the validation examples, which are all 0, the narrowest width would be best.
+    widest = evaluate(zeros, data, {"parzen": EVALUATORS["parzen"]}, _key())[0].details
+    assert widest["sigma"] > 0.5 and widest["validation_examples"] == 20  # near √½, as half of them are at distance 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool"])
+def test_examples_that_are_whole_numbers_are_refused(dtype):
+    images = np.zeros((4, 2, 2, 1), dtype)
+    with pytest.raises(ValueError, match=rf"the generated examples must be floats .*, got {dtype}.*RANGES"):
+        Examples("generated", images)
+    floats = images.astype(np.float32)
+    with pytest.raises(ValueError, match="validation must be floats"):
+        parzen.protocol(floats, images, floats)
 
 
 def _key():

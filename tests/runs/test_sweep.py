@@ -415,12 +415,18 @@ def test_a_diverged_member_does_not_end_the_sweep(swept, tmp_path, capsys):
     assert not (tmp_path / "all" / "best").exists() and (tmp_path / "all" / "sweep.txt").exists()
 
 
-def test_the_worse_half_is_given_up(tmp_path, monkeypatch):
+def test_the_worse_half_is_given_up(tmp_path, monkeypatch, capsys):
     # Setting i has the forced scores of seeds 0 and 1: their means are 4, 1, 2 and 3, and lower is better.
     forced = [(4.0, 4.0), (0.0, 2.0), (3.0, 1.0), (3.0, 3.0)]
     monkeypatch.setattr(sweep_module.MemberScorer, "rank", lambda self, m: forced[m.setting][m.config["seed"]])
     grid = {"population__grid": f"{RATES}=1e-3,2e-3,3e-3,4e-3"}
     found = _sweep(tmp_path, **grid, population__halvings=2, steps=70)
+    # It begins by saying what it is.
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("data: ring, examples [2], floats within") and said[1].startswith("  train ")
+    first_words = [line.partition(":")[0] for line in said[4:9]]
+    assert first_words == ["loss", "generator", "discriminator", *first_words[3:]] and "mlp, " in said[5]
+    assert f"written to: {tmp_path}" in said
     # 70·1/7 = 10, 70·3/7 = 30.
     assert [(rung["step"], rung["kept"]) for rung in found["rungs"]] == [(10, [1, 2]), (30, [1])]
     assert [member["step"] for member in found["members"]] == [10, 10, 70, 70, 30, 30, 10, 10]

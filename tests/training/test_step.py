@@ -11,6 +11,7 @@ import pytest
 from flax import linen
 from games import batch_norm_game, curved_game, data, dropout_game, equal, scalar_game, start, step_of
 
+import jaxgan
 from jaxgan.latents import LATENTS
 from jaxgan.losses.penalties import PENALTIES, lazy
 from jaxgan.parallel import distribute
@@ -350,6 +351,40 @@ def test_a_batch_without_its_leading_k_axis_is_refused(shape):
         make_train_step(**game)(start(game), {"real": jnp.zeros(shape)})
     with pytest.raises(ValueError, match="real"):
         make_train_step(**game)(start(game), {"images": jnp.zeros((1, 8, 6))})
+
+
+@pytest.mark.parametrize(("dtype", "said"), [("uint8", "scale"), ("int32", "first make bytes"), ("bool", "times 255")])
+def test_whole_numbers_where_floats_are_meant_are_refused(dtype, said):
+    game = dropout_game()
+    images = (np.arange(48).reshape(1, 8, 6) * 5).astype(dtype)
+    with pytest.raises(
+        ValueError, match=rf'batch\["real"\] must be floats .*, got {dtype}.*RANGES\["unit"\].scale.*'
+    ) as caught:
+        make_train_step(**game)(start(game), {"real": images})
+    assert said in str(caught.value)
+    parts = {name: part for name, part in game.items() if name not in ("loss", "penalties")}
+    with pytest.raises(ValueError, match=f"example must be floats .*, got {dtype}"):
+        init_state(jax.random.key(0), **parts, example=images[0])
+
+
+def test_what_the_message_says_makes_bytes_trainable():
+    game = dropout_game()
+    images = np.arange(48, dtype=np.uint8).reshape(1, 8, 6)
+    _, metrics = make_train_step(**game)(start(game), {"real": jaxgan.RANGES["unit"].scale(images)})
+    assert np.isfinite(metrics["d_loss"])
+    for other in (np.int64, np.bool_):
+        with pytest.raises(ValueError, match="only bytes and floats are scaled"):
+            jaxgan.RANGES["unit"].scale(images.astype(other))
+
+
+@pytest.mark.parametrize(
+    ("entry", "near"), [("labels", "condition"), ("label", "condition"), ("conditions", "condition"), ("reals", "real")]
+)
+def test_an_entry_of_a_batch_that_no_step_reads_is_refused_with_the_nearest_name(entry, near):
+    game = dropout_game()
+    batch = {"real": jnp.zeros((1, 8, 6)), entry: jnp.zeros((1, 8))}
+    with pytest.raises(ValueError, match=f'entry "{entry}", which no step reads; did you mean "{near}"'):
+        make_train_step(**game)(start(game), batch)
 
 
 def test_logits_with_a_trailing_axis_are_refused():

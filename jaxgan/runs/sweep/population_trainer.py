@@ -50,6 +50,10 @@ class PopulationTrainer:
         run_chunk = chunk_factory(self.experiment, self.inputs)(None)
         return lambda state, batches, data: run_chunk(state, batches, numbers, data)
 
+    def shapes(self) -> TrainState:
+        """The shapes of a member's state. JAX keeps the trace for `start`, so it costs nothing."""
+        return self.start.eval_shape(jax.random.key(0))
+
     def chunk(self) -> int:
         """Steps in one call: the fewer, the more members, so that a request to stop waits no longer than in one run."""
         count = min(len(self.group), self.most)
