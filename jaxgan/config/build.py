@@ -436,7 +436,7 @@ def _networks(
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network
-            network = _augmented(config, network, facts)
+            network = _augmented(config, network, facts, axis_name)
         elif latent.generator is not None:
             network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:
@@ -447,7 +447,7 @@ def _networks(
     return found[0], found[1]
 
 
-def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFacts) -> Network:
+def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFacts, axis_name: str | None) -> Network:
     """The discriminator behind the config's augmentations."""
     section = config["augmentation"]
     if not section["names"]:
@@ -464,4 +464,5 @@ def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFac
         probability=section["probability"],
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
+        axis_name=axis_name,
     )

@@ -8,28 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.types import PlayerState, device_varying, example_keys
+from jaxgan.types import BatchShard, PlayerState, device_varying
 
 LossFunction = Callable[..., tuple[chex.Array, tuple[Any, dict[str, chex.Array]]]]
 """`(params, model_state, batch, shard) -> loss, (model_state, metrics)` of one player, where batch is this shard's."""
-
-
-class BatchShard(NamedTuple):
-    """Which examples of the global batch one computation sees: part `part` of the `parts` of its device's share."""
-
-    axis_name: str | None
-    parts: int
-    part: chex.Numeric = 0
-
-    def example_keys(self, key: chex.PRNGKey, count: int) -> chex.PRNGKey:
-        """One key for each of the shard's `count` examples, by its index in the global batch."""
-        offset: chex.Numeric = 0 if self.axis_name is None else jax.lax.axis_index(self.axis_name) * self.parts * count
-        return example_keys(key, count, offset if self.parts == 1 else offset + self.part * count)
-
-    def key(self, key: chex.PRNGKey) -> chex.PRNGKey:
-        """A key that differs between devices and between parts."""
-        key = key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
-        return key if self.parts == 1 else jax.random.fold_in(key, self.part)
 
 
 class Gradient(NamedTuple):

@@ -196,6 +196,12 @@ def check_step(
             raise ValueError(f"a term must be a jaxgan.Term(discriminator, generator), got {term!r}")
 
     # Parts that exclude each other.
+    if coordination is not None and spec.loss.threshold is None:
+        limit = coordination.accuracy_limit
+        if not isinstance(limit, int | float) or limit < 1:
+            raise ValueError(
+                f"the loss has no accuracy for coordination's accuracy_limit {limit}; leave the limit at 1"
+            )
     for name, used in (("consensus", spec.consensus is not None), ("extragradient", extragradient)):
         if used and spec.unrolled_steps:
             raise ValueError(f"{name} and unrolled_steps cannot be together, got {spec.unrolled_steps}; leave one out")

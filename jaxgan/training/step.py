@@ -17,6 +17,7 @@ here names a device; `jaxgan.parallel` maps the step. Three options change the l
 losses, `unrolled_steps` lets the generator see the discriminator's next updates, and `extragradient` replaces them.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,7 +28,6 @@ import optax
 
 from jaxgan.training.coordination import Coordination, coordinate
 from jaxgan.training.gradients import (
-    BatchShard,
     Gradient,
     LossFunction,
     add_consensus,
@@ -41,6 +41,7 @@ from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.objectives import GANSpec, discriminator_objective, generator_objective
 from jaxgan.types import (
     Batch,
+    BatchShard,
     Latent,
     Lazy,
     Loss,
@@ -92,8 +93,9 @@ def make_train_step(
         average.
       accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit
         in memory; losses, metrics and gradients are means over the parts. Where the loss is a mean over examples, the
-        result is that of the whole batch up to rounding. Batch statistics, penalties' draws, networks without keys per
-        example, and losses that compare examples see one part at a time.
+        result is that of the whole batch up to rounding. What compares examples sees one part at a time: losses with
+        `compares`, the means of terms, the deviation of `dragan`, batch statistics, layers of minibatches, an adaptive
+        augmentation, an unrolled discriminator; so do networks without keys per example.
       unrolled_steps: m ≥ 0: the generator minimises its loss against the discriminator as it will be m updates later
         (with its own optimizer, on the same minibatch), and its gradient passes through these updates.
       coordination: which of the k discriminator updates are made, see `Coordination`; None for all of them.
@@ -321,10 +323,7 @@ def _gradient(
 
 def _draw_latents(spec: GANSpec, key: chex.PRNGKey, count: int) -> chex.Array:
     """This device's rows of the latents of the global batch, so that they do not depend on the number of devices."""
-    if spec.axis_name is None:
-        return spec.latent.sample(key, count)
-    latents = spec.latent.sample(key, count * jax.lax.axis_size(spec.axis_name))
-    return jax.lax.dynamic_slice_in_dim(latents, jax.lax.axis_index(spec.axis_name) * count, count)
+    return BatchShard(spec.axis_name).draw(functools.partial(spec.latent.sample, key), count)
 
 
 def _unrolled_discriminator(
@@ -332,19 +331,18 @@ def _unrolled_discriminator(
 ) -> PlayerState:
     """The discriminator after its next `unrolled_steps` updates against a generator, differentiable in its parameters.
 
-    Each device unrolls on its own share of the batch, so on several devices the unrolled discriminator is noisier.
+    The updates are on the batch of all devices; with `accumulation_steps` on this part of it.
     """
     if not spec.unrolled_steps:
         return state.discriminator
     optimizer = _differentiable(spec.discriminator_tx)
-    local = spec._replace(axis_name=None, accumulation_steps=1, unrolled_steps=0, discriminator_tx=optimizer)
-    discriminator = device_varying(state.discriminator, spec.axis_name)
+    plain = spec._replace(accumulation_steps=1, unrolled_steps=0, discriminator_tx=optimizer)
     state = state.replace(generator=state.generator.replace(params=generator_params))
     for i in range(spec.unrolled_steps):
+        update_key = shard._replace(axis_name=None).key(jax.random.fold_in(key, i))
+        discriminator, _ = discriminator_update(plain, state, update_key, batch["real"], batch["condition"])
         state = state.replace(discriminator=discriminator)
-        update_key = shard.key(jax.random.fold_in(key, i))
-        discriminator, _ = discriminator_update(local, state, update_key, batch["real"], batch["condition"])
-    return discriminator
+    return device_varying(state.discriminator, spec.axis_name)
 
 
 def _differentiable(tx: optax.GradientTransformation) -> optax.GradientTransformation:

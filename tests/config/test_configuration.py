@@ -82,6 +82,16 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"generator.activation": "relu,rellu"}, "'rellu' is none of"),
         ({"alarms.patience": 0, "alarms.stop": "lost_modes"}, "alarms.patience 0 turns all alarms off"),
         ({"alarms.stop": "lost_mode"}, "'lost_mode' is none of discriminator_wins"),
+        (
+            {"alarms.stop": ("discriminator_wins",), "loss": "wasserstein"},
+            "alarms.stop discriminator_wins: D has no acc",
+        ),
+        ({"alarms.d_accuracy": 0.9, "loss": "relativistic_paired"}, "alarms.d_accuracy: D has no accuracy with loss"),
+        (
+            {"coordination.accuracy_limit": 0.8, "loss": "relativistic_average"},
+            "coordination.accuracy_limit 0.8: D has",
+        ),
+        ({"coordination.accuracy_limit": 0.8, "real_label": 0.5}, "coordination.accuracy_limit 0.8: D has no accuracy"),
         ({"latent": 3}, "latent is a section"),
         ({"discriminator.layer_scales": "1,2"}, "discriminator.layer_scales names 2 for 3 layers"),
         ({"generator.layer_biases": "0,-1,0"}, "generator.layer_biases names 3 for 2 layers"),

@@ -103,7 +103,7 @@ def test_an_unrolled_discriminator_by_hand():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
-def test_devices_that_look_ahead_agree_with_each_other_and_learn(mapping):
+def test_four_devices_look_ahead_as_one_does(mapping):
     # Some of its units are dead: their gradients are 0, where Adam's root has no derivative.
     game = dropout_game() | {"discriminator": mlp(output_shape=(), widths=(12, 8), keep_hidden=0.5)}
     step, place, place_batch = distribute(functools.partial(make_train_step, **game, unrolled_steps=2), mapping=mapping)
@@ -113,10 +113,7 @@ def test_devices_that_look_ahead_agree_with_each_other_and_learn(mapping):
         state, metrics = step(state, place_batch(step_of(data(2, batch=16), i)))
         expected, last = alone(expected, step_of(data(2, batch=16), i))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((last, expected.generator, metrics)))
-    # Each device's look is at a quarter of the batch, so the gradients agree in size and not in every digit.
-    np.testing.assert_allclose(metrics["g_gradient_norm"], last["g_gradient_norm"], rtol=0.5)
-    np.testing.assert_allclose(metrics["g_loss"], last["g_loss"], rtol=0.2)
-    np.testing.assert_allclose(metrics["d_loss"], last["d_loss"], rtol=0.05)
+    assert difference((state.generator, metrics), (expected.generator, last)) < 1e-5
 
 
 def test_optimistic_adam_is_two_steps_less_the_one_before():
