@@ -219,6 +219,7 @@ class TrainState:
       step: int32 scalar, the number of training steps done.
       key: one typed key, fixed for the run; step t draws from `fold_in(key, t)`.
       average_params: exponential moving average of the generator's parameters, or None.
+      average_state: that of its model state, such as batch statistics; None without an average or without model state.
     """
 
     step: chex.Array
@@ -226,6 +227,7 @@ class TrainState:
     generator: PlayerState
     discriminator: PlayerState
     average_params: chex.ArrayTree | None = None
+    average_state: chex.ArrayTree | None = None
 
     def replace(self, **changes: Any) -> "TrainState":
         """A copy with the named fields changed."""

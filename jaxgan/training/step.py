@@ -8,7 +8,7 @@
         for j in 1..generator_steps:
             z ~ p_z, x = batch["real"][k]                    # losses that compare read the last data
             theta <- optimizer(theta, grad_theta L_G(psi, theta))  # against the updated discriminator
-        average <- decay * average + (1 - decay) * theta
+        average <- decay * average + (1 - decay) * theta # and of the generator's batch statistics
         return state of step + 1, metrics
 
 L_D and L_G are in `jaxgan.training.objectives`, means over devices and optimizer steps in `jaxgan.training.gradients`.
@@ -69,6 +69,7 @@ def make_train_step(
     generator_steps: int = 1,
     penalties: Sequence[Penalty | Lazy] = (),
     average_decay: float | None = None,
+    average_debias: bool = False,
     accumulation_steps: int = 1,
     unrolled_steps: int = 0,
     coordination: Coordination | None = None,
@@ -90,7 +91,9 @@ def make_train_step(
       penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss, see
         `jaxgan.losses.penalties`.
       average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, updated once per step; None for no
-        average.
+        average. The generator's model state, such as batch statistics, is averaged alike.
+      average_debias: without the weight βⁿ that the first parameters have in the average after n steps: the other
+        weights, (1 − β)·βⁿ⁻ⁱ of step i, are divided by their sum, 1 − βⁿ.
       accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit
         in memory; losses, metrics and gradients are means over the parts. Where the loss is a mean over examples, the
         result is that of the whole batch up to rounding. What compares examples sees one part at a time: losses with
@@ -154,11 +157,26 @@ def make_train_step(
 
         state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator_player)
         if average_decay is not None:
-            average = optax.incremental_update(state.generator.params, state.average_params, 1 - average_decay)
-            state = state.replace(average_params=average)
+            state = _update_average(state, average_decay, average_debias)
         return state, metrics
 
     return train_step
+
+
+def _update_average(state: TrainState, decay: chex.Numeric, debias: bool) -> TrainState:
+    """The moving averages after a step; whole numbers, such as counters, are the newest."""
+    share: chex.Numeric = 1 - decay
+    if debias:
+        steps, decay = state.step.astype(jnp.float32), jnp.asarray(decay, jnp.float32)
+        share = share / -jnp.expm1(steps * jnp.log(decay))  # 1 − βⁿ, without cancellation
+
+    def average(new, old):
+        return (old + share * (new - old)).astype(old.dtype) if jnp.issubdtype(new.dtype, jnp.floating) else new
+
+    averages = {"average_params": optax.incremental_update(state.generator.params, state.average_params, share)}
+    if state.average_state is not None:
+        averages["average_state"] = jax.tree.map(average, state.generator.model_state, state.average_state)
+    return state.replace(**averages)
 
 
 def _alternating_updates(
@@ -370,7 +388,7 @@ def scan_steps(train_step: TrainStep) -> TrainStep:
 
     def step(state, batch):
         after, metrics = train_step(state, batch)
-        if state.average_params is None and after.average_params is not None:
+        if jax.tree.structure(state) != jax.tree.structure(after):
             raise _AverageStarts
         return after, metrics
 
@@ -378,7 +396,7 @@ def scan_steps(train_step: TrainStep) -> TrainStep:
         try:
             return jax.lax.scan(step, state, batches)
         except _AverageStarts:  # a loop's carry cannot gain a field, so the average starts before the loop
-            return jax.lax.scan(step, start_average(state), batches)
+            return jax.lax.scan(train_step, start_average(state), batches)
 
     return steps
 
@@ -413,8 +431,10 @@ def generate(
 ) -> chex.Array:
     """G(z) for given latents [count, dim], from the averaged parameters if the state has them; `sample` draws them."""
     check_condition(condition, latents.shape[:1], "condition")
-    params = state.generator.params if state.average_params is None else state.average_params
-    variables = {"params": params, **state.generator.model_state}
+    params, model_state = state.generator.params, state.generator.model_state
+    if state.average_params is not None:
+        params, model_state = state.average_params, getattr(state, "average_state", None) or model_state
+    variables = {"params": params, **model_state}
     return generator.apply(variables, latents, condition=condition, train=False)[0]
 
 

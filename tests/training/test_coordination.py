@@ -12,7 +12,7 @@ from games import data, difference, dropout_game, scalar_game, start, step_of
 from jaxgan.networks import mlp
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.parallel import distribute
-from jaxgan.training.coordination import Coordination, linear_steps
+from jaxgan.training.coordination import Coordination, linear_steps, updates_before
 from jaxgan.training.step import make_train_step
 from jaxgan.types import Network
 
@@ -24,6 +24,13 @@ def _counts(state):
 def test_a_linear_schedule():
     steps = linear_steps(1, 5, 8)
     assert [int(steps(jnp.asarray(step))) for step in (0, 1, 2, 4, 8, 100)] == [1, 2, 2, 3, 5, 5]  # 1.5 rounds to even
+
+
+def test_updates_before_a_step():
+    # k is 1, 2, 2, 3 in the first four steps and 5 from step 8 on; before it 1 + 2 + 2 + 2 + 3 + 4 + 4 + 4 = 22.
+    counts = [int(linear_steps(1, 5, 8)(jnp.asarray(step))) for step in range(20)]
+    np.testing.assert_array_equal(updates_before(np.arange(21), 1, 5, 8), np.concatenate([[0], np.cumsum(counts)]))
+    assert updates_before(10**9, 3, 3, 8) == 3 * 10**9
 
 
 def test_k_by_a_schedule_makes_the_first_updates_alone():

@@ -19,6 +19,7 @@ from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import (
     GANSpec,
     discriminator_update,
+    generate,
     generator_update,
     init_state,
     make_train_step,
@@ -145,6 +146,45 @@ def test_average_follows_its_formula_and_is_what_sample_uses():
     np.testing.assert_allclose(drawn, np.full(4, average), rtol=1e-6)
     plain = sample(game["generator"], state.replace(average_params=None), jax.random.key(0), 4, latent=game["latent"])
     np.testing.assert_allclose(plain, np.full(4, state.generator.params["theta"]), rtol=1e-6)
+
+
+def test_a_debiased_average_forgets_the_first_parameters():
+    game = scalar_game()
+    step = jax.jit(make_train_step(**game, average_decay=0.9, average_debias=True))
+    state, thetas = start(game, example_shape=(), average=True), []
+    for n in range(1, 5):
+        state, _ = step(state, {"real": jnp.array([[1.0, 3.0]])})
+        thetas.append(float(state.generator.params["theta"]))
+        weights = 0.9 ** np.arange(n - 1, -1, -1)
+        np.testing.assert_allclose(state.average_params["theta"], np.average(thetas, weights=weights), rtol=1e-5)
+    # With β = 0 it is the newest, as without it.
+    step = jax.jit(make_train_step(**game, average_decay=0.0, average_debias=True))
+    state, _ = step(state, {"real": jnp.array([[1.0, 3.0]])})
+    np.testing.assert_allclose(state.average_params["theta"], state.generator.params["theta"])
+
+
+def test_batch_statistics_are_averaged_beside_the_parameters():
+    game = batch_norm_game()
+    step = jax.jit(make_train_step(**game, average_decay=0.75))
+    state, batches = start(game, average=True), data(3)
+    expected = state.generator.model_state["batch_stats"]["BatchNorm_0"]["mean"]
+    for i in range(3):
+        state, _ = step(state, step_of(batches, i))
+        newest = state.generator.model_state["batch_stats"]["BatchNorm_0"]["mean"]
+        expected = 0.75 * expected + 0.25 * newest
+    found = state.average_state["batch_stats"]["BatchNorm_0"]["mean"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert np.abs(found - newest).max() > 1e-3
+    # Samples are those of averaged parameters with averaged statistics.
+    variables = {"params": state.average_params, **state.average_state}
+    latents = jax.random.normal(jax.random.key(0), (4, 4))
+    made = game["generator"].apply(variables, latents)[0]
+    np.testing.assert_allclose(generate(game["generator"], state, latents), made, rtol=1e-6)
+    # A state without the average of statistics, as earlier versions had it, gets one, in single steps and in scans.
+    earlier = state.replace(average_state=None)
+    alone, _ = step(earlier, step_of(batches, 0))
+    scanned, _ = jax.jit(scan_steps(make_train_step(**game, average_decay=0.75)))(earlier, data(1))
+    assert equal(alone.average_state, scanned.average_state)
 
 
 def test_a_penalty_is_added_to_the_discriminators_loss_alone():
