@@ -219,7 +219,8 @@ class TrainState:
       step: int32 scalar, the number of training steps done.
       key: one typed key, fixed for the run; step t draws from `fold_in(key, t)`.
       average_params: exponential moving average of the generator's parameters, or None.
-      average_state: that of its model state, such as batch statistics; None without an average or without model state.
+      average_state: the model state of the generator with these parameters, such as batch statistics; None without an
+        average or without model state.
     """
 
     step: chex.Array

@@ -162,7 +162,7 @@ class Checkpoints:
         with self._reading(step):
             args = self._ocp.args.Composite(state=self._ocp.args.StandardRestore(target))
             state, extra = self._manager.restore(step, args=args)["state"], self.extra(step)
-        if earlier:  # its average of the model state starts where the model state is
+        if earlier:  # the averaged generator's model state starts as the generator's
             state = TrainState(**state)
             if template.average_state is not None:
                 state = state.replace(average_state=jax.tree.map(jnp.copy, state.generator.model_state))

@@ -37,7 +37,7 @@ def compute_gradient(loss_fn: LossFunction, player: PlayerState, batch: Any, sha
         loss, model_state, metrics, grads = _accumulate(value_and_grad, params, player, batch, shard)
     if axis_name is not None:
         loss, metrics, grads = jax.lax.pmean((loss, metrics, grads), axis_name)
-    return Gradient(loss, grads, _mean_state(model_state, axis_name), metrics)
+    return Gradient(loss, grads, mean_state(model_state, axis_name), metrics)
 
 
 def add_consensus(
@@ -118,7 +118,7 @@ def _accumulate(value_and_grad, params, player: PlayerState, batch, shard: Batch
         total, model_state = carry
         part, batch = inputs
         (loss, (model_state, metrics)), grads = value_and_grad(params, model_state, batch, shard._replace(part=part))
-        return (jax.tree.map(jnp.add, total, grads), _mean_state(model_state, shard.axis_name)), (loss, metrics)
+        return (jax.tree.map(jnp.add, total, grads), mean_state(model_state, shard.axis_name)), (loss, metrics)
 
     zeros = device_varying(jax.tree.map(jnp.zeros_like, player.params), shard.axis_name)
     (total, model_state), each = jax.lax.scan(add, (zeros, player.model_state), (jnp.arange(parts), batch))
@@ -126,7 +126,7 @@ def _accumulate(value_and_grad, params, player: PlayerState, batch, shard: Batch
     return loss, model_state, metrics, jax.tree.map(lambda x: x / parts, total)
 
 
-def _mean_state(tree, axis_name: str | None):
+def mean_state(tree, axis_name: str | None):
     """Model state averaged over devices; counters, which are integers, are equal on all of them."""
 
     def mean(leaf):

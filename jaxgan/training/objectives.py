@@ -68,7 +68,7 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
         # Fake examples, from the fixed generator.
         generator_variables = state.generator.variables
         latents = _optimized_latents(spec, shard, batch, generator_variables, variables, keys)
-        made, _ = _apply(shard, spec.generator, generator_variables, latents, keys["generator"], condition)
+        made, _ = apply_network(shard, spec.generator, generator_variables, latents, keys["generator"], condition)
         inputs = _discriminator_inputs(batch["real"], made)
 
         # The loss.
@@ -114,7 +114,7 @@ def generator_objective(
 
         # Fake examples.
         latents = _optimized_latents(spec, shard, batch, variables, opponent, keys)
-        made, model_state = _apply(shard, spec.generator, variables, latents, keys["generator"], condition)
+        made, model_state = apply_network(shard, spec.generator, variables, latents, keys["generator"], condition)
         inputs = _discriminator_inputs(batch["real"], made)
 
         # The loss.
@@ -140,7 +140,7 @@ def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discr
         return batch["latent"]
 
     def logits_of(latents):
-        made, _ = _apply(shard, spec.generator, generator, latents, keys["generator"], batch["condition"])
+        made, _ = apply_network(shard, spec.generator, generator, latents, keys["generator"], batch["condition"])
         fake = _discriminator_inputs(batch["real"], made).fake
         return _discriminate(spec, shard, discriminator, fake, keys["fake"], batch["condition"])[0].logits
 
@@ -154,7 +154,7 @@ def _discriminator_inputs(real: chex.ArrayTree, made: Any) -> DiscriminatorInput
     return made if made.real is not None else made._replace(real=real)
 
 
-def _apply(shard: BatchShard, network: Network, variables, inputs, key, condition):
+def apply_network(shard: BatchShard, network: Network, variables, inputs, key, condition):
     """The network in training mode, with noise per example of the global batch if it supports that, else per device."""
     key = shard.example_keys(key, _batch_size(inputs)) if network.per_example else shard.key(key)
     return network.apply(variables, inputs, condition=condition, key=key, train=True)
@@ -167,7 +167,7 @@ def _batch_size(inputs: chex.ArrayTree) -> int:
 def _discriminate(
     spec: GANSpec, shard: BatchShard, variables, inputs, key, condition
 ) -> tuple[DiscriminatorOutput, Any]:
-    outputs, model_state = _apply(shard, spec.discriminator, variables, inputs, key, condition)
+    outputs, model_state = apply_network(shard, spec.discriminator, variables, inputs, key, condition)
     return _as_output(outputs), model_state
 
 

@@ -8,7 +8,7 @@
         for j in 1..generator_steps:
             z ~ p_z, x = batch["real"][k]                    # losses that compare read the last data
             theta <- optimizer(theta, grad_theta L_G(psi, theta))  # against the updated discriminator
-        average <- decay * average + (1 - decay) * theta # and of the generator's batch statistics
+        average <- decay * average + (1 - decay) * theta
         return state of step + 1, metrics
 
 L_D and L_G are in `jaxgan.training.objectives`, means over devices and optimizer steps in `jaxgan.training.gradients`.
@@ -34,11 +34,12 @@ from jaxgan.training.gradients import (
     apply_gradients,
     compute_gradient,
     global_norm,
+    mean_state,
 )
 from jaxgan.training.init import check_condition, check_step, start_average
 from jaxgan.training.init import init_state as init_state
 from jaxgan.training.latent_optimization import LatentOptimization
-from jaxgan.training.objectives import GANSpec, discriminator_objective, generator_objective
+from jaxgan.training.objectives import GANSpec, apply_network, discriminator_objective, generator_objective
 from jaxgan.types import (
     Batch,
     BatchShard,
@@ -52,6 +53,7 @@ from jaxgan.types import (
     Term,
     TrainState,
     device_varying,
+    stream,
 )
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
@@ -91,7 +93,8 @@ def make_train_step(
       penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss, see
         `jaxgan.losses.penalties`.
       average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, updated once per step; None for no
-        average. The generator's model state, such as batch statistics, is averaged alike.
+        average. A generator with model state, such as batch statistics, then has one of its own for ā: each step
+        passes latents through the averaged generator once, in training.
       average_debias: without the weight βⁿ that the first parameters have in the average after n steps: the other
         weights, (1 − β)·βⁿ⁻ⁱ of step i, are divided by their sum, 1 − βⁿ.
       accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit
@@ -158,25 +161,32 @@ def make_train_step(
         state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator_player)
         if average_decay is not None:
             state = _update_average(state, average_decay, average_debias)
+            if state.average_state is not None:
+                state = state.replace(average_state=_average_state(spec, state, stream(key, "average"), minibatches))
         return state, metrics
 
     return train_step
 
 
 def _update_average(state: TrainState, decay: chex.Numeric, debias: bool) -> TrainState:
-    """The moving averages after a step; whole numbers, such as counters, are the newest."""
+    """The moving average of the parameters after a step."""
     share: chex.Numeric = 1 - decay
     if debias:
         steps, decay = state.step.astype(jnp.float32), jnp.asarray(decay, jnp.float32)
         share = share / -jnp.expm1(steps * jnp.log(decay))  # 1 − βⁿ, without cancellation
+    average = optax.incremental_update(state.generator.params, state.average_params, share)
+    return state.replace(average_params=average)
 
-    def average(new, old):
-        return (old + share * (new - old)).astype(old.dtype) if jnp.issubdtype(new.dtype, jnp.floating) else new
 
-    averages = {"average_params": optax.incremental_update(state.generator.params, state.average_params, share)}
-    if state.average_state is not None:
-        averages["average_state"] = jax.tree.map(average, state.generator.model_state, state.average_state)
-    return state.replace(**averages)
+def _average_state(spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches) -> Any:
+    """The averaged generator's own model state after a pass in training, on as many latents as a part of a batch."""
+    count = minibatches["real"].shape[1] // spec.accumulation_steps
+    latent_key, noise_key = jax.random.split(key)
+    condition = jax.tree.map(lambda x: x[-1, :count], minibatches.get("condition"))
+    latents, shard = _draw_latents(spec, latent_key, count), BatchShard(spec.axis_name)
+    variables = {"params": state.average_params, **state.average_state}
+    _, model_state = apply_network(shard, spec.generator, variables, latents, noise_key, condition)
+    return mean_state(model_state, spec.axis_name)
 
 
 def _alternating_updates(

@@ -84,7 +84,7 @@ SETTINGS = {
     "plain": Setting(),
     "several updates": Setting({"discriminator_steps": 2, "generator_steps": 2}),
     "lazy penalties": Setting(interval=3),
-    "batch statistics": Setting(hidden={"normalization": "batch"}),
+    "batch statistics": Setting({"average_decay": 0.9}, hidden={"normalization": "batch"}),
     "augmentation": Setting(wrap=_augmented),
     "adaptive augmentation": Setting(wrap=_adaptive),
     "packing": Setting(wrap=_packed, without=SINGLE),
@@ -117,7 +117,7 @@ def _data(setting):
 
 
 def _trained(setting, combinations, mapping, parts=1):
-    """Both players and the metrics after the steps, [combinations, ...]."""
+    """Both players, the averages and the metrics after the steps, [combinations, ...]."""
     names = [list(dict.fromkeys(column)) for column in zip(*combinations, strict=True)]
     losses, penalties, terms = ([name for name in column if name is not None] for column in names)
     rows = zip(zip(*combinations, strict=True), (losses, penalties, terms), strict=True)
@@ -147,12 +147,14 @@ def _trained(setting, combinations, mapping, parts=1):
 
     batches = _data(setting)
     example = {"example": batches["real"][0, 0], "condition": batches["condition"][0, 0]}
-    init = jax.jit(lambda key: init_state(key, **setting.networks(None), **common, **example))
+    average = "average_decay" in setting.options
+    init = jax.jit(lambda key: init_state(key, **setting.networks(None), **common, **example, average=average))
     states = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], len(combinations), 0), init(jax.random.key(1)))
     train, place_state, place_batch = distribute(factory, mapping=mapping, batch_axis=2, shared=1)
     states, metrics = train(place_state(states), place_batch(batches), place_state(weights))
     last = {name: values[-1] for name, values in metrics.items()}
-    return jax.device_get((states.generator, states.discriminator, last))
+    averages = states.average_params, states.average_state
+    return jax.device_get((states.generator, states.discriminator, averages, last))
 
 
 def combinations_of(setting, tables=TABLES):
