@@ -169,11 +169,13 @@ class BatchShard(NamedTuple):
         """The shard's `count` rows of `sample(number of examples in the global batch)`."""
         if self.axis_name is None and self.parts == 1:
             return sample(count)
-        devices, device = 1, 0
+        shards, shard = self.parts, self.part
         if self.axis_name is not None:
-            devices, device = jax.lax.axis_size(self.axis_name), jax.lax.axis_index(self.axis_name)
-        rows = sample(devices * self.parts * count)
-        return jax.lax.dynamic_slice_in_dim(rows, (device * self.parts + self.part) * count, count)
+            shards, shard = (
+                jax.lax.axis_size(self.axis_name) * shards,
+                jax.lax.axis_index(self.axis_name) * shards + shard,
+            )
+        return jax.lax.dynamic_slice_in_dim(sample(shards * count), shard * count, count)
 
     def mean(self, values: chex.Array, axis: int | None = 0) -> chex.Array:
         """The mean over the examples of this part on all devices, [n, ...] to [...]; with axis=None of all values."""

@@ -180,6 +180,7 @@ def _update_average(state: TrainState, decay: chex.Numeric, debias: bool) -> Tra
 
 def _average_state(spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches) -> Any:
     """The averaged generator's own model state after a pass in training, on as many latents as a part of a batch."""
+    assert state.average_state is not None
     count = minibatches["real"].shape[1] // spec.accumulation_steps
     latent_key, noise_key = jax.random.split(key)
     condition = jax.tree.map(lambda x: x[-1, :count], minibatches.get("condition"))
@@ -398,7 +399,8 @@ def scan_steps(train_step: TrainStep) -> TrainStep:
 
     def step(state, batch):
         after, metrics = train_step(state, batch)
-        if jax.tree.structure(state) != jax.tree.structure(after):
+        averages = [(getattr(state, name), getattr(after, name)) for name in ("average_params", "average_state")]
+        if any(before is None and now is not None for before, now in averages):
             raise _AverageStarts
         return after, metrics
 
