@@ -32,7 +32,7 @@ from jaxgan.optimizers import (
 )
 from jaxgan.tasks import TASKS, Labelled, Task
 from jaxgan.tasks.base import prepared
-from jaxgan.training.coordination import Coordination, linear_steps, updates_before
+from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import TrainStep, init_state, make_train_step
 from jaxgan.types import Latent, Lazy, Loss, Network, Penalty, TrainState
@@ -381,6 +381,24 @@ def minibatches_before(config: Mapping[str, Any], step: ArrayLike) -> np.ndarray
     """
     k, section = config["discriminator_steps"], config["coordination"]
     return updates_before(step, section["initial_steps"] or k, section["final_steps"] or k, section["over"])
+
+
+def updates_before(step: ArrayLike, first: int, last: int, over: int) -> np.ndarray:
+    """The number of discriminator updates before each of some steps, int64, for k = `linear_steps(first, last, over)`.
+
+    It is also the number of minibatches that the steps before have used.
+    """
+    step = np.asarray(step, np.int64)
+    if first == last:
+        return first * step
+    return _updates(first, last, over)[np.minimum(step, over)] + last * np.maximum(step - over, 0)
+
+
+@functools.lru_cache(maxsize=16)
+def _updates(first: int, last: int, over: int) -> np.ndarray:
+    with jax.ensure_compile_time_eval():  # the caller may be within a traced step
+        counts = np.asarray(linear_steps(first, last, over)(jnp.arange(over)), np.int64)
+    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:

@@ -1,14 +1,11 @@
 """How many updates the discriminator gets in a step: a fixed number, a schedule, or by its accuracy."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.typing import ArrayLike
 
 
 class Coordination(NamedTuple):
@@ -31,24 +28,6 @@ class Coordination(NamedTuple):
 def linear_steps(first: int, last: int, over: int) -> Callable[[chex.Array], chex.Array]:
     """A schedule of k: linear from `first` at step 0 to `last` at step `over`, constant after it, rounded."""
     return lambda step: jnp.round(first + (last - first) * jnp.clip(step / over, 0, 1)).astype(jnp.int32)
-
-
-def updates_before(step: ArrayLike, first: int, last: int, over: int) -> np.ndarray:
-    """The number of discriminator updates before each of some steps, int64, for k = `linear_steps(first, last, over)`.
-
-    It is also the number of minibatches that the steps before have used.
-    """
-    step = np.asarray(step, np.int64)
-    if first == last:
-        return first * step
-    return _updates(first, last, over)[np.minimum(step, over)] + last * np.maximum(step - over, 0)
-
-
-@functools.lru_cache(maxsize=16)
-def _updates(first: int, last: int, over: int) -> np.ndarray:
-    with jax.ensure_compile_time_eval():  # the caller may be within a traced step
-        counts = np.asarray(linear_steps(first, last, over)(jnp.arange(over)), np.int64)
-    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def coordinate(

@@ -9,10 +9,11 @@ import optax
 import pytest
 from games import data, difference, dropout_game, scalar_game, start, step_of
 
+from jaxgan.config.build import updates_before
 from jaxgan.networks import mlp
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.parallel import distribute
-from jaxgan.training.coordination import Coordination, linear_steps, updates_before
+from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.step import make_train_step
 from jaxgan.types import Network
 
