@@ -27,6 +27,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.batch_size = 64  # examples in a minibatch, over all devices
     config.accumulation_steps = 1  # parts in which each device computes its batch, for batches that do not fit at once
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
+    config.average_debias = False  # without the weight of the first parameters, for short runs and decays near 1
 
     config.unrolled_steps = 0  # m: the generator looks ahead through m discriminator updates; 0 is off
     config.consensus = 0.0  # gamma: both players also descend (gamma/2) |v|^2, v their two gradients; 0 is off

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import ArrayLike
 
 from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, parameters, traced
 from jaxgan.datasets import DATASETS, Dataset
@@ -259,12 +260,14 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
     if config["terms"]["adversarial"] != 1:
         loss = weigh_generator(loss, values["terms.adversarial"])
 
-    # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
-    k, m = config["discriminator_steps"], config["generator_steps"]
-    batches = max(facts.train_examples // config["batch_size"], 1)
+    # How often each optimizer counts: its own updates in the run, and in an epoch of the data.
+    k, m, steps = config["discriminator_steps"], config["generator_steps"], config["steps"]
+    batches, used = max(facts.train_examples // config["batch_size"], 1), int(minibatches_before(config, steps))
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
-    generator_tx = _optimizer(config, values, "generator_optimizer", m * seen, batches * m * seen / k)
-    discriminator_tx = _optimizer(config, values, "discriminator_optimizer", k * seen, batches * seen)
+    generator_tx = _optimizer(
+        config, values, "generator_optimizer", steps * m * seen, batches * m * seen * steps / used
+    )
+    discriminator_tx = _optimizer(config, values, "discriminator_optimizer", used * seen, batches * seen)
     return {
         "loss": loss,
         "generator_tx": latent.generator_tx(generator_tx) if latent.generator_tx else generator_tx,
@@ -272,6 +275,7 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
         "discriminator_steps": k,
         "generator_steps": m,
         "average_decay": values["average_decay"] if config["average_decay"] else None,
+        "average_debias": config["average_debias"],
         "accumulation_steps": config["accumulation_steps"],
         "penalties": _penalties(config, values),
         "unrolled_steps": config["unrolled_steps"],
@@ -329,13 +333,13 @@ def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
 
 
 def _optimizer(
-    config: Mapping[str, Any], values: Values, name: str, updates_per_step: int, updates_per_epoch: float
+    config: Mapping[str, Any], values: Values, name: str, updates: int, updates_per_epoch: float
 ) -> optax.GradientTransformation:
     """A player's optimizer, with its schedules and what stands before and behind it."""
     section = config[name]
     values = _section(values, name)
     rate = RATE_SCHEDULES[section["rate_schedule"]]
-    values["learning_rate"] = rate(**_taken(rate, {**values, "updates": config["steps"] * updates_per_step}))
+    values["learning_rate"] = rate(**_taken(rate, {**values, "updates": updates}))
     optimizer, momentum = OPTIMIZERS[section["name"]], MOMENTUM_SCHEDULES[section["momentum_schedule"]]
     for field, spec in parameters(optimizer).items():
         if spec.field.scheduled:
@@ -368,6 +372,33 @@ def _penalties(config: Mapping[str, Any], values: Values) -> tuple[Penalty | Laz
     interval = config["penalties"]["interval"]
     found = _weighted(PENALTIES, "penalties", values)
     return tuple(found if interval == 1 else (lazy(penalty, interval) for penalty in found))
+
+
+def minibatches_before(config: Mapping[str, Any], step: ArrayLike) -> np.ndarray:
+    """The number of minibatches that a run has used before each of some steps, int64: one for each update of D.
+
+    With `coordination.accuracy_limit` it is the most that it can have used, since when D rests is not known before.
+    """
+    k, section = config["discriminator_steps"], config["coordination"]
+    return updates_before(step, section["initial_steps"] or k, section["final_steps"] or k, section["over"])
+
+
+def updates_before(step: ArrayLike, first: int, last: int, over: int) -> np.ndarray:
+    """The number of discriminator updates before each of some steps, int64, for k = `linear_steps(first, last, over)`.
+
+    It is also the number of minibatches that the steps before have used.
+    """
+    step = np.asarray(step, np.int64)
+    if first == last:
+        return first * step
+    return _updates(first, last, over)[np.minimum(step, over)] + last * np.maximum(step - over, 0)
+
+
+@functools.lru_cache(maxsize=16)
+def _updates(first: int, last: int, over: int) -> np.ndarray:
+    with jax.ensure_compile_time_eval():  # the caller may be within a traced step
+        counts = np.asarray(linear_steps(first, last, over)(jnp.arange(over)), np.int64)
+    return np.concatenate([[0], np.cumsum(counts)])
 
 
 def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
@@ -436,7 +467,7 @@ def _networks(
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network
-            network = _augmented(config, network, facts)
+            network = _augmented(config, network, facts, axis_name)
         elif latent.generator is not None:
             network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:
@@ -447,7 +478,7 @@ def _networks(
     return found[0], found[1]
 
 
-def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFacts) -> Network:
+def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFacts, axis_name: str | None) -> Network:
     """The discriminator behind the config's augmentations."""
     section = config["augmentation"]
     if not section["names"]:
@@ -464,4 +495,5 @@ def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFac
         probability=section["probability"],
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
+        axis_name=axis_name,
     )

@@ -75,6 +75,20 @@ def _loss(config: Values) -> Loss:
     return build_loss(config)
 
 
+_NO_ACCURACY = "D has no accuracy with loss {}, whose logits no threshold separates"
+
+
+def has_accuracy(config: Values) -> bool:
+    """Whether the discriminator has an accuracy; a loss that cannot be made is a problem by itself."""
+    try:
+        loss = _loss(config)
+        if config["real_label"] != 1:
+            loss = smooth_real_labels(loss, config["real_label"])
+    except ValueError:
+        return True
+    return loss.threshold is not None
+
+
 def _outputs(config: Values) -> Iterator[Problem]:
     """Each player's output, and the range of the data."""
     if config["discriminator.output"] != "linear":
@@ -184,6 +198,10 @@ def _alarms(config: Values) -> Iterator[Problem]:
     """An alarm that is to end the run must be able to ring."""
     if config["alarms.stop"] and not config["alarms.patience"]:
         yield _about("alarms.stop", " names alarms, and alarms.patience 0 turns all alarms off")
+    if "discriminator_wins" in config["alarms.stop"] and not has_accuracy(config):
+        yield _about("alarms.stop", f" discriminator_wins: {_NO_ACCURACY.format(config['loss'])}")
+    if config["alarms.d_accuracy"] != schema.Alarms.d_accuracy and not has_accuracy(config):
+        yield _about("alarms.d_accuracy", f": {_NO_ACCURACY.format(config['loss'])}; leave it at its default")
 
 
 def _coordination(config: Values) -> Iterator[Problem]:
@@ -193,6 +211,9 @@ def _coordination(config: Values) -> Iterator[Problem]:
         count = config[f"coordination.{name}"]
         if count > k:
             yield _about(f"coordination.{name}", f" {count} is above discriminator_steps {k}")
+    limit = config["coordination.accuracy_limit"]
+    if limit < 1 and not has_accuracy(config):
+        yield _about("coordination.accuracy_limit", f" {limit}: {_NO_ACCURACY.format(config['loss'])}; set it to 1")
 
 
 def _priors(config: Values) -> Iterator[Problem]:

@@ -266,6 +266,7 @@ class Config(Section):
     batch_size: Count = 64
     accumulation_steps: Count = 1
     average_decay: Decay = 0.0
+    average_debias: Annotated[bool, Field(needs={"average_decay": None})] = False
     unrolled_steps: Size = 0
     consensus: Weight = 0.0
     extragradient: bool = False

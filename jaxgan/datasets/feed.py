@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +55,7 @@ def stream(
     chunk: int,
     batch_size: int,
     minibatches: int = 1,
+    first: Callable[[np.ndarray], np.ndarray] | None = None,
     condition: str | None = None,
     rows: slice = slice(None),
     workers: int = 2,
@@ -65,7 +67,7 @@ def stream(
 
     Args:
       split: what to read from.
-      seed, start, stop, batch_size, minibatches: as for `order.batch_indices`.
+      seed, start, stop, batch_size, minibatches, first: as for `order.batch_indices`.
       chunk: steps in an element, at least 1; the last element has the rest.
       condition: one of `CONDITIONS`, to read it too; None for none.
       rows: which of a batch's examples to read: all, or one process's share of them.
@@ -81,12 +83,12 @@ def stream(
       ValueError: a condition is asked for and there is none.
     """
     split = split if isinstance(split, Split) else Split(split)
-    batch = {"size": len(split), "batch_size": batch_size, "minibatches": minibatches}
+    batch: dict[str, Any] = {"size": len(split), "batch_size": batch_size, "minibatches": minibatches, "first": first}
     order.batch_indices(seed, start, start, **batch)  # raises before anything is read
 
     def read(number: int) -> dict[str, np.ndarray]:
-        first = start + number * chunk
-        indices = order.batch_indices(seed, first, min(first + chunk, stop), **batch)[..., rows]
+        begin = start + number * chunk
+        indices = order.batch_indices(seed, begin, min(begin + chunk, stop), **batch)[..., rows]
         chunk_of = {"real": split.take(indices.ravel())}
         if condition is not None:
             values = split.take_condition(indices.ravel(), condition)

@@ -1,5 +1,6 @@
 """The data of a run: read, checked against the networks, and fed to the step a chunk of steps at a time."""
 
+import functools
 import itertools
 import math
 import zlib
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.config import DataFacts, Experiment, load_dataset
+from jaxgan.config.build import minibatches_before
 from jaxgan.config.schema import parameters
 from jaxgan.datasets import DATASETS, RANGES, feed, order
 from jaxgan.datasets.base import Dataset, Mixture, Split, ValueRange
@@ -258,6 +260,12 @@ def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = 
     return max(length for length in range(1, min(common, most) + 1) if common % length == 0)
 
 
+def batching(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `order.batch_indices` that a config has."""
+    first = functools.partial(minibatches_before, config)
+    return {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"], "first": first}
+
+
 def chunks(
     config: Mapping[str, Any], inputs: Inputs, stops: list[int], rows: slice = slice(None)
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -269,7 +277,7 @@ def chunks(
       stops: steps at which chunks begin and end.
       rows: of every batch, those that this process feeds to its devices; no others are read.
     """
-    batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
+    batch = batching(config)
     if inputs.resident:
         for start, stop in itertools.pairwise(stops):
             index = order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)

@@ -54,7 +54,8 @@ def init_state(
       generator_tx, discriminator_tx: their optax gradient transformations.
       latent: the prior p_z(z).
       example: [batch, ...], a few examples of the data, as floats. Their shape and dtype matter. Their values matter
-        only to networks with data-dependent initialisation, such as the normalization `weight_from_data`.
+        only to networks with data-dependent initialisation, such as the normalization `weight_from_data`. A generator
+        with virtual batch normalisation keeps as many latents as its fixed batch: pass as many as a minibatch has.
       condition: [batch, ...], the conditions of these examples, or None.
       average: start the moving average of the generator's parameters here. Otherwise the first step that keeps an
         average starts it.
@@ -80,11 +81,13 @@ def init_state(
 
 
 def start_average(state: TrainState) -> TrainState:
-    """The state with a moving average that starts at the generator's parameters, if it has none yet."""
-    if state.average_params is not None:
-        return state
-    # A copy: two fields of one state that share a buffer cannot both be donated.
-    return state.replace(average_params=jax.tree.map(jnp.copy, state.generator.params))
+    """The state with a moving average that starts at the generator's parameters and model state, if it has none yet."""
+    # Copies: two fields of one state that share a buffer cannot both be donated.
+    if state.average_params is None:
+        state = state.replace(average_params=jax.tree.map(jnp.copy, state.generator.params))
+    if state.average_state is None and jax.tree.leaves(state.generator.model_state):
+        state = state.replace(average_state=jax.tree.map(jnp.copy, state.generator.model_state))
+    return state
 
 
 def _init_player(network: Network, key, inputs, condition, tx) -> PlayerState:
@@ -240,6 +243,12 @@ def check_step(
             raise ValueError(f"a term must be a jaxgan.Term(discriminator, generator), got {term!r}")
 
     # Parts that exclude each other.
+    if coordination is not None and spec.loss.threshold is None:
+        limit = coordination.accuracy_limit
+        if not isinstance(limit, int | float) or limit < 1:
+            raise ValueError(
+                f"the loss has no accuracy for coordination's accuracy_limit {limit}; leave the limit at 1"
+            )
     for name, used in (("consensus", spec.consensus is not None), ("extragradient", extragradient)):
         if used and spec.unrolled_steps:
             raise ValueError(f"{name} and unrolled_steps cannot be together, got {spec.unrolled_steps}; leave one out")

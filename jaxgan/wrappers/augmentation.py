@@ -10,7 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Network
+from jaxgan.types import BatchShard, Network
 
 Augmentation = Callable[[chex.PRNGKey, chex.Array], chex.Array]
 """`(key, image [height, width, channels]) -> image`, of one example, differentiable in the image."""
@@ -72,6 +72,7 @@ def augmented(
     probability: float = 1.0,
     adaptive_target: float | None = None,
     adaptive_speed: float = 0.0,
+    axis_name: str | None = None,
 ) -> Network:
     """A discriminator of augmented examples: in training, each augmentation is applied to each example at random.
 
@@ -82,10 +83,10 @@ def augmented(
       adaptive_target: r in (0, 1). p rises while E sign(l_real) is above r, which indicates that D memorises the data,
         and falls while it is below. .6 in the source. None keeps p fixed.
       adaptive_speed: change of p at each discriminator update.
+      axis_name: devices over whose examples the mean is taken; None for the device's own.
 
     Returns:
-      A `Network` with `per_example`. If it adapts, it keeps p in its model state; on several devices that is the mean
-      of the values that each device computes from its own examples.
+      A `Network` with `per_example`. If it adapts, it keeps p in its model state.
 
     Raises:
       ValueError: p or r is out of range, or there is no augmentation.
@@ -118,7 +119,8 @@ def augmented(
         if state is None:
             return outputs, model_state
         if train:
-            state = _adapted(state, getattr(outputs, "logits", outputs), target, adaptive_speed)
+            signs = jnp.sign(getattr(outputs, "logits", outputs))
+            state = _adapted(state, BatchShard(axis_name).mean(signs), target, adaptive_speed)
         return outputs, {**model_state, STATE: state}
 
     independent = discriminator.independent and not adapts
@@ -135,9 +137,9 @@ def _apply(augmentations, keys: chex.PRNGKey, inputs: chex.Array, chance: chex.N
     return jax.vmap(one)(keys, inputs)
 
 
-def _adapted(state: Mapping[str, Any], logits: chex.Array, target: float, speed: float) -> dict[str, Any]:
+def _adapted(state: Mapping[str, Any], mean_sign: chex.Array, target: float, speed: float) -> dict[str, Any]:
     """The state after a call. A discriminator update sees real examples first, so even calls are of real examples."""
     real = state["calls"] % 2 == 0
-    change = speed * jnp.sign(jnp.sign(logits).mean() - target)
+    change = speed * jnp.sign(mean_sign - target)
     moved = jnp.clip(state["probability"] + change, 0.0, 1.0)
     return {"probability": jnp.where(real, moved, state["probability"]), "calls": state["calls"] + 1}

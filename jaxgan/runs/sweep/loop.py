@@ -9,6 +9,8 @@ from typing import Any
 
 from jaxgan import figures
 from jaxgan.config import Problem, complete, unread
+from jaxgan.config.checks import has_accuracy
+from jaxgan.config.schema import flattened
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.io.atomic import write_json, write_text
 from jaxgan.io.metric_writers import Progress
@@ -36,6 +38,12 @@ def problems_of_sweep(config: Any) -> list[Problem]:
     ranking = read_ranking(config["population"]["score"])
     if isinstance(ranking, str):
         problems.append(Problem("population.score", ranking))
+    elif ranking.name == "d_accuracy":
+        without = [setting.config["loss"] for setting in settings if not has_accuracy(flattened(setting.config))]
+        if without:
+            losses = " and ".join(dict.fromkeys(without))
+            text = f"population.score d_accuracy: D has no accuracy with loss {losses}; rank by another score"
+            problems.append(Problem("population.score", text))
     halvings = config["population"]["halvings"]
     if halvings and settings:
         name = "population.halvings"

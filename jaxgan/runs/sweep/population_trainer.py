@@ -15,7 +15,7 @@ from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.parallel import distribute_population
-from jaxgan.runs.data import CHUNK_STEPS, chunk_factory, chunk_length
+from jaxgan.runs.data import CHUNK_STEPS, batching, chunk_factory, chunk_length
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.train.host_loop import HostLoop, RunLog, StopRequest, check_resumes, chunk_stops, open_metrics
 from jaxgan.training.population import member as member_of
@@ -82,8 +82,7 @@ class PopulationTrainer:
             for member in members:
                 config, seed = member.config, member.config["seed"]
                 if seed not in indices:
-                    batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
-                    indices[seed] = order.batch_indices(seed, start, stop, size=member.inputs.size, **batch)
+                    indices[seed] = order.batch_indices(seed, start, stop, size=member.inputs.size, **batching(config))
             rows = [indices[m.config["seed"]] + np.int32(self._offsets[id(m.inputs)]) for m in members]
             yield self.place_members({"index": np.stack(rows)})
 

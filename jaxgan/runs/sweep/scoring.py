@@ -30,7 +30,7 @@ AUTO = "sliced_wasserstein"
 """The default score: cheap, for all data, without features, and sensitive to missing modes."""
 
 METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real_logit", "d_fake_logit", "d_gradient_norm", "g_gradient_norm")
-"""Metrics that can rank: those in every line of `metrics.jsonl`."""
+"""Metrics that can rank: those in every line of `metrics.jsonl`, d_accuracy if the loss has one."""
 
 
 class Ranking(NamedTuple):

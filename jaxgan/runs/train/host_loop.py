@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.config import complete
+from jaxgan.config.build import minibatches_before
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
@@ -276,8 +277,8 @@ class RunLog:
             if self.progress is not None:
                 for warning in warnings.values():
                     self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
-        batch = {"batch_size": self.config["batch_size"], "minibatches": self.config["discriminator_steps"]}
-        epoch = order.epoch_of(step, size=self.inputs.size, **batch)
+        used = int(minibatches_before(self.config, step))
+        epoch = order.epoch_of(used, size=self.inputs.size, batch_size=self.config["batch_size"])
         self.writer.write_scalars(step, {"epoch": round(epoch, 6), **means})
         if step % self.config["log_every"] == 0:
             self._window = {}
