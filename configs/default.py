@@ -99,6 +99,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.examples = 100_000  # ring, grid, gaussian: how many training examples to draw
     config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
+    config.dataset.mirror = False  # True: training images twice, as they are and flipped horizontally
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
     # task=inpainting.

@@ -261,7 +261,8 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
 
     # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
     k, m = config["discriminator_steps"], config["generator_steps"]
-    batches = max(facts.train_examples // config["batch_size"], 1)
+    examples = facts.train_examples * (1 + config["dataset"]["mirror"])
+    batches = max(examples // config["batch_size"], 1)
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
     generator_tx = _optimizer(config, values, "generator_optimizer", m * seen, batches * m * seen / k)
     discriminator_tx = _optimizer(config, values, "discriminator_optimizer", k * seen, batches * seen)

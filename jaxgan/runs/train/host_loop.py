@@ -246,7 +246,7 @@ class RunLog:
                 for warning in warnings.values():
                     self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
         batch = {"batch_size": self.config["batch_size"], "minibatches": self.config["discriminator_steps"]}
-        epoch = order.epoch_of(step, size=self.inputs.size, **batch)
+        epoch = order.epoch_of(step, size=self.inputs.epoch_size, **batch)
         self.writer.write_scalars(step, {"epoch": round(epoch, 6), **means})
         if step % self.config["log_every"] == 0:
             self._window = {}
