@@ -55,6 +55,7 @@ class DataFacts(NamedTuple):
       vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
       labelled: the examples whose labels a task sees; None for none, and where nothing is trained.
       first: examples that networks start from, in the range they see; None where none does, and nothing is trained.
+      range: the values of black and white, as the networks see them.
     """
 
     example_shape: tuple[int, ...]
@@ -64,6 +65,7 @@ class DataFacts(NamedTuple):
     vectors: np.ndarray | None = None
     labelled: Labelled | None = None
     first: np.ndarray | None = None
+    range: tuple[float, float] = (-1.0, 1.0)
 
 
 class Sampling(NamedTuple):
@@ -453,16 +455,24 @@ def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFac
     section = config["augmentation"]
     if not section["names"]:
         return discriminator
-    if len(facts.example_shape) != 3 and set(section["names"]) != {"noise"}:
-        raise UsageError(
-            f"augmentation.names {','.join(section['names'])} does not suit the data",
-            f"its examples are {list(facts.example_shape)}, and no images [height, width, channels]",
-            "use noise, or no augmentation",
-        )
+    example, is_image = jax.ShapeDtypeStruct(facts.example_shape, jnp.float32), len(facts.example_shape) == 3
+    for name in section["names"]:
+        try:
+            if not is_image and name != "noise":
+                raise ValueError("they are no images [height, width, channels]")
+            jax.eval_shape(AUGMENTATIONS[name], jax.random.key(0), example)
+        except ValueError as error:
+            raise UsageError(
+                f"augmentation.names {name} does not suit the data",
+                f"its examples are {list(facts.example_shape)}: {error}",
+                "use noise, or no augmentation",
+            ) from error
     return augmented(
         discriminator,
         [AUGMENTATIONS[name] for name in section["names"]],
         probability=section["probability"],
+        multipliers=section["multipliers"],
+        value_range=facts.range if is_image else (-1.0, 1.0),
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
     )

@@ -126,6 +126,7 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
         vectors=vectors,
         labelled=_labelled(config, dataset, values),
         first=_first(train, values) if starts_from_data(config) else None,
+        range=(values.low, values.high),
     )
     return Inputs(dataset, facts, feed.fits(train, limit), size, _fingerprint(train, vectors), values, mirror)
 
