@@ -140,8 +140,6 @@ def augmented(
     Raises:
       ValueError: p, r or a factor is out of range, there is no augmentation, or not a factor for each.
 
-    Time: on two CPU cores `ada` TIME of a step
-
     Source: Zhao et al. 2020 (arXiv:2006.10738), equations 4 to 6; adaptive: Karras et al. 2020 (arXiv:2006.06676),
     section 3, with its r_t.
     """
