@@ -3,10 +3,12 @@
     python -m benchmarks.augmentation --picture docs/images/augmentation.jpg
 
 Steps of configs/dcgan.py on synthetic images of 32 x 32 pixels in colour, batch 64, without and with augmentations,
-take turns in one process. The picture, in docs/zoo.md, is of two photographs that come with scikit-learn.
+take turns in one process. Seconds are the processor's, of all threads. The picture, in docs/zoo.md, is of two
+photographs that come with scikit-learn.
 """
 
 import argparse
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -77,14 +79,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/augmentation.json")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=SETTINGS)
     parser.add_argument("--picture", help="only draw it, to this file")
     arguments = parser.parse_args()
     if arguments.picture:
         picture(arguments.picture)
         return
-    seconds = timing.in_turn({name: stepper(names) for name, names in SETTINGS.items()}, arguments.repeats)
+    steps = {name: stepper(SETTINGS[name]) for name in arguments.settings}
+    seconds = timing.in_turn(steps, arguments.repeats, time.process_time)
     result: dict[str, Any] = {"machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax")}
-    for name in SETTINGS:
+    for name in steps:
         times = {"seconds_of_a_step": timing.summary(seconds[name])}
         result[name] = times | {"times_as_long": timing.ratio(seconds[name], seconds["none"])}
     timing.write(arguments.out, result)

@@ -140,6 +140,9 @@ def augmented(
     Raises:
       ValueError: p, r or a factor is out of range, there is no augmentation, or not a factor for each.
 
+    Time: with `ada` a step of configs/dcgan.py on 32 × 32 images in colour, batch 64, takes 1.50 times as long on a CPU
+    (`python -m benchmarks.augmentation`).
+
     Source: Zhao et al. 2020 (arXiv:2006.10738), equations 4 to 6; adaptive: Karras et al. 2020 (arXiv:2006.06676),
     section 3, with its r_t.
     """
