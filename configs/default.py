@@ -94,10 +94,11 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent_optimization.cost = 0.0  # w: adds w E |dz|^2 to the generator's loss
 
     config.dataset = ConfigDict()
-    config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz: jaxgan.datasets.DATASETS
-    config.dataset.path = ""  # idx: directory; npz: file; tfds: data_dir ("": $TFDS_DATA_DIR, else its default)
+    config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz, stacked: jaxgan.datasets.DATASETS
+    config.dataset.path = ""  # idx, stacked: directory; npz: file; tfds: data_dir ("": $TFDS_DATA_DIR, or its default)
     config.dataset.tfds_name = "mnist"  # tfds: which dataset, as in tfds.builder(...)
-    config.dataset.examples = 100_000  # ring, grid, gaussian: how many training examples to draw
+    config.dataset.examples = 100_000  # ring, grid, gaussian, stacked: how many training examples to draw
+    config.dataset.side = 28  # stacked: height and width of the images; 32: digits of 28 with a black border
     config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.mirror = False  # True: training images twice, as they are and flipped horizontally
@@ -153,8 +154,14 @@ def get_config(platform: str = "") -> ConfigDict:
     config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
     config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
     # "FILE.py:FUNCTION", a function of images [n, ...] in [0, 1] that gives [n, dim]; "auto": classifier, else raw
+    config.evaluation.reference_split = "test"  # with which frechet, kernel, precision_recall and sliced_wasserstein
+    # compare samples; "train": as published distances of CIFAR-10 and ImageNet do
+    config.evaluation.kernel_subsets = 10  # of the jackknife, for the standard error
+    config.evaluation.inception_score_splits = 10  # parts, over whose scores it is the mean
+    config.evaluation.precision_recall_k = 5  # the neighbour that gives the radius of a ball
     config.evaluation.inception_weights = ""  # inception: the file of the FID weights, .pth or .pb
-    config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the file's
+    config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the
+    # file's; "clean": PIL's antialiased bicubic (clean-fid), for either file
     config.evaluation.other_run = ""  # workdir of a plain GAN's run on the same data, which the task is compared with
     config.evaluation.every = 0  # in training, evaluate every so many steps; 0: never
 

@@ -399,7 +399,7 @@ def build_evaluators(config: Mapping[str, Any]) -> dict[str, Evaluator]:
     found = {}
     for name, evaluator in EVALUATORS.items():
         given = {other: config["evaluation"][f"{name}_{other}"] for other in evaluator_parameters(name)}
-        found[name] = evaluator._replace(run=functools.partial(evaluator.run, **given)) if given else evaluator
+        found[name] = evaluator.with_fields(**given)
     return found
 
 

@@ -217,8 +217,9 @@ class Evaluation(Section):
     metrics: Annotated[tuple[str, ...], Either(("auto", "task"), EVALUATORS)] = ("auto",)
     samples: Count = 10_000
     features: Annotated[str, Field(choices=("auto", "classifier", "inception", "raw"), files=True)] = "auto"
+    reference_split: Annotated[str, ("test", "train")] = "test"
     inception_weights: str = ""
-    inception_style: Annotated[str, ("auto", "torch", "tensorflow")] = "auto"
+    inception_style: Annotated[str, ("auto", "torch", "tensorflow", "clean")] = "auto"
     other_run: str = ""
     every: Size = 0
 

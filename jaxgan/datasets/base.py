@@ -129,6 +129,8 @@ class Dataset:
       example_shape: shape of one example.
       num_classes: None without labels.
       mixture: the true distribution, if it is a mixture of Gaussians.
+      channels: the data of which every channel is an independent example, if images are made that way; else None. Of
+        the K classes of the C channels the class of an image is then Σ_c class_c · K^(C − 1 − c).
     """
 
     name: str
@@ -138,6 +140,7 @@ class Dataset:
     example_shape: tuple[int, ...]
     num_classes: int | None = None
     mixture: Mixture | None = None
+    channels: "Dataset | None" = None
 
 
 Loader = Callable[..., Dataset]

@@ -15,7 +15,8 @@ from jax.typing import ArrayLike
 from numpy.typing import ArrayLike as Widths
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows
+from jaxgan.evaluation.distances import block_size, double_precision, map_blocks
+from jaxgan.evaluation.inputs import check_finite, rows
 
 PAPER_SIGMAS = np.logspace(-1, 0, 10)
 """The grid of widths in the authors' code, in units of the data: pixels in [0, 1]."""
@@ -77,6 +78,7 @@ def mean_log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) 
     Returns:
       Means [widths], in nats, and standard deviations over the points (ddof 0) / √points [widths].
     """
+    check_finite("samples", samples)
     centers = np.asarray(samples, np.float32).reshape(len(np.atleast_1d(samples)), -1)
     narrowest = max(float(np.min(np.asarray(sigmas, np.float64), initial=math.inf)), 1e-100)
     rounding = float(centers.var(0).sum()) * 2**-24 / (2 * narrowest**2)

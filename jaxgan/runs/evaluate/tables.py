@@ -11,8 +11,8 @@ Report = Mapping[str, Any]
 """The content of an `evaluation/*.json`."""
 
 MEANING = (
-    "real data: training examples in the samples' place (nearest, conditional: test examples), as many as there are "
-    "samples, or all there are; ±: standard error."
+    "real data: training examples in the samples' place (of what compares with the training split, and of conditional: "
+    "test examples), as many as there are samples, or all there are; ±: standard error."
 )
 
 

@@ -305,7 +305,7 @@ class Output:
         assert self._evaluation is not None
         try:
             report = self._evaluation.run(state)
-        except NoSamplesError as error:  # no reason to end the training
+        except (NoSamplesError, DivergedError) as error:  # no reason to end the training, which looks for itself
             self.progress.message(f"not evaluated: {error}")
             return
         path = self.directory.evaluation_file(report.step, report.seed, report.method)
