@@ -48,8 +48,9 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # The discriminator sees data and samples augmented alike, so that samples do not learn it.
     config.augmentation = ConfigDict()
-    config.augmentation.names = ()  # color,translation,cutout (DiffAugment), noise (vectors too), or some of these
+    config.augmentation.names = ()  # color,translation,cutout (DiffAugment); ada, or parts of it; noise (vectors too)
     config.augmentation.probability = 1.0  # of each one, for each example
+    config.augmentation.multipliers = ()  # (1.0, 0.5): factors of it, one for each name; (): 1
     config.augmentation.adaptive_target = 0.0  # .6: the probability follows how well D knows its data (ADA); 0: fixed
     config.augmentation.adaptive_speed = 1e-3  # its change in a discriminator update
 
@@ -102,6 +103,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.transpose = False  # idx: True: rows and columns of images exchanged, as EMNIST's files need it
     config.dataset.validation_examples = -1  # training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
+    config.dataset.mirror = False  # True: training images twice, as they are and flipped horizontally
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
     # task=inpainting.

@@ -294,6 +294,13 @@ def test_the_recipes_are_all_of_the_configs():
     assert set(found) - {"machine"} == configs >= set(recipes.PUBLISHED)
 
 
+def test_the_cost_of_augmentations_is_that_of_the_results():
+    ratio = results("benchmarks/augmentation")["ada"]["times_as_long"]
+    text = f"{ratio['median']:.2f} times as long ({ratio['least']:.2f} to {ratio['largest']:.2f}"
+    assert text in pathlib.Path("docs/zoo.md").read_text()
+    assert f"{ratio['median']:.2f} times as long" in pathlib.Path("jaxgan/wrappers/augmentation.py").read_text()
+
+
 NOT_COMPARED: set[str] = set()
 """Losses that are not in results/modes/losses.json yet."""
 

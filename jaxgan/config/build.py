@@ -56,6 +56,7 @@ class DataFacts(NamedTuple):
       vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
       labelled: the examples whose labels a task sees; None for none, and where nothing is trained.
       first: examples that networks start from, in the range they see; None where none does, and nothing is trained.
+      range: the values of black and white, as the networks see them.
     """
 
     example_shape: tuple[int, ...]
@@ -65,6 +66,7 @@ class DataFacts(NamedTuple):
     vectors: np.ndarray | None = None
     labelled: Labelled | None = None
     first: np.ndarray | None = None
+    range: tuple[float, float] = (-1.0, 1.0)
 
 
 class Sampling(NamedTuple):
@@ -262,7 +264,8 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
 
     # How often each optimizer counts: its own updates in the run, and in an epoch of the data.
     k, m, steps = config["discriminator_steps"], config["generator_steps"], config["steps"]
-    batches, used = max(facts.train_examples // config["batch_size"], 1), int(minibatches_before(config, steps))
+    examples = facts.train_examples * (1 + config["dataset"]["mirror"])
+    batches, used = max(examples // config["batch_size"], 1), int(minibatches_before(config, steps))
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
     generator_tx = _optimizer(
         config, values, "generator_optimizer", steps * m * seen, batches * m * seen * steps / used
@@ -483,16 +486,24 @@ def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFac
     section = config["augmentation"]
     if not section["names"]:
         return discriminator
-    if len(facts.example_shape) != 3 and set(section["names"]) != {"noise"}:
-        raise UsageError(
-            f"augmentation.names {','.join(section['names'])} does not suit the data",
-            f"its examples are {list(facts.example_shape)}, and no images [height, width, channels]",
-            "use noise, or no augmentation",
-        )
+    example, is_image = jax.ShapeDtypeStruct(facts.example_shape, jnp.float32), len(facts.example_shape) == 3
+    for name in section["names"]:
+        try:
+            if not is_image and name != "noise":
+                raise ValueError("they are no images [height, width, channels]")
+            jax.eval_shape(AUGMENTATIONS[name], jax.random.key(0), example)
+        except ValueError as error:
+            raise UsageError(
+                f"augmentation.names {name} does not suit the data",
+                f"its examples are {list(facts.example_shape)}: {error}",
+                "use noise, or no augmentation",
+            ) from error
     return augmented(
         discriminator,
         [AUGMENTATIONS[name] for name in section["names"]],
         probability=section["probability"],
+        multipliers=section["multipliers"],
+        value_range=facts.range if is_image else (-1.0, 1.0),
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
         axis_name=axis_name,

@@ -16,6 +16,7 @@ from jaxgan.networks.conditioning import PLAYER_CONDITIONINGS
 from jaxgan.networks.linen import check_choice
 from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.types import Latent, Loss
+from jaxgan.wrappers.augmentation import MOVING
 
 Values = Mapping[str, Any]
 
@@ -194,6 +195,13 @@ def _evaluation(config: Values) -> Iterator[Problem]:
         )
 
 
+def _augmentation(config: Values) -> Iterator[Problem]:
+    """A factor of the probability for each augmentation."""
+    names, factors = config["augmentation.names"], config["augmentation.multipliers"]
+    if factors and len(factors) != len(names):
+        yield _about("augmentation.multipliers", f" has {len(factors)} numbers for {len(names)} augmentation.names")
+
+
 def _alarms(config: Values) -> Iterator[Problem]:
     """An alarm that is to end the run must be able to ring."""
     if config["alarms.stop"] and not config["alarms.patience"]:
@@ -328,7 +336,7 @@ def _inpainting(config: Values) -> Iterator[Problem]:
         yield Problem(
             "condition", f"condition={condition} does not go with task=inpainting, whose condition is what is known"
         )
-    if moving := {"translation", "cutout"} & set(config["augmentation.names"]):
+    if moving := MOVING & set(config["augmentation.names"]):
         named = " and ".join(sorted(moving))
         yield _about(
             "augmentation.names",
@@ -408,6 +416,6 @@ def _inference(config: Values) -> Iterator[Problem]:
 
 _CROSS_CHECKS = (
     *(_losses, _priors, _sampling, _coordination, _dynamics, _outputs, _paths, _layers, _networks),
-    *(_conditions, _rates, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
+    *(_conditions, _rates, _augmentation, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""

@@ -136,6 +136,7 @@ class Coordination(Section):
 class Augmentation(Section):
     names: Annotated[tuple[str, ...], AUGMENTATIONS] = ()
     probability: Annotated[float, Field(low=0, high=1, needs={"names": None})] = 1.0
+    multipliers: Annotated[tuple[float, ...], Field(low=0, high=1, needs={"names": None})] = ()
     adaptive_target: Annotated[float, Field(low=0, high=1, open_high=True, needs={"names": None})] = 0.0
     adaptive_speed: Annotated[float, Field(low=0, needs={"adaptive_target": None})] = 1e-3
 
@@ -169,6 +170,7 @@ class DatasetSection(Section):
     name: Annotated[str, Field(choices=DATASETS, entries=True, provided=("seed", "memory_limit"))] = "digits"
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
     range: Annotated[str, RANGES] = "unit"
+    mirror: bool = False
     placement: Annotated[
         str, Field(choices=("auto", "device", "stream"), resume=True, sweep=False, modes=("sample", "evaluate"))
     ] = "auto"

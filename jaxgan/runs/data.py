@@ -62,6 +62,7 @@ class Inputs(NamedTuple):
       resident: whether it lives on the device.
       size: training examples.
       fingerprint: checksum of examples from all over the training split, which identifies the data on resuming.
+      mirror: whether the training images are twice as many, each as it is and flipped horizontally.
       range: the values of black and white as the networks see them. Bytes are scaled to this range. Floats are used as
         they are: their range is [0, 1] or [-1, 1] if they lie in it, else the interval that they span.
     """
@@ -72,6 +73,12 @@ class Inputs(NamedTuple):
     size: int
     fingerprint: int
     range: ValueRange
+    mirror: bool = False
+
+    @property
+    def epoch_size(self) -> int:
+        """Examples in an epoch: those of the training split, or twice as many."""
+        return self.size * (1 + self.mirror)
 
     @property
     def condition(self) -> str | None:
@@ -112,20 +119,27 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
     dataset = load_dataset(config, limit)
-    train, size = dataset.train, len(dataset.train)
-    order.batches_per_epoch(size=size, batch_size=config["batch_size"])
+    train, size, mirror = dataset.train, len(dataset.train), section["mirror"]
+    if mirror and len(dataset.example_shape) != 3:
+        raise UsageError(
+            f"dataset.mirror=True does not suit the dataset {dataset.name}",
+            f"its examples are {list(dataset.example_shape)}, and no images [height, width, channels]",
+            "set dataset.mirror=False",
+        )
+    order.batches_per_epoch(size=size * (1 + mirror), batch_size=config["batch_size"])
     values = _range(train, section, config["generator"]["output"])
     classes, vectors = _condition(config, dataset)
     facts = DataFacts(
         tuple(dataset.example_shape),
         size,
-        means=_means(train, values) if config["generator"]["output_bias"] == "data" else None,
+        means=_means(train, values, mirror) if config["generator"]["output_bias"] == "data" else None,
         classes=classes,
         vectors=vectors,
         labelled=_labelled(config, dataset, values),
         first=_first(train, values) if starts_from_data(config) else None,
+        range=(values.low, values.high),
     )
-    return Inputs(dataset, facts, feed.fits(train, limit), size, _fingerprint(train, vectors), values)
+    return Inputs(dataset, facts, feed.fits(train, limit), size, _fingerprint(train, vectors), values, mirror)
 
 
 def starts_from_data(config: Mapping[str, Any]) -> bool:
@@ -236,7 +250,8 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
 
             def step(state, batch):
                 if data:
-                    return train_step(state, feed.gather(data[0], batch["index"], inputs.range))
+                    examples = feed.gather(data[0], batch["index"], inputs.range, mirror=inputs.mirror)
+                    return train_step(state, examples)
                 return train_step(state, {**batch, "real": inputs.range.scale(batch["real"])})
 
             return scan_steps(step)(state, batches)
@@ -280,14 +295,16 @@ def chunks(
     batch = batching(config)
     if inputs.resident:
         for start, stop in itertools.pairwise(stops):
-            index = order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)
+            index = order.batch_indices(config["seed"], start, stop, size=inputs.epoch_size, **batch)
             yield {"index": index[..., rows]}
     elif len(stops) > 1:
         chunk = max(stop - start for start, stop in itertools.pairwise(stops))
         # A resumed run may begin inside a chunk, whose rest is then read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
-            yield from feed.stream(inputs.dataset.train, rows=rows, condition=inputs.condition, **steps, **batch)
+            yield from feed.stream(
+                inputs.dataset.train, condition=inputs.condition, mirror=inputs.mirror, rows=rows, **steps, **batch
+            )
 
 
 def mixture_of(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Mixture | None:
@@ -440,7 +457,9 @@ def _first(split: Split, values: ValueRange) -> np.ndarray:
     return np.asarray(values.from_unit(examples / 255) if examples.dtype == np.uint8 else examples, np.float32)
 
 
-def _means(split: Split, values: ValueRange) -> np.ndarray:
+def _means(split: Split, values: ValueRange, mirror: bool) -> np.ndarray:
     examples = _some_of(split)
     means = examples.mean(0, dtype=np.float64)
+    if mirror:
+        means = (means + np.flip(means, -2)) / 2
     return (values.from_unit(means / 255) if examples.dtype == np.uint8 else means).astype(np.float32)

@@ -82,14 +82,17 @@ class PopulationTrainer:
             for member in members:
                 config, seed = member.config, member.config["seed"]
                 if seed not in indices:
-                    indices[seed] = order.batch_indices(seed, start, stop, size=member.inputs.size, **batching(config))
+                    indices[seed] = order.batch_indices(
+                        seed, start, stop, size=member.inputs.epoch_size, **batching(config)
+                    )
             rows = [indices[m.config["seed"]] + np.int32(self._offsets[id(m.inputs)]) for m in members]
             yield self.place_members({"index": np.stack(rows)})
 
     def _place_data(self) -> None:
         """All distinct datasets one behind the other, so that a member's indices only need an offset."""
+        copies = 1 + self.inputs.mirror
         distinct = {id(m.inputs): m.inputs.resident_data() for m in self.group}
-        starts = itertools.accumulate((len(data["examples"]) for data in distinct.values()), initial=0)
+        starts = itertools.accumulate((copies * len(data["examples"]) for data in distinct.values()), initial=0)
         self._offsets = dict(zip(distinct, starts, strict=False))
         self.data = self.place_shared(jax.tree.map(lambda *parts: np.concatenate(parts), *distinct.values()))
 

@@ -278,7 +278,7 @@ class RunLog:
                 for warning in warnings.values():
                     self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
         used = int(minibatches_before(self.config, step))
-        epoch = order.epoch_of(used, size=self.inputs.size, batch_size=self.config["batch_size"])
+        epoch = order.epoch_of(used, size=self.inputs.epoch_size, batch_size=self.config["batch_size"])
         self.writer.write_scalars(step, {"epoch": round(epoch, 6), **means})
         if step % self.config["log_every"] == 0:
             self._window = {}
