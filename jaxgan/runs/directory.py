@@ -27,7 +27,7 @@ class RunDirectory:
     """
 
     def __init__(self, path: str, *, create: bool = True):
-        self.path = local_path(path, "--workdir=")
+        self.path = local_path(path, "--workdir=") if ":" in path else pathlib.Path(path).expanduser().absolute()
         self.config_file = self.path / "config.json"
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
