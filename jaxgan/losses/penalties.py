@@ -1,10 +1,11 @@
 """Penalties on the discriminator, as `make_train_step(penalties=…)` takes them.
 
 A penalty is `(critic, real, fake, key) -> scalar`, added to the discriminator's loss; `critic(examples) -> logits
-[batch]` is the discriminator in training. `lazy` applies a penalty in some steps only. To add a penalty, write a
-function from its weight to the penalty, and one line of `PENALTIES`; further parameters are keyword-only. r1 and r2
-have the factor ½ of their source, gradient penalties have none. Norms are over all dimensions of an example. All raise
-ValueError if a weight is negative or not a number.
+[batch]` is the discriminator in training. It is a mean over examples. One that draws, or reads the whole batch, has a
+fifth argument `shard`, a `jaxgan.types.BatchShard`, which makes it the same on one device and on many. `lazy` applies a
+penalty in some steps only. To add a penalty, write a function from its weight to the penalty, and one line of
+`PENALTIES`; further parameters are keyword-only. r1 and r2 have the factor ½ of their source, gradient penalties have
+none. Norms are over all dimensions of an example. All raise ValueError if a weight is negative or not a number.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Lazy, Penalty
+from jaxgan.types import BatchShard, Lazy, Penalty
 
 
 def r1(gamma: chex.Numeric = 1.0) -> Penalty:
@@ -63,9 +64,10 @@ def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) ->
     """
     check_weight(weight)
 
-    def penalty(critic, real, fake, key):
+    def penalty(critic, real, fake, key, shard=BatchShard()):
         _check_floating(real)
-        share = jax.random.uniform(key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
+        ones = (1,) * (real.ndim - 1)
+        share = shard.draw(lambda count: jax.random.uniform(key, (count, *ones), real.dtype), len(real))
         return weight * _distance_from_1(critic, share * real + (1 - share) * fake, one_sided)
 
     return penalty
@@ -89,10 +91,11 @@ def dragan(weight: chex.Numeric = 10.0, *, spread: chex.Numeric = 0.5) -> Penalt
     check_weight(weight)
     check_weight(spread, "spread")
 
-    def penalty(critic, real, fake, key):
+    def penalty(critic, real, fake, key, shard=BatchShard()):
         _check_floating(real)
-        noise = spread * real.std() * jax.random.normal(key, real.shape, real.dtype)
-        return weight * _distance_from_1(critic, real + noise, False)
+        shape = real.shape[1:]
+        noise = shard.draw(lambda count: jax.random.normal(key, (count, *shape), real.dtype), len(real))
+        return weight * _distance_from_1(critic, real + spread * _deviation(real, shard) * noise, False)
 
     return penalty
 
@@ -143,6 +146,11 @@ def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples:
 
     gradients, logits = jax.grad(total, has_aux=True)(examples)
     return jnp.square(gradients.reshape(len(logits), -1)).sum(1)
+
+
+def _deviation(examples: chex.Array, shard: BatchShard) -> chex.Array:
+    """The standard deviation of all values of the batch on all devices."""
+    return jnp.sqrt(shard.mean(jnp.square(examples - shard.mean(examples, None)), None))
 
 
 def _distance_from_1(critic, points: chex.Array, one_sided: bool) -> chex.Array:
