@@ -27,6 +27,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.batch_size = 64  # examples in a minibatch, over all devices
     config.accumulation_steps = 1  # parts in which each device computes its batch, for batches that do not fit at once
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
+    config.average_half_life = 0.0  # the same, as the examples seen after which past parameters count half; 0 is off
 
     config.unrolled_steps = 0  # m: the generator looks ahead through m discriminator updates; 0 is off
     config.consensus = 0.0  # gamma: both players also descend (gamma/2) |v|^2, v their two gradients; 0 is off
@@ -38,6 +39,11 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.final_steps = 0  # k from step `over` on, with a straight line between the two; 0: the same
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
+
+    # Numbers that change in a run, from the field's own value to LAST, and then stay: "FIELD=SHAPE(LAST, EXAMPLES); ...",
+    # for example "penalties.r1=cosine(0.1, 1e6)". SHAPE: linear, cosine, exponential. EXAMPLES: how many the
+    # discriminator has seen by then, step * discriminator_steps * batch_size. "FIELD & FIELD=..." moves several.
+    config.schedules = ""  # of rates, betas, weights of penalties and terms, the average, augmentation.probability, ...
 
     config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); "inference": z from x;
     # "semi_supervised": a discriminator that tells classes, from few labels; jaxgan.tasks.TASKS

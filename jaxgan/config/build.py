@@ -12,7 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, parameters, traced
+from jaxgan.config.schema import (
+    TASK_PROVIDED,
+    complete,
+    evaluator_parameters,
+    flattened,
+    further,
+    parameters,
+    schedules,
+    traced,
+)
 from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Evaluator
@@ -33,6 +42,7 @@ from jaxgan.tasks import TASKS, Labelled, Task
 from jaxgan.tasks.base import prepared
 from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.latent_optimization import LatentOptimization
+from jaxgan.training.schedules import SCHEDULES, Schedule, scheduled
 from jaxgan.training.step import TrainStep, init_state, make_train_step
 from jaxgan.types import Latent, Lazy, Loss, Network, Penalty, TrainState
 from jaxgan.wrappers.augmentation import AUGMENTATIONS, augmented
@@ -95,11 +105,12 @@ class Experiment:
     """The parts of a GAN as pure functions and values, made from a config by `build`.
 
     Attributes:
-      networks: `axis_name -> (generator, discriminator)`.
+      networks: `axis_name, hyperparameters=None -> (generator, discriminator)`.
       latent: the prior.
       task: the places at which the run differs from that of a plain GAN.
       step_options: `hyperparameters -> arguments of make_train_step`, all but the networks, the prior and the axis.
       hyperparameters: the numbers that the config has for them.
+      schedules: those of some hyperparameters, by field.
       sampling: how samples are drawn.
       example_shape: of one example.
       packing: examples that the discriminator judges at once.
@@ -109,11 +120,12 @@ class Experiment:
       conditions: [m, ...], those that samples have in turn; None without a condition.
     """
 
-    networks: Callable[[str | None], tuple[Network, Network]]
+    networks: Callable[..., tuple[Network, Network]]
     latent: Latent
     task: Task
     step_options: Callable[[Hyperparameters], dict[str, Any]]
     hyperparameters: dict[str, float]
+    schedules: dict[str, Schedule]
     sampling: Sampling
     example_shape: tuple[int, ...]
     packing: int = 1
@@ -157,11 +169,16 @@ class Experiment:
           axis_name: of the mapped device axis, over which batch statistics are taken; None on one device.
           hyperparameters: numbers in the place of the config's, which may be traced; None for the config's.
         """
-        generator, discriminator = self.networks(axis_name)
-        options = self.options if hyperparameters is None else self.step_options(hyperparameters)
-        step = make_train_step(
-            generator=generator, discriminator=discriminator, latent=self.latent, axis_name=axis_name, **options
-        )
+
+        def step_of(values: Hyperparameters) -> TrainStep:
+            generator, discriminator = self.networks(axis_name, values)
+            options = self.step_options(values)
+            return make_train_step(
+                generator=generator, discriminator=discriminator, latent=self.latent, axis_name=axis_name, **options
+            )
+
+        values = self.hyperparameters if hyperparameters is None else hyperparameters
+        step = scheduled(step_of, values, self.schedules) if self.schedules else step_of(values)
         return prepared(step, self.task, axis_name)
 
     def initial_state(self, seed: int) -> TrainState:
@@ -218,7 +235,7 @@ def build(config: Any, facts: DataFacts) -> Experiment:
     values = flattened(config)
     latent = build_latent(values)
     task = _task(values, facts, latent)
-    networks = functools.cache(functools.partial(_networks, config, facts, task, latent))
+    networks = functools.partial(_networks, config, facts, task, latent)
     networks(None)  # so that what does not suit the data is said now
     return Experiment(
         networks=networks,
@@ -226,6 +243,7 @@ def build(config: Any, facts: DataFacts) -> Experiment:
         task=task,
         step_options=functools.partial(_step_options, config, facts),
         hyperparameters={name: values[name] for name in traced(config)},
+        schedules=_schedules(config),
         sampling=Sampling(**config["sampling"], log_ratio=build_loss(values).log_ratio),
         example_shape=facts.example_shape,
         packing=config["packing"],
@@ -256,27 +274,28 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
     loss = task.loss(build_loss(values))
     if config["real_label"] != 1:
         loss = smooth_real_labels(loss, config["real_label"])
-    if config["terms"]["adversarial"] != 1:
+    if "terms.adversarial" in hyperparameters:
         loss = weigh_generator(loss, values["terms.adversarial"])
 
     # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
-    generator_tx = _optimizer(config, values, "generator_optimizer", m * seen, batches * m * seen / k)
-    discriminator_tx = _optimizer(config, values, "discriminator_optimizer", k * seen, batches * seen)
+    optimizer = functools.partial(_optimizer, config, hyperparameters, values)
+    generator_tx = optimizer("generator_optimizer", m * seen, batches * m * seen / k)
+    discriminator_tx = optimizer("discriminator_optimizer", k * seen, batches * seen)
     return {
         "loss": loss,
         "generator_tx": latent.generator_tx(generator_tx) if latent.generator_tx else generator_tx,
         "discriminator_tx": task.discriminator_tx(discriminator_tx),
         "discriminator_steps": k,
         "generator_steps": m,
-        "average_decay": values["average_decay"] if config["average_decay"] else None,
+        "average_decay": _average_decay(config, hyperparameters),
         "accumulation_steps": config["accumulation_steps"],
         "penalties": _penalties(config, values),
         "unrolled_steps": config["unrolled_steps"],
         "coordination": _coordination(config["coordination"], k),
-        "consensus": values["consensus"] if config["consensus"] else None,
+        "consensus": hyperparameters.get("consensus"),
         "extragradient": config["extragradient"],
         "terms": (*_weighted(TERMS, "terms", values), *task.terms),
         "latent_optimization": _latent_optimization(values),
@@ -329,9 +348,14 @@ def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
 
 
 def _optimizer(
-    config: Mapping[str, Any], values: Values, name: str, updates_per_step: int, updates_per_epoch: float
+    config: Mapping[str, Any],
+    hyperparameters: Hyperparameters,
+    values: Values,
+    name: str,
+    updates_per_step: int,
+    updates_per_epoch: float,
 ) -> optax.GradientTransformation:
-    """A player's optimizer, with its schedules and what stands before and behind it."""
+    """A player's optimizer, with its schedules and those parts before and behind it that are on."""
     section = config[name]
     values = _section(values, name)
     rate = RATE_SCHEDULES[section["rate_schedule"]]
@@ -342,13 +366,13 @@ def _optimizer(
             given = {**values, "momentum": values[field], "updates_per_epoch": updates_per_epoch}
             values[field] = momentum(**_taken(momentum, given))
     parts = [optimizer(**_taken(optimizer, values))]
-    if section["clip_norm"]:
+    if f"{name}.clip_norm" in hyperparameters:
         parts.insert(0, optax.clip_by_global_norm(values["clip_norm"]))
-    if section["historical_averaging"]:
+    if f"{name}.historical_averaging" in hyperparameters:
         parts.insert(0, historical_averaging(values["historical_averaging"]))
-    if section["clip_weights"]:
+    if f"{name}.clip_weights" in hyperparameters:
         parts.append(clip_weights(values["clip_weights"]))
-    if section["max_column_norm"]:
+    if f"{name}.max_column_norm" in hyperparameters:
         parts.append(limit_column_norms(values["max_column_norm"]))
     return parts[0] if len(parts) == 1 else optax.chain(*parts)
 
@@ -368,6 +392,24 @@ def _penalties(config: Mapping[str, Any], values: Values) -> tuple[Penalty | Laz
     interval = config["penalties"]["interval"]
     found = _weighted(PENALTIES, "penalties", values)
     return tuple(found if interval == 1 else (lazy(penalty, interval) for penalty in found))
+
+
+def examples_per_step(config: Mapping[str, Any]) -> int:
+    """Examples of the data that the discriminator sees in a training step: the clock of schedules and half-lives."""
+    return config["discriminator_steps"] * config["batch_size"]
+
+
+def _schedules(config: Mapping[str, Any]) -> dict[str, Schedule]:
+    plans, each = schedules(config), examples_per_step(config)
+    return {name: Schedule(SCHEDULES[plan.shape], plan.last, plan.examples / each) for name, plan in plans.items()}
+
+
+def _average_decay(config: Mapping[str, Any], hyperparameters: Hyperparameters) -> chex.Numeric | None:
+    """The decay of a step, given as it is or by the examples after which a parameter counts half."""
+    half_life = hyperparameters.get("average_half_life")
+    if half_life is None:
+        return hyperparameters.get("average_decay")
+    return 0.5 ** (examples_per_step(config) / jnp.maximum(half_life, 1e-8))  # a half-life of 0: no average yet
 
 
 def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
@@ -411,7 +453,12 @@ def _check_classes(config: Mapping[str, Any], facts: DataFacts) -> None:
 
 
 def _networks(
-    config: Mapping[str, Any], facts: DataFacts, task: Task, latent: Latent, axis_name: str | None
+    config: Mapping[str, Any],
+    facts: DataFacts,
+    task: Task,
+    latent: Latent,
+    axis_name: str | None,
+    hyperparameters: Hyperparameters = {},
 ) -> tuple[Network, Network]:
     """Both players' networks with all that is wrapped around them."""
     found = []
@@ -436,7 +483,7 @@ def _networks(
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network
-            network = _augmented(config, network, facts)
+            network = _augmented(config, hyperparameters, network, facts)
         elif latent.generator is not None:
             network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:
@@ -447,7 +494,9 @@ def _networks(
     return found[0], found[1]
 
 
-def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFacts) -> Network:
+def _augmented(
+    config: Mapping[str, Any], hyperparameters: Hyperparameters, discriminator: Network, facts: DataFacts
+) -> Network:
     """The discriminator behind the config's augmentations."""
     section = config["augmentation"]
     if not section["names"]:
@@ -461,7 +510,7 @@ def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFac
     return augmented(
         discriminator,
         [AUGMENTATIONS[name] for name in section["names"]],
-        probability=section["probability"],
+        probability=hyperparameters.get("augmentation.probability", section["probability"]),
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
     )

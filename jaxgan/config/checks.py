@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxgan.config import schema, values
 from jaxgan.config.build import MissingFieldError, build_latent, build_loss
+from jaxgan.config.schedules import read_schedules
 from jaxgan.config.schema import parameters
 from jaxgan.config.values import Problem
 from jaxgan.datasets import DATASETS
@@ -189,6 +190,28 @@ def _coordination(config: Values) -> Iterator[Problem]:
         count = config[f"coordination.{name}"]
         if count > k:
             yield _about(f"coordination.{name}", f" {count} is above discriminator_steps {k}")
+
+
+def _schedules(config: Values) -> Iterator[Problem]:
+    """Schedules of numbers that may vary, within the ranges of their fields."""
+    plans, wrong = read_schedules(config["schedules"])
+    yield from (_about("schedules", f": {text}") for text in wrong)
+    known = schema.rows(config)
+    for name, plan in plans.items():
+        if name not in known:
+            yield _about("schedules", f": {name} is no field{values.nearest(name, known)}")
+        elif not schema.may_vary(config, name, known):
+            yield _about("schedules", f": {name} is no number that may change in a run")
+        elif why := schema.unread_because(config, name, known):
+            yield _about("schedules", f": {name} has no effect with {why[0]}={values.shown(why[1])}")
+        elif text := values.wrong(known[name].spec, plan.last):
+            yield _about("schedules", f": {name}: {text}")
+        elif plan.shape == "exponential" and not (config[name] > 0 and plan.last > 0):
+            yield _about("schedules", f": {name}: exponential needs both ends above 0, not {config[name]}, {plan.last}")
+    if "augmentation.probability" in plans and config["augmentation.adaptive_target"]:
+        yield _about("schedules", ": augmentation.probability follows D with augmentation.adaptive_target; set one")
+    if config["average_decay"] and ("average_half_life" in plans or config["average_half_life"]):
+        yield _about("average_half_life", " and average_decay are two names of one number; set one")
 
 
 def _priors(config: Values) -> Iterator[Problem]:
@@ -382,7 +405,7 @@ def _inference(config: Values) -> Iterator[Problem]:
 
 
 _CROSS_CHECKS = (
-    *(_losses, _priors, _sampling, _coordination, _dynamics, _outputs, _paths, _layers, _networks),
+    *(_losses, _priors, _sampling, _coordination, _schedules, _dynamics, _outputs, _paths, _layers, _networks),
     *(_conditions, _rates, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""
