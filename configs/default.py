@@ -40,9 +40,9 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
-    # Numbers that change in a run, from the field's own value to LAST, and then stay: "FIELD=SHAPE(LAST, EXAMPLES); ...",
-    # for example "penalties.r1=cosine(0.1, 1e6)". SHAPE: linear, cosine, exponential. EXAMPLES: how many the
-    # discriminator has seen by then, step * discriminator_steps * batch_size. "FIELD & FIELD=..." moves several.
+    # Numbers that change in a run: "FIELD=SHAPE(LAST, EXAMPLES); FIELD & FIELD=...". Each goes from its field's own
+    # value to LAST, and stays there: "penalties.r1=cosine(0.1, 1e6)". SHAPE: linear, cosine, exponential. EXAMPLES:
+    # how many the discriminator has seen by then, step * discriminator_steps * batch_size.
     config.schedules = ""  # of rates, betas, weights of penalties and terms, the average, augmentation.probability, ...
 
     config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); "inference": z from x;

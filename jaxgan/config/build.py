@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -458,7 +459,7 @@ def _networks(
     task: Task,
     latent: Latent,
     axis_name: str | None,
-    hyperparameters: Hyperparameters = {},
+    hyperparameters: Hyperparameters = types.MappingProxyType({}),
 ) -> tuple[Network, Network]:
     """Both players' networks with all that is wrapped around them."""
     found = []

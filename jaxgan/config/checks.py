@@ -1,5 +1,6 @@
 """All problems of a config at once: those of its fields, and those between fields that are each allowed."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -204,7 +205,7 @@ def _schedules(config: Values) -> Iterator[Problem]:
             yield _about("schedules", f": {name} is no number that may change in a run")
         elif why := schema.unread_because(config, name, known):
             yield _about("schedules", f": {name} has no effect with {why[0]}={values.shown(why[1])}")
-        elif text := values.wrong(known[name].spec, plan.last):
+        elif text := values.wrong(_closed(known[name].spec), plan.last):
             yield _about("schedules", f": {name}: {text}")
         elif plan.shape == "exponential" and not (config[name] > 0 and plan.last > 0):
             yield _about("schedules", f": {name}: exponential needs both ends above 0, not {config[name]}, {plan.last}")
@@ -212,6 +213,11 @@ def _schedules(config: Values) -> Iterator[Problem]:
         yield _about("schedules", ": augmentation.probability follows D with augmentation.adaptive_target; set one")
     if config["average_decay"] and ("average_half_life" in plans or config["average_half_life"]):
         yield _about("average_half_life", " and average_decay are two names of one number; set one")
+
+
+def _closed(spec: values.Spec) -> values.Spec:
+    """A field whose range has its lower end: a rate is above 0, and a schedule may take it there."""
+    return spec._replace(field=dataclasses.replace(spec.field, open_low=False))
 
 
 def _priors(config: Values) -> Iterator[Problem]:
