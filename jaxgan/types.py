@@ -280,12 +280,14 @@ class TermInputs:
     Attributes:
       real_output, fake_output: the discriminator's outputs for the real and for the fake examples.
       latents: [batch, dim], of the generated examples.
-      condition: [batch, ...] of both, or None.
+      condition: [batch, ...] of the real examples, or None.
       prior: the `Latent` that the latents are drawn from.
       axis_name: name of the mapped device axis, or None.
       discriminate: `(examples [n, ...], condition=None) -> DiscriminatorOutput` of this discriminator, in training, for
         further examples, such as labelled ones in the condition. Its updates of model state are discarded.
       extra: further outputs of the generator, see `DiscriminatorInputs`; or None.
+      made_condition: [batch, ...] of the generated examples; the same as `condition` unless they have a prior of their
+        own, `make_train_step(condition_prior=...)`.
     """
 
     real_output: DiscriminatorOutput
@@ -296,6 +298,7 @@ class TermInputs:
     axis_name: str | None = None
     discriminate: Callable[..., DiscriminatorOutput] | None = None
     extra: Any = None
+    made_condition: chex.ArrayTree | None = None
 
     def mean(self, values: chex.Array) -> chex.Array:
         """The mean over the batch of all devices, [batch, ...] to [...]."""

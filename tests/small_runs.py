@@ -11,6 +11,7 @@ SMALL = {
     "steps": "60",
     "batch_size": "16",
     "dataset.examples": "200",
+    "generator_batches": "1",
     "generator.widths": "(16,)",
     "discriminator.widths": "(16,)",
     "log_every": "10",

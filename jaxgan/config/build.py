@@ -281,10 +281,11 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
     # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
     k, m = config["discriminator_steps"], config["generator_steps"]
     batches = max(facts.train_examples // config["batch_size"], 1)
+    each = minibatches_per_step(config)
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
     optimizer = functools.partial(_optimizer, config, hyperparameters, values)
-    generator_tx = optimizer("generator_optimizer", m * seen, batches * m * seen / k)
-    discriminator_tx = optimizer("discriminator_optimizer", k * seen, batches * seen)
+    generator_tx = optimizer("generator_optimizer", m * seen, batches * m * seen / each)
+    discriminator_tx = optimizer("discriminator_optimizer", k * seen, batches * k * seen / each)
     return {
         "loss": loss,
         "generator_tx": latent.generator_tx(generator_tx) if latent.generator_tx else generator_tx,
@@ -300,6 +301,8 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
         "extragradient": config["extragradient"],
         "terms": (*_weighted(TERMS, "terms", values), *task.terms),
         "latent_optimization": _latent_optimization(values),
+        "generator_batches": config["generator_batches"],
+        "condition_prior": _condition_prior(config, facts),
     }
 
 
@@ -393,6 +396,17 @@ def _penalties(config: Mapping[str, Any], values: Values) -> tuple[Penalty | Laz
     interval = config["penalties"]["interval"]
     found = _weighted(PENALTIES, "penalties", values)
     return tuple(found if interval == 1 else (lazy(penalty, interval) for penalty in found))
+
+
+def minibatches_per_step(config: Mapping[str, Any]) -> int:
+    """Minibatches of data in a training step: one for each discriminator update, then those of the generator's own."""
+    return config["discriminator_steps"] + config["generator_steps"] * config["generator_batches"]
+
+
+def _condition_prior(config: Mapping[str, Any], facts: DataFacts) -> Callable[[chex.PRNGKey, int], jax.Array] | None:
+    if config["generated_labels"] == "data" or facts.classes is None:
+        return None
+    return lambda key, count: jax.random.randint(key, (count,), 0, facts.classes)
 
 
 def examples_per_step(config: Mapping[str, Any]) -> int:

@@ -161,6 +161,17 @@ def _conditions(config: Values) -> Iterator[Problem]:
             yield _about(field, f": {error}")
 
 
+def _generated_labels(config: Values) -> Iterator[Problem]:
+    """Labels of the generated examples' own, which penalties cannot tell from the data's."""
+    moving = schema.schedules(config)
+    on = [name for name in schema.PENALTIES if config[f"penalties.{name}"] or f"penalties.{name}" in moving]
+    if config["generated_labels"] != "data" and config["condition"] == "labels" and on:
+        yield _about(
+            "generated_labels",
+            f" uniform: penalties.{on[0]} judges all points under the data's labels; set data, or the penalty to 0",
+        )
+
+
 def _rates(config: Values) -> Iterator[Problem]:
     """Rates that can fall to their floors."""
     for player in PLAYERS:
@@ -284,6 +295,8 @@ def _dynamics(config: Values) -> Iterator[Problem]:
     steps = config["coordination.initial_steps"] or config["coordination.final_steps"]
     if steps or config["coordination.accuracy_limit"] < 1:
         yield _about("extragradient", " moves both players in every step: leave coordination as it is by default")
+    if config["generator_batches"]:
+        yield _about("extragradient", " moves both players on one minibatch: set generator_batches to 0")
 
 
 def _terms(config: Values) -> Iterator[Problem]:
@@ -412,6 +425,6 @@ def _inference(config: Values) -> Iterator[Problem]:
 
 _CROSS_CHECKS = (
     *(_losses, _priors, _sampling, _coordination, _schedules, _dynamics, _outputs, _paths, _layers, _networks),
-    *(_conditions, _rates, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
+    *(_conditions, _generated_labels, _rates, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""

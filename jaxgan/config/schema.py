@@ -267,6 +267,7 @@ class Config(Section):
     accumulation_steps: Count = 1
     average_decay: Decay = 0.0
     average_half_life: Weight = 0.0
+    generator_batches: Size = 0
     unrolled_steps: Size = 0
     consensus: Weight = 0.0
     extragradient: bool = False
@@ -274,6 +275,7 @@ class Config(Section):
     schedules: str = ""
     task: Annotated[str, TASKS] = "none"
     condition: Annotated[str, ("none", "labels", "vectors")] = "none"
+    generated_labels: Annotated[str, Field(choices=("data", "uniform"), needs={"condition": ("labels",)})] = "data"
     packing: Count = 1
     real_label: Annotated[float, Field(low=0, high=1, open_low=True)] = 1.0
     augmentation: Augmentation

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import DataFacts, Experiment, load_dataset
+from jaxgan.config import DataFacts, Experiment, load_dataset, minibatches_per_step
 from jaxgan.config.schema import parameters
 from jaxgan.datasets import DATASETS, RANGES, feed, order
 from jaxgan.datasets.base import Dataset, Mixture, Split, ValueRange
@@ -166,7 +166,7 @@ def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = 
     common = math.gcd(*intervals, config["evaluation"]["every"])  # gcd(n, 0) is n
     most = CHUNK_STEPS if limit is None else limit
     if not inputs.resident:
-        per_step = config["batch_size"] * config["discriminator_steps"] * math.prod(inputs.facts.example_shape)
+        per_step = config["batch_size"] * minibatches_per_step(config) * math.prod(inputs.facts.example_shape)
         most = min(most, max(CHUNK_BYTES // per_step, 1))
     return max(length for length in range(1, min(common, most) + 1) if common % length == 0)
 
@@ -182,7 +182,7 @@ def chunks(
       stops: steps at which chunks begin and end.
       rows: of every batch, those that this process feeds to its devices; no others are read.
     """
-    batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
+    batch = {"batch_size": config["batch_size"], "minibatches": minibatches_per_step(config)}
     if inputs.resident:
         for start, stop in itertools.pairwise(stops):
             index = order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)

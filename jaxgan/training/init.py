@@ -159,6 +159,7 @@ def check_step(
     average_decay: chex.Numeric | None,
     coordination: Any,
     extragradient: bool,
+    generator_batches: int = 0,
 ) -> None:
     """Raises ValueError for arguments of `make_train_step` that are impossible, or impossible together."""
     # Counts.
@@ -166,8 +167,9 @@ def check_step(
     for name, count in (counts | {"accumulation_steps": spec.accumulation_steps}).items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
-    if spec.unrolled_steps < 0:
-        raise ValueError(f"unrolled_steps must be at least 0, got {spec.unrolled_steps}")
+    for name, count in {"unrolled_steps": spec.unrolled_steps, "generator_batches": generator_batches}.items():
+        if count < 0:
+            raise ValueError(f"{name} must be at least 0, got {count}")
 
     # Each part by itself. A traced number has no value to check.
     for name in ("generator", "discriminator"):
@@ -204,6 +206,10 @@ def check_step(
         raise ValueError(f"{said} {k_and_m}")
     if extragradient and coordination is not None:
         raise ValueError("extragradient moves both players in every step; leave coordination out")
+    if extragradient and generator_batches:
+        raise ValueError("extragradient moves both players on one minibatch; leave generator_batches out")
+    if spec.condition_prior is not None and spec.penalties:
+        raise ValueError("penalties judge all points under the data's conditions; leave condition_prior or them out")
 
 
 def _name_in(table: Mapping[str, Any], entry: Any) -> str | None:

@@ -6,7 +6,7 @@
             z ~ p_z, x = batch["real"][j]                    # fresh latents and data
             psi <- optimizer(psi, grad_psi L_D(psi, theta))  # the generator is fixed
         for j in 1..generator_steps:
-            z ~ p_z, x = batch["real"][k]                    # losses that compare read the last data
+            z ~ p_z, x = batch["real"][k - 1]                # for losses that compare: the last data, or its own
             theta <- optimizer(theta, grad_theta L_G(psi, theta))  # against the updated discriminator
         average <- decay * average + (1 - decay) * theta
         return state of step + 1, metrics
@@ -17,6 +17,7 @@ here names a device; `jaxgan.parallel` maps the step. Three options change the l
 losses, `unrolled_steps` lets the generator see the discriminator's next updates, and `extragradient` replaces them.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,6 +52,7 @@ from jaxgan.types import (
     Term,
     TrainState,
     device_varying,
+    stream,
 )
 
 TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
@@ -75,6 +77,8 @@ def make_train_step(
     extragradient: bool = False,
     terms: Sequence[Term] = (),
     latent_optimization: LatentOptimization | None = None,
+    generator_batches: int = 0,
+    condition_prior: Callable[[chex.PRNGKey, int], chex.ArrayTree] | None = None,
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -105,11 +109,17 @@ def make_train_step(
       terms: further parts of both players' losses, of features, class logits, latents or labels, see
         `jaxgan.losses.terms`; the metrics `d_terms` and `g_terms` are their sums.
       latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: off.
+      generator_batches: r ≥ 0, minibatches that each generator update sees of its own, as one batch of r·batch
+        examples. They follow the discriminator's in the step's batch. 0: it sees the discriminator's last minibatch.
+      condition_prior: `(key, count) -> conditions [count, ...]` of the generated examples, in both players' updates;
+        those of the data are the data's. None: both have the data's. Not with penalties, which judge points between
+        and around examples under one condition.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
-      A pure function. `batch` is `{"real": [k, batch, ...]}`, with `"condition": [k, batch, ...]` if there is one. The
-      metrics are scalars: the discriminator's are means over its k updates, the generator's over its own.
+      A pure function. `batch` is `{"real": [n, batch, ...]}` with n = k + generator_steps·r minibatches, and
+      `"condition": [n, batch, ...]` if there is one. The metrics are scalars: the discriminator's are means over its k
+      updates, the generator's over its own.
 
     Raises:
       ValueError: a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
@@ -131,12 +141,15 @@ def make_train_step(
         consensus=consensus,
         terms=terms,
         latent_optimization=latent_optimization,
+        condition_prior=condition_prior,
     )
-    check_step(spec, discriminator_steps, generator_steps, average_decay, coordination, extragradient)
+    check_step(
+        spec, discriminator_steps, generator_steps, average_decay, coordination, extragradient, generator_batches
+    )
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        _check_batch(batch, discriminator_steps)
+        _check_batch(batch, discriminator_steps, generator_steps * generator_batches)
         if average_decay is not None:
             state = start_average(state)
 
@@ -147,7 +160,9 @@ def make_train_step(
             minibatch = jax.tree.map(lambda x: x[0], minibatches)
             players = extragradient_updates(spec, state, key, minibatch["real"], minibatch.get("condition"))
         else:
-            players = _alternating_updates(spec, state, key, minibatches, generator_steps, coordination)
+            own = jax.tree.map(lambda x: x[discriminator_steps:], minibatches) if generator_batches else None
+            minibatches = jax.tree.map(lambda x: x[:discriminator_steps], minibatches)
+            players = _alternating_updates(spec, state, key, minibatches, own, generator_steps, coordination)
         discriminator_player, generator_player, metrics = players
 
         state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator_player)
@@ -160,9 +175,10 @@ def make_train_step(
 
 
 def _alternating_updates(
-    spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches, generator_steps: int, coordination
+    spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches, own, generator_steps: int, coordination
 ) -> tuple[PlayerState, PlayerState, Metrics]:
-    """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator."""
+    """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator, on
+    the last one or on minibatches `own` [generator_steps·r, batch, ...]."""
     keys = jax.random.split(key)
     discriminator_keys = jax.random.split(keys[0], len(minibatches["real"]))
     generator_keys = jax.random.split(keys[1], generator_steps)
@@ -183,12 +199,24 @@ def _alternating_updates(
     # The generator, against the updated discriminator.
     last = jax.tree.map(lambda x: x[-1], minibatches)
 
-    def update_generator(player, key):
+    def update_generator(player, inputs):
+        key, own = inputs
+        minibatch = last if own is None else own
         current = state.replace(generator=player, discriminator=discriminator)
-        return generator_update(spec, current, key, last["real"], last.get("condition"))
+        return generator_update(spec, current, key, minibatch["real"], minibatch.get("condition"))
 
-    generator, g_metrics = jax.lax.scan(update_generator, state.generator, generator_keys)
+    own = jax.tree.map(functools.partial(_joined, count=generator_steps), own)
+    generator, g_metrics = jax.lax.scan(update_generator, state.generator, (generator_keys, own))
     return discriminator, generator, d_metrics | jax.tree.map(jnp.mean, g_metrics)
+
+
+def _joined(minibatches: chex.Array, count: int) -> chex.Array:
+    """Minibatches [count·r, batch, ...] as [count, batch·r, ...].
+
+    Row by row, so that a device, which has some rows of every minibatch, has successive rows of the joined batch.
+    """
+    each = minibatches.reshape(count, -1, *minibatches.shape[1:]).swapaxes(1, 2)
+    return each.reshape(count, -1, *each.shape[3:])
 
 
 def extragradient_updates(
@@ -254,7 +282,7 @@ def discriminator_gradient(
     """The gradient that `discriminator_update` applies."""
     names = ("latent", "generator", "real", "fake", "critic", "penalty")
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
-    batch = {"real": real, "latent": _draw_latents(spec, keys["latent"], real.shape[0]), "condition": condition}
+    batch = _with_draws(spec, keys["latent"], real, condition)
     loss_fn = discriminator_objective(spec, state, keys)
 
     def generator_loss(params):
@@ -286,7 +314,7 @@ def generator_gradient(
     """The gradient that `generator_update` applies."""
     names = ("latent", "generator", "real", "fake") + (() if spec.consensus is None else ("critic", "penalty"))
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
-    batch = {"real": real, "latent": _draw_latents(spec, keys["latent"], real.shape[0]), "condition": condition}
+    batch = _with_draws(spec, keys["latent"], real, condition)
 
     def discriminator_variables(params, batch, shard):
         return _unrolled_discriminator(spec, state, params, batch, shard, keys["real"]).variables
@@ -319,12 +347,27 @@ def _gradient(
     return add_consensus(gradient, spec.consensus, loss_fn, player, opponent_loss, opponent, batch, shard)
 
 
-def _draw_latents(spec: GANSpec, key: chex.PRNGKey, count: int) -> chex.Array:
-    """This device's rows of the latents of the global batch, so that they do not depend on the number of devices."""
+def _with_draws(spec: GANSpec, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None) -> Batch:
+    """A minibatch with latents, and conditions of the examples that are made of them."""
+    count = real.shape[0]
+    made = condition
+    if spec.condition_prior is not None:
+        made = _draw(spec, spec.condition_prior, stream(key, "condition"), count)
+    return {
+        "real": real,
+        "latent": _draw(spec, spec.latent.sample, key, count),
+        "condition": condition,
+        "made_condition": made,
+    }
+
+
+def _draw(spec: GANSpec, sample: Callable[[chex.PRNGKey, int], Any], key: chex.PRNGKey, count: int) -> Any:
+    """This device's rows of a draw for the global batch, so that they do not depend on the number of devices."""
     if spec.axis_name is None:
-        return spec.latent.sample(key, count)
-    latents = spec.latent.sample(key, count * jax.lax.axis_size(spec.axis_name))
-    return jax.lax.dynamic_slice_in_dim(latents, jax.lax.axis_index(spec.axis_name) * count, count)
+        return sample(key, count)
+    first = jax.lax.axis_index(spec.axis_name) * count
+    rows = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=count)
+    return jax.tree.map(rows, sample(key, count * jax.lax.axis_size(spec.axis_name)))
 
 
 def _unrolled_discriminator(
@@ -420,15 +463,16 @@ def generate(
     return generator.apply(variables, latents, condition=condition, train=False)[0]
 
 
-def _check_batch(batch: Batch, discriminator_steps: int) -> None:
+def _check_batch(batch: Batch, discriminator_steps: int, own: int) -> None:
     if batch.get("real") is None:
         names = sorted(name for name, leaf in batch.items() if leaf is not None)
         raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {names}')
     shape = jnp.shape(batch["real"])
-    if len(shape) < 2 or shape[0] != discriminator_steps:
+    if len(shape) < 2 or shape[0] != discriminator_steps + own:
+        more = f", and {own} for the generator, generator_steps times generator_batches" if own else ""
         raise ValueError(
-            f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}, got shape '
-            f"{shape}; stack one minibatch per discriminator update along a leading axis"
+            f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}{more}, got '
+            f"shape {shape}; stack one minibatch per discriminator update along a leading axis"
         )
     check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
 

@@ -171,6 +171,11 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             },
             "generator_optimizer.b1 is no number that may change",
         ),
+        ({"generator_batches": 1, "extragradient": True}, "on one minibatch: set generator_batches to 0"),
+        (
+            {"condition": "labels", "generated_labels": "uniform", "penalties.r1": 1.0},
+            "generated_labels uniform: penalties.r1 judges all points under the data's labels",
+        ),
         ({"average_decay": 0.9, "average_half_life": 100.0}, "average_half_life and average_decay are two names of"),
     ],
 )

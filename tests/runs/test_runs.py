@@ -108,7 +108,8 @@ def test_other_data_in_the_same_run_is_refused(tmp_path):
 )
 def test_how_long_a_chunk_is(intervals, resident, expected):
     config = dict(zip(("log_every", "sample_every", "checkpoint_every"), intervals, strict=True))
-    config |= {"batch_size": 64, "discriminator_steps": 1, "evaluation": {"every": 0}}
+    config |= {"batch_size": 64, "discriminator_steps": 1, "generator_steps": 1, "generator_batches": 0}
+    config["evaluation"] = {"every": 0}
     facts = inputs_module.DataFacts((224, 224, 3), 100)
     inputs = inputs_module.Inputs(None, facts, resident, 100, 0, ValueRange())
     assert inputs_module.chunk_length(config, inputs) == expected

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import build
+from jaxgan.config import build, minibatches_per_step
 from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
@@ -78,7 +78,7 @@ class PopulationTrainer:
             for member in members:
                 config, seed = member.config, member.config["seed"]
                 if seed not in indices:
-                    batch = {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"]}
+                    batch = {"batch_size": config["batch_size"], "minibatches": minibatches_per_step(config)}
                     indices[seed] = order.batch_indices(seed, start, stop, size=member.inputs.size, **batch)
             rows = [indices[m.config["seed"]] + np.int32(self._offsets[id(m.inputs)]) for m in members]
             yield self.place_members({"index": np.stack(rows)})

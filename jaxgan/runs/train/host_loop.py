@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import complete
+from jaxgan.config import complete, minibatches_per_step
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
@@ -245,7 +245,7 @@ class RunLog:
             if self.progress is not None:
                 for warning in warnings.values():
                     self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
-        batch = {"batch_size": self.config["batch_size"], "minibatches": self.config["discriminator_steps"]}
+        batch = {"batch_size": self.config["batch_size"], "minibatches": minibatches_per_step(self.config)}
         epoch = order.epoch_of(step, size=self.inputs.size, **batch)
         self.writer.write_scalars(step, {"epoch": round(epoch, 6), **means})
         if step % self.config["log_every"] == 0:
