@@ -72,8 +72,10 @@ def get_config(platform: str = "") -> ConfigDict:
     config.penalties.gradient_penalty = 0.0  # lambda: (|grad| - 1)^2 between data and samples (WGAN-GP)
     config.penalties.gradient_penalty_one_sided = 0.0  # lambda: the same, of norms above 1 alone
     config.penalties.dragan = 0.0  # lambda: (|grad| - 1)^2 around data
-    config.penalties.dragan_spread = 0.5  # c: noise around the data, in their standard deviations
-    config.penalties.interval = 1  # in every so many steps, so many times as much (lazy regularisation)
+    config.penalties.dragan_spread = 0.5  # c: size of the noise around the data
+    config.penalties.dragan_noise = "uniform"  # up to c deviations of the data (authors' code); "normal": variance c
+    config.penalties.interval = 1  # in every so many steps, so many times as much (lazy regularisation); the rate and
+    # the betas stay as they are
 
     # Weights of jaxgan.TERMS, parts of the players' losses that read more than logits; 0 is off.
     config.terms = ConfigDict()
@@ -111,6 +113,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.examples = 100_000  # ring, grid, gaussian: how many training examples to draw
     config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
+    config.dataset.dequantization = False  # True: bytes x, in training, as (x + U(0, 1))/256 of the range, drawn anew
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
     # task=inpainting.
@@ -242,6 +245,8 @@ def _network() -> ConfigDict:
     # one for each layer and the last, with commas
     network.initial_scale = 1.0  # half-width of uniform, deviation of normal, inputs of sparse, factor of the others'
     # variance
+    network.block_scale = 1.0  # resnet: factor of initial_scale for the 3 x 3 kernels of blocks; SNGAN: 2
+    network.logit_bias = True  # resnet discriminator: the last layer has a bias; SNGAN of 32 pixels: False
     network.layer_scales = ()  # mlp: (0.05, 0.05, 0.5): a scale for each layer and the last in its place
     network.layer_biases = ()  # mlp: (0.0, -2.0): where each hidden layer's biases start; (): at 0
     return network

@@ -136,6 +136,16 @@ def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> che
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, offset + jnp.arange(count))
 
 
+def minibatch_keys(state: "TrainState", name: str, minibatches: int, count: int, axis_name: str | None) -> chex.PRNGKey:
+    """Keys [minibatches, count] of a purpose, one for each example of a step's minibatches, of which `count` are here.
+
+    A key is that of the example's place in the global batch, so it is the same on one device and on many.
+    """
+    first: chex.Numeric = 0 if axis_name is None else jax.lax.axis_index(axis_name) * count
+    key = stream(jax.random.fold_in(state.key, state.step), name)
+    return jax.vmap(lambda k: example_keys(k, count, first))(jax.random.split(key, minibatches))
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PlayerState:

@@ -275,7 +275,7 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
     loss = task.loss(build_loss(values))
     if config["real_label"] != 1:
         loss = smooth_real_labels(loss, config["real_label"])
-    if "terms.adversarial" in hyperparameters:
+    if config["terms"]["adversarial"] != 1 or "terms.adversarial" in hyperparameters:
         loss = weigh_generator(loss, values["terms.adversarial"])
 
     # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
@@ -404,9 +404,10 @@ def minibatches_per_step(config: Mapping[str, Any]) -> int:
 
 
 def _condition_prior(config: Mapping[str, Any], facts: DataFacts) -> Callable[[chex.PRNGKey, int], jax.Array] | None:
-    if config["generated_labels"] == "data" or facts.classes is None:
+    classes = facts.classes
+    if config["generated_labels"] == "data" or classes is None:
         return None
-    return lambda key, count: jax.random.randint(key, (count,), 0, facts.classes)
+    return lambda key, count: jax.random.randint(key, (count,), 0, classes)
 
 
 def examples_per_step(config: Mapping[str, Any]) -> int:
@@ -424,7 +425,7 @@ def _average_decay(config: Mapping[str, Any], hyperparameters: Hyperparameters) 
     half_life = hyperparameters.get("average_half_life")
     if half_life is None:
         return hyperparameters.get("average_decay")
-    return 0.5 ** (examples_per_step(config) / jnp.maximum(half_life, 1e-8))  # a half-life of 0: no average yet
+    return 0.5 ** (examples_per_step(config) / (half_life + 1e-8))  # a half-life of 0: a decay of 0
 
 
 def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:

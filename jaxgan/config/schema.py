@@ -170,6 +170,7 @@ class DatasetSection(Section):
     name: Annotated[str, Field(choices=DATASETS, entries=True, provided=("seed", "memory_limit"))] = "digits"
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
     range: Annotated[str, RANGES] = "unit"
+    dequantization: bool = False
     placement: Annotated[
         str, Field(choices=("auto", "device", "stream"), resume=True, sweep=False, modes=("sample", "evaluate"))
     ] = "auto"

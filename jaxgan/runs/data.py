@@ -51,6 +51,7 @@ class Inputs(NamedTuple):
       resident: whether it lives on the device.
       size: training examples.
       fingerprint: checksum of examples from all over the training split, which identifies the data on resuming.
+      dequantization: whether bytes have noise of their size in training.
       range: the values of black and white as the networks see them. Bytes are scaled to this range. Floats are used as
         they are: their range is [0, 1] or [-1, 1] if they lie in it, else the interval that they span.
     """
@@ -61,6 +62,7 @@ class Inputs(NamedTuple):
     size: int
     fingerprint: int
     range: ValueRange
+    dequantization: bool = False
 
     @property
     def condition(self) -> str | None:
@@ -103,6 +105,12 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     dataset = load_dataset(config, limit)
     train, size = dataset.train, len(dataset.train)
     order.batches_per_epoch(size=size, batch_size=config["batch_size"])
+    if section["dequantization"] and train.dtype != np.uint8:
+        raise UsageError(
+            f"dataset.dequantization=True does not suit the dataset {dataset.name}",
+            "its examples are floats, and dequantization is of bytes",
+            "set dataset.dequantization=False",
+        )
     values = _range(train, section, config["generator"]["output"])
     classes, vectors = _condition(config, dataset)
     facts = DataFacts(
@@ -114,7 +122,8 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
         labelled=_labelled(config, dataset, values),
         first=_first(train, values) if starts_from_data(config) else None,
     )
-    return Inputs(dataset, facts, feed.fits(train, limit), size, _fingerprint(train, vectors), values)
+    resident, fingerprint = feed.fits(train, limit), _fingerprint(train, vectors)
+    return Inputs(dataset, facts, resident, size, fingerprint, values, section["dequantization"])
 
 
 def starts_from_data(config: Mapping[str, Any]) -> bool:
@@ -144,6 +153,8 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
     def factory(axis_name: str | None):
         def run_chunk(state, batches, hyperparameters, *data):
             train_step = experiment.train_step(axis_name, hyperparameters)
+            if inputs.dequantization:
+                train_step = feed.dequantized(train_step, inputs.range, axis_name)
 
             def step(state, batch):
                 if data:

@@ -33,7 +33,7 @@ def whole(tmp_path_factory):
 def test_what_a_run_writes(whole, capsys):
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [10, 20, 30, 40, 50, 60]
-    assert lines[-1]["epoch"] == 5.0  # 60 steps of 16, 12 batches of 200 examples an epoch
+    assert lines[-1]["epoch"] == 10.0  # 60 steps of two batches, 12 batches of 16 of 200 examples an epoch
     assert all(np.isfinite(value) for line in lines for value in line.values())
     assert {"d_loss", "g_loss", "d_accuracy", "d_gradient_norm", "g_gradient_norm"} <= set(lines[0])
     assert json.loads((whole / "config.json").read_text())["batch_size"] == 16
