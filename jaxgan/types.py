@@ -296,8 +296,8 @@ class TermInputs:
       discriminate: `(examples [n, ...], condition=None) -> DiscriminatorOutput` of this discriminator, in training, for
         further examples, such as labelled ones in the condition. Its updates of model state are discarded.
       extra: further outputs of the generator, see `DiscriminatorInputs`; or None.
-      made_condition: [batch, ...] of the generated examples; the same as `condition` unless they have a prior of their
-        own, `make_train_step(condition_prior=...)`.
+      made_condition: [batch, ...] of the generated examples, where they have a prior of their own, see
+        `make_train_step(condition_prior=...)`; None for `condition`.
     """
 
     real_output: DiscriminatorOutput

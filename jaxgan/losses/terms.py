@@ -107,12 +107,15 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
         outputs = _class_logits("auxiliary_classifier", class_logits, len(labels))
         return optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()
 
+    def of_generated(inputs: TermInputs) -> chex.ArrayTree | None:
+        return inputs.condition if inputs.made_condition is None else inputs.made_condition
+
     def discriminator(inputs: TermInputs) -> chex.Array:
         real = cross_entropy(inputs.condition, inputs.real_output.class_logits)
-        return weight * (real + cross_entropy(inputs.made_condition, inputs.fake_output.class_logits))
+        return weight * (real + cross_entropy(of_generated(inputs), inputs.fake_output.class_logits))
 
     def generator(inputs: TermInputs) -> chex.Array:
-        return weight * cross_entropy(inputs.made_condition, inputs.fake_output.class_logits)
+        return weight * cross_entropy(of_generated(inputs), inputs.fake_output.class_logits)
 
     return Term(discriminator, generator)
 
