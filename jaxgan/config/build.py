@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import inspect
-import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -106,7 +105,8 @@ class Experiment:
     """The parts of a GAN as pure functions and values, made from a config by `build`.
 
     Attributes:
-      networks: `axis_name, hyperparameters=None -> (generator, discriminator)`.
+      networks: `axis_name, probability=None -> (generator, discriminator)`, the probability of augmentations that have
+        a schedule.
       latent: the prior.
       task: the places at which the run differs from that of a plain GAN.
       step_options: `hyperparameters -> arguments of make_train_step`, all but the networks, the prior and the axis.
@@ -172,7 +172,7 @@ class Experiment:
         """
 
         def step_of(values: Hyperparameters) -> TrainStep:
-            generator, discriminator = self.networks(axis_name, values)
+            generator, discriminator = self.networks(axis_name, values.get("augmentation.probability"))
             options = self.step_options(values)
             return make_train_step(
                 generator=generator, discriminator=discriminator, latent=self.latent, axis_name=axis_name, **options
@@ -236,10 +236,11 @@ def build(config: Any, facts: DataFacts) -> Experiment:
     values = flattened(config)
     latent = build_latent(values)
     task = _task(values, facts, latent)
-    networks = functools.partial(_networks, config, facts, task, latent)
-    networks(None)  # so that what does not suit the data is said now
+    make_networks = functools.partial(_networks, config, facts, task, latent)
+    fixed = functools.cache(make_networks)
+    fixed(None)  # so that what does not suit the data is said now
     return Experiment(
-        networks=networks,
+        networks=lambda axis, chance=None: fixed(axis) if chance is None else make_networks(axis, chance),
         latent=latent,
         task=task,
         step_options=functools.partial(_step_options, config, facts),
@@ -474,7 +475,7 @@ def _networks(
     task: Task,
     latent: Latent,
     axis_name: str | None,
-    hyperparameters: Hyperparameters = types.MappingProxyType({}),
+    probability: chex.Numeric | None = None,
 ) -> tuple[Network, Network]:
     """Both players' networks with all that is wrapped around them."""
     found = []
@@ -499,7 +500,7 @@ def _networks(
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network
-            network = _augmented(config, hyperparameters, network, facts)
+            network = _augmented(config, network, facts, probability)
         elif latent.generator is not None:
             network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:
@@ -511,7 +512,7 @@ def _networks(
 
 
 def _augmented(
-    config: Mapping[str, Any], hyperparameters: Hyperparameters, discriminator: Network, facts: DataFacts
+    config: Mapping[str, Any], discriminator: Network, facts: DataFacts, probability: chex.Numeric | None
 ) -> Network:
     """The discriminator behind the config's augmentations."""
     section = config["augmentation"]
@@ -526,7 +527,7 @@ def _augmented(
     return augmented(
         discriminator,
         [AUGMENTATIONS[name] for name in section["names"]],
-        probability=hyperparameters.get("augmentation.probability", section["probability"]),
+        probability=section["probability"] if probability is None else probability,
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
     )

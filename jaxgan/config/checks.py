@@ -6,7 +6,6 @@ from typing import Any
 
 from jaxgan.config import schema, values
 from jaxgan.config.build import MissingFieldError, build_latent, build_loss
-from jaxgan.config.schedules import read_schedules
 from jaxgan.config.schema import parameters
 from jaxgan.config.values import Problem
 from jaxgan.datasets import DATASETS
@@ -206,7 +205,7 @@ def _coordination(config: Values) -> Iterator[Problem]:
 
 def _schedules(config: Values) -> Iterator[Problem]:
     """Schedules of numbers that may vary, within the ranges of their fields."""
-    plans, wrong = read_schedules(config["schedules"])
+    plans, wrong = values.read_schedules(config["schedules"])
     yield from (_about("schedules", f": {text}") for text in wrong)
     known = schema.rows(config)
     for name, plan in plans.items():

@@ -18,8 +18,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import jax
 
 from jaxgan.config import values
-from jaxgan.config.schedules import Plan, read_schedules
-from jaxgan.config.values import Problem, Spec
+from jaxgan.config.values import Plan, Problem, Spec, read_schedules
 from jaxgan.datasets import DATASETS, RANGES
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.alarms import ALARMS
@@ -560,7 +559,7 @@ def traced(config: Mapping[str, Any]) -> tuple[str, ...]:
 def schedules(flat: Mapping[str, Any]) -> Mapping[str, Plan]:
     """The schedules of a flat config by field."""
     text = flat.get("schedules", "")
-    return read_schedules(text).by_field if isinstance(text, str) else {}
+    return read_schedules(text).by_field if text and isinstance(text, str) else {}
 
 
 def may_vary(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> bool:

@@ -158,7 +158,7 @@ def test_the_probability_of_augmentations_follows_its_schedule():
     @jax.jit
     def share(step):
         values = {name: schedule.at(0.0, step) for name, schedule in experiment.schedules.items()}
-        discriminator = experiment.networks(None, values)[1]
+        discriminator = experiment.networks(None, values["augmentation.probability"])[1]
         variables = discriminator.init(jax.random.key(1), images[:2])
         plain, moved = (discriminator.apply(variables, images, key=keys, train=train)[0] for train in (False, True))
         return (plain != moved).mean()
