@@ -1,5 +1,6 @@
 """Metrics files byte for byte, TensorBoard events as read back, and progress against a clock of our own."""
 
+import contextlib
 import io
 import json
 import resource
@@ -198,31 +199,30 @@ def test_progress_without_values_or_time():
     assert stream.getvalue() == "step 0/0 (0 %)\nstep 0/0 (0 %)\n"
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def full_disk():
-    """No file of this process may grow: a write fails as on a full disk."""
+    """No file of this process may grow, as on a full disk; the test's own log is one of them, so only within a test."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
 
-    def fill():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
 
-    yield fill
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, before)
-
-
-def test_a_full_disk_is_one_line(tmp_path, full_disk):
+def test_a_full_disk_is_one_line(tmp_path):
     board = TensorBoard(tmp_path)
     board.write_scalars(1, {"a": 1.0})
-    full_disk()
-    with pytest.raises(UsageError, match="cannot write .*; File too large; make room") as error:
-        board.write_scalars(2, {"a": 1.0})
-    assert "\n" not in str(error.value)
-    with pytest.raises(ZeroDivisionError), board:  # the first failure is reported, not that of closing the file
-        raise ZeroDivisionError
-    with pytest.raises(UsageError, match="cannot write"):
-        board.write_images(2, {"b": np.zeros((2, 2), np.uint8)})
+    with full_disk():
+        with pytest.raises(UsageError, match="cannot write .*; File too large; make room") as error:
+            board.write_scalars(2, {"a": 1.0})
+        assert "\n" not in str(error.value)
+        with pytest.raises(ZeroDivisionError), board:  # the first failure is reported, not that of closing the file
+            raise ZeroDivisionError
+        with pytest.raises(UsageError, match="cannot write"):
+            board.write_images(2, {"b": np.zeros((2, 2), np.uint8)})
 
 
 class Noted(MetricWriter):
