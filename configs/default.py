@@ -25,10 +25,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.generator_steps = 1  # generator updates per step, each on its own latents
     config.steps = 10_000  # training steps in all; raise it and run again to go on from the last checkpoint
     config.batch_size = 64  # examples in a minibatch, over all devices
-    config.generator_batches = (
-        0  # r: each generator update sees r minibatches of its own, as one batch of r * batch_size
-    )
-    # examples; 0: it sees the discriminator's last one
+    config.generator_batches = 0  # r: each generator update sees r minibatches of its own as one batch of
+    # r * batch_size; 0: it sees the discriminator's last one
     config.accumulation_steps = 1  # parts in which each device computes its batch, for batches that do not fit at once
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
     config.average_half_life = 0.0  # the same, as the examples seen after which past parameters count half; 0 is off
