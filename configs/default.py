@@ -224,7 +224,7 @@ def _network() -> ConfigDict:
     # "spectral", "weight", "equalized"; mlp alone "weight_from_data", whose hidden scales stay; not in mlp "instance",
     # "virtual" (generator); "auto": mlp none, others batch
     network.blocks = 2  # r3gan: residual blocks of each width
-    network.group_width = 16  # r3gan: channels in a group of the 3 x 3 kernels
+    network.group_size = 16  # r3gan: channels in a group of the 3 x 3 kernels
     network.halvings = 0  # resnet discriminator: the first so many blocks halve the sides; 0: all but the last
     network.attention = 0  # resnet: self-attention on images of so many pixels a side; 0: none
     network.minibatch = "none"  # discriminators mlp, dcgan, resnet: "discrimination", "deviation" before the last layer

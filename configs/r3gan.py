@@ -8,7 +8,7 @@ discriminator. Batch 512; each generator update has 512 images of its own. Adam 
 By half a cosine over the first 20 M images: gamma of both penalties .05 to .005, the rates 2e-4 to 5e-5, beta2 .9 to
 .99, the half-life of the average 0 to 5 M images; after them they stay. The run is 100,000 steps, 51.2 M images.
 Other data of the source: FFHQ-64 has widths (768, 768, 768, 768, 384), no condition, gamma 2 to .2, half-life to .5 M;
-ImageNet-32 and 64 have 1536 channels in groups of 32 (group_width), gamma .5 to .05 and 1 to .1, half-life to 50 M,
+ImageNet-32 and 64 have 1536 channels in groups of 32 (group_size), gamma .5 to .05 and 1 to .1, half-life to 50 M,
 all over 200 M images, batch 4096. A width more for every doubling of the sides.
 
 Time and memory: docs/zoo.md, Recipes. No score was measured here.

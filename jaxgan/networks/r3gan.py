@@ -30,17 +30,17 @@ class Block(linen.Module):
 
     Attributes:
       blocks: L, of the whole network. As in fix-up, W₃ starts at 0 and the variance of the others is divided by √L.
-      group_width: channels in a group of the 3 × 3 kernels; all of them where they do not divide by it.
+      group_size: channels in a group of the 3 × 3 kernels; all of them where they do not divide by it.
     """
 
     blocks: int
-    group_width: int = 16
+    group_size: int = 16
 
     @linen.compact
     def __call__(self, hidden):
         channels = hidden.shape[-1]
         inner = EXPANSION * channels
-        groups = 1 if inner % self.group_width else inner // self.group_width
+        groups = 1 if inner % self.group_size else inner // self.group_size
         init, activate = _init(GAIN / self.blocks**0.5), ACTIVATIONS["leaky_relu"]
         outputs = activate(Conv(inner, 1, kernel_init=init)(hidden))
         outputs = activate(Conv(inner, 3, padding=1, groups=groups, kernel_init=init)(outputs))
@@ -58,7 +58,7 @@ class R3GAN(linen.Module):
       widths: a generator's: channels at 4 × 4 pixels and after every doubling, n + 1 of them for images of 4 · 2ⁿ
         pixels a side; a discriminator's in the opposite order. The source has (768, 768, 768, 768) for 32 pixels.
       blocks: residual blocks of each width, ≥ 1.
-      group_width: channels in a group of the 3 × 3 kernels, where twice a width divides by it. The source has 16 with
+      group_size: channels in a group of the 3 × 3 kernels, where twice a width divides by it. The source has 16 with
         768 channels and 32 with the 1536 of ImageNet.
       output: the source has "linear".
       means: None, as in the source, for a last layer without a bias.
@@ -70,7 +70,7 @@ class R3GAN(linen.Module):
     output_shape: tuple[int, ...] = ()
     widths: Widths = (768, 768, 768, 768)
     blocks: Count = 2
-    group_width: Count = 16
+    group_size: Count = 16
     output: Annotated[str, OUTPUTS.keys()] = "linear"
     classes: int | None = None
     means: chex.Array | None = None
@@ -128,7 +128,7 @@ class R3GAN(linen.Module):
 
     def _blocks(self, hidden):
         def block(module, hidden):
-            return Block(self.blocks * len(self.widths), self.group_width)(hidden)
+            return Block(self.blocks * len(self.widths), self.group_size)(hidden)
 
         for _ in range(self.blocks):
             hidden = rematerialized(self.remat, block)(self, hidden)

@@ -194,7 +194,7 @@ def test_r3gan_has_the_layers_and_the_start_of_its_source():
     found = _shapes(r3gan(output_shape=(32, 32, 3)), jnp.zeros((2, 64)), condition=labels)["params"]
     assert found["Dense_0"] == {"kernel": (10, 64)} and found["Dense_1"] == {"kernel": (128, 768)}
     for width, groups in ((768, 16), (1536, 32)):
-        network = r3gan(widths=(width,) * 4, group_width=groups)
+        network = r3gan(widths=(width,) * 4, group_size=groups)
         found = _shapes(network, jnp.zeros((2, 32, 32, 3)), condition=labels)["params"]
         assert found["Dense_0"] == {"kernel": (width, width)} and found["Dense_1"] == {"kernel": (10, width)}
         assert found["Block_0"]["Conv_1"]["kernel"] == (3, 3, groups, 2 * width)  # 96 groups
