@@ -52,6 +52,15 @@ def test_the_readmes_program_runs():
     assert int(names["state"].step) == 1
 
 
+def test_the_evaluation_pages_program_runs(capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", pathlib.Path("docs/evaluation.md").read_text(), re.S)
+    rows = np.random.default_rng(0).normal(size=(4, 40, 3)).astype(np.float32)
+    names = dict(zip(("x_train", "x_validation", "x_test", "samples"), rows, strict=True))
+    exec(program, names)
+    assert {score.name for score in names["scores"]} >= {"frechet", "nearest_closer"}
+    assert "('frechet', " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_and_files_exist(document):
     text = pathlib.Path(document).read_text()

@@ -27,7 +27,8 @@ def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "
         `hyperparameters` is any pytree of numbers, on which no structure may depend.
       members: "vmap" runs all members in one batched step, for a GPU or TPU. A batched product may add in another order
         than an unbatched one, so a member equals its own run up to rounding (1e-5 after a few steps). "map" runs
-        them one after another within the call, bit for bit as their own runs; on a CPU this is faster.
+        them one after another within the call, bit for bit as their own runs if XLA fuses both programs alike; on a
+        CPU this is faster.
 
     Returns:
       A pure function of stacked states, batches [members, k, batch, ...] (or [members, steps, k, batch, ...]), stacked
