@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import optax
 
 Batch = Mapping[str, chex.ArrayTree]
-"""`{"real": [k, batch, ...]}`, and `"condition": [k, batch, ...]` for a conditional GAN; k = discriminator_steps."""
+"""`{"real": [k, batch, ...]}`, and `"condition": [k, batch, ...]` for a conditional GAN; k = discriminator_steps. The
+minibatches of the generator's own follow, if it has some: generator_steps times generator_batches."""
 
 
 @dataclasses.dataclass(frozen=True)
