@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from benchmarks import timing
 from benchmarks.scores import over_seeds
+from jaxgan.runs.evaluate.tables import summarise
 
 PAPER, FAST = "configs/mnist.py", "configs/mnist_fast.py"
 ADAM = {"name": "adam", "learning_rate": "2e-4", "b1": "0.5", "b2": "0.999", "rate_schedule": "constant"}
@@ -47,10 +48,14 @@ class Setting(NamedTuple):
 
 
 AVERAGE = {"average_decay": "0.999"}
+RATE = "discriminator_optimizer.learning_rate"
 SETTINGS = {
     "recommended": Setting(FAST, {}, 3_000, 250, seeds=4),
-    "the paper's": Setting(PAPER, AVERAGE, averaged=False, seeds=4),
-    "the paper's, averaged generator": Setting(PAPER, AVERAGE, seeds=4),
+    "recommended, the generator itself": Setting(FAST, {}, 3_000, 250, averaged=False, seeds=4),
+    "the paper's": Setting(PAPER, {**AVERAGE, RATE: "0.05"}, averaged=False, seeds=4),
+    "the paper's, averaged generator": Setting(PAPER, {**AVERAGE, RATE: "0.05"}, seeds=4),
+    "D at twice the rate": Setting(PAPER, {**AVERAGE, RATE: "0.1"}, averaged=False, seeds=4),
+    "D at twice the rate, averaged generator": Setting(PAPER, {**AVERAGE, RATE: "0.1"}, seeds=4),
     "D rests above .8": Setting(PAPER, {"coordination.accuracy_limit": "0.8"}),
     "D rests above .95": Setting(PAPER, {"coordination.accuracy_limit": "0.95"}),
     "normal prior": Setting(PAPER, {"latent.name": "normal"}),
@@ -67,7 +72,8 @@ BATCH, CHUNK = 100, 10
 def sweep(setting: Setting, data: str, workdir: pathlib.Path) -> list[pathlib.Path]:
     """The members' directories, trained."""
     config, fields, steps, every, _, seeds = setting
-    same = [name for name, other in SETTINGS.items() if other._replace(averaged=setting.averaged) == setting]
+    alike = {"averaged": setting.averaged, "seeds": seeds}
+    same = [name for name, other in SETTINGS.items() if other._replace(**alike) == setting]
     path = workdir / "".join(c if c.isalnum() else "_" for c in same[0])
     values = {"dataset.path": data, "steps": str(steps), "population.seeds": str(seeds), "alarms.patience": "0"}
     values |= {"checkpoint_every": str(every), "keep_checkpoints": str(steps // every), "log_every": str(every)}
@@ -173,7 +179,7 @@ def to_target(curves: list[dict[int, float | None]], target: float, seconds: flo
 
 
 def table_of(result: dict[str, Any]) -> str:
-    """The result as a table in Markdown: steps and minutes to each score, mean ± standard error over the seeds."""
+    """The result as a table in Markdown: steps and minutes to each score, over the seeds that reach it."""
     targets = list(next(iter(result["settings"].values()))["to"])
     heads = [head for target in targets for head in (f"steps to {target} nats", "minutes")]
     lines = [f"| setting | seeds | seconds of a step | {' | '.join(heads)} |", "|---" * (3 + len(heads)) + "|"]
@@ -181,22 +187,11 @@ def table_of(result: dict[str, Any]) -> str:
         cells = [str(setting["seeds"]), f"{setting['seconds_of_a_step']['median']:.3f}"]
         for target in targets:
             found = setting["to"][target]
-            values = found["steps"]["values"]
-            there = [value for value in values if value is not None]
-            steps = over_seeds(there) if there else None
-            if steps is None:
-                cells += [f"not in {setting['steps']:,}", ""]
-                continue
-            of = "" if len(there) == len(values) else f" ({len(there)} of them)"
-            minute = setting["seconds_of_a_step"]["median"] / 60
-            cells += [_cell(steps, 1, 0) + of, _cell(steps, minute, 1)]
+            steps, minute = summarise(found["steps"]["values"]), setting["seconds_of_a_step"]["median"] / 60
+            reached = steps.mean is not None
+            cells += [steps.text(0), steps.text(1, minute)] if reached else [f"not in {setting['steps']:,}", ""]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
-
-
-def _cell(found: dict[str, Any], factor: float, digits: int) -> str:
-    error = "" if found["standard_error"] is None else f" ± {factor * found['standard_error']:,.{digits}f}"
-    return f"{factor * found['mean']:,.{digits}f}{error}"
 
 
 def main() -> None:
@@ -206,14 +201,18 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--targets", type=float, nargs="+", default=[50.0, 100.0, 150.0])
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS))
+    parser.add_argument("--seeds", type=int, help="of every setting, instead of its own number")
     parser.add_argument("--repeats", type=int, default=10)
     parser.add_argument("--workdir", default="runs/efficiency")
     arguments = parser.parse_args()
     workdir, score = pathlib.Path(arguments.workdir), Curves()
     curves = {}
-    for name in arguments.settings:
-        members = sweep(SETTINGS[name], arguments.data, workdir)
-        curves[name] = [score(member, SETTINGS[name].averaged) for member in members]
+    settings = {name: SETTINGS[name] for name in arguments.settings}
+    if arguments.seeds:
+        settings = {name: setting._replace(seeds=arguments.seeds) for name, setting in settings.items()}
+    for name, setting in settings.items():
+        members = sweep(setting, arguments.data, workdir)
+        curves[name] = [score(member, setting.averaged) for member in members]
     seconds = timing.in_turn(calls_of_steps(arguments.data, curves), arguments.repeats)
     result: dict[str, Any] = {"settings": {}}
     for name, of_seeds in curves.items():
@@ -221,7 +220,7 @@ def main() -> None:
         targets = {f"{t:g}": to_target(of_seeds, t, of_a_step["median"], BATCH) for t in arguments.targets}
         last = over_seeds([curve[max(curve)] for curve in of_seeds])
         result["settings"][name] = {
-            **SETTINGS[name]._asdict(),
+            **settings[name]._asdict(),
             "seconds_of_a_step": of_a_step,
             "to": targets,
             "last": last,

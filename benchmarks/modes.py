@@ -18,6 +18,7 @@ import sys
 from typing import Any
 
 from benchmarks import timing
+from benchmarks.scores import cell
 from jaxgan.losses import LOSSES
 
 DATA = ("ring", "grid")
@@ -76,7 +77,11 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def table_of(result: dict[str, Any]) -> str:
-    """The result as a table in Markdown: modes and high quality of both datasets, mean ± standard error."""
+    """The result as a table in Markdown: modes and high quality of both datasets, mean ± standard error.
+
+    The error of a share has √(p(1 − p)/n) in it, of the n samples of an evaluation.
+    """
+    samples = int(result["set"]["evaluation.samples"])
     lines = [
         "| loss | ring: modes of 8 | high quality | reverse KL | grid: modes of 25 | high quality | reverse KL |",
         "|---|---|---|---|---|---|---|",
@@ -86,17 +91,10 @@ def table_of(result: dict[str, Any]) -> str:
         for data in DATA:
             setting = result["data"][data]["settings"][name]
             diverged = f" ({setting['diverged']} diverged)" if setting["diverged"] else ""
-            cells += [_cell(setting["modes"], 1, 1) + diverged]
-            cells += [_cell(setting["high_quality"], 100, 1) + " %", _cell(setting["reverse_kl"], 1, 3)]
+            cells += [cell(setting["modes"], 1) + diverged, cell(setting["high_quality"], 1, 100, samples) + " %"]
+            cells += [cell(setting["reverse_kl"], 3)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _cell(score: dict[str, Any] | None, factor: float, digits: int) -> str:
-    if score is None or score["mean"] is None:
-        return "–"
-    error = "" if score["standard_error"] is None else f" ± {factor * score['standard_error']:.{digits}f}"
-    return f"{factor * score['mean']:.{digits}f}{error}"
 
 
 def main() -> None:

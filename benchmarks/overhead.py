@@ -50,7 +50,7 @@ class Contender:
         experiment = build(self.config, inputs.facts)
         self.run = Run(self.config, directory, checkpoints, inputs, experiment, StopRequest(), False)
         self.state, _ = self.run.first_state()
-        self.run.open_log(0, {}, stack)
+        self.run.open_log(self.state, 0, {}, stack)
         self.shared = self.run.shared()
         self.run.shared = lambda: self.shared  # placed once, as in a run
 

@@ -1,4 +1,4 @@
-"""Scores of a config over several seeds: trains each, evaluates each, and writes means with their standard errors.
+"""Scores of a config over several seeds: trains each, evaluates each, and writes means with their errors.
 
     python -m benchmarks.scores --config configs/quickstart.py --out results/scores/quickstart.json
     python -m benchmarks.scores --config configs/bigan_mnist.py --out results/tasks/bigan.json \
@@ -10,14 +10,16 @@ In the value of a field, {seed} stands for the seed: of `evaluation.other_run`, 
 
 import argparse
 import json
-import math
 import pathlib
 import re
-import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import timing
 from jaxgan import runs
+from jaxgan.evaluation import EVALUATORS
+from jaxgan.evaluation.base import share_error
+from jaxgan.runs.evaluate.tables import number, summarise
 
 
 def one_seed(
@@ -39,34 +41,90 @@ def one_seed(
 
 
 def summary(reports: list[dict]) -> dict[str, dict]:
-    """Mean and standard error over the seeds of every score that all have, with real data's beside it."""
+    """Every score over the seeds, with real data's mean beside it."""
     found = {}
-    for i, score in enumerate(reports[0]["scores"]):
-        values, real = (
-            [r["scores"][i]["value"] for r in reports],
-            [r["scores"][i]["real_data"]["value"] for r in reports],
-        )
-        found[score["name"]] = {**over_seeds(values), "real_data": over_seeds(real)["mean"]}
+    for scores in zip(*(report["scores"] for report in reports), strict=True):
+        own = over_seeds(*([score[of] for score in scores] for of in ("value", "standard_error")))
+        real = over_seeds([score["real_data"]["value"] for score in scores])["mean"]
+        found[scores[0]["name"]] = {**own, "real_data": real}
     return found
 
 
-def over_seeds(values: list[float | None]) -> dict[str, Any]:
-    """Mean, its standard error, and the values; None where one seed has none, and no error of a single seed."""
-    if None in values:
-        return {"mean": None, "standard_error": None, "values": values}
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-    return {"mean": statistics.mean(values), "standard_error": error, "values": values}
+def over_seeds(values: Sequence[float | None], errors: Sequence[float | None] = ()) -> dict[str, Any]:
+    """`summarise` of some seeds as JSON; no mean where one seed has no value."""
+    found = summarise(values, errors)
+    return (found._replace(mean=None, standard_error=None) if None in values else found)._asdict()
 
 
 def task_summary(reports: list[dict]) -> dict[str, dict]:
     """The same of what the task measures, by number and method."""
     found: dict[str, dict] = {}
-    for i, score in enumerate(reports[0]["task"]["scores"]):
-        of_seeds = [report["task"]["scores"][i]["values"] for report in reports]
-        found[score["name"]] = {
-            method: over_seeds([values[method]["value"] for values in of_seeds]) for method in score["values"]
+    for scores in zip(*(report["task"]["scores"] for report in reports), strict=True):
+        of_seeds = {method: [score["values"][method] for score in scores] for method in scores[0]["values"]}
+        found[scores[0]["name"]] = {
+            method: over_seeds(*([each.get(of) for each in values] for of in ("value", "standard_error")))
+            for method, values in of_seeds.items()
         }
     return found
+
+
+SHARES = {"label_accuracy": "samples", "precision": "samples", "high_quality": "samples", "recall": "test"}
+SHARES |= {"coverage": "test"}
+"""Scores that are shares, and of what: their errors are known without having been written."""
+
+
+def cell(found: dict[str, Any], digits: int | None, scale: float = 1, share_of: int | None = None) -> str:
+    """A score over seeds as tables show it; see `Summary.text`.
+
+    Args:
+      found: of `over_seeds`; of an earlier version it has no errors of the evaluations.
+      digits, scale: of the numbers.
+      share_of: of a share that was counted on so many examples: √(p(1 − p)/n) is its error where none is in the file.
+    """
+    errors = found.get("errors", ())
+    if not errors and share_of is not None:
+        errors = [None if value is None else share_error(value, share_of) for value in found["values"]]
+    return summarise(found["values"], errors).text(digits, scale)
+
+
+def errors_cell(found: dict[str, Any], of: int = 10_000) -> str:
+    """The same of a number of errors among `of` test examples: ± √(n p (1 − p)) in it."""
+    return cell({"values": [value / of for value in found["values"]]}, 0, of, share_of=of)
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Rows, the heading first, as a table in Markdown."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def table_of(result: dict[str, Any]) -> str:
+    """The scores of a result of this benchmark as a table in Markdown."""
+    counts = {"samples": result["samples"], "test": result["features"].get("test_examples")}
+    better = {name: way for evaluator in EVALUATORS.values() for name, way in evaluator.scores.items()}
+    seeds = f"{len(result['seeds'])} seeds" if len(result["seeds"]) > 1 else "one seed"
+    rows = [["score", seeds, "real data", "better"]]
+    for name, found in result["scores"].items():
+        text, real = cell(found, None, share_of=counts.get(SHARES.get(name, ""))), number(found["real_data"], None)
+        rows.append([f"`{name}`", text, real, better.get(name, "as real")])
+    return markdown(rows)
+
+
+def task_rows(task: dict[str, dict], methods: Sequence[str], examples: int, digits: int = 3) -> list[list[str]]:
+    """The heading and a row for each of a task's scores, with a column for each method.
+
+    Args:
+      task: of `task_summary`.
+      methods: the columns.
+      examples: of which an accuracy is a share.
+      digits: behind the point; accuracies of 10,000 examples have four.
+    """
+    rows = [["", *(f"`{method}`" for method in methods)]]
+    for score, found in task.items():
+        share_of = examples if score.endswith("accuracy") else None
+        shown = 4 if share_of == 10_000 else digits
+        rows.append([score, *(cell(found[m], shown, 1, share_of) if m in found else "" for m in methods)])
+    return rows
 
 
 def _without_paths(fields: dict[str, str]) -> dict[str, str]:

@@ -11,9 +11,9 @@ class scales and moves; leaky ReLU 1200-1200 in the discriminator, on whose last
 paired loss with R1 and R2, gamma .1; Adam at 2e-4 with betas 0 and .99, batch 100, moving average of the generator
 .999. 12,000 steps are 24 epochs. Pictures have a row for each class.
 
-Time: 24 to 36 minutes on one CPU core. Score, of two seeds (results/tasks/conditional.json): label_accuracy .9833 +-
-.0001 (real digits: .9927), within_class_diversity .996 +- .001 (.995), parzen_paper 225.6 +- .8 nats (242.5); the
-first conditional GAN has 132 (arXiv:1411.1784).
+Time: 24 to 36 minutes on one CPU core. Score, of two seeds (results/tasks/conditional.json): label_accuracy .9833
+(real digits: .9927), within_class_diversity .996 (.995), parzen_paper 225.6 nats (242.5); the first conditional GAN has
+132 (arXiv:1411.1784).
 Source: Goodfellow et al. 2014 (arXiv:1406.2661), section 7; the loss of Huang et al. 2024 (arXiv:2501.05441); the
 projection of Miyato and Koyama 2018 (arXiv:1802.05637).
 """

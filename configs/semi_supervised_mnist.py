@@ -13,8 +13,8 @@ constant rate, and an average of .9999. Latents are U(-1, 1) and not U(0, 1), of
 same. Unlike the source, the generator's last layer has no weight norm, its batch norm learns a scale, too, and a
 labelled example may come twice in a minibatch.
 
-Time: 50 minutes on one CPU core. Score: 135 +- 6 errors of 10,000, of two seeds, which choose the labelled examples,
-too (results/tasks/semi_supervised.json). Published, after 300 epochs: 93 +- 6.5.
+Time: 50 minutes on one CPU core. Score: 129 and 141 errors of 10,000, of two seeds, which choose the labelled
+examples, too (results/tasks/semi_supervised.json). Published, after 300 epochs: 93 +- 6.5.
 Source: Salimans et al. 2016 (arXiv:1606.03498), sections 3.1, 5 and 6.1, and the authors' code.
 """
 

@@ -17,6 +17,7 @@ from . import training as training
 from . import types as types
 from . import wrappers as wrappers
 from .datasets import DATASETS as DATASETS
+from .datasets import RANGES as RANGES
 from .evaluation import EVALUATORS as EVALUATORS
 from .latents import LATENTS as LATENTS
 from .losses import LOSSES as LOSSES

@@ -147,6 +147,63 @@ def minibatch_keys(state: "TrainState", name: str, minibatches: int, count: int,
     return jax.vmap(lambda k: example_keys(k, count, first))(jax.random.split(key, minibatches))
 
 
+def device_varying(tree, axis_name: str | None):
+    """Marks replicated values as device-varying; otherwise shard_map would psum the gradient implicitly, and our pmean
+    would return the sum."""
+    if axis_name is None:
+        return tree
+    return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, axis_name, to="varying"), tree)
+
+
+class BatchShard(NamedTuple):
+    """Which examples of the global batch one computation sees: part `part` of the `parts` of its device's share.
+
+    Draws for examples, and numbers of the whole batch, go through these functions, so that they are the same on one
+    device and on many. The default is the whole batch on one device.
+    """
+
+    axis_name: str | None = None
+    parts: int = 1
+    part: chex.Numeric = 0
+
+    def example_keys(self, key: chex.PRNGKey, count: int) -> chex.PRNGKey:
+        """One key for each of the shard's `count` examples, by its index in the global batch."""
+        offset: chex.Numeric = 0 if self.axis_name is None else jax.lax.axis_index(self.axis_name) * self.parts * count
+        return example_keys(key, count, offset if self.parts == 1 else offset + self.part * count)
+
+    def key(self, key: chex.PRNGKey) -> chex.PRNGKey:
+        """A key that differs between devices and between parts."""
+        key = key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
+        return key if self.parts == 1 else jax.random.fold_in(key, self.part)
+
+    def draw(self, sample: Callable[[int], chex.Array], count: int) -> chex.Array:
+        """The shard's `count` rows of `sample(number of examples in the global batch)`."""
+        if self.axis_name is None and self.parts == 1:
+            return sample(count)
+        shards, shard = self.parts, self.part
+        if self.axis_name is not None:
+            shards, shard = (
+                jax.lax.axis_size(self.axis_name) * shards,
+                jax.lax.axis_index(self.axis_name) * shards + shard,
+            )
+        return jax.lax.dynamic_slice_in_dim(sample(shards * count), shard * count, count)
+
+    def mean(self, values: chex.Array, axis: int | None = 0) -> chex.Array:
+        """The mean over the examples of this part on all devices, [n, ...] to [...]; with axis=None of all values."""
+        means = values.mean(axis)
+        if self.axis_name is None:
+            return means
+        # Varying again, so that the mean of the devices' gradients is the gradient of this mean.
+        return device_varying(jax.lax.pmean(means, self.axis_name), self.axis_name)
+
+    def gather(self, values: chex.Array) -> chex.Array:
+        """The rows of this part on all devices, in the order of the global batch: [n, ...] to [devices · n, ...].
+
+        A loss of gathered rows is that of all devices on each of them, and the mean of its gradients is its gradient.
+        """
+        return values if self.axis_name is None else jax.lax.all_gather(values, self.axis_name, tiled=True)
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PlayerState:
@@ -175,6 +232,8 @@ class TrainState:
       step: int32 scalar, the number of training steps done.
       key: one typed key, fixed for the run; step t draws from `fold_in(key, t)`.
       average_params: exponential moving average of the generator's parameters, or None.
+      average_state: the model state of the generator with these parameters, such as batch statistics; None without an
+        average or without model state.
     """
 
     step: chex.Array
@@ -182,6 +241,7 @@ class TrainState:
     generator: PlayerState
     discriminator: PlayerState
     average_params: chex.ArrayTree | None = None
+    average_state: chex.ArrayTree | None = None
 
     def replace(self, **changes: Any) -> "TrainState":
         """A copy with the named fields changed."""
@@ -252,14 +312,16 @@ class Loss(NamedTuple):
         real_logits in the generator's.
       log_ratio: `logits -> log p_d/p_g` of the optimal discriminator, which rejection and Langevin sampling need; None
         if the ratio does not follow from the logits.
-      threshold: the discriminator takes an example for real if its logit is above this. None: `d_accuracy` compares
-        with 0 but is not an accuracy, and the alarm `discriminator_wins` is off.
+      threshold: the discriminator takes an example for real if its logit is above this. None if no number separates
+        real from fake: there is no metric `d_accuracy`, and nothing may depend on it.
       metrics: `(real_logits, fake_logits) -> {name: scalar}`, additional metrics of the discriminator's updates.
       smoothed: `alpha -> discriminator's half` with the label alpha for data; None if the loss has no labels.
       pair_generator: `discriminator's half -> generator's half` for a generator that makes both the real and the fake
         side, as in BiGAN; None if the loss has no such half.
       cross_entropy: whether the discriminator's half is the cross-entropy of the classes real and fake, so that K + 1
         classes can replace the two.
+      compares: whether a half is more than a mean over the examples, or pairs, of a batch. On several devices such a
+        loss is computed of the logits of all of them, and others as the mean of the devices' losses.
     """
 
     discriminator: Half
@@ -270,10 +332,15 @@ class Loss(NamedTuple):
     smoothed: Callable[[chex.Numeric], Half] | None = None
     pair_generator: Callable[[Half], Half] | None = swapped
     cross_entropy: bool = False
+    compares: bool = True
 
 
 Penalty = Callable[..., chex.Array]
-"""`(critic, real, fake, key) -> scalar` added to the discriminator's loss; `critic(examples) -> logits [batch]`."""
+"""`(critic, real, fake, key) -> scalar` added to the discriminator's loss; `critic(examples) -> logits [batch]`.
+
+With a fifth argument `shard`, a `BatchShard`, it draws by `shard.draw` and takes numbers of the whole batch by
+`shard.mean`. Without it, the key is the device's own, and the penalty a mean over its examples.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -313,11 +380,7 @@ class TermInputs:
 
     def mean(self, values: chex.Array) -> chex.Array:
         """The mean over the batch of all devices, [batch, ...] to [...]."""
-        means = values.mean(0)
-        if self.axis_name is None:
-            return means
-        # Varying again, so that the mean of the devices' gradients is the gradient of this mean.
-        return device_varying(jax.lax.pmean(means, self.axis_name), self.axis_name)
+        return BatchShard(self.axis_name).mean(values)
 
 
 class Term(NamedTuple):
@@ -328,14 +391,6 @@ class Term(NamedTuple):
 
     discriminator: Callable[[TermInputs], chex.Array] | None = None
     generator: Callable[[TermInputs], chex.Array] | None = None
-
-
-def device_varying(tree, axis_name: str | None):
-    """Marks replicated values as device-varying; otherwise shard_map would psum the gradient implicitly, and our pmean
-    would return the sum."""
-    if axis_name is None:
-        return tree
-    return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, axis_name, to="varying"), tree)
 
 
 Judgement = DiscriminatorOutput

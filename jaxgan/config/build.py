@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import ArrayLike
 
 from jaxgan.config.schema import (
     TASK_PROVIDED,
@@ -65,6 +66,7 @@ class DataFacts(NamedTuple):
       vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
       labelled: the examples whose labels a task sees; None for none, and where nothing is trained.
       first: examples that networks start from, in the range they see; None where none does, and nothing is trained.
+      range: the values of black and white, as the networks see them.
     """
 
     example_shape: tuple[int, ...]
@@ -74,6 +76,7 @@ class DataFacts(NamedTuple):
     vectors: np.ndarray | None = None
     labelled: Labelled | None = None
     first: np.ndarray | None = None
+    range: tuple[float, float] = (-1.0, 1.0)
 
 
 class Sampling(NamedTuple):
@@ -279,14 +282,15 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
     if config["terms"]["adversarial"] != 1 or "terms.adversarial" in hyperparameters:
         loss = weigh_generator(loss, values["terms.adversarial"])
 
-    # How often each optimizer counts: its own updates in a step, and in an epoch of the data.
-    k, m = config["discriminator_steps"], config["generator_steps"]
-    batches = max(facts.train_examples // config["batch_size"], 1)
-    each = minibatches_per_step(config)
+    # How often each optimizer counts: its own updates in the run, and in an epoch of the data.
+    k, m, steps = config["discriminator_steps"], config["generator_steps"], config["steps"]
+    examples = facts.train_examples * (1 + config["dataset"]["mirror"])
+    batches, used = max(examples // config["batch_size"], 1), int(minibatches_before(config, steps))
+    updates = used - steps * m * config["generator_batches"]  # the discriminator's, one for each minibatch that it uses
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
     optimizer = functools.partial(_optimizer, config, hyperparameters, values)
-    generator_tx = optimizer("generator_optimizer", m * seen, batches * m * seen / each)
-    discriminator_tx = optimizer("discriminator_optimizer", k * seen, batches * k * seen / each)
+    generator_tx = optimizer("generator_optimizer", steps * m * seen, batches * m * seen * steps / used)
+    discriminator_tx = optimizer("discriminator_optimizer", updates * seen, batches * seen * updates / used)
     return {
         "loss": loss,
         "generator_tx": latent.generator_tx(generator_tx) if latent.generator_tx else generator_tx,
@@ -294,6 +298,7 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
         "discriminator_steps": k,
         "generator_steps": m,
         "average_decay": _average_decay(config, hyperparameters),
+        "average_debias": config["average_debias"],
         "accumulation_steps": config["accumulation_steps"],
         "penalties": _penalties(config, values),
         "unrolled_steps": config["unrolled_steps"],
@@ -357,14 +362,14 @@ def _optimizer(
     hyperparameters: Hyperparameters,
     values: Values,
     name: str,
-    updates_per_step: int,
+    updates: int,
     updates_per_epoch: float,
 ) -> optax.GradientTransformation:
     """A player's optimizer, with its schedules and those parts before and behind it that are on."""
     section = config[name]
     values = _section(values, name)
     rate = RATE_SCHEDULES[section["rate_schedule"]]
-    values["learning_rate"] = rate(**_taken(rate, {**values, "updates": config["steps"] * updates_per_step}))
+    values["learning_rate"] = rate(**_taken(rate, {**values, "updates": updates}))
     optimizer, momentum = OPTIMIZERS[section["name"]], MOMENTUM_SCHEDULES[section["momentum_schedule"]]
     for field, spec in parameters(optimizer).items():
         if spec.field.scheduled:
@@ -404,6 +409,34 @@ def minibatches_per_step(config: Mapping[str, Any]) -> int:
     return config["discriminator_steps"] + config["generator_steps"] * config["generator_batches"]
 
 
+def minibatches_before(config: Mapping[str, Any], step: ArrayLike) -> np.ndarray:
+    """The number of minibatches that a run has used before each of some steps, int64.
+
+    With `coordination.accuracy_limit` it is the most that it can have used, since when D rests is not known before.
+    """
+    k, section = config["discriminator_steps"], config["coordination"]
+    updates = updates_before(step, section["initial_steps"] or k, section["final_steps"] or k, section["over"])
+    return updates + np.asarray(step, np.int64) * (minibatches_per_step(config) - k)
+
+
+def updates_before(step: ArrayLike, first: int, last: int, over: int) -> np.ndarray:
+    """The number of discriminator updates before each of some steps, int64, for k = `linear_steps(first, last, over)`.
+
+    It is also the number of minibatches that the discriminator has used in the steps before.
+    """
+    step = np.asarray(step, np.int64)
+    if first == last:
+        return first * step
+    return _updates(first, last, over)[np.minimum(step, over)] + last * np.maximum(step - over, 0)
+
+
+@functools.lru_cache(maxsize=16)
+def _updates(first: int, last: int, over: int) -> np.ndarray:
+    with jax.ensure_compile_time_eval():  # the caller may be within a traced step
+        counts = np.asarray(linear_steps(first, last, over)(jnp.arange(over)), np.int64)
+    return np.concatenate([[0], np.cumsum(counts)])
+
+
 def _condition_prior(config: Mapping[str, Any], facts: DataFacts) -> Callable[[chex.PRNGKey, int], jax.Array] | None:
     classes = facts.classes
     if config["generated_labels"] == "data" or classes is None:
@@ -412,7 +445,7 @@ def _condition_prior(config: Mapping[str, Any], facts: DataFacts) -> Callable[[c
 
 
 def examples_per_step(config: Mapping[str, Any]) -> int:
-    """Examples of the data that the discriminator sees in a training step: the clock of schedules and half-lives."""
+    """Examples of a step's minibatches for the discriminator: the clock of schedules and half-lives."""
     return config["discriminator_steps"] * config["batch_size"]
 
 
@@ -455,7 +488,7 @@ def build_evaluators(config: Mapping[str, Any]) -> dict[str, Evaluator]:
     found = {}
     for name, evaluator in EVALUATORS.items():
         given = {other: config["evaluation"][f"{name}_{other}"] for other in evaluator_parameters(name)}
-        found[name] = evaluator._replace(run=functools.partial(evaluator.run, **given)) if given else evaluator
+        found[name] = evaluator.with_fields(**given)
     return found
 
 
@@ -500,7 +533,7 @@ def _networks(
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network
-            network = _augmented(config, network, facts, probability)
+            network = _augmented(config, network, facts, axis_name, probability)
         elif latent.generator is not None:
             network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:
@@ -512,22 +545,35 @@ def _networks(
 
 
 def _augmented(
-    config: Mapping[str, Any], discriminator: Network, facts: DataFacts, probability: chex.Numeric | None
+    config: Mapping[str, Any],
+    discriminator: Network,
+    facts: DataFacts,
+    axis_name: str | None,
+    probability: chex.Numeric | None,
 ) -> Network:
     """The discriminator behind the config's augmentations."""
     section = config["augmentation"]
     if not section["names"]:
         return discriminator
-    if len(facts.example_shape) != 3 and set(section["names"]) != {"noise"}:
-        raise UsageError(
-            f"augmentation.names {','.join(section['names'])} does not suit the data",
-            f"its examples are {list(facts.example_shape)}, and no images [height, width, channels]",
-            "use noise, or no augmentation",
-        )
+    example, is_image = jax.ShapeDtypeStruct(facts.example_shape, jnp.float32), len(facts.example_shape) == 3
+    for name in section["names"]:
+        try:
+            if not is_image and name != "noise":
+                raise ValueError("they are no images [height, width, channels]")
+            jax.eval_shape(AUGMENTATIONS[name], jax.random.key(0), example)
+        except ValueError as error:
+            raise UsageError(
+                f"augmentation.names {name} does not suit the data",
+                f"its examples are {list(facts.example_shape)}: {error}",
+                "use noise, or no augmentation",
+            ) from error
     return augmented(
         discriminator,
         [AUGMENTATIONS[name] for name in section["names"]],
         probability=section["probability"] if probability is None else probability,
+        multipliers=section["multipliers"],
+        value_range=facts.range if is_image else (-1.0, 1.0),
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
+        axis_name=axis_name,
     )

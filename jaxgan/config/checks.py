@@ -17,6 +17,7 @@ from jaxgan.networks.conditioning import PLAYER_CONDITIONINGS
 from jaxgan.networks.linen import check_choice
 from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.types import Latent, Loss
+from jaxgan.wrappers.augmentation import MOVING
 
 Values = Mapping[str, Any]
 
@@ -31,6 +32,7 @@ def check(config: Any, found: Iterable[Problem] = ()) -> None:
       found: problems that are known already, such as overrides of fields that do not exist.
     """
     texts = list(dict.fromkeys(str(problem) for problem in (*found, *problems_of(config))))
+    texts = [text for text in texts if not any(other.startswith(f"{text};") for other in texts)]  # said with a remedy
     if texts:
         listed = texts[0] if len(texts) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(texts, 1))
         count = "a problem" if len(texts) == 1 else f"{len(texts)} problems"
@@ -75,6 +77,20 @@ def _loss(config: Values) -> Loss:
     return build_loss(config)
 
 
+_NO_ACCURACY = "D has no accuracy with loss {}, whose logits no threshold separates"
+
+
+def has_accuracy(config: Values) -> bool:
+    """Whether the discriminator has an accuracy; a loss that cannot be made is a problem by itself."""
+    try:
+        loss = _loss(config)
+        if config["real_label"] != 1:
+            loss = smooth_real_labels(loss, config["real_label"])
+    except ValueError:
+        return True
+    return loss.threshold is not None
+
+
 def _outputs(config: Values) -> Iterator[Problem]:
     """Each player's output, and the range of the data."""
     if config["discriminator.output"] != "linear":
@@ -93,11 +109,14 @@ def _outputs(config: Values) -> Iterator[Problem]:
 
 
 def _paths(config: Values) -> Iterator[Problem]:
-    """Datasets that are read from somewhere: their loaders' `path` has no default."""
+    """Datasets that are read from somewhere: their loaders' `path` has no default. Others do not read a path."""
     name = config["dataset.name"]
     path = parameters(DATASETS[name]).get("path")
     if path is not None and path.default is REQUIRED and not config["dataset.path"]:
         yield _about("dataset.path", f" is empty: dataset {name} is read from there")
+    for problem in schema.unread(["dataset.path"], config):  # in a file too: the run would be on data that is not meant
+        wanted = "npz" if config["dataset.path"].endswith(".npz") else "idx or tfds"
+        yield problem._replace(text=f"{problem.text}; set dataset.name={wanted}, or leave the path out")
 
 
 def _layers(config: Values) -> Iterator[Problem]:
@@ -188,10 +207,21 @@ def _evaluation(config: Values) -> Iterator[Problem]:
         )
 
 
+def _augmentation(config: Values) -> Iterator[Problem]:
+    """A factor of the probability for each augmentation."""
+    names, factors = config["augmentation.names"], config["augmentation.multipliers"]
+    if factors and len(factors) != len(names):
+        yield _about("augmentation.multipliers", f" has {len(factors)} numbers for {len(names)} augmentation.names")
+
+
 def _alarms(config: Values) -> Iterator[Problem]:
     """An alarm that is to end the run must be able to ring."""
     if config["alarms.stop"] and not config["alarms.patience"]:
         yield _about("alarms.stop", " names alarms, and alarms.patience 0 turns all alarms off")
+    if "discriminator_wins" in config["alarms.stop"] and not has_accuracy(config):
+        yield _about("alarms.stop", f" discriminator_wins: {_NO_ACCURACY.format(config['loss'])}")
+    if config["alarms.d_accuracy"] != schema.Alarms.d_accuracy and not has_accuracy(config):
+        yield _about("alarms.d_accuracy", f": {_NO_ACCURACY.format(config['loss'])}; leave it at its default")
 
 
 def _coordination(config: Values) -> Iterator[Problem]:
@@ -201,6 +231,17 @@ def _coordination(config: Values) -> Iterator[Problem]:
         count = config[f"coordination.{name}"]
         if count > k:
             yield _about(f"coordination.{name}", f" {count} is above discriminator_steps {k}")
+    limit = config["coordination.accuracy_limit"]
+    if limit < 1 and not has_accuracy(config):
+        yield _about("coordination.accuracy_limit", f" {limit}: {_NO_ACCURACY.format(config['loss'])}; set it to 1")
+
+
+def _generator_batches(config: Values) -> Iterator[Problem]:
+    """Minibatches of the generator's own follow all of the discriminator's, so their number may not change."""
+    k = config["discriminator_steps"]
+    counts = {config[f"coordination.{name}"] or k for name in ("initial_steps", "final_steps")}
+    if config["generator_batches"] and counts != {k}:
+        yield _about("generator_batches", " needs a fixed k: leave coordination.initial_steps and final_steps at 0")
 
 
 def _schedules(config: Values) -> Iterator[Problem]:
@@ -344,7 +385,7 @@ def _inpainting(config: Values) -> Iterator[Problem]:
         yield Problem(
             "condition", f"condition={condition} does not go with task=inpainting, whose condition is what is known"
         )
-    if moving := {"translation", "cutout"} & set(config["augmentation.names"]):
+    if moving := MOVING & set(config["augmentation.names"]):
         named = " and ".join(sorted(moving))
         yield _about(
             "augmentation.names",
@@ -424,6 +465,7 @@ def _inference(config: Values) -> Iterator[Problem]:
 
 _CROSS_CHECKS = (
     *(_losses, _priors, _sampling, _coordination, _schedules, _dynamics, _outputs, _paths, _layers, _networks),
-    *(_conditions, _generated_labels, _rates, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
+    *(_generator_batches, _conditions, _generated_labels, _rates, _augmentation, _evaluation, _alarms, _terms),
+    *(_inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""

@@ -136,6 +136,7 @@ class Coordination(Section):
 class Augmentation(Section):
     names: Annotated[tuple[str, ...], AUGMENTATIONS] = ()
     probability: Annotated[float, Field(low=0, high=1, needs={"names": None}, varies=True)] = 1.0
+    multipliers: Annotated[tuple[float, ...], Field(low=0, high=1, needs={"names": None})] = ()
     adaptive_target: Annotated[float, Field(low=0, high=1, open_high=True, needs={"names": None})] = 0.0
     adaptive_speed: Annotated[float, Field(low=0, needs={"adaptive_target": None})] = 1e-3
 
@@ -170,6 +171,7 @@ class DatasetSection(Section):
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
     range: Annotated[str, RANGES] = "unit"
     dequantization: bool = False
+    mirror: bool = False
     placement: Annotated[
         str, Field(choices=("auto", "device", "stream"), resume=True, sweep=False, modes=("sample", "evaluate"))
     ] = "auto"
@@ -216,8 +218,9 @@ class Evaluation(Section):
     metrics: Annotated[tuple[str, ...], Either(("auto", "task"), EVALUATORS)] = ("auto",)
     samples: Count = 10_000
     features: Annotated[str, Field(choices=("auto", "classifier", "inception", "raw"), files=True)] = "auto"
+    reference_split: Annotated[str, ("test", "train")] = "test"
     inception_weights: str = ""
-    inception_style: Annotated[str, ("auto", "torch", "tensorflow")] = "auto"
+    inception_style: Annotated[str, ("auto", "torch", "tensorflow", "clean")] = "auto"
     other_run: str = ""
     every: Size = 0
 
@@ -267,6 +270,7 @@ class Config(Section):
     accumulation_steps: Count = 1
     average_decay: Decay = 0.0
     average_half_life: Weight = 0.0
+    average_debias: Annotated[bool, Field(needs={"average_decay": None})] = False
     generator_batches: Size = 0
     unrolled_steps: Size = 0
     consensus: Weight = 0.0

@@ -14,11 +14,13 @@ class ValueRange(NamedTuple):
     high: float = 1.0
 
     def scale(self, examples: Any) -> Any:
-        """uint8 0 to 255 as float32 low·(1 − x/255) + high·x/255, within [low, high]; float32 passes through unchanged.
+        """uint8 0 to 255 as float32 low·(1 − x/255) + high·x/255, within [low, high]; floats pass through unchanged.
 
-        The examples are an array of numpy or of JAX, traced or not.
+        The examples are an array of numpy or of JAX, traced or not. Other integers and booleans are a ValueError.
         """
         if examples.dtype != np.uint8:
+            if examples.dtype.kind in "biu":
+                raise ValueError(f"only bytes and floats are scaled, got {examples.dtype}; bytes: x.astype(np.uint8)")
             return examples
         part = examples.astype(np.float32) / 255
         # A compiler that fuses these, or divides by multiplying, may overshoot an end by one unit in the last place.
@@ -133,6 +135,9 @@ class Dataset:
       example_shape: shape of one example.
       num_classes: None without labels.
       mixture: the true distribution, if it is a mixture of Gaussians.
+      channels: the data of which every channel is an independent example, if images are made that way; else None. Of
+        the K classes of the C channels the class of an image is then Σ_c class_c · K^(C − 1 − c).
+      notes: sentences on what the loader made of the data, which a run says when it begins.
     """
 
     name: str
@@ -142,6 +147,8 @@ class Dataset:
     example_shape: tuple[int, ...]
     num_classes: int | None = None
     mixture: Mixture | None = None
+    notes: tuple[str, ...] = ()
+    channels: "Dataset | None" = None
 
 
 Loader = Callable[..., Dataset]
@@ -150,6 +157,6 @@ Loader = Callable[..., Dataset]
 It is called with those of its parameters that are fields of the config's section `dataset`, with `seed` (of the run)
 and with `memory_limit` (bytes; a split larger than this becomes a `Source` where the loader can make one). Its result
 may depend on the seed only if it has that parameter. `path` is the data's file or directory. `validation_examples` is
-the number of training examples, the last ones, that become the validation split; −1 means a sixth (10,000 of MNIST's
-60,000). A UsageError says that none would be left to train on.
+the number of training examples that become the validation split; −1 means a sixth (10,000 of MNIST's 60,000). Which
+they are, `jaxgan.datasets.splits.assemble` says. A UsageError says that none would be left to train on.
 """

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 import numpy as np
 
 from jaxgan.datasets.base import Split
-from jaxgan.io.atomic import atomic_path
+from jaxgan.io.atomic import atomic_path, local_path
 
 
 def directory() -> str:
-    """The cache's directory: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan."""
+    """The cache's directory: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan. Not a URL."""
     if place := os.environ.get("JAXGAN_CACHE_DIR"):
-        return os.path.expanduser(place)
+        return str(local_path(place, "JAXGAN_CACHE_DIR="))
     return os.path.join(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"), "jaxgan")
 
 

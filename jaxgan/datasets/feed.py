@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,19 +17,28 @@ CONDITIONS = ("labels", "conditions")
 """Fields of a `Split` that can serve as the condition."""
 
 
-def gather(data: dict[str, jax.Array], indices: jax.Array, values: ValueRange = ValueRange()) -> dict[str, jax.Array]:
+def gather(
+    data: dict[str, jax.Array], indices: jax.Array, values: ValueRange = ValueRange(), *, mirror: bool = False
+) -> dict[str, jax.Array]:
     """The batches at some indices, from data on the device; pure, for use inside a compiled step.
 
     Args:
       data: "examples": uint8 or float32 [n, ...]; and the condition, if there is one: "labels": int32
         [n], or "conditions": float32 [n, dim].
-      indices: int32 [..., batch], 0 to n − 1, as `order.batch_indices` gives them.
+      indices: int32 [..., batch], 0 to n − 1, as `order.batch_indices` gives them; mirrored, of size 2n: see below.
       values: the range to which bytes are scaled.
+      mirror: the data are twice as many images [height, width, channels]: number 2i is example i, and number 2i + 1 is
+        example i flipped horizontally. Both have the condition of example i.
 
     Returns:
       "real": float32 [..., batch, ...]; and "condition": int32 [..., batch], or float32 [..., batch, dim].
     """
-    batch = {"real": values.scale(jnp.take(data["examples"], indices, axis=0))}
+    if mirror:
+        indices, flipped = indices // 2, indices % 2 == 1
+    examples = jnp.take(data["examples"], indices, axis=0)
+    if mirror:
+        examples = jnp.where(flipped[..., None, None, None], jnp.flip(examples, -2), examples)
+    batch = {"real": values.scale(examples)}
     for name in CONDITIONS:
         if name in data:
             batch["condition"] = jnp.take(data[name], indices, axis=0)
@@ -72,7 +82,9 @@ def stream(
     chunk: int,
     batch_size: int,
     minibatches: int = 1,
+    first: Callable[[np.ndarray], np.ndarray] | None = None,
     condition: str | None = None,
+    mirror: bool = False,
     rows: slice = slice(None),
     workers: int = 2,
     prefetch: int = 2,
@@ -83,9 +95,10 @@ def stream(
 
     Args:
       split: what to read from.
-      seed, start, stop, batch_size, minibatches: as for `order.batch_indices`.
+      seed, start, stop, batch_size, minibatches, first: as for `order.batch_indices`.
       chunk: steps in an element, at least 1; the last element has the rest.
       condition: one of `CONDITIONS`, to read it too; None for none.
+      mirror: as for `gather`.
       rows: which of a batch's examples to read: all, or one process's share of them.
       workers: threads that read, each a chunk; 0 reads in the caller's thread.
       prefetch: chunks read ahead, which must fit in memory; at least `workers`.
@@ -99,15 +112,20 @@ def stream(
       ValueError: a condition is asked for and there is none.
     """
     split = split if isinstance(split, Split) else Split(split)
-    batch = {"size": len(split), "batch_size": batch_size, "minibatches": minibatches}
+    size = len(split) * (1 + mirror)
+    batch: dict[str, Any] = {"size": size, "batch_size": batch_size, "minibatches": minibatches, "first": first}
     order.batch_indices(seed, start, start, **batch)  # raises before anything is read
 
     def read(number: int) -> dict[str, np.ndarray]:
-        first = start + number * chunk
-        indices = order.batch_indices(seed, first, min(first + chunk, stop), **batch)[..., rows]
-        chunk_of = {"real": split.take(indices.ravel())}
+        begin = start + number * chunk
+        indices = order.batch_indices(seed, begin, min(begin + chunk, stop), **batch)[..., rows]
+        numbers = indices.ravel() // (1 + mirror)
+        chunk_of = {"real": split.take(numbers)}
+        if mirror:
+            flipped = (indices.ravel() % 2 == 1)[:, None, None, None]
+            chunk_of["real"] = np.where(flipped, np.flip(chunk_of["real"], -2), chunk_of["real"])
         if condition is not None:
-            values = split.take_condition(indices.ravel(), condition)
+            values = split.take_condition(numbers, condition)
             if values is None:
                 raise ValueError(f"{condition} were asked for, and the data has none")
             chunk_of["condition"] = values

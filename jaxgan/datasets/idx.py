@@ -1,4 +1,4 @@
-"""Images in IDX files, plain or gzipped: MNIST, Fashion-MNIST, KMNIST, EMNIST.
+"""Images in IDX files, plain or gzipped: MNIST, Fashion-MNIST, KMNIST, EMNIST, QMNIST.
 
 Format: http://yann.lecun.com/exdb/mnist/: two zero bytes, the type, the number of dimensions, the dimensions as
 big-endian uint32, then the values, big-endian.
@@ -25,23 +25,27 @@ _NAME = re.compile(
 _PIECE = 2**20
 
 
-def load(*, path: str, validation_examples: int = -1) -> Dataset:
+def load(*, path: str, transpose: bool = False, validation_examples: int = -1) -> Dataset:
     """The images of a directory of IDX files, under their canonical names with any prefix.
 
-    Without files of labels the splits have none. Without a test set (`test-…` or `t10k-…`), the last training examples
-    become the test split, as many as the validation split has; the validation split is cut off after that. If a file
-    exists both plain and gzipped, the plain one is read.
+    Without files of labels the splits have none. Without a test set (`test-…` or `t10k-…`) one is cut off, see
+    `splits.assemble`. If a file exists both plain and gzipped, the plain one is read.
 
     Args:
       path, validation_examples: as for every `Loader`.
+      transpose: whether to exchange the rows and columns of each image. The files of EMNIST hold every image
+        transposed, so that letters lie on their side and mirrored without it.
 
     Returns:
       The dataset; uint8 images [n, height, width, 1], or float32 if the files hold floats.
     """
     files = find(path)
-    train = read_split(files, "train")
-    test = read_split(files, "test") if ("test", "images") in files else None
-    return splits.assemble("idx", train, test, validation_examples, where=f"the images in {path}")
+    train = read_split(files, "train", transpose=transpose)
+    test = read_split(files, "test", transpose=transpose) if ("test", "images") in files else None
+    notes = []
+    if os.path.basename(files["train", "images"]).startswith("emnist") and not transpose:
+        notes.append("EMNIST's files hold images transposed: set dataset.transpose=True to see them upright")
+    return splits.assemble("idx", train, test, validation_examples, where=f"the images in {path}", notes=tuple(notes))
 
 
 def find(directory: str) -> dict[tuple[str, str], str]:
@@ -78,8 +82,10 @@ def find(directory: str) -> dict[tuple[str, str], str]:
     return files
 
 
-def read_split(files: dict[tuple[str, str], str], split: str) -> Split:
+def read_split(files: dict[tuple[str, str], str], split: str, *, transpose: bool = False) -> Split:
     """The split "train" or "test" of the files that `find` returned; uint8 or float32 images [n, height, width, 1].
+
+    QMNIST has int32 labels [n, 8], of which the first column is the class; the others say who wrote the digit.
 
     Raises:
       DataError: a file is damaged or does not hold images, or the numbers of images and labels differ.
@@ -94,9 +100,12 @@ def read_split(files: dict[tuple[str, str], str], split: str) -> Split:
         )
     if images.dtype.kind == "f":
         images = splits.check_finite(images, path)
+    images = np.ascontiguousarray(images.swapaxes(1, 2)) if transpose else images
     labels = None
     if (split, "labels") in files:
-        labels = splits.check_labels(read_idx(files[split, "labels"]), len(images), files[split, "labels"])
+        labels = read_idx(files[split, "labels"])
+        labels = labels[:, 0] if labels.dtype == np.int32 and labels.shape[1:] == (8,) else labels
+        labels = splits.check_labels(labels, len(images), files[split, "labels"])
     return Split(images[..., None], labels)
 
 

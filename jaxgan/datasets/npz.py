@@ -21,10 +21,9 @@ def load(*, path: str, validation_examples: int = -1) -> Dataset:
       are conditions;
     - `examples` and optionally `labels` and `conditions`.
 
-    Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training; floats [n, ...] are used as
-    they are. Labels are integers [n] or [n, 1], conditions numbers [n, dim] or [n], used as they are. Without `x_test`,
-    the last training examples become the test split, as many as the validation split has (a sixth if it has none); the
-    validation split is cut off after that.
+    Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training, or the same of bool, whose
+    True is white; floats [n, ...] are used as they are. Labels are integers [n] or [n, 1], conditions numbers [n, dim]
+    or [n], used as they are. How other splits are cut off: `splits.assemble`.
 
     Args:
       path, validation_examples: as for every `Loader`.
@@ -81,13 +80,14 @@ def _read(path: str) -> dict[str, np.ndarray]:
 
 def _split(arrays: dict[str, np.ndarray], examples: str, labels: str, conditions: str, path: str) -> Split:
     values, where = arrays[examples], f"{examples} of {path}"
-    image = values.dtype == np.uint8 and values.ndim in (3, 4)
+    image = values.dtype in (np.uint8, np.bool_) and values.ndim in (3, 4)
     if not (image or (values.dtype.kind == "f" and values.ndim >= 2)) or values.size == 0:
         raise DataError(
             f"cannot use {where}",
             f"it is {values.dtype} {list(values.shape)}",
             "store uint8 images [n, height, width] or [n, height, width, channels], or floats [n, ...]",
         )
+    values = splits.check_channels(values.astype(np.uint8) * 255 if values.dtype == np.bool_ else values, where)
     if not image:
         values = splits.check_finite(values, where)
     elif values.ndim == 3:

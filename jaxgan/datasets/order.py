@@ -1,10 +1,12 @@
 """Which examples a step sees: a pure function of (seed, step), so a resumed run needs nothing but its step number.
 
-Batch number m = step · minibatches + j belongs to epoch ⌊m / per_epoch⌋, with per_epoch = ⌊size / batch_size⌋. Every
-epoch has a permutation of its own; within it nothing is seen twice, and the remainder that fills no batch is dropped.
+A step begins at batch number step · minibatches, or where the caller's `first` says. Batch number m belongs to epoch
+⌊m / per_epoch⌋, with per_epoch = ⌊size / batch_size⌋. Every epoch has a permutation of its own; within it nothing is
+seen twice, and the remainder that fills no batch is dropped.
 """
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -34,7 +36,7 @@ def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     return order
 
 
-SUBSETS = {"examples": 0, "anchors": 1, "conditions": 2}
+SUBSETS = {"examples": 0, "anchors": 1, "conditions": 2, "splits": 3}
 """Names of fixed random orders of the examples, which do not depend on a run's seed, and their epochs of seed 0."""
 
 
@@ -62,7 +64,16 @@ def batches_per_epoch(*, size: int, batch_size: int) -> int:
     return size // batch_size
 
 
-def batch_indices(seed: int, start: int, stop: int, *, size: int, batch_size: int, minibatches: int = 1) -> np.ndarray:
+def batch_indices(
+    seed: int,
+    start: int,
+    stop: int,
+    *,
+    size: int,
+    batch_size: int,
+    minibatches: int = 1,
+    first: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
     """The examples of training steps start, …, stop − 1.
 
     Args:
@@ -72,6 +83,8 @@ def batch_indices(seed: int, start: int, stop: int, *, size: int, batch_size: in
       size: number of examples.
       batch_size: examples in a batch, at most `size`.
       minibatches: batches that one step sees (k of Algorithm 1), at least 1.
+      first: `steps -> number of the first batch of each`, increasing, where steps do not use all that they see; None
+        for step · minibatches.
 
     Returns:
       [stop − start, minibatches, batch_size] int32 indices, 0 to size − 1.
@@ -83,12 +96,14 @@ def batch_indices(seed: int, start: int, stop: int, *, size: int, batch_size: in
     if not 0 <= start <= stop or minibatches < 1:
         raise ValueError(f"need 0 <= start <= stop and minibatches >= 1, got {start}, {stop} and {minibatches}")
     per_epoch = batches_per_epoch(size=size, batch_size=batch_size)
-    first, last = start * minibatches, stop * minibatches
+    steps = np.arange(start, stop, dtype=np.int64)
+    numbers = (steps * minibatches if first is None else first(steps))[:, None] + np.arange(minibatches)[None]
+    lowest, last = (int(numbers[0, 0]), int(numbers[-1, -1]) + 1) if len(steps) else (0, 0)
     rows = [np.empty((0, batch_size), np.int32)]
-    for epoch in range(first // per_epoch, -(-last // per_epoch)):
-        begin, end = max(first - epoch * per_epoch, 0), min(last - epoch * per_epoch, per_epoch)
+    for epoch in range(lowest // per_epoch, -(-last // per_epoch)):
+        begin, end = max(lowest - epoch * per_epoch, 0), min(last - epoch * per_epoch, per_epoch)
         rows.append(permutation(seed, epoch, size)[begin * batch_size : end * batch_size].reshape(-1, batch_size))
-    return np.concatenate(rows).reshape(stop - start, minibatches, batch_size)
+    return np.concatenate(rows)[numbers - lowest]
 
 
 def epoch_of(step: int, *, size: int, batch_size: int, minibatches: int = 1) -> float:

@@ -133,8 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--from", dest="source", required=True, help="directory with its IDX files, plain or gzipped")
     parser.add_argument("--to", default="", help="data_dir to write to ($TFDS_DATA_DIR, else ~/tensorflow_datasets)")
     options = parser.parse_args(arguments)
-    data_dir = tfds.data_directory(options.to)
     try:
+        data_dir = tfds.data_directory(options.to)
         written, new = prepare(options.name, options.source, data_dir, progress=sys.stderr.isatty())
     except JaxganError as error:
         print(f"jaxgan: error: {error}", file=sys.stderr)

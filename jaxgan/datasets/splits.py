@@ -5,27 +5,50 @@
 
 import numpy as np
 
+from jaxgan.datasets import order
 from jaxgan.datasets.base import Dataset, Source, Split
 from jaxgan.errors import DataError, UsageError
 
+CHECKED = 1_000
+"""Labels of each part that are compared to tell whether examples are in random order."""
+
+MOST_CLASSES = 1_000
+"""Labels below it number classes, however few examples there are."""
+
+LOOKED_AT = 64
+"""Examples of a `Source` that are read to see which bytes there are."""
+
 
 class Part:
-    """The examples `start`, …, `stop` − 1 of a `Source`, as a `Source`."""
+    """The examples at `indices` [n] of a `Source`, as a `Source`."""
 
-    def __init__(self, source: Source, start: int, stop: int):
+    def __init__(self, source: Source, indices: np.ndarray):
         self.shape, self.dtype = source.shape, source.dtype
-        self._source, self._start, self._stop = source, start, stop
+        self._source, self._indices = source, indices
 
     def __len__(self) -> int:
-        return self._stop - self._start
+        return len(self._indices)
 
     def read(self, indices: np.ndarray) -> np.ndarray:
         """As `Source.read`."""
-        return self._source.read(np.asarray(indices) + self._start)
+        return self._source.read(self._indices[indices])
 
     def read_labels(self, indices: np.ndarray) -> np.ndarray | None:
         """As `Source.read_labels`."""
-        return self._source.read_labels(np.asarray(indices) + self._start)
+        return self._source.read_labels(self._indices[indices])
+
+
+def check_channels(values: np.ndarray, where: str) -> np.ndarray:
+    """Examples as they are. DataError if they are images [n, channels, height, width], whose channels come first."""
+    first_of_four = values.ndim == 4 and values.shape[1] <= 4 < min(values.shape[2:])
+    # Floats need not be images, unless they are square.
+    if first_of_four and (values.dtype == np.uint8 or values.shape[2] == values.shape[3]):
+        raise DataError(
+            f"cannot use {where}",
+            f"it is {values.dtype} {list(values.shape)}, with {values.shape[1]} channels before height and width",
+            "store the channels last: images.transpose(0, 2, 3, 1)",
+        )
+    return values
 
 
 def check_finite(values: np.ndarray, where: str) -> np.ndarray:
@@ -87,13 +110,41 @@ def _held_out(count: int, requested: int) -> int:
 def cut(split: Split, count: int) -> tuple[Split, Split]:
     """The first len(split) − `count` examples of a split, and the last `count`."""
     size, middle = len(split), len(split) - count
+    return _part(split, slice(middle)), _part(split, slice(middle, size))
+
+
+def permuted(split: Split) -> Split:
+    """The split in a random order that is the same in every run, so that it can be cut whatever its order was."""
+    return _part(split, order.subset("splits", len(split)))
+
+
+def _part(split: Split, chosen: slice | np.ndarray) -> Split:
+    """The examples that a slice or indices choose; slices of arrays are not copied."""
     if not isinstance(split.examples, np.ndarray):
-        return Split(Part(split.examples, 0, middle)), Split(Part(split.examples, middle, size))
-    parts = []
-    for part in (slice(middle), slice(middle, size)):
-        labels, conditions = (None if x is None else x[part] for x in (split.labels, split.conditions))
-        parts.append(Split(split.examples[part], labels, conditions))
-    return parts[0], parts[1]
+        return Split(Part(split.examples, np.arange(len(split), dtype=np.int32)[chosen]))
+    labels, conditions = (None if x is None else x[chosen] for x in (split.labels, split.conditions))
+    return Split(split.examples[chosen], labels, conditions)
+
+
+def ends_like_the_rest(split: Split, count: int) -> bool:
+    """Whether labels show that the last `count` examples are like the others: that position says nothing of the class.
+
+    At most `CHECKED` examples of each part are compared. The number of a class in one of them is hypergeometric if the
+    order is random, and must be within three standard deviations of its mean, for every class. A single class, or none,
+    shows nothing.
+    """
+    rest = len(split) - count
+    parts = (np.sort(order.subset("splits", rest, CHECKED)), rest + np.sort(order.subset("splits", count, CHECKED)))
+    labels = [found for part in parts if len(part) and (found := split.take_labels(part)) is not None]
+    if len(labels) < 2:
+        return False
+    classes = 1 + max(int(part.max()) for part in labels)
+    others, last = (np.bincount(part, minlength=classes).astype(np.float64) for part in labels)
+    total, n = others + last, len(labels[1])
+    size = len(labels[0]) + n
+    mean = n * total / size
+    variance = mean * (1 - total / size) * (size - n) / (size - 1)
+    return bool((total < size).all() and (np.abs(last - mean) <= 3 * np.sqrt(variance)).all())
 
 
 def assemble(
@@ -105,11 +156,16 @@ def assemble(
     where: str,
     validation: Split | None = None,
     num_classes: int | None = None,
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A dataset, its validation split cut from the end of the training examples unless it is given.
+    """A dataset, whose validation split is cut off the training examples unless it is given, and a test split too.
 
-    Without a test set, the last examples become one, as many as the validation split has (a sixth if it has none):
-    [train | validation | test].
+    A file may have its examples in order of class, or of anything else. So splits that are not the data's own are cut
+    after a fixed permutation: [train | validation | test], with as many test examples as the validation split has (a
+    sixth if it has none). One case is cut by position, as the field does with MNIST's 60,000 (50,000 and 10,000): the
+    last training examples become the validation split of data with a test split of its own, if `ends_like_the_rest`.
+
+    Labels of files that are 1 to K become the classes 0 to K − 1.
 
     Args:
       name: the dataset's name.
@@ -117,6 +173,7 @@ def assemble(
       validation_examples: as for every `Loader`.
       where: what holds the data.
       num_classes: None: one more than the largest label, if there are labels.
+      notes: what the loader has to say, for `Dataset.notes`.
 
     Raises:
       DataError: the splits differ in their examples' shape or type.
@@ -129,15 +186,53 @@ def assemble(
                 f"the training examples are {_kind(train)} and the {other} examples {_kind(split)}",
                 "store all splits with the same shape and type",
             )
+    _check_white(train, where)
+    labels = [split.labels for split in (train, validation, test) if split is not None and split.labels is not None]
+    if num_classes is None and labels:
+        numbers = np.unique(np.concatenate(labels))
+        _check_classes(int(numbers[-1]), sum(map(len, labels)), where)
+        num_classes = 1 + int(numbers[-1])
+        if len(numbers) > 1 and np.array_equal(numbers, np.arange(1, num_classes)):
+            train = _numbered_from_0(train)
+            test, validation = test and _numbered_from_0(test), validation and _numbered_from_0(validation)
+            num_classes -= 1
+            notes = (*notes, f"its labels 1 to {num_classes} are the classes 0 to {num_classes - 1}")
+
     count = _held_out(len(train), validation_examples)
     if test is None:
-        train, test = cut(train, count or len(train) // 6)
+        train, test = cut(permuted(train), count or len(train) // 6)
+    elif validation is None and count and not ends_like_the_rest(train, count):
+        train = permuted(train)
     if validation is None:
         train, validation = cut(train, _held_out(len(train), count))
-    labels = [split.labels for split in (train, validation, test) if split.labels is not None]
-    if num_classes is None and labels:
-        num_classes = 1 + max(int(part.max(initial=0)) for part in labels)
-    return Dataset(name, train, validation, test, train.example_shape, num_classes)
+    return Dataset(name, train, validation, test, train.example_shape, num_classes, notes=notes)
+
+
+def _numbered_from_0(split: Split) -> Split:
+    return split if split.labels is None else Split(split.examples, split.labels - 1, split.conditions)
+
+
+def _check_white(split: Split, where: str) -> None:
+    """DataError if images are bytes 0 and 1, which would be read as black."""
+    if split.dtype == np.uint8 and len(split):
+        images = split.take(order.subset("splits", len(split), LOOKED_AT)) if not split.in_memory else split.examples
+        assert isinstance(images, np.ndarray)
+        if images.max() == 1 and images.min() == 0:
+            raise DataError(
+                f"cannot use {where}",
+                "the images' bytes are 0 and 1: the largest value is 1, and white is 255",
+                "store images * 255, or images.astype(bool) in an .npz file",
+            )
+
+
+def _check_classes(largest: int, count: int, where: str) -> None:
+    """DataError if the labels of `count` examples are too large to be numbers of classes."""
+    if largest >= max(count, MOST_CLASSES):
+        raise DataError(
+            f"cannot use the labels of {where}",
+            f"they go up to {largest:,}, and there are {count:,} examples: they are ids, and do not number classes",
+            "store np.unique(labels, return_inverse=True)[1], which are numbers from 0, or no labels",
+        )
 
 
 def _kind(split: Split) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 from jaxgan.datasets import cache, splits
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
+from jaxgan.io.atomic import local_path
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>[\d*]+\.[\d*]+\.[\d*]+))?")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # PIL's names, by number of channels
@@ -31,11 +32,12 @@ _LOCAL = ("mnist", "fashion_mnist", "kmnist")  # What `jaxgan.datasets.prepare` 
 def load(
     *, path: str = "", tfds_name: str = "mnist", validation_examples: int = -1, memory_limit: int = 2**32
 ) -> Dataset:
-    """An image dataset of tensorflow-datasets, in stored order, decoded to bytes.
+    """An image dataset of tensorflow-datasets, decoded to bytes.
 
     A split of at most `memory_limit` bytes is decoded as a whole and cached (`cache.directory`); a larger one becomes a
     `Source`, which decodes what is read. The data's own validation split is used if `validation_examples` is −1;
-    otherwise one is cut from the end of the training split, and so is a test split if there is none.
+    otherwise one is cut off the training split, and so is a test split if there is none: `splits.assemble`. The
+    examples of each are the same in memory and streamed.
 
     Args:
       path: its data_dir; "": $TFDS_DATA_DIR, else ~/tensorflow_datasets.
@@ -81,8 +83,12 @@ def load(
 
 
 def data_directory(path: str) -> str:
-    """The absolute path of tensorflow-datasets' data: `path`, or for "" $TFDS_DATA_DIR, else ~/tensorflow_datasets."""
-    return os.path.abspath(os.path.expanduser(path or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"))
+    """The absolute path of tensorflow-datasets' data: `path`, or for "" $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+
+    A URL is a UsageError.
+    """
+    place = path or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return os.path.abspath(local_path(place, "tensorflow-datasets' data_dir "))
 
 
 def find_directory(name: str, data_dir: str) -> str | None:

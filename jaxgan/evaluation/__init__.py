@@ -4,13 +4,14 @@ and one line of `EVALUATORS`.
 Every metric is also a function of plain arrays: `parzen.log_likelihood`, `frechet.frechet_distance`,
 `kernel.kernel_distance`, `inception_score.inception_score`, `precision_recall.precision_recall`,
 `sliced_wasserstein.sliced_wasserstein`, `modes.mode_coverage`, `nearest.nearest_neighbors`,
-`conditional.within_class_diversity`. They take numpy or JAX arrays, compile their inner loops and return numbers. None
-can be traced.
+`conditional.within_class_diversity`, `frechet.intra_class_distance`, `classification_accuracy.classification_accuracy`.
+They take numpy or JAX arrays, compile their inner loops and return numbers. None can be traced.
 """
 
 from collections.abc import Callable
 
 from jaxgan.evaluation import (
+    classification_accuracy,
     conditional,
     frechet,
     inception_score,
@@ -40,25 +41,42 @@ EVALUATORS: dict[str, Evaluator] = {
         parzen.evaluate,
         {"parzen_paper": "higher", "parzen_fine": "higher"},
         _needs(lambda data: len(data.validation) > 0, "it chooses sigma on validation examples, and there are none"),
+        note="The Parzen log-likelihood does not measure quality (arXiv:1511.01844): real images can score below "
+        "blurred ones. It is for comparison with published tables.",
     ),
     # More examples than dimensions, since otherwise the covariances are singular.
     "frechet": Evaluator(
-        frechet.evaluate, {"frechet": "lower"}, min_examples=lambda data: data.test.features.shape[1] + 1
+        frechet.evaluate,
+        {"frechet": "lower"},
+        min_examples=lambda data: data.test.features.shape[1] + 1,
+        compares="reference",
+        note="Fréchet and kernel distances, precision and the like are comparable only in the same features, with "
+        "equally many examples, against the same split; the classifier's features are not those of published FIDs.",
     ),
-    "kernel": Evaluator(kernel.evaluate, {"kernel": "lower"}, min_examples=lambda data: 2 * kernel.SUBSETS),
+    "kernel": Evaluator(
+        kernel.evaluate,
+        {"kernel": "lower"},
+        min_examples=lambda data, subsets=kernel.SUBSETS: 2 * subsets,
+        compares="reference",
+        note="kernel: unbiased MMD² with the kernel (xᵀy/dim + 1)³ over all pairs, not times 1,000; ±: the jackknife "
+        "over subsets. Published KIDs are means over subsets, of the same expectation, often times 1,000.",
+    ),
     "inception_score": Evaluator(
         inception_score.evaluate,
         {"inception_score": "higher"},
         _needs(lambda data: data.test.logits is not None, "the features {features!r} have no classifier"),
-        min_examples=lambda data: 2 * inception_score.SPLITS,
-        compares=False,
+        min_examples=lambda data, splits=inception_score.SPLITS: 2 * splits,
+        compares="",
+        note="inception_score: natural logarithms; the mean over equal random parts, ±: its standard error (published: "
+        "the standard deviation over the parts).",
     ),
     "precision_recall": Evaluator(
         precision_recall.evaluate,
         {"precision": "higher", "recall": "higher", "coverage": "higher"},
-        min_examples=lambda data: precision_recall.NEIGHBOR + 1,
+        min_examples=lambda data, k=precision_recall.NEIGHBOR: k + 1,
+        compares="reference",
     ),
-    "sliced_wasserstein": Evaluator(sliced_wasserstein.evaluate, {"sliced_wasserstein": "lower"}),
+    "sliced_wasserstein": Evaluator(sliced_wasserstein.evaluate, {"sliced_wasserstein": "lower"}, compares="reference"),
     "modes": Evaluator(
         modes.evaluate,
         {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower"},
@@ -67,13 +85,40 @@ EVALUATORS: dict[str, Evaluator] = {
             "the data is no known mixture, and the features have no classifier",
         ),
     ),
-    "nearest": Evaluator(nearest.evaluate, reference="test"),
+    "nearest": Evaluator(
+        nearest.evaluate,
+        reference="test",
+        note="nearest_closer: the probability that a sample is closer to the training set than new data is; near 1 for "
+        "copies, or samples with less detail than the data.",
+    ),
     "conditional": Evaluator(
         conditional.evaluate,
         {"label_accuracy": "higher"},
         _needs(lambda data: data.classes is not None, "labels are not the condition"),
         min_examples=lambda data: 2 * (data.classes or 1),
         reference="test",
-        compares=False,
+        compares="",
+        note="label_accuracy: samples that the classifier assigns to the requested class, beside test images with "
+        "their labels. within_class_diversity: mean distance of two samples of a class, relative to that of two "
+        "training examples. Samples have the classes in the data's proportions.",
+    ),
+    "intra_frechet": Evaluator(
+        frechet.evaluate_classes,
+        {"intra_frechet": "lower"},
+        _needs(lambda data: data.classes is not None, "labels are not the condition"),
+        # For each class as many as "frechet" needs, if the classes are equally frequent.
+        min_examples=lambda data: (data.classes or 1) * (data.test.features.shape[1] + 1),
+        compares="reference",
+        note="intra_frechet: the mean over the classes of the Fréchet distance between the samples and the real "
+        "examples of a class; higher than frechet, since a class has fewer of them.",
+    ),
+    "classification_accuracy": Evaluator(
+        classification_accuracy.evaluate,
+        {"classification_accuracy": "higher"},
+        classification_accuracy.unsupported,
+        min_examples=lambda data: 2 * (data.classes or 1),
+        automatic=False,
+        note="classification_accuracy: share of the test split that a classifier of samples and their labels gets "
+        "right; real data: the same classifier of as many training examples.",
     ),
 }

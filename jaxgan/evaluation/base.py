@@ -1,6 +1,7 @@
 """Examples with their features, scores, and how evaluators score samples beside real examples."""
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -8,7 +9,10 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from jaxgan.datasets import order
 from jaxgan.errors import DataError, UsageError
+from jaxgan.evaluation.inputs import check_finite, class_logits
+from jaxgan.training.init import check_floats
 from jaxgan.types import stream
 
 
@@ -31,12 +35,15 @@ class Features(NamedTuple):
         are images; called on `batch` examples at a time.
       description: more facts for the output, such as accuracy or the file of weights.
       batch: examples per call.
+      class_shares: [classes] ≥ 0, how often the data has each class of the logits; None: as often as these find it in
+        the test split.
     """
 
     name: str
     function: Callable[[np.ndarray], tuple[Any, Any]]
     description: Mapping[str, Any] = {}
     batch: int = 500
+    class_shares: np.ndarray | None = None
 
 
 RAW = Features("raw", lambda examples: (examples.reshape(len(examples), -1), None))
@@ -59,6 +66,9 @@ class Examples:
       features: in which they are compared.
       of: size of the whole split, if these are a part of it.
       labels: [n] int, the classes of examples, or those that samples were generated for; None without classes.
+
+    Raises:
+      ValueError: the values are whole numbers.
     """
 
     def __init__(
@@ -69,6 +79,7 @@ class Examples:
         of: int | None = None,
         labels: np.ndarray | None = None,
     ):
+        check_floats(values, f"the {name} examples")
         self.name, self.values, self.features_of, self.labels = name, values, features, labels
         self.of = len(values) if of is None else of
         self._known: dict[str, Any] = {}
@@ -79,6 +90,14 @@ class Examples:
     def subset(self, key: jax.Array, count: int) -> "Examples":
         """`count` of the examples, drawn without replacement."""
         chosen = np.sort(np.asarray(jax.random.permutation(key, len(self)))[:count])
+        labels = None if self.labels is None else self.labels[chosen]
+        return Examples(self.name, self.values[chosen], self.features_of, labels=labels)
+
+    def some(self, count: int) -> "Examples":
+        """At most `count` of the examples: random ones, the same in every run, in their order."""
+        if len(self) <= count:
+            return self
+        chosen = np.sort(order.subset("examples", len(self), count))
         labels = None if self.labels is None else self.labels[chosen]
         return Examples(self.name, self.values[chosen], self.features_of, labels=labels)
 
@@ -95,7 +114,7 @@ class Examples:
 
     @property
     def features(self) -> np.ndarray:
-        """[n, features] float32."""
+        """[n, features] float32; NonFiniteError if some are NaN or infinite."""
         return self._computed[0]
 
     @property
@@ -114,7 +133,11 @@ class Examples:
             features, logits = function(padded)
             parts.append([None if x is None else np.asarray(x, np.float32)[: len(values)] for x in (features, logits)])
         features, logits = zip(*parts, strict=True)
-        return np.concatenate(features), None if logits[0] is None else np.concatenate(logits)
+        features = np.concatenate(features)
+        check_finite(f"the features {self.features_of.name} of the {self.name} examples", features)
+        if logits[0] is None:
+            return features, None
+        return features, class_logits(np.concatenate(logits), f"the logits of the {self.name} examples")
 
 
 class Data(NamedTuple):
@@ -123,6 +146,8 @@ class Data(NamedTuple):
     Attributes:
       mixture: the data's true distribution, if it is a known mixture.
       classes: how many, if samples are generated for classes and all sets have labels; else None.
+      reference_split: "test" or "train": with which the distances of features compare samples. Published distances of
+        CIFAR-10 and ImageNet are to the training split.
     """
 
     train: Examples
@@ -130,13 +155,19 @@ class Data(NamedTuple):
     test: Examples
     mixture: Density | None = None
     classes: int | None = None
+    reference_split: str = "test"
+
+    @property
+    def reference(self) -> Examples:
+        """The split that `reference_split` names."""
+        return getattr(self, self.reference_split)
 
 
 class Score(NamedTuple):
     """A number, what it is, and the same number by other methods or of real data.
 
     Attributes:
-      value: the number; not finite if it could not be computed because the samples are not finite.
+      value: the number; infinite or NaN only where its definition says so.
       standard_error: of the value; None if it is not estimated.
       better: "higher", "lower", or "" if the value should be near that of real data.
       features: in which the examples were compared.
@@ -186,17 +217,44 @@ class Evaluator(NamedTuple):
       run: `(samples, data, key) -> scores`.
       scores: which way is better, "higher" or "lower", by name of the scores that can rank the settings of a sweep.
       unsupported: `(data) -> reason` why it cannot be computed on this data, or None.
-      min_examples: `(data) -> count` of samples, of real examples in their place, and of test examples that it needs.
-      reference: the split whose examples, in the samples' place, give the score of real data.
-      compares: whether it compares with the test split.
+      min_examples: `(data) -> count` of samples, of real examples in their place, and of examples of the split that it
+        compares with.
+      reference: the split whose examples, in the samples' place, give the score of real data. An evaluator that
+        compares with the reference split of the data takes the other one of "train" and "test".
+      compares: the split that it compares with: "test"; "reference": the data's reference split; "": none, or one that
+        may be of any size.
+      automatic: whether `evaluation.metrics=auto` includes it where it suits the data.
+      note: what a reader of its scores must know; printed under the table.
     """
 
-    run: Callable[[Examples, Data, jax.Array], list[Score]]
+    run: Callable[..., list[Score]]
     scores: Mapping[str, str] = {}
     unsupported: Callable[[Data], str | None] = lambda data: None
-    min_examples: Callable[[Data], int] = lambda data: 2
+    min_examples: Callable[..., int] = lambda data: 2
     reference: str = "train"
-    compares: bool = True
+    compares: str = "test"
+    automatic: bool = True
+    note: str = ""
+
+    def with_fields(self, **fields: Any) -> "Evaluator":
+        """The evaluator with some of the keyword parameters of `run` set; `min_examples` may have them as well."""
+        return self._replace(run=_taking(self.run, fields), min_examples=_taking(self.min_examples, fields))
+
+    def compared_split(self, data: Data) -> str:
+        """The split that it compares with, or ""."""
+        return data.reference_split if self.compares == "reference" else self.compares
+
+    def real_split(self, data: Data) -> str:
+        """The split whose examples stand in the samples' place."""
+        if self.compares == "reference":
+            return "test" if data.reference_split == "train" else "train"
+        return self.reference
+
+
+def _taking(function: Callable[..., Any], fields: Mapping[str, Any]) -> Callable[..., Any]:
+    """A function with those of some values set that it takes."""
+    taken = {name: value for name, value in fields.items() if name in inspect.signature(function).parameters}
+    return functools.partial(function, **taken) if taken else function
 
 
 References = Mapping[str, list[Score]]
@@ -222,6 +280,7 @@ def evaluate(
     Raises:
       UsageError: an evaluator needs more samples, or does not suit the data.
       DataError: a split of the data is too small for an evaluator.
+      NonFiniteError: values, features or logits of the samples or of the data are NaN or infinite.
     """
     for name, evaluator in evaluators.items():
         check(name, evaluator, data, len(samples))
@@ -244,11 +303,11 @@ def reference_scores(
       count: how many are used, if the split has so many.
     """
     used = {}
-    for split in {evaluator.reference for evaluator in evaluators.values()}:
+    for split in {evaluator.real_split(data) for evaluator in evaluators.values()}:
         whole: Examples = getattr(data, split)
         used[split] = whole if len(whole) <= count else whole.subset(stream(key, split), count)
     return {
-        name: evaluator.run(used[evaluator.reference], data, stream(key, name))
+        name: evaluator.run(used[evaluator.real_split(data)], data, stream(key, name))
         for name, evaluator in evaluators.items()
     }
 
@@ -262,7 +321,7 @@ def check(name: str, evaluator: Evaluator, data: Data, count: int) -> None:
         raise UsageError(
             f"cannot compute {name} of {count} samples", f"it needs at least {needed}", "raise evaluation.samples"
         )
-    for split in {evaluator.reference, *(["test"] if evaluator.compares else [])}:
+    for split in sorted({evaluator.real_split(data), evaluator.compared_split(data)} - {""}):
         if (size := len(getattr(data, split))) < needed:
             raise DataError(
                 f"cannot compute {name} with {size} {split} examples",
@@ -279,11 +338,12 @@ def feature_score(
     data: Data,
     *,
     unit: str = "",
+    split: str = "test",
     details: Mapping[str, Any],
 ) -> Score:
-    """A score of the samples' features against those of the whole test split."""
-    features, counts = samples.features_of.name, (len(samples), len(data.test))
-    return Score(name, value, standard_error, "", unit, features, "test", *counts, details)
+    """A score of the samples' features against those of a whole split."""
+    features, counts = samples.features_of.name, (len(samples), len(getattr(data, split)))
+    return Score(name, value, standard_error, "", unit, features, split, *counts, details)
 
 
 def share_error(share: float, count: int) -> float:

@@ -92,6 +92,31 @@ def features(classifier: Classifier) -> Features:
     return Features("classifier", function, description)
 
 
+def of_channels(single: Features, channels: int, classes: int) -> Features:
+    """Features of images whose channels are examples of their own, such as stacked digits.
+
+    Args:
+      single: features of one channel, with the logits of `classes` classes.
+      channels: number of channels.
+      classes: of one channel.
+
+    Returns:
+      The features of the channels side by side; as logits log p(c_1) + … + log p(c_C) of the classes Σ c_i · K^(C − i),
+      each of which the data is taken to have equally often.
+    """
+
+    def function(images):
+        parts = [single.function(images[..., c : c + 1]) for c in range(channels)]
+        total = np.zeros((len(images), 1), np.float32)
+        for _, logits in parts:
+            log_probability = np.asarray(jax.nn.log_softmax(logits))
+            total = (total[:, :, None] + log_probability[:, None]).reshape(len(images), -1)
+        return np.concatenate([np.asarray(found) for found, _ in parts], axis=1), total
+
+    description = {**single.description, "dim": channels * UNITS, "channels": channels}
+    return Features(single.name, function, description, single.batch, np.ones(classes**channels))
+
+
 def train(
     images: np.ndarray,
     labels: np.ndarray,
@@ -163,7 +188,7 @@ def _shifted(key, images):
 
 def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
     """Share of images [n, ...] whose predicted class equals their label [n]."""
-    logits = Examples("test", images, features(classifier)).logits
+    logits = Examples("test", np.asarray(_unit(images)), features(classifier)).logits
     assert logits is not None
     return float((logits.argmax(1) == labels).mean())
 

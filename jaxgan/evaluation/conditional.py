@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxgan.datasets import order
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
 from jaxgan.evaluation.distances import squared_distances
+from jaxgan.evaluation.inputs import check_finite, class_logits
 
 MOST = 1_000
 """Examples of each class, at most, that are compared with each other."""
@@ -33,16 +35,16 @@ def label_accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
     """Share of samples whose class by a classifier's logits [n, classes] is the requested one, `labels` [n].
 
     Raises:
-      ValueError: the shapes do not fit, or there are no samples.
+      ValueError: the shapes do not fit, there are no samples, or the logits are not those of a classifier.
     """
-    logits, labels = np.asarray(logits), np.asarray(labels)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
+    logits, labels = class_logits(logits), np.asarray(labels)
+    if labels.shape != logits.shape[:1]:
         raise ValueError(f"logits [n, classes] and labels [n] do not fit: {logits.shape}, {labels.shape}")
     return float((logits.argmax(1) == labels).mean())
 
 
 def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """d_c = mean of ‖x_i − x_j‖ over the pairs i < j of the first 1,000 examples of each class.
+    """d_c = mean of ‖x_i − x_j‖ over the pairs i < j of 1,000 examples of each class, the same in every run.
 
     Args:
       examples: [n, ...].
@@ -54,12 +56,14 @@ def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tup
       deviation over the examples of their mean distances to the others.
 
     Raises:
-      ValueError: the numbers of examples and labels differ, or there are none.
+      ValueError: the numbers of examples and labels differ, there are none, or some are NaN or infinite.
     """
     values, labels = np.asarray(examples), np.asarray(labels)
     if values.ndim < 1 or labels.shape != values.shape[:1] or not values.size:
         raise ValueError(f"examples [n, ...] and labels [n] do not fit: {values.shape}, {labels.shape}")
-    members = [np.flatnonzero(labels == c)[:MOST] for c in range(classes)]
+    check_finite("examples", values)
+    places = (np.flatnonzero(labels == c) for c in range(classes))
+    members = [of_class[np.sort(order.subset("examples", len(of_class), MOST))] for of_class in places]
     size = max(len(places) for places in members)
     distances, errors = np.full((2, classes), np.nan)
     for c, places in enumerate(members):

@@ -6,31 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 BLOCK_VALUES = 2**23
 """Distances in memory at once: 32 MiB in single precision."""
-
-
-def rows(**sets: ArrayLike) -> list[jax.Array]:
-    """Sets of examples [n, ...] as floats [n, dim], in float64 within `double_precision`.
-
-    Args:
-      **sets: by their names in messages; a vector [n] is n examples of one dimension.
-
-    Raises:
-      ValueError: a set has no examples or no dimensions, or the dimensions differ.
-    """
-    found = []
-    for name, examples in sets.items():
-        examples = jnp.asarray(examples)
-        if examples.ndim < 1 or 0 in examples.shape:
-            raise ValueError(f"{name} must be [n, ...] with at least one example, got shape {examples.shape}")
-        found.append(examples.astype(float).reshape(len(examples), -1))
-    if len({dim for _, dim in (x.shape for x in found)}) > 1:
-        shapes = " and ".join(str(x.shape) for x in found)
-        raise ValueError(f"{' and '.join(sets)} must have the same dimension, got shapes {shapes}")
-    return found
 
 
 def block_size(columns: int) -> int:

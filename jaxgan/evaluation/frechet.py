@@ -1,13 +1,16 @@
 """Fréchet distance between two sets of features, as Gaussians: the FID, if the features are Inception's."""
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import double_precision, rows
+from jaxgan.evaluation.distances import double_precision
+from jaxgan.evaluation.inputs import rows
 
 
 def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
@@ -50,6 +53,52 @@ def frechet_estimate(features_a: ArrayLike, features_b: ArrayLike) -> Estimate:
         variance_a = _variance(a.centered, shift, inverse_root @ middle_root @ inverse_root)
         variance_b = _variance(b.centered, -shift, root @ inverse_middle_root @ root)
         return Estimate(float(_distance(a, b, middle)), float(jnp.sqrt(variance_a + variance_b)))
+
+
+class IntraClass(NamedTuple):
+    """Fréchet distances within the classes.
+
+    Attributes:
+      value: their mean over the classes with at least two examples in both sets; NaN if there is none.
+      standard_error: of the mean.
+      distances: [classes], NaN for the other classes.
+    """
+
+    value: float
+    standard_error: float
+    distances: np.ndarray
+
+
+def intra_class_distance(
+    features_a: ArrayLike, labels_a: ArrayLike, features_b: ArrayLike, labels_b: ArrayLike, classes: int
+) -> IntraClass:
+    """The mean over the classes c of `frechet_distance` between the examples of c in two sets: intra-class FID.
+
+    Args:
+      features_a, features_b: [n, dim] and [m, dim].
+      labels_a, labels_b: [n] and [m] int, 0 to classes − 1.
+      classes: number of classes.
+
+    Raises:
+      ValueError: a set has another number of labels, is empty, or is NaN or infinite; or the dimensions differ.
+
+    Source: Miyato and Koyama 2018 (arXiv:1802.05637), section 4.
+    """
+    sets = [np.asarray(x) for x in (features_a, features_b)]
+    labels = [np.asarray(x) for x in (labels_a, labels_b)]
+    if any(x.shape[:1] != of.shape for x, of in zip(sets, labels, strict=True)):
+        raise ValueError(f"features [n, dim] and labels [n] do not fit: {[x.shape for x in (*sets, *labels)]}")
+    rows(features_a=sets[0], features_b=sets[1])
+    distances, errors = np.full((2, classes), np.nan)
+    for c in range(classes):
+        members = [x[of == c] for x, of in zip(sets, labels, strict=True)]
+        if min(map(len, members)) > 1:
+            distances[c], errors[c] = frechet_estimate(*members)
+    known = np.isfinite(distances)
+    if not known.any():
+        return IntraClass(math.nan, math.nan, distances)
+    error = float(np.sqrt(np.square(errors[known]).sum()) / known.sum())
+    return IntraClass(float(distances[known].mean()), error, distances)
 
 
 class _Moments(NamedTuple):
@@ -102,7 +151,19 @@ def _variance(x, shift, transport):
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "frechet", between the features of the samples and of the test split."""
-    value, error = frechet_estimate(samples.features, data.test.features)
+    """The evaluator "frechet", between the features of the samples and of the data's reference split."""
+    value, error = frechet_estimate(samples.features, data.reference.features)
     details = {"dim": samples.features.shape[1]}
-    return [feature_score("frechet", value, error, samples, data, details=details)]
+    split = data.reference_split
+    return [feature_score("frechet", value, error, samples, data, split=split, details=details)]
+
+
+def evaluate_classes(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
+    """The evaluator "intra_frechet", within the classes of the samples and of the data's reference split."""
+    real = data.reference
+    if data.classes is None or samples.labels is None or real.labels is None:
+        raise ValueError(f"the {samples.name} and the {real.name} examples need labels")
+    found = intra_class_distance(samples.features, samples.labels, real.features, real.labels, data.classes)
+    details = {"classes": int(np.isfinite(found.distances).sum()), "dim": samples.features.shape[1]}
+    name, split = "intra_frechet", data.reference_split
+    return [feature_score(name, found.value, found.standard_error, samples, data, split=split, details=details)]

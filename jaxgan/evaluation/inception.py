@@ -13,7 +13,7 @@ from flax import linen
 
 SIZE = 299  # height and width of the images that the network was trained on
 SMALLEST = 75  # below this, the last grid reduction has nothing left to convolve
-STYLES = ("torch", "tensorflow")
+STYLES = ("torch", "tensorflow", "clean")
 # A distance of features is compared with published ones, so no device may round the products to fewer bits.
 PRECISION = jax.lax.Precision.HIGHEST
 
@@ -182,13 +182,14 @@ class InceptionV3(linen.Module):
 
 
 def preprocess(images: chex.Array, *, low: float, high: float, style: str, quantize: bool = True) -> chex.Array:
-    """Images in the size and range of InceptionV3, as one of the two reference programs prepares them.
+    """Images in the size and range of InceptionV3, as one of three reference programs prepares them.
 
     Args:
       images: [n, h, w, 1 or 3], any real type, with values in [low, high]; grey is repeated to three channels.
       low, high: the values of black and white, such as 0 and 255 for bytes, −1 and 1 for a tanh generator.
-      style: "torch", as pytorch-fid: bilinear with half-pixel centres, then onto [−1, 1]; or "tensorflow", as the
-        original: bilinear with source = i · h / 299, then (byte − 128) / 128. Neither smooths when it shrinks.
+      style: "torch", as pytorch-fid: bilinear with half-pixel centres, then onto [−1, 1]; "tensorflow", as the
+        original: bilinear with source = i · h / 299, then (byte − 128) / 128; neither smooths when it shrinks. Or
+        "clean", as clean-fid: PIL's bicubic, which smooths, of floats, clipped to [0, 255], then (byte − 128) / 128.
       quantize: clip to [low, high] and round to the 256 levels of a byte, as saving the images and reading them again
         would. Published distances are between 8-bit images. False leaves the values as they are.
 
@@ -209,16 +210,21 @@ def preprocess(images: chex.Array, *, low: float, high: float, style: str, quant
     rows, columns = (interpolation_matrix(size, SIZE, style) for size in images.shape[1:3])
     levels = jnp.einsum("ih,nhwc->niwc", rows, levels, precision=PRECISION)
     levels = jnp.einsum("jw,nhwc->nhjc", columns, levels, precision=PRECISION)
+    levels = jnp.clip(levels, 0, 255) if style == "clean" else levels  # a cubic overshoots at edges
     levels = jnp.broadcast_to(levels, (*levels.shape[:3], 3))
     return levels / 127.5 - 1 if style == "torch" else (levels - 128) / 128
 
 
 def interpolation_matrix(given: int, wanted: int, style: str) -> np.ndarray:
-    """The matrix [wanted, given], float32, that resizes one axis bilinearly; its rows sum to one.
+    """The matrix [wanted, given], float32, that resizes one axis; its rows sum to one.
 
     The centre of target pixel i lies in the source at max(0, (i + ½) · given / wanted − ½) with the style "torch", and
-    at i · given / wanted with "tensorflow".
+    at i · given / wanted with "tensorflow", both bilinear. With "clean" it is PIL's bicubic: source pixel j has
+    the weight k((j + ½ − (i + ½) · given / wanted)/s), with Keys' cubic k of parameter −½, and s = max(1, given /
+    wanted), so that shrinking averages.
     """
+    if style == "clean":
+        return _bicubic_matrix(given, wanted)
     # In float32, as the references compute it: the last bit of a position 299 pixels in is 3e-5 of a pixel.
     scale = np.float32(given) / np.float32(wanted)
     target = np.arange(wanted, dtype=np.float32)
@@ -230,3 +236,13 @@ def interpolation_matrix(given: int, wanted: int, style: str) -> np.ndarray:
     np.add.at(matrix, (np.arange(wanted), lower), 1 - fraction)
     np.add.at(matrix, (np.arange(wanted), np.minimum(lower + 1, given - 1)), fraction)
     return matrix
+
+
+def _bicubic_matrix(given: int, wanted: int) -> np.ndarray:
+    scale = given / wanted
+    centers = (np.arange(wanted) + 0.5) * scale
+    distances = np.abs(np.arange(given) + 0.5 - centers[:, None]) / max(scale, 1)
+    near = (1.5 * distances - 2.5) * distances**2 + 1
+    far = ((-0.5 * distances + 2.5) * distances - 4) * distances + 2
+    weights = np.where(distances < 1, near, np.where(distances < 2, far, 0))
+    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)

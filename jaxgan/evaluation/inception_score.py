@@ -1,6 +1,7 @@
 """Inception score: how confident a classifier is about each sample, and how evenly the samples cover its classes."""
 
 import math
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,8 @@ from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
 from jaxgan.evaluation.distances import double_precision
+from jaxgan.evaluation.inputs import class_logits
+from jaxgan.fields import Field
 
 SPLITS = 10
 """Parts whose scores are averaged, as in the authors' code."""
@@ -17,16 +20,18 @@ SPLITS = 10
 def inception_score(logits: ArrayLike) -> float:
     """exp E_x KL(p(y|x) ‖ p(y)), with p(y) the mean of p(y|x) = softmax(logits) over the samples; in float64.
 
+    The logarithms are natural ones, and all samples are one part. Published scores are means over ten parts:
+    `inception_score_estimate`.
+
     Returns:
       From 1, if p(y|x) is equal for all samples, to the number of classes.
 
     Raises:
-      ValueError: `logits` is not [n, classes] with at least one sample.
+      ValueError: as `jaxgan.evaluation.inputs.class_logits`.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 4.
     """
-    if np.ndim(logits) != 2 or 0 in np.shape(logits):
-        raise ValueError(f"logits must be [n, classes] with at least one sample, got shape {np.shape(logits)}")
+    logits = class_logits(logits)
     with double_precision():
         return float(_score(jnp.asarray(logits, float)))
 
@@ -35,12 +40,17 @@ def inception_score(logits: ArrayLike) -> float:
 def _score(logits):
     log_conditional = jax.nn.log_softmax(logits, axis=1)
     log_marginal = jax.nn.logsumexp(log_conditional, axis=0, keepdims=True) - math.log(len(logits))
-    divergence = (jnp.exp(log_conditional) * (log_conditional - log_marginal)).sum(1)
-    return jnp.exp(divergence.mean())
+    conditional = jnp.exp(log_conditional)
+    # 0 log 0 = 0: a class may be impossible for some samples, and for all of them.
+    ratio = jnp.where(conditional > 0, log_conditional - log_marginal, 0)
+    return jnp.exp((conditional * ratio).sum(1).mean())
 
 
 def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SPLITS) -> Estimate:
     """The mean score of at least two disjoint random parts, with its standard error (ddof 1).
+
+    Published are the mean over ten parts of 5,000 samples and the standard deviation (ddof 0) over them, which is three
+    times this error. The authors cut the samples in their order. A smaller part has a lower score.
 
     Raises:
       ValueError: there are fewer samples than parts, or fewer than two parts.
@@ -54,10 +64,12 @@ def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SP
     return Estimate(float(np.mean(scores)), float(np.std(scores, ddof=1)) / math.sqrt(splits))
 
 
-def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
+def evaluate(
+    samples: Examples, data: Data, key: jax.Array, *, splits: Annotated[int, Field(low=2)] = SPLITS
+) -> list[Score]:
     """The evaluator "inception_score", by the features' classifier."""
     assert samples.logits is not None
-    value, error = inception_score_estimate(key, samples.logits)
-    details = {"splits": SPLITS, "classes": samples.logits.shape[1]}
-    score = feature_score("inception_score", value, error, samples, data, details=details)
+    value, error = inception_score_estimate(key, samples.logits, splits)
+    details = {"splits": splits, "classes": samples.logits.shape[1]}
+    score = feature_score("inception_score", value, error, samples, data, unit=f"{splits} parts", details=details)
     return [score._replace(split="", against=0)]

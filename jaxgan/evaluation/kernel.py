@@ -2,14 +2,16 @@
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows
+from jaxgan.evaluation.distances import block_size, double_precision, map_blocks
+from jaxgan.evaluation.inputs import rows
+from jaxgan.fields import Field
 
 SUBSETS = 10
 """Subsets of the features for the standard error."""
@@ -19,7 +21,8 @@ def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
     """Unbiased estimate of MMD² with the kernel k(x, y) = (xᵀy/dim + 1)³, in float64.
 
     mean_{i≠j} k(a_i, a_j) + mean_{i≠j} k(b_i, b_j) − 2·mean_{i,j} k(a_i, b_j). It is unbiased for any number of
-    examples, so it may be negative if the two distributions are close.
+    examples, so it may be negative if the two distributions are close. The scale is that of the source, of the degree-3
+    kernel; many tables print a thousand times as much, KID × 10³.
 
     Args:
       features_a, features_b: [n, dim] and [m, dim], at least two examples of each.
@@ -103,8 +106,11 @@ def _combine(sums, kept_a, kept_b):
     return within - 2 * kept_a @ sums.across @ kept_b / (n * m)
 
 
-def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "kernel", between the features of the samples and of the test split."""
-    value, error = kernel_estimate(key, samples.features, data.test.features)
-    details = {"dim": samples.features.shape[1], "subsets": SUBSETS}
-    return [feature_score("kernel", value, error, samples, data, details=details)]
+def evaluate(
+    samples: Examples, data: Data, key: jax.Array, *, subsets: Annotated[int, Field(low=2)] = SUBSETS
+) -> list[Score]:
+    """The evaluator "kernel", between the features of the samples and of the data's reference split."""
+    value, error = kernel_estimate(key, samples.features, data.reference.features, subsets)
+    details = {"dim": samples.features.shape[1], "subsets": subsets, "degree": 3, "scale": 1}
+    split = data.reference_split
+    return [feature_score("kernel", value, error, samples, data, unit="MMD²", split=split, details=details)]

@@ -10,7 +10,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, double_precision, first_minimum, rows, squared_distances
+from jaxgan.evaluation.distances import block_size, double_precision, first_minimum, squared_distances
+from jaxgan.evaluation.inputs import check_finite, rows
 
 QUERIES = 2_000
 """Examples of each set that the evaluator looks up."""
@@ -82,7 +83,7 @@ def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
     """Compares the distances to the training set of generated and of held-out examples, [n] and [m], by a rank test.
 
     Raises:
-      ValueError: a set is empty.
+      ValueError: a set is empty, or has distances that are NaN or infinite.
 
     Source: the rank test of Mann and Whitney 1947; used for memorisation by Meehan et al. 2020 (arXiv:2004.05675).
     """
@@ -90,6 +91,8 @@ def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
     n, m = len(generated), len(held_out)
     if not n or not m:
         raise ValueError(f"need distances of both, got {n} generated and {m} held out")
+    check_finite("generated", generated)
+    check_finite("held_out", held_out)
     ordered = np.sort(generated)
     below, up_to = (np.searchsorted(ordered, held_out, side) for side in ("left", "right"))
     closer = float((below + up_to).sum() / (2 * n * m))
@@ -101,7 +104,7 @@ def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "nearest": distances to the nearest training examples, against those of the test split."""
 
     def distances(examples: Examples) -> np.ndarray:
-        found = lambda: nearest_neighbors(examples.rows[:QUERIES], data.train.rows).distances  # noqa: E731
+        found = lambda: nearest_neighbors(examples.some(QUERIES).rows, data.train.rows).distances  # noqa: E731
         return examples.cached("nearest distances", found)
 
     generated, held_out = distances(samples), distances(data.test)

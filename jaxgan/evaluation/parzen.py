@@ -15,7 +15,9 @@ from jax.typing import ArrayLike
 from numpy.typing import ArrayLike as Widths
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score
-from jaxgan.evaluation.distances import block_size, double_precision, map_blocks, rows
+from jaxgan.evaluation.distances import block_size, double_precision, map_blocks
+from jaxgan.evaluation.inputs import check_finite, rows
+from jaxgan.training.init import check_floats
 
 PAPER_SIGMAS = np.logspace(-1, 0, 10)
 """The grid of widths in the authors' code, in units of the data: pixels in [0, 1]."""
@@ -77,6 +79,7 @@ def mean_log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) 
     Returns:
       Means [widths], in nats, and standard deviations over the points (ddof 0) / √points [widths].
     """
+    check_finite("samples", samples)
     centers = np.asarray(samples, np.float32).reshape(len(np.atleast_1d(samples)), -1)
     narrowest = max(float(np.min(np.asarray(sigmas, np.float64), initial=math.inf)), 1e-100)
     rounding = float(centers.var(0).sum()) * 2**-24 / (2 * narrowest**2)
@@ -152,8 +155,13 @@ def protocol(samples: ArrayLike, validation: ArrayLike, test: ArrayLike) -> tupl
     Returns:
       The estimate with σ from `PAPER_SIGMAS`, which is coarse, and with σ from `fine_sigmas`, which is higher.
 
+    Raises:
+      ValueError: some are whole numbers, for which the grid's widths are not meant.
+
     Source: the authors' parzen_ll.py, goodfeli/adversarial.
     """
+    for name, examples in (("samples", samples), ("validation", validation), ("test", test)):
+        check_floats(examples, name)
     coarse, scores = select_sigma(samples, validation, PAPER_SIGMAS)
     fine = fine_sigmas(PAPER_SIGMAS, scores)
     for _ in range(FINE_TRIALS):
@@ -168,7 +176,7 @@ def protocol(samples: ArrayLike, validation: ArrayLike, test: ArrayLike) -> tupl
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
     """The evaluator "parzen": the paper's protocol on the test split, with both grids."""
-    validation = data.validation.rows[:VALIDATION]
+    validation = data.validation.some(VALIDATION).rows
     scores = []
     for grid, (value, error, sigma) in zip(
         ("paper", "fine"), protocol(samples.rows, validation, data.test.rows), strict=True

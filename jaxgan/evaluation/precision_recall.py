@@ -1,23 +1,30 @@
 """Precision, recall, density and coverage: are samples like the data, and do they cover all of it?"""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Examples, Score, feature_score, share_error
-from jaxgan.evaluation.distances import block_size, double_precision, first_minimum, map_blocks, rows, squared_distances
+from jaxgan.evaluation.distances import block_size, double_precision, first_minimum, map_blocks, squared_distances
+from jaxgan.evaluation.inputs import rows
+from jaxgan.fields import Count
 
 NEIGHBOR = 5
-"""k of the evaluator."""
+"""k of the evaluator, as of Naeem et al. 2020. Kynkäänniemi et al. 2019 have 3."""
+
+ROUNDING = 2.0**-45
+"""Examples x and y are equal if ‖x − y‖² is below this part of ‖x‖² + ‖y‖²: a matrix product rounds so much."""
 
 
 class Manifolds(NamedTuple):
     """How two sets of examples cover each other. All but density are in [0, 1].
 
-    An example's ball extends to its k-th nearest neighbour in its own set.
+    An example's ball extends to its k-th nearest neighbour in its own set, which is not in it: the ball is open, as in
+    the code of Naeem et al. (package prdc). Its centre is always in it, which differs from that code where an example
+    has k copies: its ball of radius 0 holds them, and is not empty.
 
     Attributes:
       precision: share of the fake examples that are in the ball of a real one.
@@ -59,22 +66,27 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
 @functools.partial(jax.jit, static_argnums=2)
 def _precision_recall(real, fake, k):
     """Counts: fake examples in a real ball, real ones in a fake ball, pairs of the first kind, real balls hit."""
+    center = real.mean(0, keepdims=True)  # near it fewer digits cancel
+    real, fake = real - center, fake - center
+    squares = jnp.square(real).sum(1)[None]
     real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
     block = min(block_size(len(real)), len(fake))
     count = -len(fake) % block
-    # A ball of radius -1 contains nothing, and marks the padding of the last block.
+    # A radius of -1 marks the padding of the last block.
     fake = jnp.pad(fake, [(0, count), (0, 0)]).reshape(-1, block, fake.shape[1])
     fake_radii = jnp.pad(fake_radii, (0, count), constant_values=-1).reshape(-1, block)
 
     def of_block(inputs):
         fake, radii = inputs
         distances = squared_distances(fake, real)
-        distances = jnp.where(radii[:, None] < 0, jnp.inf, distances)
-        inside = (distances < real_radii[None]).sum(1)
-        return (inside > 0).sum(), inside.sum(), (distances < radii[:, None]).any(0), distances.min(0)
+        equal = distances <= ROUNDING * (jnp.square(fake).sum(1)[:, None] + squares)
+        used = radii[:, None] >= 0
+        in_real = ((distances < real_radii[None]) | equal) & used
+        in_fake = ((distances < radii[:, None]) | equal) & used
+        return in_real.any(1).sum(), in_real.sum(), in_real.any(0), in_fake.any(0)
 
-    hits, balls, recalled, nearest = jax.lax.map(of_block, (fake, fake_radii))
-    return hits.sum(), recalled.any(0).sum(), balls.sum(), (nearest.min(0) < real_radii).sum()
+    hits, balls, covered, recalled = jax.lax.map(of_block, (fake, fake_radii))
+    return hits.sum(), recalled.any(0).sum(), balls.sum(), covered.any(0).sum()
 
 
 def _squared_radii(points, k):
@@ -93,18 +105,18 @@ def _squared_radii(points, k):
     return map_blocks(of_block, columns, block_size(len(points)))
 
 
-def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "precision_recall", between the features of the samples and of the test split.
+def evaluate(samples: Examples, data: Data, key: jax.Array, *, k: Count = NEIGHBOR) -> list[Score]:
+    """The evaluator "precision_recall", between the features of the samples and of the data's reference split.
 
     The standard errors are those of shares of independent examples, without the variation of the balls.
     """
-    found = precision_recall(data.test.features, samples.features, NEIGHBOR)
+    found, real = precision_recall(data.reference.features, samples.features, k), len(data.reference)
     errors = {
         "precision": share_error(found.precision, len(samples)),
-        "recall": share_error(found.recall, len(data.test)),
-        "coverage": share_error(found.coverage, len(data.test)),
+        "recall": share_error(found.recall, real),
+        "coverage": share_error(found.coverage, real),
     }
+    facts: Any = {"unit": f"k = {k}", "split": data.reference_split, "details": {"k": k}}
     return [
-        feature_score(name, value, errors.get(name), samples, data, details={"k": NEIGHBOR})
-        for name, value in found._asdict().items()
+        feature_score(name, value, errors.get(name), samples, data, **facts) for name, value in found._asdict().items()
     ]

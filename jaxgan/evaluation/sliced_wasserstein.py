@@ -9,7 +9,8 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxgan.evaluation.base import Data, Estimate, Examples, Score, feature_score
-from jaxgan.evaluation.distances import double_precision, rows
+from jaxgan.evaluation.distances import double_precision
+from jaxgan.evaluation.inputs import rows
 
 PROJECTIONS = 256
 
@@ -42,7 +43,7 @@ def sliced_wasserstein(
         costs = np.asarray(_costs(key, a, b, projections, order))
     mean, error = costs.mean(), costs.std(ddof=1) / math.sqrt(projections)
     value = mean ** (1 / order)
-    return Estimate(float(value), 0.0 if mean == 0 else float(error * value / (order * mean)))  # NaN stays NaN
+    return Estimate(float(value), 0.0 if mean == 0 else float(error * value / (order * mean)))
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4))
@@ -68,8 +69,11 @@ def _quantiles(n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "sliced_wasserstein", of order 2, between the values of the samples and of the test split."""
-    value, error = sliced_wasserstein(key, samples.rows, data.test.rows)
+    """The evaluator "sliced_wasserstein", of order 2, between the values of the samples and of the data's reference
+    split."""
+    value, error = sliced_wasserstein(key, samples.rows, data.reference.rows)
     details = {"projections": PROJECTIONS, "order": 2, "standard_error": "over the directions only"}
-    score = feature_score("sliced_wasserstein", value, error, samples, data, details=details)
+    score = feature_score(
+        "sliced_wasserstein", value, error, samples, data, split=data.reference_split, details=details
+    )
     return [score._replace(features="raw")]

@@ -1,14 +1,29 @@
-"""Files that a reader sees whole or not at all."""
+"""Files that a reader sees whole or not at all, and the paths that they have."""
 
 import contextlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxgan.errors import UsageError
+
+
+def local_path(path: str, name: str) -> Path:
+    """A path as an absolute one, with ~ expanded; UsageError, which names `name`, if it is a URL such as gs://bucket.
+
+    As a path, gs://bucket/run would be a directory `gs:` here.
+    """
+    if scheme := re.match(r"\w[\w+.-]*://", path):
+        raise UsageError(
+            f"{name}{path} is a URL",
+            f"jaxgan writes to directories only, and knows no {scheme[0]}",
+            "mount the bucket and give its directory, or give a local one and copy it afterwards",
+        )
+    return Path(path).expanduser().absolute()
 
 
 @contextlib.contextmanager

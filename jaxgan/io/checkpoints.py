@@ -5,6 +5,7 @@ Orbax does not notice a flipped bit, and prints pages from its background thread
 """
 
 import contextlib
+import dataclasses
 import functools
 import json
 import logging
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.tree_util import keystr
 
 from jaxgan.errors import DataError, JaxganError, UsageError
@@ -31,6 +33,9 @@ UNRELATED = (MemoryError, RuntimeError)
 
 MANIFEST = "manifest.json"
 """{file: [bytes, CRC-32]}, in each checkpoint."""
+
+_ADDED = "average_state"
+"""The field of `TrainState` that checkpoints of earlier versions do not have."""
 
 ITEMS = ("state", "run")
 """The directories of a checkpoint that the manifest lists."""
@@ -148,11 +153,20 @@ class Checkpoints:
           step: of the checkpoint.
         """
         step = self._existing(step)
-        target = jax.tree.map(_abstract, template)
-        self._check(step, _leaves(target), self._saved_leaves(step))
+        target, saved = jax.tree.map(_abstract, template), self._saved_leaves(step)
+        earlier = not any(path.startswith(_ADDED) for path in saved)
+        if earlier:
+            target = {field.name: getattr(target, field.name) for field in dataclasses.fields(target)}
+            target.pop(_ADDED)
+        self._check(step, _leaves(target), saved)
         with self._reading(step):
             args = self._ocp.args.Composite(state=self._ocp.args.StandardRestore(target))
-            return self._manager.restore(step, args=args)["state"], self.extra(step)
+            state, extra = self._manager.restore(step, args=args)["state"], self.extra(step)
+        if earlier:  # the averaged generator's model state starts as the generator's
+            state = TrainState(**state)
+            if template.average_state is not None:
+                state = state.replace(average_state=jax.tree.map(jnp.copy, state.generator.model_state))
+        return state, extra
 
     def restore_generator(
         self, template: TrainState, step: int | None = None, *, discriminator: bool = False
@@ -169,9 +183,11 @@ class Checkpoints:
         templates = {name: getattr(template, name) for name in names}
         players = {n: {"params": p.params, "model_state": p.model_state} for n, p in templates.items()}
         others = {"step": template.step, "key": template.key, "average_params": template.average_params}
+        saved = self._saved_leaves(step)
+        if any(path.startswith(_ADDED) for path in saved):
+            others[_ADDED] = template.average_state
         target = jax.tree.map(_abstract, others | players)
         wanted = (*others, *(f"{name}.{part}" for name in players for part in ("params", "model_state")))
-        saved = self._saved_leaves(step)
         self._check(step, _leaves(target), {path: leaf for path, leaf in saved.items() if path.startswith(wanted)})
         # Orbax cannot restore a part without leaves.
         target |= {name: _with_leaves(target[name]) for name in players}
@@ -186,7 +202,8 @@ class Checkpoints:
             name: PlayerState(found[name]["params"], found[name].get("model_state", player.model_state), ())
             for name, player in templates.items()
         }
-        return TrainState(found["step"], found["key"], **read, average_params=found.get("average_params"))
+        averages = {name: found.get(name) for name in ("average_params", _ADDED)}
+        return TrainState(found["step"], found["key"], **read, **averages)
 
     def _finish(self) -> None:
         # In the background Orbax calls this just before it gives the step its final name, so that both come at once.

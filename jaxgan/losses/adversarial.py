@@ -263,7 +263,9 @@ def f_gan(divergence: Divergence) -> Loss:
         check_logits(real_logits, fake_logits)
         return -divergence.conjugate(fake_logits).mean()
 
-    return Loss(discriminator, generator, divergence.log_ratio, divergence.threshold, pair_generator=None)
+    return Loss(
+        discriminator, generator, divergence.log_ratio, divergence.threshold, pair_generator=None, compares=False
+    )
 
 
 LOG2 = math.log(2)
@@ -283,9 +285,8 @@ JENSEN_SHANNON = Divergence(lambda v: LOG2 - jax.nn.softplus(-v), lambda v: jax.
 
 def _cross_entropy_loss(generator: Half, **facts) -> Loss:
     """A loss of the paper's discriminator, whose optimal logit is log p_d/p_g."""
-    return Loss(
-        binary_cross_entropy, generator, lambda v: v, smoothed=smoothed_cross_entropy, cross_entropy=True, **facts
-    )
+    facts |= {"smoothed": smoothed_cross_entropy, "cross_entropy": True, "compares": False}
+    return Loss(binary_cross_entropy, generator, lambda v: v, **facts)
 
 
 def _critic_metrics(real_logits: chex.Array, fake_logits: chex.Array) -> Metrics:
@@ -298,12 +299,16 @@ LOSSES: dict[str, Loss | Any] = {  # or a function of its parameters that makes 
     "non_saturating": _cross_entropy_loss(non_saturating_generator),
     "maximum_likelihood": _cross_entropy_loss(maximum_likelihood_generator, pair_generator=None),
     "least_squares": Loss(
-        least_squares_discriminator, least_squares_generator, threshold=0.5, smoothed=smoothed_least_squares
+        least_squares_discriminator,
+        least_squares_generator,
+        threshold=0.5,
+        smoothed=smoothed_least_squares,
+        compares=False,
     ),
-    "hinge": Loss(hinge_discriminator, linear_generator),
-    "wasserstein": Loss(wasserstein_critic, linear_generator, threshold=None, metrics=_critic_metrics),
+    "hinge": Loss(hinge_discriminator, linear_generator, compares=False),
+    "wasserstein": Loss(wasserstein_critic, linear_generator, threshold=None, metrics=_critic_metrics, compares=False),
     # Only differences of logits count.
-    "relativistic_paired": Loss(paired_discriminator, paired_generator, threshold=None),
+    "relativistic_paired": Loss(paired_discriminator, paired_generator, threshold=None, compares=False),
     "relativistic_average": Loss(average_discriminator, average_generator, threshold=None),
     "f_kl": f_gan(KL),
     "f_reverse_kl": f_gan(REVERSE_KL),

@@ -1,10 +1,11 @@
 """Penalties on the discriminator, as `make_train_step(penalties=…)` takes them.
 
 A penalty is `(critic, real, fake, key) -> scalar`, added to the discriminator's loss; `critic(examples) -> logits
-[batch]` is the discriminator in training. `lazy` applies a penalty in some steps only. To add a penalty, write a
-function from its weight to the penalty, and one line of `PENALTIES`; further parameters are keyword-only. r1 and r2
-have the factor ½ of their source, gradient penalties have none. Norms are over all dimensions of an example. All raise
-ValueError if a weight is negative or not a number.
+[batch]` is the discriminator in training. It is a mean over examples. One that draws, or reads the whole batch, has a
+fifth argument `shard`, a `jaxgan.types.BatchShard`, which makes it the same on one device and on many. `lazy` applies a
+penalty in some steps only. To add a penalty, write a function from its weight to the penalty, and one line of
+`PENALTIES`; further parameters are keyword-only. r1 and r2 have the factor ½ of their source, gradient penalties have
+none. Norms are over all dimensions of an example. All raise ValueError if a weight is negative or not a number.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Lazy, Penalty
+from jaxgan.types import BatchShard, Lazy, Penalty
 
 NOISES = ("uniform", "normal")
 """Kinds of `dragan`'s noise."""
@@ -67,9 +68,10 @@ def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) ->
     """
     check_weight(weight)
 
-    def penalty(critic, real, fake, key):
+    def penalty(critic, real, fake, key, shard=BatchShard()):
         _check_floating(real)
-        share = jax.random.uniform(key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
+        ones = (1,) * (real.ndim - 1)
+        share = shard.draw(lambda count: jax.random.uniform(key, (count, *ones), real.dtype), len(real))
         return weight * _distance_from_1(critic, share * real + (1 - share) * fake, one_sided)
 
     return penalty
@@ -102,14 +104,16 @@ def dragan(
     if noise not in NOISES:
         raise ValueError(f"unknown noise {noise!r}; one of {', '.join(NOISES)}")
 
-    def penalty(critic, real, fake, key):
+    def penalty(critic, real, fake, key, shard=BatchShard()):
         _check_floating(real)
+        count, shape = len(real), real.shape[1:]
         if noise == "normal":
-            shift = jnp.sqrt(spread) * jax.random.normal(key, real.shape, real.dtype)
-        else:
-            share_key, noise_key = jax.random.split(key)
-            share = jax.random.uniform(share_key, (len(real),) + (1,) * (real.ndim - 1), real.dtype)
-            shift = share * spread * real.std() * jax.random.uniform(noise_key, real.shape, real.dtype)
+            normal = shard.draw(lambda n: jax.random.normal(key, (n, *shape), real.dtype), count)
+            return weight * _distance_from_1(critic, real + jnp.sqrt(spread) * normal, False)
+        keys, ones = jax.random.split(key), (1,) * len(shape)
+        share = shard.draw(lambda n: jax.random.uniform(keys[0], (n, *ones), real.dtype), count)
+        uniform = shard.draw(lambda n: jax.random.uniform(keys[1], (n, *shape), real.dtype), count)
+        shift = share * spread * _deviation(real, shard) * uniform
         return weight * _distance_from_1(critic, real + shift, False)
 
     return penalty
@@ -164,6 +168,11 @@ def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples:
 
     gradients, logits = jax.grad(total, has_aux=True)(examples)
     return jnp.square(gradients.reshape(len(logits), -1)).sum(1)
+
+
+def _deviation(examples: chex.Array, shard: BatchShard) -> chex.Array:
+    """The standard deviation of all values of the batch on all devices."""
+    return jnp.sqrt(shard.mean(jnp.square(examples - shard.mean(examples, None)), None))
 
 
 def _distance_from_1(critic, points: chex.Array, one_sided: bool) -> chex.Array:

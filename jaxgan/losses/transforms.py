@@ -19,7 +19,8 @@ def smooth_real_labels(loss: Loss, alpha: chex.Numeric) -> Loss:
       alpha: α in (0, 1]; 1 changes nothing, .9 is usual.
 
     Returns:
-      A `Loss` without `log_ratio`, since log p_d/p_g = log D − log(α − D) exists only for D < α.
+      A `Loss` without `log_ratio`, since log p_d/p_g = log D − log(α − D) exists only for D < α. The threshold of least
+      squares is α/2. That of the cross-entropies stays D = ½; for α ≤ ½, where the best D never exceeds it, it is None.
 
     Raises:
       ValueError: α is outside (0, 1], or the loss has no labels.
@@ -36,11 +37,13 @@ def smooth_real_labels(loss: Loss, alpha: chex.Numeric) -> Loss:
         raise ValueError("only a loss with labels can be smoothed: one of the cross-entropies, or least_squares")
     if isinstance(alpha, int | float) and alpha == 1:
         return loss
+    threshold = loss.threshold and alpha * loss.threshold  # 0, which is D = ½, stays 0
+    if loss.cross_entropy and isinstance(alpha, int | float) and alpha <= 0.5:
+        threshold = None
     return _with_discriminator(
         loss,
         loss.smoothed(alpha),
-        # Half of the label of data: α/2 for least squares. For the cross-entropies it stays 0, which is D = ½.
-        threshold=loss.threshold and alpha * loss.threshold,
+        threshold=threshold,
         log_ratio=None,
         smoothed=None,
         cross_entropy=False,

@@ -4,6 +4,7 @@ A normalisation of weights makes a layer compute with a function of its paramete
 """
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,9 @@ REFERENCE = "reference"
 
 FROM_DATA = "weight_from_data"
 """Name of `weight_from_data`, which is not in `WEIGHTS` because it also reads the layer's inputs."""
+
+FEWEST = 16
+"""Examples below which a fixed batch is too small: an example's own weight in its statistics is 1 / (n + 1)."""
 
 EPSILON = 1e-5
 
@@ -144,7 +148,16 @@ def with_reference(
 
     Returns:
       Inputs [n + batch, ...], conditions likewise, and n. The caller drops the network's first n outputs.
+
+    Warns:
+      UserWarning: at initialisation, if n is below `FEWEST`.
     """
+    if module.is_initializing() and len(inputs) < FEWEST:
+        warnings.warn(
+            f"virtual batch normalisation keeps the {len(inputs)} examples of init as its fixed batch, by which every "
+            "sample is normalised; initialise with as many examples as a minibatch has: init_state(example=...)",
+            stacklevel=2,
+        )
     fixed = module.variable(REFERENCE, "inputs", lambda: inputs).value
     both = jnp.concatenate([fixed.astype(inputs.dtype), inputs])
     if condition is None:

@@ -1,5 +1,6 @@
 """The data of a run: read, checked against the networks, and fed to the step a chunk of steps at a time."""
 
+import functools
 import itertools
 import math
 import zlib
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.config import DataFacts, Experiment, load_dataset, minibatches_per_step
+from jaxgan.config.build import minibatches_before
 from jaxgan.config.schema import parameters
 from jaxgan.datasets import DATASETS, RANGES, feed, order
 from jaxgan.datasets.base import Dataset, Mixture, Split, ValueRange
@@ -38,6 +40,15 @@ Source: the code of Salimans et al. 2016 (arXiv:1606.03498).
 VECTORS = 10_000
 """Most condition vectors of training examples that samples take in turn."""
 
+COUNTED = 1_000
+"""Labels of a split that is streamed which are read to tell its classes."""
+
+LISTED = 12
+"""Most classes, or gaps between them, that are listed one by one."""
+
+DARK = 64
+"""Bytes that all lie below are said to be dark."""
+
 _FIELDS = {"labels": "labels", "vectors": "conditions"}
 """The field of a `Split` that is the condition, by `config.condition`."""
 
@@ -52,6 +63,7 @@ class Inputs(NamedTuple):
       size: training examples.
       fingerprint: checksum of examples from all over the training split, which identifies the data on resuming.
       dequantization: whether bytes have noise of their size in training.
+      mirror: whether the training images are twice as many, each as it is and flipped horizontally.
       range: the values of black and white as the networks see them. Bytes are scaled to this range. Floats are used as
         they are: their range is [0, 1] or [-1, 1] if they lie in it, else the interval that they span.
     """
@@ -62,7 +74,13 @@ class Inputs(NamedTuple):
     size: int
     fingerprint: int
     range: ValueRange
+    mirror: bool = False
     dequantization: bool = False
+
+    @property
+    def epoch_size(self) -> int:
+        """Examples in an epoch: those of the training split, or twice as many."""
+        return self.size * (1 + self.mirror)
 
     @property
     def condition(self) -> str | None:
@@ -103,27 +121,34 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
     dataset = load_dataset(config, limit)
-    train, size = dataset.train, len(dataset.train)
-    order.batches_per_epoch(size=size, batch_size=config["batch_size"])
+    train, size, mirror = dataset.train, len(dataset.train), section["mirror"]
+    if mirror and len(dataset.example_shape) != 3:
+        raise UsageError(
+            f"dataset.mirror=True does not suit the dataset {dataset.name}",
+            f"its examples are {list(dataset.example_shape)}, and no images [height, width, channels]",
+            "set dataset.mirror=False",
+        )
     if section["dequantization"] and train.dtype != np.uint8:
         raise UsageError(
             f"dataset.dequantization=True does not suit the dataset {dataset.name}",
             "its examples are floats, and dequantization is of bytes",
             "set dataset.dequantization=False",
         )
+    order.batches_per_epoch(size=size * (1 + mirror), batch_size=config["batch_size"])
     values = _range(train, section, config["generator"]["output"])
     classes, vectors = _condition(config, dataset)
     facts = DataFacts(
         tuple(dataset.example_shape),
         size,
-        means=_means(train, values) if config["generator"]["output_bias"] == "data" else None,
+        means=_means(train, values, mirror) if config["generator"]["output_bias"] == "data" else None,
         classes=classes,
         vectors=vectors,
         labelled=_labelled(config, dataset, values),
         first=_first(train, values) if starts_from_data(config) else None,
+        range=(values.low, values.high),
     )
     resident, fingerprint = feed.fits(train, limit), _fingerprint(train, vectors)
-    return Inputs(dataset, facts, resident, size, fingerprint, values, section["dequantization"])
+    return Inputs(dataset, facts, resident, size, fingerprint, values, mirror, section["dequantization"])
 
 
 def starts_from_data(config: Mapping[str, Any]) -> bool:
@@ -143,6 +168,84 @@ def same_data(config: Mapping[str, Any]) -> list[Any]:
     return parts
 
 
+def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str], list[str]]:
+    """What a run says of its data when it begins: lines, and warnings."""
+    dataset, section = inputs.dataset, config["dataset"]
+    train, classes = dataset.train.examples, dataset.num_classes
+    counts = _class_counts(dataset)
+    warnings, notes = [], list(dataset.notes)
+
+    # The values.
+    low, high = inputs.range
+    values = f"floats within [{low:.4g}, {high:.4g}]"
+    if train.dtype == np.uint8:
+        span = ""
+        if isinstance(train, np.ndarray):
+            part = train[:: max(len(train) // COUNTED, 1)]
+            darkest, lightest = int(part.min()), int(part.max())
+            span = f" {darkest} to {lightest}"
+            if lightest < DARK:
+                warnings.append(
+                    f"the largest byte of the images is {lightest}, and white is 255, so they are dark; if "
+                    f"{lightest} is white in them, store images * (255 / {max(lightest, 1)})"
+                )
+        values = f"bytes{span}, of which 0 to 255 become [{low:g}, {high:g}]"
+    if len(shape := dataset.example_shape) == 3 and shape[-1] in (2, 4):
+        kept = f"examples[..., :{shape[-1] - 1}]"
+        notes.append(f"the images have {shape[-1]} channels, all of which are learned; without alpha, store {kept}")
+
+    # The splits.
+    place = f" of {section['path']}" if section["path"] else ""
+    lines = [
+        f"data: {dataset.name}{place}, examples {list(shape)}, {values}" + (f", {classes} classes" * bool(classes))
+    ]
+    for name in ("train", "validation", "test"):
+        size = len(getattr(dataset, name).examples)
+        lines.append(f"  {name} {size:,}")
+        if size and (count := counts.get(name)) is not None:
+            seen = int(count.sum())
+            each = " ".join(f"{n:,}" for n in count) if len(count) <= LISTED else f"{count.min():,} to {count.max():,}"
+            lines[-1] += f", by class {each}" + (f" of {seen:,} at random" if seen < size else "")
+
+    # Classes that are missing: in a split, or in all.
+    total = sum(counts.values(), np.zeros(classes or 0, np.int64))
+    for name, count in counts.items():
+        # Of a streamed split some labels are read only; a class may be missing there by chance if it is rare.
+        exact = count.sum() == len(getattr(dataset, name).examples)
+        expected = (total - count) * (count.sum() / max(total.sum() - count.sum(), 1))
+        missing = np.flatnonzero((count == 0) & (expected > (0 if exact else 10)))
+        if len(missing) and count.sum():
+            warnings.append(f"the {name} split has no example of {_classes(missing)}, and another split has some")
+    if total.sum() == sum(map(len, _splits(dataset))) and len(nowhere := np.flatnonzero(total == 0)):
+        warnings.append(f"there is no example of {_classes(nowhere)}: numbers of classes without one are best left out")
+    return [*lines, *(f"  note: {note}" for note in notes)], warnings
+
+
+def _class_counts(dataset: Dataset) -> dict[str, np.ndarray]:
+    """The examples of each class in the splits that have labels; of `COUNTED` of them in splits that are streamed."""
+    found = {}
+    for name, split in zip(("train", "validation", "test"), _splits(dataset), strict=True):
+        labels = split.labels
+        if not isinstance(split.examples, np.ndarray):
+            labels = split.take_labels(np.sort(order.subset("examples", len(split), COUNTED)))
+        if labels is not None:
+            found[name] = np.bincount(labels, minlength=dataset.num_classes or 0)
+    return found
+
+
+def _splits(dataset: Dataset) -> list[Split]:
+    return [dataset.train, dataset.validation, dataset.test]
+
+
+def _classes(numbers: np.ndarray) -> str:
+    """Numbers of classes in words, with runs of them as ranges."""
+    starts = np.flatnonzero(np.diff(numbers, prepend=-2) > 1)
+    parts = [(run[0], run[-1]) for run in np.split(numbers, starts[1:])]
+    listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in parts[:LISTED])
+    more = f" and {len(parts) - LISTED} more" if len(parts) > LISTED else ""
+    return f"class{'es' if len(numbers) > 1 else ''} {listed}{more}"
+
+
 def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
     """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, hyperparameters, *data)`.
 
@@ -158,7 +261,8 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
 
             def step(state, batch):
                 if data:
-                    return train_step(state, feed.gather(data[0], batch["index"], inputs.range))
+                    examples = feed.gather(data[0], batch["index"], inputs.range, mirror=inputs.mirror)
+                    return train_step(state, examples)
                 return train_step(state, {**batch, "real": inputs.range.scale(batch["real"])})
 
             return scan_steps(step)(state, batches)
@@ -182,6 +286,12 @@ def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = 
     return max(length for length in range(1, min(common, most) + 1) if common % length == 0)
 
 
+def batching(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `order.batch_indices` that a config has."""
+    first = functools.partial(minibatches_before, config)
+    return {"batch_size": config["batch_size"], "minibatches": minibatches_per_step(config), "first": first}
+
+
 def chunks(
     config: Mapping[str, Any], inputs: Inputs, stops: list[int], rows: slice = slice(None)
 ) -> Iterator[dict[str, np.ndarray]]:
@@ -193,17 +303,19 @@ def chunks(
       stops: steps at which chunks begin and end.
       rows: of every batch, those that this process feeds to its devices; no others are read.
     """
-    batch = {"batch_size": config["batch_size"], "minibatches": minibatches_per_step(config)}
+    batch = batching(config)
     if inputs.resident:
         for start, stop in itertools.pairwise(stops):
-            index = order.batch_indices(config["seed"], start, stop, size=inputs.size, **batch)
+            index = order.batch_indices(config["seed"], start, stop, size=inputs.epoch_size, **batch)
             yield {"index": index[..., rows]}
     elif len(stops) > 1:
         chunk = max(stop - start for start, stop in itertools.pairwise(stops))
         # A resumed run may begin inside a chunk, whose rest is then read by itself.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
-            yield from feed.stream(inputs.dataset.train, rows=rows, condition=inputs.condition, **steps, **batch)
+            yield from feed.stream(
+                inputs.dataset.train, condition=inputs.condition, mirror=inputs.mirror, rows=rows, **steps, **batch
+            )
 
 
 def mixture_of(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Mixture | None:
@@ -351,11 +463,14 @@ def _some_of(split: Split) -> np.ndarray:
 
 def _first(split: Split, values: ValueRange) -> np.ndarray:
     examples = _some_of(split)
-    examples = examples[:: max(len(examples) // FIRST, 1)][:FIRST]
+    count = min(len(examples), FIRST)
+    examples = examples[np.arange(count) * len(examples) // count]  # from all over the split
     return np.asarray(values.from_unit(examples / 255) if examples.dtype == np.uint8 else examples, np.float32)
 
 
-def _means(split: Split, values: ValueRange) -> np.ndarray:
+def _means(split: Split, values: ValueRange, mirror: bool) -> np.ndarray:
     examples = _some_of(split)
     means = examples.mean(0, dtype=np.float64)
+    if mirror:
+        means = (means + np.flip(means, -2)) / 2
     return (values.from_unit(means / 255) if examples.dtype == np.uint8 else means).astype(np.float32)

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from jaxgan.config import schema
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import write_text
+from jaxgan.io.atomic import local_path, write_text
 
 NAMED = 10
 """Most differing fields in a message."""
@@ -23,11 +23,11 @@ class RunDirectory:
       create: create it if it does not exist, and lock it until `close` or the end of the process.
 
     Raises:
-      UsageError: it cannot be written, or another process trains in it.
+      UsageError: it is a URL, it cannot be written, or another process trains in it.
     """
 
     def __init__(self, path: str, *, create: bool = True):
-        self.path = pathlib.Path(path).expanduser().absolute()
+        self.path = local_path(path, "--workdir=") if ":" in path else pathlib.Path(path).expanduser().absolute()
         self.config_file = self.path / "config.json"
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.config import Experiment
+from jaxgan.datasets import order
 from jaxgan.errors import UsageError
 from jaxgan.runs.data import Inputs
 from jaxgan.sampling import TooFewAccepted, discriminate, driven_latents, rejection_sample
@@ -265,7 +266,8 @@ def _sheet(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int) -
         return None
     dataset = inputs.dataset
     split = next(split for split in (dataset.test, dataset.validation, dataset.train) if len(split))
-    examples = jax.jit(inputs.range.scale)(split.take(np.arange(min(count, len(split)))))
+    # Random examples, as the data may be in order of class.
+    examples = jax.jit(inputs.range.scale)(split.take(order.subset("examples", len(split), count)))
     return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent)
 
 

@@ -47,27 +47,35 @@ def nearest_known(given: Known, training: np.ndarray) -> np.ndarray:
 
     Of several equally near examples it is the first.
     """
-    return np.asarray(completed(given, training[nearest_index(given, training)]))
+    return k_nearest_known(given, training, 1)[0]
 
 
-def nearest_index(given: Known, training: np.ndarray) -> np.ndarray:
-    """The index [n] of the training example that is nearest in the known values; see `nearest_known`."""
+def k_nearest_known(given: Known, training: np.ndarray, count: int) -> np.ndarray:
+    """The completions [count, n, ...] with the nearest training examples, in order; all of them if there are fewer."""
+    indices = nearest_indices(given, training, count)
+    return np.stack([np.asarray(completed(given, training[index])) for index in indices])
+
+
+def nearest_indices(given: Known, training: np.ndarray, count: int = 1) -> np.ndarray:
+    """The indices [count, n] of the training examples that are nearest in the known values; see `nearest_known`."""
     values, mask = (np.asarray(x).reshape(len(x), -1) for x in given)
-    best, found = np.full(len(values), np.inf, np.float32), np.zeros(len(values), np.int64)
+    best, found = np.empty((len(values), 0), np.float32), np.empty((len(values), 0), np.int64)
     for start in range(0, len(training), BLOCK):
         part = training[start : start + BLOCK].reshape(-1, mask.shape[1])
-        distances, index = (np.asarray(x) for x in _nearest(values, mask, part))
-        closer = distances < best
-        best, found = np.where(closer, distances, best), np.where(closer, start + index, found)
-    return found
+        distances, index = (np.asarray(x) for x in _nearest(values, mask, part, min(count, len(part))))
+        best, found = np.concatenate([best, distances], 1), np.concatenate([found, start + index], 1)
+        order = best.argsort(1, kind="stable")[:, :count]
+        best, found = np.take_along_axis(best, order, 1), np.take_along_axis(found, order, 1)
+    return found.T
 
 
-@jax.jit
-def _nearest(values, mask, training):
+@functools.partial(jax.jit, static_argnames="count")
+def _nearest(values, mask, training, count):
     # ‖m·(x − t)‖² without ‖m·x‖², which is equal for all t; m² = m.
     exact = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
     distances = exact(mask, jnp.square(training).T) - 2 * exact(values, training.T)
-    return distances.min(1), distances.argmin(1)
+    least, index = jax.lax.top_k(-distances, count)  # of equals the first, as argmin
+    return -least, index
 
 
 def latent_search(

@@ -12,13 +12,14 @@ from jaxgan.evaluation.base import Score, compare
 from jaxgan.fields import Either, Field, Widths
 from jaxgan.networks.encoder import encoder as convolutional_encoder
 from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, mean_and_error
-from jaxgan.tasks.completions import Known, completed, known, latent_completer, masked_rmse, mean_fill, nearest_known
+from jaxgan.tasks.completions import Known, completed, k_nearest_known, known, latent_completer, masked_rmse, mean_fill
 from jaxgan.tasks.masks import MASKS, Mask, chosen, mixed, suiting
 from jaxgan.types import Latent, Network
 
 MEANING = (
     "rmse: over the unknown values, of images in [0, 1], for each example; best: of its {draws} draws, mean: over "
-    "them; other methods have one completion each. accuracy: share of completions to which the classifier gives the "
+    "them; k nearest: the {draws} nearest training examples in their place; other methods have one completion each. "
+    "accuracy: share of completions to which the classifier gives the "
     "example's label, over all draws. Means over the examples with unknown values ± standard errors."
 )
 NO_SEARCH = (
@@ -183,10 +184,12 @@ def _completions(trained: ScoreInputs, given: Known, draws: int, key: chex.PRNGK
     """[draws, n, ...] by method."""
     count = len(given.values)
     latents = (trained.latent.sample(jax.random.fold_in(key, i), count) for i in range(draws))
+    nearest = k_nearest_known(given, trained.train, draws)
     return {
         "this run": np.stack([trained.generate(z, given) for z in latents]),
         "mean fill": mean_fill(given, trained.train)[None],
-        "nearest": nearest_known(given, trained.train)[None],
+        "nearest": nearest[:1],
+        "k nearest": nearest,
     }
 
 

@@ -15,6 +15,7 @@ from jaxgan.fields import Count, Decay, Field, Weight
 from jaxgan.losses.terms import weigh_discriminator
 from jaxgan.optimizers import Averaged, keep_average
 from jaxgan.tasks.base import Labelled, ScoreInputs, Scores, Task
+from jaxgan.training.init import check_floats
 from jaxgan.types import DiscriminatorOutput, Latent, Network, Term, TermInputs
 from jaxgan.wrappers.conditions import unconditional
 
@@ -158,6 +159,8 @@ def semi_supervised(
     """
     if given is not None and given.examples.shape[1:] != tuple(example_shape):
         raise ValueError(f"labelled examples must be {list(example_shape)}, got {list(given.examples.shape[1:])}")
+    if given is not None:
+        check_floats(given.examples, "labelled examples")
 
     def prepare(keys, batch):
         assert given is not None

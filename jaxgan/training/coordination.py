@@ -17,7 +17,8 @@ class Coordination(NamedTuple):
     Attributes:
       steps: `step -> number of updates`, at least 1 and at most k; None for k.
       accuracy_limit: the discriminator rests for the remainder of the step from the first minibatch on which its
-        accuracy, before the update, is above this limit. With 1 or more it never rests.
+        accuracy, before the update, is above this limit. With 1 or more it never rests. A limit below 1 needs a loss
+        with a `threshold`.
     """
 
     steps: Callable[[chex.Array], chex.Numeric] | None = None
@@ -40,7 +41,8 @@ def coordinate(
 
     Args:
       coordination: which updates are due at this `step`.
-      update: `(player, inputs of one update) -> (player, metrics)`, with "d_accuracy" among the metrics.
+      update: `(player, inputs of one update) -> (player, metrics)`. Without "d_accuracy" among the metrics the
+        discriminator never rests.
       player: the player before the first update.
       inputs: pytree of [k, ...].
 
@@ -58,7 +60,7 @@ def coordinate(
 
         def compute():
             updated, metrics = update(player, update_inputs)
-            rests = metrics["d_accuracy"] > coordination.accuracy_limit
+            rests = metrics.get("d_accuracy", jnp.zeros(())) > coordination.accuracy_limit
             kept = jax.tree.map(lambda old, new: jnp.where(rests, old, new), player, updated)
             return (kept, rests), metrics, jnp.stack([jnp.array(True), ~rests])
 

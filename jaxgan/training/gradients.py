@@ -8,28 +8,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.types import PlayerState, device_varying, example_keys
+from jaxgan.types import BatchShard, PlayerState, device_varying
 
 LossFunction = Callable[..., tuple[chex.Array, tuple[Any, dict[str, chex.Array]]]]
 """`(params, model_state, batch, shard) -> loss, (model_state, metrics)` of one player, where batch is this shard's."""
-
-
-class BatchShard(NamedTuple):
-    """Which examples of the global batch one computation sees: part `part` of the `parts` of its device's share."""
-
-    axis_name: str | None
-    parts: int
-    part: chex.Numeric = 0
-
-    def example_keys(self, key: chex.PRNGKey, count: int) -> chex.PRNGKey:
-        """One key for each of the shard's `count` examples, by its index in the global batch."""
-        offset: chex.Numeric = 0 if self.axis_name is None else jax.lax.axis_index(self.axis_name) * self.parts * count
-        return example_keys(key, count, offset if self.parts == 1 else offset + self.part * count)
-
-    def key(self, key: chex.PRNGKey) -> chex.PRNGKey:
-        """A key that differs between devices and between parts."""
-        key = key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
-        return key if self.parts == 1 else jax.random.fold_in(key, self.part)
 
 
 class Gradient(NamedTuple):
@@ -55,7 +37,7 @@ def compute_gradient(loss_fn: LossFunction, player: PlayerState, batch: Any, sha
         loss, model_state, metrics, grads = _accumulate(value_and_grad, params, player, batch, shard)
     if axis_name is not None:
         loss, metrics, grads = jax.lax.pmean((loss, metrics, grads), axis_name)
-    return Gradient(loss, grads, _mean_state(model_state, axis_name), metrics)
+    return Gradient(loss, grads, mean_state(model_state, axis_name), metrics)
 
 
 def add_consensus(
@@ -136,7 +118,7 @@ def _accumulate(value_and_grad, params, player: PlayerState, batch, shard: Batch
         total, model_state = carry
         part, batch = inputs
         (loss, (model_state, metrics)), grads = value_and_grad(params, model_state, batch, shard._replace(part=part))
-        return (jax.tree.map(jnp.add, total, grads), _mean_state(model_state, shard.axis_name)), (loss, metrics)
+        return (jax.tree.map(jnp.add, total, grads), mean_state(model_state, shard.axis_name)), (loss, metrics)
 
     zeros = device_varying(jax.tree.map(jnp.zeros_like, player.params), shard.axis_name)
     (total, model_state), each = jax.lax.scan(add, (zeros, player.model_state), (jnp.arange(parts), batch))
@@ -144,7 +126,7 @@ def _accumulate(value_and_grad, params, player: PlayerState, batch, shard: Batch
     return loss, model_state, metrics, jax.tree.map(lambda x: x / parts, total)
 
 
-def _mean_state(tree, axis_name: str | None):
+def mean_state(tree, axis_name: str | None):
     """Model state averaged over devices; counters, which are integers, are equal on all of them."""
 
     def mean(leaf):

@@ -3,6 +3,7 @@
 The checks make a mistake a one-line error instead of an error from within a compiled step.
 """
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.training.objectives import GANSpec
 from jaxgan.types import (
+    Batch,
     DiscriminatorInputs,
     DiscriminatorOutput,
     Latent,
@@ -51,19 +53,21 @@ def init_state(
       generator, discriminator: the two players.
       generator_tx, discriminator_tx: their optax gradient transformations.
       latent: the prior p_z(z).
-      example: [batch, ...], a few examples of the data. Their shape and dtype matter. Their values matter only to
-        networks with data-dependent initialisation, such as the normalization `weight_from_data`.
+      example: [batch, ...], a few examples of the data, as floats. Their shape and dtype matter. Their values matter
+        only to networks with data-dependent initialisation, such as the normalization `weight_from_data`. A generator
+        with virtual batch normalisation keeps as many latents as its fixed batch: pass as many as a minibatch has.
       condition: [batch, ...], the conditions of these examples, or None.
       average: start the moving average of the generator's parameters here. Otherwise the first step that keeps an
         average starts it.
 
     Raises:
       TypeError: `key` is not a typed key.
-      ValueError: a network does not follow the interface, or does not fit the data.
+      ValueError: a network does not follow the interface, or does not fit the data; the example is of whole numbers.
     """
     if not jnp.issubdtype(jnp.asarray(key).dtype, jax.dtypes.prng_key):
         raise TypeError("key must be a typed key from jax.random.key(seed), not an array from jax.random.PRNGKey(seed)")
     check_condition(condition, example.shape[:1], "condition")
+    check_floats(example, "example")
     keys = dict(zip(("run", "latent", "generator", "discriminator"), jax.random.split(key, 4), strict=True))
     latents = latent.sample(keys["latent"], example.shape[0])
     state = TrainState(
@@ -77,11 +81,13 @@ def init_state(
 
 
 def start_average(state: TrainState) -> TrainState:
-    """The state with a moving average that starts at the generator's parameters, if it has none yet."""
-    if state.average_params is not None:
-        return state
-    # A copy: two fields of one state that share a buffer cannot both be donated.
-    return state.replace(average_params=jax.tree.map(jnp.copy, state.generator.params))
+    """The state with a moving average that starts at the generator's parameters and model state, if it has none yet."""
+    # Copies: two fields of one state that share a buffer cannot both be donated.
+    if state.average_params is None:
+        state = state.replace(average_params=jax.tree.map(jnp.copy, state.generator.params))
+    if state.average_state is None and jax.tree.leaves(state.generator.model_state):
+        state = state.replace(average_state=jax.tree.map(jnp.copy, state.generator.model_state))
+    return state
 
 
 def _init_player(network: Network, key, inputs, condition, tx) -> PlayerState:
@@ -143,6 +149,51 @@ def _check_outputs(
         raise ValueError(f"the discriminator must return logits [batch], got {getattr(logits, 'shape', logits)}")
 
 
+def check_floats(examples: chex.Array, name: str) -> None:
+    """Raises ValueError, which says how to scale, unless examples are floats: bytes are not in a generator's range."""
+    dtype = getattr(examples, "dtype", None) or jnp.asarray(examples).dtype
+    if not jnp.issubdtype(dtype, jnp.floating):
+        first = (
+            ""
+            if dtype == jnp.uint8
+            else "; first make bytes: images.astype(numpy.uint8), times 255 if they are 0 and 1"
+        )
+        raise ValueError(
+            f"{name} must be floats in the range of the generator's output, got {dtype}: "
+            'jaxgan.RANGES["unit"].scale(images) makes bytes 0 to 255 floats in [0, 1] (for a sigmoid), "symmetric" in '
+            f"[-1, 1] (for tanh){first}"
+        )
+
+
+def check_batch(batch: Batch, discriminator_steps: int, own: int = 0) -> None:
+    """Raises ValueError unless a batch has examples [k + own, batch, ...] as floats, perhaps conditions, nothing else.
+
+    `own` is the number of the generator's own minibatches.
+    """
+    names = [name for name, leaf in batch.items() if leaf is not None]
+    known = ("real", "condition")
+    for name in names:
+        if name not in known:
+            # Any other name is most likely of the entry that is not there.
+            near = difflib.get_close_matches(name, known, n=1) or [other for other in known if other not in names]
+            hint = f'did you mean "{near[0]}"? ' if near else ""
+            raise ValueError(
+                f'batch has an entry "{name}", which no step reads; {hint}a batch has "real", and "condition" (labels, '
+                "or vectors) for conditional networks"
+            )
+    if "real" not in names:
+        raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {sorted(names)}')
+    shape = jnp.shape(batch["real"])
+    if len(shape) < 2 or shape[0] != discriminator_steps + own:
+        more = f", and {own} for the generator, generator_steps times generator_batches" if own else ""
+        raise ValueError(
+            f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}{more}, got '
+            f"shape {shape}; stack one minibatch per discriminator update along a leading axis"
+        )
+    check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
+    check_floats(batch["real"], 'batch["real"]')
+
+
 def check_condition(condition: chex.ArrayTree | None, lead: tuple[int, ...], where: str) -> None:
     """Raises ValueError, which names `where`, unless a condition's leaves are [*lead, ...], as its examples are."""
     for leaf in jax.tree.leaves(condition):
@@ -198,6 +249,12 @@ def check_step(
             raise ValueError(f"a term must be a jaxgan.Term(discriminator, generator), got {term!r}")
 
     # Parts that exclude each other.
+    if coordination is not None and spec.loss.threshold is None:
+        limit = coordination.accuracy_limit
+        if not isinstance(limit, int | float) or limit < 1:
+            raise ValueError(
+                f"the loss has no accuracy for coordination's accuracy_limit {limit}; leave the limit at 1"
+            )
     for name, used in (("consensus", spec.consensus is not None), ("extragradient", extragradient)):
         if used and spec.unrolled_steps:
             raise ValueError(f"{name} and unrolled_steps cannot be together, got {spec.unrolled_steps}; leave one out")

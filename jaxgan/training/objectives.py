@@ -4,6 +4,7 @@
 examples from latents, run the discriminator on real and fake examples, and add terms to the loss.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -12,9 +13,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.training.gradients import BatchShard, LossFunction
+from jaxgan.training.gradients import LossFunction
 from jaxgan.training.latent_optimization import LatentOptimization, squared_distance
 from jaxgan.types import (
+    BatchShard,
     DiscriminatorInputs,
     DiscriminatorOutput,
     Latent,
@@ -67,13 +69,14 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
         # Fake examples, from the fixed generator.
         generator_variables = state.generator.variables
         latents = _optimized_latents(spec, shard, batch, generator_variables, variables, keys)
-        made, _ = _apply(shard, spec.generator, generator_variables, latents, keys["generator"], made_condition)
+        made, _ = apply_network(shard, spec.generator, generator_variables, latents, keys["generator"], made_condition)
         inputs = _discriminator_inputs(batch["real"], made)
 
         # The loss.
         conditions = condition, made_condition
         real_output, fake_output, model_state = _discriminate_both(spec, shard, variables, inputs, keys, conditions)
-        loss = spec.loss.discriminator(real_output.logits, fake_output.logits)
+        logits = _compared_logits(spec, shard, real_output, fake_output)
+        loss = spec.loss.discriminator(*logits)
 
         # Penalties.
         def discriminate(examples, condition=None):
@@ -83,11 +86,11 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
             return discriminate(examples, condition).logits
 
         for i, penalty in enumerate(spec.penalties):
-            penalty_key = shard.key(jax.random.fold_in(keys["penalty"], i))
-            loss = _add_penalty(loss, penalty, state.step, (critic, inputs.real, inputs.fake, penalty_key))
+            arguments = critic, inputs.real, inputs.fake, jax.random.fold_in(keys["penalty"], i), shard
+            loss = _add_penalty(loss, penalty, state.step, arguments)
 
         # Terms and metrics.
-        metrics = _metrics(spec, real_output.logits, fake_output.logits)
+        metrics = _metrics(spec, *logits)
         terms = _terms(spec, "discriminator", shard, batch, real_output, fake_output, discriminate, inputs.extra)
         if spec.latent_optimization is not None:
             metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
@@ -113,13 +116,13 @@ def generator_objective(
 
         # Fake examples.
         latents = _optimized_latents(spec, shard, batch, variables, opponent, keys)
-        made, model_state = _apply(shard, spec.generator, variables, latents, keys["generator"], made_condition)
+        made, model_state = apply_network(shard, spec.generator, variables, latents, keys["generator"], made_condition)
         inputs = _discriminator_inputs(batch["real"], made)
 
         # The loss.
         real_output, _ = _discriminate(spec, shard, opponent, inputs.real, keys["real"], condition)
         fake_output, _ = _discriminate(spec, shard, opponent, inputs.fake, keys["fake"], made_condition)
-        loss = spec.loss.generator(real_output.logits, fake_output.logits)
+        loss = spec.loss.generator(*_compared_logits(spec, shard, real_output, fake_output))
 
         # Terms.
         def discriminate(examples, condition=None):
@@ -139,7 +142,7 @@ def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discr
         return batch["latent"]
 
     def logits_of(latents):
-        made, _ = _apply(shard, spec.generator, generator, latents, keys["generator"], batch["made_condition"])
+        made, _ = apply_network(shard, spec.generator, generator, latents, keys["generator"], batch["made_condition"])
         fake = _discriminator_inputs(batch["real"], made).fake
         return _discriminate(spec, shard, discriminator, fake, keys["fake"], batch["made_condition"])[0].logits
 
@@ -153,7 +156,7 @@ def _discriminator_inputs(real: chex.ArrayTree, made: Any) -> DiscriminatorInput
     return made if made.real is not None else made._replace(real=real)
 
 
-def _apply(shard: BatchShard, network: Network, variables, inputs, key, condition):
+def apply_network(shard: BatchShard, network: Network, variables, inputs, key, condition):
     """The network in training mode, with noise per example of the global batch if it supports that, else per device."""
     key = shard.example_keys(key, _batch_size(inputs)) if network.per_example else shard.key(key)
     return network.apply(variables, inputs, condition=condition, key=key, train=True)
@@ -166,7 +169,7 @@ def _batch_size(inputs: chex.ArrayTree) -> int:
 def _discriminate(
     spec: GANSpec, shard: BatchShard, variables, inputs, key, condition
 ) -> tuple[DiscriminatorOutput, Any]:
-    outputs, model_state = _apply(shard, spec.discriminator, variables, inputs, key, condition)
+    outputs, model_state = apply_network(shard, spec.discriminator, variables, inputs, key, condition)
     return _as_output(outputs), model_state
 
 
@@ -197,12 +200,28 @@ def _discriminate_both(
     return real_output, fake_output, state
 
 
+def _compared_logits(
+    spec: GANSpec, shard: BatchShard, real: DiscriminatorOutput, fake: DiscriminatorOutput
+) -> tuple[chex.Array, chex.Array]:
+    """The logits that the loss reads: those of all devices if it compares examples, else the shard's own."""
+    if not spec.loss.compares:
+        return real.logits, fake.logits
+    return shard.gather(real.logits), shard.gather(fake.logits)
+
+
 def _add_penalty(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:
     if not isinstance(penalty, Lazy):
-        return loss + penalty(*arguments)
+        return loss + _penalty(penalty, *arguments)
     # Steps without it do not compute it, except where members of a population are batched.
     due = step % penalty.interval == 0
-    return jax.lax.cond(due, lambda: loss + penalty.interval * penalty.penalty(*arguments), lambda: loss)
+    return jax.lax.cond(due, lambda: loss + penalty.interval * _penalty(penalty.penalty, *arguments), lambda: loss)
+
+
+def _penalty(penalty: Penalty, critic, real, fake, key: chex.PRNGKey, shard: BatchShard) -> chex.Array:
+    """The penalty with draws per example of the global batch if it supports that, else with a key per device."""
+    if "shard" in inspect.signature(penalty).parameters:
+        return penalty(critic, real, fake, key, shard=shard)
+    return penalty(critic, real, fake, shard.key(key))
 
 
 def _terms(spec: GANSpec, player: str, shard: BatchShard, batch, real, fake, discriminate, extra) -> Metrics:
@@ -214,10 +233,7 @@ def _terms(spec: GANSpec, player: str, shard: BatchShard, batch, real, fake, dis
 
 
 def _metrics(spec: GANSpec, real_logits: chex.Array, fake_logits: chex.Array) -> Metrics:
-    threshold = 0 if spec.loss.threshold is None else spec.loss.threshold
-    metrics = {
-        "d_accuracy": ((real_logits > threshold).mean() + (fake_logits < threshold).mean()) / 2,
-        "d_real_logit": real_logits.mean(),
-        "d_fake_logit": fake_logits.mean(),
-    }
+    threshold, metrics = spec.loss.threshold, {"d_real_logit": real_logits.mean(), "d_fake_logit": fake_logits.mean()}
+    if threshold is not None:
+        metrics["d_accuracy"] = ((real_logits > threshold).mean() + (fake_logits < threshold).mean()) / 2
     return metrics if spec.loss.metrics is None else metrics | spec.loss.metrics(real_logits, fake_logits)

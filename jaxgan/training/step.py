@@ -28,20 +28,21 @@ import optax
 
 from jaxgan.training.coordination import Coordination, coordinate
 from jaxgan.training.gradients import (
-    BatchShard,
     Gradient,
     LossFunction,
     add_consensus,
     apply_gradients,
     compute_gradient,
     global_norm,
+    mean_state,
 )
-from jaxgan.training.init import check_condition, check_step, start_average
+from jaxgan.training.init import check_batch, check_condition, check_step, start_average
 from jaxgan.training.init import init_state as init_state
 from jaxgan.training.latent_optimization import LatentOptimization
-from jaxgan.training.objectives import GANSpec, discriminator_objective, generator_objective
+from jaxgan.training.objectives import GANSpec, apply_network, discriminator_objective, generator_objective
 from jaxgan.types import (
     Batch,
+    BatchShard,
     Latent,
     Lazy,
     Loss,
@@ -70,6 +71,7 @@ def make_train_step(
     generator_steps: int = 1,
     penalties: Sequence[Penalty | Lazy] = (),
     average_decay: float | None = None,
+    average_debias: bool = False,
     accumulation_steps: int = 1,
     unrolled_steps: int = 0,
     coordination: Coordination | None = None,
@@ -93,11 +95,15 @@ def make_train_step(
       penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss, see
         `jaxgan.losses.penalties`.
       average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, updated once per step; None for no
-        average.
+        average. A generator with model state, such as batch statistics, then has one of its own for ā: each step
+        passes latents through the averaged generator once, in training.
+      average_debias: without the weight βⁿ that the first parameters have in the average after n steps: the other
+        weights, (1 − β)·βⁿ⁻ⁱ of step i, are divided by their sum, 1 − βⁿ.
       accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit
         in memory; losses, metrics and gradients are means over the parts. Where the loss is a mean over examples, the
-        result is that of the whole batch up to rounding. Batch statistics, penalties' draws, networks without keys per
-        example, and losses that compare examples see one part at a time.
+        result is that of the whole batch up to rounding. What compares examples sees one part at a time: losses with
+        `compares`, the means of terms, the deviation of `dragan`, batch statistics, layers of minibatches, an adaptive
+        augmentation, an unrolled discriminator; so do networks without keys per example.
       unrolled_steps: m ≥ 0: the generator minimises its loss against the discriminator as it will be m updates later
         (with its own optimizer, on the same minibatch), and its gradient passes through these updates.
       coordination: which of the k discriminator updates are made, see `Coordination`; None for all of them.
@@ -118,8 +124,9 @@ def make_train_step(
 
     Returns:
       A pure function. `batch` is `{"real": [n, batch, ...]}` with n = k + generator_steps·r minibatches, and
-      `"condition": [n, batch, ...]` if there is one. The metrics are scalars: the discriminator's are means over its k
-      updates, the generator's over its own.
+      `"condition": [n, batch, ...]` if there is one; the examples are floats in the range of the generator's output
+      (`RANGES["unit"].scale(images)` makes them of bytes). The metrics are scalars: the discriminator's are means over
+      its k updates, the generator's over its own. A batch of whole numbers, or with another entry, is a ValueError.
 
     Raises:
       ValueError: a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
@@ -149,7 +156,7 @@ def make_train_step(
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        _check_batch(batch, discriminator_steps, generator_steps * generator_batches)
+        check_batch(batch, discriminator_steps, generator_steps * generator_batches)
         if average_decay is not None:
             state = start_average(state)
 
@@ -167,11 +174,34 @@ def make_train_step(
 
         state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator_player)
         if average_decay is not None:
-            average = optax.incremental_update(state.generator.params, state.average_params, 1 - average_decay)
-            state = state.replace(average_params=average)
+            state = _update_average(state, average_decay, average_debias)
+            if state.average_state is not None:
+                state = state.replace(average_state=_average_state(spec, state, stream(key, "average"), minibatches))
         return state, metrics
 
     return train_step
+
+
+def _update_average(state: TrainState, decay: chex.Numeric, debias: bool) -> TrainState:
+    """The moving average of the parameters after a step."""
+    share: chex.Numeric = 1 - decay
+    if debias:
+        steps, decay = state.step.astype(jnp.float32), jnp.asarray(decay, jnp.float32)
+        share = share / -jnp.expm1(steps * jnp.log(decay))  # 1 − βⁿ, without cancellation
+    average = optax.incremental_update(state.generator.params, state.average_params, share)
+    return state.replace(average_params=average)
+
+
+def _average_state(spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches) -> Any:
+    """The averaged generator's own model state after a pass in training, on as many latents as a part of a batch."""
+    assert state.average_state is not None
+    count = minibatches["real"].shape[1] // spec.accumulation_steps
+    latent_key, noise_key = jax.random.split(key)
+    condition = jax.tree.map(lambda x: x[-1, :count], minibatches.get("condition"))
+    latents, shard = _draw(spec, spec.latent.sample, latent_key, count), BatchShard(spec.axis_name)
+    variables = {"params": state.average_params, **state.average_state}
+    _, model_state = apply_network(shard, spec.generator, variables, latents, noise_key, condition)
+    return mean_state(model_state, spec.axis_name)
 
 
 def _alternating_updates(
@@ -363,11 +393,7 @@ def _with_draws(spec: GANSpec, key: chex.PRNGKey, real: chex.Array, condition: c
 
 def _draw(spec: GANSpec, sample: Callable[[chex.PRNGKey, int], Any], key: chex.PRNGKey, count: int) -> Any:
     """This device's rows of a draw for the global batch, so that they do not depend on the number of devices."""
-    if spec.axis_name is None:
-        return sample(key, count)
-    first = jax.lax.axis_index(spec.axis_name) * count
-    rows = functools.partial(jax.lax.dynamic_slice_in_dim, start_index=first, slice_size=count)
-    return jax.tree.map(rows, sample(key, count * jax.lax.axis_size(spec.axis_name)))
+    return BatchShard(spec.axis_name).draw(functools.partial(sample, key), count)
 
 
 def _unrolled_discriminator(
@@ -375,19 +401,18 @@ def _unrolled_discriminator(
 ) -> PlayerState:
     """The discriminator after its next `unrolled_steps` updates against a generator, differentiable in its parameters.
 
-    Each device unrolls on its own share of the batch, so on several devices the unrolled discriminator is noisier.
+    The updates are on the batch of all devices; with `accumulation_steps` on this part of it.
     """
     if not spec.unrolled_steps:
         return state.discriminator
     optimizer = _differentiable(spec.discriminator_tx)
-    local = spec._replace(axis_name=None, accumulation_steps=1, unrolled_steps=0, discriminator_tx=optimizer)
-    discriminator = device_varying(state.discriminator, spec.axis_name)
+    plain = spec._replace(accumulation_steps=1, unrolled_steps=0, discriminator_tx=optimizer)
     state = state.replace(generator=state.generator.replace(params=generator_params))
     for i in range(spec.unrolled_steps):
+        update_key = shard._replace(axis_name=None).key(jax.random.fold_in(key, i))
+        discriminator, _ = discriminator_update(plain, state, update_key, batch["real"], batch["condition"])
         state = state.replace(discriminator=discriminator)
-        update_key = shard.key(jax.random.fold_in(key, i))
-        discriminator, _ = discriminator_update(local, state, update_key, batch["real"], batch["condition"])
-    return discriminator
+    return device_varying(state.discriminator, spec.axis_name)
 
 
 def _differentiable(tx: optax.GradientTransformation) -> optax.GradientTransformation:
@@ -415,7 +440,8 @@ def scan_steps(train_step: TrainStep) -> TrainStep:
 
     def step(state, batch):
         after, metrics = train_step(state, batch)
-        if state.average_params is None and after.average_params is not None:
+        averages = [(getattr(state, name), getattr(after, name)) for name in ("average_params", "average_state")]
+        if any(before is None and now is not None for before, now in averages):
             raise _AverageStarts
         return after, metrics
 
@@ -423,7 +449,7 @@ def scan_steps(train_step: TrainStep) -> TrainStep:
         try:
             return jax.lax.scan(step, state, batches)
         except _AverageStarts:  # a loop's carry cannot gain a field, so the average starts before the loop
-            return jax.lax.scan(step, start_average(state), batches)
+            return jax.lax.scan(train_step, start_average(state), batches)
 
     return steps
 
@@ -458,23 +484,11 @@ def generate(
 ) -> chex.Array:
     """G(z) for given latents [count, dim], from the averaged parameters if the state has them; `sample` draws them."""
     check_condition(condition, latents.shape[:1], "condition")
-    params = state.generator.params if state.average_params is None else state.average_params
-    variables = {"params": params, **state.generator.model_state}
+    params, model_state = state.generator.params, state.generator.model_state
+    if state.average_params is not None:
+        params, model_state = state.average_params, getattr(state, "average_state", None) or model_state
+    variables = {"params": params, **model_state}
     return generator.apply(variables, latents, condition=condition, train=False)[0]
-
-
-def _check_batch(batch: Batch, discriminator_steps: int, own: int) -> None:
-    if batch.get("real") is None:
-        names = sorted(name for name, leaf in batch.items() if leaf is not None)
-        raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {names}')
-    shape = jnp.shape(batch["real"])
-    if len(shape) < 2 or shape[0] != discriminator_steps + own:
-        more = f", and {own} for the generator, generator_steps times generator_batches" if own else ""
-        raise ValueError(
-            f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}{more}, got '
-            f"shape {shape}; stack one minibatch per discriminator update along a leading axis"
-        )
-    check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
 
 
 Game = GANSpec

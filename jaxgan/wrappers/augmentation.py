@@ -1,8 +1,12 @@
 """Differentiable augmentation of everything that a discriminator sees, real and generated examples alike.
 
 The augmentation is part of the discriminator. The generator's gradient passes through it. Samples are not augmented.
+
+DiffAugment's functions are here; the maps of ADA's pipe are in `affine`.
 """
 
+import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,10 +14,14 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Network
+from jaxgan.types import BatchShard, Network
+from jaxgan.wrappers.affine import PIPES, AffineMap, Pipe, combine, move
 
 Augmentation = Callable[[chex.PRNGKey, chex.Array], chex.Array]
-"""`(key, image [height, width, channels]) -> image`, of one example, differentiable in the image."""
+"""`(key, image [height, width, channels]) -> image`, of one example, differentiable in the image.
+
+Images are in [−1, 1], as the sources' are; 0 is mid-grey.
+"""
 
 STATE = "augmentation"
 """The collection of an adaptive augmentation's state: "probability", and "calls", the number of calls in training."""
@@ -30,7 +38,7 @@ def color(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
 
 
 def translation(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
-    """A shift by up to an eighth of each side; uncovered pixels are 0."""
+    """A shift by up to an eighth of each side, rounded to pixels; uncovered pixels are 0."""
     height, width = image.shape[:2]
     reach = (height + 4) // 8, (width + 4) // 8
     rows, columns = (jax.random.randint(k, (), -r, r + 1) for k, r in zip(jax.random.split(key), reach, strict=True))
@@ -39,12 +47,37 @@ def translation(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
 
 
 def cutout(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
-    """Sets a rectangle of half of each side to 0, at a random place, possibly partly outside the image."""
-    height, width = image.shape[:2]
-    keys = jax.random.split(key)
-    top, left = (jax.random.randint(k, (), 0, side) - side // 4 for k, side in zip(keys, (height, width), strict=True))
-    rows, columns = jnp.arange(height)[:, None], jnp.arange(width)[None]
-    inside = (rows >= top) & (rows < top + height // 2) & (columns >= left) & (columns < left + width // 2)
+    """Sets a rectangle of half of each side to 0, at a random place, possibly partly outside the image.
+
+    Along a side of n pixels it has c = ⌈n/2⌉ and begins at −⌊c/2⌋, …, n − ⌊c/2⌋, all equally likely; of an odd c the
+    last of these is left out.
+    """
+    lengths = [(side + 1) // 2 for side in image.shape[:2]]
+    ends = [side + 1 - length % 2 for side, length in zip(image.shape[:2], lengths, strict=True)]
+    starts = [jax.random.randint(k, (), 0, end) for k, end in zip(jax.random.split(key), ends, strict=True)]
+    spans = [(start - n // 2, start - n // 2 + n) for start, n in zip(starts, lengths, strict=True)]
+    return _without(image, spans)
+
+
+def ada_cutout(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
+    """Sets a rectangle of half of each side to 0, whose centre is uniform in the image.
+
+    Where `cutout` draws whole pixels, this draws the centre: the two outermost places are half as likely.
+
+    Source: the code of Karras et al. 2020 (arXiv:2006.06676).
+    """
+    centres = jax.random.uniform(key, (2,))
+    spans = [
+        ((c - 0.25) * side - 0.5, (c + 0.25) * side - 0.5) for c, side in zip(centres, image.shape[:2], strict=True)
+    ]
+    return _without(image, spans)
+
+
+def _without(image: chex.Array, spans: Sequence[tuple[chex.Array, chex.Array]]) -> chex.Array:
+    """The image with 0 from start to below end, in rows and in columns."""
+    (top, bottom), (left, right) = spans
+    rows, columns = jnp.arange(image.shape[0])[:, None], jnp.arange(image.shape[1])[None]
+    inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
     return jnp.where(inside[..., None], 0.0, image)
 
 
@@ -61,8 +94,19 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "translation": translation,
     "cutout": cutout,
     "noise": noise,
+    **PIPES,
+    "ada_cutout": ada_cutout,
 }
-"""Source of the first three and their ranges: Zhao et al. 2020 (arXiv:2006.10738), section 4, and the authors' code."""
+"""The first three are DiffAugment's: Zhao et al. 2020 (arXiv:2006.10738), section 4, with the authors' ranges.
+
+Those of `affine.PIPES` and `ada_cutout` are ADA's: Karras et al. 2020 (arXiv:2006.06676). `ada` is the source's default
+("bgc"), in its order: `ada_blit`, `ada_geometric`, `ada_color`. Its filters and its noise are not here.
+"""
+
+MOVING = {"translation", "cutout", "ada_cutout"} | {
+    name for name, pipe in PIPES.items() if any(affine.moves_pixels for affine in pipe.maps)
+}
+"""Names of those that move pixels, or remove them."""
 
 
 def augmented(
@@ -70,25 +114,35 @@ def augmented(
     augmentations: Sequence[Augmentation],
     *,
     probability: chex.Numeric = 1.0,
+    multipliers: Sequence[float] = (),
+    value_range: tuple[float, float] = (-1.0, 1.0),
     adaptive_target: float | None = None,
     adaptive_speed: float = 0.0,
+    axis_name: str | None = None,
 ) -> Network:
     """A discriminator of augmented examples: in training, each augmentation is applied to each example at random.
 
     Args:
       discriminator: any network of images, or of vectors if the augmentations accept them.
-      augmentations: from `AUGMENTATIONS`, in the order in which they are applied.
-      probability: p in [0, 1] of each augmentation; the first p if it adapts.
+      augmentations: from `AUGMENTATIONS`, in the order in which they are applied. Each map of a pipe is drawn by
+        itself; adjacent maps are one resampling.
+      probability: p in [0, 1] of each augmentation; the first p if it adapts. With p near 1 the generator cannot know
+        which way is up, for example, and its samples have all directions; the source finds p below .8 safe.
+      multipliers: factors of p in [0, 1], one for each augmentation; () for 1.
+      value_range: black and white; augmentations see the examples scaled from it to [−1, 1]. Of vectors, (−1, 1).
       adaptive_target: r in (0, 1). p rises while E sign(l_real) is above r, which indicates that D memorises the data,
         and falls while it is below. .6 in the source. None keeps p fixed.
       adaptive_speed: change of p at each discriminator update.
+      axis_name: devices over whose examples the mean is taken; None for the device's own.
 
     Returns:
-      A `Network` with `per_example`. If it adapts, it keeps p in its model state; on several devices that is the mean
-      of the values that each device computes from its own examples.
+      A `Network` with `per_example`. If it adapts, it keeps p in its model state.
 
     Raises:
-      ValueError: p or r is out of range, or there is no augmentation.
+      ValueError: p, r or a factor is out of range, there is no augmentation, or not a factor for each.
+
+    Time: with `ada` a step of configs/dcgan.py on 32 × 32 images in colour, batch 64, takes 1.50 times as long on a CPU
+    (`python -m benchmarks.augmentation`).
 
     Source: Zhao et al. 2020 (arXiv:2006.10738), equations 4 to 6; adaptive: Karras et al. 2020 (arXiv:2006.06676),
     section 3, with its r_t.
@@ -99,6 +153,10 @@ def augmented(
         raise ValueError(f"probability must lie in [0, 1], got {probability}")
     if adaptive_target is not None and not 0 < adaptive_target < 1:
         raise ValueError(f"adaptive_target must lie in (0, 1), got {adaptive_target}")
+    multipliers = tuple(multipliers) or (1.0,) * len(augmentations)
+    if len(multipliers) != len(augmentations) or not all(0 <= factor <= 1 for factor in multipliers):
+        raise ValueError(f"multipliers must be {len(augmentations)} numbers in [0, 1], got {multipliers}")
+    parts = _parts(augmentations, multipliers)
     adapts, target = adaptive_target is not None, adaptive_target or 0.0
 
     def init(key, inputs, condition=None):
@@ -112,32 +170,62 @@ def augmented(
         if train:
             chance = probability if state is None else state["probability"]
             own = jax.vmap(lambda k: jax.random.fold_in(k, 0))(key)
-            inputs = _apply(augmentations, own, inputs, chance)
+            inputs = jax.vmap(lambda key, example: _apply(parts, key, example, chance, value_range))(own, inputs)
         inner_key = key if discriminator.per_example or key is None else key[0]
         outputs, model_state = discriminator.apply(rest, inputs, condition=condition, key=inner_key, train=train)
         if state is None:
             return outputs, model_state
         if train:
-            state = _adapted(state, getattr(outputs, "logits", outputs), target, adaptive_speed)
+            signs = jnp.sign(getattr(outputs, "logits", outputs))
+            state = _adapted(state, BatchShard(axis_name).mean(signs), target, adaptive_speed)
         return outputs, {**model_state, STATE: state}
 
     independent = discriminator.independent and not adapts
     return Network(init, apply, per_example=True, independent=independent)
 
 
-def _apply(augmentations, keys: chex.PRNGKey, inputs: chex.Array, chance: chex.Numeric) -> chex.Array:
-    def one(key, example):
-        for number, augment in enumerate(augmentations):
-            draw, use = jax.random.split(jax.random.fold_in(key, number))
-            example = jnp.where(jax.random.uniform(draw) < chance, augment(use, example), example)
-        return example
-
-    return jax.vmap(one)(keys, inputs)
+_Part = tuple[Augmentation | AffineMap, float]
+"""An augmentation, or one map of a pipe, and its factor of the probability."""
 
 
-def _adapted(state: Mapping[str, Any], logits: chex.Array, target: float, speed: float) -> dict[str, Any]:
+def _parts(augmentations: Sequence[Augmentation], multipliers: Sequence[float]) -> list[_Part]:
+    found: list[_Part] = []
+    for augment, factor in zip(augmentations, multipliers, strict=True):
+        found += [(part, factor) for part in (augment.maps if isinstance(augment, Pipe) else (augment,))]
+    return found
+
+
+def _apply(
+    parts: Sequence[_Part],
+    key: chex.PRNGKey,
+    example: chex.Array,
+    chance: chex.Numeric,
+    value_range: tuple[float, float],
+) -> chex.Array:
+    """One example after the augmentations that are drawn for it: as it is, bit for bit, where none is."""
+    low, half = value_range[0], (value_range[1] - value_range[0]) / 2
+
+    def moved(augment: Callable[[chex.Array], chex.Array], used: chex.Array, example: chex.Array) -> chex.Array:
+        if (low, half) == (-1, 1):
+            return jnp.where(used, augment(example), example)
+        return jnp.where(used, low + half * (augment((example - low) / half - 1) + 1), example)
+
+    numbered = [(jax.random.fold_in(key, i), part, factor * chance) for i, (part, factor) in enumerate(parts)]
+    for _, group in itertools.groupby(numbered, lambda each: getattr(each[1], "moves_pixels", None)):
+        neighbours = list(group)
+        if maps := [(part, p) for _, part, p in neighbours if isinstance(part, AffineMap)]:
+            matrix, used = combine(neighbours[0][0], maps, example.shape)
+            example = moved(functools.partial(move, matrix=matrix), used, example)
+        for own, part, p in neighbours:
+            if not isinstance(part, AffineMap):
+                draw, use = jax.random.split(own)
+                example = moved(functools.partial(part, use), jax.random.uniform(draw) < p, example)
+    return example
+
+
+def _adapted(state: Mapping[str, Any], mean_sign: chex.Array, target: float, speed: float) -> dict[str, Any]:
     """The state after a call. A discriminator update sees real examples first, so even calls are of real examples."""
     real = state["calls"] % 2 == 0
-    change = speed * jnp.sign(jnp.sign(logits).mean() - target)
+    change = speed * jnp.sign(mean_sign - target)
     moved = jnp.clip(state["probability"] + change, 0.0, 1.0)
     return {"probability": jnp.where(real, moved, state["probability"]), "calls": state["calls"] + 1}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
@@ -15,6 +16,7 @@ import jaxgan
 from configs import default, mnist
 from jaxgan import runs
 from jaxgan.config import DataFacts, build, check, command_line, complete, problems_of, schema, unread, values
+from jaxgan.config.build import minibatches_before
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.losses import LOSSES
@@ -30,7 +32,8 @@ CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
 def test_every_config_passes_the_check(path, platform):
     config = command_line.load_config(path + platform)
     assert config["platform"] == platform.removeprefix(":")
-    config["dataset"]["path"] = config["dataset"]["path"] or "somewhere"
+    if config["dataset"]["name"] in ("idx", "npz"):
+        config["dataset"]["path"] = config["dataset"]["path"] or "somewhere"
     check(config)
 
 
@@ -72,6 +75,10 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
     [
         ({"generator.output": "tanh"}, "goes with dataset.range symmetric"),
         ({"dataset.name": "idx"}, "dataset.path is empty"),
+        (
+            {"dataset.name": "digits", "dataset.path": "my.npz"},
+            "no effect with dataset.name=digits; set dataset.name=npz",
+        ),
         ({"discriminator.output": "sigmoid"}, "logit"),
         ({"discriminator.activation": "relu,relu,relu"}, "3 activations for 2"),
         ({"generator_optimizer.rate_floor": 1.0}, "rate_floor is above"),
@@ -82,6 +89,16 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"generator.activation": "relu,rellu"}, "'rellu' is none of"),
         ({"alarms.patience": 0, "alarms.stop": "lost_modes"}, "alarms.patience 0 turns all alarms off"),
         ({"alarms.stop": "lost_mode"}, "'lost_mode' is none of discriminator_wins"),
+        (
+            {"alarms.stop": ("discriminator_wins",), "loss": "wasserstein"},
+            "alarms.stop discriminator_wins: D has no acc",
+        ),
+        ({"alarms.d_accuracy": 0.9, "loss": "relativistic_paired"}, "alarms.d_accuracy: D has no accuracy with loss"),
+        (
+            {"coordination.accuracy_limit": 0.8, "loss": "relativistic_average"},
+            "coordination.accuracy_limit 0.8: D has",
+        ),
+        ({"coordination.accuracy_limit": 0.8, "real_label": 0.5}, "coordination.accuracy_limit 0.8: D has no accuracy"),
         ({"latent": 3}, "latent is a section"),
         ({"discriminator.layer_scales": "1,2"}, "discriminator.layer_scales names 2 for 3 layers"),
         ({"generator.layer_biases": "0,-1,0"}, "generator.layer_biases names 3 for 2 layers"),
@@ -215,6 +232,25 @@ def test_a_check_between_fields_sees_only_fields_that_are_right():
     # alarms.stop is wrong by itself, so nothing is said of it beside alarms.patience 0; the other checks all run.
     config = complete({"alarms": {"stop": ("nothing",), "patience": 0}, "coordination": {"initial_steps": 2}})
     assert [problem.field for problem in problems_of(config)] == ["alarms.stop", "coordination.initial_steps"]
+
+
+def test_a_discriminators_rate_ends_with_the_run_though_k_follows_a_schedule():
+    # k = 1 of 5 in steps 0 to 9: 10 updates of D, at whose end its rate is the floor.
+    config = default.get_config()
+    config.steps, config.discriminator_steps = 10, 5
+    config.coordination.initial_steps = config.coordination.final_steps = 1
+    section = config.discriminator_optimizer
+    section.name, section.rate_schedule, section.learning_rate, section.rate_floor = "sgd", "linear", 1.0, 0.25
+    tx = build(config, DataFacts((4,), 640)).options["discriminator_tx"]
+    params, updates = {"w": jnp.zeros(())}, []
+    state = tx.init(params)
+    for _ in range(11):
+        update, state = tx.update({"w": jnp.ones(())}, state, params)
+        updates.append(float(update["w"]))
+    np.testing.assert_allclose(updates, -np.linspace(1, 0.25, 11), rtol=1e-6)
+    # A schedule of k from 1 to 5 over 4 steps: k = 1, 2, 3, 4, then 5.
+    config.coordination.final_steps, config.coordination.over = 5, 4
+    assert [int(minibatches_before(config.to_dict(), step)) for step in (0, 1, 4, 5, 10)] == [0, 1, 10, 15, 40]
 
 
 def test_a_config_chooses_every_part_of_its_networks():

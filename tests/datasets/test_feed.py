@@ -141,6 +141,47 @@ def test_stream_equals_gather(kind, workers, start, stop, chunk):
     assert np.array_equal(np.concatenate([batch["condition"] for batch in chunks]), expected["condition"])
 
 
+def test_a_mirrored_epoch_has_each_image_as_it_is_and_flipped_once():
+    examples = np.arange(6 * 2 * 3, dtype=np.uint8).reshape(6, 2, 3, 1)
+    data = {"examples": jnp.asarray(examples), "labels": jnp.arange(6, dtype=jnp.int32)}
+    # 2i is example i, and 2i + 1 its mirror image: example 1 is [[6, 7, 8], [9, 10, 11]].
+    batch = jax.jit(lambda indices: feed.gather(data, indices, ValueRange(0.0, 255.0), mirror=True))(jnp.array([2, 3]))
+    assert batch["real"][..., 0].tolist() == [[[6, 7, 8], [9, 10, 11]], [[8, 7, 6], [11, 10, 9]]]
+    assert batch["condition"].tolist() == [1, 1]
+    epoch = order.batch_indices(0, 0, 3, size=12, batch_size=4)
+    seen = feed.gather(data, jnp.asarray(epoch), ValueRange(0.0, 255.0), mirror=True)
+    images = np.asarray(seen["real"], np.uint8).reshape(12, 2, 3, 1)
+    labels = np.asarray(seen["condition"]).ravel()
+    for i in range(6):
+        both = {images[j].tobytes() for j in np.flatnonzero(labels == i)}
+        assert both == {examples[i].tobytes(), examples[i, :, ::-1].tobytes()}
+
+
+@pytest.mark.parametrize("kind", ["array", "source"])
+def test_a_mirrored_stream_equals_a_mirrored_gather(kind):
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 4, 2)).astype(np.uint8)
+    labels = np.arange(20, dtype=np.int32)
+
+    class Images(Numbers):
+        shape = (3, 4, 2)
+
+        def read(self, indices):
+            return images[indices]
+
+        def read_labels(self, indices):
+            return labels[indices]
+
+    split = Split(images, labels) if kind == "array" else Split(Images(20))
+    steps = {"start": 3, "stop": 9, "chunk": 2, "rows": slice(2, 6)}
+    chunks = list(feed.stream(split, condition="labels", mirror=True, **steps, **_SETTINGS))
+    indices = jnp.asarray(order.batch_indices(4, 3, 9, size=40, batch_size=8, minibatches=2)[..., 2:6])
+    data = {"examples": jnp.asarray(images), "labels": jnp.asarray(labels)}
+    expected = feed.gather(data, indices, mirror=True)
+    real = ValueRange().scale(jnp.asarray(np.concatenate([batch["real"] for batch in chunks])))
+    np.testing.assert_array_equal(real, expected["real"])
+    np.testing.assert_array_equal(np.concatenate([batch["condition"] for batch in chunks]), expected["condition"])
+
+
 def test_vectors_are_streamed_beside_their_examples():
     vectors = np.stack([np.arange(100.0), -np.arange(100.0)], 1).astype(np.float32)
     split = Split(np.arange(100, dtype=np.float32)[:, None], conditions=vectors)

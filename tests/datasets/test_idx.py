@@ -8,6 +8,7 @@ import pytest
 
 from jaxgan.datasets import DATASETS
 from jaxgan.datasets.idx import read_idx
+from jaxgan.datasets.order import subset
 from jaxgan.errors import DataError, UsageError
 
 
@@ -88,22 +89,45 @@ def test_plain_before_gzipped_and_hidden_files_ignored(tmp_path, writers):
 
 def test_without_a_test_set(tmp_path, writers):
     writers.idx(tmp_path / "train-images-idx3-ubyte", np.arange(12, dtype=np.uint8)[:, None, None])
+    order = subset("splits", 12).tolist()  # [train | validation | test]
     values = [split.examples.ravel().tolist() for split in (load(tmp_path).train, load(tmp_path).validation)]
-    assert values == [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9]]
-    assert load(tmp_path).test.examples.ravel().tolist() == [10, 11]
+    assert values == [order[:8], order[8:10]]
+    assert load(tmp_path).test.examples.ravel().tolist() == order[10:]
     three = load(tmp_path, validation_examples=3)
-    assert three.validation.examples.ravel().tolist() == [6, 7, 8] and len(three.test) == 3
+    assert three.validation.examples.ravel().tolist() == order[6:9] and len(three.test) == 3
     none = load(tmp_path, validation_examples=0)
-    assert len(none.validation) == 0 and none.test.examples.ravel().tolist() == [10, 11]
+    assert len(none.validation) == 0 and none.test.examples.ravel().tolist() == order[10:]
     with pytest.raises(UsageError, match="validation_examples is 6"):
         load(tmp_path, validation_examples=6)
+
+
+def test_emnists_images_are_transposed_and_its_letters_begin_at_1(tmp_path, writers):
+    upright = np.random.default_rng(0).integers(0, 256, (26, 4, 5), dtype=np.uint8)
+    for split in ("train", "test"):
+        writers.idx(tmp_path / f"emnist-letters-{split}-images-idx3-ubyte.gz", upright.transpose(0, 2, 1))
+        writers.idx(tmp_path / f"emnist-letters-{split}-labels-idx1-ubyte.gz", np.arange(1, 27, dtype=np.uint8))
+    data = load(tmp_path, transpose=True)
+    assert np.array_equal(data.test.examples[..., 0], upright)
+    assert data.test.labels.tolist() == list(range(26)) and data.num_classes == 26
+    assert data.notes == ("its labels 1 to 26 are the classes 0 to 25",)
+    lying = load(tmp_path)
+    assert np.array_equal(lying.test.examples[..., 0], upright.transpose(0, 2, 1))
+    assert "set dataset.transpose=True" in lying.notes[0]
+
+
+def test_the_first_of_qmnists_columns_is_the_class(tmp_path, writers):
+    labels = np.arange(96, dtype=np.int32).reshape(12, 8)
+    writers.idx(tmp_path / "qmnist-train-images-idx3-ubyte.gz", np.zeros((12, 2, 2), np.uint8))
+    writers.idx(tmp_path / "qmnist-train-labels-idx2-int.gz", labels)
+    assert load(tmp_path).train.labels.tolist() == (8 * subset("splits", 12, 8)).tolist()
 
 
 def test_float_images(tmp_path, writers):
     images = np.linspace(0, 1, 48).reshape(12, 2, 2)
     writers.idx(tmp_path / "train-images-idx3-float", images)
     examples = load(tmp_path, validation_examples=0).train.examples
-    assert examples.dtype == np.float32 and np.allclose(examples[..., 0], images[:10], atol=1e-7)
+    assert examples.dtype == np.float32
+    assert np.allclose(examples[..., 0], images[subset("splits", 12, 10)], atol=1e-7)
     images[3, 1, 0] = np.nan
     images[4, 0, 0] = np.inf
     writers.idx(tmp_path / "train-images-idx3-float", images)

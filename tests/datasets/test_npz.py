@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxgan.datasets import DATASETS
+from jaxgan.datasets.order import subset
 from jaxgan.errors import DataError
 
 
@@ -35,10 +36,11 @@ def test_examples_and_labels(file):
     values = np.arange(12, dtype=np.float64)[:, None] / 8
     np.savez(file, examples=values, labels=np.arange(12), other=np.zeros(3))
     data = load(file)
-    parts = [split.examples.ravel().tolist() for split in (data.train, data.validation, data.test)]
-    assert parts == [[n / 8 for n in range(8)], [1.0, 1.125], [1.25, 1.375]]
+    order = subset("splits", 12).tolist()
+    parts = [(8 * split.examples).ravel().tolist() for split in (data.train, data.validation, data.test)]
+    assert parts == [order[:8], order[8:10], order[10:]]
     assert data.train.examples.dtype == np.float32 and data.example_shape == (1,) and data.num_classes == 12
-    assert data.test.labels.tolist() == [10, 11]
+    assert data.test.labels.tolist() == order[10:]
 
 
 def test_conditions_go_with_their_examples_into_every_split(file):
@@ -61,6 +63,14 @@ def test_color_images_without_labels(file):
     assert data.example_shape == (4, 4, 3) and data.num_classes is None and data.train.labels is None
 
 
+def test_images_of_bool_are_black_and_white(file):
+    masks = np.random.default_rng(0).random((12, 4, 4)) < 0.5
+    np.savez(file, x_train=masks, x_test=masks[:3])
+    data = load(file)
+    assert data.test.examples.dtype == np.uint8
+    assert np.array_equal(data.test.examples[..., 0], np.where(masks[:3], 255, 0))
+
+
 def test_not_finite(file):
     values = np.zeros((6, 2, 3), np.float32)
     values[2, 1, 0] = values[4] = np.nan
@@ -79,6 +89,19 @@ def test_not_finite(file):
         ({"x_test": np.zeros((3, 2, 2))}, "it holds x_test; name the arrays"),
         ({"examples": np.zeros((6, 4), np.uint8)}, r"it is uint8 \[6, 4\]; store uint8 images"),
         ({"examples": np.zeros((6, 4, 4), np.int64)}, r"it is int64 \[6, 4, 4\]"),
+        (
+            {"examples": np.zeros((6, 3, 8, 8), np.uint8)},
+            r"uint8 \[6, 3, 8, 8\], with 3 channels before height and width; .* images.transpose\(0, 2, 3, 1\)",
+        ),
+        ({"x_train": np.zeros((6, 1, 8, 8))}, r"with 1 channels before height"),
+        (
+            {"examples": np.tile(np.uint8([0, 1]), (6, 4, 2))},
+            r"bytes are 0 and 1: the largest value is 1, and white is 255; store images \* 255",
+        ),
+        (
+            {"examples": np.zeros((6, 2)), "labels": np.arange(6) * 400_000_000},
+            r"up to 2,000,000,000, and there are 6 examples: they are ids.*np.unique\(labels, return_inverse=True\)",
+        ),
         ({"examples": np.zeros((0, 4, 4), np.uint8)}, r"it is uint8 \[0, 4, 4\]"),
         ({"examples": np.zeros(6)}, r"it is float64 \[6\]"),
         ({"examples": np.zeros((6, 2)), "labels": np.zeros(5, int)}, "5 labels and 6 examples"),

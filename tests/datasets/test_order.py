@@ -59,6 +59,18 @@ def test_seeds_differ_and_may_be_negative():
     assert len(orders) == 4
 
 
+def test_minibatches_that_a_step_does_not_use_come_in_the_next():
+    # Steps that see 3 minibatches and use 1, 2, 3, 1: they start at minibatch 0, 1, 3 and 6.
+    data, used = {"size": 12, "batch_size": 2}, np.array([1, 2, 3, 1])
+    first = np.concatenate([[0], np.cumsum(used)])
+    seen = order.batch_indices(7, 0, 4, **data, minibatches=3, first=lambda steps: first[steps])
+    rows = np.concatenate([step[:count] for step, count in zip(seen, used, strict=True)])
+    np.testing.assert_array_equal(rows, order.batch_indices(7, 0, 7, **data)[:, 0])
+    assert sorted(rows[:6].ravel()) == list(range(12))  # the first epoch, once each
+    later = order.batch_indices(7, 2, 4, **data, minibatches=3, first=lambda steps: first[steps])
+    np.testing.assert_array_equal(later, seen[2:])
+
+
 def test_epoch_of():
     # 10 // 3 = 3 batches an epoch, 2 a step: step 6 has seen 12 batches, four epochs.
     assert order.epoch_of(6, size=10, batch_size=3, minibatches=2) == 4.0

@@ -13,13 +13,13 @@ from jaxgan.errors import DataError
 @pytest.fixture
 def options(miniature, prepared, tmp_path):
     np.savez(tmp_path / "data.npz", examples=np.zeros((12, 4, 4), np.uint8), labels=np.arange(12))
-    places = {"idx": miniature, "tfds": prepared, "npz": tmp_path / "data.npz"}
-    drawn = {name: {"examples": 100} for name in ("ring", "grid", "gaussian")}
-    return lambda name: {"path": str(places[name])} if name in places else drawn.get(name, {})
+    places = {"idx": miniature, "tfds": prepared, "npz": tmp_path / "data.npz", "stacked": miniature}
+    drawn = {name: {"examples": 100} for name in ("ring", "grid", "gaussian", "stacked")}
+    return lambda name: drawn.get(name, {}) | ({"path": str(places[name])} if name in places else {})
 
 
 def test_names():
-    assert list(DATASETS) == ["ring", "grid", "gaussian", "digits", "idx", "tfds", "npz"]
+    assert list(DATASETS) == ["ring", "grid", "gaussian", "digits", "idx", "tfds", "npz", "stacked"]
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -35,7 +35,7 @@ def test_every_dataset(name, options):
     assert np.array_equal(again.train.examples, data.train.examples)
 
 
-@pytest.mark.parametrize("name", ["idx", "tfds", "npz"])
+@pytest.mark.parametrize("name", ["idx", "tfds", "npz", "stacked"])
 def test_missing_data_is_one_line_with_code_3(name, tmp_path):
     with pytest.raises(DataError) as caught:
         DATASETS[name](path=str(tmp_path / "nowhere"))

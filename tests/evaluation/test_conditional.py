@@ -9,9 +9,11 @@ from scipy.spatial.distance import pdist
 
 from jaxgan import runs
 from jaxgan.datasets.base import Split
+from jaxgan.datasets.order import subset
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Examples, conditional, evaluate
 from jaxgan.evaluation.classifier import features
+from jaxgan.evaluation.frechet import intra_class_distance
 from jaxgan.runs.data import lend, read_inputs
 from jaxgan.runs.evaluate.evaluation import Evaluation
 from jaxgan.runs.load import load_run
@@ -26,7 +28,7 @@ def test_label_accuracy_by_hand():
     for wrong in ([0, 1], [[0], [1], [1]]):
         with pytest.raises(ValueError, match="do not fit"):
             conditional.label_accuracy(logits, wrong)
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match="at least one example"):
         conditional.label_accuracy(np.zeros((0, 2)), np.zeros(0, int))
 
 
@@ -42,12 +44,13 @@ def test_distances_within_classes_by_hand():
         conditional.class_distances(examples, labels[:5], 4)
 
 
-def test_distances_within_classes_are_scipys_of_the_first_examples(monkeypatch):
+def test_distances_within_classes_are_scipys_of_some_examples(monkeypatch):
     random = np.random.default_rng(0)
     examples, labels = random.random((60, 5, 4, 1), np.float32) + 50, random.integers(0, 3, 60)
     monkeypatch.setattr(conditional, "MOST", 15)
     distances, _ = conditional.class_distances(examples, labels, 3)
-    expected = [pdist(examples[labels == c][:15].reshape(-1, 20).astype(np.float64)).mean() for c in range(3)]
+    chosen = [examples[labels == c][subset("examples", (labels == c).sum(), 15)] for c in range(3)]
+    expected = [pdist(part.reshape(-1, 20).astype(np.float64)).mean() for part in chosen]
     assert [(labels == c).sum() > 15 for c in range(3)] == [True] * 3
     np.testing.assert_allclose(distances, expected, rtol=1e-4)
 
@@ -118,6 +121,45 @@ def test_the_evaluator_takes_real_images_for_what_they_are(quick_classifier):
         evaluate(Examples("g", plain.values[:5]), data, chosen, KEY)
 
 
+def test_the_intra_class_distance_of_an_evaluation_sees_labels():
+    random, classes = np.random.default_rng(0), np.arange(120) % 3
+    sets = {name: random.normal(size=(120, 4)).astype(np.float32) + 9 * classes[:, None] for name in ("train", "test")}
+    train, test = (Examples(name, values, labels=classes) for name, values in sets.items())
+    chosen, data = {"intra_frechet": EVALUATORS["intra_frechet"]}, Data(train, test, test, classes=3)
+    (right,) = evaluate(train, data, chosen, KEY)
+    (wrong,) = evaluate(Examples("generated", train.values, labels=(classes + 1) % 3), data, chosen, KEY)
+    expected = intra_class_distance(train.values, classes, test.values, classes, 3)
+    assert (right.value, right.standard_error) == pytest.approx(expected[:2])
+    # Moved by 9, 9 and -18 in each of four dimensions: 4 · (81 + 81 + 324)/3 = 648 more.
+    assert wrong.value == pytest.approx(648, rel=0.05) and right.value < 1
+    assert (right.split, right.against, right.better, right.details) == ("test", 120, "lower", {"classes": 3, "dim": 4})
+    (to_train,) = evaluate(test, data._replace(reference_split="train"), chosen, KEY)
+    assert (to_train.split, to_train.value) == ("train", pytest.approx(right.value))
+    with pytest.raises(UsageError, match="intra_frechet of 14 samples; it needs at least 15"):
+        evaluate(Examples("generated", train.values[:14], labels=classes[:14]), data, chosen, KEY)
+
+
+def test_the_classification_accuracy_score_is_that_of_a_classifier_of_the_samples(quick_classifier):
+    (images, labels), (test_images, test_labels) = bars(600, 0), bars(200, 1)
+    unit, test = (x.astype(np.float32) / 255 for x in (images, test_images))
+    splits = [Examples("train", unit, labels=labels), Examples("test", test, labels=test_labels)]
+    data = Data(splits[0], splits[1], splits[1], classes=3)
+    chosen = {"classification_accuracy": EVALUATORS["classification_accuracy"]}
+    # Samples of class 2 are all one image, which says little of it. The others are as real ones.
+    poor = unit.copy()
+    poor[labels == 2] = unit[np.flatnonzero(labels == 2)[0]]
+    (score,) = evaluate(Examples("generated", poor, labels=labels), data, chosen, KEY)
+    real = score.baselines["real data"].value
+    assert real > 0.9 and 0.4 < score.value < real - 0.1
+    assert (score.samples, score.against, score.split) == (600, 200, "test")
+    assert score.standard_error == pytest.approx((score.value * (1 - score.value) / 200) ** 0.5)
+    with pytest.raises(UsageError, match="labels are not the condition"):
+        evaluate(splits[0], data._replace(classes=None), chosen, KEY)
+    flat = [Examples(each.name, each.rows, labels=each.labels) for each in splits]
+    with pytest.raises(UsageError, match="the examples are not images"):
+        evaluate(flat[0], Data(flat[0], flat[1], flat[1], classes=3), chosen, KEY)
+
+
 def test_labels_are_lent_in_the_datas_proportions():
     labels = np.repeat([0, 1], [90, 10]).astype(np.int32)
     split = Split(np.zeros((100, 1), np.float32), labels)
@@ -164,6 +206,7 @@ def test_a_conditional_run_is_evaluated_with_the_datas_labels(workdir, quick_cla
     config = run.config | {"evaluation": run.config["evaluation"] | {"metrics": "auto"}}
     found = Evaluation(config, inputs, run.experiment, 0, print)
     assert {"conditional", "parzen", "modes"} <= set(found.evaluators)
+    assert found.left_out["classification_accuracy"] == "it takes minutes; name it in evaluation.metrics"
     found.evaluators = {}
     labels = found.run(run.state).samples.labels
     np.testing.assert_array_equal(labels, lend(inputs.dataset.train, "labels", 210))

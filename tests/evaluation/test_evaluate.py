@@ -18,7 +18,21 @@ from jaxgan import runs
 from jaxgan.config import build
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
-from jaxgan.evaluation import EVALUATORS, RAW, Data, Evaluator, Examples, Score, evaluate, modes
+from jaxgan.evaluation import (
+    EVALUATORS,
+    RAW,
+    Data,
+    Evaluator,
+    Examples,
+    Score,
+    evaluate,
+    frechet,
+    kernel,
+    modes,
+    nearest,
+    parzen,
+    precision_recall,
+)
 from jaxgan.evaluation.base import reference_scores
 from jaxgan.runs.data import read_inputs
 from jaxgan.runs.evaluate.evaluation import Evaluation
@@ -106,13 +120,42 @@ def test_a_mixture(ring, evaluation_of_the_ring):
     assert found["nearest_closer"]["real_data"]["value"] == 0.5
     assert whole["dataset"] == "ring" and whole["step"] == 40 and whole["seed"] == 0 and whole["samples"] == 400
     assert {"jax", "jaxgan", "numpy", "python"} <= set(whole["versions"])
-    assert whole["features"] == {"name": "raw"} and list(whole["left_out"]) == ["inception_score", "conditional"]
+    assert whole["features"] == {"name": "raw"}
+    of_classes = ["inception_score", "conditional", "intra_frechet", "classification_accuracy"]
+    assert list(whole["left_out"]) == of_classes
     assert "does not measure quality" in said and "left out: inception_score" in said
     assert "left out: conditional: labels are not the condition" in said
     assert "400 (300) : 300 test" in said  # nearest's real examples are the test split
     assert whole["pictures"] == ["step_00000040_seed_0_samples.png"]
     for name in ("evaluation/step_00000040_seed_0_samples.png", "curves.png"):
         assert np.asarray(Image.open(ring / name)).std() > 5
+
+
+def test_the_reference_split_and_the_conventions_are_fields_and_in_the_table(ring, evaluation_of_the_ring, capsys):
+    fields = {"kernel_subsets": 5, "precision_recall_k": 3, "reference_split": "train"}
+    chosen = "frechet,kernel,precision_recall,sliced_wasserstein,nearest"
+    evaluated(ring, seed=3, evaluation__metrics=chosen, **{f"evaluation__{name}": v for name, v in fields.items()})
+    said, found = capsys.readouterr().out, scores(ring, seed=3)
+    run = load_run(str(ring))
+    key, _ = jax.random.split(jax.random.key(3))
+    samples, train_split = sampler(run.experiment)(run.state, key, 400).values, _ring_train()
+    # The scores are those to the training split; real data is the test split, which has 300 examples.
+    assert found["frechet"]["value"] == pytest.approx(frechet.frechet_distance(samples, train_split))
+    assert found["kernel"]["value"] == pytest.approx(kernel.kernel_distance(samples, train_split))
+    balls = precision_recall.precision_recall(train_split, samples, 3)._asdict()
+    assert {name: found[name]["value"] for name in balls} == balls
+    for name in ("frechet", "kernel", "recall", "sliced_wasserstein"):
+        assert (found[name]["split"], found[name]["against"]) == ("train", 3000)
+        assert found[name]["real_data"]["samples"] == 300
+    assert found["frechet"]["real_data"]["value"] < 0.05 < found["frechet"]["value"]
+    assert (found["nearest_distance"]["split"], found["kernel"]["details"]["subsets"]) == ("test", 5)
+    # Conventions stand in the table and under it, and those of other evaluations in theirs.
+    assert "kernel (MMD²)" in said and "precision (k = 3)" in said and "not times 1,000" in said
+    assert "400 (300) : 3,000 train" in said and "precision (k = 5)" in evaluation_of_the_ring[0]
+    with pytest.raises(UsageError, match=r"kernel_subsets: 1 is below 2|kernel_subsets.*2"):
+        evaluated(ring, evaluation__kernel_subsets=1)
+    with pytest.raises(UsageError, match="precision_recall of 400 samples; it needs at least 401"):
+        evaluated(ring, evaluation__precision_recall_k=400, evaluation__metrics="precision_recall")
 
 
 def test_scores_that_are_replaced_are_said_to_be(ring, capsys):
@@ -312,8 +355,30 @@ def test_samples_that_are_not_finite(ring, monkeypatch):
 
     broken = Drawn(np.full((400, 2), np.nan), {})
     monkeypatch.setattr(evaluation, "sampler", lambda experiment: lambda state, key, count: broken)
-    with pytest.raises(DivergedError, match="samples are not finite"):
+    with pytest.raises(
+        DivergedError,
+        match=r"samples: 400 of 400 examples are not finite \(NaN or infinite\), the first at index 0; use an earlier",
+    ):
         evaluated(ring)
+
+
+def test_features_of_finite_samples_that_are_not_finite(ring, tmp_path, monkeypatch):
+    """Of the samples: as a generator that diverged, which ends no training; of the data: a mistake of the features."""
+    file = tmp_path / "mine.py"
+    file.write_text("def embed(points):\n    return points * (3e38 if abs(points).max() > 1e6 else 1)\n")
+    chosen = {"evaluation__features": f"{file}:embed", "evaluation__metrics": "frechet"}
+    with monkeypatch.context() as patch:
+        from jaxgan.runs.evaluate import evaluation
+
+        broken = Drawn(np.full((400, 2), 1e7, np.float32), {})
+        patch.setattr(evaluation, "sampler", lambda experiment: lambda state, key, count: broken)
+        with pytest.raises(DivergedError, match=r"step 40; the features .*embed of the generated examples: 400 of 400"):
+            evaluated(ring, **chosen)
+        train("configs/ring.py", RING, tmp_path / "run", evaluation__every=40, **chosen)
+        assert not (tmp_path / "run" / "evaluation").exists()
+    file.write_text("def embed(points):\n    return points + float('inf')\n")
+    with pytest.raises(UsageError, match="of the test examples: 300 of 300 .*repair evaluation.features"):
+        evaluated(ring, **chosen)
 
 
 def test_evaluators_of_ones_own_and_references_from_the_named_split():
@@ -334,13 +399,41 @@ def test_evaluators_of_ones_own_and_references_from_the_named_split():
         evaluate(Examples("generated", np.zeros((2, 2), np.float32)), data, {"frechet": EVALUATORS["frechet"]}, _key())
 
 
+def test_evaluators_that_need_a_part_take_it_from_all_over_sorted_examples(monkeypatch):
+    # 0 in the first half of each split, 1 in the second; the samples are all 0, and so is the training set.
+    values = np.repeat(np.float32([[0], [1]]), 30, axis=0)
+    monkeypatch.setattr(nearest, "QUERIES", 20)
+    monkeypatch.setattr(parzen, "VALIDATION", 20)
+    halves, zeros = Examples("test", values), Examples("train", np.zeros((60, 1), np.float32))
+    part = halves.some(20)
+    assert 4 <= part.values.sum() <= 16 and np.array_equal(part.values, halves.some(20).values)
+    assert halves.some(60) is halves
+    data = Data(zeros, halves, halves)
+    distance = evaluate(zeros, data, {"nearest": EVALUATORS["nearest"]}, _key())[0]
+    assert distance.details["held_out_distance"] == part.values.mean()
+    # By the first 20 of the validation examples, which are all 0, the narrowest width would be best.
+    widest = evaluate(zeros, data, {"parzen": EVALUATORS["parzen"]}, _key())[0].details
+    assert widest["sigma"] > 0.5 and widest["validation_examples"] == 20  # near √½, as half of them are at distance 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool"])
+def test_examples_that_are_whole_numbers_are_refused(dtype):
+    images = np.zeros((4, 2, 2, 1), dtype)
+    with pytest.raises(ValueError, match=rf"the generated examples must be floats .*, got {dtype}.*RANGES"):
+        Examples("generated", images)
+    floats = images.astype(np.float32)
+    with pytest.raises(ValueError, match="validation must be floats"):
+        parzen.protocol(floats, images, floats)
+
+
 def _key():
     return jax.random.key(0)
 
 
 def test_auto_leaves_out_what_has_too_few_samples(ring, capsys):
     evaluated(ring, evaluation__samples=2)
-    few = {"frechet", "kernel", "precision_recall", "inception_score", "conditional"}
+    few = {"frechet", "kernel", "precision_recall", "inception_score"}
+    few |= {"conditional", "intra_frechet", "classification_accuracy"}  # labels are not the condition
     assert few == set(report(ring)["left_out"])
     assert "left out: frechet: cannot compute frechet of 2 samples; it needs at least 3" in capsys.readouterr().out
     assert {"parzen_paper", "sliced_wasserstein", "modes"} <= set(scores(ring))

@@ -54,10 +54,16 @@ def test_the_network_names_the_shape_that_it_cannot_take(shape):
         (1, 3, "torch", [[1], [1], [1]]),
         (3, 3, "tensorflow", np.eye(3)),
         (3, 3, "torch", np.eye(3)),
+        (3, 3, "clean", np.eye(3)),
+        (1, 3, "clean", [[1], [1], [1]]),
+        # Keys' cubic of −½. Two pixels shrunk to one, s = 2: both at ¼. Three to one, s = 3: at ⅓, 0, ⅓, with k(⅓)
+        # = 1.5/27 − 2.5/9 + 1 = 21/27: shares 7/23, 9/23, 7/23.
+        (2, 1, "clean", [[0.5, 0.5]]),
+        (3, 1, "clean", np.float32([[7 / 23, 9 / 23, 7 / 23]])),
     ],
 )
 def test_interpolation_by_hand(given, wanted, style, rows):
-    np.testing.assert_array_equal(interpolation_matrix(given, wanted, style), rows)
+    np.testing.assert_allclose(interpolation_matrix(given, wanted, style), rows, rtol=1e-7)
 
 
 @pytest.mark.parametrize("style", ["torch", "tensorflow"])
@@ -70,6 +76,18 @@ def test_resizing_is_that_of_the_reference_programs(style, shape):
     np.testing.assert_allclose([found["mean"], found["std"]], [recorded["mean"], recorded["std"]], atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(32, 32), (28, 28), (299, 299), (512, 400), (97, 640)])
+def test_clean_resizing_is_pils(shape):
+    from PIL import Image
+
+    bytes_ = np.random.default_rng(0).integers(0, 256, (1, *shape, 3)).astype(np.uint8)
+    found = preprocess(bytes_, low=0, high=255, style="clean")
+    channels = [Image.fromarray(bytes_[0, ..., c].astype(np.float32)) for c in range(3)]
+    resized = np.stack([np.asarray(channel.resize((299, 299), Image.Resampling.BICUBIC)) for channel in channels], -1)
+    assert shape == (299, 299) or resized.min() < 0 or max(shape) > 299  # enlarging overshoots, and is clipped
+    np.testing.assert_allclose(found[0], (resized.clip(0, 255) - 128) / 128, atol=2e-6)
+
+
 @pytest.mark.parametrize(
     ("style", "quantize", "expected"),
     [
@@ -79,6 +97,8 @@ def test_resizing_is_that_of_the_reference_programs(style, shape):
         # Without: −1.5 is −63.75, and 2 is 382.5.
         ("torch", False, [-1.5, -0.5, 0.1, 2]),
         ("tensorflow", False, [(level - 128) / 128 for level in (-63.75, 63.75, 140.25, 382.5)]),
+        ("clean", True, [-1, (64 - 128) / 128, (140 - 128) / 128, (255 - 128) / 128]),
+        ("clean", False, [(level - 128) / 128 for level in (0, 63.75, 140.25, 255)]),
     ],
 )
 def test_values_by_hand(style, quantize, expected):
@@ -97,7 +117,7 @@ def test_bytes_and_the_same_values_in_another_range_are_one():
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [
-        ((2, 8, 8, 3), {"style": "keras"}, "'keras'; known: torch, tensorflow"),
+        ((2, 8, 8, 3), {"style": "keras"}, "'keras'; known: torch, tensorflow, clean"),
         ((2, 8, 8, 2), {"style": "torch"}, r"\(2, 8, 8, 2\)"),
         ((2, 8, 8), {"style": "torch"}, r"\(2, 8, 8\)"),
         ((2, 8, 8, 3), {"style": "torch", "low": 1}, "low=1, high=1"),

@@ -10,6 +10,7 @@ import scipy.stats
 from sklearn.neighbors import KernelDensity, NearestNeighbors
 
 from jaxgan.evaluation import (
+    conditional,
     frechet,
     inception_score,
     kernel,
@@ -203,6 +204,24 @@ def test_the_frechet_standard_error_is_the_spread_over_fresh_samples():
     assert np.mean(errors) == pytest.approx(spread, rel=0.2)  # a deviation of 200 draws is known to 5 %
 
 
+def test_the_intra_class_distance_is_the_mean_of_scipys_over_the_classes():
+    a, b = blobs(300, 6), blobs(240, 6, 0.3, 1.2, seed=1)
+    of_a, of_b = np.arange(300) % 3, np.r_[np.arange(239) % 3, 3]
+    found = frechet.intra_class_distance(a, of_a, b, of_b, 5)
+    expected = [scipy_frechet(a[of_a == c], b[of_b == c]) for c in range(3)]
+    np.testing.assert_allclose(found.distances, [*expected, np.nan, np.nan], rtol=1e-6)  # 3 and 4 lack examples
+    assert found.value == pytest.approx(np.mean(expected), rel=1e-6)
+    errors = [frechet.frechet_estimate(a[of_a == c], b[of_b == c]).standard_error for c in range(3)]
+    assert found.standard_error == pytest.approx(np.linalg.norm(errors) / 3)
+    # Classes in the wrong places: as far apart as the classes are, where the distance of the whole sets is 0.
+    two = np.concatenate([a, a + np.float32(3)])
+    swapped = frechet.intra_class_distance(two, np.arange(600) // 300, two, 1 - np.arange(600) // 300, 2)
+    assert swapped.value == pytest.approx(6 * 9, rel=1e-4) and abs(frechet.frechet_distance(two, two)) < 1e-6
+    assert math.isnan(frechet.intra_class_distance(a, of_a, b, np.full(240, 4), 5).value)
+    with pytest.raises(ValueError, match="do not fit"):
+        frechet.intra_class_distance(a, of_a[:9], b, of_b, 5)
+
+
 # Kernel distance
 
 
@@ -248,6 +267,16 @@ def test_inception_score_published_case():
     assert inception_score.inception_score(logits) == pytest.approx(1.00080878, abs=1e-7)
 
 
+def test_inception_score_of_certain_classifiers():
+    # p(y|x) is 1 for one of ten classes, each as often: exp(log 10). With logits of −∞ instead of a large gap, too.
+    certain = np.where(np.eye(10, dtype=bool), 0.0, -np.inf).repeat(3, 0)
+    assert inception_score.inception_score(certain) == pytest.approx(10)
+    # A class that no sample can have adds nothing. All samples alike: 1.
+    more = np.pad(certain, ((0, 0), (0, 2)), constant_values=-np.inf)
+    assert inception_score.inception_score(more) == pytest.approx(10)
+    assert inception_score.inception_score(np.array([[0.0, 0.0, -np.inf]] * 4)) == pytest.approx(1)
+
+
 def test_inception_score_at_its_ends_and_against_scipy():
     assert inception_score.inception_score(np.zeros((50, 7))) == pytest.approx(1)
     assert inception_score.inception_score(1e4 * np.eye(7)) == pytest.approx(7)
@@ -287,6 +316,84 @@ def test_precision_recall_in_blocks_and_by_hand(monkeypatch):
         precision_recall.precision_recall(real, fake, 3)
 
 
+def test_a_set_with_copies_against_itself_and_against_prdc(monkeypatch):
+    from prdc import compute_prdc
+
+    # Every example three times: with k = 2 all radii are 0, and the ball of each holds its 3 copies: density 3/2.
+    points = blobs(40, 12) + np.float32(50)
+    copies = points.repeat(3, 0)
+    for block in (10_000, 7):
+        monkeypatch.setattr(precision_recall, "block_size", lambda columns: block)  # noqa: B023
+        jax.clear_caches()
+        for fake in (copies, np.random.default_rng(0).permutation(copies)):
+            assert precision_recall.precision_recall(copies, fake, 2) == (1, 1, 1.5, 1)
+        # Half of the fake examples are copies of real ones, the others are far away.
+        mixed = np.concatenate([copies[:60], copies[60:] + 1e3])
+        assert precision_recall.precision_recall(copies, mixed, 2) == (0.5, 0.5, 0.75, 0.5)
+    # A set without copies against itself is what prdc says of it, radius by radius.
+    assert precision_recall.precision_recall(points, points, 3)[::2] == (1, 1)
+    assert compute_prdc(real_features=copies, fake_features=copies, nearest_k=2)["recall"] < 1
+
+
+# What is not finite
+
+POINTS, LOGITS = blobs(30, 4), np.random.default_rng(0).normal(size=(30, 3))
+OF_TWO_SETS = {
+    "frechet_distance": frechet.frechet_distance,
+    "frechet_estimate": frechet.frechet_estimate,
+    "intra_class_distance": lambda a, b: frechet.intra_class_distance(a, np.arange(30) % 2, b, np.arange(30) % 2, 2),
+    "kernel_distance": kernel.kernel_distance,
+    "kernel_estimate": lambda a, b: kernel.kernel_estimate(KEY, a, b, 5),
+    "precision_recall": lambda a, b: precision_recall.precision_recall(a, b, 3),
+    "sliced_wasserstein": lambda a, b: sliced_wasserstein.sliced_wasserstein(KEY, a, b, projections=4),
+    "nearest_neighbors": nearest.nearest_neighbors,
+    "log_likelihood": lambda a, b: parzen.log_likelihood(a, b, 0.5),
+    "protocol": lambda a, b: parzen.protocol(a, POINTS, b),
+    "mode_coverage": lambda a, b: modes.mode_coverage(a, b, 1.0),
+    "memorisation": lambda a, b: nearest.memorisation(a[:, 0], b[:, 0]),
+    "within_class_diversity": lambda a, b: conditional.within_class_diversity(
+        a, np.arange(30) % 2, b, np.arange(30) % 2, 2
+    ),
+}
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("name", OF_TWO_SETS)
+def test_sets_that_are_not_finite_are_refused_by_every_score(name, place, bad):
+    sets = [POINTS.copy(), POINTS[::-1].copy()]
+    sets[place][[7, 11], 0] = bad
+    with pytest.raises(
+        ValueError, match=r"\w+: 2 of 30 examples are not finite \(NaN or infinite\), the first at index 7"
+    ):
+        OF_TWO_SETS[name](*sets)
+
+
+@pytest.mark.parametrize(
+    ("row", "refused"),
+    [([np.nan, 0, 0], True), ([np.inf, 0, 0], True), ([-np.inf] * 3, True), ([-np.inf, 0, -np.inf], False)],
+)
+def test_logits_are_of_a_classifier_or_refused(row, refused):
+    logits = LOGITS.copy()
+    logits[4] = row
+    for score in (
+        inception_score.inception_score,
+        lambda x: modes.class_coverage(x, np.ones(3)).reverse_kl,
+        lambda x: conditional.label_accuracy(x, np.arange(30) % 3),
+    ):
+        if refused:
+            with pytest.raises(ValueError, match="logits: 1 of 30 examples are not finite.*first at index 4"):
+                score(logits)
+        else:
+            assert np.isfinite(score(logits))
+
+
+def test_large_numbers_of_float64_are_finite():
+    # 1e100 is infinite as a float32.
+    far = POINTS + np.float64(1e100)
+    assert not nearest.nearest_neighbors(far, far).distances.any()
+
+
 # Sliced Wasserstein distance
 
 
@@ -296,12 +403,10 @@ def test_sliced_wasserstein_of_one_dimension_is_scipys():
     assert found.value == pytest.approx(scipy.stats.wasserstein_distance(a, b), rel=1e-5)
 
 
-def test_sliced_wasserstein_does_not_change_with_the_origin_and_keeps_nan():
+def test_sliced_wasserstein_does_not_change_with_the_origin():
     a, b = blobs(200, 10), blobs(150, 10, 0.01, seed=1)
     near, far = (sliced_wasserstein.sliced_wasserstein(KEY, a + x, b + x) for x in (np.float64(0), np.float64(1e6)))
     assert far.value == pytest.approx(near.value, rel=1e-6)
-    a[0] = np.nan
-    assert all(map(math.isnan, sliced_wasserstein.sliced_wasserstein(KEY, a, b)))
 
 
 def test_sliced_wasserstein_of_a_shift():
@@ -344,11 +449,6 @@ def test_the_mixture_itself_has_the_high_quality_of_a_gaussian_in_the_plane():
         assert found.modes == len(mixture.centers)
         assert found.high_quality == pytest.approx(1 - math.exp(-4.5), abs=4 * math.sqrt(0.011 * 0.989 / 1e5))
         assert found.reverse_kl < 1e-3
-
-
-def test_samples_that_are_not_finite_are_of_no_mode():
-    found = modes.mode_coverage(np.full((4, 2), np.nan), np.eye(2), 0.1)
-    assert (found.modes, found.high_quality) == (0, 0.0)
 
 
 def test_classes_by_hand():

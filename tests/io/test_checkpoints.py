@@ -1,5 +1,6 @@
 """Checkpoints: bit-identical, safe against kills, damage, full disks and other devices; failures are one line."""
 
+import dataclasses
 import functools
 import json
 import logging
@@ -129,6 +130,24 @@ def test_the_generator_alone(tmp_path, average):
         for template in (state, bare, jax.eval_shape(lambda: bare)):
             found = checkpoints.restore_generator(template)
             assert_same(found, bare)
+
+
+def test_a_checkpoint_from_before_the_average_of_statistics(tmp_path):
+    state = make_state()
+    now = state.replace(average_state=jax.tree.map(jnp.zeros_like, state.generator.model_state))
+    names = [field.name for field in dataclasses.fields(TrainState) if field.name != "average_state"]
+    earlier = jax.tree_util.register_dataclass(dataclasses.make_dataclass("Earlier", names), names, [])
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(5, earlier(*(getattr(state, name) for name in names)), {})
+        # The average begins at the statistics; without one there is none.
+        found, _ = checkpoints.restore(jax.eval_shape(lambda: now))
+        assert_same(found, state.replace(average_state=state.generator.model_state))
+        assert_same(checkpoints.restore(state)[0], state)
+        assert checkpoints.restore_generator(now).average_state is None
+    with Checkpoints(tmp_path / "now", keep=1) as checkpoints:
+        checkpoints.save(5, now, {})
+        assert_same(checkpoints.restore(now)[0], now)
+        assert_same(checkpoints.restore_generator(now).average_state, now.average_state)
 
 
 def test_both_players_without_their_optimizers(tmp_path):

@@ -181,12 +181,25 @@ def test_a_loss_of_two_functions_has_the_defaults():
     assert loss.pair_generator(loss.discriminator)(REAL, FAKE) == loss.discriminator(FAKE, REAL)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_that_does_not_compare_is_the_mean_of_its_halves(name):
+    loss = named_loss(name)
+    real, fake = (jax.random.normal(jax.random.key(i), (8,)) for i in range(2))
+    halves = (loss.discriminator, loss.generator, *((loss.metrics,) if loss.metrics else ()))
+    for half in halves:
+        of_parts = jax.tree.map(lambda a, b: (a + b) / 2, half(real[:4], fake[:4]), half(real[4:], fake[4:]))
+        gap = max(jax.tree.leaves(jax.tree.map(lambda a, b: abs(float(a - b)), of_parts, half(real, fake))))
+        assert gap > 1e-3 if loss.compares else gap < 1e-6
+
+
 def test_facts_of_wrapped_losses():
     # Smoothed: D* = α p_d/(p_d + p_g), so the logit is not log p_d/p_g; a weight does not move the optimum.
     smoothed, weighed = smooth_real_labels(LOSSES["minimax"], 0.9), weigh_discriminator(LOSSES["minimax"], 3.0)
     assert smoothed.log_ratio is None and weighed.log_ratio(2.5) == 2.5
     assert not smoothed.cross_entropy and weighed.cross_entropy and smoothed.threshold == weighed.threshold == 0
     assert smooth_real_labels(LOSSES["least_squares"], 0.9).threshold == 0.45
+    # With the label .5 for data, D* = p_d/(2 (p_d + p_g)) is nowhere above ½.
+    assert smooth_real_labels(LOSSES["minimax"], 0.5).threshold is None
     assert weigh_discriminator(LOSSES["wasserstein"], 3.0).threshold is None
     # In any order: 3 times the smoothed loss.
     expected = 3 * smoothed.discriminator(REAL, FAKE)

@@ -13,6 +13,8 @@ from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, smooth_real_labels, weigh_discriminator, weigh_generator
 from jaxgan.losses.terms import TERMS, auxiliary_classifier, feature_matching, mutual_information
 from jaxgan.parallel import distribute
+from jaxgan.theory import SOLUTIONS
+from jaxgan.training.coordination import Coordination
 from jaxgan.training.step import Game, discriminator_update, init_state, make_train_step
 from jaxgan.types import Judgement, Latent, Network, Seen, Term
 
@@ -219,6 +221,26 @@ def test_the_accuracy_is_by_the_threshold_of_the_loss(loss, accuracy):
     for loss in (game["loss"], weigh_discriminator(game["loss"], 2.0)):
         _, metrics = make_train_step(**game | {"loss": loss})(at(game, 0.4, 0.8), {"real": jnp.array([[1.0, 3.0]])})
         np.testing.assert_allclose(metrics["d_accuracy"], accuracy)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_discriminator_that_is_right_has_an_accuracy_of_1_or_none(name):
+    # The optimal logits where data are more likely than samples, and less likely.
+    solved = SOLUTIONS.get(name, SOLUTIONS["hinge"])  # of relativistic losses there are only differences of logits
+    real, fake = solved.optimal_logits(np.array([0.5, 0.3]), np.array([0.3, 0.5]))
+    game = scalar_game(name)
+    game["discriminator"] = Network(game["discriminator"].init, lambda variables, inputs, **_: (inputs, {}))
+    _, metrics = make_train_step(**game)(at(game, 0.0, fake), {"real": jnp.full((1, 4), real)})
+    assert metrics.get("d_accuracy") == (None if game["loss"].threshold is None else 1.0)
+
+
+def test_a_limit_of_accuracy_needs_a_loss_with_one():
+    game, options = scalar_game("wasserstein"), {"discriminator_steps": 2}
+    with pytest.raises(ValueError, match=r"no accuracy for coordination's accuracy_limit 0.9; leave the limit at 1"):
+        make_train_step(**game, **options, coordination=Coordination(accuracy_limit=0.9))
+    step = make_train_step(**game, **options, coordination=Coordination(lambda step: 1))
+    _, metrics = step(start(game, example_shape=()), {"real": jnp.ones((2, 3))})
+    assert metrics["d_updates"] == 1 and "d_accuracy" not in metrics
 
 
 def judging_game():

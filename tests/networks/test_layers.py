@@ -1,6 +1,7 @@
 """Layers: spectral norm against the singular value decomposition, the others against arrays worked by hand."""
 
 import functools
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from flax import linen
 
-from jaxgan.networks import from_linen, mlp
+from jaxgan.networks import dcgan, from_linen, mlp
 from jaxgan.networks.convolution import Conv, ConvTranspose, SelfAttention, convolve
 from jaxgan.networks.layers import Dense, sparse_normal
 from jaxgan.networks.minibatch import MinibatchDeviation, MinibatchDiscrimination
@@ -253,6 +254,15 @@ def test_the_fixed_batch_is_what_the_network_was_initialised_with():
     # Fixed: 1, 5, of mean 3 and mean square 13; the example 8: mean 14/3, variance (26 + 64)/3 − (14/3)² = 8.222.
     np.testing.assert_allclose(outputs, [[(8 - 14 / 3) / 8.2222**0.5]], rtol=1e-4)
     assert (state["reference"]["inputs"] == fixed).all() and (state["reference"]["condition"] == shift).all()
+
+
+def test_a_fixed_batch_of_a_few_examples_asks_for_more():
+    network = dcgan(output_shape=(4, 4, 1), widths=(3,), normalization="virtual")
+    with pytest.warns(UserWarning, match=r"keeps the 2 examples of init as its fixed batch.*init_state\(example=...\)"):
+        jax.eval_shape(network.init, KEY, jnp.zeros((2, 3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jax.eval_shape(network.init, KEY, jnp.zeros((16, 3)))
 
 
 def test_layer_and_instance_normalisation_by_hand():

@@ -127,6 +127,7 @@ def test_r3gan_is_its_sources_run_on_cifar_10():
     cosine = {
         "penalties.r1_r2": (0.05, 0.005),
         "average_half_life": (0, 5e6),
+        "augmentation.probability": (0, 0.55),
         **{f"{player}_optimizer.learning_rate": (2e-4, 5e-5) for player in ("generator", "discriminator")},
         **{f"{player}_optimizer.b2": (0.9, 0.99) for player in ("generator", "discriminator")},
     }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from configs import ring
+from configs import quickstart, ring
 from jaxgan.datasets import DATASETS, Mixture, mixtures
 from jaxgan.runs import data, run
 from jaxgan.runs.load import load_run
@@ -21,7 +21,9 @@ def pair(monkeypatch):
     monkeypatch.setitem(DATASETS, "pair", load)
 
 
-def test_a_mixture_of_ones_own_is_drawn_with_the_seed_and_is_known_without_the_data(pair, tmp_path, monkeypatch):
+def test_a_mixture_of_ones_own_is_drawn_with_the_seed_and_is_known_without_the_data(
+    pair, tmp_path, monkeypatch, capsys
+):
     config = ring.get_config()
     config.dataset.name, config.dataset.examples = "pair", 300
     configs = [config.to_dict() | {"seed": seed} for seed in (0, 1, 0)]
@@ -36,6 +38,18 @@ def test_a_mixture_of_ones_own_is_drawn_with_the_seed_and_is_known_without_the_d
     small = {"dataset.name": "pair", "dataset.examples": "200", "steps": "1", "batch_size": "8", "mapping": "jit"}
     small |= {"generator.widths": "(4,)", "discriminator.widths": "(4,)", "alarms.patience": "0"}
     run("train", "configs/ring.py", small, str(tmp_path), {})
+    # What the run said first: 200 examples of two modes, 4 · 2 + 4 and … parameters in two layers of each player.
+    said = capsys.readouterr().out.splitlines()
+    modes = np.bincount(DATASETS["pair"](examples=200).train.labels)
+    assert said[0].startswith("data: pair, examples [2], floats within [-1.") and said[0].endswith(", 2 classes")
+    assert said[1] == f"  train 200, by class {modes[0]} {modes[1]}"
+    assert [line.split()[0] for line in said[2:4]] == ["validation", "test"]
+    assert said[4] == "loss: non_saturating; 1 steps, each of 1 x 8 examples; seed 0"
+    assert said[5] == "devices: 4 x cpu, mapping jit" and said[6] == f"written to: {tmp_path}"
+    latent = load_run(str(tmp_path)).config["latent"]["dim"]
+    generator, discriminator = 4 * latent + 4 + 4 * 2 + 2, 4 * 2 + 4 + 4 + 1
+    assert said[7].startswith(f"generator: mlp, {generator} parameters, adam at 0.001")
+    assert said[8].startswith(f"discriminator: mlp, {discriminator} parameters, adam at 0.001")
     trained = load_run(str(tmp_path))
     monkeypatch.delitem(DATASETS, "pair")  # the checkpoint says it, not the loader
     mixture = data.mixture_of(trained.data, trained.config)
@@ -47,3 +61,55 @@ def test_checkpoints_that_do_not_record_the_mixture_know_ours_by_name():
     config = {"dataset": {"name": "ring"}}
     assert data.mixture_of({}, config) is mixtures.MIXTURES["ring"]
     assert data.mixture_of({}, {"dataset": {"name": "digits"}}) is None
+
+
+def _words(path, arrays, **changes):
+    """What a run on an .npz file of these arrays says of its data."""
+    np.savez(path, **arrays)
+    config = quickstart.get_config().to_dict()
+    config["dataset"] |= {"name": "npz", "path": str(path)} | changes
+    config["batch_size"] = 4
+    return data.data_in_words(config, data.read_inputs(config))
+
+
+def test_a_run_says_the_classes_of_its_splits_and_warns_of_those_that_are_missing(tmp_path):
+    images = np.arange(60 * 16, dtype=np.uint8).reshape(60, 4, 4)
+    labels = np.arange(50) % 3 + 2 * (np.arange(50) % 3 > 1)  # of classes 0, 1 and 4
+    arrays = {"x_train": images[:50], "y_train": labels, "x_test": images[50:], "y_test": np.arange(10) % 2}
+    lines, warnings = _words(tmp_path / "data.npz", arrays, validation_examples=10)
+    counts = np.bincount(labels[:40], minlength=5)
+    assert lines[0].endswith("examples [4, 4, 1], bytes 0 to 255, of which 0 to 255 become [0, 1], 5 classes")
+    assert (
+        lines[1] == f"  train 40, by class {' '.join(map(str, counts))}" and lines[3] == "  test 10, by class 5 5 0 0 0"
+    )
+    assert warnings == [
+        "the test split has no example of class 4, and another split has some",
+        "there is no example of classes 2 to 3: numbers of classes without one are best left out",
+    ]
+    # Many classes are counted together.
+    many = {"examples": np.repeat(images, 2, 0), "labels": np.repeat(np.arange(20), 6)}
+    lines, _ = _words(tmp_path / "many.npz", many)
+    assert "  train 80, by class " in lines[1] and " to " in lines[1]
+
+
+@pytest.mark.parametrize(("channels", "said"), [(2, "..., :1]"), (4, "..., :3]"), (1, ""), (3, "")])
+def test_a_channel_that_may_be_alpha_is_said(channels, said, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (12, 4, 4, channels), dtype=np.uint8)
+    notes = [line for line in _words(tmp_path / "data.npz", {"examples": images})[0] if "note:" in line]
+    assert bool(notes) == bool(said) and all(f"the images have {channels} channels" in n and said in n for n in notes)
+
+
+def test_dark_images_are_said_with_their_largest_byte(tmp_path):
+    images = np.random.default_rng(0).integers(0, 17, (12, 8, 8), dtype=np.uint8)
+    lines, (warning,) = _words(tmp_path / "data.npz", {"examples": images})
+    assert "bytes 0 to 16," in lines[0] and "the largest byte of the images is 16, and white is 255" in warning
+
+
+def test_networks_that_start_from_data_start_from_all_of_it(tmp_path):
+    values = np.sort(np.random.default_rng(0).random((720, 1), np.float32), axis=0)
+    config = ring.get_config().to_dict()
+    np.savez(tmp_path / "data.npz", x_train=values, x_test=values)
+    config["dataset"] |= {"name": "npz", "path": str(tmp_path / "data.npz"), "validation_examples": 0}
+    config["discriminator"]["normalization"] = "weight_from_data"
+    first = data.read_inputs(config).facts.first
+    assert len(first) == data.FIRST and first.max() > 0.99 and first.min() < 0.01

@@ -316,6 +316,8 @@ def _launch(*arguments):
         (["--config=configs/ring.py", "--workdir=x", "--config.kk=3", "--config.losss=a"], 2, "2 problems"),
         (["--config=configs/ring.py", "--workdir=x", "--config.discriminator_steps=0"], 2, "0 is below 1"),
         (["--config=configs/ring.py", "--workdir=/proc/none"], 2, "cannot be written"),
+        (["--config=configs/ring.py", "--workdir=gs://bucket/run"], 2, "--workdir=gs://bucket/run is a URL"),
+        (["--config=configs/quickstart.py", "--workdir=x", "--config.dataset.path=my.npz"], 2, "set dataset.name=npz"),
         (["--mode=tarin", "--workdir=x"], 2, "tarin"),
         (["--wrkdir=x"], 2, "workdir"),
         (["--config=configs/ring.py"], 2, "--workdir is missing"),
@@ -343,7 +345,7 @@ def test_launch_answers_a_mistake_with_one_line_and_its_exit_code(arguments, cod
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("jaxgan: error: ") and said in lines[0]
     assert time.monotonic() - started < 15
-    assert not pathlib.Path("x").exists()
+    assert not pathlib.Path("x").exists() and not pathlib.Path("gs:").exists()
 
 
 def test_help_names_the_flags_and_ends_well():

@@ -26,11 +26,11 @@ from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.evaluation import EVALUATORS, Data, Evaluator, Examples, Features
 from jaxgan.optimizers import OPTIMIZERS, exponential
 from jaxgan.runs import devices
+from jaxgan.runs.evaluate.tables import summarise
 from jaxgan.runs.sweep import loop as sweep_module
 from jaxgan.runs.sweep import population_trainer as lockstep_module
 from jaxgan.runs.sweep.loop import problems_of_sweep
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
-from jaxgan.runs.sweep.results import summarise
 from jaxgan.runs.sweep.scoring import METRICS, Ranking, metric_at, read_ranking, rungs, setting_order, survivors
 from jaxgan.runs.sweep.trials import read_settings, split_values
 from tests.small_runs import SMALL, saved
@@ -290,8 +290,12 @@ def test_the_table_the_json_and_the_best_are_those_of_the_members(swept, capsys)
             score = setting["scores"][name]
             assert score["values"] == [a, b]
             np.testing.assert_allclose(score["mean"], (a + b) / 2)
-            # s² = (a − b)²/2 of two numbers, and s/√2 = |a − b|/2.
-            np.testing.assert_allclose(score["standard_error"], abs(a - b) / 2, atol=1e-12)
+            # s² = (a − b)²/2 of two numbers, and s²/2 = (a − b)²/4; a share of the evaluation's 100 samples has an
+            # error of its own, √(p(1 − p)/100).
+            own = [p * (1 - p) / 100 for p in (a, b)] if name == "high_quality" else []
+            assert score["errors"] == pytest.approx([square**0.5 for square in own])
+            expected = ((a - b) ** 2 / 4 + (sum(own) / 2)) ** 0.5
+            np.testing.assert_allclose(score["standard_error"], expected, atol=1e-12)
     means = [setting["scores"]["reverse_kl"]["mean"] for setting in found["settings"]]
     assert means == sorted(means) and means[0] < means[1]
     best = found["settings"][0]
@@ -301,9 +305,14 @@ def test_the_table_the_json_and_the_best_are_those_of_the_members(swept, capsys)
     assert best["changes"]["generator_optimizer.learning_rate"] in (1e-3, 1e-2)
     table = (swept / "sweep.txt").read_text()
     rows = [line.split() for line in table.splitlines() if line[:1].isdigit()]
-    assert [row[0] for row in rows] == [str(setting["setting"]) for setting in found["settings"]]
+    assert [row[0] for row in rows[:2]] == [str(setting["setting"]) for setting in found["settings"]]
     assert float(rows[0][3]) == pytest.approx(means[0], rel=0.1) and rows[0][2] == "2"
     assert f"learning_rate: {RATES}" in table
+    # Two seeds have their range, and no ± but with the evaluation's error.
+    low, high = sorted(best["scores"]["reverse_kl"]["values"])
+    assert f"{means[0]:.4g} ({low:.4g} to {high:.4g}, n = 2)" in table
+    shares = [line for line in table.splitlines() if " ± " in line and "n = 2)" in line]
+    assert "of fewer than 4 seeds with their range" in table and "high_quality" in table and shares
     _sweep(swept, population__grid=f"{RATES}=1e-3,1e-2")  # the same again
     assert "is finished" in capsys.readouterr().out
     with pytest.raises(UsageError, match=r"is a sweep; it has many runs; name one, such as .*/best"):
@@ -393,7 +402,7 @@ def test_a_diverged_member_does_not_end_the_sweep(swept, tmp_path, capsys):
     assert found["members"][0]["diverged"] <= 10 and found["members"][0]["step"] == 0
     assert [setting["setting"] for setting in found["settings"]] == [1, 0] and found["best"] == "001"
     good, bad = found["settings"]
-    assert bad["scores"]["modes"] == {"mean": None, "standard_error": None, "values": [None]}
+    assert bad["scores"]["modes"] == {"mean": None, "standard_error": None, "values": [None], "errors": []}
     assert good["scores"]["modes"]["standard_error"] is None  # of one seed
     out = capsys.readouterr().out
     assert (
@@ -406,12 +415,18 @@ def test_a_diverged_member_does_not_end_the_sweep(swept, tmp_path, capsys):
     assert not (tmp_path / "all" / "best").exists() and (tmp_path / "all" / "sweep.txt").exists()
 
 
-def test_the_worse_half_is_given_up(tmp_path, monkeypatch):
+def test_the_worse_half_is_given_up(tmp_path, monkeypatch, capsys):
     # Setting i has the forced scores of seeds 0 and 1: their means are 4, 1, 2 and 3, and lower is better.
     forced = [(4.0, 4.0), (0.0, 2.0), (3.0, 1.0), (3.0, 3.0)]
     monkeypatch.setattr(sweep_module.MemberScorer, "rank", lambda self, m: forced[m.setting][m.config["seed"]])
     grid = {"population__grid": f"{RATES}=1e-3,2e-3,3e-3,4e-3"}
     found = _sweep(tmp_path, **grid, population__halvings=2, steps=70)
+    # It begins by saying what it is.
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("data: ring, examples [2], floats within") and said[1].startswith("  train ")
+    first_words = [line.partition(":")[0] for line in said[4:9]]
+    assert first_words == ["loss", "generator", "discriminator", *first_words[3:]] and "mlp, " in said[5]
+    assert f"written to: {tmp_path}" in said
     # 70·1/7 = 10, 70·3/7 = 30.
     assert [(rung["step"], rung["kept"]) for rung in found["rungs"]] == [(10, [1, 2]), (30, [1])]
     assert [member["step"] for member in found["members"]] == [10, 10, 70, 70, 30, 30, 10, 10]
@@ -445,12 +460,40 @@ def test_who_goes_on():
 
 
 def test_mean_and_standard_error():
-    assert summarise([None]) == (None, None, [None]) and summarise([3.0]) == (3.0, None, [3.0])
+    assert summarise([None])[:3] == (None, None, [None]) and summarise([3.0])[:3] == (3.0, None, [3.0])
     # Of 1, 2, 6: mean 3, s² = (4 + 1 + 9)/2 = 7, standard error √(7/3).
-    mean, error, values = summarise([1.0, None, 2.0, 6.0])
-    assert mean == 3 and values[1] is None
+    mean, error, values, errors = summarise([1.0, None, 2.0, 6.0])
+    assert mean == 3 and values[1] is None and errors == []
     np.testing.assert_allclose(error, (7 / 3) ** 0.5)
     np.testing.assert_allclose(error, statistics.stdev([1, 2, 6]) / 3**0.5)
+    # The evaluations' own, 1 and 5, of one test set: e² = (1 + 25)/2 = 13 beside s²/n = 2/2.
+    assert summarise([4.0, 6.0], [1.0, 5.0]).standard_error == pytest.approx(14**0.5)
+    assert summarise([3.0], [0.5]).standard_error == 0.5
+    # Where one has none, it is not known.
+    assert summarise([4.0, 6.0], [1.0, None]) == summarise([4.0, 6.0])
+    assert summarise([4.0, None, 6.0], [1.0, None, 5.0]).standard_error == pytest.approx(14**0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "errors", "text", "percents"),
+    [
+        # s² = 20/3 of 2, 4, 6, 8, s/√4 = 1.29; with errors of 3, √(5/3 + 9) = 3.27.
+        ([2.0, 4.0, 6.0, 8.0], [], "5.0 ± 1.3", "500.0 ± 129.1"),
+        ([2.0, 4.0, 6.0, 8.0], [3.0] * 4, "5.0 ± 3.3", "500.0 ± 326.6"),
+        # Two seeds: the range, and a ± only with the evaluation's error, √(1 + 9) = 3.16.
+        ([4.0, 6.0], [], "5 (4 to 6, n = 2)", "500.0 (400.0 to 600.0, n = 2)"),
+        ([4.0, 6.0], [3.0] * 2, "5.0 ± 3.2 (4.0 to 6.0, n = 2)", "500.0 ± 316.2 (400.0 to 600.0, n = 2)"),
+        ([4.0, None, 6.0], [], "5 (4 to 6, n = 2 of 3)", "500.0 (400.0 to 600.0, n = 2 of 3)"),
+        ([5.0], [], "5 (n = 1)", "500.0 (n = 1)"),
+        ([5.0], [2.0], "5.0 ± 2.0 (n = 1)", "500.0 ± 200.0 (n = 1)"),
+        ([2.0, 4.0, None, 6.0, 8.0], [], "5.0 ± 1.3 (n = 4 of 5)", "500.0 ± 129.1 (n = 4 of 5)"),
+        ([7.0] * 4, [], "7 ± 0", "700.0 ± 0"),
+        ([None, None], [], "-", "-"),
+    ],
+)
+def test_a_score_over_seeds_as_tables_show_it(values, errors, text, percents):
+    found = summarise(values, errors)
+    assert (found.text(), found.text(1, 100)) == (text, percents)
 
 
 def test_scores_that_rank_are_those_of_the_evaluators(monkeypatch):

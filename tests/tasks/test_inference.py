@@ -21,7 +21,7 @@ from jaxgan.tasks import TASKS, PlainGenerator, ScoreInputs
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.completions import Known, latent_searcher
 from jaxgan.tasks.inference import Between, Encoded, as_pairs, encoding, judging_pairs, sheet
-from jaxgan.tasks.inference_scores import corrupted, fit_encoder, measure
+from jaxgan.tasks.inference_scores import corrupted, fit_encoder, measure, principal_components
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample, Sides
 from tests.games import difference, equal
@@ -374,7 +374,10 @@ def test_scores_of_an_encoder_by_hand():
     assert list(by_name) == ["1-NN accuracy", "reconstruction rmse", "latent rmse"]
     assert [each.better for each in found.scores] == ["higher", "lower", "lower"]
     # Clusters of ±.2 that are 1 apart.
-    assert numbers(by_name["1-NN accuracy"])["this run"] == numbers(by_name["1-NN accuracy"])["pixels"] == (1.0, 0.0)
+    accuracies = numbers(by_name["1-NN accuracy"])
+    assert list(accuracies) == ["this run", "regressor", "pixels", "pca"]
+    assert accuracies["this run"] == accuracies["pixels"] == accuracies["pca"] == (1.0, 0.0)
+    assert any("first 40 principal components" in note for note in found.notes)
     chosen = np.sort(np.asarray(jax.random.permutation(jax.random.split(KEY, 4)[0], 30))[:20])
     x = trained.test[chosen].astype(np.float64)
     # G(E(x)) = 2x is x away from x.
@@ -390,6 +393,23 @@ def test_scores_of_an_encoder_by_hand():
     latent = numbers(by_name["latent rmse"])
     assert abs(latent["this run"][0] - latent["prior mean"][0]) < 0.1
     assert list(latent) == ["this run", "regressor", "prior mean"] and latent["regressor"][0] != latent["this run"][0]
+
+
+def test_principal_components_are_those_of_a_singular_value_decomposition():
+    random = np.random.default_rng(0)
+    training, x = random.normal(size=(2, 60, 5, 2)).astype(np.float32) * np.geomspace(1, 9, 10).reshape(5, 2) + 3
+    rows = training.reshape(60, 10).astype(np.float64)
+    directions = np.linalg.svd(rows - rows.mean(0))[2][:4]
+    found = principal_components(training, 4)(x)
+    # The sign of a component is free.
+    expected = (x.reshape(60, 10) - rows.mean(0)) @ directions.T
+    assert found.shape == (60, 4)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=1e-3, atol=1e-2)
+    # All of them are a rotation: distances stay.
+    whole = principal_components(training, 40)(x)
+    assert whole.shape == (60, 10)
+    distance = np.linalg.norm(x[0].astype(np.float64) - x[1])
+    np.testing.assert_allclose(np.linalg.norm(whole[0] - whole[1]), distance, rtol=1e-5)
 
 
 def test_scores_without_labels_or_an_encoder_say_so():
@@ -456,7 +476,7 @@ def test_a_run_resumes_bit_for_bit_and_is_shown_and_measured(data, tmp_path, cap
     found = json.loads((run / "evaluation" / "step_00000020_seed_0.json").read_text())["task"]
     scores = {score["name"]: score for score in found["scores"]}
     assert set(scores) == {"1-NN accuracy", "reconstruction rmse", "latent rmse"}
-    assert list(scores["1-NN accuracy"]["values"]) == ["this run", "regressor", "pixels"]
+    assert list(scores["1-NN accuracy"]["values"]) == ["this run", "regressor", "pixels", "pca"]
     assert scores["1-NN accuracy"]["values"]["pixels"]["value"] == 1.0  # the bright column
     assert scores["reconstruction rmse"]["examples"] == 5
     assert "reconstruction rmse" in capsys.readouterr().out
@@ -473,7 +493,7 @@ def test_a_regressor_after_the_game_leaves_the_run_a_plain_one(data, tmp_path):
     runs.run("evaluate", None, changes, str(tmp_path / "after"), {})
     found = json.loads((tmp_path / "after" / "evaluation" / "step_00000010_seed_0.json").read_text())["task"]
     values = {score["name"]: score["values"] for score in found["scores"]}
-    assert list(values["1-NN accuracy"]) == ["regressor", "other regressor", "pixels"]
+    assert list(values["1-NN accuracy"]) == ["regressor", "other regressor", "pixels", "pca"]
     # The same generator, and the same draws of the same keys.
     assert values["latent rmse"]["regressor"] == values["latent rmse"]["other regressor"]
 

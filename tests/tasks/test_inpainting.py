@@ -20,7 +20,7 @@ from jaxgan.networks.encoder import encoder
 from jaxgan.parallel import distribute
 from jaxgan.tasks import MASKS, TASKS, PlainGenerator, ScoreInputs
 from jaxgan.tasks.base import prepared
-from jaxgan.tasks.completions import Known, known, latent_search, masked_rmse, mean_fill, nearest_known
+from jaxgan.tasks.completions import Known, k_nearest_known, known, latent_search, masked_rmse, mean_fill, nearest_known
 from jaxgan.tasks.inpainting import completing, measure, seeing_masks
 from jaxgan.tasks.masks import chosen, mixed
 from jaxgan.training.step import init_state, make_train_step
@@ -250,7 +250,7 @@ def test_completions_and_their_errors_by_hand():
     assert np.isnan(masked_rmse(x, x, np.ones_like(x))).all()
 
 
-def test_the_nearest_example_is_that_of_numpy(monkeypatch):
+def test_the_nearest_examples_are_those_of_numpy(monkeypatch):
     from jaxgan.tasks import completions
 
     monkeypatch.setattr(completions, "BLOCK", 7)
@@ -260,6 +260,15 @@ def test_the_nearest_example_is_that_of_numpy(monkeypatch):
     distances = (np.square(x[:, None] - training[None]) * m[:, None]).sum((2, 3, 4))
     expected = m * x + (1 - m) * training[distances.argmin(1)]
     np.testing.assert_array_equal(nearest_known(known(x, m), training), expected)
+    # Ten of them are in two blocks of seven, at least; of 40 there are no 50.
+    order = distances.argsort(1, kind="stable").T
+    for count in (10, 50):
+        np.testing.assert_array_equal(
+            k_nearest_known(known(x, m), training, count), m * x + (1 - m) * training[order[:count]]
+        )
+    # Nothing is known: all are equally near, and the first are taken.
+    nothing = known(x, np.zeros_like(m))
+    np.testing.assert_array_equal(k_nearest_known(nothing, training, 3)[:, 0], training[:3])
 
 
 def test_a_latent_search_finds_the_latent_that_was_masked():
@@ -317,6 +326,19 @@ def test_scores_of_completions_by_hand(mine):
         value, error = first["rmse_best"][method]
         np.testing.assert_allclose((value, error), (expected.mean(), expected.std(ddof=1) / np.sqrt(30)), rtol=1e-6)
     assert first["accuracy"]["this run"] == (1.0, 0.0)  # the label is what is known
+    # Two training examples are equally near to all, zeros and ones: the better has the root of the lesser share.
+    two = measure(_trained(train=np.eye(2, dtype=np.float32)[:, :1].repeat(4, 1)), masks, draws=2, examples=30)
+    by_hand = {each.name: numbers(each) for each in two.scores}
+    ones = _trained().test[chosen]
+    shares = ones[:, 1:].mean(1)
+    for way, errors in (("best", np.minimum(shares, 1 - shares)), ("mean", (shares, 1 - shares))):
+        expected = np.sqrt(errors).reshape(-1, 30).mean(0)
+        found_here = by_hand[f"first rmse_{way}"]["k nearest"]
+        np.testing.assert_allclose(found_here, (expected.mean(), expected.std(ddof=1) / np.sqrt(30)), rtol=1e-6)
+    # One completion for each example: that of the training example with its label.
+    assert by_hand["first rmse_best"]["nearest"] == by_hand["first rmse_mean"]["nearest"]
+    assert by_hand["first accuracy"]["k nearest"] == (1.0, 0.0)
+    assert any("k nearest: the 2 nearest training examples" in note for note in two.notes)
     accuracies = numbers(by_name["random accuracy"])
     assert accuracies["mean fill"][0] < 1 == accuracies["real data"][0]
     assert any("--config.evaluation.other_run" in note for note in found.notes)
@@ -419,7 +441,7 @@ def test_an_evaluation_has_the_tasks_scores(run, data, tmp_path, capsys):
     kinds = ("random", "half", "centre", "lines", "mixed")
     assert set(scores) == {f"{kind} rmse_{way}" for kind in kinds for way in ("best", "mean")}
     for score in scores.values():
-        assert list(score["values"]) == ["this run", "mean fill", "nearest", "latent search"]
+        assert list(score["values"]) == ["this run", "mean fill", "nearest", "k nearest", "latent search"]
         assert all(0 < value["value"] < 1 and value["standard_error"] > 0 for value in score["values"].values())
         assert 0 < score["examples"] <= 6
     text = capsys.readouterr().out

@@ -160,6 +160,10 @@ def test_labelled_examples_are_drawn_by_step_and_place():
     step = jax.jit(prepared(lambda state, batch: batch["condition"], task, None))
     state = TrainState(jnp.int32(0), KEY, None, None)
     seen = [step(state.replace(step=jnp.int32(number)), {"real": jnp.zeros((2, 500))}) for number in (0, 0, 1)]
+    with pytest.raises(ValueError, match="labelled examples must be floats .*, got uint8"):
+        TASKS["semi_supervised"](
+            example_shape=(), latent=LATENTS["normal"](1), given=Labelled(np.uint8([1]), np.int32([0]))
+        )
     np.testing.assert_array_equal(seen[0].examples, seen[0].labels)  # each with its own label
     np.testing.assert_array_equal(seen[0].labels, seen[1].labels)
     assert (seen[0].labels != seen[2].labels).mean() > 0.5 and (seen[0].labels[0] != seen[0].labels[1]).mean() > 0.5

@@ -9,6 +9,7 @@ import optax
 import pytest
 from games import data, difference, dropout_game, scalar_game, start, step_of
 
+from jaxgan.config.build import updates_before
 from jaxgan.networks import mlp
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.parallel import distribute
@@ -24,6 +25,13 @@ def _counts(state):
 def test_a_linear_schedule():
     steps = linear_steps(1, 5, 8)
     assert [int(steps(jnp.asarray(step))) for step in (0, 1, 2, 4, 8, 100)] == [1, 2, 2, 3, 5, 5]  # 1.5 rounds to even
+
+
+def test_updates_before_a_step():
+    # k is 1, 2, 2, 3 in the first four steps and 5 from step 8 on; before it 1 + 2 + 2 + 2 + 3 + 4 + 4 + 4 = 22.
+    counts = [int(linear_steps(1, 5, 8)(jnp.asarray(step))) for step in range(20)]
+    np.testing.assert_array_equal(updates_before(np.arange(21), 1, 5, 8), np.concatenate([[0], np.cumsum(counts)]))
+    assert updates_before(10**9, 3, 3, 8) == 3 * 10**9
 
 
 def test_k_by_a_schedule_makes_the_first_updates_alone():
@@ -103,7 +111,7 @@ def test_an_unrolled_discriminator_by_hand():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
-def test_devices_that_look_ahead_agree_with_each_other_and_learn(mapping):
+def test_four_devices_look_ahead_as_one_does(mapping):
     # Some of its units are dead: their gradients are 0, where Adam's root has no derivative.
     game = dropout_game() | {"discriminator": mlp(output_shape=(), widths=(12, 8), keep_hidden=0.5)}
     step, place, place_batch = distribute(functools.partial(make_train_step, **game, unrolled_steps=2), mapping=mapping)
@@ -113,10 +121,7 @@ def test_devices_that_look_ahead_agree_with_each_other_and_learn(mapping):
         state, metrics = step(state, place_batch(step_of(data(2, batch=16), i)))
         expected, last = alone(expected, step_of(data(2, batch=16), i))
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((last, expected.generator, metrics)))
-    # Each device's look is at a quarter of the batch, so the gradients agree in size and not in every digit.
-    np.testing.assert_allclose(metrics["g_gradient_norm"], last["g_gradient_norm"], rtol=0.5)
-    np.testing.assert_allclose(metrics["g_loss"], last["g_loss"], rtol=0.2)
-    np.testing.assert_allclose(metrics["d_loss"], last["d_loss"], rtol=0.05)
+    assert difference((state.generator, metrics), (expected.generator, last)) < 1e-5
 
 
 def test_optimistic_adam_is_two_steps_less_the_one_before():

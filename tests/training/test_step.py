@@ -9,8 +9,9 @@ import numpy as np
 import optax
 import pytest
 from flax import linen
-from games import batch_norm_game, curved_game, data, dropout_game, equal, scalar_game, start, step_of
+from games import batch_norm_game, curved_game, data, difference, dropout_game, equal, scalar_game, start, step_of
 
+import jaxgan
 from jaxgan.latents import LATENTS
 from jaxgan.losses.penalties import PENALTIES, lazy
 from jaxgan.parallel import distribute
@@ -19,6 +20,7 @@ from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import (
     GANSpec,
     discriminator_update,
+    generate,
     generator_update,
     init_state,
     make_train_step,
@@ -145,6 +147,56 @@ def test_average_follows_its_formula_and_is_what_sample_uses():
     np.testing.assert_allclose(drawn, np.full(4, average), rtol=1e-6)
     plain = sample(game["generator"], state.replace(average_params=None), jax.random.key(0), 4, latent=game["latent"])
     np.testing.assert_allclose(plain, np.full(4, state.generator.params["theta"]), rtol=1e-6)
+
+
+def test_a_debiased_average_forgets_the_first_parameters():
+    game = scalar_game()
+    step = jax.jit(make_train_step(**game, average_decay=0.9, average_debias=True))
+    state, thetas = start(game, example_shape=(), average=True), []
+    for n in range(1, 5):
+        state, _ = step(state, {"real": jnp.array([[1.0, 3.0]])})
+        thetas.append(float(state.generator.params["theta"]))
+        weights = 0.9 ** np.arange(n - 1, -1, -1)
+        np.testing.assert_allclose(state.average_params["theta"], np.average(thetas, weights=weights), rtol=1e-5)
+    # With β = 0 it is the newest, as without it.
+    step = jax.jit(make_train_step(**game, average_decay=0.0, average_debias=True))
+    state, _ = step(state, {"real": jnp.array([[1.0, 3.0]])})
+    np.testing.assert_allclose(state.average_params["theta"], state.generator.params["theta"])
+
+
+def test_an_averaged_generator_has_batch_statistics_of_its_own():
+    game = batch_norm_game()
+    step = jax.jit(make_train_step(**game, average_decay=0.95))
+    state, batches = start(game, average=True), data(40)
+    for i in range(40):
+        state, _ = step(state, step_of(batches, i))
+
+    def mean(variables):
+        return variables["batch_stats"]["BatchNorm_0"]["mean"]
+
+    # The mean moves a tenth of the way to z̄ᵀW, for a mean z̄ of 8 latents and the averaged weights W [4, 16].
+    after, _ = step(state, step_of(batches, 0))
+    moved = (mean(after.average_state) - 0.9 * mean(state.average_state)) / 0.1
+
+    def gap(params):
+        weights = np.asarray(params["Dense_0"]["kernel"])
+        return np.abs(np.linalg.lstsq(weights.T, np.asarray(moved))[0] @ weights - moved).max()
+
+    assert gap(after.average_params) < 1e-5 and gap(after.generator.params) > 1e-3
+    state, latents = after, jax.random.normal(jax.random.key(0), (4, 4))
+    # Samples are by these statistics.
+    variables = {"params": state.average_params, **state.average_state}
+    made = game["generator"].apply(variables, latents)[0]
+    np.testing.assert_allclose(generate(game["generator"], state, latents), made, rtol=1e-6)
+    # The game does not depend on the average.
+    plain = jax.jit(make_train_step(**game))(start(game), step_of(batches, 0))[0]
+    averaged = step(start(game, average=True), step_of(batches, 0))[0]
+    assert difference((plain.generator, plain.discriminator), (averaged.generator, averaged.discriminator)) < 1e-6
+    # A state without them, as earlier versions had it, gets them, in single steps and in scans.
+    earlier = state.replace(average_state=None)
+    alone, _ = step(earlier, step_of(batches, 0))
+    scanned, _ = jax.jit(scan_steps(make_train_step(**game, average_decay=0.95)))(earlier, data(1))
+    np.testing.assert_allclose(mean(alone.average_state), mean(scanned.average_state), rtol=1e-6)
 
 
 def test_a_penalty_is_added_to_the_discriminators_loss_alone():
@@ -350,6 +402,40 @@ def test_a_batch_without_its_leading_k_axis_is_refused(shape):
         make_train_step(**game)(start(game), {"real": jnp.zeros(shape)})
     with pytest.raises(ValueError, match="real"):
         make_train_step(**game)(start(game), {"images": jnp.zeros((1, 8, 6))})
+
+
+@pytest.mark.parametrize(("dtype", "said"), [("uint8", "scale"), ("int32", "first make bytes"), ("bool", "times 255")])
+def test_whole_numbers_where_floats_are_meant_are_refused(dtype, said):
+    game = dropout_game()
+    images = (np.arange(48).reshape(1, 8, 6) * 5).astype(dtype)
+    with pytest.raises(
+        ValueError, match=rf'batch\["real"\] must be floats .*, got {dtype}.*RANGES\["unit"\].scale.*'
+    ) as caught:
+        make_train_step(**game)(start(game), {"real": images})
+    assert said in str(caught.value)
+    parts = {name: part for name, part in game.items() if name not in ("loss", "penalties")}
+    with pytest.raises(ValueError, match=f"example must be floats .*, got {dtype}"):
+        init_state(jax.random.key(0), **parts, example=images[0])
+
+
+def test_what_the_message_says_makes_bytes_trainable():
+    game = dropout_game()
+    images = np.arange(48, dtype=np.uint8).reshape(1, 8, 6)
+    _, metrics = make_train_step(**game)(start(game), {"real": jaxgan.RANGES["unit"].scale(images)})
+    assert np.isfinite(metrics["d_loss"])
+    for other in (np.int64, np.bool_):
+        with pytest.raises(ValueError, match="only bytes and floats are scaled"):
+            jaxgan.RANGES["unit"].scale(images.astype(other))
+
+
+@pytest.mark.parametrize(
+    ("entry", "near"), [("labels", "condition"), ("label", "condition"), ("conditions", "condition"), ("reals", "real")]
+)
+def test_an_entry_of_a_batch_that_no_step_reads_is_refused_with_the_nearest_name(entry, near):
+    game = dropout_game()
+    batch = {"real": jnp.zeros((1, 8, 6)), entry: jnp.zeros((1, 8))}
+    with pytest.raises(ValueError, match=f'entry "{entry}", which no step reads; did you mean "{near}"'):
+        make_train_step(**game)(start(game), batch)
 
 
 def test_logits_with_a_trailing_axis_are_refused():

@@ -1,12 +1,13 @@
 """Scores of a run's generator: draws samples, compares them with the data, and writes the report."""
 
+import contextlib
 import copy
 import datetime
 import functools
 import math
 import pathlib
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
+from jaxgan.evaluation.inputs import NonFiniteError, check_finite
 from jaxgan.runs.data import Inputs, lend
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
@@ -29,18 +31,6 @@ from jaxgan.types import TrainState, stream
 
 SPLIT_BYTES = 2**30
 """At most this much of a split is read, counted as floats."""
-
-NOTES = {
-    "parzen": "The Parzen log-likelihood does not measure quality (arXiv:1511.01844): real images can score below "
-    "blurred ones. It is for comparison with published tables.",
-    "frechet": "Fréchet and kernel distances, precision and the like are comparable only in the same features, with "
-    "equally many examples; the classifier's features are not those of published FIDs.",
-    "nearest": "nearest_closer: the probability that a sample is closer to the training set than new data is; near 1 "
-    "for copies, or samples with less detail than the data.",
-    "conditional": "label_accuracy: samples that the classifier assigns to the requested class, beside test images "
-    "with their labels. within_class_diversity: mean distance of two samples of a class, relative to that of two "
-    "training examples. Samples have the classes in the data's proportions.",
-}
 
 
 class Report(NamedTuple):
@@ -93,8 +83,10 @@ class Evaluation:
             raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
         self.features: Features = build_features(config, inputs, log)
         splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
-        self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes)
-        self.evaluators, self.left_out = self._choose()
+        reference = config["evaluation"]["reference_split"]
+        self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes, reference_split=reference)
+        with _finite_data():
+            self.evaluators, self.left_out = self._choose()
         # Computed once, on first use, also for the evaluations that `of` makes.
         self._references = functools.cache(lambda: reference_scores(self.data, self.evaluators, self.key, self.count))
         task_key = stream(self.key, "task_scores")
@@ -109,17 +101,22 @@ class Evaluation:
         """Scores a generator.
 
         Raises:
-          DivergedError: its samples are not finite.
+          DivergedError: its samples, or their features, are not finite.
+          UsageError: the features of the data are not finite.
           NoSamplesError: rejection accepts almost no samples.
         """
+        with _finite_data():
+            references = self._references()
         values, facts = self._sample(state, self.latent_key, self.count)
-        if not np.isfinite(values).all():
+        try:
+            check_finite("the samples", values)
+            samples = Examples("generated", self.to_unit(values), self.features, labels=self._labels)
+            task = Scores() if self._task_scores is None else self._task_scores(self._experiment, state)
+            scores = evaluate(samples, self.data, self.evaluators, self.key, references)
+        except NonFiniteError as error:
             raise DivergedError(
-                f"cannot evaluate step {int(state.step)}", "its samples are not finite", "use an earlier checkpoint"
-            )
-        samples = Examples("generated", self.to_unit(values), self.features, labels=self._labels)
-        task = Scores() if self._task_scores is None else self._task_scores(self._experiment, state)
-        scores = evaluate(samples, self.data, self.evaluators, self.key, self._references())
+                f"cannot evaluate step {int(state.step)}", str(error), "use an earlier checkpoint"
+            ) from error
         return Report(int(state.step), self.seed, scores, samples, self.left_out, self.method, facts, task)
 
     def of(self, experiment: Experiment, config: Mapping[str, Any]) -> "Evaluation":
@@ -168,6 +165,9 @@ class Evaluation:
             if name not in named and (reason := evaluator.unsupported(self.data)):
                 left_out[name] = reason
                 continue
+            if name not in named and not evaluator.automatic:
+                left_out[name] = "it takes minutes; name it in evaluation.metrics"
+                continue
             try:
                 check(name, evaluator, self.data, self.count)
             except JaxganError as error:
@@ -180,6 +180,15 @@ class Evaluation:
             reasons = ", ".join(f"{name}: {reason}" for name, reason in left_out.items())
             raise UsageError("nothing to evaluate", reasons, "name other evaluation.metrics")
         return chosen, left_out
+
+
+@contextlib.contextmanager
+def _finite_data() -> Iterator[None]:
+    """Raises UsageError where features of the data are not finite."""
+    try:
+        yield
+    except NonFiniteError as error:
+        raise UsageError("cannot evaluate in these features", str(error), "repair evaluation.features") from error
 
 
 def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence[pathlib.Path] = ()) -> dict[str, Any]:
@@ -213,7 +222,7 @@ def _score_to_json(score: Score) -> dict[str, Any]:
 
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader must know about the scores."""
-    return [note for name, note in NOTES.items() if name in evaluation.evaluators]
+    return [evaluator.note for evaluator in evaluation.evaluators.values() if evaluator.note]
 
 
 def versions() -> dict[str, str]:

@@ -53,6 +53,8 @@ def unit_values(examples: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def _why_no_classifier(dataset: Dataset) -> str:
+    if dataset.channels is not None:
+        return _why_no_classifier(dataset.channels) or _too_many(dataset.num_classes)
     if not is_image(dataset.example_shape) or dataset.mixture is not None:
         return "its examples are not images"
     if dataset.num_classes is None:
@@ -63,7 +65,11 @@ def _why_no_classifier(dataset: Dataset) -> str:
         return "it is too large to be held in memory"
     if dataset.train.labels is None or dataset.test.labels is None:
         return "not all examples have labels"
-    return f"it has {dataset.num_classes} classes" if dataset.num_classes > CLASSES else ""
+    return _too_many(dataset.num_classes)
+
+
+def _too_many(classes: int | None) -> str:
+    return f"it has {classes} classes" if classes is not None and classes > CLASSES else ""
 
 
 def _classifier(inputs: Inputs, log: Callable[[str], None]) -> Features:
@@ -76,6 +82,8 @@ def _classifier(inputs: Inputs, log: Callable[[str], None]) -> Features:
             reason,
             "set evaluation.features=raw or inception",
         )
+    # Images whose channels are independent are classified channel by channel.
+    stacks, dataset = dataset, dataset.channels or dataset
     arrays: list[np.ndarray] = []
     for split in (dataset.train, dataset.test):
         images = np.asarray(split.examples)
@@ -85,7 +93,10 @@ def _classifier(inputs: Inputs, log: Callable[[str], None]) -> Features:
     path = classifier.path_of(cache.directory(), *arrays, num_classes=dataset.num_classes)
     if not path.exists():
         log(f"training a classifier on the labels of {dataset.name} for its features (once; kept in {path.parent})")
-    return classifier.features(classifier.load_or_train(path, *arrays, num_classes=dataset.num_classes))
+    found = classifier.features(classifier.load_or_train(path, *arrays, num_classes=dataset.num_classes))
+    if stacks.channels is None:
+        return found
+    return classifier.of_channels(found, stacks.example_shape[-1], dataset.num_classes)
 
 
 def _inception(section: Mapping[str, Any]) -> Features:
@@ -129,8 +140,6 @@ def _of_user(name: str) -> Features:
         if features.ndim != 2 or len(features) != len(examples) or not features.size:
             why = f"of {len(examples)} examples it made an array of shape {list(features.shape)}"
             raise UsageError(f"evaluation.features={name}", why, "return features [n, dim]")
-        if not np.isfinite(features).all():
-            raise UsageError(f"evaluation.features={name}", "it made a feature that is not finite", "fix it")
         return features, None
 
     return Features(name, checked)

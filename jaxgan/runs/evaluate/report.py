@@ -96,7 +96,10 @@ def read_evaluations(directory: RunDirectory) -> list[dict[str, Any]]:
 
 def _score_curve(reports: list[dict[str, Any]], name: str) -> dict[str, Curve]:
     """One score over the steps; empty if there are fewer than two."""
-    by_step = {r["step"]: score for r in reports for score in r["scores"] if score["name"] == name}
+    found = [(report["step"], score) for report in reports for score in report["scores"] if score["name"] == name]
+    last = found[-1][1]
+    # Of the same parts, neighbours and split. Earlier versions named no unit of some.
+    by_step = {step: score for step, score in found if all(score[fact] == last[fact] for fact in ("unit", "split"))}
     steps = [step for step in sorted(by_step) if by_step[step]["value"] is not None]
     if len(steps) < 2:
         return {}

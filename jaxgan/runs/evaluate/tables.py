@@ -2,8 +2,9 @@
 
 import html
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxgan.runs.sampling import in_words
 
@@ -11,8 +12,8 @@ Report = Mapping[str, Any]
 """The content of an `evaluation/*.json`."""
 
 MEANING = (
-    "real data: training examples in the samples' place (nearest, conditional: test examples), as many as there are "
-    "samples, or all there are; ±: standard error."
+    "real data: training examples in the samples' place (of what compares with the training split, and of conditional: "
+    "test examples), as many as there are samples, or all there are; ±: standard error."
 )
 
 
@@ -21,16 +22,89 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def number(value: float | None, error: float | None) -> str:
-    """A score with its standard error, to two digits of the error; without an error, to four digits."""
+def number(value: float | None, error: float | None, digits: int | None = None) -> str:
+    """A score with its standard error, to `digits`, or two digits of the error; without either, to four digits."""
     if value is None or not math.isfinite(value):
         return "not finite"
-    if error is None or not math.isfinite(error):
-        return f"{value:.4g}"
-    if error <= 0:
-        return f"{value:.4g} ± 0"
-    digits = max(0, min(8, 1 - math.floor(math.log10(error))))
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
+    if error is not None and not math.isfinite(error):
+        error = None
+    form = ".4g" if digits is None else f",.{digits}f"
+    if digits is None and error is not None and error > 0:
+        form = f".{max(0, min(8, 1 - math.floor(math.log10(error))))}f"
+    return f"{value:{form}}" + ("" if error is None else f" ± {error:{form}}" if error > 0 else " ± 0")
+
+
+# --- Scores over seeds
+
+FEW = 4
+"""Fewer seeds than these do not tell their own deviation: their range stands beside the mean."""
+
+
+class Summary(NamedTuple):
+    """One score over several seeds.
+
+    Attributes:
+      mean: over the seeds that have it; None if none has.
+      standard_error: √(s²/n + e²), s² = Σ(x − mean)²/(n − 1), and e² the mean square of the evaluations' own standard
+        errors. All seeds are scored on one test set, so e does not shrink with their number; where their evaluations
+        are independent this is too large. e is 0 where no evaluation gives it; s²/n is 0 for one seed. None without
+        both.
+      values: of each seed in order; None for one that has none.
+      errors: the evaluations' own; empty if they are not known.
+    """
+
+    mean: float | None
+    standard_error: float | None
+    values: Sequence[float | None]
+    errors: Sequence[float | None] = ()
+
+    @property
+    def few(self) -> bool:
+        """Whether fewer than `FEW` seeds have the score."""
+        return sum(value is not None for value in self.values) < FEW
+
+    @property
+    def shown_error(self) -> float | None:
+        """The standard error to print: None of few seeds whose evaluations' errors are not known."""
+        return None if self.few and not self.errors else self.standard_error
+
+    def text(self, digits: int | None = None, scale: float = 1) -> str:
+        """`mean ± standard error`; of fewer than `FEW` seeds also their range and number, `(least to largest, n = 2)`.
+
+        Of so few seeds there is no ± unless the evaluations' errors are known. Where seeds have no value, n says so.
+
+        Args:
+          digits: behind the point; None as `number`.
+          scale: a factor, such as 100 for percents.
+        """
+        if self.mean is None:
+            return "-"
+        known = [scale * value for value in self.values if value is not None]
+        error = None if self.shown_error is None else scale * self.shown_error
+        text = number(scale * self.mean, error, digits)
+        if not self.few and len(known) == len(self.values):
+            return text
+        if digits is None and error:
+            digits = len(text.split()[-1].partition(".")[2])
+        low, high = (number(bound(known), None, digits) for bound in (min, max))
+        spread = f"{low} to {high}, " if self.few and min(known) < max(known) else ""
+        of = "" if len(known) == len(self.values) else f" of {len(self.values)}"
+        return f"{text} ({spread}n = {len(known)}{of})"
+
+
+def summarise(values: Sequence[float | None], errors: Sequence[float | None] = ()) -> Summary:
+    """The summary of the values of some seeds, and of the standard errors of their evaluations."""
+    known = [value for value in values if value is not None]
+    own = [error for error in errors if error is not None]
+    if not known:
+        return Summary(None, None, list(values))
+    squares = [statistics.variance(known) / len(known)] if len(known) > 1 else []
+    if len(own) == len(known):
+        squares.append(statistics.fmean(error**2 for error in own))
+    else:
+        errors = ()
+    error = math.sqrt(sum(squares)) if squares else None
+    return Summary(statistics.fmean(known), error, list(values), list(errors))
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -9,9 +9,12 @@ from typing import Any
 
 from jaxgan import figures
 from jaxgan.config import Problem, complete, unread
+from jaxgan.config.checks import has_accuracy
+from jaxgan.config.schema import flattened
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.io.atomic import write_json, write_text
 from jaxgan.io.metric_writers import Progress
+from jaxgan.runs.data import data_in_words
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
@@ -19,7 +22,10 @@ from jaxgan.runs.sweep.population_trainer import PopulationTrainer
 from jaxgan.runs.sweep.results import TABLE, SweepResults, link_best, read_sweep, spread_of, table, to_json
 from jaxgan.runs.sweep.scoring import MemberScorer, MemberScores, Ranking, read_ranking, rungs, survivors
 from jaxgan.runs.sweep.trials import Setting, draws_choices, read_settings
-from jaxgan.runs.train.host_loop import StopRequest, select_devices
+from jaxgan.runs.train.host_loop import StopRequest, announce, game_in_words, players_in_words, select_devices
+
+ANNOUNCED = 3
+"""Most compiled programs that are described when a sweep begins."""
 
 SAY_SECONDS = 10.0
 """Seconds between messages about the progress of evaluations."""
@@ -32,6 +38,12 @@ def problems_of_sweep(config: Any) -> list[Problem]:
     ranking = read_ranking(config["population"]["score"])
     if isinstance(ranking, str):
         problems.append(Problem("population.score", ranking))
+    elif ranking.name == "d_accuracy":
+        without = [setting.config["loss"] for setting in settings if not has_accuracy(flattened(setting.config))]
+        if without:
+            losses = " and ".join(dict.fromkeys(without))
+            text = f"population.score d_accuracy: D has no accuracy with loss {losses}; rank by another score"
+            problems.append(Problem("population.score", text))
     halvings = config["population"]["halvings"]
     if halvings and settings:
         name = "population.halvings"
@@ -106,6 +118,7 @@ class _Sweep:
     def run(self) -> None:
         """Trains the members from where they are, and writes the results."""
         self._write(finished=False)
+        self._announce()
         self.done, total = self._steps()
         with contextlib.closing(Progress(total, self.done)) as self.progress:
             if self.done:
@@ -119,6 +132,19 @@ class _Sweep:
             for rung in range(len(self.ends)):
                 self._run_rung(rung)
         self._finish()
+
+    def _announce(self) -> None:
+        """Prints what is trained: each dataset, and the game and the networks of each compiled program."""
+        lines = []
+        for trainer in self.trainers[:ANNOUNCED]:
+            lines += [game_in_words(trainer.config), *players_in_words(trainer.config, trainer.shapes())]
+        if (more := len(self.trainers) - ANNOUNCED) > 0:
+            lines.append(f"and {_count(more, 'more program')} of other settings")
+        several = len({id(member.inputs) for member in self.members})
+        if several > 1:
+            lines.append(f"the data is that of the first member, one of {several} draws or readings of it")
+        first = self.members[0]
+        announce(*data_in_words(first.config, first.inputs), *lines, f"written to: {self.path}")
 
     def _run_rung(self, rung: int) -> None:
         """Trains the remaining settings to the rung's end, and gives up half of them unless it is the last rung."""

@@ -102,7 +102,7 @@ def make_groups(members: Sequence[Member]) -> list[Group]:
 def _structure(member: Member) -> str:
     inputs, config = member.inputs, member.config
     fixed = schema.replaced(config, {"seed": None} | dict.fromkeys(schema.traced(config)))
-    scaled = inputs.range if inputs.dataset.train.dtype == np.uint8 else None
+    scaled = inputs.range if inputs.dataset.train.dtype == np.uint8 or config["augmentation"]["names"] else None
     means = None if inputs.facts.means is None else inputs.facts.means.tolist()
     facts = [inputs.facts.example_shape, inputs.facts.classes, inputs.size, scaled, means]
     labelled = None if inputs.facts.labelled is None else checksum(inputs.facts.labelled)  # constants of the program

@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import build, minibatches_per_step
+from jaxgan.config import build
 from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.parallel import distribute_population
-from jaxgan.runs.data import CHUNK_STEPS, chunk_factory, chunk_length
+from jaxgan.runs.data import CHUNK_STEPS, batching, chunk_factory, chunk_length
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.train.host_loop import HostLoop, RunLog, StopRequest, check_resumes, chunk_stops, open_metrics
 from jaxgan.training.population import member as member_of
@@ -50,6 +50,10 @@ class PopulationTrainer:
         run_chunk = chunk_factory(self.experiment, self.inputs)(None)
         return lambda state, batches, data: run_chunk(state, batches, numbers, data)
 
+    def shapes(self) -> TrainState:
+        """The shapes of a member's state. JAX keeps the trace for `start`, so it costs nothing."""
+        return self.start.eval_shape(jax.random.key(0))
+
     def chunk(self) -> int:
         """Steps in one call: the fewer, the more members, so that a request to stop waits no longer than in one run."""
         count = min(len(self.group), self.most)
@@ -78,15 +82,17 @@ class PopulationTrainer:
             for member in members:
                 config, seed = member.config, member.config["seed"]
                 if seed not in indices:
-                    batch = {"batch_size": config["batch_size"], "minibatches": minibatches_per_step(config)}
-                    indices[seed] = order.batch_indices(seed, start, stop, size=member.inputs.size, **batch)
+                    indices[seed] = order.batch_indices(
+                        seed, start, stop, size=member.inputs.epoch_size, **batching(config)
+                    )
             rows = [indices[m.config["seed"]] + np.int32(self._offsets[id(m.inputs)]) for m in members]
             yield self.place_members({"index": np.stack(rows)})
 
     def _place_data(self) -> None:
         """All distinct datasets one behind the other, so that a member's indices only need an offset."""
+        copies = 1 + self.inputs.mirror
         distinct = {id(m.inputs): m.inputs.resident_data() for m in self.group}
-        starts = itertools.accumulate((len(data["examples"]) for data in distinct.values()), initial=0)
+        starts = itertools.accumulate((copies * len(data["examples"]) for data in distinct.values()), initial=0)
         self._offsets = dict(zip(distinct, starts, strict=False))
         self.data = self.place_shared(jax.tree.map(lambda *parts: np.concatenate(parts), *distinct.values()))
 

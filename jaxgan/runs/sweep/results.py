@@ -7,7 +7,6 @@ import datetime
 import json
 import math
 import os
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from jaxgan.errors import UsageError
 from jaxgan.io.atomic import atomic_path, reported
 from jaxgan.runs.directory import RunDirectory, check_same
 from jaxgan.runs.evaluate.evaluation import versions
-from jaxgan.runs.evaluate.tables import aligned, number
+from jaxgan.runs.evaluate.tables import FEW, Summary, aligned, number, summarise
 from jaxgan.runs.sweep.members import Member
 from jaxgan.runs.sweep.scoring import MemberScores, Ranking, setting_order
 from jaxgan.runs.sweep.trials import Setting
@@ -38,25 +37,10 @@ SHOWN = 40
 """Most settings in the picture, the best ones."""
 
 
-class Summary(NamedTuple):
-    """One score over the seeds of a setting.
-
-    Attributes:
-      mean: over the members that have it; None if none has.
-      standard_error: s/√n with s² = Σ(x − mean)²/(n − 1); None for fewer than two members.
-      values: of each member in the order of the seeds; None for one that has none.
-    """
-
-    mean: float | None
-    standard_error: float | None
-    values: list[float | None]
-
-
-def summarise(values: Sequence[float | None]) -> Summary:
-    """The summary of some values."""
-    known = [value for value in values if value is not None]
-    error = statistics.stdev(known) / math.sqrt(len(known)) if len(known) > 1 else None
-    return Summary(statistics.fmean(known) if known else None, error, list(values))
+SEEDS = (
+    "mean over the seeds ± standard error, of the seeds and the evaluation together; of fewer than "
+    f"{FEW} seeds with their range, and no ± where the evaluation has no error; members that diverged are in no mean."
+)
 
 
 class SweepResults(NamedTuple):
@@ -80,7 +64,8 @@ class SweepResults(NamedTuple):
         """A score of a setting's members; None for one that diverged."""
         pairs = zip(self.members, self.verdicts, strict=True)
         of_setting = [pair for pair in pairs if pair[0].setting == setting]
-        return summarise([None if member.diverged is not None else v.scores.get(score) for member, v in of_setting])
+        scored = [MemberScores(0) if member.diverged is not None else verdict for member, verdict in of_setting]
+        return summarise([each.scores.get(score) for each in scored], [each.errors.get(score) for each in scored])
 
     def order(self) -> list[int]:
         """The settings, best first. A setting that was dropped later ranks higher."""
@@ -238,7 +223,7 @@ def table(results: SweepResults, where: str) -> str:
     for place, block in enumerate(_blocks(rows, scores)):
         lead = [row[:1] for row in rows] if place else rows
         parts += [*aligned([[*a, *b] for a, b in zip(lead, zip(*block, strict=True), strict=True)]), ""]
-    parts.append("mean over the seeds ± its standard error; members that diverged are in no mean.")
+    parts.append(SEEDS)
     headed = zip(columns.headings, (" & ".join(group) for group in columns.fields), strict=True)
     parts += [f"{heading}: {names}" for heading, names in headed if heading != names]
     for member in (member for member in results.members if member.diverged is not None):
@@ -269,14 +254,15 @@ def spread_of(results: SweepResults) -> np.ndarray:
         step, name = results.given_up.get(setting), ", ".join(named)
         name = name if len(name) <= LABEL else f"setting {setting}"
         label = "\n".join(filter(None, (name, "" if step is None else f"given up at step {step:,}")))
-        rows.append(figures.SpreadRow(label or "the config itself", *results.summary(setting, ranking.name)))
+        found = results.summary(setting, ranking.name)
+        rows.append(figures.SpreadRow(label or "the config itself", found.mean, found.shown_error, found.values))
     title = f"{ranking.name} ({ranking.better} is better)"
     return figures.spread(rows, title=title, reference=results.real(ranking.name))
 
 
 def _score_column(results: SweepResults, name: str, order: Sequence[int]) -> list[str]:
     found = [results.summary(setting, name) for setting in order]
-    cells = ["-" if s.mean is None else number(s.mean, s.standard_error) for s in found]
+    cells = [summary.text() for summary in found]
     real = results.real(name)
     return [name, *cells, "" if real is None else number(real, None)]
 

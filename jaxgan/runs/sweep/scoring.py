@@ -30,7 +30,7 @@ AUTO = "sliced_wasserstein"
 """The default score: cheap, for all data, without features, and sensitive to missing modes."""
 
 METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real_logit", "d_fake_logit", "d_gradient_norm", "g_gradient_norm")
-"""Metrics that can rank: those in every line of `metrics.jsonl`."""
+"""Metrics that can rank: those in every line of `metrics.jsonl`, d_accuracy if the loss has one."""
 
 
 class Ranking(NamedTuple):
@@ -128,11 +128,13 @@ class MemberScores(NamedTuple):
     Attributes:
       step: of the checkpoint that was scored; 0 without one.
       scores: by name; None where it is not finite.
+      errors: the standard errors of the evaluation; None where it gives none.
       real: the same of real data.
     """
 
     step: int
     scores: Mapping[str, float | None] = {}
+    errors: Mapping[str, float | None] = {}
     real: Mapping[str, float | None] = {}
 
 
@@ -196,7 +198,8 @@ class MemberScorer:
             write_json(path, to_json(report, evaluation, member.name))
         found = {score.name: finite(score.value) for score in report.scores}
         real = {score.name: finite(score.baselines["real data"].value) for score in report.scores}
-        return MemberScores(report.step, found, real)
+        errors = {score.name: finite(score.standard_error) for score in report.scores}
+        return MemberScores(report.step, found, errors, real)
 
     def _evaluation(self, member: Member, metrics: tuple[str, ...]) -> Evaluation:
         data, group = id(member.inputs), self._group[member.number]

@@ -3,6 +3,7 @@
 import abc
 import math
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from types import FrameType
@@ -12,11 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import complete, minibatches_per_step
+from jaxgan.config import complete
+from jaxgan.config.build import minibatches_before
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress
+from jaxgan.losses.penalties import PENALTIES
+from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import everywhere, own
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.directory import RunDirectory, check_same
@@ -73,6 +77,34 @@ def check_resumes(
     check_same(complete(saved["config"]), config, directory.path)
     if inputs is not None:
         check_same_data(saved["data"], inputs, directory.path)
+
+
+def announce(lines: list[str], warnings: list[str], *further: str) -> None:
+    """Prints what is trained on, as `data_in_words` says it, and further lines; the warnings go to stderr."""
+    print("\n".join([*lines, *further]), flush=True)
+    for warning in warnings:
+        print(f"jaxgan: warning: {warning}", file=sys.stderr, flush=True)
+
+
+def game_in_words(config: Mapping[str, Any]) -> str:
+    """The line on the loss, with the penalties and terms that are on."""
+    parts = [config["loss"]]
+    for section, table in (("penalties", PENALTIES), ("terms", TERMS)):
+        parts += [f"{section}.{name} {config[section][name]:g}" for name in table if config[section][name]]
+    parts += [f"{name} {config[name]}" for name in ("task", "condition") if config[name] != "none"]
+    k, batch = config["discriminator_steps"], config["batch_size"]
+    return f"loss: {', '.join(parts)}; {config['steps']:,} steps, each of {k} x {batch} examples; seed {config['seed']}"
+
+
+def players_in_words(config: Mapping[str, Any], state: TrainState) -> list[str]:
+    """The lines on the networks of a state, or of the shapes of one, and on their optimizers."""
+    lines = []
+    for player in ("generator", "discriminator"):
+        count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(getattr(state, player).params))
+        optimizer = config[f"{player}_optimizer"]
+        rate = f"{optimizer['name']} at {optimizer['learning_rate']:g}"
+        lines.append(f"{player}: {config[player]['network']}, {count:,} parameters, {rate}")
+    return lines
 
 
 def open_metrics(directory: RunDirectory, config: Mapping[str, Any], first: int) -> MetricsFile:
@@ -245,8 +277,8 @@ class RunLog:
             if self.progress is not None:
                 for warning in warnings.values():
                     self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
-        batch = {"batch_size": self.config["batch_size"], "minibatches": minibatches_per_step(self.config)}
-        epoch = order.epoch_of(step, size=self.inputs.size, **batch)
+        used = int(minibatches_before(self.config, step))
+        epoch = order.epoch_of(used, size=self.inputs.epoch_size, batch_size=self.config["batch_size"])
         self.writer.write_scalars(step, {"epoch": round(epoch, 6), **means})
         if step % self.config["log_every"] == 0:
             self._window = {}

@@ -19,7 +19,7 @@ from jaxgan.io.atomic import write_json
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, TensorBoard
 from jaxgan.parallel import any_process, distribute, own, share
-from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, read_inputs
+from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, data_in_words, read_inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
 from jaxgan.runs.evaluate.report import write_report
@@ -30,9 +30,12 @@ from jaxgan.runs.train.host_loop import (
     HostLoop,
     RunLog,
     StopRequest,
+    announce,
     check_resumes,
     chunk_stops,
+    game_in_words,
     open_metrics,
+    players_in_words,
     select_devices,
 )
 from jaxgan.types import TrainState, stream
@@ -78,6 +81,10 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
             return
         # The data, and the run's parts that depend on it.
         inputs = read_inputs(plain)
+        if jax.process_index() == 0:
+            devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}, mapping {plain['mapping']}"
+            game = (game_in_words(plain), f"devices: {devices}", f"written to: {directory.path}")
+            announce(*data_in_words(plain, inputs), *game)
         check_resumes(checkpoints, plain, directory, inputs)
         experiment = build(plain, inputs.facts)
         if jax.process_index() == 0:
@@ -135,7 +142,7 @@ class Run(HostLoop):
         state, window = self.first_state()
         first = int(own(state).step)
         with contextlib.ExitStack() as stack:
-            self.open_log(first, window, stack)
+            self.open_log(state, first, window, stack)
             if self.output is not None and first == 0:
                 self.output.draw(0, own(state))
             elif self.output is not None:
@@ -155,10 +162,11 @@ class Run(HostLoop):
         state, extra = self.checkpoints.restore(self.experiment.abstract_state())
         return self.place_state(state), extra["window"]
 
-    def open_log(self, first: int, window: dict[str, Any], stack: contextlib.ExitStack) -> None:
+    def open_log(self, state: TrainState, first: int, window: dict[str, Any], stack: contextlib.ExitStack) -> None:
         """Opens what takes metrics, pictures and messages; the stack closes it. Other processes write nothing."""
         writer, monitor, progress = MetricWriter(), None, None
         if self.output is not None:
+            print("\n".join(players_in_words(self.config, state)), flush=True)
             file = stack.enter_context(open_metrics(self.directory, self.config, first))
             board = stack.enter_context(TensorBoard(self.directory.tensorboard, purge_step=first))
             progress = stack.enter_context(Progress(self.total, first))
@@ -305,7 +313,7 @@ class Output:
         assert self._evaluation is not None
         try:
             report = self._evaluation.run(state)
-        except NoSamplesError as error:  # no reason to end the training
+        except (NoSamplesError, DivergedError) as error:  # no reason to end the training, which looks for itself
             self.progress.message(f"not evaluated: {error}")
             return
         path = self.directory.evaluation_file(report.step, report.seed, report.method)

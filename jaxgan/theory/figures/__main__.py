@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.errors import JaxganError, UsageError
+from jaxgan.io.atomic import local_path
 
 BOUNDS = {"deviation": 0.05, "jsd": 0.01, "value": 0.02}
 """What a run has to end within: |D − ½| over the central 95 % of p_d, JSD in nats, |V + log 4| in nats."""
@@ -108,7 +109,7 @@ def _writable(directory: str) -> Path:
     """The directory, created and tried out before any time is spent."""
     if not directory:
         raise UsageError("cannot write the figures", "--out is empty", "name a directory")
-    path = Path(directory)
+    path = local_path(directory, "--out ")
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

@@ -1,0 +1,70 @@
+"""What evaluators are given: sets of examples and logits, checked where they enter.
+
+A score of values that are NaN or infinite would be a plausible number as often as not, so every set has to be finite.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+
+class NonFiniteError(ValueError):
+    """Some examples of a set are NaN or infinite.
+
+    Attributes:
+      name: of the set.
+      count, total: how many of its examples are not finite, and how many it has.
+      first: index of the first of them.
+    """
+
+    def __init__(self, name: str, count: int, total: int, first: int):
+        self.name, self.count, self.total, self.first = name, count, total, first
+        super().__init__(
+            f"{name}: {count:,} of {total:,} examples are not finite (NaN or infinite), the first at index {first}"
+        )
+
+
+def check_finite(name: str, values: ArrayLike) -> None:
+    """Raises NonFiniteError if a set of examples [n, ...] has a value that is NaN or infinite."""
+    values = np.atleast_1d(values)
+    places = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
+    if places.size:
+        raise NonFiniteError(name, len(places), len(values), int(places[0]))
+
+
+def rows(**sets: ArrayLike) -> list[jax.Array]:
+    """Sets of examples [n, ...] as floats [n, dim], in float64 within `double_precision`.
+
+    Args:
+      **sets: by their names in messages; a vector [n] is n examples of one dimension.
+
+    Raises:
+      ValueError: a set has no examples or no dimensions, or the dimensions differ.
+      NonFiniteError: a set has examples that are NaN or infinite.
+    """
+    found = []
+    for name, given in sets.items():
+        examples = jnp.asarray(given)
+        if examples.ndim < 1 or 0 in examples.shape:
+            raise ValueError(f"{name} must be [n, ...] with at least one example, got shape {examples.shape}")
+        check_finite(name, given)
+        found.append(examples.astype(float).reshape(len(examples), -1))
+    if len({dim for _, dim in (x.shape for x in found)}) > 1:
+        shapes = " and ".join(str(x.shape) for x in found)
+        raise ValueError(f"{' and '.join(sets)} must have the same dimension, got shapes {shapes}")
+    return found
+
+
+def class_logits(logits: ArrayLike, name: str = "logits") -> np.ndarray:
+    """Logits [n, classes] of a classifier; −∞ says that a class is impossible.
+
+    Raises:
+      ValueError: they are not [n, classes] with at least one example and one class.
+      NonFiniteError: an example has a logit that is NaN or +∞, or only −∞.
+    """
+    logits = np.asarray(logits)
+    if logits.ndim != 2 or 0 in logits.shape:
+        raise ValueError(f"{name} must be [n, classes] with at least one example, got shape {logits.shape}")
+    check_finite(name, logits.max(1))  # NaN is the largest of all
+    return logits

@@ -1,0 +1,474 @@
+"""Every measured number in README.md and docs/ is that of a file in results/, or is listed here with the reason.
+
+`SAID` computes from results/ what a document says of them: tables, and phrases with their numbers. All of it has to be
+in the document. What is left of the document may have no number with a point, a ± or a unit of a measurement, but those
+of `NOT_MEASURED`: published, chosen or proved.
+"""
+
+import json
+import pathlib
+import re
+
+import pytest
+
+from benchmarks import baselines, communication, efficiency, modes, recipes, scores
+from configs import default
+from jaxgan.runs.evaluate.tables import number, summarise
+
+DOCUMENTS = ["README.md", *sorted(str(path) for path in pathlib.Path("docs").glob("*.md"))]
+
+DIGITS = r"(?<![\w.,²^])\d(?:[\d,]*\d)?"
+UNITS = r"(?:\s?%| (?:nats|times|seconds?|minutes?|hours?|min|h|s|ms|MiB|errors?)\b|\s?± ?[\d.])"
+MEASURED = re.compile(rf"{DIGITS}\.\d+|(?<![\w.)])\.\d+|(?<=± )\d[\d,]*|{DIGITS}(?={UNITS})(?!\.)")
+
+
+def measured(text):
+    """The numbers of a text that look measured: with a point, after or before ±, or before a unit.
+
+    Code, links, numbers of arXiv and of sections do not count.
+    """
+    text = re.sub(r"```.*?```", "", text, flags=re.S)
+    text = re.sub(r"`[^`\n]*`", "`", text)
+    text = re.sub(r"\]\([^)]*\)|https?://\S+", "]", text)
+    text = re.sub(r"\b\d{4}\.\d{4,5}\b|\bsections? \d+(?:\.\d+)?", "", text)
+    return [match[0] for match in MEASURED.finditer(text)]
+
+
+def untied(text, phrases):
+    """The measured numbers of a text outside of the phrases; AssertionError for a phrase that is not in it."""
+    missing = [phrase for phrase in phrases if phrase not in text]
+    assert not missing, missing
+    for phrase in sorted(phrases, key=len, reverse=True):
+        text = text.replace(phrase, "…")
+    return measured(text)
+
+
+def results(name):
+    """A file of results/."""
+    return json.loads(pathlib.Path(f"results/{name}.json").read_text())
+
+
+def task(name):
+    """The scores of a task."""
+    return results(f"tasks/{name}")["task"]
+
+
+def minutes(config):
+    """How long the steps of a config take."""
+    return f"{results('benchmarks/recipes')[config]['minutes']:.0f} minutes of steps"
+
+
+def neighbours(method, digits=2):
+    """The accuracy, in percents, of a nearest neighbour that needs no training."""
+    found = results("tasks/baselines")["configs/inference_mnist.py"]["task"]["1-NN accuracy"][method]
+    return number(100 * found["mean"], 100 * found["standard_error"], digits)
+
+
+def completions(score, method, digits=3):
+    """A score of completions that need no training."""
+    return results("tasks/baselines")["configs/inpainting_mnist.py"]["task"][score][method]
+
+
+def to_score(setting, target):
+    """Seconds to a Parzen score, over the seeds that reach it, and their steps."""
+    found = results("benchmarks/efficiency")["settings"][setting]
+    steps = found["to"][target]["steps"]["values"]
+    second = found["seconds_of_a_step"]["median"]
+    return summarise([None if n is None else n * second for n in steps]), summarise(steps)
+
+
+def seconds(setting, target):
+    """The same as text, with s behind the number."""
+    text = to_score(setting, target)[0].text(0)
+    return text.replace(" (", " s (") if "(" in text else f"{text} s"
+
+
+OURS, PAPER, AVERAGED = "recommended", "the paper's", "the paper's, averaged generator"
+
+
+def said_by_the_readme():
+    quickstart, inpainting = results("scores/quickstart"), task("inpainting")
+    inference, semi = task("inference"), task("semi_supervised")["test_errors"]["this run"]
+    labels, conditional = task("labels_alone_100")["test_errors"]["this run"], results("tasks/conditional")["scores"]
+    best, mean = "half rmse_best", "half rmse_mean"
+    accuracy = conditional["label_accuracy"]
+    averaged = {target: to_score(AVERAGED, target)[0].text(0) for target in ("100", "150")}
+    first, second = (re.fullmatch(r"(\d+) \((\d+ to \d+), n = 3 of 4\)", text) for text in averaged.values())
+    return [
+        scores.table_of(quickstart),
+        f"These are of one {quickstart['machine']['cpu']}.",
+        f"in %: {scores.cell(accuracy, 2, 100, 10_000)} | real digits: {100 * accuracy['real_data']:.2f} |",
+        f"rmse of E(G(z)) to z {scores.cell(inference['latent rmse']['this run'], 3)}.",
+        f"E(x), in %: {scores.cell(inference['1-NN accuracy']['this run'], 2, 100, 10_000)} |",
+        f"a guess without x: {inference['latent rmse']['prior mean']['mean']:.3f}.",
+        f"40 principal components: {neighbours('pca')}; pixels: {neighbours('pixels')};",
+        f"best of ten draws: {scores.cell(inpainting[best]['this run'], 3)};",
+        f"mean of ten: {scores.cell(inpainting[mean]['this run'], 3)} |",
+        f"the ten nearest training digits, best {scores.cell(completions(best, 'k nearest'), 3)},",
+        f"mean {scores.cell(completions(mean, 'k nearest'), 3)};",
+        f"errors of 10,000 after 100 labels: {scores.errors_cell(semi)} |",
+        f"the labels alone: {scores.errors_cell(labels)};",
+        f"to 100 nats {seconds(OURS, '100')}, to 150 nats {seconds(OURS, '150')} (n = 4)",
+        f"{first[1]} s ({first[2]}) and {second[1]} s ({second[2]}), n = 3 of 4: no gain at 150 |",
+    ]
+
+
+def said_of_evaluation():
+    paper, fine = (results("evaluation/mnist_reference")[grid] for grid in ("paper", "fine"))
+    timed = results("benchmarks/evaluation")
+    parzen, frechet, names = timed["parzen"], timed["frechet"], ("mean", "standard_error_over_test_images")
+    slow = {name: found["median"] for name, found in parzen["scikit_learn_seconds_for_all"].items()}
+    second = {
+        name: found["median"] for name, found in {**parzen["seconds"], "frechet": frechet["seconds"]["jaxgan"]}.items()
+    }
+    return [
+        "**{:.1f} ± {:.1f}** nats".format(*(paper[name] for name in names)),
+        f"which is known to ± {paper['standard_error_over_seeds']:.2f})",
+        "{:.1f} ± {:.1f} (± {:.2f})".format(*(fine[name] for name in (*names, "standard_error_over_seeds"))),
+        f"the whole protocol took {second['jaxgan']:.1f} s,",
+        f"with the fine grid {second['jaxgan, paper and fine']:.1f} s,",
+        f"{parzen['memory']['above_mib']} MiB above its data",
+        f"{parzen['times_as_fast_as_the_faster']['median']:.0f} times\nas fast as scikit-learn",
+        f"({slow['one leaf']:.0f} s; with its own settings it took {slow['default settings']:.0f} s)",
+        f"dimensions took {second['frechet']:.1f} s,",
+        f"{frechet['times_as_fast_as_scipy']['median']:.2f} times as fast as with scipy's matrix root",
+        f"its standard error {frechet['with_standard_error_times_as_fast']['median']:.2f} times",
+    ]
+
+
+def said_of_modes():
+    found = {name: results(f"modes/{name}") for name in ("recommended", "losses")}
+    ring, grid = (found["recommended"]["data"][name] for name in ("ring", "grid"))
+    real = [data["real_data"] for data in (ring, grid)]
+    ours = [data["settings"]["relativistic_paired"] for data in (ring, grid)]
+    high = [100 * min(setting["high_quality"]["values"]) for setting in ours]
+    kl = [setting["reverse_kl"] for setting in ours]
+    shares = [100 * data["high_quality"] for data in real]
+    numbers = [f"{value:.3f}"[1:] for value in (*(each["mean"] for each in kl), *(data["reverse_kl"] for data in real))]
+    times = pathlib.Path("results/README.md").read_text()
+    assert "recommended.json` | 19 minutes on one core" in times and "losses.json` | 37 minutes |" in times
+    return [
+        *map(modes.table_of, found.values()),
+        "scores {:.2f} % and {:.2f} % high quality".format(*shares),
+        "a reverse KL of {:.4f} and {:.4f}".format(*(data["reverse_kl"] for data in real)),
+        "high quality is {:.1f} % on the ring and {:.1f} % on the grid".format(*high),
+        f"more than data has ({shares[0]:.2f} %)",
+        f"reverse KL {numbers[0]} and {numbers[1]}\nagainst {numbers[2]} and {numbers[3]};",
+        f"of the ring's seeds {max(kl[0]['values']):.2f}".replace(" 0.", " .") + " in the worst",
+        "19 minutes on one core",
+        "37 minutes on two cores",
+    ]
+
+
+def said_of_scaling():
+    found = results("benchmarks/communication")
+    times = []
+    for card in ("GPU", "host"):
+        pairs = [
+            (g["on"]["8 × H100"], g["on"][f"2 × 8 H100, a 400 Gb/s card per {card}"]) for g in found["games"].values()
+        ]
+        ratios = [two["communication_microseconds"] / one["communication_microseconds"] for one, two in pairs]
+        times.append(f"{min(ratios):.1f} to {max(ratios):.1f} times")
+    peak = found["utilisation"]
+    return [
+        *communication.rows(found),
+        *times,
+        f"{100 * peak:.0f} % of the peak in bfloat16 is assumed",
+        f"- {100 * peak:.0f} % of the peak is a guess; at the peak every batch above is {1 / peak:.1f} times as large",
+    ]
+
+
+def said_of_speed():
+    step, phrases = results("benchmarks/step"), []
+    for game in (found for found in step.values() if "times_the_floor" in found):
+        took = {name: f"{values['median']:.4g} ms" for name, values in game["milliseconds"].items()}
+        torch = game["better_torch"]
+        flax = f"{game['times_as_fast_as_the_flax_loop']['median']:.2f}" if "flax loop" in took else ""
+        cells = [took["floor"], took[game["ratios_of"]], f"{game['times_the_floor']['median']:.2f}"]
+        cells += [f"{took[torch]} ({torch.removeprefix('torch ')})"]
+        phrases.append(f"| {' | '.join(cells)} | {game['times_as_fast_as_the_better_torch']['median']:.2f} | {flax} |")
+    fast = {name: f"{found['times_as_fast']['median']:.1f} times" for name, found in step["loop"].items()}
+    startup = results("benchmarks/startup")
+    imports = {name: f"{value:.2f}" for name, value in startup["import_seconds"].items() if value >= 0.05}
+    took = {name: f"{value['median']:.1f} s" for name, value in startup["seconds"].items()}
+    overhead = results("benchmarks/overhead")
+    kinds = {
+        kind: " and ".join(f"{overhead[config][kind]['ratio']['median']:.3f}" for config in ("quickstart", "ring"))
+        for kind in overhead["ring"]
+    }
+    alone, streamed, everything = kinds.values()
+    quick, ring = alone.split(" and ")
+    grows = results("benchmarks/scaling")
+    batch, width, members, devices = (
+        [f"{value['median']:.2f}" for value in grows[axis]["times_the_first"].values()][1:]
+        for axis in ("batch", "width", "members", "devices")
+    )
+    many = results("benchmarks/population")
+    one_by_one = {size: f"{many[size]['times_one_at_a_time']['median']:.2f}" for size in ("4", "16", "64")}
+    return phrases + [
+        f"PyTorch {step['machine']['versions']['torch'].rpartition('.')[0]} ",
+        f"(16 units, batch 32) is {fast['tiny']} as fast",
+        f"the ring {fast['ring']} in calls of 200",
+        f"first step {took['cold']} with nothing compiled, {took['warm']} with what",
+        "Of that imports are " + ", ".join(f"{name} {value}" for name, value in imports.items()) + " s",
+        f"make the quickstart {quick} times as long, the ring {ring} times;",
+        f"with streamed input {streamed} times;",
+        f"alarms and pictures too, {everything} times.",
+        f"takes {batch[0]}, {batch[1]} and {batch[2]} times as long with 100, 400 and 1,600 examples",
+        f"a layer, {width[0]} and {width[1]} times with 256 and 1,024",
+        f"one of 128 ring GANs {members[-1]} times that of one of two",
+        f"two devices of one machine {devices[0]} times that on one",
+        f"16 rings make {many['16']['times_the_better_torch']['median']:.1f} times the steps per GAN and second",
+        f"and {one_by_one['16']} times those of jaxgan one at a time",
+        f"4 and 64 rings {one_by_one['4']} and {one_by_one['64']} times",
+    ]
+
+
+def said_of_sweeps():
+    found = results("benchmarks/sweep")["times_one_at_a_time"]
+    return [
+        f"make {found['median']:.1f} times the steps per second",
+        f"({found['least']:.1f} to {found['largest']:.1f} over {found['runs']} pairs)",
+        pathlib.Path("results/sweeps/ring.txt").read_text(),
+    ]
+
+
+def said_of_tasks():
+    free, uniform = results("tasks/baselines"), task("inference_uniform")
+    blind = [uniform["latent rmse"][method]["mean"] for method in ("this run", "prior mean")]
+    return [
+        *_said_of_fields(),
+        scores.table_of(results("tasks/conditional")),
+        baselines.completions_table(free, results("tasks/inpainting")),
+        *(baselines.codes_table(free, results(f"tasks/{name}")) for name in ("inference", "bigan")),
+        *(f"{minutes(name)} on one core" for name in ("conditional_mnist", "inference_mnist", "bigan_mnist")),
+        *(f"{minutes(name)} on one core" for name in ("inpainting_mnist", "semi_supervised_mnist")),
+        *_said_of_completions(),
+        *_said_of_codes(),
+        "latent rmse {:.3f}, a blind guess {:.3f}".format(*blind),
+        "rmse is {:.3f} (the mean image {:.3f}, a latent search {:.3f})".format(
+            *(uniform["reconstruction rmse"][m]["mean"] for m in ("this run", "mean image", "latent search"))
+        ),
+        "accuracy {} % ({} % by a regressor".format(
+            *(_accuracy(uniform["1-NN accuracy"][method]) for method in ("this run", "regressor"))
+        ),
+        *_said_of_labels(),
+        *_said_of_efficiency(),
+    ]
+
+
+def _accuracy(found):
+    return scores.cell(found, 2, 100, 10_000).partition(" (")[0]
+
+
+def _said_of_fields():
+    config = default.get_config()
+    sections = (config[section].items() for section in ("inpainting", "inference", "semi_supervised"))
+    return [f"| `{name}` | {value} |" for rows in sections for name, value in rows if isinstance(value, float)]
+
+
+def _said_of_completions():
+    run = task("inpainting")
+    for kind in ("random", "half", "centre", "lines", "mixed"):
+        for way in ("rmse_best", "rmse_mean"):
+            score = f"{kind} {way}"
+            assert completions(score, "k nearest")["mean"] < run[score]["this run"]["mean"]
+            # The digits and the masks are the same.
+            for method in ("nearest", "mean fill"):
+                assert completions(score, method)["values"] == pytest.approx(run[score][method]["values"], abs=1e-5)
+        score = f"{kind} accuracy"
+        assert completions(score, "k nearest")["mean"] > run[score]["this run"]["mean"]
+    pairs = [
+        (completions(f"{kind} rmse_best", "k nearest")["mean"], run[f"{kind} rmse_best"]["this run"]["mean"])
+        for kind in ("half", "centre", "random", "lines")
+    ]
+    words = ("halves {:.3f} against {:.3f}", "the centre {:.3f} against {:.3f}", "random pixels {:.3f} against {:.3f}")
+    words += ("lines {:.3f} against {:.3f}",)
+    return [", ".join(text.format(*pair) for text, pair in zip(words, pairs, strict=True))]
+
+
+def _said_of_codes():
+    ours, bigan = task("inference"), task("bigan")
+    latent = {
+        name: [found["latent rmse"][method]["mean"] for method in ("this run", "prior mean", "regressor")]
+        for name, found in (("inference", ours), ("bigan", bigan))
+    }
+    assert all(own > blind for own, blind, _ in latent.values()) and latent["bigan"][2] < latent["bigan"][1]
+    made = [ours["reconstruction rmse"][method]["mean"] for method in ("this run", "mean image", "latent search")]
+    return [
+        "sees no image ({:.3f} against {:.3f})".format(*latent["inference"]),
+        "({:.3f} against {:.3f}), while a latent search through the same G comes to {:.3f}".format(*made),
+        f"is right for {_accuracy(ours['1-NN accuracy']['this run'])} % of the test digits",
+        f"{neighbours('pixels')} % among pixels, and {neighbours('pca')} % among 40 principal components",
+        "a blind guess of z ({:.3f} against {:.3f})".format(*latent["bigan"]),
+        f"infers a little of z ({latent['bigan'][2]:.3f})",
+        f"({_accuracy(bigan['1-NN accuracy']['regressor'])} % against {neighbours('pca')} %)",
+    ]
+
+
+def _said_of_labels():
+    rows = []
+    for labels in (20, 50, 100, 200):
+        name = "semi_supervised" if labels == 100 else f"semi_supervised_{labels}"
+        found, alone = results(f"tasks/{name}"), task(f"labels_alone_{labels}")["test_errors"]["this run"]
+        errors = found["task"]["test_errors"]
+        cells = [scores.errors_cell(errors[method]) for method in ("this run", "its average", "probe", "pixels")]
+        cells.insert(3, scores.errors_cell(alone))
+        rows.append(f"| {labels} | {found['step']:,} | {' | '.join(cells)}")
+    return rows
+
+
+def _said_of_efficiency():
+    found = results("benchmarks/efficiency")
+    assert found["settings"][PAPER]["fields"] == {"average_decay": "0.999"}  # and D's rate was then 0.1
+    (ours, our_steps), (raw, raw_steps), (averaged, steps) = (to_score(name, "100") for name in (OURS, PAPER, AVERAGED))
+    step = {name: setting["seconds_of_a_step"]["median"] for name, setting in found["settings"].items()}
+    lazy = "recommended, penalty every 4th step"
+    assert min(v for v in averaged.values if v) < ours.mean < max(v for v in averaged.values if v)
+    last = to_score(OURS, "150")[0], to_score(AVERAGED, "150")[0]
+    mixture = summarise(found["settings"]["mixture prior"]["last"]["values"])
+    assert abs(last[0].mean - last[1].mean) < 10 and mixture.mean < 50
+    for limit in ("D rests above .8", "D rests above .95"):
+        curves = found["settings"][limit]["curves"]
+        assert max(value for curve in curves for value in curve.values() if value is not None) < -50
+    return [
+        efficiency.table_of(found),
+        f"to 100 nats {raw_steps.mean / steps.mean:.1f} times fewer steps"
+        f" ({steps.mean:,.0f} against {raw_steps.mean:,.0f})",
+        f"{seconds(AVERAGED, '100')} against {seconds(PAPER, '100')}",
+        f"its {raw.mean / ours.mean:.1f} times ({seconds(OURS, '100')}) are no measure",
+        f"to 100 nats {steps.mean / our_steps.mean:.1f} times fewer steps,"
+        f" each of which takes {step[OURS] / step[AVERAGED]:.1f} times",
+        f"{seconds(OURS, '100')} against {averaged.mean:.0f} s, {averaged.mean / ours.mean:.1f} times, which is within",
+        f"To 150 nats there is no gain in time: {seconds(OURS, '150')} against {seconds(AVERAGED, '150')}",
+        f"To 50 nats {seconds(OURS, '50')} against {seconds(AVERAGED, '50')}",
+        f"to 100 nats {seconds(lazy, '100')}, to 150 nats {seconds(lazy, '150')}",
+        f"to 100 nats {seconds('normal prior', '100')}, where the uniform one takes {raw.mean:.0f} s",
+        "neither of two seeds reaches 50 nats in 15,000 steps",
+        "the score never rises above -50 nats",
+    ]
+
+
+def said_of_theory():
+    found = results("theory/one_dimension")
+    mean, error, bounds, settings = (found[name] for name in ("mean", "standard_error", "bounds", "settings"))
+    numbers = {
+        name: f"{mean[name]:.{digits}f} ± {error[name]:.{digits}f}".replace("-", "−")
+        for name, digits in (("deviation", 3), ("jsd", 4), ("value", 4), ("jsd_share_beyond_2", 2))
+    }
+    return [
+        f"R1 (γ = {settings['r1_gamma']})",
+        f"|D − ½| < {bounds['deviation']} over",
+        f"JSD < {bounds['jsd']} nats and |V + log 4| < {bounds['value']} nats:",
+        f"{found['within_bounds']} of {found['seeds']} seeds",
+        f"the largest |D − ½| is {numbers['deviation']}, JSD {numbers['jsd']} nats and\nV {numbers['value']} nats",
+        f"a share of {numbers['jsd_share_beyond_2']} comes from",
+        f"cells of width {settings['cell_width']}",
+    ]
+
+
+SAID = {
+    "README.md": said_by_the_readme,
+    "docs/evaluation.md": said_of_evaluation,
+    "docs/modes.md": said_of_modes,
+    "docs/scaling.md": said_of_scaling,
+    "docs/speed.md": said_of_speed,
+    "docs/sweeps.md": said_of_sweeps,
+    "docs/tasks.md": said_of_tasks,
+    "docs/theory.md": said_of_theory,
+    "docs/zoo.md": lambda: [recipes.table_of(results("benchmarks/recipes"))],
+}
+"""What each document says from results/."""
+
+NOT_MEASURED = {
+    "README.md": {
+        "BiGAN: 97.39 (": "published",
+        "nine times as long: 93 ± 6.5": "published",
+        "BY-SA 3.0": "a licence",
+        "licence 2.0": "a licence",
+    },
+    "docs/evaluation.md": {
+        "241.9 ± 2.3 is published": "published",
+        "a probability of at least 0.9": "a definition",
+        "(1,000 − 1)/52,000 = 0.019": "a formula",
+        "by less than 1e-4 nats": "tests/evaluation/test_metrics.py",
+        "above 0.99": "a default, compared in test_documents.py",
+        "below 0.2": "a default, compared in test_documents.py",
+        "below 0.8": "a default, compared in test_documents.py",
+    },
+    "docs/modes.md": {
+        "σ = .01, and 25 at {−4, −2, 0, 2, 4}², σ = .05": "the protocol",
+        "GAN 6.3 ± .5 modes and 98.2 % on the ring, 17.3 ± .8 and 94.8 % on the grid": "published",
+        "PacGAN2 7.9 ± .1 and 95.6 %, 23.8 ± .7 and 91.3 %": "published",
+        "PacGAN4 7.8 ± .1 modes, 24.8 ± .2 and 93.6 %": "published",
+        "With gamma .002 in place of .0005": "settings",
+        "a mode of σ = .01. An average of .999": "settings",
+        "(β₁ .5)": "a setting",
+        "averaged with .999": "a setting",
+    },
+    "docs/scaling.md": {
+        "silent for 30 seconds": "a setting",
+        "in a step 3 times in G, 6 times in D": "counted in tests/benchmarks/test_communication.py",
+        "FLOPs to 2 % of those": "the bound in tests/benchmarks/test_communication.py",
+    },
+    "docs/speed.md": {
+        "less than 0.6 times as many numbers, cifar10's less than 0.3 times": "the bounds of the test that is named",
+    },
+    "docs/tasks.md": {
+        "132 ± 1.8 nats (arXiv:1411.1784)": "published",
+        "BiGAN 97.39 %, latent regressor 97.44 %, joint 97.13 %": "published",
+        "| 1,677 ± 452 |": "published",
+        "| 221 ± 136 |": "published",
+        "| 93 ± 6.5 |": "published",
+        "| 90 ± 4.2 |": "published",
+        "(± 452 and ± 136 over choices)": "published",
+        "a rate of 0.1 for D": "a setting",
+        "accuracy is above .8 or .95": "settings",
+    },
+    "docs/theory.md": {
+        "off 1 by more than 0.001": "a setting",
+        "central 95 % of p_d": "a definition",
+        "−log 4 = −1.3863": "mathematics",
+        "−0.0487503 at (0.5, −0.1)": "mathematics, in tests/theory/test_dynamics.py",
+        "β = 0.5 diverges, β = −0.3 converges": "mathematics, in tests/theory/test_dynamics.py",
+        "[0, log 2] = [0, 0.693]": "mathematics",
+    },
+    "docs/zoo.md": {
+        "| .1 to 10 |": "settings",
+        "in every 16th step, 16 times as much": "a setting",
+        "L_I = 3.69": "mathematics",
+        ".1 for toys": "published",
+    },
+}
+"""Numbers that nobody here has measured, with the words around them and where they are from."""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_measured_number_is_that_of_the_results(document):
+    text = pathlib.Path(document).read_text()
+    said = SAID[document]() if document in SAID else []
+    assert untied(text, [*said, *NOT_MEASURED.get(document, ())]) == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "numbers"),
+    [
+        ("It is 37.2 % better, and takes 12 minutes or 3.1 s.", ["37.2", "12", "3.1"]),
+        ("rmse .204 (0.203 to 0.205, n = 2), 1,048 ± 19 steps", [".204", "0.203", "0.205", "1,048", "19"]),
+        ("2 times, 100 nats and 152 MiB of 10,000 errors", ["2", "100", "152", "10,000"]),
+        ("Section 7 of 250 epochs, section 3.1, arXiv:1406.2661, two of 5,000 digits at 32 pixels", []),
+        ("`--config.steps=1.5` and [a link](results/1.5.json): 8 x 8", []),
+        ("```\n37.2 % better\n```", []),
+    ],
+)
+def test_what_looks_measured(sentence, numbers):
+    assert measured(sentence) == numbers
+
+
+def test_an_untied_number_and_a_phrase_that_is_not_there_are_errors():
+    text = pathlib.Path("docs/sweeps.md").read_text()
+    phrases = said_of_sweeps()
+    assert untied(text, phrases) == []
+    assert untied(f"{text}\nMembers are 2.5 times as good.", phrases) == ["2.5"]
+    with pytest.raises(AssertionError, match="of nothing"):
+        untied(text, [*phrases, "of nothing"])
