@@ -2,9 +2,9 @@
 
     python launch.py --config=configs/r3gan.py --config.dataset.path=TFDS_DIRECTORY --workdir=runs/r3gan
 
-Data: CIFAR-10, all 50,000 training images and their mirror images, with their classes. Four widths of 768 channels (4 to 32 pixels), two blocks
-each, 3 x 3 kernels in 96 groups of 16; 64 normal latents and 64 dimensions of the class; 768 dimensions of it in the
-discriminator. Batch 512; each generator update has 512 images of its own. Adam with beta1 0.
+Data: CIFAR-10, all 50,000 training images and their mirror images, with their classes. Four widths of 768 channels (4
+to 32 pixels), two blocks each, 3 x 3 kernels in 96 groups of 16; 64 normal latents and 64 dimensions of the class; 768
+dimensions of it in the discriminator. Batch 512; each generator update has 512 images of its own. Adam with beta1 0.
 By half a cosine over the first 20 M images: gamma of both penalties .05 to .005, the rates 2e-4 to 5e-5, beta2 .9 to
 .99, the half-life of the average 0 to 5 M images, the probability of the ADA pipe 0 to .55 (colours at half of it);
 after them they stay. The run is 100,000 steps, 51.2 M images.
