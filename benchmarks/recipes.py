@@ -53,13 +53,13 @@ def seconds_of_a_step(name: str, repeats: int) -> list[float]:
     import jax
     import numpy as np
 
-    from jaxgan.config import DataFacts, build
+    from jaxgan.config import DataFacts, build, minibatches_per_step
     from jaxgan.parallel import distribute
     from jaxgan.tasks import Labelled
     from jaxgan.training.step import scan_steps
 
     config = importlib.import_module(f"configs.{name}").get_config().to_dict()
-    shape, k = SHAPES[config["dataset"]["name"]], config["discriminator_steps"]
+    shape, count = SHAPES[config["dataset"]["name"]], minibatches_per_step(config)
     draw = np.random.default_rng(0)
     labelled = config["condition"] != "none"
     means = draw.uniform(0.1, 0.9, shape).astype(np.float32)
@@ -70,9 +70,9 @@ def seconds_of_a_step(name: str, repeats: int) -> list[float]:
     step, place, place_batch = distribute(
         lambda axis_name: scan_steps(experiment.train_step(axis_name)), mapping="jit", batch_axis=2
     )
-    batch = {"real": draw.uniform(0, 1, (steps, k, config["batch_size"], *shape)).astype(np.float32)}
+    batch = {"real": draw.uniform(0, 1, (steps, count, config["batch_size"], *shape)).astype(np.float32)}
     if labelled:
-        batch["condition"] = draw.integers(0, 10, (steps, k, config["batch_size"])).astype(np.int32)
+        batch["condition"] = draw.integers(0, 10, (steps, count, config["batch_size"])).astype(np.int32)
     state, batch = place(experiment.initial_state(0)), place_batch(batch)
     found = []
     for _ in range(repeats + 1):

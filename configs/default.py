@@ -25,8 +25,11 @@ def get_config(platform: str = "") -> ConfigDict:
     config.generator_steps = 1  # generator updates per step, each on its own latents
     config.steps = 10_000  # training steps in all; raise it and run again to go on from the last checkpoint
     config.batch_size = 64  # examples in a minibatch, over all devices
+    config.generator_batches = 0  # r: each generator update sees r minibatches of its own as one batch of
+    # r * batch_size; 0: it sees the discriminator's last one
     config.accumulation_steps = 1  # parts in which each device computes its batch, for batches that do not fit at once
     config.average_decay = 0.0  # decay of the moving average of the generator, which samples then use; 0 is off
+    config.average_half_life = 0.0  # the same, as the examples seen after which past parameters count half; 0 is off
     config.average_debias = False  # without the weight of the first parameters, for short runs and decays near 1
 
     config.unrolled_steps = 0  # m: the generator looks ahead through m discriminator updates; 0 is off
@@ -41,9 +44,16 @@ def get_config(platform: str = "") -> ConfigDict:
     config.coordination.over = 10_000  # training steps from the one to the other
     config.coordination.accuracy_limit = 1.0  # above it the discriminator rests until the next step; 1: never
 
+    # Numbers that change in a run: "FIELD=SHAPE(LAST, EXAMPLES); FIELD & FIELD=...". Each goes from its field's own
+    # value to LAST, and stays there: "penalties.r1=cosine(0.1, 1e6)". SHAPE: linear, cosine, exponential. EXAMPLES:
+    # how many the discriminator has seen by then, step * discriminator_steps * batch_size.
+    config.schedules = ""  # of rates, betas, weights of penalties and terms, the average, augmentation.probability, ...
+
     config.task = "none"  # "inpainting": one generator of all conditionals p(x_S | x_notS); "inference": z from x;
     # "semi_supervised": a discriminator that tells classes, from few labels; jaxgan.tasks.TASKS
     config.condition = "none"  # "labels": both players are told an example's class; "vectors": an .npz's `conditions`
+    config.generated_labels = "data"  # condition=labels: in training, of the generated examples: those of the data
+    # beside them, or "uniform" draws
     config.packing = 1  # examples that the discriminator judges at once (PacGAN)
     config.real_label = 1.0  # label of data in the cross-entropies and least squares; .9 smooths it (one-sided)
 
@@ -63,8 +73,10 @@ def get_config(platform: str = "") -> ConfigDict:
     config.penalties.gradient_penalty = 0.0  # lambda: (|grad| - 1)^2 between data and samples (WGAN-GP)
     config.penalties.gradient_penalty_one_sided = 0.0  # lambda: the same, of norms above 1 alone
     config.penalties.dragan = 0.0  # lambda: (|grad| - 1)^2 around data
-    config.penalties.dragan_spread = 0.5  # c: noise around the data, in their standard deviations
-    config.penalties.interval = 1  # in every so many steps, so many times as much (lazy regularisation)
+    config.penalties.dragan_spread = 0.5  # c: size of the noise around the data
+    config.penalties.dragan_noise = "uniform"  # up to c deviations of the data (authors' code); "normal": variance c
+    config.penalties.interval = 1  # in every so many steps, so many times as much (lazy regularisation); the rate and
+    # the betas stay as they are
 
     # Weights of jaxgan.TERMS, parts of the players' losses that read more than logits; 0 is off.
     config.terms = ConfigDict()
@@ -105,6 +117,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.validation_examples = -1  # training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")
     config.dataset.contrast_norm = 0.0  # s: of each image its mean is taken off and its norm made s; 0: off
+    config.dataset.dequantization = False  # True: bytes x, in training, as (x + U(0, 1))/256 of the range, drawn anew
     config.dataset.mirror = False  # True: training images twice, as they are and flipped horizontally
     config.dataset.placement = "auto"  # "device": kept there as stored; "stream": read ahead; "auto": what fits
 
@@ -225,6 +238,7 @@ def _network() -> ConfigDict:
     # "virtual" (generator); "auto": mlp none, others batch
     network.upsampling = "transposed"  # dcgan generator: "transposed" convolutions, "nearest": copies and a convolution
     network.blocks = 2  # r3gan: residual blocks of each width
+    network.group_size = 16  # r3gan: channels in a group of the 3 x 3 kernels
     network.halvings = 0  # resnet discriminator: the first so many blocks halve the sides; 0: all but the last
     network.attention = 0  # resnet: self-attention on images of so many pixels a side; 0: none
     network.minibatch = "none"  # discriminators mlp, dcgan, resnet: "discrimination", "deviation" before the last layer
@@ -243,6 +257,8 @@ def _network() -> ConfigDict:
     # one for each layer and the last, with commas
     network.initial_scale = 1.0  # half-width of uniform, deviation of normal, inputs of sparse, factor of the others'
     # variance
+    network.block_scale = 1.0  # resnet: factor of initial_scale for the 3 x 3 kernels of blocks; SNGAN: 2
+    network.logit_bias = True  # resnet discriminator: the last layer has a bias; SNGAN of 32 pixels: False
     network.layer_scales = ()  # mlp: (0.05, 0.05, 0.5): a scale for each layer and the last in its place
     network.layer_biases = ()  # mlp: (0.0, -2.0): where each hidden layer's biases start; (): at 0
     return network

@@ -1,15 +1,29 @@
 """SNGAN on 32 x 32 images: residual networks, the discriminator spectrally normalised, hinge loss.
 
     python launch.py --config=configs/sngan.py --config.dataset.path=TFDS_DIRECTORY --workdir=runs/sngan
+    python launch.py ... --config.condition=labels
 
-Data: CIFAR-10. Generator: 128 normal latents, 4 x 4 x 256, three blocks of 256 with batch normalisation, tanh.
-Discriminator: four blocks of 128, of which the first two halve the sides, a sum over pixels, a logit; a power iteration
-for every call. Adam at 2e-4 with betas 0 and .9, batch 64, five discriminator updates a step.
+Data: CIFAR-10, all 50,000 training images, dequantised. Generator: 128 normal latents, 4 x 4 x 256, three blocks of 256
+with batch normalisation, tanh. Discriminator: four blocks of 128, of which the first two halve the sides, a sum over
+pixels, a logit without a bias; a power iteration for every call. Adam with betas 0 and .9, its rate from 2e-4 in a
+straight line to 0 over the 50,000 steps; five discriminator updates a step on 64 images, then one of the generator on
+128 samples. The second command is the conditional model: class by projection and conditional batch normalisation, the
+classes of generated images drawn uniformly.
 Other sizes: 48 pixels with --config.generator.widths="(512, 256, 128, 64)"
 --config.discriminator.widths="(64, 128, 256, 512, 1024)" --config.discriminator.halvings=0; see jaxgan.networks.resnet.
 
 Time: docs/zoo.md, Recipes. No score was measured here.
-Source: Miyato et al. 2018 (arXiv:1802.05957), table 4; generator and discriminator see as many examples here.
+Source: Miyato et al. 2018 (arXiv:1802.05957), table 4; Miyato and Koyama 2018 (arXiv:1802.05637); the authors' code,
+pfnet-research/sngan_projection, sn_cifar10_unconditional.yml and sn_cifar10_conditional.yml.
+Differs from the source in
+- the order of a step: the five discriminator updates, then the generator's; the source begins with the generator's.
+- model state: the generator's batch statistics move in its own updates only, and u of the spectral norm in the
+  discriminator's only; in the source both move in every call.
+- batch normalisation: 1e-5 is added to the variance, 2e-5 in the source; running variances are of n, not of n - 1,
+  examples. Conditional scales and biases start at N(1, .02^2) and N(0, .02^2), at 1 and 0 in the source.
+- Adam: eps is added to the root of the bias-corrected second moment, in the source to that of the moment as it is.
+- the order of the data: two minibatches of a step are read for the generator's batch, whose images the loss does not
+  use, so an epoch is 111 steps, and 156 in the source.
 """
 
 from ml_collections import ConfigDict
@@ -23,10 +37,14 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.name = "tfds"
     config.dataset.tfds_name = "cifar10"
     config.dataset.range = "symmetric"
+    config.dataset.validation_examples = 0
+    config.dataset.dequantization = True
     config.loss = "hinge"
     config.discriminator_steps = 5
-    config.steps = 100_000
+    config.steps = 50_000
     config.batch_size = 64
+    config.generator_batches = 2  # 128 samples
+    config.generated_labels = "uniform"
     config.latent.name = "normal"
     config.latent.dim = 128
 
@@ -37,10 +55,15 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.widths = (128, 128, 128, 128)
     config.discriminator.halvings = 2
     config.discriminator.normalization = "spectral"
+    config.discriminator.logit_bias = False
     for player in (config.generator, config.discriminator):
         player.network = "resnet"
         player.activation = ("relu",)
         player.initializer = ("glorot_uniform",)
+        player.block_scale = 2.0
+    every = config.steps * config.discriminator_steps * config.batch_size
+    rates = "generator_optimizer.learning_rate & discriminator_optimizer.learning_rate"
+    config.schedules = f"{rates}=linear(0, {every})"
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
         optimizer.learning_rate = 2e-4
         optimizer.b1 = 0.0

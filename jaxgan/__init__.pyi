@@ -32,6 +32,9 @@ from .training.init import init_state as init_state
 from .training.population import init_population as init_population
 from .training.population import member as member
 from .training.population import population_step as population_step
+from .training.schedules import SCHEDULES as SCHEDULES
+from .training.schedules import Schedule as Schedule
+from .training.schedules import scheduled as scheduled
 from .training.step import generate as generate
 from .training.step import make_train_step as make_train_step
 from .training.step import sample as sample

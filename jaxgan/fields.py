@@ -55,6 +55,7 @@ class Field:
       needs: the sibling fields that must not be off, or must have one of some values, for this one to be read.
       scheduled: the parameter is a momentum and may be a schedule.
       resume: a resumed run may have another value.
+      varies: it may have a schedule (`config.schedules`) although it is no argument of the compiled step without one.
       sweep: a sweep may vary it.
       modes: the other modes that may set it for a trained run: "sample", "evaluate".
     """
@@ -71,6 +72,7 @@ class Field:
     needs: Mapping[str, Collection[Any] | None] = dataclasses.field(default_factory=dict)
     scheduled: bool = False
     resume: bool = False
+    varies: bool = False
     sweep: bool = True
     modes: tuple[str, ...] = ()
 

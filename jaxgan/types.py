@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import optax
 
 Batch = Mapping[str, chex.ArrayTree]
-"""`{"real": [k, batch, ...]}`, and `"condition": [k, batch, ...]` for a conditional GAN; k = discriminator_steps."""
+"""`{"real": [k, batch, ...]}`, and `"condition": [k, batch, ...]` for a conditional GAN; k = discriminator_steps. The
+minibatches of the generator's own follow, if it has some: generator_steps times generator_batches."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +135,16 @@ def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> che
     Returns [count] keys.
     """
     return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, offset + jnp.arange(count))
+
+
+def minibatch_keys(state: "TrainState", name: str, minibatches: int, count: int, axis_name: str | None) -> chex.PRNGKey:
+    """Keys [minibatches, count] of a purpose, one for each example of a step's minibatches, of which `count` are here.
+
+    A key is that of the example's place in the global batch, so it is the same on one device and on many.
+    """
+    first: chex.Numeric = 0 if axis_name is None else jax.lax.axis_index(axis_name) * count
+    key = stream(jax.random.fold_in(state.key, state.step), name)
+    return jax.vmap(lambda k: example_keys(k, count, first))(jax.random.split(key, minibatches))
 
 
 def device_varying(tree, axis_name: str | None):
@@ -347,12 +358,14 @@ class TermInputs:
     Attributes:
       real_output, fake_output: the discriminator's outputs for the real and for the fake examples.
       latents: [batch, dim], of the generated examples.
-      condition: [batch, ...] of both, or None.
+      condition: [batch, ...] of the real examples, or None.
       prior: the `Latent` that the latents are drawn from.
       axis_name: name of the mapped device axis, or None.
       discriminate: `(examples [n, ...], condition=None) -> DiscriminatorOutput` of this discriminator, in training, for
         further examples, such as labelled ones in the condition. Its updates of model state are discarded.
       extra: further outputs of the generator, see `DiscriminatorInputs`; or None.
+      made_condition: [batch, ...] of the generated examples, where they have a prior of their own, see
+        `make_train_step(condition_prior=...)`; None for `condition`.
     """
 
     real_output: DiscriminatorOutput
@@ -363,6 +376,7 @@ class TermInputs:
     axis_name: str | None = None
     discriminate: Callable[..., DiscriminatorOutput] | None = None
     extra: Any = None
+    made_condition: chex.ArrayTree | None = None
 
     def mean(self, values: chex.Array) -> chex.Array:
         """The mean over the batch of all devices, [batch, ...] to [...]."""

@@ -13,7 +13,16 @@ import numpy as np
 import optax
 from jax.typing import ArrayLike
 
-from jaxgan.config.schema import TASK_PROVIDED, complete, evaluator_parameters, flattened, further, parameters, traced
+from jaxgan.config.schema import (
+    TASK_PROVIDED,
+    complete,
+    evaluator_parameters,
+    flattened,
+    further,
+    parameters,
+    schedules,
+    traced,
+)
 from jaxgan.datasets import DATASETS, Dataset
 from jaxgan.datasets.contrast import with_contrast_norm
 from jaxgan.errors import UsageError
@@ -35,6 +44,7 @@ from jaxgan.tasks import TASKS, Labelled, Task
 from jaxgan.tasks.base import prepared
 from jaxgan.training.coordination import Coordination, linear_steps
 from jaxgan.training.latent_optimization import LatentOptimization
+from jaxgan.training.schedules import SCHEDULES, Schedule, scheduled
 from jaxgan.training.step import TrainStep, init_state, make_train_step
 from jaxgan.types import Latent, Lazy, Loss, Network, Penalty, TrainState
 from jaxgan.wrappers.augmentation import AUGMENTATIONS, augmented
@@ -99,11 +109,13 @@ class Experiment:
     """The parts of a GAN as pure functions and values, made from a config by `build`.
 
     Attributes:
-      networks: `axis_name -> (generator, discriminator)`.
+      networks: `axis_name, probability=None -> (generator, discriminator)`, the probability of augmentations that have
+        a schedule.
       latent: the prior.
       task: the places at which the run differs from that of a plain GAN.
       step_options: `hyperparameters -> arguments of make_train_step`, all but the networks, the prior and the axis.
       hyperparameters: the numbers that the config has for them.
+      schedules: those of some hyperparameters, by field.
       sampling: how samples are drawn.
       example_shape: of one example.
       packing: examples that the discriminator judges at once.
@@ -113,11 +125,12 @@ class Experiment:
       conditions: [m, ...], those that samples have in turn; None without a condition.
     """
 
-    networks: Callable[[str | None], tuple[Network, Network]]
+    networks: Callable[..., tuple[Network, Network]]
     latent: Latent
     task: Task
     step_options: Callable[[Hyperparameters], dict[str, Any]]
     hyperparameters: dict[str, float]
+    schedules: dict[str, Schedule]
     sampling: Sampling
     example_shape: tuple[int, ...]
     packing: int = 1
@@ -161,11 +174,16 @@ class Experiment:
           axis_name: of the mapped device axis, over which batch statistics are taken; None on one device.
           hyperparameters: numbers in the place of the config's, which may be traced; None for the config's.
         """
-        generator, discriminator = self.networks(axis_name)
-        options = self.options if hyperparameters is None else self.step_options(hyperparameters)
-        step = make_train_step(
-            generator=generator, discriminator=discriminator, latent=self.latent, axis_name=axis_name, **options
-        )
+
+        def step_of(values: Hyperparameters) -> TrainStep:
+            generator, discriminator = self.networks(axis_name, values.get("augmentation.probability"))
+            options = self.step_options(values)
+            return make_train_step(
+                generator=generator, discriminator=discriminator, latent=self.latent, axis_name=axis_name, **options
+            )
+
+        values = self.hyperparameters if hyperparameters is None else hyperparameters
+        step = scheduled(step_of, values, self.schedules) if self.schedules else step_of(values)
         return prepared(step, self.task, axis_name)
 
     def initial_state(self, seed: int) -> TrainState:
@@ -222,14 +240,16 @@ def build(config: Any, facts: DataFacts) -> Experiment:
     values = flattened(config)
     latent = build_latent(values)
     task = _task(values, facts, latent)
-    networks = functools.cache(functools.partial(_networks, config, facts, task, latent))
-    networks(None)  # so that what does not suit the data is said now
+    make_networks = functools.partial(_networks, config, facts, task, latent)
+    fixed = functools.cache(make_networks)
+    fixed(None)  # so that what does not suit the data is said now
     return Experiment(
-        networks=networks,
+        networks=lambda axis, chance=None: fixed(axis) if chance is None else make_networks(axis, chance),
         latent=latent,
         task=task,
         step_options=functools.partial(_step_options, config, facts),
         hyperparameters={name: values[name] for name in traced(config)},
+        schedules=_schedules(config),
         sampling=Sampling(**config["sampling"], log_ratio=build_loss(values).log_ratio),
         example_shape=facts.example_shape,
         packing=config["packing"],
@@ -260,35 +280,37 @@ def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: 
     loss = task.loss(build_loss(values))
     if config["real_label"] != 1:
         loss = smooth_real_labels(loss, config["real_label"])
-    if config["terms"]["adversarial"] != 1:
+    if config["terms"]["adversarial"] != 1 or "terms.adversarial" in hyperparameters:
         loss = weigh_generator(loss, values["terms.adversarial"])
 
     # How often each optimizer counts: its own updates in the run, and in an epoch of the data.
     k, m, steps = config["discriminator_steps"], config["generator_steps"], config["steps"]
     examples = facts.train_examples * (1 + config["dataset"]["mirror"])
     batches, used = max(examples // config["batch_size"], 1), int(minibatches_before(config, steps))
+    updates = used - steps * m * config["generator_batches"]  # the discriminator's, one for each minibatch that it uses
     seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
-    generator_tx = _optimizer(
-        config, values, "generator_optimizer", steps * m * seen, batches * m * seen * steps / used
-    )
-    discriminator_tx = _optimizer(config, values, "discriminator_optimizer", used * seen, batches * seen)
+    optimizer = functools.partial(_optimizer, config, hyperparameters, values)
+    generator_tx = optimizer("generator_optimizer", steps * m * seen, batches * m * seen * steps / used)
+    discriminator_tx = optimizer("discriminator_optimizer", updates * seen, batches * seen * updates / used)
     return {
         "loss": loss,
         "generator_tx": latent.generator_tx(generator_tx) if latent.generator_tx else generator_tx,
         "discriminator_tx": task.discriminator_tx(discriminator_tx),
         "discriminator_steps": k,
         "generator_steps": m,
-        "average_decay": values["average_decay"] if config["average_decay"] else None,
+        "average_decay": _average_decay(config, hyperparameters),
         "average_debias": config["average_debias"],
         "accumulation_steps": config["accumulation_steps"],
         "penalties": _penalties(config, values),
         "unrolled_steps": config["unrolled_steps"],
         "coordination": _coordination(config["coordination"], k),
-        "consensus": values["consensus"] if config["consensus"] else None,
+        "consensus": hyperparameters.get("consensus"),
         "updates": config["updates"],
         "extragradient": config["extragradient"],
         "terms": (*_weighted(TERMS, "terms", values), *task.terms),
         "latent_optimization": _latent_optimization(values),
+        "generator_batches": config["generator_batches"],
+        "condition_prior": _condition_prior(config, facts),
     }
 
 
@@ -338,9 +360,14 @@ def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
 
 
 def _optimizer(
-    config: Mapping[str, Any], values: Values, name: str, updates: int, updates_per_epoch: float
+    config: Mapping[str, Any],
+    hyperparameters: Hyperparameters,
+    values: Values,
+    name: str,
+    updates: int,
+    updates_per_epoch: float,
 ) -> optax.GradientTransformation:
-    """A player's optimizer, with its schedules and what stands before and behind it."""
+    """A player's optimizer, with its schedules and those parts before and behind it that are on."""
     section = config[name]
     values = _section(values, name)
     rate = RATE_SCHEDULES[section["rate_schedule"]]
@@ -351,13 +378,13 @@ def _optimizer(
             given = {**values, "momentum": values[field], "updates_per_epoch": updates_per_epoch}
             values[field] = momentum(**_taken(momentum, given))
     parts = [optimizer(**_taken(optimizer, values))]
-    if section["clip_norm"]:
+    if f"{name}.clip_norm" in hyperparameters:
         parts.insert(0, optax.clip_by_global_norm(values["clip_norm"]))
-    if section["historical_averaging"]:
+    if f"{name}.historical_averaging" in hyperparameters:
         parts.insert(0, historical_averaging(values["historical_averaging"]))
-    if section["clip_weights"]:
+    if f"{name}.clip_weights" in hyperparameters:
         parts.append(clip_weights(values["clip_weights"]))
-    if section["max_column_norm"]:
+    if f"{name}.max_column_norm" in hyperparameters:
         parts.append(limit_column_norms(values["max_column_norm"]))
     return parts[0] if len(parts) == 1 else optax.chain(*parts)
 
@@ -379,19 +406,25 @@ def _penalties(config: Mapping[str, Any], values: Values) -> tuple[Penalty | Laz
     return tuple(found if interval == 1 else (lazy(penalty, interval) for penalty in found))
 
 
+def minibatches_per_step(config: Mapping[str, Any]) -> int:
+    """Minibatches of data in a training step: one for each discriminator update, then those of the generator's own."""
+    return config["discriminator_steps"] + config["generator_steps"] * config["generator_batches"]
+
+
 def minibatches_before(config: Mapping[str, Any], step: ArrayLike) -> np.ndarray:
-    """The number of minibatches that a run has used before each of some steps, int64: one for each update of D.
+    """The number of minibatches that a run has used before each of some steps, int64.
 
     With `coordination.accuracy_limit` it is the most that it can have used, since when D rests is not known before.
     """
     k, section = config["discriminator_steps"], config["coordination"]
-    return updates_before(step, section["initial_steps"] or k, section["final_steps"] or k, section["over"])
+    updates = updates_before(step, section["initial_steps"] or k, section["final_steps"] or k, section["over"])
+    return updates + np.asarray(step, np.int64) * (minibatches_per_step(config) - k)
 
 
 def updates_before(step: ArrayLike, first: int, last: int, over: int) -> np.ndarray:
     """The number of discriminator updates before each of some steps, int64, for k = `linear_steps(first, last, over)`.
 
-    It is also the number of minibatches that the steps before have used.
+    It is also the number of minibatches that the discriminator has used in the steps before.
     """
     step = np.asarray(step, np.int64)
     if first == last:
@@ -404,6 +437,31 @@ def _updates(first: int, last: int, over: int) -> np.ndarray:
     with jax.ensure_compile_time_eval():  # the caller may be within a traced step
         counts = np.asarray(linear_steps(first, last, over)(jnp.arange(over)), np.int64)
     return np.concatenate([[0], np.cumsum(counts)])
+
+
+def _condition_prior(config: Mapping[str, Any], facts: DataFacts) -> Callable[[chex.PRNGKey, int], jax.Array] | None:
+    classes = facts.classes
+    if config["generated_labels"] == "data" or classes is None:
+        return None
+    return lambda key, count: jax.random.randint(key, (count,), 0, classes)
+
+
+def examples_per_step(config: Mapping[str, Any]) -> int:
+    """Examples of a step's minibatches for the discriminator: the clock of schedules and half-lives."""
+    return config["discriminator_steps"] * config["batch_size"]
+
+
+def _schedules(config: Mapping[str, Any]) -> dict[str, Schedule]:
+    plans, each = schedules(config), examples_per_step(config)
+    return {name: Schedule(SCHEDULES[plan.shape], plan.last, plan.examples / each) for name, plan in plans.items()}
+
+
+def _average_decay(config: Mapping[str, Any], hyperparameters: Hyperparameters) -> chex.Numeric | None:
+    """The decay of a step, given as it is or by the examples after which a parameter counts half."""
+    half_life = hyperparameters.get("average_half_life")
+    if half_life is None:
+        return hyperparameters.get("average_decay")
+    return 0.5 ** (examples_per_step(config) / (half_life + 1e-8))  # a half-life of 0: a decay of 0
 
 
 def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
@@ -448,7 +506,12 @@ def _check_classes(config: Mapping[str, Any], facts: DataFacts) -> None:
 
 
 def _networks(
-    config: Mapping[str, Any], facts: DataFacts, task: Task, latent: Latent, axis_name: str | None
+    config: Mapping[str, Any],
+    facts: DataFacts,
+    task: Task,
+    latent: Latent,
+    axis_name: str | None,
+    probability: chex.Numeric | None = None,
 ) -> tuple[Network, Network]:
     """Both players' networks with all that is wrapped around them."""
     found = []
@@ -473,7 +536,7 @@ def _networks(
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network
-            network = _augmented(config, network, facts, axis_name)
+            network = _augmented(config, network, facts, axis_name, probability)
         elif latent.generator is not None:
             network = latent.generator(network)
         if config["condition"] != "none" and not section["conditional"]:
@@ -484,7 +547,13 @@ def _networks(
     return found[0], found[1]
 
 
-def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFacts, axis_name: str | None) -> Network:
+def _augmented(
+    config: Mapping[str, Any],
+    discriminator: Network,
+    facts: DataFacts,
+    axis_name: str | None,
+    probability: chex.Numeric | None,
+) -> Network:
     """The discriminator behind the config's augmentations."""
     section = config["augmentation"]
     if not section["names"]:
@@ -504,7 +573,7 @@ def _augmented(config: Mapping[str, Any], discriminator: Network, facts: DataFac
     return augmented(
         discriminator,
         [AUGMENTATIONS[name] for name in section["names"]],
-        probability=section["probability"],
+        probability=section["probability"] if probability is None else probability,
         multipliers=section["multipliers"],
         value_range=facts.range if is_image else (-1.0, 1.0),
         adaptive_target=section["adaptive_target"] or None,

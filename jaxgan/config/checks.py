@@ -1,5 +1,6 @@
 """All problems of a config at once: those of its fields, and those between fields that are each allowed."""
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -178,6 +179,17 @@ def _conditions(config: Values) -> Iterator[Problem]:
             yield _about(field, f": {error}")
 
 
+def _generated_labels(config: Values) -> Iterator[Problem]:
+    """Labels of the generated examples' own, which penalties cannot tell from the data's."""
+    moving = schema.schedules(config)
+    on = [name for name in schema.PENALTIES if config[f"penalties.{name}"] or f"penalties.{name}" in moving]
+    if config["generated_labels"] != "data" and config["condition"] == "labels" and on:
+        yield _about(
+            "generated_labels",
+            f" uniform: penalties.{on[0]} judges all points under the data's labels; set data, or the penalty to 0",
+        )
+
+
 def _rates(config: Values) -> Iterator[Problem]:
     """Rates that can fall to their floors."""
     for player in PLAYERS:
@@ -222,6 +234,41 @@ def _coordination(config: Values) -> Iterator[Problem]:
     limit = config["coordination.accuracy_limit"]
     if limit < 1 and not has_accuracy(config):
         yield _about("coordination.accuracy_limit", f" {limit}: {_NO_ACCURACY.format(config['loss'])}; set it to 1")
+
+
+def _generator_batches(config: Values) -> Iterator[Problem]:
+    """Minibatches of the generator's own follow all of the discriminator's, so their number may not change."""
+    k = config["discriminator_steps"]
+    counts = {config[f"coordination.{name}"] or k for name in ("initial_steps", "final_steps")}
+    if config["generator_batches"] and counts != {k}:
+        yield _about("generator_batches", " needs a fixed k: leave coordination.initial_steps and final_steps at 0")
+
+
+def _schedules(config: Values) -> Iterator[Problem]:
+    """Schedules of numbers that may vary, within the ranges of their fields."""
+    plans, wrong = values.read_schedules(config["schedules"])
+    yield from (_about("schedules", f": {text}") for text in wrong)
+    known = schema.rows(config)
+    for name, plan in plans.items():
+        if name not in known:
+            yield _about("schedules", f": {name} is no field{values.nearest(name, known)}")
+        elif not schema.may_vary(config, name, known):
+            yield _about("schedules", f": {name} is no number that may change in a run")
+        elif why := schema.unread_because(config, name, known):
+            yield _about("schedules", f": {name} has no effect with {why[0]}={values.shown(why[1])}")
+        elif text := values.wrong(_closed(known[name].spec), plan.last):
+            yield _about("schedules", f": {name}: {text}")
+        elif plan.shape == "exponential" and not (config[name] > 0 and plan.last > 0):
+            yield _about("schedules", f": {name}: exponential needs both ends above 0, not {config[name]}, {plan.last}")
+    if "augmentation.probability" in plans and config["augmentation.adaptive_target"]:
+        yield _about("schedules", ": augmentation.probability follows D with augmentation.adaptive_target; set one")
+    if config["average_decay"] and ("average_half_life" in plans or config["average_half_life"]):
+        yield _about("average_half_life", " and average_decay are two names of one number; set one")
+
+
+def _closed(spec: values.Spec) -> values.Spec:
+    """A field whose range has its lower end: a rate is above 0, and a schedule may take it there."""
+    return spec._replace(field=dataclasses.replace(spec.field, open_low=False))
 
 
 def _priors(config: Values) -> Iterator[Problem]:
@@ -280,6 +327,8 @@ def _dynamics(config: Values) -> Iterator[Problem]:
     if config["updates"] == "simultaneous":
         if (count := config["generator_steps"]) != 1:
             yield _about("updates", f" simultaneous moves the generator once: generator_steps is {count}")
+        if config["generator_batches"]:
+            yield _about("updates", " simultaneous moves both players on one minibatch: set generator_batches to 0")
         if config["extragradient"]:
             yield _about("updates", " simultaneous and extragradient cannot be together: each moves both at once")
     if not config["extragradient"]:
@@ -293,6 +342,8 @@ def _dynamics(config: Values) -> Iterator[Problem]:
     steps = config["coordination.initial_steps"] or config["coordination.final_steps"]
     if steps or config["coordination.accuracy_limit"] < 1:
         yield _about("extragradient", " moves both players in every step: leave coordination as it is by default")
+    if config["generator_batches"]:
+        yield _about("extragradient", " moves both players on one minibatch: set generator_batches to 0")
 
 
 def _terms(config: Values) -> Iterator[Problem]:
@@ -420,7 +471,8 @@ def _inference(config: Values) -> Iterator[Problem]:
 
 
 _CROSS_CHECKS = (
-    *(_losses, _priors, _sampling, _coordination, _dynamics, _outputs, _paths, _layers, _networks),
-    *(_conditions, _rates, _augmentation, _evaluation, _alarms, _terms, _inpainting, _semi_supervised, _inference),
+    *(_losses, _priors, _sampling, _coordination, _schedules, _dynamics, _outputs, _paths, _layers, _networks),
+    *(_generator_batches, _conditions, _generated_labels, _rates, _augmentation, _evaluation, _alarms, _terms),
+    *(_inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import jax
 
 from jaxgan.config import values
-from jaxgan.config.values import Problem, Spec
+from jaxgan.config.values import Plan, Problem, Spec, read_schedules
 from jaxgan.datasets import DATASETS, RANGES
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.alarms import ALARMS
@@ -136,7 +136,7 @@ class Coordination(Section):
 
 class Augmentation(Section):
     names: Annotated[tuple[str, ...], AUGMENTATIONS] = ()
-    probability: Annotated[float, Field(low=0, high=1, needs={"names": None})] = 1.0
+    probability: Annotated[float, Field(low=0, high=1, needs={"names": None}, varies=True)] = 1.0
     multipliers: Annotated[tuple[float, ...], Field(low=0, high=1, needs={"names": None})] = ()
     adaptive_target: Annotated[float, Field(low=0, high=1, open_high=True, needs={"names": None})] = 0.0
     adaptive_speed: Annotated[float, Field(low=0, needs={"adaptive_target": None})] = 1e-3
@@ -172,6 +172,7 @@ class DatasetSection(Section):
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
     range: Annotated[str, RANGES] = "unit"
     contrast_norm: Annotated[float, Field(low=0, off=0.0)] = 0.0
+    dequantization: bool = False
     mirror: bool = False
     placement: Annotated[
         str, Field(choices=("auto", "device", "stream"), resume=True, sweep=False, modes=("sample", "evaluate"))
@@ -270,14 +271,18 @@ class Config(Section):
     batch_size: Count = 64
     accumulation_steps: Count = 1
     average_decay: Decay = 0.0
+    average_half_life: Weight = 0.0
     average_debias: Annotated[bool, Field(needs={"average_decay": None})] = False
+    generator_batches: Size = 0
     unrolled_steps: Size = 0
     consensus: Weight = 0.0
     updates: Annotated[str, UPDATES] = "alternating"
     extragradient: bool = False
     coordination: Coordination
+    schedules: str = ""
     task: Annotated[str, TASKS] = "none"
     condition: Annotated[str, ("none", "labels", "vectors")] = "none"
+    generated_labels: Annotated[str, Field(choices=("data", "uniform"), needs={"condition": ("labels",)})] = "data"
     packing: Count = 1
     real_label: Annotated[float, Field(low=0, high=1, open_low=True)] = 1.0
     augmentation: Augmentation
@@ -511,7 +516,7 @@ def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row])
     for other, wanted in row.needs.items():
         if other in flat:
             value = flat[other]
-            off = not value or value == known[other].spec.field.off
+            off = (not value or value == known[other].spec.field.off) and other not in schedules(flat)
             if off if wanted is None else value not in wanted:
                 return other, value
             if why := unread_because(flat, other, known):
@@ -544,18 +549,31 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
 def traced(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields, with dots, whose values are arguments of the compiled step.
 
-    A value that is off leaves a part of the step out, so it is a constant of the program, and so is the momentum of a
-    schedule, which is computed in double precision.
+    A value that is off leaves a part of the step out, so it is a constant of the program, unless it has a schedule. The
+    momentum of a `momentum_schedule`, which is computed in double precision, is a constant too.
     """
     known, flat = rows(config), flattened(config)
+    moving = schedules(flat)
 
-    def is_traced(name: str, row: Row) -> bool:
-        field = row.spec.field
-        schedule = flat.get(f"{name.rpartition('.')[0]}.momentum_schedule")
-        constant = flat[name] in (field.off, 0) or (field.scheduled and schedule != "constant")
-        return not constant and not unread_because(flat, name, known)
+    def is_traced(name: str) -> bool:
+        is_off = flat[name] in (known[name].spec.field.off, 0)
+        argument = name in moving or (known[name].spec.traced and not is_off)
+        return argument and may_vary(flat, name, known) and not unread_because(flat, name, known)
 
-    return tuple(name for name, row in known.items() if row.spec.traced and name in flat and is_traced(name, row))
+    return tuple(name for name in known if name in flat and is_traced(name))
+
+
+def schedules(flat: Mapping[str, Any]) -> Mapping[str, Plan]:
+    """The schedules of a flat config by field."""
+    text = flat.get("schedules", "")
+    return read_schedules(text).by_field if text and isinstance(text, str) else {}
+
+
+def may_vary(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> bool:
+    """Whether a field's value may be an argument of the compiled step, and so have a schedule."""
+    spec = known[name].spec
+    by_epoch = flat.get(f"{name.rpartition('.')[0]}.momentum_schedule", "constant") != "constant"
+    return (spec.traced or spec.field.varies) and not (spec.field.scheduled and by_epoch)
 
 
 def allowed(config: Mapping[str, Any], mode: str) -> list[str]:

@@ -26,6 +26,10 @@ class ValueRange(NamedTuple):
         # A compiler that fuses these, or divides by multiplying, may overshoot an end by one unit in the last place.
         return (self.low * (1 - part) + self.high * part).clip(self.low, self.high)
 
+    def dequantize(self, scaled: Any, noise: Any) -> Any:
+        """Scaled bytes x with noise u in [0, 1), of the same shape, as low + (high − low)·(x + u)/256."""
+        return (255 * scaled + self.low + (self.high - self.low) * noise) / 256
+
     def from_unit(self, values: np.ndarray) -> np.ndarray:
         """Maps [0, 1] to the range: low + (high − low)·x."""
         return self.low + (self.high - self.low) * values

@@ -10,6 +10,8 @@ import numpy as np
 
 from jaxgan.datasets import order
 from jaxgan.datasets.base import Source, Split, ValueRange
+from jaxgan.training.step import TrainStep
+from jaxgan.types import minibatch_keys
 
 CONDITIONS = ("labels", "conditions")
 """Fields of a `Split` that can serve as the condition."""
@@ -41,6 +43,22 @@ def gather(
         if name in data:
             batch["condition"] = jnp.take(data[name], indices, axis=0)
     return batch
+
+
+def dequantized(train_step: TrainStep, values: ValueRange, axis_name: str | None) -> TrainStep:
+    """A step on batches of scaled bytes with noise of the size of a byte, `ValueRange.dequantize`.
+
+    The noise is drawn anew in every step, and is the same on one device and on many.
+    """
+
+    def step(state, batch):
+        real = batch["real"]
+        minibatches, count = real.shape[:2]
+        keys = minibatch_keys(state, "dequantization", minibatches, count, axis_name)
+        noise = jax.vmap(jax.vmap(lambda key: jax.random.uniform(key, real.shape[2:])))(keys)
+        return train_step(state, {**batch, "real": values.dequantize(real, noise)})
+
+    return step
 
 
 def memory_limit(fraction: float = 0.25) -> int:

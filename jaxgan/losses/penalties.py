@@ -9,12 +9,16 @@ none. Norms are over all dimensions of an example. All raise ValueError if a wei
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import chex
 import jax
 import jax.numpy as jnp
 
 from jaxgan.types import BatchShard, Lazy, Penalty
+
+NOISES = ("uniform", "normal")
+"""Kinds of `dragan`'s noise."""
 
 
 def r1(gamma: chex.Numeric = 1.0) -> Penalty:
@@ -78,32 +82,50 @@ def gradient_penalty_one_sided(weight: chex.Numeric = 10.0) -> Penalty:
     return gradient_penalty(weight, one_sided=True)
 
 
-def dragan(weight: chex.Numeric = 10.0, *, spread: chex.Numeric = 0.5) -> Penalty:
-    """λ·E(‖∇_x l(x + δ)‖₂ − 1)² around the data: δ ~ N(0, c²·Var(x)) in every dimension, Var(x) over the whole batch.
+def dragan(
+    weight: chex.Numeric = 10.0, *, spread: chex.Numeric = 0.5, noise: Annotated[str, NOISES] = "uniform"
+) -> Penalty:
+    """λ·E(‖∇_x l(x + δ)‖₂ − 1)² around the data, with one of two kinds of noise δ.
+
+    "uniform", of the authors' code: δ = α·c·σ(x)·u, with u ~ U(0, 1) for every value, α ~ U(0, 1) for every example and
+    σ(x) the standard deviation of all values of the batch. "normal", of the paper: δ ~ N(0, c·I).
 
     Args:
       weight: λ ≥ 0; 10 in the source.
-      spread: c ≥ 0, noise in standard deviations of the data.
+      spread: c ≥ 0. "uniform": in standard deviations of the data, .5 in the code. "normal": a variance, in squared
+        units of the data.
+      noise: "uniform" or "normal".
 
-    Source: Kodali et al. 2017 (arXiv:1705.07215), equation 4, whose noise has a fixed size; the authors' code scales it
-    by half the data's standard deviation.
+    Source: Kodali et al. 2017 (arXiv:1705.07215), the objective of section 2.3, with k = 1, and the authors' code
+    (kodalinaveen3/DRAGAN).
     """
     check_weight(weight)
     check_weight(spread, "spread")
+    if noise not in NOISES:
+        raise ValueError(f"unknown noise {noise!r}; one of {', '.join(NOISES)}")
 
     def penalty(critic, real, fake, key, shard=BatchShard()):
         _check_floating(real)
-        shape = real.shape[1:]
-        noise = shard.draw(lambda count: jax.random.normal(key, (count, *shape), real.dtype), len(real))
-        return weight * _distance_from_1(critic, real + spread * _deviation(real, shard) * noise, False)
+        count, shape = len(real), real.shape[1:]
+        if noise == "normal":
+            normal = shard.draw(lambda n: jax.random.normal(key, (n, *shape), real.dtype), count)
+            return weight * _distance_from_1(critic, real + jnp.sqrt(spread) * normal, False)
+        keys, ones = jax.random.split(key), (1,) * len(shape)
+        share = shard.draw(lambda n: jax.random.uniform(keys[0], (n, *ones), real.dtype), count)
+        uniform = shard.draw(lambda n: jax.random.uniform(keys[1], (n, *shape), real.dtype), count)
+        shift = share * spread * _deviation(real, shard) * uniform
+        return weight * _distance_from_1(critic, real + shift, False)
 
     return penalty
 
 
 def lazy(penalty: Penalty, interval: int) -> Lazy:
-    """The penalty in every `interval`-th step, from step 0 on, multiplied by `interval`: equal on average, and cheaper.
+    """The penalty in every `interval`-th step, from step 0 on, multiplied by `interval`: cheaper, and equal on average.
 
-    With k discriminator updates per step, it applies to all updates of a step or to none.
+    With k discriminator updates per step, it applies to all updates of a step or to none. It is part of the loss of
+    these updates. The source makes an update of its own for it, k + 1 for every k of the loss, and so multiplies the
+    rate and the exponents of both betas by c = k/(k + 1); here there are no more updates than without it, and no such
+    correction. Under Adam only the gradients are equal on average, not the updates: Adam divides by their size.
 
     Args:
       penalty: any.

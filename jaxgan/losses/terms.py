@@ -86,7 +86,7 @@ def mutual_information(weight: chex.Numeric = 1.0) -> Term:
 def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
     """−λ E log P(c|x), c the label: on data and samples in the discriminator's loss, on samples in the generator's.
 
-    The labels are the condition, integers [batch], and P is the softmax of the discriminator's class logits. The
+    The labels are the conditions, integers [batch], and P is the softmax of the discriminator's class logits. The
     discriminator should not see the label: see `jaxgan.wrappers.conditions.unconditional`.
 
     Args:
@@ -99,8 +99,7 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
     """
     check_weight(weight)
 
-    def cross_entropy(inputs: TermInputs, class_logits: chex.Array | None) -> chex.Array:
-        labels = inputs.condition
+    def cross_entropy(labels: chex.ArrayTree | None, class_logits: chex.Array | None) -> chex.Array:
         if labels is None or getattr(labels, "ndim", None) != 1 or not jnp.issubdtype(labels.dtype, jnp.integer):
             raise ValueError(
                 "auxiliary_classifier needs labels, integers [batch], as the condition; in a config condition=labels"
@@ -108,12 +107,15 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
         outputs = _class_logits("auxiliary_classifier", class_logits, len(labels))
         return optax.softmax_cross_entropy_with_integer_labels(outputs, labels).mean()
 
+    def of_generated(inputs: TermInputs) -> chex.ArrayTree | None:
+        return inputs.condition if inputs.made_condition is None else inputs.made_condition
+
     def discriminator(inputs: TermInputs) -> chex.Array:
-        real, fake = (cross_entropy(inputs, output.class_logits) for output in (inputs.real_output, inputs.fake_output))
-        return weight * (real + fake)
+        real = cross_entropy(inputs.condition, inputs.real_output.class_logits)
+        return weight * (real + cross_entropy(of_generated(inputs), inputs.fake_output.class_logits))
 
     def generator(inputs: TermInputs) -> chex.Array:
-        return weight * cross_entropy(inputs, inputs.fake_output.class_logits)
+        return weight * cross_entropy(of_generated(inputs), inputs.fake_output.class_logits)
 
     return Term(discriminator, generator)
 

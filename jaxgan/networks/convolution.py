@@ -51,10 +51,7 @@ def convolve(
     rows, columns, _, features = kernel.shape
     padded = jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     if groups > 1:
-        cut = patches(padded, rows, columns, stride)
-        cut = cut.reshape(*cut.shape[:3], rows * columns, groups, -1)
-        kernel = kernel.reshape(rows * columns, -1, groups, features // groups)
-        return jnp.einsum("nhwkgc,kcgf->nhwgf", cut, kernel).reshape(*cut.shape[:3], features)
+        return _convolve_groups(padded, kernel, stride, groups)
     if rows == columns == 2 * stride and not padded.shape[1] % stride and not padded.shape[2] % stride:
         cells = _space_to_depth(padded, stride)  # the kernel becomes two by two cells of stride² pixels each
         kernel = _space_to_depth(kernel.transpose(3, 0, 1, 2), stride).transpose(1, 2, 3, 0)
@@ -64,6 +61,22 @@ def convolve(
         # One product per cell of the kernel: the same multiplications, without four copies of every cell.
         return sum(cells[:, i : i + height, j : j + width] @ kernel[i, j] for i in range(2) for j in range(2))
     return patches(padded, rows, columns, stride) @ kernel.reshape(-1, features)
+
+
+def _convolve_groups(padded: chex.Array, kernel: chex.Array, stride: int, groups: int) -> chex.Array:
+    """A convolution group by group, so that only one group's patches are in memory, and none are kept for gradients."""
+
+    @jax.checkpoint
+    def of_one_group(operands):
+        images, kernel = operands
+        rows, columns = kernel.shape[:2]
+        lines = jnp.concatenate(_shifted(images, columns, stride, 2), axis=-1)
+        kernel = kernel.reshape(rows, -1, kernel.shape[-1])
+        return sum(line @ part for line, part in zip(_shifted(lines, rows, stride, 1), kernel, strict=True))
+
+    divided = padded.reshape(*padded.shape[:3], groups, -1), kernel.reshape(*kernel.shape[:3], groups, -1)
+    outputs = jax.lax.map(of_one_group, jax.tree.map(lambda operand: jnp.moveaxis(operand, 3, 0), divided))
+    return jnp.moveaxis(outputs, 0, 3).reshape(*outputs.shape[1:4], -1)
 
 
 def convolve_transposed(

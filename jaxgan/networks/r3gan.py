@@ -18,14 +18,11 @@ from jaxgan.types import Network
 SIDE = 4
 """Of the smallest image, which a learnt basis turns into a vector and back."""
 
-EXPANSION, GROUP = 2, 16
-"""Inner channels of a block per outer channel, and the size of their groups where they divide by it."""
+EXPANSION = 2
+"""Inner channels of a block per outer channel."""
 
 GAIN = 2 / (1 + 0.2**2)
 """Of the variance, before a leaky ReLU of slope .2."""
-
-EMBEDDING = 64
-"""Dimensions of a condition's embedding."""
 
 
 class Block(linen.Module):
@@ -33,15 +30,17 @@ class Block(linen.Module):
 
     Attributes:
       blocks: L, of the whole network. As in fix-up, W₃ starts at 0 and the variance of the others is divided by √L.
+      group_size: channels in a group of the 3 × 3 kernels; all of them where they do not divide by it.
     """
 
     blocks: int
+    group_size: int = 16
 
     @linen.compact
     def __call__(self, hidden):
         channels = hidden.shape[-1]
         inner = EXPANSION * channels
-        groups = 1 if inner % GROUP else inner // GROUP
+        groups = 1 if inner % self.group_size else inner // self.group_size
         init, activate = _init(GAIN / self.blocks**0.5), ACTIVATIONS["leaky_relu"]
         outputs = activate(Conv(inner, 1, kernel_init=init)(hidden))
         outputs = activate(Conv(inner, 3, padding=1, groups=groups, kernel_init=init)(outputs))
@@ -52,24 +51,26 @@ class R3GAN(linen.Module):
     """R3GAN's generator or discriminator, for its relativistic loss with both gradient penalties.
 
     The generator takes latents [batch, dim], the discriminator images [batch, side, side, channels]. A condition, of
-    floats [batch, features] or integers [batch], is embedded in 64 dimensions: appended to the latents, and in an inner
-    product with the discriminator's embedding.
+    floats [batch, features] or integers [batch], is embedded: in as many dimensions as there are latents, appended to
+    them, and in those of the discriminator's last width, for an inner product with the embedding of the image.
 
     Attributes:
       widths: a generator's: channels at 4 × 4 pixels and after every doubling, n + 1 of them for images of 4 · 2ⁿ
         pixels a side; a discriminator's in the opposite order. The source has (768, 768, 768, 768) for 32 pixels.
       blocks: residual blocks of each width, ≥ 1.
+      group_size: channels in a group of the 3 × 3 kernels, where twice a width divides by it. The source has 16 with
+        768 channels and 32 with the 1536 of ImageNet.
       output: the source has "linear".
       means: None, as in the source, for a last layer without a bias.
       output_shape, classes, remat, features: see `jaxgan.networks`.
 
-    Source: Huang et al. 2024 (arXiv:2501.05441), section 4 and its code; kernels of 3 × 3 in groups of 16 channels.
-    Images are resized by `jax.image.resize`, bilinear and symmetric; the source's code has a filter of three pixels.
+    Source: Huang et al. 2024 (arXiv:2501.05441), section 3, and its code (brownvc/R3GAN).
     """
 
     output_shape: tuple[int, ...] = ()
     widths: Widths = (768, 768, 768, 768)
     blocks: Count = 2
+    group_size: Count = 16
     output: Annotated[str, OUTPUTS.keys()] = "linear"
     classes: int | None = None
     means: chex.Array | None = None
@@ -96,13 +97,13 @@ class R3GAN(linen.Module):
         """A basis of 4 × 4 images, weighted by a linear function of the latents; blocks, again at every doubling."""
         vector = latents.reshape(len(latents), -1)
         if labels is not None:
-            vector = jnp.concatenate([vector, _linear(EMBEDDING)(labels)], axis=-1)
+            vector = jnp.concatenate([vector, _linear(vector.shape[-1])(labels)], axis=-1)
         basis = self.param("basis", linen.initializers.normal(1.0), (SIDE, SIDE, self.widths[0]))
         hidden = basis[None] * _linear(self.widths[0])(vector)[:, None, None]
         for i, features in enumerate(self.widths):
             if i > 0:
                 hidden = hidden if features == hidden.shape[-1] else _pointwise(features)(hidden)
-                hidden = _resized(hidden, 2 * hidden.shape[1])
+                hidden = doubled(hidden)
             hidden = self._blocks(hidden)
         bias = {"bias_init": data_bias(self.output, self.means), "untied_bias": True}
         last = _pointwise(self.output_shape[-1], use_bias=self.means is not None, **bias)
@@ -113,7 +114,7 @@ class R3GAN(linen.Module):
         hidden = _pointwise(self.widths[0])(images)
         for i, features in enumerate(self.widths):
             if i > 0:
-                hidden = _resized(hidden, hidden.shape[1] // 2)
+                hidden = halved(hidden)
                 hidden = hidden if features == hidden.shape[-1] else _pointwise(features)(hidden)
             hidden = self._blocks(hidden)
         basis = self.param("basis", linen.initializers.normal(1 / SIDE), (SIDE, SIDE, self.widths[-1]))
@@ -121,12 +122,13 @@ class R3GAN(linen.Module):
         if labels is None:
             logits = _linear(1)(hidden)[:, 0]
         else:
-            logits = (_linear(EMBEDDING)(hidden) * _linear(EMBEDDING, 1 / EMBEDDING)(labels)).sum(-1)
+            width = hidden.shape[-1]
+            logits = (_linear(width)(hidden) * _linear(width, 1 / width)(labels)).sum(-1)
         return judged(logits, hidden, self.features)
 
     def _blocks(self, hidden):
         def block(module, hidden):
-            return Block(self.blocks * len(self.widths))(hidden)
+            return Block(self.blocks * len(self.widths), self.group_size)(hidden)
 
         for _ in range(self.blocks):
             hidden = rematerialized(self.remat, block)(self, hidden)
@@ -153,6 +155,30 @@ def _pointwise(features: int, *, use_bias: bool = False, **options: Any) -> Conv
     return Conv(features, 1, use_bias=use_bias, kernel_init=_init(1.0), **options)
 
 
-def _resized(images, side: int):
-    n, _, _, channels = images.shape
-    return jax.image.resize(images, (n, side, side, channels), "bilinear")
+def doubled(images: chex.Array) -> chex.Array:
+    """[n, height, width, channels] to twice the sides, by the filter [1, 3, 3, 1]/4 of both axes.
+
+    Every new pixel is ¾ of the nearest pixel and ¼ of the next one. Beyond the border is 0, as in the source.
+    """
+    for axis in (1, 2):
+        before, after = _neighbours(images, axis)
+        pixels = jnp.stack([images * 0.75 + before * 0.25, images * 0.75 + after * 0.25], axis + 1)
+        images = pixels.reshape(*images.shape[:axis], 2 * images.shape[axis], *images.shape[axis + 1 :])
+    return images
+
+
+def halved(images: chex.Array) -> chex.Array:
+    """[n, height, width, channels] to half the sides, by the filter [1, 3, 3, 1]/8 of both axes; beyond them is 0."""
+    for axis in (1, 2):
+        pairs = images.reshape(*images.shape[:axis], images.shape[axis] // 2, 2, *images.shape[axis + 1 :])
+        first, second = (jax.lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in range(2))
+        before, after = _neighbours(second, axis)[0], _neighbours(first, axis)[1]
+        images = (first + second) * 0.375 + (before + after) * 0.125
+    return images
+
+
+def _neighbours(images, axis: int):
+    """The pixels before and after each pixel along an axis, 0 beyond the border."""
+    padded = jnp.pad(images, [(1, 1) if i == axis else (0, 0) for i in range(images.ndim)])
+    size = images.shape[axis]
+    return [jax.lax.slice_in_dim(padded, start, start + size, axis=axis) for start in (0, 2)]

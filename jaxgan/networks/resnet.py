@@ -41,9 +41,12 @@ class ResNet(linen.Module):
       halvings: number of a discriminator's blocks, from the first, that halve the sides; 0 for all but the last. The
         source has 2 for 32 pixels.
       attention: side of the image that has self-attention; 0 for none.
-      initializer, initial_scale: the source doubles the variance for a block's 3 × 3 kernels.
+      block_scale: factor of `initial_scale` for a block's 3 × 3 kernels. The source doubles their variance: 2 with
+        glorot_uniform.
+      logit_bias: a discriminator's last layer has a bias; not in the source for 32 pixels.
       features: a discriminator also returns φ(x), in a `Judgement`, for feature matching.
-      output_shape, output, classes, means, axis_name, remat, minibatch, class_logits: see `jaxgan.networks`.
+      initializer, initial_scale, output_shape, output, classes, means, axis_name, remat, minibatch, class_logits: see
+        `jaxgan.networks`.
 
     Source: Miyato et al. 2018 (arXiv:1802.05957), tables 4 to 6; Miyato and Koyama 2018 (arXiv:1802.05637), equation 3;
     Zhang et al. 2019 (arXiv:1805.08318) for attention.
@@ -58,6 +61,8 @@ class ResNet(linen.Module):
     attention: Size = 0
     initializer: Annotated[str, layers.INITIALIZERS.keys()] = "glorot_uniform"
     initial_scale: layers.Scale = 1.0
+    block_scale: layers.Scale = 1.0
+    logit_bias: bool = True
     classes: int | None = None
     means: chex.Array | None = None
     axis_name: str | None = None
@@ -87,13 +92,15 @@ class ResNet(linen.Module):
     def __call__(self, inputs, *, condition=None, train=False):
         if not self.output_shape:
             self._check_sides(inputs.shape[1:])
-        kernel_init = layers.INITIALIZERS[self.initializer](self.initial_scale)
+        initializer = layers.INITIALIZERS[self.initializer]
+        kernel_init = initializer(self.initial_scale)
         common: dict[str, Any] = {"kernel_init": kernel_init, "weights": weights_for(self.normalization)}
+        in_block = common | {"kernel_init": initializer(self.initial_scale * self.block_scale)}
         labels = as_features(condition, self.classes, inputs.dtype)
         play = self._generate if self.output_shape else self._judge
-        return play(inputs, labels, train, common)
+        return play(inputs, labels, train, common, in_block)
 
-    def _generate(self, latents, labels, train, common):
+    def _generate(self, latents, labels, train, common, in_block):
         """A linear layer to a small image, blocks that double its sides, and a convolution to the output."""
         reference = 0
         if self.normalization == "virtual":
@@ -109,8 +116,8 @@ class ResNet(linen.Module):
 
             def block(module, hidden, features=features):
                 inner = _doubled(activate(normalize(hidden)))
-                inner = activate(normalize(Conv(features, 3, padding=1, **common)(inner)))
-                inner = Conv(features, 3, padding=1, **common)(inner)
+                inner = activate(normalize(Conv(features, 3, padding=1, **in_block)(inner)))
+                inner = Conv(features, 3, padding=1, **in_block)(inner)
                 return inner + _doubled(Conv(features, 1, **common)(hidden))  # equal to convolving the doubled image
 
             hidden = layers.rematerialized(self.remat, block)(self, hidden)
@@ -120,7 +127,7 @@ class ResNet(linen.Module):
         last = Conv(channels, 3, padding=1, bias_init=bias, untied_bias=self.means is not None, **common)
         return layers.OUTPUTS[self.output](last(activate(normalize(hidden)))[reference:])
 
-    def _judge(self, images, labels, train, common):
+    def _judge(self, images, labels, train, common, in_block):
         """Blocks, the first of which halve the sides, φ(x) as a sum over pixels, and wᵀφ(x) + b + (V y)ᵀφ(x)."""
         activate = layers.ACTIVATIONS[self.activation]
         normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name)
@@ -132,8 +139,8 @@ class ResNet(linen.Module):
                 pool = _halved if i < halvings else lambda images: images
                 # Like the input image, the first block is not normalised.
                 inner = hidden if i == 0 else activate(normalize(hidden))
-                inner = Conv(features if i == 0 else hidden.shape[-1], 3, padding=1, **common)(inner)
-                inner = Conv(features, 3, padding=1, **common)(activate(inner if i == 0 else normalize(inner)))
+                inner = Conv(features if i == 0 else hidden.shape[-1], 3, padding=1, **in_block)(inner)
+                inner = Conv(features, 3, padding=1, **in_block)(activate(inner if i == 0 else normalize(inner)))
                 if i < halvings or features != hidden.shape[-1]:
                     hidden = Conv(features, 1, **common)(pool(hidden))  # equal to pooling the convolved image
                 return pool(inner) + hidden
@@ -143,7 +150,7 @@ class ResNet(linen.Module):
                 hidden = SelfAttention(**common)(hidden)
         pooled = activate(normalize(hidden)).sum((1, 2))
         seen = pooled if self.minibatch == "none" else minibatch_layer(self.minibatch, pooled, self.axis_name)
-        logits = layers.Dense(1, **common)(seen)[:, 0]
+        logits = layers.Dense(1, use_bias=self.logit_bias, **common)(seen)[:, 0]
         if labels is not None:
             logits = logits + (layers.Dense(pooled.shape[-1], use_bias=False, **common)(labels) * pooled).sum(-1)
         classes = layers.class_head(self.class_logits, seen, **common)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import DataFacts, Experiment, load_dataset
+from jaxgan.config import DataFacts, Experiment, load_dataset, minibatches_per_step
 from jaxgan.config.build import minibatches_before
 from jaxgan.config.schema import parameters
 from jaxgan.datasets import DATASETS, RANGES, feed, order
@@ -62,6 +62,7 @@ class Inputs(NamedTuple):
       resident: whether it lives on the device.
       size: training examples.
       fingerprint: checksum of examples from all over the training split, which identifies the data on resuming.
+      dequantization: whether bytes have noise of their size in training.
       mirror: whether the training images are twice as many, each as it is and flipped horizontally.
       range: the values of black and white as the networks see them. Bytes are scaled to this range. Floats are used as
         they are: their range is [0, 1] or [-1, 1] if they lie in it, else the interval that they span.
@@ -74,6 +75,7 @@ class Inputs(NamedTuple):
     fingerprint: int
     range: ValueRange
     mirror: bool = False
+    dequantization: bool = False
 
     @property
     def epoch_size(self) -> int:
@@ -126,6 +128,12 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
             f"its examples are {list(dataset.example_shape)}, and no images [height, width, channels]",
             "set dataset.mirror=False",
         )
+    if section["dequantization"] and train.dtype != np.uint8:
+        raise UsageError(
+            f"dataset.dequantization=True does not suit the dataset {dataset.name}",
+            "its examples are floats, and dequantization is of bytes",
+            "set dataset.dequantization=False",
+        )
     order.batches_per_epoch(size=size * (1 + mirror), batch_size=config["batch_size"])
     values = _range(train, section, config["generator"]["output"])
     classes, vectors = _condition(config, dataset)
@@ -139,7 +147,8 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
         first=_first(train, values) if starts_from_data(config) else None,
         range=(values.low, values.high),
     )
-    return Inputs(dataset, facts, feed.fits(train, limit), size, _fingerprint(train, vectors), values, mirror)
+    resident, fingerprint = feed.fits(train, limit), _fingerprint(train, vectors)
+    return Inputs(dataset, facts, resident, size, fingerprint, values, mirror, section["dequantization"])
 
 
 def starts_from_data(config: Mapping[str, Any]) -> bool:
@@ -247,6 +256,8 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
     def factory(axis_name: str | None):
         def run_chunk(state, batches, hyperparameters, *data):
             train_step = experiment.train_step(axis_name, hyperparameters)
+            if inputs.dequantization:
+                train_step = feed.dequantized(train_step, inputs.range, axis_name)
 
             def step(state, batch):
                 if data:
@@ -270,7 +281,7 @@ def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = 
     common = math.gcd(*intervals, config["evaluation"]["every"])  # gcd(n, 0) is n
     most = CHUNK_STEPS if limit is None else limit
     if not inputs.resident:
-        per_step = config["batch_size"] * config["discriminator_steps"] * math.prod(inputs.facts.example_shape)
+        per_step = config["batch_size"] * minibatches_per_step(config) * math.prod(inputs.facts.example_shape)
         most = min(most, max(CHUNK_BYTES // per_step, 1))
     return max(length for length in range(1, min(common, most) + 1) if common % length == 0)
 
@@ -278,7 +289,7 @@ def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = 
 def batching(config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of `order.batch_indices` that a config has."""
     first = functools.partial(minibatches_before, config)
-    return {"batch_size": config["batch_size"], "minibatches": config["discriminator_steps"], "first": first}
+    return {"batch_size": config["batch_size"], "minibatches": minibatches_per_step(config), "first": first}
 
 
 def chunks(

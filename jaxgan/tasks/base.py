@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import chex
-import jax
 import numpy as np
 import optax
 
 from jaxgan.evaluation.base import Score
 from jaxgan.training.step import TrainStep
-from jaxgan.types import Batch, DiscriminatorOutput, Latent, Loss, Network, PlayerState, Term, example_keys, stream
+from jaxgan.types import Batch, DiscriminatorOutput, Latent, Loss, Network, PlayerState, Term, minibatch_keys
 
 Wrap = Callable[[Network, str | None], Network]
 """`(network, axis_name) -> network`."""
@@ -139,9 +138,7 @@ def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainS
     @functools.wraps(train_step)
     def step(state, batch):
         minibatches, count = batch["real"].shape[:2]
-        first = 0 if axis_name is None else jax.lax.axis_index(axis_name) * count
-        key = stream(jax.random.fold_in(state.key, state.step), "task")
-        keys = jax.vmap(lambda k: example_keys(k, count, first))(jax.random.split(key, minibatches))
+        keys = minibatch_keys(state, "task", minibatches, count, axis_name)
         return train_step(state, prepare(keys, batch))
 
     return step

@@ -168,8 +168,11 @@ def check_floats(examples: chex.Array, name: str) -> None:
         )
 
 
-def check_batch(batch: Batch, discriminator_steps: int) -> None:
-    """Raises ValueError unless a batch has examples [k, batch, ...] as floats, perhaps conditions, and nothing else."""
+def check_batch(batch: Batch, discriminator_steps: int, own: int = 0) -> None:
+    """Raises ValueError unless a batch has examples [k + own, batch, ...] as floats, perhaps conditions, nothing else.
+
+    `own` is the number of the generator's own minibatches.
+    """
     names = [name for name, leaf in batch.items() if leaf is not None]
     known = ("real", "condition")
     for name in names:
@@ -184,10 +187,11 @@ def check_batch(batch: Batch, discriminator_steps: int) -> None:
     if "real" not in names:
         raise ValueError(f'batch must have an entry "real" [k, batch, ...], got {sorted(names)}')
     shape = jnp.shape(batch["real"])
-    if len(shape) < 2 or shape[0] != discriminator_steps:
+    if len(shape) < 2 or shape[0] != discriminator_steps + own:
+        more = f", and {own} for the generator, generator_steps times generator_batches" if own else ""
         raise ValueError(
-            f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}, got shape '
-            f"{shape}; stack one minibatch per discriminator update along a leading axis"
+            f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}{more}, got '
+            f"shape {shape}; stack one minibatch per discriminator update along a leading axis"
         )
     check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
     check_floats(batch["real"], 'batch["real"]')
@@ -210,6 +214,7 @@ def check_step(
     coordination: Any,
     updates: str,
     extragradient: bool,
+    generator_batches: int = 0,
 ) -> None:
     """Raises ValueError for arguments of `make_train_step` that are impossible, or impossible together."""
     # Counts.
@@ -217,8 +222,9 @@ def check_step(
     for name, count in (counts | {"accumulation_steps": spec.accumulation_steps}).items():
         if count < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
-    if spec.unrolled_steps < 0:
-        raise ValueError(f"unrolled_steps must be at least 0, got {spec.unrolled_steps}")
+    for name, count in {"unrolled_steps": spec.unrolled_steps, "generator_batches": generator_batches}.items():
+        if count < 0:
+            raise ValueError(f"{name} must be at least 0, got {count}")
 
     if updates not in UPDATES:
         raise ValueError(f"updates must be one of {', '.join(UPDATES)}, got {updates!r}")
@@ -268,6 +274,12 @@ def check_step(
         raise ValueError("extragradient moves both players at once by itself; leave updates out")
     if updates == "simultaneous" and generator_steps != 1:
         raise ValueError(f"simultaneous updates move the generator once: generator_steps is {generator_steps}")
+    if updates == "simultaneous" and generator_batches:
+        raise ValueError("simultaneous updates are of one minibatch; leave generator_batches out")
+    if extragradient and generator_batches:
+        raise ValueError("extragradient moves both players on one minibatch; leave generator_batches out")
+    if spec.condition_prior is not None and spec.penalties:
+        raise ValueError("penalties judge all points under the data's conditions; leave condition_prior or them out")
 
 
 def _name_in(table: Mapping[str, Any], entry: Any) -> str | None:

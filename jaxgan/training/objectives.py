@@ -47,6 +47,7 @@ class GANSpec(NamedTuple):
     consensus: chex.Numeric | None = None
     terms: Sequence[Term] = ()
     latent_optimization: LatentOptimization | None = None
+    condition_prior: Callable[[chex.PRNGKey, int], chex.ArrayTree] | None = None
 
 
 Keys = dict[str, chex.PRNGKey]
@@ -62,17 +63,18 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
     # No stop_gradient at the fake examples is needed: the gradient is in the discriminator's parameters only. Unrolling
     # and an analysis of the dynamics differentiate the whole update in the generator's.
     def loss_fn(params, model_state, batch, shard):
-        condition = batch["condition"]
+        condition, made_condition = batch["condition"], batch["made_condition"]
         variables = {"params": params, **model_state}
 
         # Fake examples, from the fixed generator.
         generator_variables = state.generator.variables
         latents = _optimized_latents(spec, shard, batch, generator_variables, variables, keys)
-        made, _ = apply_network(shard, spec.generator, generator_variables, latents, keys["generator"], condition)
+        made, _ = apply_network(shard, spec.generator, generator_variables, latents, keys["generator"], made_condition)
         inputs = _discriminator_inputs(batch["real"], made)
 
         # The loss.
-        real_output, fake_output, model_state = _discriminate_both(spec, shard, variables, inputs, keys, condition)
+        conditions = condition, made_condition
+        real_output, fake_output, model_state = _discriminate_both(spec, shard, variables, inputs, keys, conditions)
         logits = _compared_logits(spec, shard, real_output, fake_output)
         loss = spec.loss.discriminator(*logits)
 
@@ -108,18 +110,18 @@ def generator_objective(
     """
 
     def loss_fn(params, model_state, batch, shard):
-        condition = batch["condition"]
+        condition, made_condition = batch["condition"], batch["made_condition"]
         variables = {"params": params, **model_state}
         opponent = discriminator_variables(params, batch, shard)
 
         # Fake examples.
         latents = _optimized_latents(spec, shard, batch, variables, opponent, keys)
-        made, model_state = apply_network(shard, spec.generator, variables, latents, keys["generator"], condition)
+        made, model_state = apply_network(shard, spec.generator, variables, latents, keys["generator"], made_condition)
         inputs = _discriminator_inputs(batch["real"], made)
 
         # The loss.
         real_output, _ = _discriminate(spec, shard, opponent, inputs.real, keys["real"], condition)
-        fake_output, _ = _discriminate(spec, shard, opponent, inputs.fake, keys["fake"], condition)
+        fake_output, _ = _discriminate(spec, shard, opponent, inputs.fake, keys["fake"], made_condition)
         loss = spec.loss.generator(*_compared_logits(spec, shard, real_output, fake_output))
 
         # Terms.
@@ -140,9 +142,9 @@ def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discr
         return batch["latent"]
 
     def logits_of(latents):
-        made, _ = apply_network(shard, spec.generator, generator, latents, keys["generator"], batch["condition"])
+        made, _ = apply_network(shard, spec.generator, generator, latents, keys["generator"], batch["made_condition"])
         fake = _discriminator_inputs(batch["real"], made).fake
-        return _discriminate(spec, shard, discriminator, fake, keys["fake"], batch["condition"])[0].logits
+        return _discriminate(spec, shard, discriminator, fake, keys["fake"], batch["made_condition"])[0].logits
 
     return spec.latent_optimization.move(batch["latent"], logits_of, spec.latent)
 
@@ -176,19 +178,22 @@ def _as_output(outputs) -> DiscriminatorOutput:
 
 
 def _discriminate_both(
-    spec: GANSpec, shard: BatchShard, variables, inputs: DiscriminatorInputs, keys: Keys, condition
+    spec: GANSpec, shard: BatchShard, variables, inputs: DiscriminatorInputs, keys: Keys, conditions
 ) -> tuple[DiscriminatorOutput, DiscriminatorOutput, Any]:
-    """Outputs for real and for fake examples, and the model state; in one batch where that changes nothing."""
+    """Outputs for real and for fake examples, and the model state; in one batch where that changes nothing.
+
+    `conditions` are those of the real and of the fake examples.
+    """
     has_state = len(variables) > 1
     if has_state or not spec.discriminator.independent:
-        real_output, state = _discriminate(spec, shard, variables, inputs.real, keys["real"], condition)
+        real_output, state = _discriminate(spec, shard, variables, inputs.real, keys["real"], conditions[0])
         variables = {"params": variables["params"], **state}
-        fake_output, state = _discriminate(spec, shard, variables, inputs.fake, keys["fake"], condition)
+        fake_output, state = _discriminate(spec, shard, variables, inputs.fake, keys["fake"], conditions[1])
         return real_output, fake_output, state
     # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
     sides = (inputs.real, keys["real"]), (inputs.fake, keys["fake"])
     example_keys = jnp.concatenate([shard.example_keys(key, _batch_size(side)) for side, key in sides])
-    both_conditions = jax.tree.map(lambda x: jnp.concatenate([x, x]), condition)
+    both_conditions = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *conditions)
     both = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), inputs.real, inputs.fake)
     outputs, state = spec.discriminator.apply(variables, both, condition=both_conditions, key=example_keys, train=True)
     real_output, fake_output = (jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_output(outputs)) for i in range(2))
@@ -222,7 +227,7 @@ def _penalty(penalty: Penalty, critic, real, fake, key: chex.PRNGKey, shard: Bat
 def _terms(spec: GANSpec, player: str, shard: BatchShard, batch, real, fake, discriminate, extra) -> Metrics:
     """The sum of a player's terms, as the metric d_terms or g_terms; {} if the player has none."""
     shared = batch["latent"], batch["condition"], spec.latent, shard.axis_name
-    inputs = TermInputs(real, fake, *shared, discriminate, extra)
+    inputs = TermInputs(real, fake, *shared, discriminate, extra, batch["made_condition"])
     values = [part(inputs) for term in spec.terms if (part := getattr(term, player)) is not None]
     return {f"{player[0]}_terms": sum(values[1:], values[0])} if values else {}
 

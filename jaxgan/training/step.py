@@ -6,7 +6,7 @@
             z ~ p_z, x = batch["real"][j]                    # fresh latents and data
             psi <- optimizer(psi, grad_psi L_D(psi, theta))  # the generator is fixed
         for j in 1..generator_steps:
-            z ~ p_z, x = batch["real"][k]                    # losses that compare read the last data
+            z ~ p_z, x = batch["real"][k - 1]                # for losses that compare: the last data, or its own
             theta <- optimizer(theta, grad_theta L_G(psi, theta))  # against the updated discriminator
         average <- decay * average + (1 - decay) * theta
         return state of step + 1, metrics
@@ -81,6 +81,8 @@ def make_train_step(
     extragradient: bool = False,
     terms: Sequence[Term] = (),
     latent_optimization: LatentOptimization | None = None,
+    generator_batches: int = 0,
+    condition_prior: Callable[[chex.PRNGKey, int], chex.ArrayTree] | None = None,
     axis_name: str | None = None,
 ) -> TrainStep:
     """Builds `train_step(state, batch) -> (state, metrics)`: one iteration of Algorithm 1.
@@ -119,13 +121,18 @@ def make_train_step(
       terms: further parts of both players' losses, of features, class logits, latents or labels, see
         `jaxgan.losses.terms`; the metrics `d_terms` and `g_terms` are their sums.
       latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: off.
+      generator_batches: r ≥ 0, minibatches that each generator update sees of its own, as one batch of r·batch
+        examples. They follow the discriminator's in the step's batch. 0: it sees the discriminator's last minibatch.
+      condition_prior: `(key, count) -> conditions [count, ...]` of the generated examples, in both players' updates;
+        those of the data are the data's. None: both have the data's. Not with penalties, which judge points between
+        and around examples under one condition.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
-      A pure function. `batch` is `{"real": [k, batch, ...]}`, with `"condition": [k, batch, ...]` if there is one; the
-      examples are floats in the range of the generator's output (`RANGES["unit"].scale(images)` makes them of bytes).
-      The metrics are scalars: the discriminator's are means over its k updates, the generator's over its own. A batch
-      of whole numbers, or with another entry, is a ValueError.
+      A pure function. `batch` is `{"real": [n, batch, ...]}` with n = k + generator_steps·r minibatches, and
+      `"condition": [n, batch, ...]` if there is one; the examples are floats in the range of the generator's output
+      (`RANGES["unit"].scale(images)` makes them of bytes). The metrics are scalars: the discriminator's are means over
+      its k updates, the generator's over its own. A batch of whole numbers, or with another entry, is a ValueError.
 
     Raises:
       ValueError: a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
@@ -147,12 +154,14 @@ def make_train_step(
         consensus=consensus,
         terms=terms,
         latent_optimization=latent_optimization,
+        condition_prior=condition_prior,
     )
-    check_step(spec, discriminator_steps, generator_steps, average_decay, coordination, updates, extragradient)
+    counts = discriminator_steps, generator_steps
+    check_step(spec, *counts, average_decay, coordination, updates, extragradient, generator_batches)
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        check_batch(batch, discriminator_steps)
+        check_batch(batch, discriminator_steps, generator_steps * generator_batches)
         if average_decay is not None:
             state = start_average(state)
 
@@ -163,8 +172,10 @@ def make_train_step(
             minibatch = jax.tree.map(lambda x: x[0], minibatches)
             players = extragradient_updates(spec, state, key, minibatch["real"], minibatch.get("condition"))
         else:
+            own = jax.tree.map(lambda x: x[discriminator_steps:], minibatches) if generator_batches else None
+            minibatches = jax.tree.map(lambda x: x[:discriminator_steps], minibatches)
             at_once = updates == "simultaneous"
-            players = _updates_in_turn(spec, state, key, minibatches, generator_steps, coordination, at_once)
+            players = _updates_in_turn(spec, state, key, minibatches, own, generator_steps, coordination, at_once)
         discriminator_player, generator_player, metrics = players
 
         state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator_player)
@@ -193,16 +204,24 @@ def _average_state(spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatc
     count = minibatches["real"].shape[1] // spec.accumulation_steps
     latent_key, noise_key = jax.random.split(key)
     condition = jax.tree.map(lambda x: x[-1, :count], minibatches.get("condition"))
-    latents, shard = _draw_latents(spec, latent_key, count), BatchShard(spec.axis_name)
+    latents, shard = _draw(spec, spec.latent.sample, latent_key, count), BatchShard(spec.axis_name)
     variables = {"params": state.average_params, **state.average_state}
     _, model_state = apply_network(shard, spec.generator, variables, latents, noise_key, condition)
     return mean_state(model_state, spec.axis_name)
 
 
 def _updates_in_turn(
-    spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches, generator_steps: int, coordination, at_once: bool
+    spec: GANSpec,
+    state: TrainState,
+    key: chex.PRNGKey,
+    minibatches,
+    own,
+    generator_steps: int,
+    coordination,
+    at_once: bool,
 ) -> tuple[PlayerState, PlayerState, Metrics]:
-    """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator.
+    """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator, on
+    the last one or on minibatches `own` [generator_steps·r, batch, ...].
 
     With `at_once` the generator's one update does not see the discriminator's, and has the key of the last of them.
     """
@@ -227,12 +246,24 @@ def _updates_in_turn(
     opponent = state.discriminator if at_once else discriminator
     last = jax.tree.map(lambda x: x[-1], minibatches)
 
-    def update_generator(player, key):
+    def update_generator(player, inputs):
+        key, own = inputs
+        minibatch = last if own is None else own
         current = state.replace(generator=player, discriminator=opponent)
-        return generator_update(spec, current, key, last["real"], last.get("condition"))
+        return generator_update(spec, current, key, minibatch["real"], minibatch.get("condition"))
 
-    generator, g_metrics = jax.lax.scan(update_generator, state.generator, generator_keys)
+    own = jax.tree.map(functools.partial(_joined, count=generator_steps), own)
+    generator, g_metrics = jax.lax.scan(update_generator, state.generator, (generator_keys, own))
     return discriminator, generator, d_metrics | jax.tree.map(jnp.mean, g_metrics)
+
+
+def _joined(minibatches: chex.Array, count: int) -> chex.Array:
+    """Minibatches [count·r, batch, ...] as [count, batch·r, ...].
+
+    Row by row, so that a device, which has some rows of every minibatch, has successive rows of the joined batch.
+    """
+    each = minibatches.reshape(count, -1, *minibatches.shape[1:]).swapaxes(1, 2)
+    return each.reshape(count, -1, *each.shape[3:])
 
 
 def extragradient_updates(
@@ -298,7 +329,7 @@ def discriminator_gradient(
     """The gradient that `discriminator_update` applies."""
     names = ("latent", "generator", "real", "fake", "critic", "penalty")
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
-    batch = {"real": real, "latent": _draw_latents(spec, keys["latent"], real.shape[0]), "condition": condition}
+    batch = _with_draws(spec, keys["latent"], real, condition)
     loss_fn = discriminator_objective(spec, state, keys)
 
     def generator_loss(params):
@@ -332,7 +363,7 @@ def generator_gradient(
     # The discriminator's first names, and so its first keys: those of a split do not depend on how many there are.
     names = ("latent", "generator", "real", "fake") + (() if spec.consensus is None else ("critic", "penalty"))
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
-    batch = {"real": real, "latent": _draw_latents(spec, keys["latent"], real.shape[0]), "condition": condition}
+    batch = _with_draws(spec, keys["latent"], real, condition)
 
     def discriminator_variables(params, batch, shard):
         return _unrolled_discriminator(spec, state, params, batch, shard, keys["real"]).variables
@@ -365,9 +396,23 @@ def _gradient(
     return add_consensus(gradient, spec.consensus, loss_fn, player, opponent_loss, opponent, batch, shard)
 
 
-def _draw_latents(spec: GANSpec, key: chex.PRNGKey, count: int) -> chex.Array:
-    """This device's rows of the latents of the global batch, so that they do not depend on the number of devices."""
-    return BatchShard(spec.axis_name).draw(functools.partial(spec.latent.sample, key), count)
+def _with_draws(spec: GANSpec, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None) -> Batch:
+    """A minibatch with latents, and conditions of the examples that are made of them."""
+    count = real.shape[0]
+    made = condition
+    if spec.condition_prior is not None:
+        made = _draw(spec, spec.condition_prior, stream(key, "condition"), count)
+    return {
+        "real": real,
+        "latent": _draw(spec, spec.latent.sample, key, count),
+        "condition": condition,
+        "made_condition": made,
+    }
+
+
+def _draw(spec: GANSpec, sample: Callable[[chex.PRNGKey, int], Any], key: chex.PRNGKey, count: int) -> Any:
+    """This device's rows of a draw for the global batch, so that they do not depend on the number of devices."""
+    return BatchShard(spec.axis_name).draw(functools.partial(sample, key), count)
 
 
 def _unrolled_discriminator(

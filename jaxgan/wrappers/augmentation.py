@@ -113,7 +113,7 @@ def augmented(
     discriminator: Network,
     augmentations: Sequence[Augmentation],
     *,
-    probability: float = 1.0,
+    probability: chex.Numeric = 1.0,
     multipliers: Sequence[float] = (),
     value_range: tuple[float, float] = (-1.0, 1.0),
     adaptive_target: float | None = None,
@@ -149,7 +149,7 @@ def augmented(
     """
     if not augmentations:
         raise ValueError("there is no augmentation to apply")
-    if not 0 <= probability <= 1:
+    if isinstance(probability, int | float) and not 0 <= probability <= 1:  # a traced number has no value to check
         raise ValueError(f"probability must lie in [0, 1], got {probability}")
     if adaptive_target is not None and not 0 < adaptive_target < 1:
         raise ValueError(f"adaptive_target must lie in (0, 1), got {adaptive_target}")

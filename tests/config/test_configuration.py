@@ -160,6 +160,44 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"terms.auxiliary_classifier": 1.0, "packing": 2}, "terms.auxiliary_classifier is of single examples"),
         ({"terms.adversarial": 0.0}, "terms.adversarial 0 leaves the generator no loss"),
         ({"terms.adversarial": -1.0}, "terms.adversarial: -1.0 does not lie in [0, inf)"),
+        (
+            {"schedules": "penalties.r3=linear(1,2)"},
+            "schedules: penalties.r3 is no field; did you mean penalties.r2 or penalties.r1?",
+        ),
+        (
+            {"schedules": "penalties.r1=linar(1,2)"},
+            "'linar' is none of cosine, exponential, linear; did you mean linear?",
+        ),
+        ({"schedules": "penalties.r1=linear(1)"}, "needs two numbers, the last value and after how many examples"),
+        ({"schedules": "penalties.r1"}, "schedules: 'penalties.r1' is not FIELD=SHAPE(LAST, EXAMPLES)"),
+        ({"schedules": "penalties.r1=linear(1,0)"}, "ends after 0 examples"),
+        ({"schedules": "penalties.r1=linear(-1,9)"}, "schedules: penalties.r1: -1.0 does not lie in [0, inf)"),
+        ({"schedules": "penalties.r1=linear(1,9); penalties.r1=linear(2,9)"}, "penalties.r1 has two schedules"),
+        ({"schedules": "penalties.r1=exponential(1,9)"}, "exponential needs both ends above 0, not 0.0, 1.0"),
+        ({"schedules": "batch_size=linear(1,9)"}, "batch_size is no number that may change in a run"),
+        ({"schedules": "penalties.dragan_spread=linear(1,9)"}, "dragan_spread has no effect with penalties.dragan=0.0"),
+        ({"schedules": "augmentation.probability=linear(1,9)"}, "has no effect with augmentation.names=nothing"),
+        (
+            {
+                "schedules": "augmentation.probability=linear(1,9)",
+                "augmentation.names": "noise",
+                "augmentation.adaptive_target": 0.6,
+            },
+            "augmentation.probability follows D with augmentation.adaptive_target",
+        ),
+        (
+            {
+                "schedules": "generator_optimizer.b1=linear(.5,9)",
+                "generator_optimizer.momentum_schedule": "linear",
+            },
+            "generator_optimizer.b1 is no number that may change",
+        ),
+        ({"generator_batches": 1, "extragradient": True}, "on one minibatch: set generator_batches to 0"),
+        (
+            {"condition": "labels", "generated_labels": "uniform", "penalties.r1": 1.0},
+            "generated_labels uniform: penalties.r1 judges all points under the data's labels",
+        ),
+        ({"average_decay": 0.9, "average_half_life": 100.0}, "average_half_life and average_decay are two names of"),
     ],
 )
 def test_problems(change, said):

@@ -9,6 +9,8 @@ import pytest
 
 from jaxgan.datasets import Split, ValueRange, feed, order
 from jaxgan.errors import DataError
+from jaxgan.parallel import distribute
+from jaxgan.types import TrainState
 
 _SETTINGS = {"seed": 4, "batch_size": 8, "minibatches": 2}
 
@@ -44,6 +46,41 @@ def test_scale_all_bytes(low, high):
         assert abs(np.asarray(scaled) - expected).max() < 3e-7
         assert (float(scaled[0]), float(scaled[-1])) == (low, high)
         assert float(scaled.min()) >= low and float(scaled.max()) <= high
+
+
+def test_dequantised_bytes_are_those_of_the_sngan_code():
+    # Its data are x/128 - 1 + U(0, 1/128), and so is (x + u)/256 of [-1, 1].
+    levels = jnp.arange(256, dtype=jnp.uint8)
+    noise = jnp.asarray(np.random.default_rng(0).random(256, np.float32))
+    symmetric = ValueRange(-1.0, 1.0)
+    found = symmetric.dequantize(symmetric.scale(levels), noise)
+    np.testing.assert_allclose(found, np.arange(256) / 128 - 1 + noise / 128, atol=1e-6)
+    unit = ValueRange()
+    np.testing.assert_allclose(unit.dequantize(unit.scale(levels), noise), (np.arange(256) + noise) / 256, atol=1e-6)
+
+
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+def test_dequantisation_is_anew_in_every_step_and_the_same_on_every_number_of_devices(mapping):
+    def factory(axis_name):
+        def collect(state, batch):
+            total = batch["real"].sum((0, 1))
+            return state.replace(step=state.step + 1), total if axis_name is None else jax.lax.psum(total, axis_name)
+
+        return feed.dequantized(collect, ValueRange(), axis_name)
+
+    state = TrainState(jnp.int32(0), jax.random.key(0), None, None)
+    batch = {"real": jnp.zeros((2, 8, 3))}
+    sums = []
+    for kind in (mapping, "jit"):
+        step, place, place_batch = distribute(factory, mapping=kind)
+        placed, found = place(state), []
+        for _ in range(2):
+            placed, total = step(placed, place_batch(batch))
+            found.append(np.asarray(total))
+        sums.append(found)
+    np.testing.assert_allclose(sums[0], sums[1], rtol=1e-6)
+    # 16 examples of U(0, 1)/256 each: 8/256 on average.
+    assert (sums[0][0] != sums[0][1]).all() and np.abs(np.array(sums) - 8 / 256).max() < 4 / 256
 
 
 def test_scale_leaves_floats_alone():

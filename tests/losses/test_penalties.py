@@ -78,12 +78,42 @@ def test_points_between_are_one_mix_per_example_and_points_around_have_the_datas
     np.testing.assert_allclose(PENALTIES["gradient_penalty"](1.0)(critic, real, fake, KEY), expected, rtol=1e-5)
     rng = np.random.default_rng(0)
     data = jnp.asarray(rng.normal(0, 2, (4000, 3)), jnp.float32)
-    # E‖x + δ‖² = 3·(4 + ¼·4) = 15, of which R1's formula at these points is half.
-    noisy = PENALTIES["dragan"](1.0)
+    noisy = PENALTIES["dragan"](1.0, noise="normal")  # δ ~ N(0, ½): E‖x + δ‖² = 3·(4 + ½)
     at = jax.jit(lambda points: noisy(critic, points, data, KEY))
-    squares = at(data) - at(0 * data)  # E n² - 2 E n
-    norms = np.linalg.norm(rng.normal(0, np.sqrt(5), (200_000, 3)), axis=1)
+    squares = at(data) - 1  # E n² - 2 E n
+    norms = np.linalg.norm(rng.normal(0, np.sqrt(4.5), (200_000, 3)), axis=1)
     np.testing.assert_allclose(squares, (norms**2 - 2 * norms).mean(), rtol=0.05)
+
+
+def test_dragans_noise_is_that_of_the_authors_code():
+    # x + a·½·σ·u, a and u in (0, 1): never below x, never more than half a deviation above it, by ⅛ of one on average.
+    # On l(x) = x²/2, whose slope is x, the penalty at λ = 1 is E (|x + δ| - 1)². Data at 3 and 7 have σ = 2.
+    data = jnp.where(jnp.arange(20_000) % 2 == 0, 3.0, 7.0)[:, None]
+    found = PENALTIES["dragan"](1.0)(lambda x: jnp.square(x).sum(1) / 2, data, data, KEY)
+    rng = np.random.default_rng(0)
+    shift = rng.random(10**6) * rng.random(10**6)  # a·u·½·2
+    expected = (np.square(2 + shift).mean() + np.square(6 + shift).mean()) / 2
+    np.testing.assert_allclose(found, expected, rtol=1e-2)
+    # One a for all values of an example, and a u for each value.
+    ones = jnp.ones((4, 50)).at[0].set(3.0)  # σ = √3/2
+    moved = _points_of(PENALTIES["dragan"](1.0), ones) - ones
+    assert (moved > 0).all() and (moved < 0.5 * np.sqrt(3) / 2).all()
+    assert len(np.unique(np.round(moved.max(1), 3))) == 4 and moved.std(1).min() > 0
+    with pytest.raises(ValueError, match="unknown noise 'gaussian'; one of uniform, normal"):
+        PENALTIES["dragan"](1.0, noise="gaussian")
+
+
+def _points_of(penalty, real):
+    """The points at which a penalty takes gradients."""
+    points = []
+
+    def critic(x):
+        jax.debug.callback(lambda x: points.append(np.asarray(x)), x)
+        return jnp.square(x).sum(1) / 2
+
+    penalty(critic, real, real, KEY)
+    jax.effects_barrier()
+    return points[0]
 
 
 def test_r1_reads_the_data_and_r2_the_generated_examples():
@@ -99,7 +129,9 @@ def _between(real, fake):
 
 
 def _around(real, fake):
-    return real + 0.5 * real.std() * np.asarray(jax.random.normal(KEY, real.shape, jnp.float64))
+    share, noise = jax.random.split(KEY)
+    share = np.asarray(jax.random.uniform(share, (5, 1, 1, 1), jnp.float64))
+    return real + share * 0.5 * real.std() * np.asarray(jax.random.uniform(noise, real.shape, jnp.float64))
 
 
 REFERENCES = {

@@ -47,6 +47,26 @@ def test_convolutions_as_products_are_the_native_ones(case):
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("groups", "stride", "padding"), [(2, 1, 1), (3, 2, 0)])
+def test_grouped_convolutions_as_products_are_the_native_ones(groups, stride, padding):
+    images, weights = arrays(6, 6, 12, 3)
+    function = functools.partial(convolve, stride=stride, padding=padding, groups=groups)
+    native, product = by_both_methods(function, images, weights[:, :, : 6 // groups])
+    for a, b in zip(native, product, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_grouped_convolutions_keep_no_patches():
+    # Patches of 3 x 3 would be nine times the images; by groups of 4 of 64 channels, all that is kept is their size.
+    images, kernel = jnp.zeros((8, 16, 16, 64)), jnp.zeros((3, 3, 4, 64))
+
+    def loss(images, kernel):
+        return jnp.square(convolve(images, kernel, padding=1, groups=16, method="product")).sum()
+
+    memory = jax.jit(jax.grad(loss, argnums=(0, 1))).lower(images, kernel).compile().memory_analysis()
+    assert memory.temp_size_in_bytes < 6 * images.nbytes
+
+
 @pytest.mark.parametrize("case", [(4, 6, 5, 4, 2, 1), (4, 9, 1, 4, 2, 1), (5, 8, 3, 5, 3, 0), (3, 2, 4, 5, 3, 0)])
 def test_transposed_convolutions_as_products_are_the_native_ones_and_the_transpose(case):
     size, channels, features, kernel, stride, padding = case

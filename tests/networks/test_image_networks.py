@@ -10,7 +10,8 @@ from games import data, difference, start
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS, cifar10, dcgan, maxout, mlp, r3gan, resnet
-from jaxgan.networks.convolution import convolve
+from jaxgan.networks.convolution import convolve, convolve_transposed
+from jaxgan.networks.r3gan import doubled, halved
 from jaxgan.parallel import distribute
 from jaxgan.training.step import make_train_step
 from jaxgan.types import Judgement, PerExample
@@ -201,6 +202,15 @@ def test_r3gan_has_the_layers_and_the_start_of_its_source():
     assert found["Block_7"]["Conv_1"] == {"kernel": (3, 3, 16, 1536), "bias": (1536,)}
     assert found["Block_7"]["Conv_2"] == {"kernel": (1, 1, 1536, 768)} and "Block_8" not in found
     assert found["Conv_0"] == {"kernel": (1, 1, 768, 3)} and "Conv_1" not in found
+    # A condition of 10 classes: 64 dimensions beside 64 latents, and 768 of the discriminator; ImageNet's has 1536.
+    labels = jnp.zeros((2, 10))
+    found = _shapes(r3gan(output_shape=(32, 32, 3)), jnp.zeros((2, 64)), condition=labels)["params"]
+    assert found["Dense_0"] == {"kernel": (10, 64)} and found["Dense_1"] == {"kernel": (128, 768)}
+    for width, groups in ((768, 16), (1536, 32)):
+        network = r3gan(widths=(width,) * 4, group_size=groups)
+        found = _shapes(network, jnp.zeros((2, 32, 32, 3)), condition=labels)["params"]
+        assert found["Dense_0"] == {"kernel": (width, width)} and found["Dense_1"] == {"kernel": (10, width)}
+        assert found["Block_0"]["Conv_1"]["kernel"] == (3, 3, groups, 2 * width)  # 96 groups
     # Every block starts as the identity. Its other kernels' deviation: √(2 / 1.04 / √L / inputs), L = 4 blocks here.
     network = r3gan(widths=(64,), blocks=4)
     images = np.random.default_rng(0).standard_normal((2, 4, 4, 3), np.float32)
@@ -214,6 +224,23 @@ def test_r3gan_has_the_layers_and_the_start_of_its_source():
     hidden = (images @ params["Conv_0"]["kernel"][0, 0] * params["basis"][None]).sum((1, 2))
     expected = (hidden @ params["Dense_0"]["kernel"])[:, 0]
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_r3gan_resizes_as_its_source():
+    """By convolutions with the outer product of [1, 3, 3, 1]/8, stride 2, zeros beyond the border, as in its code."""
+    images = np.random.default_rng(0).standard_normal((2, 4, 6, 3), np.float32)
+    taps = np.array([1, 3, 3, 1], np.float32) / 8
+    kernel = jnp.asarray(np.outer(taps, taps)[:, :, None, None] * np.eye(3, dtype=np.float32))
+    expected = (
+        convolve(images, kernel, stride=2, padding=1),
+        convolve_transposed(images, 4 * kernel, stride=2, padding=1),
+    )
+    for found, wanted in zip((halved(images), doubled(images)), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    # Of a constant image, a corner has 3/4 of it on each axis when doubled, and 7/8 when halved.
+    ones = jnp.ones((1, 4, 4, 1))
+    assert [float(resized(ones)[0, 0, 0, 0]) for resized in (doubled, halved)] == [0.75**2, 0.875**2]
+    assert float(doubled(ones)[0, 3, 3, 0]) == 1
 
 
 FEATURES = {

@@ -1,9 +1,22 @@
 """The networks that configs choose are those of their sources."""
 
+import jax
 import numpy as np
 import pytest
 
-from configs import acgan, cifar10_dense, conditional_mnist, demo1, demo2, demo3, improved_gan, infogan, sngan, tfd
+from configs import (
+    acgan,
+    cifar10_dense,
+    conditional_mnist,
+    demo1,
+    demo2,
+    demo3,
+    improved_gan,
+    infogan,
+    r3gan,
+    sngan,
+    tfd,
+)
 from jaxgan.config import DataFacts, build
 
 
@@ -13,7 +26,11 @@ def _made(config, shape, classes=None):
     experiment = build(config, DataFacts(shape, 1000, means, classes))
     state = experiment.abstract_state()
     shapes = [
-        {name: layer["kernel"].shape for name, layer in player.params.items() if "kernel" in layer}
+        {
+            name: layer["kernel"].shape
+            for name, layer in player.params.items()
+            if isinstance(layer, dict) and "kernel" in layer
+        }
         for player in (state.generator, state.discriminator)
     ]
     return experiment, *shapes
@@ -74,10 +91,74 @@ def test_the_third_demonstration_grows_images_by_copies_of_pixels():
 
 
 def test_sngan_is_its_sources():
-    experiment, generator, discriminator = _made(sngan.get_config(), (32, 32, 3))
+    config = sngan.get_config()
+    experiment, generator, discriminator = _made(config, (32, 32, 3))
     assert generator["Dense_0"] == (128, 4 * 4 * 256) and generator["Conv_9"] == (3, 3, 256, 3)
     assert discriminator["Conv_9"] == (3, 3, 128, 128) and discriminator["Dense_0"] == (128, 1)
-    assert experiment.options["discriminator_steps"] == 5
+    assert "bias" not in experiment.abstract_state().discriminator.params["Dense_0"]
+    options = experiment.options
+    assert (options["discriminator_steps"], options["generator_batches"], options["condition_prior"]) == (5, 2, None)
+    assert config.dataset.dequantization and config.dataset.validation_examples == 0
+    # The rate is 2e-4·(1 - t/50,000) after t steps.
+    assert config.steps == 50_000
+    for t, rate in ((0, 2e-4), (12_500, 1.5e-4), (50_000, 0.0)):
+        np.testing.assert_allclose(_values_after(experiment, t)["generator_optimizer.learning_rate"], rate, atol=1e-10)
+        assert len({float(value) for value in _values_after(experiment, t).values()}) == 1
+    # Glorot's uniform bound √(6/(inputs + outputs)), times √2 in the 3 × 3 kernels of blocks.
+    config.generator.widths = config.discriminator.widths = (32, 32)
+    params = build(config, DataFacts((8, 8, 3), 1000)).initial_state(0)
+    for layers, last in ((params.generator.params, "Conv_3"), (params.discriminator.params, None)):
+        bounds = {"Conv_0": 3 if last is None else 32, "Conv_1": 32}
+        for name, inputs in bounds.items():
+            found = float(np.abs(layers[name]["kernel"]).max())
+            assert 0.95 < found / np.sqrt(2 * 6 / (9 * (inputs + 32))) <= 1
+        for name in ("Conv_2", *filter(None, [last])):
+            rows, columns, inputs, outputs = layers[name]["kernel"].shape
+            assert (
+                0.9
+                < float(np.abs(layers[name]["kernel"]).max()) / np.sqrt(6 / (rows * columns * (inputs + outputs)))
+                <= 1
+            )
+
+
+def _values_after(experiment, step):
+    """The numbers of a config's schedules after so many steps."""
+    return {
+        name: schedule.at(experiment.hyperparameters[name], np.int32(step))
+        for name, schedule in experiment.schedules.items()
+    }
+
+
+def test_conditional_sngan_draws_the_classes_of_generated_images():
+    config = sngan.get_config()
+    config.condition = "labels"
+    experiment, _, discriminator = _made(config, (32, 32, 3), 10)
+    assert discriminator["Dense_1"] == (10, 128)
+    labels = experiment.options["condition_prior"](jax.random.key(0), 128)
+    assert labels.shape == (128,) and {int(label) for label in labels} == set(range(10))
+
+
+def test_r3gan_is_its_sources_run_on_cifar_10():
+    config = r3gan.get_config()
+    experiment, generator, discriminator = _made(config, (32, 32, 3), 10)
+    assert generator == {"Dense_0": (10, 64), "Dense_1": (128, 768), "Conv_0": (1, 1, 768, 3)}
+    assert discriminator == {"Conv_0": (1, 1, 3, 768), "Dense_0": (768, 768), "Dense_1": (10, 768)}
+    assert experiment.options["generator_batches"] == 1 and config.dataset.validation_examples == 0
+    # The first, the middle and the last values of the source's preset; 20 M images are 39,062.5 steps of 512.
+    cosine = {
+        "penalties.r1_r2": (0.05, 0.005),
+        "average_half_life": (0, 5e6),
+        "augmentation.probability": (0, 0.55),
+        **{f"{player}_optimizer.learning_rate": (2e-4, 5e-5) for player in ("generator", "discriminator")},
+        **{f"{player}_optimizer.b2": (0.9, 0.99) for player in ("generator", "discriminator")},
+    }
+    assert set(experiment.schedules) == set(cosine)
+    for name, (first, last) in cosine.items():
+        for step, value in ((0, first), (19_531, (first + last) / 2), (39_063, last), (100_000, last)):
+            np.testing.assert_allclose(_values_after(experiment, step)[name], value, rtol=2e-4)
+    values = {**experiment.hyperparameters, **_values_after(experiment, 50_000)}
+    np.testing.assert_allclose(experiment.step_options(values)["average_decay"], 0.5 ** (512 / 5e6), rtol=1e-6)
+    assert experiment.options["average_decay"] == 0 and experiment.abstract_state().average_params is not None
 
 
 def test_recipes_with_terms_have_what_these_read():

@@ -33,7 +33,7 @@ def whole(tmp_path_factory):
 def test_what_a_run_writes(whole, capsys):
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [10, 20, 30, 40, 50, 60]
-    assert lines[-1]["epoch"] == 5.0  # 60 steps of 16, 12 batches of 200 examples an epoch
+    assert lines[-1]["epoch"] == 10.0  # 60 steps of two batches, 12 batches of 16 of 200 examples an epoch
     assert all(np.isfinite(value) for line in lines for value in line.values())
     assert {"d_loss", "g_loss", "d_accuracy", "d_gradient_norm", "g_gradient_norm"} <= set(lines[0])
     assert json.loads((whole / "config.json").read_text())["batch_size"] == 16
@@ -108,7 +108,8 @@ def test_other_data_in_the_same_run_is_refused(tmp_path):
 )
 def test_how_long_a_chunk_is(intervals, resident, expected):
     config = dict(zip(("log_every", "sample_every", "checkpoint_every"), intervals, strict=True))
-    config |= {"batch_size": 64, "discriminator_steps": 1, "evaluation": {"every": 0}}
+    config |= {"batch_size": 64, "discriminator_steps": 1, "generator_steps": 1, "generator_batches": 0}
+    config["evaluation"] = {"every": 0}
     facts = inputs_module.DataFacts((224, 224, 3), 100)
     inputs = inputs_module.Inputs(None, facts, resident, 100, 0, ValueRange())
     assert inputs_module.chunk_length(config, inputs) == expected

@@ -163,6 +163,7 @@ def test_scanned_steps_are_the_steps():
     ("options", "said"),
     [
         ({"generator_steps": 2}, "simultaneous updates move the generator once: generator_steps is 2"),
+        ({"generator_batches": 1}, "simultaneous updates are of one minibatch; leave generator_batches out"),
         ({"extragradient": True}, "extragradient moves both players at once by itself; leave updates out"),
         ({"updates": "both"}, "updates must be one of alternating, simultaneous, got 'both'"),
     ],
