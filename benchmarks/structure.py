@@ -36,11 +36,11 @@ from absl import app, flags
 
 BOUNDS = {
     "walk_files": 30,
-    "walk_switches": 330,
+    "walk_switches": 340,
     "floors": 9,
     "tables": 3,
     "field_places": 3,
-    "lines": 21_500,
+    "lines": 22_500,
     "private_names": 0,
 }
 """The most of each that the project allows itself; a test holds them."""

@@ -128,6 +128,8 @@ class Section:
 
 
 class Coordination(Section):
+    """How many discriminator updates a step makes: `jaxgan.training.coordination`."""
+
     initial_steps: Size = 0
     final_steps: Size = 0
     over: Count = 10_000
@@ -135,6 +137,8 @@ class Coordination(Section):
 
 
 class Augmentation(Section):
+    """What is done to the examples before the discriminator sees them: `jaxgan.wrappers.augmentation`."""
+
     names: Annotated[tuple[str, ...], AUGMENTATIONS] = ()
     probability: Annotated[float, Field(low=0, high=1, needs={"names": None}, varies=True)] = 1.0
     multipliers: Annotated[tuple[float, ...], Field(low=0, high=1, needs={"names": None})] = ()
@@ -143,11 +147,15 @@ class Augmentation(Section):
 
 
 class Penalties(Section):
+    """Weights of the penalties in the discriminator's loss, 0 for off: `jaxgan.losses.penalties`."""
+
     each = PENALTIES
     interval: Count = 1
 
 
 class Terms(Section):
+    """Weights of the further terms of both losses, 0 for off: `jaxgan.losses.terms`."""
+
     each = TERMS
     adversarial: Annotated[Weight, Field(low=0, off=1.0)] = 1.0
 
@@ -157,17 +165,23 @@ class LossOptions(Section):
 
 
 class LatentSection(Section):
+    """The prior p_z: `jaxgan.latents`."""
+
     name: Annotated[str, Field(choices=LATENTS, entries=True)] = "uniform"
     dim: Count = 100
 
 
 class LatentOptimizationSection(Section):
+    """Latents moved before they are used: `jaxgan.training.latent_optimization`."""
+
     step: Weight = 0.0
     damping: Annotated[Weight, Field(low=0, off=0.0, needs={"step": None})] = 5.0
     cost: Annotated[Weight, Field(low=0, off=0.0, needs={"step": None})] = 0.0
 
 
 class DatasetSection(Section):
+    """The data: `jaxgan.datasets`."""
+
     name: Annotated[str, Field(choices=DATASETS, entries=True, provided=("seed", "memory_limit"))] = "digits"
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
     range: Annotated[str, RANGES] = "unit"
@@ -180,6 +194,8 @@ class DatasetSection(Section):
 
 
 class Player(Section):
+    """A player's network: `jaxgan.networks`."""
+
     network: Annotated[str, Field(choices=NETWORKS, entries=True, provided=NETWORK_PROVIDED)] = "mlp"
     activation: Annotated[tuple[str, ...], ACTIVATIONS] = ("relu",)
     initializer: Annotated[tuple[str, ...], INITIALIZERS] = ("lecun_normal",)
@@ -190,17 +206,23 @@ class Player(Section):
 
 
 class Generator(Player):
+    """The generator's network."""
+
     widths: Widths = (256, 512)
     output: Annotated[str, Field(choices=OUTPUTS, off="linear")] = "sigmoid"
     output_bias: Annotated[str, ("zero", "data")] = "data"
 
 
 class Discriminator(Player):
+    """The discriminator's network."""
+
     widths: Widths = (512, 256)
     activation: Annotated[tuple[str, ...], ACTIVATIONS] = ("leaky_relu",)
 
 
 class Optimizer(Section):
+    """A player's optimizer and what stands around it: `jaxgan.optimizers`."""
+
     name: Annotated[str, Field(choices=OPTIMIZERS, entries=True, provided=("learning_rate",))] = "adam"
     learning_rate: Positive = 2e-4
     clip_norm: Weight = 0.0
@@ -214,6 +236,8 @@ class Optimizer(Section):
 
 
 class Evaluation(Section):
+    """What is measured of samples, how, and how often: `jaxgan.evaluation`."""
+
     each = EVALUATORS
     weighted = False
     common: ClassVar = {"resume": True, "sweep": False, "modes": ("evaluate",)}
@@ -228,6 +252,8 @@ class Evaluation(Section):
 
 
 class Sampling(Section):
+    """How samples are drawn for pictures and scores: `jaxgan.sampling`."""
+
     common: ClassVar = {"resume": True, "sweep": False, "modes": ("sample", "evaluate")}
     method: Annotated[str, METHODS] = "plain"
     burn_in: Annotated[int, Field(low=1, needs={"method": ("rejection",)})] = 10_000
@@ -238,6 +264,8 @@ class Sampling(Section):
 
 
 class Alarms(Section):
+    """When a run warns of collapse, and whether it ends: `jaxgan.evaluation.alarms`."""
+
     common: ClassVar = {"resume": True, "sweep": False}
     patience: Size = 10
     stop: Annotated[tuple[str, ...], ALARMS] = ()
@@ -249,6 +277,8 @@ class Alarms(Section):
 
 
 class Population(Section):
+    """What `--mode=sweep` varies, and how it ranks: `jaxgan.runs.sweep`."""
+
     common: ClassVar = {"resume": True, "sweep": False}
     seeds: Count = 4
     grid: str = ""
@@ -259,6 +289,8 @@ class Population(Section):
 
 
 class Config(Section):
+    """All fields: those of the run itself, and the sections."""
+
     platform: Annotated[str, Field(choices=("", "cpu", "gpu", "tpu"), resume=True, sweep=False)] = ""
     mapping: Annotated[str, Field(choices=MAPPINGS, resume=True, sweep=False)] = "auto"
     precision: Annotated[str, PRECISIONS] = "float32"

@@ -510,7 +510,7 @@ def test_scores_that_rank_are_those_of_the_evaluators(monkeypatch):
     features = Features("classifier", lambda x: (x.reshape(len(x), -1), x.reshape(len(x), -1)[:, :3]), batch=50)
     draw = np.random.default_rng(0)
     names, labels = ("train", "validation", "test", "me"), np.arange(60) % 3
-    splits = [Examples(name, draw.random((60, 4), np.float32), features, labels=labels) for name in names]
+    splits = [Examples(name, draw.random((60, 4, 4, 1), np.float32), features, labels=labels) for name in names]
     data, found = Data(*splits[:3], classes=3), {}
     for name, evaluator in EVALUATORS.items():
         if name != "nearest":  # a copy of the data is nearest, so nothing there is better

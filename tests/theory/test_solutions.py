@@ -41,10 +41,11 @@ def test_a_tabular_discriminator_trained_by_the_loss_reaches_the_optimal_one(nam
     solution = SOLUTIONS[name]
     counts = COUNTS_BOTH if name in UNBOUNDED else (COUNTS_DATA, COUNTS_GENERATOR)
     p_data, p_generator = counts[0] / 64, counts[1] / 64
-    points = {"real": np.repeat(np.arange(6), counts[0]), "fake": np.repeat(np.arange(6), counts[1])}
+    cells = np.arange(6, dtype=np.float32)
+    points = {"real": np.repeat(cells, counts[0]), "fake": np.repeat(cells, counts[1])}
 
     def judge(variables, inputs, *, condition=None, key=None, train=False):
-        return variables["params"][inputs], {}
+        return variables["params"][inputs.astype(int)], {}
 
     def generate(variables, latents, *, condition=None, key=None, train=False):
         return jnp.asarray(points["fake"]), {}  # p_g exactly, in every minibatch
