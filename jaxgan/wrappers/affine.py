@@ -7,15 +7,14 @@ Neighbours in a list are multiplied into one matrix. So an image is resampled on
 """
 
 import dataclasses
-import functools
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 Size = tuple[int, int]
 """Height and width in pixels."""
@@ -80,38 +79,34 @@ def move(image: chex.Array, matrix: chex.Array) -> chex.Array:
 
 # --- Resampling and colours
 
-SYM6 = np.array(
-    [0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466]
-    + [0.787641141030194, 0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578]
-    + [0.0017677118642428036, -0.007800708325034148]
-)  # fmt: skip
+SYM6 = (
+    *(0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633, 0.4910559419267466),
+    *(0.787641141030194, 0.3379294217276218, -0.07263752278646252, -0.021060292512300564, 0.04472490177066578),
+    *(0.0017677118642428036, -0.007800708325034148),
+)
 """Low-pass filter of the orthogonal wavelet "sym6" (Daubechies 1992, table 6.3): Σ h_k h_{k+2j} = [j = 0], Σ h_k = √2.
 
 Sample 2i of the doubled image is at pixel i, where h₅ is.
 """
 _CENTRE = 5
-_TAPS = len(SYM6)
 
 
-@functools.cache
-def _doubling(side: int) -> np.ndarray:
+def _doubling(side: int) -> jax.Array:
     """[2·(3·side − 2) + 2, side]: mirrors a side at its ends, on to three of it, and doubles it between two zeros."""
     extended = 3 * side - 2
-    source = side - 1 - np.abs(side - 1 - np.abs(np.arange(extended) - (side - 1)))
-    matrix = np.zeros((2 * extended + 2, side), np.float32)
-    for i, k in np.ndindex(extended, _TAPS):
+    rows = [[0.0] * side for _ in range(2 * extended + 2)]
+    for i, (k, tap) in itertools.product(range(extended), enumerate(SYM6)):
         if 0 <= 2 * i + k - _CENTRE < 2 * extended:
-            matrix[2 * i + k - _CENTRE + 1, source[i]] += np.sqrt(2) * SYM6[k]
-    return matrix
+            source = side - 1 - abs(side - 1 - abs(i - (side - 1)))
+            rows[2 * i + k - _CENTRE + 1][source] += math.sqrt(2) * tap
+    return jnp.array(rows, jnp.float32)
 
 
-@functools.cache
-def _halving(side: int) -> np.ndarray:
+def _halving(side: int) -> jax.Array:
     """[side, 2·side + 10]: halves samples −5, …, 2·side + 4 of a doubled side; its product with doubling is 1."""
-    matrix = np.zeros((side, 2 * side + _TAPS - 2), np.float32)
-    for i in range(side):
-        matrix[i, 2 * i : 2 * i + _TAPS] = SYM6 / np.sqrt(2)
-    return matrix
+    taps = [tap / math.sqrt(2) for tap in SYM6]
+    rows = [[0.0] * 2 * i + taps + [0.0] * 2 * (side - 1 - i) for i in range(side)]
+    return jnp.array(rows, jnp.float32)
 
 
 def resample(image: chex.Array, inverse: chex.Array) -> chex.Array:
@@ -139,7 +134,7 @@ def resample(image: chex.Array, inverse: chex.Array) -> chex.Array:
 
     # Where the samples of the result, at the doubled resolution, are in the doubled image.
     across, down = (_places(side) for side in (width, height))
-    x, y = jnp.meshgrid(jnp.asarray(across), jnp.asarray(down))
+    x, y = jnp.meshgrid(across, down)
     column, right = _cell(inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2], width)
     row, below = _cell(inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2], height)
 
@@ -156,9 +151,9 @@ def resample(image: chex.Array, inverse: chex.Array) -> chex.Array:
     return result.astype(image.dtype)
 
 
-def _places(side: int) -> np.ndarray:
+def _places(side: int) -> jax.Array:
     """Samples −5, …, 2·side + 4 of a doubled side, in pixels from its centre."""
-    return (np.arange(-_CENTRE, 2 * side + _CENTRE, dtype=np.float32) - (side - 1)) / 2
+    return (jnp.arange(-_CENTRE, 2 * side + _CENTRE, dtype=jnp.float32) - (side - 1)) / 2
 
 
 def _cell(position: chex.Array, side: int) -> tuple[chex.Array, chex.Array]:
@@ -194,8 +189,10 @@ def recolor(image: chex.Array, matrix: chex.Array) -> chex.Array:
 
 # --- The maps of the plane, each the inverse of what it does
 
-_GREY = np.full((3, 3), 1 / 3, np.float32)
-"""Projects colours to grey."""
+
+def _grey() -> jax.Array:
+    """[3, 3], projects colours to grey."""
+    return jnp.full((3, 3), 1 / 3, jnp.float32)
 
 
 def _scaling(x: chex.Numeric, y: chex.Numeric) -> chex.Array:
@@ -212,7 +209,7 @@ def _translation(x: chex.Array, y: chex.Array) -> chex.Array:
 
 def _normal(number: chex.Array) -> chex.Array:
     """N(0, 1) of U(0, 1)."""
-    return np.float32(np.sqrt(2)) * jax.lax.erf_inv(2 * number - 1)
+    return math.sqrt(2) * jax.lax.erf_inv(2 * number - 1)
 
 
 def _angle(number: chex.Array) -> chex.Array:
@@ -229,7 +226,7 @@ def _turn(u: chex.Array, size: Size) -> chex.Array:
 
 
 def _integer_translation(u: chex.Array, size: Size) -> chex.Array:
-    y, x = jnp.round((2 * u - 1) / 8 * np.array(size, np.float32))
+    y, x = jnp.round((2 * u - 1) / 8 * jnp.array(size, jnp.float32))
     return _translation(x, y)
 
 
@@ -249,7 +246,7 @@ def _anisotropy(u: chex.Array, size: Size) -> chex.Array:
 
 
 def _fractional_translation(u: chex.Array, size: Size) -> chex.Array:
-    y, x = _normal(u) / 8 * np.array(size, np.float32)
+    y, x = _normal(u) / 8 * jnp.array(size, jnp.float32)
     return _translation(x, y)
 
 
@@ -270,18 +267,18 @@ def _contrast(u: chex.Array, size: Size) -> chex.Array:
 
 
 def _luma_flip(u: chex.Array, size: Size) -> chex.Array:
-    return _colors(jnp.eye(3) - jnp.where(u[0] < 0.5, 2.0, 0.0) * _GREY)
+    return _colors(jnp.eye(3) - jnp.where(u[0] < 0.5, 2.0, 0.0) * _grey())
 
 
 def _hue(u: chex.Array, size: Size) -> chex.Array:
     # Rodrigues' formula around the axis (1, 1, 1)/√3 of grey.
     angle = _angle(u[0])
-    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], np.float32) / np.float32(np.sqrt(3))
-    return _colors(jnp.cos(angle) * (jnp.eye(3) - _GREY) + _GREY + jnp.sin(angle) * cross)
+    cross = jnp.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], jnp.float32) / math.sqrt(3)
+    return _colors(jnp.cos(angle) * (jnp.eye(3) - _grey()) + _grey() + jnp.sin(angle) * cross)
 
 
 def _saturation(u: chex.Array, size: Size) -> chex.Array:
-    return _colors(_GREY + jnp.exp2(_normal(u[0])) * (jnp.eye(3) - _GREY))
+    return _colors(_grey() + jnp.exp2(_normal(u[0])) * (jnp.eye(3) - _grey()))
 
 
 # --- The pipe

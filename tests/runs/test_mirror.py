@@ -51,7 +51,7 @@ def test_it_resumes_and_streams_bit_for_bit_and_counts_twice_the_examples(alone,
     runs.run("train", "configs/ring.py", streamed, str(tmp_path / "streamed"), {})
     assert_same_run(tmp_path / "streamed", alone)
     line = json.loads((alone / "metrics.jsonl").read_text().splitlines()[-1])
-    assert line["epoch"] == 4.0  # 20 batches of 16 of 80 images
+    assert line["epoch"] == 8.0  # 20 batches of 16 for each player, of 80 images
 
 
 def test_a_member_of_a_sweep_with_data_of_its_own_is_the_run_alone(alone, tmp_path):

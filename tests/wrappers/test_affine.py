@@ -7,7 +7,8 @@ import scipy.ndimage
 import scipy.signal
 import scipy.stats
 
-from jaxgan.wrappers.affine import PIPES, SYM6, combine, recolor
+from jaxgan.wrappers import affine
+from jaxgan.wrappers.affine import PIPES, combine, recolor
 from jaxgan.wrappers.affine import resample as resample_eagerly
 
 resample = jax.jit(resample_eagerly)
@@ -17,6 +18,9 @@ NOISE = RANDOM.uniform(-1, 1, (10, 7, 3)).astype(np.float32)
 ROWS, COLUMNS = np.mgrid[:32, :32]
 SMOOTH = np.stack([np.sin(COLUMNS / 5 + ROWS / 9), np.cos(ROWS / 6), np.sin(COLUMNS * ROWS / 200)], -1).astype("f")
 SIZE = (24, 32)
+
+
+SYM6 = np.array(affine.SYM6)
 
 
 def reference(image, inverse):
