@@ -277,8 +277,9 @@ def test_members_are_bit_for_bit_what_they_are_alone(swept, tmp_path):
 
 
 def test_orders_of_updates_are_swept_and_a_member_resumes_bit_for_bit(tmp_path):
-    _sweep(tmp_path / "swept", population__grid="updates=alternating,simultaneous", population__seeds=1)
-    own = {name: text for name, text in TINY.items() if not name.startswith("population.")}
+    one = {"generator_batches": "0"}  # both players move on one minibatch
+    _sweep(tmp_path / "swept", population__grid="updates=alternating,simultaneous", population__seeds=1, **one)
+    own = {name: text for name, text in TINY.items() if not name.startswith("population.")} | one
     for steps in ("20", "40"):
         runs.run("train", "configs/ring.py", own | {"updates": "simultaneous", "steps": steps}, str(tmp_path / "a"), {})
     _same_run(tmp_path / "swept/members/001", tmp_path / "a")
