@@ -41,7 +41,7 @@ def _trained(game, mapping):
     ("game", "mapping"),
     [
         (dropout_game, "shard_map"),
-        (batch_norm_game, "pmap"),
+        pytest.param(batch_norm_game, "pmap", marks=pytest.mark.slow),
         pytest.param(dropout_game, "pmap", marks=pytest.mark.slow),
         pytest.param(batch_norm_game, "shard_map", marks=pytest.mark.slow),
     ],

@@ -47,6 +47,7 @@ def test_a_private_name_and_a_circle_are_found(tmp_path):
         structure.floors(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_short_run_enters_few_files():
     found = structure.walk(ROOT)
     assert 10 < len(found["files"]) <= structure.BOUNDS["walk_files"], found["files"]

@@ -256,6 +256,7 @@ def test_an_entry_without_a_default_says_which_field_is_missing(monkeypatch):
     assert build(schema.complete({"latent": {"name": "ranked", "rank": 2}}), DataFacts((2,), 10)).latent.dim == 200
 
 
+@pytest.mark.slow
 def test_the_same_optimizer_under_another_name_trains_also_under_strict_type_promotion(monkeypatch, tmp_path):
     monkeypatch.setitem(jaxgan.OPTIMIZERS, "mine", jaxgan.OPTIMIZERS["adam"])
     short = {"steps": "2", "log_every": "2", "sample_every": "2", "checkpoint_every": "2", "alarms.patience": "0"}

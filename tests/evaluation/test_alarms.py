@@ -162,6 +162,7 @@ def run(illness, workdir, **changes):
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_a_collapsed_generator_is_noticed(tmp_path, capfd):
     lines = run("collapsed", tmp_path)
     said = capfd.readouterr().err

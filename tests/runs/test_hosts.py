@@ -166,7 +166,11 @@ def _wait_for(condition, processes, seconds=90):
 
 @pytest.mark.parametrize(
     ("killed", "resumes"),
-    [(1, False), pytest.param(1, True, marks=pytest.mark.slow), pytest.param(0, True, marks=pytest.mark.slow)],
+    [
+        pytest.param(1, False, marks=pytest.mark.slow),
+        pytest.param(1, True, marks=pytest.mark.slow),
+        pytest.param(0, True, marks=pytest.mark.slow),
+    ],
 )
 def test_when_one_is_killed_the_other_ends_and_both_go_on_from_the_last_checkpoint(tmp_path, killed, resumes):
     checkpoints = tmp_path / "checkpoints"

@@ -54,6 +54,7 @@ def test_it_resumes_and_streams_bit_for_bit_and_counts_twice_the_examples(alone,
     assert line["epoch"] == 8.0  # 20 batches of 16 for each player, of 80 images
 
 
+@pytest.mark.slow
 def test_a_member_of_a_sweep_with_data_of_its_own_is_the_run_alone(alone, tmp_path):
     # The second member's images stand behind the first one's on the device.
     sweep = RUN | {"population.seeds": "2", "population.score": "-d_loss", "evaluation.metrics": "sliced_wasserstein"}

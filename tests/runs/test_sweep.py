@@ -426,6 +426,7 @@ def test_a_diverged_member_does_not_end_the_sweep(swept, tmp_path, capsys):
     assert not (tmp_path / "all" / "best").exists() and (tmp_path / "all" / "sweep.txt").exists()
 
 
+@pytest.mark.slow
 def test_the_worse_half_is_given_up(tmp_path, monkeypatch, capsys):
     # Setting i has the forced scores of seeds 0 and 1: their means are 4, 1, 2 and 3, and lower is better.
     forced = [(4.0, 4.0), (0.0, 2.0), (3.0, 1.0), (3.0, 3.0)]
@@ -514,13 +515,15 @@ def test_scores_that_rank_are_those_of_the_evaluators(monkeypatch):
     splits = [Examples(name, draw.random((60, 4, 4, 1), np.float32), features, labels=labels) for name in names]
     data, found = Data(*splits[:3], classes=3), {}
     for name, evaluator in EVALUATORS.items():
-        if name != "nearest":  # a copy of the data is nearest, so nothing there is better
+        # Nothing is better of `nearest` alone, where a copy of the data is nearest; the other one trains a classifier.
+        if name not in ("nearest", "classification_accuracy"):
             scores = evaluator.run(splits[3], data, jax.random.key(0))
             found |= {s.name: (s.name, name, evaluator.scores.get(s.name)) for s in scores}
     ranked = {name: ranking for name, ranking in found.items() if ranking[2]}
     assert found.keys() - ranked.keys() == {"density", "within_class_diversity"}
     assert all(read_ranking(name) == ranking for name, ranking in ranked.items())
-    assert ranked.keys() == {score for evaluator in EVALUATORS.values() for score in evaluator.scores}
+    listed = {score for evaluator in EVALUATORS.values() for score in evaluator.scores}
+    assert listed == ranked.keys() | {"classification_accuracy"}
     assert ranked["frechet"][2] == ranked["reverse_kl"][2] == "lower" and ranked["recall"][2] == "higher"
     assert "density is none of" in read_ranking("density").replace("'", "")
     # An evaluator of the user's own ranks, too.

@@ -43,6 +43,12 @@ def test_k_by_a_schedule_makes_the_first_updates_alone():
         # The same minibatches and keys as a step of k = 3 that stops there.
         state, metrics = step(state, step_of(batches, i))
         assert _counts(state) - before == expected == float(metrics["d_updates"])
+
+
+@pytest.mark.slow
+def test_all_updates_are_those_of_a_step_without_coordination():
+    game, batches = dropout_game(), data(4, 3)
+    state = start(game)
     whole = jax.jit(make_train_step(**game, discriminator_steps=3))
     everything = jax.jit(make_train_step(**game, discriminator_steps=3, coordination=Coordination()))
     for found, plain in zip(everything(state, step_of(batches, 0)), whole(state, step_of(batches, 0)), strict=True):

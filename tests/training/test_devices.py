@@ -187,7 +187,7 @@ Setting.__hash__ = object.__hash__  # type: ignore[method-assign]  # its dicts h
 @pytest.mark.parametrize(
     ("name", "mapping", "combination"),
     [
-        ("unrolled", "shard_map", ("relativistic_average", None, None)),
+        pytest.param("unrolled", "shard_map", ("relativistic_average", None, None), marks=pytest.mark.slow),
         ("packing", "pmap", ("relativistic_average", "dragan", "feature_matching")),
     ],
 )
