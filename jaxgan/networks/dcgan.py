@@ -107,18 +107,12 @@ class DCGAN(linen.Module):
         for features in self.widths[1:]:
 
             def layer(module, hidden, features=features):
-                return activate(normalize(self._double(hidden, features, use_bias=plain, **common)))
+                return activate(normalize(_double(self.upsampling, hidden, features, use_bias=plain, **common)))
 
             hidden = layers.rematerialized(self.remat, layer)(self, hidden)
         bias = layers.data_bias(self.output, self.means)
         last = {"bias_init": bias, "untied_bias": self.means is not None}
-        return layers.OUTPUTS[self.output](self._double(hidden[reference:], channels, **last, **common))
-
-    def _double(self, images, features, **options):
-        """Images of twice the sides."""
-        if self.upsampling == "transposed":
-            return ConvTranspose(features, SIZE, STRIDE, PADDING, **options)(images)
-        return Conv(features, 3, 1, 1, **options)(images.repeat(2, axis=1).repeat(2, axis=2))
+        return layers.OUTPUTS[self.output](_double(self.upsampling, hidden[reference:], channels, **last, **common))
 
     def _judge(self, images, condition, train, common):
         """Convolutions that halve an image's sides, then a linear layer to the logit."""
@@ -141,3 +135,10 @@ class DCGAN(linen.Module):
             logits = logits + projection(projected, seen, **common)
         classes = layers.class_head(self.class_logits, seen, **common)
         return layers.judged(logits, hidden, self.features, classes)
+
+
+def _double(upsampling: str, images: chex.Array, features: int, **options: Any) -> chex.Array:
+    """Images of twice the sides. Not a method: flax would call it for the module around a rematerialised layer."""
+    if upsampling == "transposed":
+        return ConvTranspose(features, SIZE, STRIDE, PADDING, **options)(images)
+    return Conv(features, 3, 1, 1, **options)(images.repeat(2, axis=1).repeat(2, axis=2))
