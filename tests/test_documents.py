@@ -223,8 +223,8 @@ def test_the_tasks_fields_masks_and_program_are_those_of_the_package():
 @pytest.mark.parametrize(
     ("task", "made", "shape"),
     [
-        ("inpainting", "completions", (8, 28, 28, 1)),
-        ("inference", "codes", (8, 50)),
+        pytest.param("inpainting", "completions", (8, 28, 28, 1), marks=pytest.mark.slow),
+        pytest.param("inference", "codes", (8, 50), marks=pytest.mark.slow),
         ("semi_supervised", "classes", (8,)),
     ],
 )

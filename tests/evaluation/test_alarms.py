@@ -205,6 +205,7 @@ def test_an_exploding_rate_ends_the_run_with_a_line_that_names_the_fields(tmp_pa
     assert error.value.exit_code == 4
 
 
+@pytest.mark.slow
 def test_what_alarms_measure_does_not_touch_the_training(tmp_path):
     ring = NARROW | {"config": "configs/ring.py", "steps": "40", "dataset.examples": "500"}
     metrics = []

@@ -139,6 +139,7 @@ def test_the_intra_class_distance_of_an_evaluation_sees_labels():
         evaluate(Examples("generated", train.values[:14], labels=classes[:14]), data, chosen, KEY)
 
 
+@pytest.mark.slow
 def test_the_classification_accuracy_score_is_that_of_a_classifier_of_the_samples(quick_classifier):
     (images, labels), (test_images, test_labels) = bars(600, 0), bars(200, 1)
     unit, test = (x.astype(np.float32) / 255 for x in (images, test_images))

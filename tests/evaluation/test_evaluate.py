@@ -131,6 +131,7 @@ def test_a_mixture(ring, evaluation_of_the_ring):
         assert np.asarray(Image.open(ring / name)).std() > 5
 
 
+@pytest.mark.slow
 def test_the_reference_split_and_the_conventions_are_fields_and_in_the_table(ring, evaluation_of_the_ring, capsys):
     fields = {"kernel_subsets": 5, "precision_recall_k": 3, "reference_split": "train"}
     chosen = "frechet,kernel,precision_recall,sliced_wasserstein,nearest"

@@ -22,6 +22,7 @@ def _layers(variables, batch):
     return layers | outputs._asdict()
 
 
+@pytest.mark.slow
 def test_every_layer_is_that_of_torch_fidelity():
     batch = preprocess(images(2, 299, 299), low=0, high=255, style="tensorflow")
     layers = jax.jit(_layers)(inception_weights.to_variables(random_weights()), batch)

@@ -43,6 +43,7 @@ def test_the_share_of_a_class_in_the_data_is_that_of_the_features():
     assert found[2].value == np.inf
 
 
+@pytest.mark.slow
 def test_the_modes_of_stacked_images_by_a_classifier_of_single_ones(quick_classifier, tmp_path):
     for name, seed, count in (("train", 0, 700), ("t10k", 1, 200)):
         images, labels = bars(count, seed)

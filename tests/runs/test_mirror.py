@@ -43,6 +43,7 @@ def alone(tmp_path):
     return tmp_path / "alone"
 
 
+@pytest.mark.slow
 def test_it_resumes_and_streams_bit_for_bit_and_counts_twice_the_examples(alone, tmp_path):
     for steps in ("10", "20"):
         runs.run("train", "configs/ring.py", RUN | {"seed": "1", "steps": steps}, str(tmp_path / "resumed"), {})

@@ -276,6 +276,7 @@ def test_members_are_bit_for_bit_what_they_are_alone(swept, tmp_path):
     assert len(set(losses)) == 4
 
 
+@pytest.mark.slow
 def test_orders_of_updates_are_swept_and_a_member_resumes_bit_for_bit(tmp_path):
     one = {"generator_batches": "0"}  # both players move on one minibatch
     _sweep(tmp_path / "swept", population__grid="updates=alternating,simultaneous", population__seeds=1, **one)

@@ -212,6 +212,7 @@ def test_each_player_moves_itself_alone_and_the_encoder_with_the_generator():
         assert not any(equal(moved[part], before[part]) for part in parts)
 
 
+@pytest.mark.slow
 def test_a_regressor_beside_the_game_leaves_it_as_it_is():
     plainly = {f"{player}_tx": optax.sgd(0.1) for player in ("generator", "discriminator")}  # it scales no rounding up
     (plain, step_plain), (state, step) = game("", task="none", **plainly), game("joint_regressor", **plainly)

@@ -429,6 +429,7 @@ def test_samples_are_completions_of_test_examples(run, data):
         runs.run("sample", None, {"steps": "3"}, str(run), {})
 
 
+@pytest.mark.slow
 def test_an_evaluation_has_the_tasks_scores(run, data, tmp_path, capsys):
     plain = RUN | data | {"steps": "10", "evaluation.metrics": "auto"}
     runs.run("train", "configs/ring.py", plain, str(tmp_path), {})

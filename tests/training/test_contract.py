@@ -134,7 +134,11 @@ def _calls(state):
     return [int(player.model_state["state"]["calls"]) for player in (state.generator, state.discriminator)]
 
 
-@pytest.mark.parametrize("combination", COMBINATIONS, ids="-".join)
+@pytest.mark.parametrize(
+    "combination",
+    [pytest.param(each, marks=[pytest.mark.slow] * (i % 2)) for i, each in enumerate(COMBINATIONS)],
+    ids="-".join,
+)
 def test_a_combination(combination):
     program = Program(combination, "jit")
     middle, _ = program.run(program.first, BATCHES[:2])

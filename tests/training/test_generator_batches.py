@@ -110,6 +110,7 @@ def test_generated_examples_have_conditions_of_their_own():
     }
 
 
+@pytest.mark.slow
 def test_a_classifier_is_told_the_labels_of_each_side():
     game = _conditional_game()
     judge = game["discriminator"].apply

@@ -85,7 +85,8 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("members", "devices"), [pytest.param("map", 1, marks=SLOW), pytest.param("map", 4, marks=SLOW), ("vmap", 2)]
+    ("members", "devices"),
+    [pytest.param("map", 1, marks=SLOW), pytest.param("map", 4, marks=SLOW), pytest.param("vmap", 2, marks=SLOW)],
 )
 def test_every_member_is_what_it_would_be_alone(members, devices):
     states, metrics = together(members, devices)

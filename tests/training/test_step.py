@@ -164,6 +164,7 @@ def test_a_debiased_average_forgets_the_first_parameters():
     np.testing.assert_allclose(state.average_params["theta"], state.generator.params["theta"])
 
 
+@pytest.mark.slow
 def test_an_averaged_generator_has_batch_statistics_of_its_own():
     game = batch_norm_game()
     step = jax.jit(make_train_step(**game, average_decay=0.95))
@@ -324,6 +325,7 @@ def test_the_fake_pass_starts_from_the_model_state_of_the_real_one():
     np.testing.assert_allclose(state.discriminator.model_state["stats"]["mean"], 0.5, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_real_and_fake_examples_judged_in_one_batch_are_judged_alike():
     game = dropout_game()
     assert game["discriminator"].independent
@@ -475,7 +477,8 @@ def test_accumulated_gradients_are_those_of_the_whole_batch():
     np.testing.assert_allclose(metrics["d_gradient_norm"], 1.5, rtol=1e-6)
 
 
-@pytest.mark.parametrize("parts", [2, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("parts", [2, 8])
 def test_accumulation_draws_the_same_noise_for_every_example(parts):
     game, batches = dropout_game(), data(3, 2)
     state, expected = start(game), start(game)

@@ -188,6 +188,7 @@ def test_multipliers_are_factors_of_the_probability():
     assert abs(float((found == image).all((1, 2, 3)).mean()) - 0.8**5) < 0.05
 
 
+@pytest.mark.slow
 def test_they_work_in_scan_and_in_bfloat16():
     ada = AUGMENTATIONS["ada"]
     total, _ = jax.lax.scan(lambda total, key: (total + ada(key, IMAGES[0]), None), jnp.zeros_like(IMAGES[0]), KEYS)
