@@ -9,8 +9,8 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 PYTEST_JOBS ?= 2
 
-# A file's tests go to one process, which makes its fixtures once.
-PYTEST = -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_ARGS)
+# A file's tests go to one process, which makes its fixtures once; a long file does not come last.
+PYTEST = -n $(PYTEST_JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 SHELL := /bin/sh
 PY := $(VENV)/bin/python

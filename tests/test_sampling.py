@@ -159,6 +159,7 @@ def test_priors_as_functions_of_a_normal_one(name):
     np.testing.assert_allclose(edge, [-bound, 0, bound], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_chains_on_the_sphere_stay_on_it_and_climb():
     latent, options = LATENTS["sphere"](3), {"steps": 300, "step_size": 0.3, "adjusted": True}
     z, rate = driven_latents(lambda z: z[:, 0], latent, jax.random.key(0), 10_000, **options)

@@ -223,6 +223,7 @@ def test_each_field_reaches_the_training(location, tmp_path):
         assert first_line(f"other_{i}", **{name: "2.5"}) != plain, name
 
 
+@pytest.mark.slow
 def test_a_sweep_varies_their_fields_and_is_ranked_by_their_score(location, tmp_path):
     fields = [name for name in OWN if not name.startswith("evaluation")]
     drawn = "; ".join(f"{name}=uniform(1.5,2.5)" for name in fields)

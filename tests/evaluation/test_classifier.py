@@ -50,6 +50,7 @@ def test_the_cache_gives_the_same_classifier_and_survives_damage(trained, quick_
     assert module.load_or_train(path, *data(), num_classes=3).accuracy == found.accuracy  # written anew
 
 
+@pytest.mark.slow
 def test_bytes_and_the_floats_they_stand_for_are_the_same():
     floats = data()
     stored = [np.rint(255 * array).astype(np.uint8) if array.ndim == 4 else array for array in floats]

@@ -280,6 +280,7 @@ def test_evaluation_in_training_is_that_of_the_mode(tmp_path, capfd, monkeypatch
     assert (plain / "metrics.jsonl").read_bytes() == (tmp_path / "metrics.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_raw_features_and_features_of_the_users(images, tmp_path):
     evaluated(images, evaluation__features="raw", evaluation__metrics="frechet")
     assert scores(images)["frechet"]["features"] == "raw" and scores(images)["frechet"]["details"]["dim"] == 100

@@ -421,6 +421,7 @@ with Checkpoints(sys.argv[1], keep=2) as checkpoints:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_prints_nothing_else(tmp_path):
     """Orbax, asyncio and TensorStore's threads would print hundreds of lines about the other writes."""
     done = run(FULL_DISK, tmp_path)

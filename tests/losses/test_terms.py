@@ -309,6 +309,7 @@ def test_four_devices_play_with_terms_as_one_does(name, mapping):
     assert expected[1]["g_terms"] > 0.01
 
 
+@pytest.mark.slow
 def test_the_gradient_of_a_mean_over_devices_is_that_of_the_whole_batch():
     # One step of matching alone, against jax.grad of the formula on all 16 examples.
     game = judging_game()

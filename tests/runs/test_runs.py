@@ -115,6 +115,7 @@ def test_how_long_a_chunk_is(intervals, resident, expected):
     assert inputs_module.chunk_length(config, inputs) == expected
 
 
+@pytest.mark.slow
 def test_intervals_that_share_no_divisor_are_kept(tmp_path):
     train(tmp_path, steps=23, log_every=5, sample_every=7, checkpoint_every=11)
     lines = [json.loads(line)["step"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

@@ -188,7 +188,7 @@ Setting.__hash__ = object.__hash__  # type: ignore[method-assign]  # its dicts h
     ("name", "mapping", "combination"),
     [
         pytest.param("unrolled", "shard_map", ("relativistic_average", None, None), marks=pytest.mark.slow),
-        ("packing", "pmap", ("relativistic_average", "dragan", "feature_matching")),
+        pytest.param("packing", "pmap", ("relativistic_average", "dragan", "feature_matching"), marks=pytest.mark.slow),
     ],
 )
 def test_a_combination_that_compares_on_four_devices(name, mapping, combination):

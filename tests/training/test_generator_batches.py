@@ -129,9 +129,8 @@ def test_a_classifier_is_told_the_labels_of_each_side():
     assert found[0] != found[1]
 
 
-@pytest.mark.parametrize(
-    ("mapping", "loss"), [("pmap", "hinge"), pytest.param("shard_map", "relativistic_paired", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("mapping", "loss"), [("pmap", "hinge"), ("shard_map", "relativistic_paired")])
 def test_four_devices_see_the_same_batches_and_conditions(mapping, loss):
     game = _conditional_game() | {"loss": scalar_game(loss)["loss"]}
     first, found = start(game, example_shape=(3,), condition=jnp.zeros(2, jnp.int32)), []

@@ -98,7 +98,9 @@ def test_optimizers_count_k_to_m(k, m):
     assert int(state.step) == 4
 
 
-@pytest.mark.parametrize(("name", "average_decay"), [("dropout", 0.9), ("batch_norm", None)])
+@pytest.mark.parametrize(
+    ("name", "average_decay"), [pytest.param("dropout", 0.9, marks=pytest.mark.slow), ("batch_norm", None)]
+)
 def test_scanned_steps_are_single_steps_bit_for_bit(name, average_decay):
     game = GAMES[name]()
     step = make_train_step(**game, discriminator_steps=2, average_decay=average_decay)

@@ -115,6 +115,7 @@ IMAGES = jax.random.uniform(jax.random.key(5), (8, 8, 6, 3))
 KEYS = jax.random.split(KEY, 8)
 
 
+@pytest.mark.slow
 def test_where_none_is_drawn_an_image_is_as_it_is_bit_for_bit():
     kinds = ("ada", "translation", "color", "cutout", "noise", "ada_cutout")
     found = _seeing(kinds, 0.0, value_range=(0.0, 1.0))(KEYS, IMAGES)

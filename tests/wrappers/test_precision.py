@@ -34,7 +34,9 @@ def _products(jaxpr):
                     yield from _products(getattr(part, "jaxpr", part))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("spectral", "r3gan"))) for name in NETWORKS]
+)
 def test_products_are_in_bfloat16_and_everything_else_is_float32(name):
     network, shape = NETWORKS[name]
     inputs = jax.random.normal(KEY, shape)
