@@ -28,7 +28,7 @@ def worker(members: int) -> None:
     from benchmarks.step import GAMES
     from jaxgan.latents import LATENTS
     from jaxgan.losses import LOSSES
-    from jaxgan.parallel import compiled, distribute_population
+    from jaxgan.parallel import distribute_population
     from jaxgan.training.population import init_population
     from jaxgan.training.step import init_state, make_train_step, scan_steps
 
@@ -48,7 +48,7 @@ def worker(members: int) -> None:
         lambda rate: scan_steps(make_train_step(loss=LOSSES["non_saturating"], **parts(rate)))
     )
     rates = jnp.geomspace(1e-4, 1e-3, members)
-    states = place(compiled(init)(jax.random.split(jax.random.key(0), members), rates))
+    states = place(jax.jit(init)(jax.random.split(jax.random.key(0), members), rates))
     real = jax.random.normal(jax.random.key(1), (members, STEPS, 1, game.batch, 2))
     batches, rates = place({"real": real}), place(rates)
     for _ in sys.stdin:

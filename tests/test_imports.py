@@ -1,6 +1,7 @@
 """Imports go one way, the core is light, and the public names are where they should be."""
 
 import ast
+import importlib.util
 import pathlib
 import re
 import subprocess
@@ -143,3 +144,16 @@ print(missing)
 """
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "[]"
+
+
+USERS = sorted(path.as_posix() for folder in ("benchmarks", "examples") for path in pathlib.Path(folder).glob("*.py"))
+
+
+@pytest.mark.parametrize("path", USERS)
+def test_what_is_imported_from_the_library_is_there(path):
+    """Within functions too, which may run for minutes before they import."""
+    for node in ast.walk(ast.parse(pathlib.Path(path).read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "jaxgan":
+            module = importlib.import_module(str(node.module))
+            missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+            assert not [name for name in missing if importlib.util.find_spec(f"{node.module}.{name}") is None]
