@@ -36,7 +36,7 @@ from absl import app, flags
 
 BOUNDS = {
     "walk_files": 30,
-    "walk_switches": 340,
+    "walk_switches": 330,
     "floors": 9,
     "tables": 3,
     "field_places": 3,

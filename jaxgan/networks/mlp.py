@@ -71,12 +71,12 @@ class MLP(linen.Module):
     @linen.nowrap
     def as_network(self) -> Network:
         """Checks the attributes and wraps the module."""
+        self._layers()
         player = "generator" if self.output_shape else "discriminator"
         if self.normalization != "none":
             check_normalization("mlp", player, self.normalization, ("instance", "virtual"))
         check_choice(f"mlp {player}", "minibatch", self.minibatch, MINIBATCHES)
         check_choice(f"mlp {player}", "conditioning", self.conditioning, PLAYER_CONDITIONINGS[player])
-        self._layers()
         mixes_batch = self.normalization == "batch" or (self.minibatch != "none" and not self.output_shape)
         return from_linen(self, per_example=True, independent=not mixes_batch)
 

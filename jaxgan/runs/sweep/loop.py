@@ -135,7 +135,8 @@ class _Sweep:
 
     def _announce(self) -> None:
         """Prints what is trained: each dataset, and the game and the networks of each compiled program."""
-        lines = []
+        first = self.members[0]
+        lines, warnings = data_in_words(first.config, first.inputs)
         for trainer in self.trainers[:ANNOUNCED]:
             lines += [game_in_words(trainer.config), *players_in_words(trainer.config, trainer.shapes())]
         if (more := len(self.trainers) - ANNOUNCED) > 0:
@@ -143,8 +144,7 @@ class _Sweep:
         several = len({id(member.inputs) for member in self.members})
         if several > 1:
             lines.append(f"the data is that of the first member, one of {several} draws or readings of it")
-        first = self.members[0]
-        announce(*data_in_words(first.config, first.inputs), *lines, f"written to: {self.path}")
+        announce([*lines, f"written to: {self.path}"], warnings)
 
     def _run_rung(self, rung: int) -> None:
         """Trains the remaining settings to the rung's end, and gives up half of them unless it is the last rung."""

@@ -124,11 +124,11 @@ class _Population(HostLoop):
         directory.samples.mkdir(parents=True, exist_ok=True)
         keep = config["keep_checkpoints"]
         checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=keep, asynchronous=False))
-        check_resumes(checkpoints, config, directory, member.inputs)
         if checkpoints.latest_step() is None:
             state = self.trainer.start(jax.random.key(config["seed"]))
             directory.write_config(config)
         else:
+            check_resumes(checkpoints, config, directory, member.inputs)
             state, extra = checkpoints.restore(self.trainer.experiment.abstract_state())
             window = extra["window"]
         writer = stack.enter_context(open_metrics(directory, config, int(state.step)))

@@ -70,18 +70,16 @@ def select_devices(config: Mapping[str, Any]) -> None:
 def check_resumes(
     checkpoints: Checkpoints, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs | None = None
 ) -> None:
-    """Raises UsageError or DataError if the run in a directory cannot be resumed with this config, and this data."""
-    if checkpoints.latest_step() is None:
-        return
+    """Raises UsageError or DataError if the newest checkpoint cannot be resumed with this config, and this data."""
     saved = checkpoints.extra()
     check_same(complete(saved["config"]), config, directory.path)
     if inputs is not None:
         check_same_data(saved["data"], inputs, directory.path)
 
 
-def announce(lines: list[str], warnings: list[str], *further: str) -> None:
-    """Prints what is trained on, as `data_in_words` says it, and further lines; the warnings go to stderr."""
-    print("\n".join([*lines, *further]), flush=True)
+def announce(lines: list[str], warnings: list[str]) -> None:
+    """Prints what is trained; the warnings go to stderr."""
+    print("\n".join(lines), flush=True)
     for warning in warnings:
         print(f"jaxgan: warning: {warning}", file=sys.stderr, flush=True)
 

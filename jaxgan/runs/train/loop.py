@@ -71,8 +71,9 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
             raise UsageError(f"--workdir={directory.path} is a sweep", "its runs are in members/", f"name one: {first}")
         stop = stack.enter_context(StopRequest())
         checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"]))
-        check_resumes(checkpoints, plain, directory)
         latest = checkpoints.latest_step()
+        if latest is not None:
+            check_resumes(checkpoints, plain, directory)
         if latest is not None and latest >= plain["steps"]:
             if jax.process_index() == 0:
                 print(
@@ -82,10 +83,12 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
         # The data, and the run's parts that depend on it.
         inputs = read_inputs(plain)
         if jax.process_index() == 0:
+            lines, warnings = data_in_words(plain, inputs)
             devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}, mapping {plain['mapping']}"
-            game = (game_in_words(plain), f"devices: {devices}", f"written to: {directory.path}")
-            announce(*data_in_words(plain, inputs), *game)
-        check_resumes(checkpoints, plain, directory, inputs)
+            lines += [game_in_words(plain), f"devices: {devices}", f"written to: {directory.path}"]
+            announce(lines, warnings)
+        if latest is not None:
+            check_resumes(checkpoints, plain, directory, inputs)
         experiment = build(plain, inputs.facts)
         if jax.process_index() == 0:
             directory.write_config(plain)
