@@ -63,7 +63,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.augmentation.probability = 1.0  # of each one, for each example
     config.augmentation.multipliers = ()  # (1.0, 0.5): factors of it, one for each name; (): 1
     config.augmentation.adaptive_target = 0.0  # .6: the probability follows how well D knows its data (ADA); 0: fixed
-    config.augmentation.adaptive_speed = 1e-3  # its change in a discriminator update
+    config.augmentation.adaptive_speed = 1e-3  # its change in a discriminator update; batch_size / 500,000 in ADA's code
 
     # Weights of jaxgan.PENALTIES on the discriminator; 0 is off, and several may be on.
     config.penalties = ConfigDict()
@@ -163,6 +163,13 @@ def get_config(platform: str = "") -> ConfigDict:
 
     config.generator_optimizer = _optimizer()
     config.discriminator_optimizer = _optimizer()
+
+    # A run may begin with the parameters and statistics of another run's newest checkpoint; optimizers start anew.
+    config.start = ConfigDict()
+    config.start.run = ""  # directory of the other run; "" is off
+    config.start.generator = "all"  # all of its layers, which are as many here; "last": they are the last ones of more
+    # here; "none"
+    config.start.discriminator = "all"  # the same
 
     # How samples are judged: by --mode=evaluate, where these fields may be given anew, and if wanted in training.
     config.evaluation = ConfigDict()

@@ -6,9 +6,10 @@ DCGAN networks on 5,000 digits (extra `demo`), no normalisation in the discrimin
 data is that of the authors' code: uniform, up to half a standard deviation of the batch. That of the paper, N(0, c I):
 --config.penalties.dragan_noise=normal --config.penalties.dragan_spread=C, which is 10 in the paper.
 Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
-Source: Kodali et al. 2017 (arXiv:1705.07215), section 2.3; the authors' code, kodalinaveen3/DRAGAN.
+Source: Kodali et al. 2017 (arXiv:1705.07215), section 2; the authors' code, kodalinaveen3/DRAGAN.
 Differs from the code in
-- networks: of configs/dcgan.py; the code has perceptrons of one layer of 128 rectified units, and a sigmoid output.
+- networks: of configs/dcgan.py, whose weights start at N(0, .02^2); the code has perceptrons of one layer of 128
+  rectified units, a sigmoid output, and weights from N(0, 2/inputs).
 - data: 5,000 digits in [-1, 1]; the code has MNIST in [0, 1].
 - optimizer: Adam at 2e-4 with betas .5 and .999, batch 64; the code has 1e-4, .5 and .9, batch 128.
 - length: 10,000 steps; the code makes 200,000.

@@ -8,18 +8,20 @@ dimensions of it in the discriminator. Batch 512; each generator update has 512 
 By half a cosine over the first 20 M images: gamma of both penalties .05 to .005, the rates 2e-4 to 5e-5, beta2 .9 to
 .99, the half-life of the average 0 to 5 M images, the probability of the ADA pipe 0 to .55 (colours at half of it);
 after them they stay. The run is 100,000 steps, 51.2 M images.
-Other data of the source: FFHQ-64 has widths (768, 768, 768, 768, 384), no condition, gamma 2 to .2, half-life to .5 M;
-ImageNet-32 and 64 have 1536 channels in groups of 32 (group_size), gamma .5 to .05 and 1 to .1, half-life to 50 M,
-all over 200 M images, batch 4096. A width more for every doubling of the sides.
+Other data of the source: FFHQ-64 has widths (768, 768, 768, 768, 384), batch 256, no condition, gamma 2 to .2,
+half-life to .5 M, augmentation to .3, in 100 M images. ImageNet-32 and 64 have 1536 channels in groups of 32
+(group_size), gamma .5 to .05 and 1 to .1, half-life to 50 M, augmentation to .5 and .4, all over the first 200 M of
+1,000 M images, batch 4096. A width more for every doubling of the sides.
 
 Time and memory: docs/zoo.md, Recipes. No score was measured here.
-Source: Huang et al. 2024 (arXiv:2501.05441), sections 2.3 and 3; the authors' code, brownvc/R3GAN, preset CIFAR10 with
+Source: Huang et al. 2024 (arXiv:2501.05441), sections 2.3 and 3, and table 9 in appendix D; the authors' code, brownvc/R3GAN, preset CIFAR10 with
 --cond=1 --mirror=1 --aug=1.
 Differs from the source in
-- precision: float32; the source has bfloat16 in all but the 4 x 4 stages (--config.precision=bfloat16 has it in all).
-- draws: the penalties have an augmentation and a forward pass of their own; the source shares those of the loss.
+- precision: float32, in which an accelerator may round products more (jax_default_matmul_precision); the source has bfloat16 in all but the 4 x 4 stages (--config.precision=bfloat16 has it in all).
+- draws: the penalties have an augmentation and a forward pass of their own, with the same draw for the i-th image of
+  the data and of the samples; the source shares those of the loss.
 - the order of the data: a permutation of all images for every epoch; the source shuffles within a window.
-- the length of the run: the source trains until it is stopped.
+- the length of the run: the paper's has 250 M images, 488,000 steps; the code trains until it is stopped.
 """
 
 from ml_collections import ConfigDict

@@ -1,8 +1,9 @@
-"""The TFD experiment of Goodfellow et al. 2014 (arXiv:1406.2661), with the settings of the authors' code: first stage.
+"""The TFD experiment of Goodfellow et al. 2014 (arXiv:1406.2661), with the settings of the authors' code, in two stages.
 
     python launch.py --config=configs/tfd.py --config.dataset.path=FACES.npz --workdir=runs/tfd
 
-Data: the unlabelled faces, 48 x 48, in an .npz of x_train [n, 48, 48], uint8. Generator: 100 normal latents, ReLU 8000,
+Data: faces, 48 x 48, in an .npz of x_train [n, 48, 48], the unlabelled ones, and x_test [m, 48, 48], those labelled
+ones that samples are compared with, both uint8. Without x_test a sixth of x_train is not trained on. Generator: 100 normal latents, ReLU 8000,
 sigmoid 8000 with biases from -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0, 1) for every pixel and its
 bias at the logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer inputs (keep .8, then .5),
 weights U(-.005, .005). The norm of each unit's (of maxout, each piece's) incoming weights is at most 1.9365 in both
@@ -11,17 +12,20 @@ generator and half of it for the discriminator, whose loss has the factor 1/2 in
 in epoch 1 to .7 in epoch 250; batch 100.
 
 Differs from the source in
-- the second stage: the source then trains 22 epochs more, with a new discriminator and with ReLU 8000 and sigmoid 100
-  in front of the generator that this has trained. A run here cannot start from the layers of another, so the larger
-  generator can only be trained from its start, by the flags below;
 - the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
   latents and dropout, which --config.updates=simultaneous does;
-- the number of steps, which is that of 98,000 faces;
+- the data: 1,000 of x_train are kept for the width of the Parzen windows, which the source chooses by labelled faces;
+- the number of steps, which is that of 98,000 unlabelled faces less these 1,000;
 - the order of the data: a new permutation every epoch, from another random generator, as all draws are.
-The larger generator:
---config.generator.widths="(8000, 100, 8000, 8000)" --config.generator.activation=relu,sigmoid,relu,sigmoid
---config.generator.initializer=uniform,uniform,uniform,uniform,sparse
---config.generator.layer_scales=.05,.05,.05,.05,100 --config.generator.layer_biases=0,-2,0,-2
+Second stage, 22 epochs with a new discriminator, and with ReLU 8000 and sigmoid 100 in front of the generator that the
+first has trained:
+
+    python launch.py --config=configs/tfd.py --config.dataset.path=FACES.npz --workdir=runs/tfd_second \
+      --config.start.run=runs/tfd --config.start.generator=last --config.start.discriminator=none --config.steps=21340 \
+      --config.generator.widths="(8000, 100, 8000, 8000)" --config.generator.activation=relu,sigmoid,relu,sigmoid \
+      --config.generator.initializer=uniform,uniform,uniform,uniform,sparse \
+      --config.generator.layer_scales=.05,.05,.05,.05,100 --config.generator.layer_biases=0,-2,0,-2
+
 
 Time: docs/zoo.md, Recipes. Expected: not run here; the paper's Table 1 gives 2057 +- 26 nats.
 Source: arXiv:1406.2661 and goodfeli/adversarial (tfd_pretrain/pretrain.yaml, train.yaml).
@@ -36,7 +40,8 @@ def get_config(platform: str = "") -> ConfigDict:
     """The config; `platform` is cpu, gpu, tpu or nothing."""
     config = default.get_config(platform)
     config.dataset.name = "npz"
-    config.steps = 49_000  # 50 epochs of about 98,000 faces
+    config.dataset.validation_examples = 1_000
+    config.steps = 48_500  # 50 epochs of about 97,000 faces
     config.batch_size = 100
     config.latent.name = "normal"
     config.latent.dim = 100

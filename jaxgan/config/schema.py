@@ -235,6 +235,17 @@ class Optimizer(Section):
     max_column_norm: Weight = 0.0
 
 
+STARTS = ("all", "last", "none")
+
+
+class Start(Section):
+    """Another run, with whose layers this one begins: `jaxgan.runs.train.start`."""
+
+    run: Annotated[str, Field(sweep=False)] = ""
+    generator: Annotated[str, Field(choices=STARTS, needs={"run": None})] = "all"
+    discriminator: Annotated[str, Field(choices=STARTS, needs={"run": None})] = "all"
+
+
 class Evaluation(Section):
     """What is measured of samples, how, and how often: `jaxgan.evaluation`."""
 
@@ -327,6 +338,7 @@ class Config(Section):
     discriminator: Discriminator
     generator_optimizer: Optimizer
     discriminator_optimizer: Optimizer
+    start: Start
     evaluation: Evaluation
     sampling: Sampling
     alarms: Alarms

@@ -21,8 +21,7 @@ def contrast_normalized(examples: np.ndarray, norm: float) -> np.ndarray:
     Returns:
       [n, ...] float32.
 
-    Source: Coates et al. 2011 (AISTATS); pylearn2's `global_contrast_normalize`, of norm 55 for CIFAR-10 in
-    goodfeli/adversarial.
+    Source: pylearn2's `global_contrast_normalize`, whose `scale` is s; 55 for CIFAR-10 in goodfeli/adversarial.
     """
     normalized = np.empty(examples.shape, np.float32)
     for start in range(0, len(examples), _BLOCK):

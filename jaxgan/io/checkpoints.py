@@ -37,6 +37,8 @@ MANIFEST = "manifest.json"
 _ADDED = "average_state"
 """The field of `TrainState` that checkpoints of earlier versions do not have."""
 
+PLAYERS = ("generator", "discriminator")
+
 ITEMS = ("state", "run")
 """The directories of a checkpoint that the manifest lists."""
 
@@ -189,21 +191,35 @@ class Checkpoints:
         target = jax.tree.map(_abstract, others | players)
         wanted = (*others, *(f"{name}.{part}" for name in players for part in ("params", "model_state")))
         self._check(step, _leaves(target), {path: leaf for path, leaf in saved.items() if path.startswith(wanted)})
-        # Orbax cannot restore a part without leaves.
         target |= {name: _with_leaves(target[name]) for name in players}
-        target, ocp = _with_leaves(target), self._ocp
-        with self._reading(step):
-            args = ocp.args.PyTreeRestore(
-                target, restore_args=ocp.checkpoint_utils.construct_restore_args(target), partial_restore=True
-            )
-            with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
-                found = reader.restore(self.directory / str(step) / "state", args=args)
+        found = self._read(step, _with_leaves(target))
         read = {"discriminator": PlayerState({}, {}, ())} | {
             name: PlayerState(found[name]["params"], found[name].get("model_state", player.model_state), ())
             for name, player in templates.items()
         }
         averages = {name: found.get(name) for name in ("average_params", _ADDED)}
         return TrainState(found["step"], found["key"], **read, **averages)
+
+    def players(self, step: int | None = None) -> dict[str, dict[str, Any]]:
+        """Reads `{player: {"params", "model_state"}}`, of whatever networks they are, as nested dicts of arrays."""
+        step = self._existing(step)
+        with self._reading(step):
+            _verify_manifest(self.directory / str(step))
+            saved = self._metadata(step)
+            parts = {name: {part: saved[name][part] for part in ("params", "model_state")} for name in PLAYERS}
+            parts = {name: _with_leaves(player) for name, player in parts.items()}
+        found = self._read(step, jax.tree.map(_abstract, parts))
+        return {name: {"model_state": {}} | player for name, player in found.items()}
+
+    def _read(self, step: int, target: dict[str, Any]) -> dict[str, Any]:
+        """Some parts of a state; Orbax cannot restore one without leaves."""
+        ocp = self._ocp
+        with self._reading(step):
+            args = ocp.args.PyTreeRestore(
+                target, restore_args=ocp.checkpoint_utils.construct_restore_args(target), partial_restore=True
+            )
+            with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+                return reader.restore(self.directory / str(step) / "state", args=args)
 
     def _finish(self) -> None:
         # In the background Orbax calls this just before it gives the step its final name, so that both come at once.
@@ -227,10 +243,13 @@ class Checkpoints:
     def _saved_leaves(self, step: int) -> Leaves:
         with self._reading(step):
             _verify_manifest(self.directory / str(step))
-            # Asked of the files, because the manager answers None for a checkpoint whose metadata it cannot read.
-            with self._ocp.StandardCheckpointer() as reader:
-                metadata = reader.metadata(self.directory / str(step) / "state").item_metadata
-            return _leaves(metadata.tree)
+            return _leaves(self._metadata(step))
+
+    def _metadata(self, step: int) -> dict[str, Any]:
+        """Shapes and types of a saved state, as nested dicts."""
+        # Asked of the files, because the manager answers None for a checkpoint whose metadata it cannot read.
+        with self._ocp.StandardCheckpointer() as reader:
+            return reader.metadata(self.directory / str(step) / "state").item_metadata.tree
 
     def _check(self, step: int, wanted: Leaves, saved: Leaves) -> None:
         for path in [*_with_leaves(wanted), *_with_leaves(saved), *wanted, *saved]:  # empty containers come last
@@ -268,7 +287,9 @@ class Checkpoints:
 
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
-    sharding = getattr(leaf, "sharding", None) or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    sharding = getattr(leaf, "sharding", None)
+    if not isinstance(sharding, jax.sharding.Sharding):  # Orbax's description of where a leaf was is of no use here
+        sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 

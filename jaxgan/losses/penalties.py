@@ -50,7 +50,7 @@ def r2(gamma: chex.Numeric = 1.0) -> Penalty:
 def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
     """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), each norm on its own examples, with the γ of `r1`.
 
-    Source: Huang et al. 2024 (arXiv:2501.05441), section 2.2, with the relativistic paired loss.
+    Source: Huang et al. 2024 (arXiv:2501.05441), section 2.3, equation 3, with the relativistic paired loss.
     """
     on_data, on_samples = r1(gamma), r2(gamma)
     return lambda critic, real, fake, key: on_data(critic, real, fake, key) + on_samples(critic, real, fake, key)
@@ -96,7 +96,7 @@ def dragan(
         units of the data.
       noise: "uniform" or "normal".
 
-    Source: Kodali et al. 2017 (arXiv:1705.07215), the objective of section 2.3, with k = 1, and the authors' code
+    Source: Kodali et al. 2017 (arXiv:1705.07215), the objective of section 2, with k = 1, and the authors' code
     (kodalinaveen3/DRAGAN).
     """
     check_weight(weight)

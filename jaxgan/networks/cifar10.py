@@ -45,8 +45,7 @@ class CIFAR10(linen.Module):
       keep_input, keep_hidden: the discriminator's probability of keeping an input in training.
       means, remat, features: see `jaxgan.networks`.
 
-    Source: Goodfellow et al. 2014, goodfeli/adversarial, cifar10_convolutional.yaml, without the limits that its code
-    sets on the norms of kernels.
+    Source: Goodfellow et al. 2014, goodfeli/adversarial, cifar10_convolutional.yaml.
     """
 
     output_shape: tuple[int, ...] = ()

@@ -28,7 +28,7 @@ class ResNet(linen.Module):
     """A residual generator or discriminator. In the source, generators have batch and discriminators spectral norm.
 
     The generator takes latents [batch, dim], the discriminator images [batch, height, width, channels]. A condition, of
-    floats [batch, features] or integers [batch], chooses a generator's scales and biases after every normalisation, and
+    floats [batch, features] or integers [batch], chooses a generator's scales and biases after every normalisation of its blocks, and
     is projected on a discriminator's φ(x), the sum over pixels of its last block.
 
     Attributes:
@@ -123,6 +123,7 @@ class ResNet(linen.Module):
             hidden = layers.rematerialized(self.remat, block)(self, hidden)
             if hidden.shape[1] == self.attention:
                 hidden = SelfAttention(**common)(hidden)
+        normalize = normalizer(self.normalization, **options)  # as in the source, not of the condition
         bias = layers.data_bias(self.output, self.means)
         last = Conv(channels, 3, padding=1, bias_init=bias, untied_bias=self.means is not None, **common)
         return layers.OUTPUTS[self.output](last(activate(normalize(hidden)))[reference:])

@@ -97,7 +97,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     **PIPES,
     "ada_cutout": ada_cutout,
 }
-"""The first three are DiffAugment's: Zhao et al. 2020 (arXiv:2006.10738), section 4, with the authors' ranges.
+"""The first three are DiffAugment's: Zhao et al. 2020 (arXiv:2006.10738), section 3.2, with the authors' ranges.
 
 Those of `affine.PIPES` and `ada_cutout` are ADA's: Karras et al. 2020 (arXiv:2006.06676). `ada` is the source's default
 ("bgc"), in its order: `ada_blit`, `ada_geometric`, `ada_color`. Its filters and its noise are not here.
@@ -132,7 +132,8 @@ def augmented(
       value_range: black and white; augmentations see the examples scaled from it to [−1, 1]. Of vectors, (−1, 1).
       adaptive_target: r in (0, 1). p rises while E sign(l_real) is above r, which indicates that D memorises the data,
         and falls while it is below. .6 in the source. None keeps p fixed.
-      adaptive_speed: change of p at each discriminator update.
+      adaptive_speed: change of p at each discriminator update; in the source batch size/500,000, made at every fourth
+        for four, by the sign of the mean over the four.
       axis_name: devices over whose examples the mean is taken; None for the device's own.
 
     Returns:
@@ -144,7 +145,7 @@ def augmented(
     Time: with `ada` a step of configs/dcgan.py on 32 × 32 images in colour, batch 64, takes 1.50 times as long on a CPU
     (`python -m benchmarks.augmentation`).
 
-    Source: Zhao et al. 2020 (arXiv:2006.10738), equations 4 to 6; adaptive: Karras et al. 2020 (arXiv:2006.06676),
+    Source: Zhao et al. 2020 (arXiv:2006.10738), section 3.2; adaptive: Karras et al. 2020 (arXiv:2006.06676),
     section 3, with its r_t.
     """
     if not augmentations:

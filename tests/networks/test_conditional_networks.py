@@ -10,7 +10,7 @@ from games import data, difference, equal, start, step_of
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
-from jaxgan.networks import dcgan, mlp
+from jaxgan.networks import dcgan, mlp, resnet
 from jaxgan.parallel import distribute
 from jaxgan.training.step import init_state, make_train_step, sample
 from jaxgan.types import PerExample
@@ -103,6 +103,16 @@ def test_conditional_batch_norm_in_a_dcgan_is_a_batch_norm_for_each_class(remat)
     for label in (0, 1):
         np.testing.assert_allclose(found[labels == label], expected[label][labels == label], rtol=1e-5, atol=1e-6)
     assert np.abs(found[0] - found[1]).max() > 1e-3
+
+
+def test_the_condition_chooses_scales_in_the_blocks_of_a_resnet_and_not_after_them():
+    network = resnet(output_shape=(8, 8, 1), widths=(4, 4), classes=3)
+    params = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((2, 5)), jnp.zeros(2, jnp.int32))["params"]
+    own = [name for name in params if name.startswith("BatchNorm")]
+    assert own == ["BatchNorm_2"] and {name: leaf.shape for name, leaf in params[own[0]].items()} == {
+        "scale": (4,),
+        "bias": (4,),
+    }  # the first two, in the one block, have only statistics
 
 
 def test_a_virtual_batch_is_scaled_by_its_own_conditions():

@@ -18,6 +18,7 @@ from jaxgan.parallel import distribute_population
 from jaxgan.runs.data import CHUNK_STEPS, batching, chunk_factory, chunk_length
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.train.host_loop import HostLoop, RunLog, StopRequest, check_resumes, chunk_stops, open_metrics
+from jaxgan.runs.train.start import started
 from jaxgan.training.population import member as member_of
 from jaxgan.types import TrainState
 
@@ -126,6 +127,8 @@ class _Population(HostLoop):
         checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=keep, asynchronous=False))
         if checkpoints.latest_step() is None:
             state = self.trainer.start(jax.random.key(config["seed"]))
+            if config["start"]["run"]:
+                state = started(state, config, self.trainer.experiment)
             directory.write_config(config)
         else:
             check_resumes(checkpoints, config, directory, member.inputs)

@@ -38,6 +38,7 @@ from jaxgan.runs.train.host_loop import (
     players_in_words,
     select_devices,
 )
+from jaxgan.runs.train.start import started
 from jaxgan.types import TrainState, stream
 
 LONG_CALL = 2.0
@@ -161,7 +162,10 @@ class Run(HostLoop):
     def first_state(self) -> tuple[TrainState, dict[str, Any]]:
         """The state to begin with, and the values of the steps since the last line of metrics."""
         if self.checkpoints.latest_step() is None:
-            return self.place_state(self.experiment.initial_state(self.config["seed"])), {}
+            state = self.experiment.initial_state(self.config["seed"])
+            if self.config["start"]["run"]:
+                state = started(state, self.config, self.experiment)
+            return self.place_state(state), {}
         state, extra = self.checkpoints.restore(self.experiment.abstract_state())
         return self.place_state(state), extra["window"]
 

@@ -1,0 +1,94 @@
+"""A run that begins with the layers of another one: `config.start`."""
+
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+from jax.tree_util import keystr, tree_flatten_with_path
+
+from jaxgan.config import Experiment
+from jaxgan.errors import UsageError
+from jaxgan.io.checkpoints import PLAYERS, Checkpoints
+from jaxgan.training.init import start_average
+from jaxgan.types import PlayerState, TrainState
+
+NUMBERED = re.compile(r"((?:[^/]+/)*?[^/]*?_)(\d+)(/.*)")
+"""The path of a leaf in a layer that flax has named: the layer's kind, its number among those of its kind, the rest."""
+
+
+def started(state: TrainState, config: Mapping[str, Any], experiment: Experiment) -> TrainState:
+    """A first state whose players have the parameters and statistics of another run's newest checkpoint.
+
+    Its optimizers and its moving average start anew.
+
+    Args:
+      state: before the first step.
+      config: a complete config; `start.run` is the other run.
+      experiment: built from it.
+
+    Raises:
+      UsageError: there is no such run, or a layer of it does not fit.
+      DataError: its checkpoint is damaged.
+    """
+    section = config["start"]
+    directory = pathlib.Path(section["run"]).expanduser().absolute() / "checkpoints"
+    if not directory.is_dir():
+        raise UsageError(f"start.run={section['run']} has no checkpoints", "no run was trained there", "name a run")
+    with Checkpoints(directory, keep=1) as checkpoints:
+        saved = checkpoints.players()
+    for name in PLAYERS:
+        if section[name] != "none":
+            player, last = getattr(state, name), section[name] == "last"
+            parts = {
+                part: _taken(getattr(player, part), saved[name][part], last, f"the {name} of {section['run']}")
+                for part in ("params", "model_state")
+            }
+            tx = experiment.options[f"{name}_tx"]
+            state = state.replace(**{name: PlayerState(**parts, opt_state=jax.jit(tx.init)(parts["params"]))})
+    if state.average_params is None:
+        return state
+    return start_average(state.replace(average_params=None, average_state=None))
+
+
+def _taken(own: Any, saved: Any, last: bool, whose: str) -> Any:
+    """A tree of the shape of `own` with the leaves of `saved`, or with `last` with those of its last layers."""
+    ours, theirs = _by_path(own), _by_path(saved)
+    if last:
+        theirs = _as_last_layers(theirs, ours)
+    paths = theirs.keys() if last else ours.keys() | theirs.keys()
+    for path in sorted(paths):
+        there, here = (str(leaves[path].shape) if path in leaves else "absent" for leaves in (theirs, ours))
+        if there != here:
+            raise UsageError(
+                f"this run cannot start from {whose}",
+                f"{path} is {there} there and {here} here",
+                "give both the same network; start.generator and start.discriminator say which layers are taken",
+            )
+    return jax.tree.structure(own).unflatten([theirs.get(path, leaf) for path, leaf in ours.items()])
+
+
+def _by_path(tree: Any) -> dict[str, jax.Array]:
+    return {keystr(path, simple=True, separator="/"): leaf for path, leaf in tree_flatten_with_path(tree)[0]}
+
+
+def _as_last_layers(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves by the names that they have in a network with more layers in front: of each kind, the last stays last."""
+    more = {kind: count - _counts(theirs).get(kind, 0) for kind, count in _counts(ours).items()}
+
+    def moved(path: str) -> str:
+        if not (layer := NUMBERED.fullmatch(path)):
+            return path
+        kind, number, rest = layer.groups()
+        return f"{kind}{int(number) + more.get(kind, 0)}{rest}"
+
+    return {moved(path): leaf for path, leaf in theirs.items()}
+
+
+def _counts(leaves: Mapping[str, Any]) -> dict[str, int]:
+    """How many layers of each kind there are."""
+    counts: dict[str, int] = {}
+    for layer in filter(None, map(NUMBERED.fullmatch, leaves)):
+        counts[layer[1]] = max(counts.get(layer[1], 0), int(layer[2]) + 1)
+    return counts
