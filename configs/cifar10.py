@@ -13,8 +13,8 @@ Differs from the source in
   latents and dropout, which --config.updates=simultaneous does;
 - the last 64 images of an epoch, which fill no batch: here they are left out (other ones in every epoch);
 - the stop: 250 epochs, when the momentum is at its last value; the source names none;
-- the images: the first 40,000 in the order in which tensorflow-datasets stores them, which is random; those of the source
-  are its first four files;
+- the images: the first 40,000 in the order in which tensorflow-datasets stores them, which is random; the source has
+  the first four of CIFAR-10's files;
 - the order of the data: a new permutation every epoch, from another random generator, as all draws are.
 
 Time and scores: not run to its end; results/benchmarks/step.json has the time of a step.

@@ -12,8 +12,8 @@ Differs from the source in
 - the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
   latents and dropout, which --config.updates=simultaneous does;
 - the stop: 250 epochs, when the momentum is at its last value; the source names none;
-- the images: the first 40,000 in the order in which tensorflow-datasets stores them, which is random; those of the source
-  are its first four files;
+- the images: the first 40,000 in the order in which tensorflow-datasets stores them, which is random; the source has
+  the first four of CIFAR-10's files;
 - the order of the data: a new permutation every epoch, from another random generator, as all draws are.
 
 Time: docs/zoo.md, Recipes. No score was measured here.

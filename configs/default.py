@@ -63,7 +63,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.augmentation.probability = 1.0  # of each one, for each example
     config.augmentation.multipliers = ()  # (1.0, 0.5): factors of it, one for each name; (): 1
     config.augmentation.adaptive_target = 0.0  # .6: the probability follows how well D knows its data (ADA); 0: fixed
-    config.augmentation.adaptive_speed = 1e-3  # its change in a discriminator update; batch_size / 500,000 in ADA's code
+    config.augmentation.adaptive_speed = 1e-3  # its change in an update of D; batch_size / 500,000 in ADA's code
 
     # Weights of jaxgan.PENALTIES on the discriminator; 0 is off, and several may be on.
     config.penalties = ConfigDict()

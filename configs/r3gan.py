@@ -14,10 +14,11 @@ half-life to .5 M, augmentation to .3, in 100 M images. ImageNet-32 and 64 have 
 1,000 M images, batch 4096. A width more for every doubling of the sides.
 
 Time and memory: docs/zoo.md, Recipes. No score was measured here.
-Source: Huang et al. 2024 (arXiv:2501.05441), sections 2.3 and 3, and table 9 in appendix D; the authors' code, brownvc/R3GAN, preset CIFAR10 with
---cond=1 --mirror=1 --aug=1.
+Source: Huang et al. 2024 (arXiv:2501.05441), sections 2.3 and 3, and table 9 in appendix D; the authors' code,
+brownvc/R3GAN, preset CIFAR10 with --cond=1 --mirror=1 --aug=1.
 Differs from the source in
-- precision: float32, in which an accelerator may round products more (jax_default_matmul_precision); the source has bfloat16 in all but the 4 x 4 stages (--config.precision=bfloat16 has it in all).
+- precision: float32, in which an accelerator may round products more (jax_default_matmul_precision); the source has
+  bfloat16 in all but the 4 x 4 stages (--config.precision=bfloat16 has it in all).
 - draws: the penalties have an augmentation and a forward pass of their own, with the same draw for the i-th image of
   the data and of the samples; the source shares those of the loss.
 - the order of the data: a permutation of all images for every epoch; the source shuffles within a window.

@@ -1,15 +1,15 @@
-"""The TFD experiment of Goodfellow et al. 2014 (arXiv:1406.2661), with the settings of the authors' code, in two stages.
+"""The TFD experiment of Goodfellow et al. 2014 (arXiv:1406.2661), as in the authors' code, in two stages.
 
     python launch.py --config=configs/tfd.py --config.dataset.path=FACES.npz --workdir=runs/tfd
 
 Data: faces, 48 x 48, in an .npz of x_train [n, 48, 48], the unlabelled ones, and x_test [m, 48, 48], those labelled
-ones that samples are compared with, both uint8. Without x_test a sixth of x_train is not trained on. Generator: 100 normal latents, ReLU 8000,
-sigmoid 8000 with biases from -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0, 1) for every pixel and its
-bias at the logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer inputs (keep .8, then .5),
-weights U(-.005, .005). The norm of each unit's (of maxout, each piece's) incoming weights is at most 1.9365 in both
-players; the generator's last layer starts at about 10 and is cut at its first update. SGD at .05 / 1.000004^t for the
-generator and half of it for the discriminator, whose loss has the factor 1/2 in the source and none here; momentum .5
-in epoch 1 to .7 in epoch 250; batch 100.
+ones that samples are compared with, both uint8. Without x_test a sixth of x_train is not trained on. Generator: 100
+normal latents, ReLU 8000, sigmoid 8000 with biases from -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0,
+1) for every pixel and its bias at the logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer
+inputs (keep .8, then .5), weights U(-.005, .005). The norm of each unit's (of maxout, each piece's) incoming weights is
+at most 1.9365 in both players; the generator's last layer starts at about 10 and is cut at its first update. SGD at .05
+/ 1.000004^t for the generator and half of it for the discriminator, whose loss has the factor 1/2 in the source and
+none here; momentum .5 in epoch 1 to .7 in epoch 250; batch 100.
 
 Differs from the source in
 - the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
@@ -17,6 +17,7 @@ Differs from the source in
 - the data: 1,000 of x_train are kept for the width of the Parzen windows, which the source chooses by labelled faces;
 - the number of steps, which is that of 98,000 unlabelled faces less these 1,000;
 - the order of the data: a new permutation every epoch, from another random generator, as all draws are.
+
 Second stage, 22 epochs with a new discriminator, and with ReLU 8000 and sigmoid 100 in front of the generator that the
 first has trained:
 
@@ -25,7 +26,6 @@ first has trained:
       --config.generator.widths="(8000, 100, 8000, 8000)" --config.generator.activation=relu,sigmoid,relu,sigmoid \
       --config.generator.initializer=uniform,uniform,uniform,uniform,sparse \
       --config.generator.layer_scales=.05,.05,.05,.05,100 --config.generator.layer_biases=0,-2,0,-2
-
 
 Time: docs/zoo.md, Recipes. Expected: not run here; the paper's Table 1 gives 2057 +- 26 nats.
 Source: arXiv:1406.2661 and goodfeli/adversarial (tfd_pretrain/pretrain.yaml, train.yaml).

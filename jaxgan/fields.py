@@ -52,6 +52,7 @@ class Field:
       provided: parameters of these entries that the program passes, so they are no fields.
       off: value that leaves the parameter's part out, beside its default: such a field is never reported as unused,
         and is a constant of the compiled step.
+      limit: `off` is no limit, so a schedule that leads to it is a mistake.
       needs: the sibling fields that must not be off, or must have one of some values, for this one to be read.
       scheduled: the parameter is a momentum and may be a schedule.
       resume: a resumed run may have another value.
@@ -69,6 +70,7 @@ class Field:
     entries: bool = False
     provided: tuple[str, ...] = ()
     off: Any = REQUIRED
+    limit: bool = False
     needs: Mapping[str, Collection[Any] | None] = dataclasses.field(default_factory=dict)
     scheduled: bool = False
     resume: bool = False
@@ -85,6 +87,8 @@ Positive = Annotated[chex.Numeric, Field(low=0, open_low=True)]
 """A number above 0."""
 Weight = Annotated[chex.Numeric, Field(low=0, off=0.0)]
 """A number of at least 0; 0 leaves its part out."""
+Limit = Annotated[chex.Numeric, Field(low=0, off=0.0, limit=True)]
+"""A number of at least 0 that bounds something; 0 is no bound."""
 Decay = Annotated[chex.Numeric, Field(low=0, high=1, open_high=True, off=0.0)]
 """The decay of a moving average, in [0, 1)."""
 Momentum = Annotated[chex.Numeric | optax.Schedule, Field(low=0, high=1, open_high=True, off=0.0, scheduled=True)]

@@ -176,8 +176,8 @@ class BatchShard(NamedTuple):
         key = key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
         return key if self.parts == 1 else jax.random.fold_in(key, self.part)
 
-    def draw(self, sample: Callable[[int], chex.Array], count: int) -> chex.Array:
-        """The shard's `count` rows of `sample(number of examples in the global batch)`."""
+    def draw(self, sample: Callable[[int], chex.ArrayTree], count: int) -> Any:
+        """The shard's `count` rows of `sample(number of examples in the global batch)`, a tree of such rows."""
         if self.axis_name is None and self.parts == 1:
             return sample(count)
         shards, shard = self.parts, self.part
@@ -186,7 +186,8 @@ class BatchShard(NamedTuple):
                 jax.lax.axis_size(self.axis_name) * shards,
                 jax.lax.axis_index(self.axis_name) * shards + shard,
             )
-        return jax.lax.dynamic_slice_in_dim(sample(shards * count), shard * count, count)
+        rows = sample(shards * count)
+        return jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, shard * count, count), rows)
 
     def mean(self, values: chex.Array, axis: int | None = 0) -> chex.Array:
         """The mean over the examples of this part on all devices, [n, ...] to [...]; with axis=None of all values."""

@@ -251,7 +251,7 @@ def test_a_run_is_sampled_by_chains_that_the_discriminator_drives(run):
 
 def test_samples_of_moved_latents_are_what_the_players_saw():
     config = ring.get_config()
-    config.generator.widths, config.discriminator.widths = (8,), (8,)
+    config.generator.widths, config.discriminator.widths, config.batch_size = (8,), (8,), 64
     config.sampling.method, config.latent_optimization.step = "optimized", 0.9
     experiment = build(config, DataFacts((2,), 100))
     state, key = experiment.initial_state(0), jax.random.key(1)
@@ -262,6 +262,14 @@ def test_samples_of_moved_latents_are_what_the_players_saw():
     g = np.asarray(jax.vmap(jax.grad(logit))(z))
     moved = z + 0.9 * g / (5 + np.square(g).sum(1, keepdims=True))
     np.testing.assert_allclose(found.values, generate(experiment.generator, state, moved), rtol=1e-5, atol=1e-6)
+    # With a schedule it is the step's own α: .9 at step 0, and .1 after 10 steps of 64 examples.
+    config.schedules = "latent_optimization.step=linear(.1, 640)"
+    scheduled = build(config, DataFacts((2,), 100))
+    np.testing.assert_allclose(sampler(scheduled)(state, key, 5).values, found.values, rtol=1e-6, atol=1e-7)
+    later = sampler(scheduled)(state.replace(step=state.step + 10), key, 5)
+    moved = z + 0.1 * g / (5 + np.square(g).sum(1, keepdims=True))
+    np.testing.assert_allclose(later.values, generate(experiment.generator, state, moved), rtol=1e-5, atol=1e-6)
+    config.schedules = ""
     # Rejection, too, takes those as its candidates.
     config.sampling.method, config.sampling.burn_in = "rejection", 1_000
     by_rejection = sampler(build(config, DataFacts((2,), 100)))(state, key, 50)

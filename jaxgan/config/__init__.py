@@ -8,6 +8,6 @@ from jaxgan.config.build import load_dataset as load_dataset
 from jaxgan.config.build import minibatches_per_step as minibatches_per_step
 from jaxgan.config.checks import check as check
 from jaxgan.config.checks import problems_of as problems_of
+from jaxgan.config.checks import unread as unread
 from jaxgan.config.schema import complete as complete
-from jaxgan.config.schema import unread as unread
 from jaxgan.config.values import Problem as Problem

@@ -19,6 +19,7 @@ from jaxgan.config.schema import (
     evaluator_parameters,
     flattened,
     further,
+    is_on,
     parameters,
     schedules,
     traced,
@@ -154,6 +155,11 @@ class Experiment:
         """The arguments of `make_train_step` by the config's own numbers."""
         return self.step_options(self.hyperparameters)
 
+    def options_at(self, step: chex.Array) -> dict[str, Any]:
+        """The same by the numbers of a step, where some have schedules."""
+        moved = {name: schedule.at(self.hyperparameters[name], step) for name, schedule in self.schedules.items()}
+        return self.step_options({**self.hyperparameters, **moved})
+
     def replace(self, **changes: Any) -> "Experiment":
         """A copy with the named fields changed."""
         return dataclasses.replace(self, **changes)
@@ -236,8 +242,8 @@ def build(config: Any, facts: DataFacts) -> Experiment:
       UsageError: a network or the task does not suit the data.
     """
     config = complete(config)
-    _check_classes(config, facts)
     values = flattened(config)
+    _check_classes(values, facts)
     latent = build_latent(values)
     task = _task(values, facts, latent)
     make_networks = functools.partial(_networks, config, facts, task, latent)
@@ -495,9 +501,9 @@ def build_evaluators(config: Mapping[str, Any]) -> dict[str, Evaluator]:
     return found
 
 
-def _check_classes(config: Mapping[str, Any], facts: DataFacts) -> None:
-    outputs = config["discriminator"]["class_logits"]
-    if config["terms"].get("auxiliary_classifier") and facts.classes not in (None, outputs):
+def _check_classes(values: Values, facts: DataFacts) -> None:
+    outputs = values["discriminator.class_logits"]
+    if is_on(values, "terms.auxiliary_classifier") and facts.classes not in (None, outputs):
         raise UsageError(
             f"discriminator.class_logits {outputs} does not suit the data",
             f"it has {facts.classes} classes, and terms.auxiliary_classifier has one output for each",

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxgan.config import schema, values
 from jaxgan.config.build import MissingFieldError, build_latent, build_loss
-from jaxgan.config.schema import parameters
+from jaxgan.config.schema import is_on, parameters
 from jaxgan.config.values import Problem
 from jaxgan.datasets import DATASETS
 from jaxgan.errors import UsageError
@@ -77,18 +77,30 @@ def _loss(config: Values) -> Loss:
     return build_loss(config)
 
 
-_NO_ACCURACY = "D has no accuracy with loss {}, whose logits no threshold separates"
-
-
-def has_accuracy(config: Values) -> bool:
-    """Whether the discriminator has an accuracy; a loss that cannot be made is a problem by itself."""
+def no_accuracy(config: Values) -> str:
+    """Why the discriminator has no accuracy; "" if it has one, or the loss cannot be made, a problem by itself."""
     try:
-        loss = _loss(config)
+        loss, smoothed = _loss(config), _loss(config)
         if config["real_label"] != 1:
-            loss = smooth_real_labels(loss, config["real_label"])
-    except ValueError:
-        return True
-    return loss.threshold is not None
+            smoothed = smooth_real_labels(loss, config["real_label"])
+    except (ValueError, KeyError):
+        return ""
+    if smoothed.threshold is not None:
+        return ""
+    culprit = f"loss {config['loss']}" if loss.threshold is None else f"real_label {config['real_label']}"
+    return f"D has no accuracy with {culprit}: no threshold tells logits of data from those of samples"
+
+
+def unread(names: Iterable[str], *configs: Values) -> list[Problem]:
+    """`schema.unread`, and dataset.path, whoever set it: the run would be on data that is not meant."""
+    found = []
+    for problem in schema.unread(dict.fromkeys([*names, "dataset.path"]), *configs):
+        if problem.field == "dataset.path":
+            path = str(schema.value_of(configs[0], "dataset.path"))
+            wanted = "npz" if path.endswith(".npz") else "idx, stacked or tfds"
+            problem = problem._replace(text=f"{problem.text}; set dataset.name={wanted}, or leave the path out")
+        found.append(problem)
+    return found
 
 
 def _outputs(config: Values) -> Iterator[Problem]:
@@ -109,14 +121,11 @@ def _outputs(config: Values) -> Iterator[Problem]:
 
 
 def _paths(config: Values) -> Iterator[Problem]:
-    """Datasets that are read from somewhere: their loaders' `path` has no default. Others do not read a path."""
+    """Datasets that are read from somewhere: their loaders' `path` has no default."""
     name = config["dataset.name"]
     path = parameters(DATASETS[name]).get("path")
     if path is not None and path.default is REQUIRED and not config["dataset.path"]:
         yield _about("dataset.path", f" is empty: dataset {name} is read from there")
-    for problem in schema.unread(["dataset.path"], config):  # in a file too: the run would be on data that is not meant
-        wanted = "npz" if config["dataset.path"].endswith(".npz") else "idx or tfds"
-        yield problem._replace(text=f"{problem.text}; set dataset.name={wanted}, or leave the path out")
 
 
 def _layers(config: Values) -> Iterator[Problem]:
@@ -180,9 +189,8 @@ def _conditions(config: Values) -> Iterator[Problem]:
 
 
 def _generated_labels(config: Values) -> Iterator[Problem]:
-    """Labels of the generated examples' own, which penalties cannot tell from the data's."""
-    moving = schema.schedules(config)
-    on = [name for name in schema.PENALTIES if config[f"penalties.{name}"] or f"penalties.{name}" in moving]
+    """Generated examples with labels of their own do not go with penalties, which use the data's labels."""
+    on = [name for name in schema.PENALTIES if is_on(config, f"penalties.{name}")]
     if config["generated_labels"] != "data" and config["condition"] == "labels" and on:
         yield _about(
             "generated_labels",
@@ -218,10 +226,10 @@ def _alarms(config: Values) -> Iterator[Problem]:
     """An alarm that is to end the run must be able to ring."""
     if config["alarms.stop"] and not config["alarms.patience"]:
         yield _about("alarms.stop", " names alarms, and alarms.patience 0 turns all alarms off")
-    if "discriminator_wins" in config["alarms.stop"] and not has_accuracy(config):
-        yield _about("alarms.stop", f" discriminator_wins: {_NO_ACCURACY.format(config['loss'])}")
-    if config["alarms.d_accuracy"] != schema.Alarms.d_accuracy and not has_accuracy(config):
-        yield _about("alarms.d_accuracy", f": {_NO_ACCURACY.format(config['loss'])}; leave it at its default")
+    if "discriminator_wins" in config["alarms.stop"] and (why := no_accuracy(config)):
+        yield _about("alarms.stop", f" discriminator_wins: {why}")
+    if config["alarms.d_accuracy"] != schema.Alarms.d_accuracy and (why := no_accuracy(config)):
+        yield _about("alarms.d_accuracy", f": {why}; leave it at its default")
 
 
 def _coordination(config: Values) -> Iterator[Problem]:
@@ -232,8 +240,12 @@ def _coordination(config: Values) -> Iterator[Problem]:
         if count > k:
             yield _about(f"coordination.{name}", f" {count} is above discriminator_steps {k}")
     limit = config["coordination.accuracy_limit"]
-    if limit < 1 and not has_accuracy(config):
-        yield _about("coordination.accuracy_limit", f" {limit}: {_NO_ACCURACY.format(config['loss'])}; set it to 1")
+    if limit < 1 and (why := no_accuracy(config)):
+        yield _about("coordination.accuracy_limit", f" {limit}: {why}; set it to 1")
+    counts = {config[f"coordination.{name}"] or k for name in ("initial_steps", "final_steps")}
+    if len(counts) > 1 and config["generator_optimizer.momentum_schedule"] != "constant":
+        text = " is by epochs, in which the generator has no fixed number of updates while k changes; set constant"
+        yield _about("generator_optimizer.momentum_schedule", text)
 
 
 def _generator_batches(config: Values) -> Iterator[Problem]:
@@ -253,21 +265,32 @@ def _schedules(config: Values) -> Iterator[Problem]:
         if name not in known:
             yield _about("schedules", f": {name} is no field{values.nearest(name, known)}")
         elif not schema.may_vary(config, name, known):
-            yield _about("schedules", f": {name} is no number that may change in a run")
+            rate, other = name.endswith("_optimizer.learning_rate"), f"{name.partition('.')[0]}.rate_schedule"
+            moved = f" with {other}={config[other]}, which changes it already" if rate else ""
+            yield _about("schedules", f": {name} is no number that may change in a run{moved}")
         elif why := schema.unread_because(config, name, known):
             yield _about("schedules", f": {name} has no effect with {why[0]}={values.shown(why[1])}")
         elif text := values.wrong(_closed(known[name].spec), plan.last):
             yield _about("schedules", f": {name}: {text}")
+        elif known[name].spec.field.limit and not (config[name] > 0 and plan.last > 0):
+            ends = f"{config[name]} and {plan.last}"
+            yield _about("schedules", f": {name}: 0 is no limit, so both ends must be above 0, not {ends}")
         elif plan.shape == "exponential" and not (config[name] > 0 and plan.last > 0):
             yield _about("schedules", f": {name}: exponential needs both ends above 0, not {config[name]}, {plan.last}")
     if "augmentation.probability" in plans and config["augmentation.adaptive_target"]:
         yield _about("schedules", ": augmentation.probability follows D with augmentation.adaptive_target; set one")
-    if config["average_decay"] and ("average_half_life" in plans or config["average_half_life"]):
+    averages = ("average_decay", "average_half_life")
+    on = [name for name in averages if is_on(config, name)]
+    if len(on) == 2:
         yield _about("average_half_life", " and average_decay are two names of one number; set one")
+    if config["average_debias"] and not on:
+        yield _about("average_debias", " has no effect without average_decay or average_half_life")
+    if config["average_debias"] and set(averages) & set(plans):
+        yield _about("average_debias", " is of a decay that stays the same; leave its schedule out")
 
 
 def _closed(spec: values.Spec) -> values.Spec:
-    """A field whose range has its lower end: a rate is above 0, and a schedule may take it there."""
+    """The field with its lower end: a rate has to start above 0, and its schedule may end there."""
     return spec._replace(field=dataclasses.replace(spec.field, open_low=False))
 
 
@@ -299,7 +322,7 @@ def _sampling(config: Values) -> Iterator[Problem]:
     if method == "plain":
         return
     found = []
-    moved = bool(config["latent_optimization.step"])
+    moved = is_on(config, "latent_optimization.step")
     if method == "optimized" and not moved:
         found.append("latent_optimization.step is 0, so the run moves no latents; use plain")
     if method != "optimized" and _loss(config).log_ratio is None:
@@ -322,7 +345,7 @@ def _sampling(config: Values) -> Iterator[Problem]:
 def _dynamics(config: Values) -> Iterator[Problem]:
     """Ways to coordinate the players that cannot be together."""
     for name in ("consensus", "extragradient"):
-        if config[name] and config["unrolled_steps"]:
+        if is_on(config, name) and config["unrolled_steps"]:
             yield _about(name, " and unrolled_steps cannot be together: set one of them to 0 or False")
     if config["updates"] == "simultaneous":
         if (count := config["generator_steps"]) != 1:
@@ -348,7 +371,7 @@ def _dynamics(config: Values) -> Iterator[Problem]:
 
 def _terms(config: Values) -> Iterator[Problem]:
     """What the terms of the losses read must be there."""
-    on = [name for name in schema.TERMS if config[f"terms.{name}"]]
+    on = [name for name in schema.TERMS if is_on(config, f"terms.{name}")]
     outputs = config["discriminator.class_logits"]
 
     def needs(name, what):
@@ -367,7 +390,7 @@ def _terms(config: Values) -> Iterator[Problem]:
     for name in ("mutual_information", "auxiliary_classifier"):
         if name in on and config["packing"] > 1:
             yield needs(name, "is of single examples; set packing=1")
-    if not on and not config["terms.adversarial"]:
+    if not on and not is_on(config, "terms.adversarial"):
         yield needs("adversarial", "0 leaves the generator no loss, as all terms are 0")
     latent = _latent(config)
     if "mutual_information" in on and latent is not None:
@@ -424,7 +447,7 @@ def _semi_supervised(config: Values) -> Iterator[Problem]:
         )
     if config["packing"] > 1 or config["discriminator.minibatch"] != "none":
         yield Problem("packing", "packing, discriminator.minibatch: task=semi_supervised classifies single examples")
-    if config["terms.mutual_information"] or config["terms.auxiliary_classifier"]:
+    if is_on(config, "terms.mutual_information") or is_on(config, "terms.auxiliary_classifier"):
         yield Problem(
             "terms",
             "terms.mutual_information, terms.auxiliary_classifier: task=semi_supervised has the class logits",
@@ -444,12 +467,12 @@ def _inference(config: Values) -> Iterator[Problem]:
             f"latent.name={config['latent.name']} is learned, and task=inference infers z of a fixed prior; choose "
             "another",
         )
-    if config["inference.generator_weight"] and method != "joint_regressor":
+    if is_on(config, "inference.generator_weight") and method != "joint_regressor":
         yield _about(
             "inference.generator_weight",
             f" does not go with inference.method={method}; set 0, or method=joint_regressor",
         )
-    if method == "joint_regressor" and config["generator_optimizer.clip_norm"]:
+    if method == "joint_regressor" and is_on(config, "generator_optimizer.clip_norm"):
         yield _about(
             "generator_optimizer.clip_norm",
             " would let the encoder of inference.method=joint_regressor slow the generator; set 0",
@@ -458,7 +481,7 @@ def _inference(config: Values) -> Iterator[Problem]:
         return
     wrong = {"packing": config["packing"] > 1, "augmentation.names": bool(config["augmentation.names"])}
     wrong["sampling.method"] = config["sampling.method"] != "plain"
-    wrong["terms.mutual_information"] = bool(config["terms.mutual_information"])
+    wrong["terms.mutual_information"] = is_on(config, "terms.mutual_information")
     for field in (field for field, is_set in wrong.items() if is_set):
         why = "inference.method=bigan, whose discriminator judges pairs (x, z)"
         yield _about(field, f" {values.shown(config[field])} does not go with {why}")

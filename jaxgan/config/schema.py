@@ -28,6 +28,7 @@ from jaxgan.fields import (
     Decay,
     Either,
     Field,
+    Limit,
     Positive,
     Size,
     Weight,
@@ -132,7 +133,7 @@ class Coordination(Section):
 
     initial_steps: Size = 0
     final_steps: Size = 0
-    over: Count = 10_000
+    over: Annotated[int, Field(low=1, high=10**7)] = 10_000
     accuracy_limit: Annotated[float, Field(low=0.5, high=1)] = 1.0
 
 
@@ -175,7 +176,7 @@ class LatentOptimizationSection(Section):
     """Latents moved before they are used: `jaxgan.training.latent_optimization`."""
 
     step: Weight = 0.0
-    damping: Annotated[Weight, Field(low=0, off=0.0, needs={"step": None})] = 5.0
+    damping: Annotated[Weight, Field(low=0, off=0.0, limit=True, needs={"step": None})] = 5.0
     cost: Annotated[Weight, Field(low=0, off=0.0, needs={"step": None})] = 0.0
 
 
@@ -225,14 +226,14 @@ class Optimizer(Section):
 
     name: Annotated[str, Field(choices=OPTIMIZERS, entries=True, provided=("learning_rate",))] = "adam"
     learning_rate: Positive = 2e-4
-    clip_norm: Weight = 0.0
+    clip_norm: Limit = 0.0
     rate_schedule: Annotated[str, Field(choices=RATE_SCHEDULES, entries=True, provided=("updates",))] = "constant"
     momentum_schedule: Annotated[
         str, Field(choices=MOMENTUM_SCHEDULES, entries=True, provided=("momentum", "updates_per_epoch"))
     ] = "constant"
     historical_averaging: Weight = 0.0
-    clip_weights: Weight = 0.0
-    max_column_norm: Weight = 0.0
+    clip_weights: Limit = 0.0
+    max_column_norm: Limit = 0.0
 
 
 STARTS = ("all", "last", "none")
@@ -315,7 +316,7 @@ class Config(Section):
     accumulation_steps: Count = 1
     average_decay: Decay = 0.0
     average_half_life: Weight = 0.0
-    average_debias: Annotated[bool, Field(needs={"average_decay": None})] = False
+    average_debias: bool = False
     generator_batches: Size = 0
     unrolled_steps: Size = 0
     consensus: Weight = 0.0
@@ -611,6 +612,11 @@ def schedules(flat: Mapping[str, Any]) -> Mapping[str, Plan]:
     """The schedules of a flat config by field."""
     text = flat.get("schedules", "")
     return read_schedules(text).by_field if text and isinstance(text, str) else {}
+
+
+def is_on(flat: Mapping[str, Any], name: str) -> bool:
+    """Whether a field has a value that is not 0, or a schedule."""
+    return bool(flat[name]) or name in schedules(flat)
 
 
 def may_vary(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> bool:

@@ -38,12 +38,15 @@ def with_contrast_norm(dataset: Dataset, norm: float) -> Dataset:
     """A dataset whose examples are normalised: at once if they are in memory, else as they are read.
 
     Raises:
-      UsageError: it is a mixture, whose points have no contrast.
+      UsageError: it is a mixture, whose points have no contrast, or its channels are images by themselves.
     """
-    if dataset.mixture is not None:
+    why = "its examples are points of a known mixture, not images" if dataset.mixture is not None else ""
+    if dataset.channels is not None:
+        why = "its channels are images of their own, by which samples are judged"
+    if why:
         raise UsageError(
             f"dataset.contrast_norm={norm:g} does not suit the dataset {dataset.name}",
-            "its examples are points, and their distribution is known as it is",
+            why,
             "set dataset.contrast_norm=0",
         )
 

@@ -78,7 +78,7 @@ def load(
     if examples < 1 or side < smallest:
         raise UsageError(
             f"cannot stack {examples:,} images of side {side}",
-            f"there has to be one, and the digits are of side {smallest}",
+            f"there must be at least one, with at least {smallest} pixels a side, the digits' own",
             f"set dataset.examples to at least 1, and dataset.side to at least {smallest}",
         )
     classes, held_out = digits.num_classes, -(-examples // 10)
@@ -88,7 +88,8 @@ def load(
         _stacked(split, count, number, classes, memory_limit)
         for number, (split, count) in enumerate(((train, examples), (validation, held_out), (test, held_out)))
     )
-    return Dataset("stacked", train, validation, test, (side, side, CHANNELS), classes**CHANNELS, channels=channels)
+    shape = (side, side, CHANNELS)
+    return Dataset("stacked", train, validation, test, shape, classes**CHANNELS, channels=channels, notes=digits.notes)
 
 
 def _padded(split: Split, side: int) -> Split:

@@ -88,6 +88,8 @@ def intra_class_distance(
     labels = [np.asarray(x) for x in (labels_a, labels_b)]
     if any(x.shape[:1] != of.shape for x, of in zip(sets, labels, strict=True)):
         raise ValueError(f"features [n, dim] and labels [n] do not fit: {[x.shape for x in (*sets, *labels)]}")
+    if any(len(of) and not 0 <= of.min() <= of.max() < classes for of in labels):
+        raise ValueError(f"labels must be 0 to {classes - 1}, the classes' numbers")
     rows(features_a=sets[0], features_b=sets[1])
     distances, errors = np.full((2, classes), np.nan)
     for c in range(classes):

@@ -197,8 +197,8 @@ class Checkpoints:
             name: PlayerState(found[name]["params"], found[name].get("model_state", player.model_state), ())
             for name, player in templates.items()
         }
-        averages = {name: found.get(name) for name in ("average_params", _ADDED)}
-        return TrainState(found["step"], found["key"], **read, **averages)
+        averages = (found.get(name) for name in ("average_params", _ADDED))
+        return TrainState(found["step"], found["key"], read["generator"], read["discriminator"], *averages)
 
     def players(self, step: int | None = None) -> dict[str, dict[str, Any]]:
         """Reads `{player: {"params", "model_state"}}`, of whatever networks they are, as nested dicts of arrays."""

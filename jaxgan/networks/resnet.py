@@ -28,8 +28,8 @@ class ResNet(linen.Module):
     """A residual generator or discriminator. In the source, generators have batch and discriminators spectral norm.
 
     The generator takes latents [batch, dim], the discriminator images [batch, height, width, channels]. A condition, of
-    floats [batch, features] or integers [batch], chooses a generator's scales and biases after every normalisation of its blocks, and
-    is projected on a discriminator's φ(x), the sum over pixels of its last block.
+    floats [batch, features] or integers [batch], chooses a generator's scales and biases after every normalisation of
+    its blocks, and is projected on a discriminator's φ(x), the sum over pixels of its last block.
 
     Attributes:
       widths: a generator's: channels of the smallest image and after every doubling, so n + 1 of them make images

@@ -203,11 +203,15 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
         size = len(getattr(dataset, name).examples)
         lines.append(f"  {name} {size:,}")
         if size and (count := counts.get(name)) is not None:
-            seen = int(count.sum())
+            seen, count = int(count.sum()), count[:-1]
             each = " ".join(f"{n:,}" for n in count) if len(count) <= LISTED else f"{count.min():,} to {count.max():,}"
             lines[-1] += f", by class {each}" + (f" of {seen:,} at random" if seen < size else "")
 
-    # Classes that are missing: in a split, or in all.
+    # Labels that are no classes, and classes that are missing: in a split, or in all.
+    for name, (*_, strange) in counts.items():
+        if strange:
+            warnings.append(f"{strange:,} labels of the {name} split are not 0 to {(classes or 1) - 1}, the classes")
+    counts = {name: count[:-1] for name, count in counts.items()}
     total = sum(counts.values(), np.zeros(classes or 0, np.int64))
     for name, count in counts.items():
         # Of a streamed split some labels are read only; a class may be missing there by chance if it is rare.
@@ -217,19 +221,21 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
         if len(missing) and count.sum():
             warnings.append(f"the {name} split has no example of {_classes(missing)}, and another split has some")
     if total.sum() == sum(map(len, _splits(dataset))) and len(nowhere := np.flatnonzero(total == 0)):
-        warnings.append(f"there is no example of {_classes(nowhere)}: numbers of classes without one are best left out")
+        warnings.append(f"there is no example of {_classes(nowhere)}: number the classes without gaps")
     return [*lines, *(f"  note: {note}" for note in notes)], warnings
 
 
 def _class_counts(dataset: Dataset) -> dict[str, np.ndarray]:
-    """The examples of each class in the splits that have labels; of `COUNTED` of them in splits that are streamed."""
+    """The examples of each class, and of none, in splits that have labels; of `COUNTED` of them in streamed splits."""
     found = {}
     for name, split in zip(("train", "validation", "test"), _splits(dataset), strict=True):
         labels = split.labels
         if not isinstance(split.examples, np.ndarray):
             labels = split.take_labels(np.sort(order.subset("examples", len(split), COUNTED)))
         if labels is not None:
-            found[name] = np.bincount(labels, minlength=dataset.num_classes or 0)
+            classes = dataset.num_classes or 0
+            known = (labels >= 0) & (labels < classes)
+            found[name] = np.bincount(np.where(known, labels, classes), minlength=classes + 1)
     return found
 
 

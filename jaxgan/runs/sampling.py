@@ -172,7 +172,8 @@ def _rejection(experiment: Experiment) -> Sampler:
 
 def _generate(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
     """G(z') with latents moved as in training, or G(z) without latent optimisation."""
-    latents, optimization = experiment.latent.sample(key, size), experiment.options["latent_optimization"]
+    latents = experiment.latent.sample(key, size)
+    optimization = experiment.options_at(state.step)["latent_optimization"]
 
     def logits_of(latents):
         samples = generate(experiment.generator, state, latents)

@@ -30,6 +30,11 @@ def linear_steps(first: int, last: int, over: int) -> Callable[[chex.Array], che
     return lambda step: jnp.round(first + (last - first) * jnp.clip(step / over, 0, 1)).astype(jnp.int32)
 
 
+def due(coordination: Coordination, step: chex.Array, count: int) -> chex.Numeric:
+    """How many of `count` updates a step may make; fewer if the discriminator rests."""
+    return count if coordination.steps is None else jnp.clip(coordination.steps(step), 1, count)
+
+
 def coordinate(
     coordination: Coordination,
     step: chex.Array,
@@ -51,7 +56,7 @@ def coordinate(
       the number of updates that were made.
     """
     count = len(jax.tree.leaves(inputs)[0])
-    allowed = count if coordination.steps is None else jnp.clip(coordination.steps(step), 1, count)
+    allowed = due(coordination, step, count)
     metric_shapes = jax.eval_shape(update, player, jax.tree.map(lambda x: x[0], inputs))[1]
 
     def one_update(carry, numbered):

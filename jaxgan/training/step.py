@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.training.coordination import Coordination, coordinate
+from jaxgan.training.coordination import Coordination, coordinate, due
 from jaxgan.training.gradients import (
     Gradient,
     LossFunction,
@@ -99,8 +99,9 @@ def make_train_step(
       average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, updated once per step; None for no
         average. A generator with model state, such as batch statistics, then has one of its own for ā: each step
         passes latents through the averaged generator once, in training.
-      average_debias: without the weight βⁿ that the first parameters have in the average after n steps: the other
-        weights, (1 − β)·βⁿ⁻ⁱ of step i, are divided by their sum, 1 − βⁿ.
+      average_debias: removes the weight βⁿ that the first parameters have in the average after n steps: the other
+        weights, (1 − β)·βⁿ⁻ⁱ of step i, are divided by their sum, 1 − βⁿ. n is the state's step, so β has to stay the
+        same and the average to begin at step 0.
       accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit
         in memory; losses, metrics and gradients are means over the parts. Where the loss is a mean over examples, the
         result is that of the whole batch up to rounding. What compares examples sees one part at a time: losses with
@@ -158,10 +159,14 @@ def make_train_step(
     )
     counts = discriminator_steps, generator_steps
     check_step(spec, *counts, average_decay, coordination, updates, extragradient, generator_batches)
+    if average_debias and average_decay is None:
+        raise ValueError("average_debias is of a moving average: give average_decay, too")
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         check_batch(batch, discriminator_steps, generator_steps * generator_batches)
+        if condition_prior is not None and batch.get("condition") is None:
+            raise ValueError('condition_prior draws conditions of generated examples: batch needs a "condition" too')
         if average_decay is not None:
             state = start_average(state)
 
@@ -204,6 +209,7 @@ def _average_state(spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatc
     count = minibatches["real"].shape[1] // spec.accumulation_steps
     latent_key, noise_key = jax.random.split(key)
     condition = jax.tree.map(lambda x: x[-1, :count], minibatches.get("condition"))
+    condition = _made_condition(spec, latent_key, condition, count)
     latents, shard = _draw(spec, spec.latent.sample, latent_key, count), BatchShard(spec.axis_name)
     variables = {"params": state.average_params, **state.average_state}
     _, model_state = apply_network(shard, spec.generator, variables, latents, noise_key, condition)
@@ -221,13 +227,13 @@ def _updates_in_turn(
     at_once: bool,
 ) -> tuple[PlayerState, PlayerState, Metrics]:
     """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator, on
-    the last one or on minibatches `own` [generator_steps·r, batch, ...].
+    the last one that was due or on minibatches `own` [generator_steps·r, batch, ...].
 
-    With `at_once` the generator's one update does not see the discriminator's, and has the key of the last of them.
+    With `at_once` the generator's one update does not see the discriminator's, and has the key of the last one due.
     """
     keys = jax.random.split(key)
     discriminator_keys = jax.random.split(keys[0], len(minibatches["real"]))
-    generator_keys = discriminator_keys[-1:] if at_once else jax.random.split(keys[1], generator_steps)
+    generator_keys = jax.random.split(keys[1], generator_steps)
 
     # The discriminator, k times, against the generator as it is.
     def update_discriminator(player, inputs):
@@ -236,15 +242,19 @@ def _updates_in_turn(
         return discriminator_update(spec, current, key, minibatch["real"], minibatch.get("condition"))
 
     updates = update_discriminator, state.discriminator, (discriminator_keys, minibatches)
+    latest: Any = -1
     if coordination is None:
         discriminator, d_metrics = jax.lax.scan(*updates)
         d_metrics = jax.tree.map(jnp.mean, d_metrics)
     else:
         discriminator, d_metrics = coordinate(coordination, state.step, *updates)
+        latest = due(coordination, state.step, len(discriminator_keys)) - 1
 
-    # The generator, against the updated discriminator or the one before.
+    # The generator, against the updated discriminator or the one before, on the last minibatch that was due.
     opponent = state.discriminator if at_once else discriminator
-    last = jax.tree.map(lambda x: x[-1], minibatches)
+    last = jax.tree.map(lambda x: x[latest], minibatches)
+    if at_once:
+        generator_keys = discriminator_keys[latest][None]
 
     def update_generator(player, inputs):
         key, own = inputs
@@ -399,15 +409,22 @@ def _gradient(
 def _with_draws(spec: GANSpec, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None) -> Batch:
     """A minibatch with latents, and conditions of the examples that are made of them."""
     count = real.shape[0]
-    made = condition
-    if spec.condition_prior is not None:
-        made = _draw(spec, spec.condition_prior, stream(key, "condition"), count)
     return {
         "real": real,
         "latent": _draw(spec, spec.latent.sample, key, count),
         "condition": condition,
-        "made_condition": made,
+        "made_condition": _made_condition(spec, key, condition, count),
     }
+
+
+def _made_condition(spec: GANSpec, key: chex.PRNGKey, condition: chex.ArrayTree | None, count: int) -> Any:
+    """The conditions of generated examples: drawn, or those of the data beside them."""
+    if spec.condition_prior is None:
+        return condition
+    made = _draw(spec, spec.condition_prior, stream(key, "condition"), count)
+    if wrong := [leaf.shape for leaf in jax.tree.leaves(made) if leaf.shape[:1] != (count,)]:
+        raise ValueError(f"condition_prior(key, count) must return [count, ...], got {wrong[0]} of {count}")
+    return made
 
 
 def _draw(spec: GANSpec, sample: Callable[[chex.PRNGKey, int], Any], key: chex.PRNGKey, count: int) -> Any:

@@ -57,3 +57,11 @@ def test_the_field_reaches_the_data():
         np.testing.assert_allclose(norms, 28, rtol=1e-5)
     with pytest.raises(UsageError, match="contrast_norm=28 does not suit the dataset ring"):
         load_dataset(complete({"dataset": {"name": "ring", "contrast_norm": 28.0}}), 2**62)
+
+
+def test_stacked_channels_are_not_normalised():
+    images = Split(np.zeros((3, 4, 4, 3), np.uint8))
+    digits = Dataset("digits", images, images, images, (4, 4, 1))
+    stacked = Dataset("stacked", images, images, images, (4, 4, 3), channels=digits)
+    with pytest.raises(UsageError, match="its channels are images of their own"):
+        with_contrast_norm(stacked, 55.0)

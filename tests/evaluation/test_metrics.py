@@ -220,6 +220,8 @@ def test_the_intra_class_distance_is_the_mean_of_scipys_over_the_classes():
     assert math.isnan(frechet.intra_class_distance(a, of_a, b, np.full(240, 4), 5).value)
     with pytest.raises(ValueError, match="do not fit"):
         frechet.intra_class_distance(a, of_a[:9], b, of_b, 5)
+    with pytest.raises(ValueError, match="labels must be 0 to 4"):
+        frechet.intra_class_distance(a, of_a, b, of_b - 1, 5)
 
 
 # Kernel distance

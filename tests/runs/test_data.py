@@ -1,5 +1,7 @@
 """What a run's data brings with it: its mixture, its seed, its range."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -84,8 +86,15 @@ def test_a_run_says_the_classes_of_its_splits_and_warns_of_those_that_are_missin
     )
     assert warnings == [
         "the test split has no example of class 4, and another split has some",
-        "there is no example of classes 2 to 3: numbers of classes without one are best left out",
+        "there is no example of classes 2 to 3: number the classes without gaps",
     ]
+    # Labels that are no classes: a dataset of one's own, or of tensorflow-datasets, may have -1 for unlabelled ones.
+    config = quickstart.get_config().to_dict()
+    inputs = data.read_inputs(config)
+    strange = dataclasses.replace(inputs.dataset.test, labels=np.where(np.arange(len(inputs.dataset.test)) < 3, -1, 10))
+    strange = dataclasses.replace(inputs.dataset, test=strange)
+    _, warnings = data.data_in_words(config, inputs._replace(dataset=strange))
+    assert f"{len(strange.test):,} labels of the test split are not 0 to 9, the classes" in warnings
     # Many classes are counted together.
     many = {"examples": np.repeat(images, 2, 0), "labels": np.repeat(np.arange(20), 6)}
     lines, _ = _words(tmp_path / "many.npz", many)

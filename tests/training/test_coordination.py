@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from games import data, difference, dropout_game, scalar_game, start, step_of
+from games import data, difference, dropout_game, equal, scalar_game, start, step_of
 
 from jaxgan.config.build import updates_before
 from jaxgan.networks import mlp
@@ -43,6 +43,17 @@ def test_k_by_a_schedule_makes_the_first_updates_alone():
         # The same minibatches and keys as a step of k = 3 that stops there.
         state, metrics = step(state, step_of(batches, i))
         assert _counts(state) - before == expected == float(metrics["d_updates"])
+
+
+def test_the_generator_sees_the_last_minibatch_that_was_due():
+    game = scalar_game("relativistic_paired")
+    options = {"discriminator_steps": 3, "coordination": Coordination(linear_steps(2, 3, 1000))}
+    step, state = jax.jit(make_train_step(**game, **options)), start(game, example_shape=())
+    real = jnp.array([[1.0, 3.0], [0.0, 2.0], [4.0, -2.0]])
+    after, _ = step(state, {"real": real})
+    unseen, _ = step(state, {"real": real.at[2].add(9.0)})
+    seen, _ = step(state, {"real": real.at[1].add(9.0)})
+    assert equal(after.generator, unseen.generator) and not equal(after.generator, seen.generator)
 
 
 @pytest.mark.slow

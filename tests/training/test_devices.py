@@ -2,8 +2,8 @@
 
 The entries' weights are arguments of the compiled step. One program trains all combinations side by side, which differ
 in the weights that are not 0. A new entry of `LOSSES`, `PENALTIES`, `TERMS` or `AUGMENTATIONS` is tested without a line
-here. All augmentations have one way to draw; with all losses, penalties and terms four stand for them, since the programs
-of those that move pixels compile for minutes.
+here. All augmentations have one way to draw; with all losses, penalties and terms four stand for them, since the
+programs of those that move pixels compile for minutes.
 """
 
 import dataclasses

@@ -14,7 +14,7 @@ from jaxgan.losses.penalties import r1
 from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import distribute
 from jaxgan.training.step import make_train_step
-from jaxgan.types import DiscriminatorOutput, Network
+from jaxgan.types import BatchShard, DiscriminatorOutput, Network
 
 
 def _batch(k, own, size=8, seed=1):
@@ -183,3 +183,33 @@ def test_a_config_reads_data_for_both_players():
             float(optax.tree_utils.tree_get(state, "b1", filtering=lambda path, leaf: isinstance(leaf, jax.Array)))
         )
     assert momenta[:10] == [0.5] * 10 and momenta[10] != 0.5
+
+
+def test_a_prior_of_conditions_draws_a_tree_for_the_rows_of_a_device():
+    two = {"label": jax.random.randint, "vector": lambda key, shape, low, high: jax.random.normal(key, (*shape, 2))}
+
+    def prior(key, count):
+        return {name: draw(key, (count,), 0, 3) for name, draw in two.items()}
+
+    def per_device(_):
+        return BatchShard("i").draw(functools.partial(prior, jax.random.key(0)), 2)
+
+    rows = jax.pmap(per_device, axis_name="i")(jnp.arange(4))
+    for name, drawn in prior(jax.random.key(0), 8).items():
+        np.testing.assert_array_equal(rows[name].reshape(drawn.shape), drawn)
+
+
+@pytest.mark.parametrize(
+    ("prior", "without", "said"),
+    [
+        (lambda key, count: jnp.zeros(count + 1, jnp.int32), False, r"must return \[count, ...\], got \(9,\) of 8"),
+        (lambda key, count: jnp.zeros(count, jnp.int32), True, 'batch needs a "condition" too'),
+    ],
+)
+def test_a_prior_of_conditions_that_does_not_fit(prior, without, said):
+    game, batch = _conditional_game(), _batch(1, 0)
+    condition = jnp.zeros((1, 8), jnp.int32)
+    state = start(game, example_shape=(3,), condition=condition[0, :2])
+    step = make_train_step(**game, condition_prior=prior)
+    with pytest.raises(ValueError, match=said):
+        step(state, batch if without else batch | {"condition": condition})

@@ -160,6 +160,8 @@ def test_a_debiased_average_forgets_the_first_parameters():
         thetas.append(float(state.generator.params["theta"]))
         weights = 0.9 ** np.arange(n - 1, -1, -1)
         np.testing.assert_allclose(state.average_params["theta"], np.average(thetas, weights=weights), rtol=1e-5)
+    with pytest.raises(ValueError, match="give average_decay, too"):
+        make_train_step(**game, average_debias=True)
     # With β = 0 it is the newest, as without it.
     step = jax.jit(make_train_step(**game, average_decay=0.0, average_debias=True))
     state, _ = step(state, {"real": jnp.array([[1.0, 3.0]])})

@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxgan import figures
 from jaxgan.config import Problem, complete, unread
-from jaxgan.config.checks import has_accuracy
+from jaxgan.config.checks import no_accuracy
 from jaxgan.config.schema import flattened
 from jaxgan.errors import DivergedError, PreemptedError, UsageError
 from jaxgan.io.atomic import write_json, write_text
@@ -39,11 +39,9 @@ def problems_of_sweep(config: Any) -> list[Problem]:
     if isinstance(ranking, str):
         problems.append(Problem("population.score", ranking))
     elif ranking.name == "d_accuracy":
-        without = [setting.config["loss"] for setting in settings if not has_accuracy(flattened(setting.config))]
-        if without:
-            losses = " and ".join(dict.fromkeys(without))
-            text = f"population.score d_accuracy: D has no accuracy with loss {losses}; rank by another score"
-            problems.append(Problem("population.score", text))
+        reasons = dict.fromkeys(filter(None, (no_accuracy(flattened(setting.config)) for setting in settings)))
+        for why in reasons:
+            problems.append(Problem("population.score", f"population.score d_accuracy: {why}; rank by another score"))
     halvings = config["population"]["halvings"]
     if halvings and settings:
         name = "population.halvings"

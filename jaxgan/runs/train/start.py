@@ -66,7 +66,7 @@ def _taken(own: Any, saved: Any, last: bool, whose: str) -> Any:
                 f"{path} is {there} there and {here} here",
                 "give both the same network; start.generator and start.discriminator say which layers are taken",
             )
-    return jax.tree.structure(own).unflatten([theirs.get(path, leaf) for path, leaf in ours.items()])
+    return jax.tree.unflatten(jax.tree.structure(own), [theirs.get(path, leaf) for path, leaf in ours.items()])
 
 
 def _by_path(tree: Any) -> dict[str, jax.Array]:
