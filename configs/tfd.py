@@ -2,8 +2,8 @@
 
     python launch.py --config=configs/tfd.py --config.dataset.path=FACES.npz --workdir=runs/tfd
 
-Data: faces, 48 x 48, in an .npz of x_train [n, 48, 48], the unlabelled ones, and x_test [m, 48, 48], those labelled
-ones that samples are compared with, both uint8. Without x_test a sixth of x_train is not trained on. Generator: 100
+Data: faces, 48 x 48, in an .npz of x_train [n, 48, 48], the unlabelled ones, and x_validation and x_test, labelled
+ones, all uint8. Without these two, parts of x_train are not trained on. Generator: 100
 normal latents, ReLU 8000, sigmoid 8000 with biases from -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0,
 1) for every pixel and its bias at the logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer
 inputs (keep .8, then .5), weights U(-.005, .005). The norm of each unit's (of maxout, each piece's) incoming weights is
@@ -14,15 +14,14 @@ none here; momentum .5 in epoch 1 to .7 in epoch 250; batch 100.
 Differs from the source in
 - the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
   latents and dropout, which --config.updates=simultaneous does;
-- the data: 1,000 of x_train are kept for the width of the Parzen windows, which the source chooses by labelled faces;
-- the number of steps, which is that of 98,000 unlabelled faces less these 1,000;
+- the number of steps, which is that of 98,000 unlabelled faces;
 - the order of the data: a new permutation every epoch, from another random generator, as all draws are.
 
 Second stage, 22 epochs with a new discriminator, and with ReLU 8000 and sigmoid 100 in front of the generator that the
 first has trained:
 
     python launch.py --config=configs/tfd.py --config.dataset.path=FACES.npz --workdir=runs/tfd_second \
-      --config.start.run=runs/tfd --config.start.generator=last --config.start.discriminator=none --config.steps=21340 \
+      --config.start.run=runs/tfd --config.start.generator=last --config.start.discriminator=none --config.steps=21560 \
       --config.generator.widths="(8000, 100, 8000, 8000)" --config.generator.activation=relu,sigmoid,relu,sigmoid \
       --config.generator.initializer=uniform,uniform,uniform,uniform,sparse \
       --config.generator.layer_scales=.05,.05,.05,.05,100 --config.generator.layer_biases=0,-2,0,-2
@@ -40,8 +39,7 @@ def get_config(platform: str = "") -> ConfigDict:
     """The config; `platform` is cpu, gpu, tpu or nothing."""
     config = default.get_config(platform)
     config.dataset.name = "npz"
-    config.dataset.validation_examples = 1_000
-    config.steps = 48_500  # 50 epochs of about 97,000 faces
+    config.steps = 49_000  # 50 epochs of about 98,000 faces
     config.batch_size = 100
     config.latent.name = "normal"
     config.latent.dim = 100

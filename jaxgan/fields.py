@@ -53,7 +53,8 @@ class Field:
       off: value that leaves the parameter's part out, beside its default: such a field is never reported as unused,
         and is a constant of the compiled step.
       limit: `off` is no limit, so a schedule that leads to it is a mistake.
-      needs: the sibling fields that must not be off, or must have one of some values, for this one to be read.
+      needs: the sibling fields that must not be off, or must have one of some values, for this one to be read; of a
+        tuple of them, one.
       scheduled: the parameter is a momentum and may be a schedule.
       resume: a resumed run may have another value.
       varies: it may have a schedule (`config.schedules`) although it is no argument of the compiled step without one.
@@ -71,7 +72,7 @@ class Field:
     provided: tuple[str, ...] = ()
     off: Any = REQUIRED
     limit: bool = False
-    needs: Mapping[str, Collection[Any] | None] = dataclasses.field(default_factory=dict)
+    needs: Mapping[str | tuple[str, ...], Collection[Any] | None] = dataclasses.field(default_factory=dict)
     scheduled: bool = False
     resume: bool = False
     varies: bool = False

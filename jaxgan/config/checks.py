@@ -283,8 +283,6 @@ def _schedules(config: Values) -> Iterator[Problem]:
     on = [name for name in averages if is_on(config, name)]
     if len(on) == 2:
         yield _about("average_half_life", " and average_decay are two names of one number; set one")
-    if config["average_debias"] and not on:
-        yield _about("average_debias", " has no effect without average_decay or average_half_life")
     if config["average_debias"] and set(averages) & set(plans):
         yield _about("average_debias", " is of a decay that stays the same; leave its schedule out")
 

@@ -151,7 +151,7 @@ class Penalties(Section):
     """Weights of the penalties in the discriminator's loss, 0 for off: `jaxgan.losses.penalties`."""
 
     each = PENALTIES
-    interval: Count = 1
+    interval: Annotated[int, Field(low=1, needs={tuple(PENALTIES): None})] = 1
 
 
 class Terms(Section):
@@ -257,8 +257,10 @@ class Evaluation(Section):
     samples: Count = 10_000
     features: Annotated[str, Field(choices=("auto", "classifier", "inception", "raw"), files=True)] = "auto"
     reference_split: Annotated[str, ("test", "train")] = "test"
-    inception_weights: str = ""
-    inception_style: Annotated[str, ("auto", "torch", "tensorflow", "clean")] = "auto"
+    inception_weights: Annotated[str, Field(needs={"features": ("inception",)})] = ""
+    inception_style: Annotated[
+        str, Field(choices=("auto", "torch", "tensorflow", "clean"), needs={"features": ("inception",)})
+    ] = "auto"
     other_run: str = ""
     every: Size = 0
 
@@ -316,7 +318,7 @@ class Config(Section):
     accumulation_steps: Count = 1
     average_decay: Decay = 0.0
     average_half_life: Weight = 0.0
-    average_debias: bool = False
+    average_debias: Annotated[bool, Field(needs={("average_decay", "average_half_life"): None})] = False
     generator_batches: Size = 0
     unrolled_steps: Size = 0
     consensus: Weight = 0.0
@@ -362,12 +364,12 @@ class Row(NamedTuple):
       spec: its kind, range and default.
       takers: `{chooser: entries}`: the field is read if the chosen entry is one of these; empty where the program reads
         it itself.
-      needs: `{field: values}`: it is read if that field has one of the values, or, with None, is not off.
+      needs: `{fields: values}`: it is read if one of these fields has one of the values, or, with None, is not off.
     """
 
     spec: Spec
     takers: Mapping[str, frozenset[str]] = {}
-    needs: Mapping[str, Collection[Any] | None] = {}
+    needs: Mapping[tuple[str, ...], Collection[Any] | None] = {}
 
 
 def rows(config: Mapping[str, Any]) -> dict[str, Row]:
@@ -434,7 +436,13 @@ def _annotations(section: type[Section]) -> dict[str, Any]:
 
 def _row(spec: Spec, section: type[Section], prefix: str) -> Row:
     field = dataclasses.replace(spec.field, **section.common)
-    return Row(spec._replace(field=field), {}, {f"{prefix}{name}": values for name, values in field.needs.items()})
+    return Row(spec._replace(field=field), {}, _with_prefix(field.needs, prefix))
+
+
+def _with_prefix(needs: Mapping[str | tuple[str, ...], Any], prefix: str) -> dict[tuple[str, ...], Any]:
+    """The needs of a field, by the names with dots of the fields that it needs one of."""
+    each = {(names,) if isinstance(names, str) else names: values for names, values in needs.items()}
+    return {tuple(f"{prefix}{name}" for name in names): values for names, values in each.items()}
 
 
 def _joined(own: Row, taken: Row) -> Row:
@@ -451,7 +459,7 @@ def _of_entries(chooser: str, table: Collection[str] | None, provided: tuple[str
     for name in dict.fromkeys(name for specs in taken.values() for name in specs):
         takers = [entry for entry, specs in taken.items() if name in specs]
         spec = taken[chosen if chosen in takers else takers[0]][name]
-        needs = {f"{chooser.rpartition('.')[0]}.{other}": values for other, values in spec.field.needs.items()}
+        needs = _with_prefix(spec.field.needs, f"{chooser.rpartition('.')[0]}.")
         found[name] = Row(spec, {chooser: frozenset(takers)}, needs)
     return found
 
@@ -463,7 +471,7 @@ def _of_weighted(entry: str, section: type[Section], prefix: str) -> dict[str, R
     names = parameters(section.each[entry])
     weight = next(iter(names))
     spec = names[weight]._replace(kind="float", default=0.0, traced=True)
-    needs = {f"{prefix}{entry}": None}
+    needs: dict[tuple[str, ...], Any] = {(f"{prefix}{entry}",): None}
     found = {entry: Row(spec._replace(field=dataclasses.replace(spec.field, low=0, off=0.0)))}
     return found | {f"{entry}_{name}": Row(names[name], {}, needs) for name in further(section.each, entry)}
 
@@ -558,15 +566,22 @@ def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row])
         # An unknown choice is a problem of its own.
         if value not in takers and value in (known[chooser].spec.field.choices or ()):
             return chooser, value
-    for other, wanted in row.needs.items():
-        if other in flat:
-            value = flat[other]
-            off = (not value or value == known[other].spec.field.off) and other not in schedules(flat)
-            if off if wanted is None else value not in wanted:
-                return other, value
-            if why := unread_because(flat, other, known):
-                return why
+    for names, wanted in row.needs.items():
+        reasons = [_unmet(flat, other, wanted, known) for other in names if other in flat]
+        if reasons and None not in reasons:
+            return reasons[0] if len(reasons) == 1 else (" and ".join(dict(filter(None, reasons))), 0)
     return None
+
+
+def _unmet(
+    flat: Mapping[str, Any], name: str, wanted: Collection[Any] | None, known: Mapping[str, Row]
+) -> tuple[str, Any] | None:
+    """Why a field that another needs does not do, as (field, value); None if it does."""
+    value = flat[name]
+    off = (not value or value == known[name].spec.field.off) and name not in schedules(flat)
+    if off if wanted is None else value not in wanted:
+        return name, value
+    return unread_because(flat, name, known)
 
 
 def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:

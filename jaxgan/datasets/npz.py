@@ -10,16 +10,19 @@ from jaxgan.datasets import splits
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
 
-_LAYOUTS = (("x_train", "y_train", "c_train", "x_test", "y_test", "c_test"), ("examples", "labels", "conditions"))
-_KEYS = "x_train (and y_train, c_train, x_test, y_test, c_test), or examples (and labels, conditions)"
+_SPLITS = ("train", "validation", "test")
+_LAYOUTS = (tuple(f"{kind}_{split}" for split in _SPLITS for kind in "xyc"), ("examples", "labels", "conditions"))
+_KEYS = "x_train (and y_train, c_train, and the same with _validation and _test), or examples (and labels, conditions)"
 
 
 def load(*, path: str, validation_examples: int = -1) -> Dataset:
     """The examples of an .npz file, under one of two sets of names.
 
-    - `x_train` and optionally `y_train`, `x_test`, `y_test`: the layout of Keras' mnist.npz; `c_train` and `c_test`
-      are conditions;
+    - `x_train` and optionally `y_train`, `x_test`, `y_test`: the layout of Keras' mnist.npz; `x_validation` and
+      `y_validation`; `c_train`, `c_validation` and `c_test` are conditions;
     - `examples` and optionally `labels` and `conditions`.
+
+    A note names the arrays that are not read.
 
     Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training, or the same of bool, whose
     True is white; floats [n, ...] are used as they are. Labels are integers [n] or [n, 1], conditions numbers [n, dim]
@@ -32,16 +35,21 @@ def load(*, path: str, validation_examples: int = -1) -> Dataset:
       The dataset; uint8 [n, height, width, channels], or float32 [n, ...].
 
     Raises:
-      DataError: the file is missing or damaged, holds Python objects, has none of the names, or its arrays do not fit.
+      DataError: the file is missing or damaged, holds Python objects, has none of the names or some of both sets, or
+        its arrays do not fit.
     """
-    arrays = _read(path)
-    train = _split(arrays, *_LAYOUTS["x_train" not in arrays][:3], path)
-    test = _split(arrays, *_LAYOUTS[0][3:], path) if {"x_train", "x_test"} <= set(arrays) else None
-    return splits.assemble("npz", train, test, validation_examples, where=path)
+    arrays, others = _read(path)
+    layout = _LAYOUTS["x_train" not in arrays]
+    train = _split(arrays, layout[:3], path)
+    validation, test = (
+        _split(arrays, names, path) if names and names[0] in arrays else None for names in (layout[3:6], layout[6:])
+    )
+    notes = (f"not read: {', '.join(others)}; the names are {_KEYS}",) if others else ()
+    return splits.assemble("npz", train, test, validation_examples, where=path, validation=validation, notes=notes)
 
 
-def _read(path: str) -> dict[str, np.ndarray]:
-    """The arrays of one of the layouts, by name."""
+def _read(path: str) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays of one of the layouts, by name, and the names of the others."""
     place = os.path.expanduser(path)
     if not os.path.isfile(place):
         state = "a directory" if os.path.isdir(place) else "missing"
@@ -62,10 +70,13 @@ def _read(path: str) -> dict[str, np.ndarray]:
         with np.load(place, allow_pickle=False) as archive:
             layout = _LAYOUTS["x_train" not in archive.files]
             known = [name for name in layout if name in archive.files]
+            others = [name for name in archive.files if name not in layout]
             if not {"x_train", "examples"} & set(known):
                 found = ", ".join(archive.files) or "nothing"
                 raise DataError(f"cannot use {path}", f"it holds {found}", f"name the arrays {_KEYS}")
-            return {name: archive[name] for name in known}
+            if mixed := [name for name in others if name in _LAYOUTS[1]]:
+                raise DataError(f"cannot use {path}", f"it holds x_train and {mixed[0]}", f"name the arrays {_KEYS}")
+            return {name: archive[name] for name in known}, others
     except (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         if "allow_pickle" in str(error):
             raise DataError(
@@ -78,7 +89,8 @@ def _read(path: str) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _split(arrays: dict[str, np.ndarray], examples: str, labels: str, conditions: str, path: str) -> Split:
+def _split(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: str) -> Split:
+    examples, labels, conditions = names
     values, where = arrays[examples], f"{examples} of {path}"
     image = values.dtype in (np.uint8, np.bool_) and values.ndim in (3, 4)
     if not (image or (values.dtype.kind == "f" and values.ndim >= 2)) or values.size == 0:

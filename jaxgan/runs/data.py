@@ -41,13 +41,16 @@ VECTORS = 10_000
 """Most condition vectors of training examples that samples take in turn."""
 
 COUNTED = 1_000
-"""Labels of a split that is streamed which are read to tell its classes."""
+"""How many labels of a streamed split are read to count its classes."""
 
 LISTED = 12
 """Most classes, or gaps between them, that are listed one by one."""
 
 DARK = 64
-"""Bytes that all lie below are said to be dark."""
+"""Images whose bytes all lie below it are said to be dark."""
+
+LARGE = 8
+"""Images of floats that go beyond it are said to be unscaled."""
 
 _FIELDS = {"labels": "labels", "vectors": "conditions"}
 """The field of a `Split` that is the condition, by `config.condition`."""
@@ -178,13 +181,19 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
     # The values.
     low, high = inputs.range
     values = f"floats within [{low:.4g}, {high:.4g}]"
+    if train.dtype != np.uint8 and len(dataset.example_shape) == 3 and low >= 0 and high > LARGE:
+        warnings.append(
+            f"the images are floats up to {high:.4g}; divide them by it, or store images.astype(numpy.uint8)"
+        )
     if train.dtype == np.uint8:
         span = ""
         if isinstance(train, np.ndarray):
             part = train[:: max(len(train) // COUNTED, 1)]
             darkest, lightest = int(part.min()), int(part.max())
             span = f" {darkest} to {lightest}"
-            if lightest < DARK:
+            if lightest == darkest:
+                warnings.append(f"the images are all of one value, {lightest}")
+            elif lightest < DARK:
                 warnings.append(
                     f"the largest byte of the images is {lightest}, and white is 255, so they are dark; if "
                     f"{lightest} is white in them, store images * (255 / {max(lightest, 1)})"
@@ -201,7 +210,7 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
     ]
     for name in ("train", "validation", "test"):
         size = len(getattr(dataset, name).examples)
-        lines.append(f"  {name} {size:,}")
+        lines.append(f"  {name} {size:,}" + (" and their mirror images" if name == "train" and inputs.mirror else ""))
         if size and (count := counts.get(name)) is not None:
             seen, count = int(count.sum()), count[:-1]
             each = " ".join(f"{n:,}" for n in count) if len(count) <= LISTED else f"{count.min():,} to {count.max():,}"
@@ -221,7 +230,9 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
         if len(missing) and count.sum():
             warnings.append(f"the {name} split has no example of {_classes(missing)}, and another split has some")
     if total.sum() == sum(map(len, _splits(dataset))) and len(nowhere := np.flatnonzero(total == 0)):
-        warnings.append(f"there is no example of {_classes(nowhere)}: number the classes without gaps")
+        warnings.append(
+            f"there is no example of {_classes(nowhere)}: store numpy.unique(labels, return_inverse=True)[1]"
+        )
     return [*lines, *(f"  note: {note}" for note in notes)], warnings
 
 
@@ -454,10 +465,19 @@ def _range(split: Split, section: Mapping[str, Any], output: str) -> ValueRange:
         raise DataError(
             f"dataset {section['name']} does not suit generator.output={output}",
             f"the data lies in [{low:.4g}, {high:.4g}], the output in [{bounds.low:g}, {bounds.high:g}]",
-            "use --config.generator.output=linear, or scale the data",
+            _remedy(low, high),
         )
     fitting = (r for r in RANGES.values() if r.low <= low and high <= r.high)
     return next(fitting, ValueRange(low, high if high > low else low + 1))
+
+
+def _remedy(low: float, high: float) -> str:
+    """What to do with floats that an output cannot reach."""
+    if low >= 0 and 2 < high <= 255:
+        return "store images as images.astype(numpy.uint8), or scale other data to [0, 1]"
+    if low >= -1 and high <= 1:
+        return "use --config.generator.output=tanh --config.dataset.range=symmetric"
+    return "use --config.generator.output=linear, or scale the data"
 
 
 def _some_of(split: Split) -> np.ndarray:

@@ -123,7 +123,8 @@ def make_train_step(
         `jaxgan.losses.terms`; the metrics `d_terms` and `g_terms` are their sums.
       latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: off.
       generator_batches: r ≥ 0, minibatches that each generator update sees of its own, as one batch of r·batch
-        examples. They follow the discriminator's in the step's batch. 0: it sees the discriminator's last minibatch.
+        examples. They follow the discriminator's in the step's batch. 0: it sees the last minibatch
+        that was due for the discriminator.
       condition_prior: `(key, count) -> conditions [count, ...]` of the generated examples, in both players' updates;
         those of the data are the data's. None: both have the data's. Not with penalties, which judge points between
         and around examples under one condition.
@@ -409,11 +410,12 @@ def _gradient(
 def _with_draws(spec: GANSpec, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None) -> Batch:
     """A minibatch with latents, and conditions of the examples that are made of them."""
     count = real.shape[0]
+    made = _made_condition(spec, key, condition, count)
     return {
         "real": real,
         "latent": _draw(spec, spec.latent.sample, key, count),
         "condition": condition,
-        "made_condition": _made_condition(spec, key, condition, count),
+        "made_condition": made,
     }
 
 

@@ -194,7 +194,6 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             "generated_labels uniform: penalties.r1 judges all points under the data's labels",
         ),
         ({"average_decay": 0.9, "average_half_life": 100.0}, "average_half_life and average_decay are two names of"),
-        ({"average_debias": True}, "average_debias has no effect without average_decay or average_half_life"),
         (
             {"average_debias": True, "average_decay": 0.9, "schedules": "average_decay=linear(.99,9)"},
             "average_debias is of a decay that stays the same",
@@ -205,7 +204,10 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             "clip_weights: 0 is no limit, so both ends must be above 0, not 0.0 and 0.5",
         ),
         (
-            {"schedules": "generator_optimizer.max_column_norm=cosine(0,9)", "generator_optimizer.max_column_norm": 2.0},
+            {
+                "schedules": "generator_optimizer.max_column_norm=cosine(0,9)",
+                "generator_optimizer.max_column_norm": 2.0,
+            },
             "max_column_norm: 0 is no limit, so both ends must be above 0, not 2.0 and 0.0",
         ),
         (
@@ -213,7 +215,10 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             "damping: 0 is no limit",
         ),
         # A number with a schedule is in use, as one that is not 0.
-        ({"schedules": "consensus=linear(.1,9)", "unrolled_steps": 2}, "consensus and unrolled_steps cannot be together"),
+        (
+            {"schedules": "consensus=linear(.1,9)", "unrolled_steps": 2},
+            "consensus and unrolled_steps cannot be together",
+        ),
         ({"schedules": "terms.feature_matching=linear(1,9)"}, "feature_matching needs discriminator.features=True"),
         ({"schedules": "terms.mutual_information=linear(1,9)"}, "latent.name uniform has none; set categorical"),
         (
@@ -632,6 +637,25 @@ def test_of_several_configs_one_has_to_read_a_field():
     assert len(found(("adam", 0.0), ("adam", 0.5))) == 1  # one of them sets it
     both = str(found(("adam", 0.5), ("adamw", 0.5))[0])
     assert both.endswith("has no effect with generator_optimizer.name=adam or generator_optimizer.name=adamw")
+
+
+def test_a_field_that_needs_one_of_several():
+    def found(name, value, **others):
+        return [str(problem) for problem in unread([name], complete(schema.replaced({name: value}, others)))]
+
+    assert found("average_debias", True) == ["average_debias has no effect with average_decay and average_half_life=0"]
+    assert not found("average_debias", True, average_decay=0.9) and not found(
+        "average_debias", True, average_half_life=9
+    )
+    interval = schema.replaced({}, {"penalties.interval": 4})
+    (problem,) = unread(["penalties.interval"], complete(interval))
+    assert str(problem).startswith("penalties.interval has no effect with penalties.r1 and penalties.r2 and ")
+    assert not unread(["penalties.interval"], complete(schema.replaced(interval, {"penalties.r2": 1.0})))
+    moving = {"schedules": "penalties.r1=linear(1, 9)"}
+    assert not unread(["penalties.interval"], complete(schema.replaced(interval, moving)))
+    weights = schema.replaced({}, {"evaluation.inception_weights": "FILE.pth"})
+    (problem,) = unread(["evaluation.inception_weights"], complete(weights))
+    assert str(problem).endswith("has no effect with evaluation.features=auto")
 
 
 def test_a_sweep_refuses_what_none_of_its_settings_reads(tmp_path):

@@ -43,6 +43,25 @@ def test_examples_and_labels(file):
     assert data.test.labels.tolist() == order[10:]
 
 
+def test_a_validation_split_of_its_own_and_arrays_that_are_not_read(file):
+    images = np.random.default_rng(0).integers(0, 256, (12, 4, 5), dtype=np.uint8)
+    parts = {"train": slice(6), "validation": slice(6, 9), "test": slice(9, 12)}
+    arrays = {
+        f"{kind}_{name}": of[part]
+        for name, part in parts.items()
+        for kind, of in zip("xy", (images, np.arange(12) % 3))
+    }
+    np.savez(file, **arrays, x_val=images, y_tst=np.zeros(3))
+    data = load(file)
+    for name, part in parts.items():
+        assert np.array_equal(getattr(data, name).examples[..., 0], images[part])
+        assert np.array_equal(getattr(data, name).labels, (np.arange(12) % 3)[part])
+    assert data.notes[0].startswith("not read: x_val, y_tst; the names are x_train (and ")
+    np.savez(file, x_train=images, labels=np.arange(12))
+    with pytest.raises(DataError, match="it holds x_train and labels; name the arrays x_train"):
+        load(file)
+
+
 def test_conditions_go_with_their_examples_into_every_split(file):
     values = np.arange(12, dtype=np.float64)[:, None]
     np.savez(file, examples=values, conditions=np.stack([values[:, 0], -values[:, 0]], 1))

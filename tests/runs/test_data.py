@@ -7,6 +7,7 @@ import pytest
 
 from configs import quickstart, ring
 from jaxgan.datasets import DATASETS, Mixture, mixtures
+from jaxgan.errors import DataError
 from jaxgan.runs import data, run
 from jaxgan.runs.load import load_run
 
@@ -46,7 +47,7 @@ def test_a_mixture_of_ones_own_is_drawn_with_the_seed_and_is_known_without_the_d
     assert said[0].startswith("data: pair, examples [2], floats within [-1.") and said[0].endswith(", 2 classes")
     assert said[1] == f"  train 200, by class {modes[0]} {modes[1]}"
     assert [line.split()[0] for line in said[2:4]] == ["validation", "test"]
-    assert said[4] == "loss: non_saturating; 1 steps, each of 1 x 8 examples; seed 0"
+    assert said[4] == "loss: non_saturating, average_decay 0.999; 1 steps, each of 1 x 8 examples; seed 0"
     assert said[5] == "devices: 4 x cpu, mapping jit" and said[6] == f"written to: {tmp_path}"
     latent = load_run(str(tmp_path)).config["latent"]["dim"]
     generator, discriminator = 4 * latent + 4 + 4 * 2 + 2, 4 * 2 + 4 + 4 + 1
@@ -86,7 +87,7 @@ def test_a_run_says_the_classes_of_its_splits_and_warns_of_those_that_are_missin
     )
     assert warnings == [
         "the test split has no example of class 4, and another split has some",
-        "there is no example of classes 2 to 3: number the classes without gaps",
+        "there is no example of classes 2 to 3: store numpy.unique(labels, return_inverse=True)[1]",
     ]
     # Labels that are no classes: a dataset of one's own, or of tensorflow-datasets, may have -1 for unlabelled ones.
     config = quickstart.get_config().to_dict()
@@ -112,6 +113,26 @@ def test_dark_images_are_said_with_their_largest_byte(tmp_path):
     images = np.random.default_rng(0).integers(0, 17, (12, 8, 8), dtype=np.uint8)
     lines, (warning,) = _words(tmp_path / "data.npz", {"examples": images})
     assert "bytes 0 to 16," in lines[0] and "the largest byte of the images is 16, and white is 255" in warning
+
+
+def test_images_of_one_value_and_unscaled_floats_are_said(tmp_path):
+    _, (warning,) = _words(tmp_path / "data.npz", {"examples": np.full((12, 8, 8), 7, np.uint8)})
+    assert warning == "the images are all of one value, 7"
+    floats = np.random.default_rng(0).uniform(0, 255, (12, 8, 8, 1))
+    floats[0, 0, 0] = 255
+    config = quickstart.get_config().to_dict()
+    np.savez(tmp_path / "data.npz", examples=floats)
+    config["dataset"] |= {"name": "npz", "path": str(tmp_path / "data.npz")}
+    config["batch_size"] = 4
+    with pytest.raises(DataError, match=r"\[0.*, 255\].*store images as images.astype\(numpy.uint8\)"):
+        data.read_inputs(config)
+    config["generator"]["output"] = "linear"
+    _, (warning,) = data.data_in_words(config, data.read_inputs(config))
+    assert warning.startswith("the images are floats up to 255; divide them by it")
+    np.savez(tmp_path / "data.npz", examples=floats / 127.5 - 1)
+    config["generator"]["output"] = "sigmoid"
+    with pytest.raises(DataError, match="generator.output=tanh --config.dataset.range=symmetric"):
+        data.read_inputs(config)
 
 
 def test_networks_that_start_from_data_start_from_all_of_it(tmp_path):

@@ -85,11 +85,16 @@ def announce(lines: list[str], warnings: list[str]) -> None:
 
 
 def game_in_words(config: Mapping[str, Any]) -> str:
-    """The line on the loss, with the penalties and terms that are on."""
-    parts = [config["loss"]]
+    """The line on the loss, with what is added to it and to Algorithm 1."""
+    parts, usual = [config["loss"]], {"task": "none", "condition": "none", "updates": "alternating"}
     for section, table in (("penalties", PENALTIES), ("terms", TERMS)):
         parts += [f"{section}.{name} {config[section][name]:g}" for name in table if config[section][name]]
-    parts += [f"{name} {config[name]}" for name in ("task", "condition") if config[name] != "none"]
+    if names := config["augmentation"]["names"]:
+        parts.append(f"augmentation {' '.join(names)}")
+    averages = ("generator_batches", "average_decay", "average_half_life")
+    parts += [f"{name} {config[name]}" for name in (*usual, *averages) if config[name] != usual.get(name, 0)]
+    if config["schedules"]:
+        parts.append(f"schedules {config['schedules']}")
     k, batch = config["discriminator_steps"], config["batch_size"]
     return f"loss: {', '.join(parts)}; {config['steps']:,} steps, each of {k} x {batch} examples; seed {config['seed']}"
 
