@@ -22,7 +22,7 @@ Differs from the source in
 - batch normalisation: 1e-5 is added to the variance, 2e-5 in the source; running variances are of n, not of n - 1,
   examples, and start at 1, at 0 in the source. Conditional scales and biases start at N(1, .02^2) and N(0, .02^2), at 1
   and 0 in the source.
-- Adam: eps is added to the root of the bias-corrected second moment, in the source to that of the moment as it is.
+- Adam: eps is added after the correction of the second moment's bias, in the source before it.
 - the order of the data: two minibatches of a step are read for the generator's batch, whose images the loss does not
   use, so an epoch is 111 steps, and 156 in the source.
 """

@@ -138,7 +138,7 @@ def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> che
 
 
 def minibatch_keys(state: "TrainState", name: str, minibatches: int, count: int, axis_name: str | None) -> chex.PRNGKey:
-    """Keys [minibatches, count] of a purpose, one for each example of a step's minibatches, of which `count` are here.
+    """Keys [minibatches, count] for one purpose: one for each of the `count` examples of a minibatch on this device.
 
     A key is that of the example's place in the global batch, so it is the same on one device and on many.
     """

@@ -110,8 +110,8 @@ class Experiment:
     """The parts of a GAN as pure functions and values, made from a config by `build`.
 
     Attributes:
-      networks: `axis_name, probability=None -> (generator, discriminator)`, the probability of augmentations that have
-        a schedule.
+      networks: `axis_name, probability=None -> (generator, discriminator)`; a probability replaces that of
+        augmentations, where it has a schedule.
       latent: the prior.
       task: the places at which the run differs from that of a plain GAN.
       step_options: `hyperparameters -> arguments of make_train_step`, all but the networks, the prior and the axis.

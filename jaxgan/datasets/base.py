@@ -137,7 +137,7 @@ class Dataset:
       mixture: the true distribution, if it is a mixture of Gaussians.
       channels: the data of which every channel is an independent example, if images are made that way; else None. Of
         the K classes of the C channels the class of an image is then Σ_c class_c · K^(C − 1 − c).
-      notes: sentences on what the loader made of the data, which a run says when it begins.
+      notes: sentences on how the loader understood the data, which a run prints when it begins.
     """
 
     name: str

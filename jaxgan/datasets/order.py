@@ -83,7 +83,7 @@ def batch_indices(
       size: number of examples.
       batch_size: examples in a batch, at most `size`.
       minibatches: batches that one step sees (k of Algorithm 1), at least 1.
-      first: `steps -> number of the first batch of each`, increasing, where steps do not use all that they see; None
+      first: `steps -> number of the first batch of each`, increasing, if steps use fewer than they see; None
         for step · minibatches.
 
     Returns:

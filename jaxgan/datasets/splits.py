@@ -13,7 +13,7 @@ CHECKED = 1_000
 """Labels of each part that are compared to tell whether examples are in random order."""
 
 MOST_CLASSES = 1_000
-"""Labels below it number classes, however few examples there are."""
+"""Labels below it are taken as class numbers even if there are fewer examples."""
 
 LOOKED_AT = 64
 """Examples of a `Source` that are read to see which bytes there are."""
@@ -127,7 +127,7 @@ def _part(split: Split, chosen: slice | np.ndarray) -> Split:
 
 
 def ends_like_the_rest(split: Split, count: int) -> bool:
-    """Whether labels show that the last `count` examples are like the others: that position says nothing of the class.
+    """Whether the labels of the last `count` examples are distributed as the others, so that they can be cut off.
 
     At most `CHECKED` examples of each part are compared. The number of a class in one of them is hypergeometric if the
     order is random, and must be within three standard deviations of its mean, for every class. A single class, or none,

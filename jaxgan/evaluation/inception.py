@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen
 
+from jaxgan.evaluation.distances import double_precision
+
 SIZE = 299  # height and width of the images that the network was trained on
 SMALLEST = 75  # below this, the last grid reduction has nothing left to convolve
 STYLES = ("torch", "tensorflow", "clean")
@@ -239,10 +241,5 @@ def interpolation_matrix(given: int, wanted: int, style: str) -> np.ndarray:
 
 
 def _bicubic_matrix(given: int, wanted: int) -> np.ndarray:
-    scale = given / wanted
-    centers = (np.arange(wanted) + 0.5) * scale
-    distances = np.abs(np.arange(given) + 0.5 - centers[:, None]) / max(scale, 1)
-    near = (1.5 * distances - 2.5) * distances**2 + 1
-    far = ((-0.5 * distances + 2.5) * distances - 4) * distances + 2
-    weights = np.where(distances < 1, near, np.where(distances < 2, far, 0))
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    with double_precision():
+        return np.asarray(jax.image.resize(jnp.eye(given), (wanted, given), "cubic", antialias=True), np.float32)

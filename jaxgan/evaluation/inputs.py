@@ -1,6 +1,6 @@
 """What evaluators are given: sets of examples and logits, checked where they enter.
 
-A score of values that are NaN or infinite would be a plausible number as often as not, so every set has to be finite.
+Scores of values that are NaN or infinite can look plausible, so every set has to be finite.
 """
 
 import jax

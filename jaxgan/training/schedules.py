@@ -43,7 +43,7 @@ SCHEDULES: dict[str, Shape] = {"linear": linear, "cosine": cosine, "exponential"
 
 
 class Schedule(NamedTuple):
-    """A number's way from its first value to its last one, where it stays.
+    """A number that goes from its first value to its last one, and stays there.
 
     Attributes:
       shape: one of `SCHEDULES`, or any `Shape`.
@@ -80,7 +80,7 @@ def scheduled(
       KeyError: a schedule is of a name that is not among the values.
     """
     if unknown := [name for name in schedules if name not in values]:
-        raise KeyError(f"schedules of numbers that are not there: {', '.join(unknown)}")
+        raise KeyError(f"there are schedules of unknown numbers: {', '.join(unknown)}")
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         moved = {name: schedule.at(values[name], state.step) for name, schedule in schedules.items()}

@@ -92,7 +92,7 @@ _CENTRE = 5
 
 
 def _doubling(side: int) -> jax.Array:
-    """[2·(3·side − 2) + 2, side]: mirrors a side at its ends, on to three of it, and doubles it between two zeros."""
+    """[2·(3·side − 2) + 2, side]: reflects a side at both ends, doubles its resolution, and adds a zero at each end."""
     extended = 3 * side - 2
     rows = [[0.0] * side for _ in range(2 * extended + 2)]
     for i, (k, tap) in itertools.product(range(extended), enumerate(SYM6)):
@@ -284,32 +284,26 @@ def _saturation(u: chex.Array, size: Size) -> chex.Array:
 # --- The pipe
 
 
-def _plane(draw: Callable[[chex.Array, Size], chex.Array]) -> Pipe:
-    return Pipe((AffineMap(draw, True),))
-
-
-def _color(draw: Callable[[chex.Array, Size], chex.Array]) -> Pipe:
-    return Pipe((AffineMap(draw, False),))
-
-
 def _joined(*pipes: Pipe) -> Pipe:
     return Pipe(tuple(affine for pipe in pipes for affine in pipe.maps))
 
 
-PIPES: dict[str, Pipe] = {
-    "flip": _plane(_flip),
-    "turn": _plane(_turn),
-    "integer_translation": _plane(_integer_translation),
-    "scaling": _plane(_isotropic_scaling),
-    "rotation": _plane(_any_rotation),
-    "anisotropy": _plane(_anisotropy),
-    "fractional_translation": _plane(_fractional_translation),
-    "brightness": _color(_brightness),
-    "contrast": _color(_contrast),
-    "luma_flip": _color(_luma_flip),
-    "hue": _color(_hue),
-    "saturation": _color(_saturation),
+_DRAWS = {
+    "flip": _flip,
+    "turn": _turn,
+    "integer_translation": _integer_translation,
+    "scaling": _isotropic_scaling,
+    "rotation": _any_rotation,
+    "anisotropy": _anisotropy,
+    "fractional_translation": _fractional_translation,
+    "brightness": _brightness,
+    "contrast": _contrast,
+    "luma_flip": _luma_flip,
+    "hue": _hue,
+    "saturation": _saturation,
 }
+_COLORS = ("brightness", "contrast", "luma_flip", "hue", "saturation")
+PIPES: dict[str, Pipe] = {name: Pipe((AffineMap(draw, name not in _COLORS),)) for name, draw in _DRAWS.items()}
 """Each map by itself:
 
 - flip: left and right, half of the time; turn: by 0, 1, 2 or 3 quarters; integer_translation: U(−⅛, ⅛) of each side,
@@ -327,5 +321,5 @@ PIPES["ada_blit"] = _joined(PIPES["flip"], PIPES["turn"], PIPES["integer_transla
 PIPES["ada_geometric"] = _joined(
     PIPES["scaling"], _ONE_OF_TWO, PIPES["anisotropy"], _ONE_OF_TWO, PIPES["fractional_translation"]
 )
-PIPES["ada_color"] = _joined(*(PIPES[name] for name in ("brightness", "contrast", "luma_flip", "hue", "saturation")))
+PIPES["ada_color"] = _joined(*(PIPES[name] for name in _COLORS))
 PIPES["ada"] = _joined(PIPES["ada_blit"], PIPES["ada_geometric"], PIPES["ada_color"])

@@ -49,7 +49,7 @@ def test_a_validation_split_of_its_own_and_arrays_that_are_not_read(file):
     arrays = {
         f"{kind}_{name}": of[part]
         for name, part in parts.items()
-        for kind, of in zip("xy", (images, np.arange(12) % 3))
+        for kind, of in (("x", images), ("y", np.arange(12) % 3))
     }
     np.savez(file, **arrays, x_val=images, y_tst=np.zeros(3))
     data = load(file)

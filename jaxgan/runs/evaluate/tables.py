@@ -12,8 +12,8 @@ Report = Mapping[str, Any]
 """The content of an `evaluation/*.json`."""
 
 MEANING = (
-    "real data: training examples in the samples' place (of what compares with the training split, and of conditional: "
-    "test examples), as many as there are samples, or all there are; ±: standard error."
+    "real data: training examples in place of the samples, as many or all there are (test examples for scores that "
+    "compare with the training split, and for conditional); ±: standard error."
 )
 
 
@@ -37,7 +37,7 @@ def number(value: float | None, error: float | None, digits: int | None = None) 
 # --- Scores over seeds
 
 FEW = 4
-"""Fewer seeds than these do not tell their own deviation: their range stands beside the mean."""
+"""With fewer seeds the range is printed too, since their standard deviation would say little."""
 
 
 class Summary(NamedTuple):

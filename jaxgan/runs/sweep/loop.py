@@ -141,7 +141,7 @@ class _Sweep:
             lines.append(f"and {_count(more, 'more program')} of other settings")
         several = len({id(member.inputs) for member in self.members})
         if several > 1:
-            lines.append(f"the data is that of the first member, one of {several} draws or readings of it")
+            lines.append(f"this is the data of the first member; the members have {several} different datasets")
         announce([*lines, f"written to: {self.path}"], warnings)
 
     def _run_rung(self, rung: int) -> None:

@@ -39,7 +39,7 @@ SHOWN = 40
 
 SEEDS = (
     "mean over the seeds ± standard error, of the seeds and the evaluation together; of fewer than "
-    f"{FEW} seeds with their range, and no ± where the evaluation has no error; members that diverged are in no mean."
+    f"{FEW} seeds with their range, and no ± where the evaluation has no error; no mean includes members that diverged."
 )
 
 
