@@ -132,7 +132,12 @@ def test_the_intra_class_distance_of_an_evaluation_sees_labels():
     assert (right.value, right.standard_error) == pytest.approx(expected[:2])
     # Moved by 9, 9 and -18 in each of four dimensions: 4 · (81 + 81 + 324)/3 = 648 more.
     assert wrong.value == pytest.approx(648, rel=0.05) and right.value < 1
-    assert (right.split, right.against, right.better, right.details) == ("test", 120, "lower", {"classes": 3, "dim": 4, "smallest_class": 40})
+    assert (right.split, right.against, right.better, right.details) == (
+        "test",
+        120,
+        "lower",
+        {"classes": 3, "dim": 4, "smallest_class": 40},
+    )
     (to_train,) = evaluate(test, data._replace(reference_split="train"), chosen, KEY)
     assert (to_train.split, to_train.value) == ("train", pytest.approx(right.value))
     with pytest.raises(UsageError, match="intra_frechet of 14 samples; it needs at least 15"):
