@@ -249,17 +249,32 @@ def rates(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 def comparisons(found: dict[str, Any]) -> dict[str, float]:
     """Fisher's exact test of equal rates of collapse, two-sided: of a run and each other path, and of both orders."""
-    from scipy.stats import fisher_exact
-
     pairs = [((order, "run"), (order, path)) for order in ORDERS for path in PATHS if path != "run"]
     pairs += [tuple((order, path) for order in ORDERS) for path in PATHS]
     probabilities = {}
     for one, other in pairs:
         counts = [found[order].get(path) for order, path in (one, other)]
         if all(counts):
-            table = [[count["collapsed"], count["games"] - count["collapsed"]] for count in counts]
-            probabilities[f"{' '.join(one)}, {' '.join(other)}"] = round(float(fisher_exact(table).pvalue), 4)
+            probabilities[f"{' '.join(one)}, {' '.join(other)}"] = _fisher(*counts)
     return probabilities
+
+
+def _fisher(*counts: dict[str, Any]) -> float:
+    from scipy.stats import fisher_exact
+
+    table = [[count["collapsed"], count["games"] - count["collapsed"]] for count in counts]
+    return float(f"{fisher_exact(table).pvalue:.2g}")
+
+
+def pooled(found: dict[str, Any]) -> dict[str, Any]:
+    """The games of all paths together, by order, and the test of equal rates."""
+    result: dict[str, Any] = {}
+    for order, paths in found.items():
+        games, count = (sum(path[name] for path in paths.values()) for name in ("games", "collapsed"))
+        result[order] = {"games": games, "collapsed": count}
+        if games:
+            result[order]["interval"] = interval(count, games)
+    return result | {"fisher": _fisher(*(result[order] for order in ORDERS))}
 
 
 def interval(count: int, games: int, level: float = 0.95) -> list[float]:
@@ -314,6 +329,7 @@ def result_of(lines: list[dict[str, Any]], steps: int) -> dict[str, Any]:
         "steps": steps,
         "perturbation": PERTURBATION,
         "rates": found,
+        "pooled": pooled(found),
         "fisher": comparisons(found),
         "rms_difference_of_samples": distances(games),
         "differences": {line["order"]: line["differences"] for line in lines if "differences" in line},

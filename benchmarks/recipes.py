@@ -58,7 +58,7 @@ def seconds_of_a_step(name: str, repeats: int) -> list[float]:
     from jaxgan.tasks import Labelled
     from jaxgan.training.step import scan_steps
 
-    config = importlib.import_module(f"configs.{name}").get_config().to_dict()
+    config = importlib.import_module(f"configs.{name}").get_config(jax.default_backend()).to_dict()
     shape, count = SHAPES[config["dataset"]["name"]], minibatches_per_step(config)
     draw = np.random.default_rng(0)
     labelled = config["condition"] != "none"
