@@ -307,9 +307,9 @@ def distances(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def table_of(result: dict[str, Any]) -> str:
-    """The rates of collapse as a table in Markdown."""
+    """The rates of collapse as a table in Markdown, of the paths that have games."""
     lines = [f"| path | {' | '.join(f'{order}: collapsed | 95 %' for order in ORDERS)} |", "|---|---|---|---|---|"]
-    for path in PATHS:
+    for path in (path for path in PATHS if any(path in result["rates"][order] for order in ORDERS)):
         cells = [path]
         for order in ORDERS:
             found = result["rates"][order].get(path)

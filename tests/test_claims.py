@@ -382,7 +382,22 @@ def said_of_collapse():
         f"from it by up to {differences['scaled bytes']:.1g}",
         f"moves parameters by {moved[0]}, {moved[1]} and {moved[2]} after",
         f"{samples[0]}, {samples[1]}, {samples[2]} and {samples[3]} after",
-        f"changed by {found['perturbation']:.0e}".replace("e-07", "e-7"),
+        *said_of_the_orders(found),
+    ]
+
+
+def said_of_the_orders(found):
+    both, rates = found["pooled"], found["rates"]["alternating"]
+    low, high = zip(*(both[order]["interval"] for order in ("simultaneous", "alternating")), strict=True)
+    counts = {name: f"{part['collapsed']} of {part['games']}" for name, part in (both | rates).items() if name != "fisher"}
+    ends = {path: rates[path]["collapsed_at"] for path in ("run", "step")}
+    assert ends["run"]["0"] and not ends["step"]["0"] and ends["step"]["2"] and not ends["run"]["2"]
+    return [
+        f"{counts['simultaneous']} games (95 %: {low[0]:.2f} to {high[0]:.2f})"
+        f" against {counts['alternating']} ({low[1]:.2f} to {high[1]:.2f}), p = {both['fisher']}",
+        f"{counts['run']} through a run, {counts['step']} through the bare step,"
+        f" p = {found['fisher']['alternating run, alternating step']}",
+        f"{rates['run']['games']} seeds on each path",
     ]
 
 
