@@ -408,9 +408,17 @@ def said_of_zoo():
         return "{mean:.2f} ± {standard_error:.2f}".format(**found[steps][name])
 
     slower = results("benchmarks/augmentation")["ada"]["times_as_long"]
+    games = results("benchmarks/r3gan")
+    gigabytes = {name: part["gigabytes"] for name, part in games.items() if name != "machine"}
+    step = games["batch 64 in 8 parts"]
     raw, averaged, own = (f"average, {kind} statistics" for kind in ("raw", "averaged", "its own"))
     return [
         recipes.table_of(results("benchmarks/recipes")),
+        f"the step still needs {gigabytes['batch 512']:.0f} GB",
+        f"A batch of 64 needs {gigabytes['batch 64']:.0f} GB, and in 8 parts {gigabytes['batch 64 in 8 parts']:.1f} GB;"
+        " such a step takes {median:.0f} s of processor time (least {least:.0f}, largest {largest:.0f};"
+        " {runs} steps,".format(**step["cpu_seconds_of_a_step"]),
+        f"at least {step['seconds_of_a_step']['least']:.0f} s by the clock",
         f"after 200 steps {distance('200', own)}, where averaged weights with the statistics of G in training have"
         f" {distance('200', raw)} and with averaged statistics {distance('200', averaged)}",
         f"after 400 steps {distance('400', own)}, {distance('400', raw)} and {distance('400', averaged)}",
