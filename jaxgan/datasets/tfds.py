@@ -322,7 +322,8 @@ def _split(stored: _Stored, name: str, count: int) -> Split:
             "run: pip install \"jaxgan[tensorflow]\", or prepare it elsewhere with file_format='array_record'",
         )
     path = _cached(stored, name)
-    if (split := cache.read(path, count)) is None:
+    shape = source.shape if source else (None, None, stored.layout.channels)
+    if (split := cache.read(path, count, shape, labelled=stored.layout.label is not None)) is None:
         split = source.decoded() if source else _with_tensorflow(stored, name, count)
         cache.write(path, split)
     return split

@@ -304,19 +304,34 @@ def test_cache_is_used_and_follows_the_data(copy, cache_directory, monkeypatch):
     assert len(os.listdir(cache_directory)) == 3 and set(names) < set(os.listdir(cache_directory))
 
 
-@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "of something else"])
+@pytest.mark.parametrize(
+    "damage",
+    ["flipped", "truncated", "empty", "of something else", "other sides", "no labels", "other labels", "encrypted"],
+)
 def test_damaged_cache_is_made_again(prepared, cache_directory, damage):
     first = load(prepared)
     [path] = cache_directory.glob("*-train-*")
     content = bytearray(path.read_bytes())
-    if damage == "of something else":
-        np.savez(path, examples=np.zeros((300, 2)))
+    images, labels = np.zeros((300, 28, 28, 1), np.uint8), np.zeros(300, np.int32)
+    others = {
+        "of something else": {"examples": np.zeros((300, 2)), "labels": labels},
+        "other sides": {"examples": images[:, :14], "labels": labels},
+        "no labels": {"examples": images},
+        "other labels": {"examples": images, "labels": labels.astype(np.int64)},
+    }
+    if damage in others:
+        np.savez(path, **others[damage])
+    elif damage == "encrypted":
+        content[content.rindex(b"PK\1\2") + 8] |= 1
+        path.write_bytes(content)
     else:
         content[len(content) // 2] ^= 0xFF
         path.write_bytes({"flipped": content, "truncated": content[:-5000], "empty": b""}[damage])
-    assert cache.read(str(path), 300) is None
+    assert cache.read(str(path), 300, (28, 28, 1), labelled=True) is None
     assert np.array_equal(load(prepared).train.examples, first.train.examples)
-    assert np.array_equal(cache.read(str(path), 300).examples[:250], first.train.examples)
+    assert np.array_equal(
+        cache.read(str(path), 300, (None, None, 1), labelled=True).examples[:250], first.train.examples
+    )
 
 
 def test_cache_that_cannot_be_written(prepared, monkeypatch, tmp_path):

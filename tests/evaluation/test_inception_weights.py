@@ -4,6 +4,7 @@ import gzip
 import io
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 
@@ -171,7 +172,7 @@ def test_a_file_cut_short(tmp_path, write, share):
 
 def test_a_graph_cut_short(tmp_path):
     content = graph({"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 3, 3), np.float32)}).SerializeToString()
-    assert "cut short or damaged (DecodeError" in _refusal(tmp_path, content[:-9])
+    assert "cut short or damaged (ValueError" in _refusal(tmp_path, content[:-9])
 
 
 def test_a_damaged_file(tmp_path):
@@ -207,6 +208,81 @@ def test_constants_that_do_not_fill_their_shape(tmp_path):
     frozen.node[0].attr["value"].tensor.tensor_content = bytes(16 * 4)
     message = _refusal(tmp_path, frozen.SerializeToString())
     assert "has layer conv/batchnorm/moving_mean of shape (32,) with 16 numbers of float32;" in message
+
+
+def peak(tmp_path, content):
+    """The most memory that the refusal of a file takes at once, in MiB; and the message."""
+    inception_weights.layers()
+    tracemalloc.start()
+    try:
+        return tracemalloc.get_traced_memory()[1] / 2**20, _refusal(tmp_path, content)
+    finally:
+        tracemalloc.stop()
+
+
+def _pickled(instructions):
+    """A torch file with these instructions where its state dict is."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inception/data.pkl", b"\x80\x02" + instructions + b".")
+    return file.getvalue()
+
+
+NESTED = b")q\0" + b"h\0h\0\x86q\0" * 60  # a tuple of two tuples of two tuples …: 2^60 of them
+
+
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        b"}r\xff\xff\xff\x7f",
+        b"\x96" + struct.pack("<Q", 2**34) + b"0",
+        b"X\xff\xff\xff\x7f0",
+        b"\x8b\xff\xff\xff\x7f0",
+        b"}" + NESTED + b"K\1s",
+        NESTED + b"Q",
+        NESTED + b"\x93",
+        b"ctorch._utils\n_rebuild_tensor_v2\n(" + NESTED * 3 + b"tR",
+        b"](" + b"X\1\0\0\0ah\1\x86" * 9 + b"e",
+        b"ccollections\nOrderedDict\nq\0](X\1\0\0\0aK\1\x86q\1" + b"h\1" * 20_000 + b"e\x85q\2" + b"h\0h\2R" * 9_000,
+        b"0" * 2**25,
+    ],
+    ids=["memo", "bytes", "text", "long", "key", "reference", "name", "tensor", "memo of none", "copies", "zeros"],
+)
+def test_a_pickle_takes_no_more_memory_than_its_file(tmp_path, instructions):
+    taken, _ = peak(tmp_path, _pickled(instructions))
+    assert taken < 30
+
+
+def test_storages_are_not_read_if_they_are_larger_than_the_weights(tmp_path):
+    # 64 megabytes of zeros are 64 kilobytes of a zip file. They are not read, whatever archive and pickle say of them.
+    for name, compressed in (("fc.bias", True), ("fc.bias", False), ("another", True)):
+        count = 2**18 if compressed else 2**28
+        state = {name: Tensor(Storage("0", np.zeros(2**18, np.float32)), 0, (1008,), (1,))}
+        content, claimed = torch_zip(state), struct.pack("<i", count)
+        content = content.replace(b"J" + struct.pack("<i", 2**18), b"J" + claimed)
+        if compressed:
+            packed = io.BytesIO()
+            with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+                for entry in old.namelist():
+                    zeros = bytes(2**26) if entry.endswith("data/0") else old.read(entry)
+                    new.writestr(entry, zeros)
+            content = packed.getvalue()
+        taken, message = peak(tmp_path, content)
+        assert taken < 30, (name, compressed)
+        assert compressed or "claims 1,073,741,824 bytes of weights, and InceptionV3's are 95," in message
+
+
+def test_constants_that_claim_more_than_their_layer_are_not_read(tmp_path):
+    frozen = graph({"Conv2d_1a_3x3.bn.running_mean": np.zeros(32, np.float32)})
+    tensor = frozen.node[0].attr["value"].tensor
+    tensor.tensor_shape.dim[0].size = 2**33
+    tensor.tensor_content, tensor.float_val[:] = b"", [1.0]
+    whole = graph({"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 3, 3), np.float32)})
+    whole.node.extend(frozen.node)
+    taken, message = peak(tmp_path, whole.SerializeToString())
+    assert taken < 30 and "of shape (8589934592,) where the network has (32,)" in message
+    taken, message = peak(tmp_path, b"\n\0" * 2**21)  # nodes of nothing
+    assert taken < 30 and "more fields than a graph of InceptionV3 has" in message
 
 
 class _Attack:
