@@ -43,7 +43,7 @@ MOST_PICKLED = 2**20
 """Bytes of a file's pickles, ten times as many as the published ones take."""
 
 MOST_FIELDS = 2**17
-"""Fields of a graph's protocol buffers that are looked at; the published one has some 20,000."""
+"""Fields of a graph's protocol buffers that are looked at: a hundred for each of a thousand nodes."""
 
 
 class _UnusableError(Exception):
@@ -211,6 +211,7 @@ def _unpickled(file: IO[bytes]) -> Any:
     marks: list[int] = []
     memo: dict[int, Any] = {}
     copied = 0
+    argument: Any
 
     def pop_marked() -> list[Any]:
         place = marks.pop()
@@ -352,7 +353,7 @@ def _read_graph(file: IO[bytes]) -> dict[str, np.ndarray]:
     if len(content) > _most_bytes():
         raise _UnusableError(f"is larger than {_most_bytes():,} bytes, twice InceptionV3's weights")
     left = iter(range(MOST_FIELDS))
-    constants = {}
+    constants: dict[str, _Constant] = {}
     for number, node in _fields(memoryview(content), left):
         if number == 1 and isinstance(node, memoryview):
             name, constant = _node(node, left)

@@ -17,8 +17,10 @@ import numpy as np
 MOST_DIRECTORY = 2**20
 """Bytes of a zip file's directory. An entry takes some 60, and ten times as many in memory."""
 
-DAMAGE = (OSError, EOFError, ValueError, KeyError, IndexError, TypeError, SyntaxError, OverflowError, MemoryError)
-DAMAGE += (RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+DAMAGE: tuple[type[Exception], ...] = (
+    *(OSError, EOFError, ValueError, KeyError, IndexError, TypeError, SyntaxError, OverflowError, MemoryError),
+    *(RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
 """What zipfile and numpy raise for files that are damaged, or of a kind that they do not read."""
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
