@@ -23,6 +23,9 @@ Values = Mapping[str, Any]
 
 PLAYERS = ("generator", "discriminator")
 
+MOST_PROBLEMS = 100
+"""Of a config, in a message."""
+
 
 def check(config: Any, found: Iterable[Problem] = ()) -> None:
     """Raises UsageError with all problems of a config in one message; touches no data.
@@ -31,7 +34,7 @@ def check(config: Any, found: Iterable[Problem] = ()) -> None:
       config: a ConfigDict, or a nested mapping like it.
       found: problems that are known already, such as overrides of fields that do not exist.
     """
-    texts = list(dict.fromkeys(str(problem) for problem in (*found, *problems_of(config))))
+    texts = list(dict.fromkeys(str(problem) for problem in (*found, *problems_of(config))))[:MOST_PROBLEMS]
     texts = [text for text in texts if not any(other.startswith(f"{text};") for other in texts)]  # said with a remedy
     if texts:
         listed = texts[0] if len(texts) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(texts, 1))

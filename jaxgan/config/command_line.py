@@ -88,7 +88,7 @@ def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:
     spec = known[name].spec
     try:
         value = values.parsed(spec, text)
-    except (ValueError, SyntaxError, TypeError):
+    except values.UNREADABLE:
         return Problem(name, f"{name}: {text!r} is not {values.describe(spec)}")
     target = config.setdefault(section, {}) if section else config
     target[field] = value

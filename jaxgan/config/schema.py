@@ -299,7 +299,7 @@ class Population(Section):
     random: str = ""
     draws: Count = 8
     score: str = "auto"
-    halvings: Size = 0
+    halvings: Annotated[int, Field(low=0, high=14)] = 0  # 2^14 is above the most members
 
 
 class Config(Section):

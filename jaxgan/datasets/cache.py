@@ -4,13 +4,12 @@ import contextlib
 import hashlib
 import os
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Iterable
 
 import numpy as np
 
 from jaxgan.datasets.base import Split
+from jaxgan.io import archives
 from jaxgan.io.atomic import atomic_path, local_path
 
 
@@ -37,15 +36,24 @@ def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def read(path: str, count: int) -> Split | None:
-    """A split of `count` examples from its file; None if that is missing or damaged (each array has a check sum)."""
+def read(path: str, count: int, shape: tuple[int | None, ...], *, labelled: bool) -> Split | None:
+    """A split from its file; None if that is missing, damaged (each array has a check sum) or does not fit.
+
+    Args:
+      path: the file.
+      count: number of its examples.
+      shape: of each of them; None for a side that is not known.
+      labelled: whether they have labels.
+    """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            examples, labels = archive["examples"], archive["labels"] if "labels" in archive.files else None
-    except (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error):
+        with archives.opened(path) as archive:
+            examples, labels = archive.read("examples"), archive.read("labels") if labelled else None
+    except archives.UnreadableError:
         return None
-    right = len(examples) == count and examples.dtype == np.uint8 and examples.ndim == 4
-    return Split(examples, labels) if right and (labels is None or labels.shape == (count,)) else None
+    fits = examples.dtype == np.uint8 and examples.ndim == 4 and len(examples) == count
+    fits &= all(known in (None, size) for known, size in zip(shape, examples.shape[1:], strict=False))
+    fits &= labels is None or (labels.dtype == np.int32 and labels.shape == (count,))
+    return Split(examples, labels) if fits else None
 
 
 def write(path: str, split: Split) -> None:

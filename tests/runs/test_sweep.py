@@ -148,6 +148,7 @@ def test_settings_that_are_drawn_twice_are_kept_once():
         ({"score": "slicedwasserstein"}, "did you mean sliced_wasserstein?"),
         ({"score": "density"}, "'density' is none of auto"),
         ({"halvings": 1}, "1 settings cannot be halved 1 times"),
+        ({"grid": "a=1;" * 200}, "population.grid: it names 200 fields, and 100 are the most"),
         ({"halvings": 1, "grid": "steps=10,20"}, "settings of different steps cannot be halved"),
     ],
 )
