@@ -16,6 +16,9 @@ from jaxgan.io.atomic import local_path, write_text
 NAMED = 10
 """Most differing fields in a message."""
 
+LETTERS = 200
+"""Most letters of a value that a message repeats."""
+
 
 class RunDirectory:
     """A directory that holds one run; a context manager that unlocks it.
@@ -126,7 +129,7 @@ class RunDirectory:
             except (OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or str(error)
                 raise UsageError(
-                    f"--workdir={str(self.path)[:200]} cannot be looked at", why, "name another"
+                    f"--workdir={str(self.path)[:LETTERS]} cannot be looked at", why, "name another"
                 ) from error
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 raise UsageError(f"{path} cannot be used", "it is neither a file nor a directory", "remove it")
@@ -152,7 +155,7 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Pa
         return name not in rows or rows[name].spec.field.choices is None, name
 
     differing = [
-        f"{name}: {before.get(name, missing)} there, {now.get(name, missing)} now"
+        f"{name[:LETTERS]}: {str(before.get(name, missing))[:LETTERS]} there, {str(now.get(name, missing))[:LETTERS]} now"
         for name in sorted({*before, *now}, key=rank)
         if before.get(name, missing) != now.get(name, missing) and name not in allowed
     ]

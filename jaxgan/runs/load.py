@@ -9,7 +9,7 @@ from jaxgan.config import DataFacts, Experiment, Problem, build, check, command_
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
-from jaxgan.runs.directory import NAMED, RunDirectory
+from jaxgan.runs.directory import LETTERS, NAMED, RunDirectory
 from jaxgan.runs.saved import read_run
 from jaxgan.types import TrainState
 
@@ -66,7 +66,7 @@ def load_run(
         config, data = complete(saved.config), saved.data
         code = set(schema.code(config).items()) - set(schema.code(given).items())
         if found := problems_of(config):
-            why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found[:NAMED], 1))
+            why = " ".join(f"({i}) {str(problem)[:LETTERS]}" for i, problem in enumerate(found[:NAMED], 1))
             remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
             raise UsageError("the run's config is not of this program", why, remedy)
         check(config, _override(config, overrides, mode))
@@ -122,9 +122,9 @@ def _without_code(config: dict[str, Any], code: Mapping[str, str], mode: str) ->
     for name, value in code.items():
         if mode in known[name].spec.field.modes:
             raise UsageError(
-                f"the run's config names code, {name}={value}",
+                f"the run's config names code, {name}={value[:LETTERS]}",
                 "code that a run's directory names is not run, since it may be a stranger's",
-                f"give --config.{name}={value} if it is yours, or choose another {name}",
+                f"give it as --config.{name} if it is yours, or choose another {name}",
             )
     return schema.replaced(config, {name: known[name].spec.default for name in code})
 
