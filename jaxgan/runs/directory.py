@@ -154,8 +154,11 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Pa
         # Choices such as the loss come first, as they tell what the run is.
         return name not in rows or rows[name].spec.field.choices is None, name
 
+    def shown(values: Mapping[str, Any], name: str) -> str:
+        return str(values.get(name, missing))[:LETTERS]
+
     differing = [
-        f"{name[:LETTERS]}: {str(before.get(name, missing))[:LETTERS]} there, {str(now.get(name, missing))[:LETTERS]} now"
+        f"{name[:LETTERS]}: {shown(before, name)} there, {shown(now, name)} now"
         for name in sorted({*before, *now}, key=rank)
         if before.get(name, missing) != now.get(name, missing) and name not in allowed
     ]
