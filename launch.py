@@ -7,6 +7,7 @@ try:
     from absl import app, flags, logging
 
     from jaxgan.errors import JaxganError, PreemptedError, UsageError
+    from jaxgan.io.terminal import lenient_output
 except ModuleNotFoundError as missing:
     print(
         f"jaxgan: error: {sys.executable} cannot run it; {missing}; install as README.md says, and use that "
@@ -17,6 +18,8 @@ except ModuleNotFoundError as missing:
 
 MODES = ("train", "sweep", "sample", "evaluate")
 
+for earlier in flags.FLAGS.get_flags_for_module(sys.argv[0]):  # a notebook that runs this file again
+    delattr(flags.FLAGS, earlier.name)
 flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, or many, sample from one, or score it.")
 flags.DEFINE_string(
     "config",
@@ -109,4 +112,5 @@ def _fail(error: JaxganError) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse)
+    with lenient_output():
+        app.run(main, flags_parser=parse)

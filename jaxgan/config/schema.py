@@ -606,6 +606,16 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
+def code(config: Mapping[str, Any]) -> dict[str, str]:
+    """The fields, with dots, whose value names code to run: FILE.py:FUNCTION."""
+    flat = flattened(config)
+    return {
+        name: flat[name]
+        for name, row in rows(config).items()
+        if row.spec.field.files and values.is_code(flat.get(name))
+    }
+
+
 def traced(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields, with dots, whose values are arguments of the compiled step.
 

@@ -100,7 +100,7 @@ def wrong(spec: Spec, value: Any) -> str:
     if spec.kind in ("int", "float"):
         return _wrong_number(spec, value)
     if spec.kind == "str":
-        if field.files and isinstance(value, str) and ".py:" in value:
+        if field.files and is_code(value):
             return ""
         found = _wrong_name(value, field.choices)
         return found and found + (", and not FILE.py:FUNCTION" if field.files else "")
@@ -112,6 +112,11 @@ def wrong(spec: Spec, value: Any) -> str:
     if any(_wrong_number(single, number) for number in value):
         return f"{value!r} is not {describe(spec)}"
     return ""
+
+
+def is_code(value: Any) -> bool:
+    """Whether a value is FILE.py:FUNCTION."""
+    return isinstance(value, str) and ".py:" in value
 
 
 def _wrong_number(spec: Spec, value: Any) -> str:

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import stat
 import sys
 import traceback
 import zlib
@@ -238,6 +239,8 @@ class Checkpoints:
             raise UsageError(what, why, "train first, or name another directory or step")
         if step == self._saving:
             self.wait()
+        with self._reading(step):
+            _check_files(self.directory / str(step))
         return step
 
     def _saved_leaves(self, step: int) -> Leaves:
@@ -317,6 +320,15 @@ def _reason(error: BaseException) -> str:
     if code := re.search(r"os_error_code='(\d+)'", text):  # TensorStore: a long line with this at its end
         text = os.strerror(int(code[1]))
     return text if len(text) <= 160 else text[:157] + "..."
+
+
+def _check_files(path: Path) -> None:
+    """Raises ValueError if something in a checkpoint is a link or a pipe: it may be a stranger's."""
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            mode = os.lstat(os.path.join(folder, name)).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise ValueError(f"{name} is neither a file nor a directory")
 
 
 def _write_manifest(path: Path) -> None:

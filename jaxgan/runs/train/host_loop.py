@@ -22,8 +22,10 @@ from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import everywhere, own
+from jaxgan.runs import devices
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.directory import RunDirectory, check_same
+from jaxgan.runs.saved import read_run
 from jaxgan.types import TrainState
 
 DIVERGED_REMEDY = (
@@ -42,12 +44,7 @@ def select_devices(config: Mapping[str, Any]) -> None:
     try:
         jax.local_device_count()
     except (RuntimeError, AssertionError) as error:  # the latter if JAX has no plugin for it at all
-        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
-        raise UsageError(
-            f"--config=...:{config['platform']}",
-            f"JAX finds no such device ({reason})",
-            "install JAX for it (BUILD.md), or use :cpu",
-        ) from error
+        raise devices.missing(config["platform"], error) from error
     several = jax.process_count() > 1
     if config["mapping"] == "jit" and several:
         raise UsageError(
@@ -71,10 +68,10 @@ def check_resumes(
     checkpoints: Checkpoints, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs | None = None
 ) -> None:
     """Raises UsageError or DataError if the newest checkpoint cannot be resumed with this config, and this data."""
-    saved = checkpoints.extra()
-    check_same(complete(saved["config"]), config, directory.path)
+    saved = read_run(checkpoints)
+    check_same(complete(saved.config), config, directory.path)
     if inputs is not None:
-        check_same_data(saved["data"], inputs, directory.path)
+        check_same_data(saved.data, inputs, directory.path)
 
 
 def announce(lines: list[str], warnings: list[str]) -> None:
