@@ -18,8 +18,9 @@ except ModuleNotFoundError as missing:
 
 MODES = ("train", "sweep", "sample", "evaluate")
 
-for earlier in flags.FLAGS.get_flags_for_module(sys.argv[0]):  # a notebook that runs this file again
-    delattr(flags.FLAGS, earlier.name)
+for module in {"launch", sys.argv[0]}:  # a notebook that runs this file again, or has imported it
+    for earlier in flags.FLAGS.get_flags_for_module(module):
+        delattr(flags.FLAGS, earlier.name)
 flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, or many, sample from one, or score it.")
 flags.DEFINE_string(
     "config",

@@ -66,6 +66,8 @@ def load_run(
         config, data = complete(saved.config), saved.data
         code = set(schema.code(config).items()) - set(schema.code(given).items())
         if found := problems_of(config):
+            known = schema.rows(config)
+            found.sort(key=lambda problem: problem.field not in known)  # a choice that is unknown tells most
             why = " ".join(f"({i}) {str(problem)[:LETTERS]}" for i, problem in enumerate(found[:NAMED], 1))
             remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
             raise UsageError("the run's config is not of this program", why, remedy)
