@@ -149,7 +149,7 @@ class _Tensor(NamedTuple):
 
 
 def _most_bytes() -> int:
-    """The bytes of the network's weights in double precision, twice those that are published."""
+    """The size of the network's weights as float64, in bytes: twice that of the published float32 files."""
     return 8 * sum(math.prod(layer.shape) for layer in layers().values())
 
 

@@ -16,9 +16,6 @@ from jaxgan.io.atomic import local_path, write_text
 NAMED = 10
 """Most differing fields in a message."""
 
-LETTERS = 200
-"""Most letters of a value that a message repeats."""
-
 
 class RunDirectory:
     """A directory that holds one run; a context manager that unlocks it.
@@ -128,9 +125,7 @@ class RunDirectory:
                 continue
             except (OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or str(error)
-                raise UsageError(
-                    f"--workdir={str(self.path)[:LETTERS]} cannot be looked at", why, "name another"
-                ) from error
+                raise UsageError(f"--workdir={self.path} cannot be looked at", why, "name another") from error
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 raise UsageError(f"{path} cannot be used", "it is neither a file nor a directory", "remove it")
 
@@ -154,11 +149,8 @@ def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Pa
         # Choices such as the loss come first, as they tell what the run is.
         return name not in rows or rows[name].spec.field.choices is None, name
 
-    def shown(values: Mapping[str, Any], name: str) -> str:
-        return str(values.get(name, missing))[:LETTERS]
-
     differing = [
-        f"{name[:LETTERS]}: {shown(before, name)} there, {shown(now, name)} now"
+        f"{name}: {before.get(name, missing)} there, {now.get(name, missing)} now"
         for name in sorted({*before, *now}, key=rank)
         if before.get(name, missing) != now.get(name, missing) and name not in allowed
     ]

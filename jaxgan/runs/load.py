@@ -9,7 +9,7 @@ from jaxgan.config import DataFacts, Experiment, Problem, build, check, command_
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
-from jaxgan.runs.directory import LETTERS, NAMED, RunDirectory
+from jaxgan.runs.directory import NAMED, RunDirectory
 from jaxgan.runs.saved import read_run
 from jaxgan.types import TrainState
 
@@ -68,7 +68,7 @@ def load_run(
         if found := problems_of(config):
             known = schema.rows(config)
             found.sort(key=lambda problem: problem.field not in known)  # a choice that is unknown tells most
-            why = " ".join(f"({i}) {str(problem)[:LETTERS]}" for i, problem in enumerate(found[:NAMED], 1))
+            why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found[:NAMED], 1))
             remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
             raise UsageError("the run's config is not of this program", why, remedy)
         check(config, _override(config, overrides, mode))
@@ -124,7 +124,7 @@ def _without_code(config: dict[str, Any], code: Mapping[str, str], mode: str) ->
     for name, value in code.items():
         if mode in known[name].spec.field.modes:
             raise UsageError(
-                f"the run's config names code, {name}={value[:LETTERS]}",
+                f"the run's config names code, {name}={value}",
                 "code that a run's directory names is not run, since it may be a stranger's",
                 f"give it as --config.{name} if it is yours, or choose another {name}",
             )

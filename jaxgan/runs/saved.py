@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgan.errors import DataError
+from jaxgan.errors import DataError, in_one_line
 from jaxgan.io.checkpoints import Checkpoints
 
 LARGEST_FILE = 2**25
@@ -151,10 +151,6 @@ def read_evaluation(path: Path) -> dict[str, Any] | None:
         if wrong := misfit(report, EVALUATION, "it"):
             raise ValueError(wrong)
     except (OSError, ValueError, RecursionError) as error:
-        print(f"jaxgan: warning: {path} is left out; {_in_short(error)}", file=sys.stderr, flush=True)
+        print(f"jaxgan: warning: {path} is left out; {in_one_line(error)}", file=sys.stderr, flush=True)
         return None
     return report
-
-
-def _in_short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from jaxgan import figures
+from jaxgan.errors import in_one_line
 from jaxgan.figures import Curve
 from jaxgan.io.atomic import write_text
 from jaxgan.io.metric_writers import read_lines
@@ -81,7 +82,9 @@ def _read(folder: pathlib.Path, name: str) -> bytes:
     try:
         path = os.path.realpath(folder / name)
         if os.path.dirname(path) != os.path.realpath(folder):
-            print(f"jaxgan: warning: report.html leaves {name[:100]!r} out; it is not in {folder}", file=sys.stderr)
+            print(
+                f"jaxgan: warning: report.html leaves {in_one_line(name)} out; it is not in {folder}", file=sys.stderr
+            )
         elif os.path.isfile(path):  # and not a device or a pipe
             return pathlib.Path(path).read_bytes()
     except (OSError, ValueError):  # it cannot be read, or is no name of a file

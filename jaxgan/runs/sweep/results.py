@@ -165,8 +165,7 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
         if wrong := misfit(saved, SWEEP, "it"):
             raise ValueError(wrong)
     except (OSError, ValueError, RecursionError) as error:
-        why, remedy = str(error)[:200], "delete it to go on from the checkpoints"
-        raise UsageError(f"{path} cannot be read", why, remedy) from error
+        raise UsageError(f"{path} cannot be read", str(error), "delete it to go on from the checkpoints") from error
     old, new = complete(saved["config"]), complete(config)
     check_same(old, new, directory.path)
     settings = set(map(str, range(len(read_settings(new)[0]))))
