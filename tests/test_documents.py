@@ -225,7 +225,7 @@ def test_the_tasks_fields_masks_and_program_are_those_of_the_package():
     [
         pytest.param("inpainting", "completions", (8, 28, 28, 1), marks=pytest.mark.slow),
         pytest.param("inference", "codes", (8, 50), marks=pytest.mark.slow),
-        ("semi_supervised", "classes", (8,)),
+        pytest.param("semi_supervised", "classes", (8,), marks=pytest.mark.slow),
     ],
 )
 def test_the_tasks_programs_run(task, made, shape):

@@ -99,6 +99,7 @@ def test_gradients_are_averaged_and_not_summed(mapping):
     np.testing.assert_allclose(metrics["d_gradient_norm"], 2.75, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapping", SLOW_BUT_JIT)
 def test_scanned_steps_under_every_mapping(mapping):
     def factory(axis_name):

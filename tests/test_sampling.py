@@ -211,6 +211,7 @@ def _sampled(run, name, overrides, count=30):
     return np.load(run / "samples" / f"sample_step_00000060_seed_0{name}.npz")["samples"]
 
 
+@pytest.mark.slow
 def test_a_run_is_sampled_by_rejection(run, capsys):
     plain = _sampled(run, "", {})
     found = _sampled(run, "_rejection", {"method": "rejection", "burn_in": "1000"})
@@ -281,6 +282,7 @@ def test_samples_of_moved_latents_are_what_the_players_saw():
     assert distances.min(1).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
     options = {"evaluation.metrics": "modes,sliced_wasserstein"}
     for way in ({"sampling.method": "plain"}, {"sampling.method": "rejection", "sampling.burn_in": "1000"}):

@@ -50,6 +50,7 @@ def test_replace_keeps_the_facts_and_changes_them():
     assert not Network(_init, _key_data, independent=True).independent  # it means nothing without keys per example
 
 
+@pytest.mark.slow
 def test_a_wrapper_by_replace_keeps_noise_equal_in_parts():
     # D's logits are noise of each example's key, so the loss of a batch in two parts is that of the whole only if the
     # wrapper still receives a key for every example.

@@ -94,6 +94,7 @@ def test_a_steps_flops_are_those_that_xla_counts(name, monkeypatch):
     assert 1 < counted / (communication.step_flops(GAMES[name]) * GAMES[name].batch) < 1.02
 
 
+@pytest.mark.slow
 def test_a_steps_flops_are_those_of_the_compiled_products():
     counted = sum(product.flops for product in products(_lowered("mnist").compile()))
     # The norms of the gradients, which are products with ones, are 2 FLOPs a parameter: 7.5 million of 3.6 billion.

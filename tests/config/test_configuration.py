@@ -462,6 +462,7 @@ def test_epochs_of_the_momentum_count_each_players_own_updates():
     np.testing.assert_allclose(momentum_after(experiment.options["generator_tx"], 100), second, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_consensus_and_extragradient_reach_the_step():
     config = default.get_config()
     config.consensus = 0.25
@@ -729,6 +730,7 @@ def test_the_check_reads_no_data_and_configs_import_no_jax():
     check(config)
 
 
+@pytest.mark.slow
 def test_networks_start_from_the_runs_own_data():
     config = default.get_config()
     config.discriminator.normalization = "weight_from_data"

@@ -173,6 +173,7 @@ def test_a_collapsed_generator_is_noticed(tmp_path, capfd):
     assert lines[0]["alarm_low_diversity"] == 0
 
 
+@pytest.mark.slow
 def test_a_discriminator_that_is_too_strong_is_noticed_and_can_end_the_run(tmp_path, capfd):
     lines = run("too_strong", tmp_path / "whole")
     said = capfd.readouterr().err
@@ -191,6 +192,7 @@ def test_a_discriminator_that_is_too_strong_is_noticed_and_can_end_the_run(tmp_p
     assert run("too_strong", tmp_path / "ended", alarms__stop="discriminator_wins") == lines
 
 
+@pytest.mark.slow
 def test_an_alarm_in_the_last_steps_counts_too(tmp_path):
     at_once = {"alarms__patience": 1, "alarms__d_accuracy": 0.5, "alarms__stop": "discriminator_wins", "steps": 20}
     with pytest.raises(DivergedError, match="at step 20 of 20.*discriminator_wins.*all steps are done"):

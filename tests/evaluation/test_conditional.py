@@ -193,6 +193,7 @@ def workdir(tmp_path_factory, bars_file):
     return directory / "run"
 
 
+@pytest.mark.slow
 def test_a_conditional_run_is_evaluated_with_the_datas_labels(workdir, quick_classifier, capsys):
     runs.run("evaluate", None, {"evaluation.metrics": "parzen,conditional"}, str(workdir), {})
     said = capsys.readouterr().out

@@ -364,6 +364,7 @@ def test_samples_that_are_not_finite(ring, monkeypatch):
         evaluated(ring)
 
 
+@pytest.mark.slow
 def test_features_of_finite_samples_that_are_not_finite(ring, tmp_path, monkeypatch):
     """Of the samples: as a generator that diverged, which ends no training; of the data: a mistake of the features."""
     file = tmp_path / "mine.py"
@@ -432,6 +433,7 @@ def _key():
     return jax.random.key(0)
 
 
+@pytest.mark.slow
 def test_auto_leaves_out_what_has_too_few_samples(ring, capsys):
     evaluated(ring, evaluation__samples=2)
     few = {"frechet", "kernel", "precision_recall", "inception_score"}

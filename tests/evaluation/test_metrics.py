@@ -204,6 +204,7 @@ def test_the_frechet_standard_error_is_the_spread_over_fresh_samples():
     assert np.mean(errors) == pytest.approx(spread, rel=0.2)  # a deviation of 200 draws is known to 5 %
 
 
+@pytest.mark.slow
 def test_the_intra_class_distance_is_the_mean_of_scipys_over_the_classes():
     a, b = blobs(300, 6), blobs(240, 6, 0.3, 1.2, seed=1)
     of_a, of_b = np.arange(300) % 3, np.r_[np.arange(239) % 3, 3]

@@ -197,7 +197,9 @@ def test_another_structure_without_leaves_is_refused(tmp_path):
             checkpoints.restore(other)
 
 
-@pytest.mark.parametrize("how", ["missing", "short", "flipped"])
+@pytest.mark.parametrize(
+    "how", [*(pytest.param(how, marks=pytest.mark.slow) for how in ("missing", "short")), "flipped"]
+)
 def test_a_damaged_checkpoint_says_what_to_delete(tmp_path, how, capfd):
     with Checkpoints(tmp_path / "whole", keep=2) as checkpoints:
         for step in (1, 2):
@@ -369,6 +371,7 @@ def test_a_run_killed_while_it_saves(tmp_path):
         assert_same(checkpoints.restore(make_state())[0], make_state(seed=2))
 
 
+@pytest.mark.slow
 def test_one_device_and_four(tmp_path):
     with Checkpoints(tmp_path / "one", keep=1) as checkpoints:
         checkpoints.save(5, make_state(seed=3), {})

@@ -85,6 +85,7 @@ def test_points_between_are_one_mix_per_example_and_points_around_have_the_datas
     np.testing.assert_allclose(squares, (norms**2 - 2 * norms).mean(), rtol=0.05)
 
 
+@pytest.mark.slow
 def test_dragans_noise_is_that_of_the_authors_code():
     # x + a·½·σ·u, a and u in (0, 1): never below x, never more than half a deviation above it, by ⅛ of one on average.
     # On l(x) = x²/2, whose slope is x, the penalty at λ = 1 is E (|x + δ| - 1)². Data at 3 and 7 have σ = 2.

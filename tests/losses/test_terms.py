@@ -332,6 +332,7 @@ def test_the_gradient_of_a_mean_over_devices_is_that_of_the_whole_batch():
     np.testing.assert_allclose(after.generator.params["m"], state.generator.params["m"] - 0.1 * gradient, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_means_over_examples_are_the_same_in_parts():
     game, labels = judging_game(), jnp.arange(8)[None]
     state = start(game, example_shape=(3,), condition=labels[0, :2])
@@ -342,6 +343,7 @@ def test_means_over_examples_are_the_same_in_parts():
     assert difference(*((s.discriminator, s.generator, metrics) for s, metrics in found)) < 1e-6
 
 
+@pytest.mark.slow
 def test_both_players_learn_what_the_codes_are():
     # The adversarial part left out, Q and G agree on the codes: L_I rises from about 0.
     game = judging_game()

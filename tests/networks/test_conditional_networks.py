@@ -174,6 +174,7 @@ def _first(kind, **options):
     return start(conditional_game(kind), example_shape=(4, 4, 1), condition=conditions(kind, 2), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param("labels", marks=pytest.mark.slow), "vectors"])
 def test_a_conditional_update_leaves_the_other_player_bit_identical(kind):
     game, state = conditional_game(kind) | {"penalties": (PENALTIES["r1_r2"](0.1),)}, _first(kind)

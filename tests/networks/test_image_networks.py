@@ -122,6 +122,7 @@ def test_what_cannot_be_made_is_refused(build, said):
         build()
 
 
+@pytest.mark.slow
 def test_a_generator_of_copied_pixels_is_what_its_name_says():
     network = dcgan(output_shape=(4, 4, 1), widths=(2,), normalization="none", upsampling="nearest")
     params = network.init(KEY, jnp.zeros((1, 8)))["params"]
@@ -226,6 +227,7 @@ def test_r3gan_has_the_layers_and_the_start_of_its_source():
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_r3gan_resizes_as_its_source():
     """By convolutions with the outer product of [1, 3, 3, 1]/8, stride 2, zeros beyond the border, as in its code."""
     images = np.random.default_rng(0).standard_normal((2, 4, 6, 3), np.float32)

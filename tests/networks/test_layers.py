@@ -86,6 +86,7 @@ class _Layers(linen.Module):
         return Dense(1, weights=self.weights)(hidden.reshape(len(hidden), -1))[:, 0]
 
 
+@pytest.mark.slow
 def test_the_vectors_move_once_for_every_call_in_training_and_in_no_other():
     network = from_linen(_Layers("spectral"))
     images = np.random.default_rng(0).standard_normal((2, 4, 4, 2), np.float32)
@@ -158,6 +159,7 @@ def test_weights_that_start_from_data_by_hand(fixed):
     assert zeros["scale"].tolist() == [1.0, 1.0] and zeros["bias"].tolist() == [0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_a_network_that_starts_from_data_sees_it_with_its_noise():
     options = {"widths": (100, 100), "noise_input": 1.0, "noise_hidden": 0.5, "activation": "tanh"}
     network = mlp(output_shape=(), normalization="weight_from_data", **options)

@@ -129,6 +129,7 @@ def _values_after(experiment, step):
     }
 
 
+@pytest.mark.slow
 def test_conditional_sngan_draws_the_classes_of_generated_images():
     config = sngan.get_config()
     config.condition = "labels"
@@ -138,6 +139,7 @@ def test_conditional_sngan_draws_the_classes_of_generated_images():
     assert labels.shape == (128,) and {int(label) for label in labels} == set(range(10))
 
 
+@pytest.mark.slow
 def test_r3gan_is_its_sources_run_on_cifar_10():
     config = r3gan.get_config()
     experiment, generator, discriminator = _made(config, (32, 32, 3), 10)

@@ -252,6 +252,7 @@ def test_a_port_that_is_taken_is_one_line():
     assert done.returncode == 2 and done.stderr == f"jaxgan: error: {expected}\n"
 
 
+@pytest.mark.slow
 def test_a_process_0_that_does_not_come_is_reported():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and nobody listens there

@@ -79,6 +79,7 @@ def test_a_run_that_ended_between_log_steps_and_is_made_longer_logs_what_an_unin
     assert (tmp_path / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_other_data_in_the_same_run_is_refused(tmp_path):
     examples = np.random.default_rng(0).random((200, 2), np.float32)
     for name, values in (("a", examples), ("b", examples + 5), ("c", examples[:150])):
@@ -149,6 +150,7 @@ def test_a_stop_request_saves_and_the_same_command_goes_on_bit_for_bit(whole, tm
     assert_same_run(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_long_calls_are_waited_for_and_make_the_same_run(whole, tmp_path, monkeypatch):
     waited, wait = [], jax.block_until_ready
     monkeypatch.setattr(train_module, "LONG_CALL", -1.0)
@@ -193,6 +195,7 @@ def test_killed_at_random_and_run_again_is_bit_identical(tmp_path):
     assert_same_run(b, a)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

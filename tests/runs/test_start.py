@@ -39,6 +39,7 @@ def _leaves_of(leaves, player, part):
     return {path: leaf for path, leaf in leaves.items() if path.startswith(f"['{player}']['{part}']")}
 
 
+@pytest.mark.slow
 def test_all_layers_and_statistics_are_taken_and_optimizers_start_anew(run):
     first, state = _state(run, **BATCH_NORM, seed=5)
     leaves, _ = saved(run)

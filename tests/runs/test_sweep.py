@@ -351,6 +351,7 @@ def test_a_member_goes_on_alone(swept, tmp_path):
     assert (copy / "members/000/checkpoints/50").is_dir()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_stopped_goes_on_bit_for_bit(swept, tmp_path, monkeypatch):
     for stop_at in (2, 4, 3):  # within the steps twice, and in the evaluation
 
@@ -532,6 +533,7 @@ def test_a_score_over_seeds_as_tables_show_it(values, errors, text, percents):
     assert (found.text(), found.text(1, 100)) == (text, percents)
 
 
+@pytest.mark.slow
 def test_scores_that_rank_are_those_of_the_evaluators(monkeypatch):
     features = Features("classifier", lambda x: (x.reshape(len(x), -1), x.reshape(len(x), -1)[:, :3]), batch=50)
     draw = np.random.default_rng(0)

@@ -111,6 +111,7 @@ def test_a_vector_of_another_kind_is_one_line(run, text):
         runs.run("sample", None, {}, str(run), {"condition": text})
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_with_the_vectors_of_the_data(run):
     runs.run("evaluate", None, {}, str(run), {})
     report = json.loads((run / "evaluation" / "step_00000020_seed_0.json").read_text())
@@ -156,6 +157,7 @@ def test_data_without_vectors_and_other_vectors_are_refused(changes, run, tmp_pa
             runs.run("train", "configs/ring.py", other, str(run), {})
 
 
+@pytest.mark.slow
 def test_a_run_without_a_condition_has_none_to_ask_for(changes, tmp_path):
     plain = {name: value for name, value in changes.items() if not name.endswith("conditioning")}
     runs.run("train", "configs/ring.py", plain | {"condition": "none", "steps": "10"}, str(tmp_path), {})

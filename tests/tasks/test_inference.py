@@ -78,6 +78,7 @@ def test_the_share_of_a_regressor_s_error_that_moves_the_generator(weight):
     assert gradient == {"encoder": 6.0, "generator": weight}
 
 
+@pytest.mark.slow
 def test_the_noise_of_a_regressor_is_its_example_s_own():
     x, keys = jnp.ones((4_000, 30)), jax.random.split(KEY, 4_000)
     found = corrupted(keys, x, noise=2.0)
@@ -225,6 +226,7 @@ def test_a_regressor_beside_the_game_leaves_it_as_it_is():
     assert not equal(state.generator.params["encoder"], start.generator.params["encoder"])
 
 
+@pytest.mark.slow
 def test_codes_of_latents_on_a_sphere_are_on_it_and_so_is_the_way_between_them():
     latent = LATENTS["sphere"](4)
     options = {"example_shape": (6,), "latent": latent, "method": "joint_regressor", "widths": (8,)}
@@ -312,6 +314,7 @@ def test_every_discriminator_judges_pairs(name):
     assert jax.tree.structure(after) == jax.tree.structure(state) and metrics["d_loss"].shape == ()
 
 
+@pytest.mark.slow
 def test_a_regressor_that_is_fitted_inverts_a_linear_generator():
     matrix = jnp.array([[1.0, 0, 2], [0, 1, 1]])
     latent = LATENTS["uniform"](2)

@@ -206,6 +206,7 @@ def test_the_step_is_the_same_on_four_devices():
         assert difference(found[0], other) < 2e-5
 
 
+@pytest.mark.slow
 def test_each_player_moves_itself_alone():
     _, state, factory = inpainting_game()
     moved = after_moving_alone(factory, state, {"real": jax.random.uniform(KEY, (2, 8, 6))})
@@ -406,6 +407,7 @@ def test_it_resumes_bit_for_bit_and_streams_the_same_masks(data, run, tmp_path):
         np.testing.assert_allclose(first[1][name], value, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_samples_are_completions_of_test_examples(run, data):
     runs.run("sample", None, data, str(run), {"count": 9})
     archive = np.load(run / "samples" / "sample_step_00000020_seed_0.npz")

@@ -144,6 +144,7 @@ def test_the_step_is_the_same_on_four_devices():
         assert difference(found[0], other) < 2e-5
 
 
+@pytest.mark.slow
 def test_each_player_moves_itself_alone():
     state, factory = vectors_game()
     moved = after_moving_alone(factory, state, {"real": jax.random.uniform(KEY, (1, 8, 6))})
@@ -219,6 +220,7 @@ def test_the_parameters_average_by_hand():
         np.testing.assert_allclose((params, state.average), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_logistic_regression_is_at_its_minimum():
     random = np.random.default_rng(0)
     x, y = random.normal(size=(60, 5)), random.integers(3, size=60)
@@ -360,6 +362,7 @@ def test_it_resumes_bit_for_bit_and_streams_the_same_labels(data, run, tmp_path)
         np.testing.assert_allclose(first[1][name], value, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_an_evaluation_counts_the_errors(run, data, capsys):
     runs.run("evaluate", None, {}, str(run), {})
     found = json.loads((run / "evaluation" / "step_00000020_seed_0.json").read_text())

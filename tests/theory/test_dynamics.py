@@ -289,6 +289,7 @@ def test_the_gradients_of_consensus_off_the_equilibrium():
     np.testing.assert_allclose(found - plain, gamma * np.array(pull), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_consensus_brings_every_order_of_updates_to_converge():
     h, gamma = 0.2, 1.0
     toy = dirac_gan("non_saturating", consensus=gamma, **with_rates(h, h))

@@ -168,6 +168,7 @@ def test_f_divergences_where_the_supports_differ():
     np.testing.assert_allclose(theory.f_divergence(p, q, own), expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_leading_axes_are_a_batch_and_mappings_agree():
     pairs = np.stack([random_pair(seed=seed) for seed in range(3)], axis=1)  # [2, 3, n]
     for name in PAIRED:

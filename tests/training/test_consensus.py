@@ -32,6 +32,7 @@ def test_a_step_by_hand():
     assert equal(plain[0], none[0]) and plain[0].discriminator.params["w"] != 0.785
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("player", [pytest.param("discriminator", marks=pytest.mark.slow), "generator"])
 def test_the_gradient_is_that_of_the_joint_fields_squared_length(player):
     """In float64: the field of hand-written losses with R1, its squared length by differences of its parameters."""

@@ -34,6 +34,7 @@ def test_updates_before_a_step():
     assert updates_before(10**9, 3, 3, 8) == 3 * 10**9
 
 
+@pytest.mark.slow
 def test_k_by_a_schedule_makes_the_first_updates_alone():
     game, batches = dropout_game(), data(4, 3)
     step = jax.jit(make_train_step(**game, discriminator_steps=3, coordination=Coordination(linear_steps(1, 3, 2))))

@@ -63,6 +63,7 @@ def test_adam_s_moments_go_on_at_both_gradients():
     assert counts == [6, 6] and int(state.step) == 3
 
 
+@pytest.mark.slow
 def test_every_draw_of_a_step_has_a_key_of_its_own():
     seen = []
 

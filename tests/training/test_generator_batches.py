@@ -35,6 +35,7 @@ def test_the_generator_compares_with_data_of_its_own():
     np.testing.assert_allclose(after.generator.params["theta"], -1 + 0.1 * slope.mean(), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_each_players_data_touch_that_player_only():
     game, batch = curved_game(), _batch(2, 2 * 1)
     options = {"discriminator_steps": 2, "generator_steps": 2}

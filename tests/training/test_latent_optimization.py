@@ -143,6 +143,7 @@ def test_four_devices_move_latents_as_one_does(mapping, parts):
     assert _trained("jit", 1)[1]["latent_step"] > 0.01
 
 
+@pytest.mark.slow
 def test_a_config_turns_it_on():
     config = ring.get_config()
     facts = DataFacts((2,), 100)

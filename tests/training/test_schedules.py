@@ -74,7 +74,7 @@ def test_a_scheduled_step_makes_the_step_of_the_values_at_its_number():
         scheduled(_step_of, FIRST, {"beta": SCHEDULED["b2"]})
 
 
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+@pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
 def test_values_are_the_same_on_four_devices(mapping):
     found = []
     for kind in (mapping, "jit"):

@@ -144,11 +144,13 @@ def _trained(mapping, parts=1):
     return jax.device_get((state.generator.params, state.discriminator.params, metrics))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapping", ["shard_map", pytest.param("pmap", marks=pytest.mark.slow)])
 def test_four_devices_in_two_parts_each_step_as_one_does(mapping):
     assert difference(_trained(mapping, 2), _trained("jit")) < 1e-5
 
 
+@pytest.mark.slow
 def test_scanned_steps_are_the_steps():
     batches = data(3, shape=(3,))
     state, step = start(curved_game(), example_shape=(3,)), make_step(**noisy_game())

@@ -99,7 +99,7 @@ def test_optimizers_count_k_to_m(k, m):
 
 
 @pytest.mark.parametrize(
-    ("name", "average_decay"), [pytest.param("dropout", 0.9, marks=pytest.mark.slow), ("batch_norm", None)]
+    ("name", "average_decay"), [pytest.param("batch_norm", None, marks=pytest.mark.slow), ("dropout", 0.9)]
 )
 def test_scanned_steps_are_single_steps_bit_for_bit(name, average_decay):
     game = GAMES[name]()
@@ -115,6 +115,7 @@ def test_scanned_steps_are_single_steps_bit_for_bit(name, average_decay):
     assert equal(metrics, jax.tree.map(lambda *leaves: jnp.stack(leaves), *single))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GAMES)
 def test_at_most_one_trace(name):
     game = GAMES[name]()

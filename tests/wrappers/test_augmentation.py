@@ -124,6 +124,7 @@ def test_where_none_is_drawn_an_image_is_as_it_is_bit_for_bit():
     assert 0 < (found == IMAGES).all((1, 2, 3)).sum() < len(IMAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("ada",), ("translation", "color", "cutout")])
 def test_images_of_another_range_are_augmented_alike(names):
     found = _seeing(names, value_range=(0.0, 255.0))(KEYS, 127.5 * (IMAGES + 1))

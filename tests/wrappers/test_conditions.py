@@ -178,6 +178,7 @@ def conditional(changes, tmp_path_factory):
     return workdir
 
 
+@pytest.mark.slow
 def test_a_conditional_run_logs_its_terms_and_the_wasserstein_estimate(conditional):
     lines = [json.loads(line) for line in (conditional / "metrics.jsonl").read_text().splitlines()]
     assert len(lines) == 2

@@ -133,6 +133,7 @@ def _config(**changes):
     return complete(config)
 
 
+@pytest.mark.slow
 def test_a_config_makes_the_generator_its_prior_and_its_penalty():
     config = _config(components=5, dim=3, deviation=0.5, deviation_penalty=0.4)
     experiment = build(config, DataFacts((2,), 100))

@@ -51,6 +51,7 @@ def test_a_condition_is_packed_too_and_keys_are_those_of_the_first():
     np.testing.assert_array_equal(jax.random.key_data(given["key"]), jax.random.key_data(keys[::2]))
 
 
+@pytest.mark.slow
 def test_a_convolutional_discriminator_of_packs():
     images = jax.random.normal(KEY, (6, 8, 8, 2))
     network = pack(dcgan(widths=(3,), normalization="none"), 3)
