@@ -1,12 +1,18 @@
 """Train, sample from and evaluate GANs: absl flags in, a run's directory out. See README.md."""
 
+import signal
 import sys
-import traceback
+
+if is_command := __name__ == "__main__" and not hasattr(sys, "ps1"):  # a notebook, which has it, answers signals itself
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until they can be answered
 
 try:
-    from absl import app, flags, logging
+    from jaxgan.errors import JaxganError, UsageError
+    from jaxgan.signals import end_on_signals, ignore_signals, stopped
 
-    from jaxgan.errors import JaxganError, PreemptedError, UsageError
+    if is_command:
+        end_on_signals()
+    from absl import app, flags, logging
 except ModuleNotFoundError as missing:
     print(
         f"jaxgan: error: {sys.executable} cannot run it; {missing}; install as README.md says, and use that "
@@ -97,10 +103,12 @@ def main(_: list[str]) -> None:
         runs.run(flags.FLAGS.mode, flags.FLAGS.config, OVERRIDES, flags.FLAGS.workdir, options)
     except JaxganError as error:
         if flags.FLAGS.debug:
+            import traceback
+
             traceback.print_exc()
         _fail(error)
-    except KeyboardInterrupt:  # before a mode has begun to listen for it
-        _fail(PreemptedError("stopped by SIGINT", "it had not begun", "run the same command again"))
+    except KeyboardInterrupt:  # in a notebook
+        _fail(stopped("SIGINT"))
 
 
 def _fail(error: JaxganError) -> None:
@@ -109,4 +117,8 @@ def _fail(error: JaxganError) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main, flags_parser=parse)
+    try:
+        app.run(main, flags_parser=parse)
+    finally:
+        if is_command:
+            ignore_signals()

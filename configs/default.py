@@ -228,6 +228,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.sample_count = 100  # examples in that picture
     config.checkpoint_every = 1_000
     config.keep_checkpoints = 3  # the newest so many
+    config.save_patience = 600.0  # seconds to train on while no checkpoint can be saved
     return config
 
 

@@ -351,6 +351,7 @@ class Config(Section):
     sample_count: WHENEVER = 100
     checkpoint_every: WHENEVER = 1_000
     keep_checkpoints: WHENEVER = 3
+    save_patience: Annotated[float, Field(low=0, resume=True, sweep=False)] = 600.0
 
 
 TASK_PROVIDED = ("example_shape", "latent", "given")

@@ -6,11 +6,14 @@ Orbax does not notice a flipped bit, and prints pages from its background thread
 
 import contextlib
 import dataclasses
+import errno
 import functools
+import itertools
 import json
 import logging
 import os
 import re
+import shutil
 import sys
 import traceback
 import zlib
@@ -22,7 +25,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import keystr
 
-from jaxgan.errors import DataError, JaxganError, UsageError
+from jaxgan.errors import DataError, JaxganError, UsageError, WriteError
 from jaxgan.types import PlayerState, TrainState
 
 Leaves = dict[str, Any]
@@ -46,8 +49,8 @@ ITEMS = ("state", "run")
 class Checkpoints:
     """The checkpoints of one run; a context manager that waits for the last save when it closes.
 
-    Methods that read take `step`, None for the newest. They raise UsageError if there is no such checkpoint, or it does
-    not fit the template, and DataError if it is damaged.
+    Methods that read take `step`, None for the newest that is not damaged; a newer damaged one is a warning. They raise
+    UsageError if there is no such checkpoint, or it does not fit the template, and DataError if it is damaged.
 
     Args:
       directory: created if it does not exist.
@@ -63,6 +66,7 @@ class Checkpoints:
             raise UsageError("cannot keep checkpoints", f"keep is {keep}", "keep at least 1")
         self.directory = Path(directory).absolute()
         self._saving: int | None = None
+        self._damage: dict[int, str | None] = {}
         self._asynchronous = asynchronous
         _quiet_orbax()
         import orbax.checkpoint as ocp
@@ -83,7 +87,8 @@ class Checkpoints:
             self._manager = ocp.CheckpointManager(self.directory, options=options, item_handlers=handlers)
         except OSError as error:
             remedy = "choose a directory that can be written"
-            raise UsageError(f"cannot open {self.directory} for checkpoints", _reason(error), remedy) from error
+            kind = WriteError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
+            raise kind(f"cannot open {self.directory} for checkpoints", _reason(error), remedy) from error
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -106,7 +111,7 @@ class Checkpoints:
 
         Raises:
           UsageError: there is a newer checkpoint.
-          JaxganError: this or the save before it failed.
+          WriteError: this or the save before it failed.
           TypeError: JSON cannot hold `extra`.
         """
         step, latest = int(step), self.latest_step()
@@ -125,7 +130,7 @@ class Checkpoints:
                 self._finish()
 
     def wait(self) -> None:
-        """Waits until the last save is on disk; raises JaxganError if it failed."""
+        """Waits until the last save is on disk; raises WriteError if it failed."""
         with self._writing():
             self._manager.wait_until_finished()
 
@@ -231,7 +236,7 @@ class Checkpoints:
     def _existing(self, step: int | None) -> int:
         steps = sorted(self._manager.all_steps())
         if step is None and steps:
-            step = steps[-1]
+            step = self._newest(steps)
         if step is None or step not in steps:
             what = "no checkpoint" if step is None else f"no checkpoint of step {step}"
             why = f"{self.directory} has " + (f"steps {', '.join(map(str, steps))}" if steps else "none")
@@ -239,6 +244,19 @@ class Checkpoints:
         if step == self._saving:
             self.wait()
         return step
+
+    def _newest(self, steps: list[int]) -> int:
+        """The newest step that is not damaged; if all are, the newest."""
+        for step in reversed(steps):
+            path = self.directory / str(step)
+            if step != self._saving and step not in self._damage:
+                self._damage[step] = damage = _damage(path)
+                if damage and step > steps[0]:
+                    text = f"checkpoint {path} is damaged ({damage}), so the one before is taken"
+                    print(f"jaxgan: warning: {text}", file=sys.stderr, flush=True)
+            if self._damage.get(step) is None:
+                return step
+        return steps[-1]
 
     def _saved_leaves(self, step: int) -> Leaves:
         with self._reading(step):
@@ -283,7 +301,9 @@ class Checkpoints:
             raise
         except Exception as error:
             what = f"cannot save checkpoint {self._saving} in {self.directory}"
-            raise JaxganError(what, _reason(error), "make room or repair it, and run again to resume") from error
+            if jax.process_count() == 1:  # what was written of it takes the room that is wanted
+                shutil.rmtree(self.directory / f"{self._saving}.orbax-checkpoint-tmp", ignore_errors=True)
+            raise WriteError(what, _reason(error), "make room or repair it, and run again to resume") from error
 
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
@@ -323,19 +343,69 @@ def _write_manifest(path: Path) -> None:
     (path / MANIFEST).write_text(json.dumps(_checksums(path)))
 
 
-def _verify_manifest(path: Path) -> None:
-    """Raises ValueError if a file is missing or changed. A checkpoint without a manifest, of other software, passes."""
-    try:
-        expected = json.loads((path / MANIFEST).read_text())
-    except FileNotFoundError:
+def set_aside(directory: Path, logged: float) -> None:
+    """Renames the newest checkpoints to STEP.unusable, with a warning each, down to the newest that a run can go on
+    from; none if there is no such one.
+
+    Args:
+      directory: of a run that no process trains.
+      logged: a run cannot go on from a later step, because the lines of its metrics before it are lost.
+
+    Raises:
+      UsageError: there are checkpoints that are not damaged, and all are of later steps.
+    """
+    found = sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit()) if directory.is_dir() else []
+    unusable, lost = {}, False
+    for step in reversed(found):
+        damage = _damage(directory / str(step))
+        if damage is None and step <= logged:
+            usable = step
+            break
+        unusable[step] = damage or f"lines of metrics.jsonl before step {step} are lost"
+        lost |= damage is None
+    else:
+        if lost:
+            raise UsageError(
+                f"cannot resume {directory.parent}",
+                f"metrics.jsonl lacks lines before step {found[0]}, the oldest checkpoint",
+                "delete metrics.jsonl to go on without the lines so far, or start again in another --workdir",
+            )
         return
+    for step, why in unusable.items():
+        names = (f"{step}.unusable{number or ''}" for number in itertools.count())
+        name = next(name for name in names if not (directory / name).exists())
+        (directory / str(step)).rename(directory / name)
+        text = f"cannot use checkpoint {directory / str(step)} ({why}); it is now {name}, and step {usable} is used"
+        print(f"jaxgan: warning: {text}", file=sys.stderr, flush=True)
+
+
+def _damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint's files, or None."""
+    try:
+        _verify_manifest(path)
+    except (OSError, ValueError) as error:
+        return _reason(error)
+    return None
+
+
+def _verify_manifest(path: Path) -> None:
+    """Raises ValueError or OSError if a file is missing, changed or cannot be read.
+
+    A checkpoint of other software has no manifest, and then no other one beside it has one.
+    """
+    for item in ITEMS:
+        if not (path / item).is_dir():
+            raise ValueError(f"{item} is missing")
+    if not (path / MANIFEST).exists() and not any(path.parent.glob(f"[0-9]*/{MANIFEST}")):
+        return
+    expected = json.loads((path / MANIFEST).read_text())
+    if not isinstance(expected, dict) or not expected:
+        raise ValueError(f"{MANIFEST} is not what was written")
     actual = _checksums(path)
-    for name, (size, checksum) in expected.items():
+    for name, facts in expected.items():
         if name not in actual:
             raise ValueError(f"{name} is missing")
-        if actual[name][0] != size:
-            raise ValueError(f"{name} has {actual[name][0]} bytes, and had {size}")
-        if actual[name][1] != checksum:
+        if actual[name] != facts:
             raise ValueError(f"{name} is not what was written")
 
 

@@ -1,6 +1,7 @@
 """A run's directory: its files, and the lock that keeps two processes from writing to it at once."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import pathlib
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from jaxgan.config import schema
-from jaxgan.errors import UsageError
+from jaxgan.errors import UsageError, WriteError
 from jaxgan.io.atomic import local_path, write_text
 
 NAMED = 10
@@ -24,6 +25,7 @@ class RunDirectory:
 
     Raises:
       UsageError: it is a URL, it cannot be written, or another process trains in it.
+      WriteError: the disk is full.
     """
 
     def __init__(self, path: str, *, create: bool = True):
@@ -61,12 +63,16 @@ class RunDirectory:
                 self.path.rmdir()
         self._lock.close()
 
+    def picture(self, step: int) -> pathlib.Path:
+        """The picture of samples that training draws at a step."""
+        return self.samples / f"step_{step:08d}.png"
+
     def evaluation_file(self, step: int, seed: int, method: str) -> pathlib.Path:
         """The JSON of an evaluation of samples drawn by a method."""
         return self.evaluation / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Writes the config as used; raises UsageError if that fails."""
+        """Writes the config as used; raises WriteError if that fails."""
         write_text(self.config_file, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
     def _open(self) -> None:
@@ -74,7 +80,8 @@ class RunDirectory:
             self.samples.mkdir(parents=True, exist_ok=True)
             self._lock = open(self.path / ".lock", "w")  # noqa: SIM115  (held until the process ends)
         except OSError as error:
-            raise UsageError(
+            kind = WriteError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
+            raise kind(
                 f"--workdir={self.path} cannot be written",
                 error.strerror or str(error),
                 "choose a directory you may write to",

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import logging
+import math
 import os
 import resource
 import shutil
@@ -20,7 +21,7 @@ import optax
 import pytest
 
 from jaxgan.errors import DataError, JaxganError, UsageError
-from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.io.checkpoints import Checkpoints, set_aside
 from jaxgan.types import PlayerState, TrainState
 
 ROOT = Path(__file__).parents[2]
@@ -220,13 +221,76 @@ def test_a_damaged_checkpoint_says_what_to_delete(tmp_path, how, capfd):
         with Checkpoints(directory, keep=2) as checkpoints:
             for restore in (checkpoints.restore, checkpoints.restore_generator):
                 with pytest.raises(DataError) as error:
-                    restore(make_state())
+                    restore(make_state(), 2)
                 assert f"{directory}/2" in one_line(error)
                 assert "resume from step 1" in str(error.value)
-        shutil.rmtree(directory / "2")
-        with Checkpoints(directory, keep=2) as checkpoints:
+            assert capfd.readouterr().err == ""
+            # The newest is the one before. Only a process that trains renames the damaged one.
+            assert checkpoints.extra() == {"step": 1}
             assert_same(checkpoints.restore(make_state())[0], make_state(seed=1))
-    assert capfd.readouterr().err == ""
+        assert (directory / "2").is_dir()
+        said = capfd.readouterr().err
+        assert said.count("\n") == 1 and f"checkpoint {directory}/2 is damaged" in said
+
+
+def _checkpoint_of(directory, step):
+    """Files as of a checkpoint."""
+    for item in ("state", "run"):
+        (directory / str(step) / item).mkdir(parents=True)
+        (directory / str(step) / item / "metadata").write_text("{}")
+    found = {f"{item}/metadata": [2, 2745614147] for item in ("state", "run")}
+    (directory / str(step) / "manifest.json").write_text(json.dumps(found))
+
+
+DAMAGES = {
+    "no manifest": lambda path: (path / "manifest.json").unlink(),
+    "an empty manifest": lambda path: (path / "manifest.json").write_text(""),
+    "another manifest": lambda path: (path / "manifest.json").write_text("[]"),
+    "a manifest of no facts": lambda path: (path / "manifest.json").write_text('{"run/metadata": null}'),
+    "a manifest in bytes": lambda path: (path / "manifest.json").write_bytes(b"\xff"),
+    "no item": lambda path: shutil.rmtree(path / "state"),
+    "nothing": lambda path: (shutil.rmtree(path), path.mkdir()),
+    "a file": lambda path: (shutil.rmtree(path), path.write_text("")),
+    "cut": lambda path: (path / "run/metadata").write_text("{"),
+    "flipped": lambda path: (path / "run/metadata").write_text("{|"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside_with_one_warning(tmp_path, damage, capsys):
+    set_aside(tmp_path / "none", math.inf)
+    for step in (10, 20, 30):
+        _checkpoint_of(tmp_path, step)
+    set_aside(tmp_path, math.inf)
+    assert capsys.readouterr().err == ""
+    DAMAGES[damage](tmp_path / "30")
+    set_aside(tmp_path, math.inf)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith(f"jaxgan: warning: cannot use checkpoint {tmp_path}/30 (")
+    assert "it is now 30.unusable, and step 20 is used" in said
+    # Again, after the run has saved the step anew; both files stay.
+    _checkpoint_of(tmp_path, 30)
+    DAMAGES[damage](tmp_path / "30")
+    set_aside(tmp_path, math.inf)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["10", "20", "30.unusable", "30.unusable1"]
+    with Checkpoints(tmp_path, keep=5) as checkpoints:
+        assert checkpoints.latest_step() == 20
+    # Where all are damaged, reading one says so.
+    for step in (10, 20):
+        shutil.rmtree(tmp_path / str(step) / "run")
+    set_aside(tmp_path, math.inf)
+    assert (tmp_path / "20").is_dir()
+
+
+def test_checkpoints_after_lost_lines_are_set_aside(tmp_path, capsys):
+    for step in (10, 20, 30):
+        _checkpoint_of(tmp_path, step)
+    with pytest.raises(UsageError, match="metrics.jsonl lacks lines before step 10, the oldest checkpoint"):
+        set_aside(tmp_path, 9)
+    set_aside(tmp_path, 19)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["10", "20.unusable", "30.unusable"]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and all("lines of metrics.jsonl before step" in line for line in said)
 
 
 def test_damaged_json_and_the_only_checkpoint(tmp_path):

@@ -35,7 +35,7 @@ Panels = dict[str, dict[str, Curve]]
 
 
 def write_report(directory: RunDirectory) -> None:
-    """Writes `curves.png` and `report.html`; raises UsageError if one cannot be written."""
+    """Writes `curves.png` and `report.html`; raises WriteError if one cannot be written."""
     config = directory.config_file.read_text() if directory.config_file.exists() else "{}"
     name = html.escape(directory.path.name)
     body = [f"<h1>{name}</h1>", *_evaluation(directory)]

@@ -1,12 +1,11 @@
 """What the training of a run and of a sweep's members share: the loop around compiled steps, its log and its end."""
 
 import abc
+import itertools
 import math
-import signal
 import sys
-import threading
+import time
 from collections.abc import Iterable, Mapping
-from types import FrameType
 from typing import Any
 
 import jax
@@ -16,19 +15,19 @@ import numpy as np
 from jaxgan.config import complete
 from jaxgan.config.build import minibatches_before
 from jaxgan.datasets import order
-from jaxgan.errors import DivergedError, UsageError
-from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress
+from jaxgan.errors import DivergedError, UsageError, WriteError
+from jaxgan.io.checkpoints import Checkpoints, set_aside
+from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress, complete_until
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import everywhere, own
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.directory import RunDirectory, check_same
+from jaxgan.signals import StopRequest
 from jaxgan.types import TrainState
 
-DIVERGED_REMEDY = (
-    "lower the optimizers' learning_rate or set their clip_norm, in another --workdir; what was saved before is kept"
-)
+SAVE_AGAIN_SECONDS = 30.0
+"""Between two tries to save a checkpoint where it failed."""
 
 
 def select_devices(config: Mapping[str, Any]) -> None:
@@ -77,6 +76,11 @@ def check_resumes(
         check_same_data(saved["data"], inputs, directory.path)
 
 
+def go_back(directory: RunDirectory, config: Mapping[str, Any]) -> None:
+    """Sets aside the newest checkpoints of a run that are damaged, or before which lines of its metrics are lost."""
+    set_aside(directory.checkpoints, complete_until(directory.metrics_file, config["log_every"]))
+
+
 def announce(lines: list[str], warnings: list[str]) -> None:
     """Prints what is trained; the warnings go to stderr."""
     print("\n".join(lines), flush=True)
@@ -114,7 +118,7 @@ def open_metrics(directory: RunDirectory, config: Mapping[str, Any], first: int)
     """The run's `metrics.jsonl`, without the lines after the step at which it starts or resumes."""
     file = MetricsFile(directory.metrics_file)
     # A run that ended between two log steps wrote a line of fewer steps; made longer, it writes the whole line.
-    file.truncate(first - first % config["log_every"])
+    file.truncate(first if first == config["steps"] else first - first % config["log_every"])
     return file
 
 
@@ -127,7 +131,12 @@ class HostLoop(abc.ABC):
     """Runs chunk after chunk of compiled steps, and between them what is due on the host.
 
     The metrics of a chunk are read while the next chunk computes, so the device does not wait for the host.
+
+    Attributes:
+      stop: held once the first chunk is compiled and dispatched, for before there is nothing to save.
     """
+
+    stop: StopRequest
 
     def loop(self, state: Any, stops: list[int], batches: Iterable[Any]) -> Any:
         """Runs the chunks from stops[i] to stops[i + 1], one for each of `batches`, and returns the last state.
@@ -138,6 +147,7 @@ class HostLoop(abc.ABC):
         for start, stop, batch in zip(stops, stops[1:], batches, strict=False):
             # Dispatch a chunk, which returns at once.
             state, metrics = self.advance(state, batch, start)
+            self.stop.hold()
             # Read the metrics of the chunk before, which is done or soon will be.
             if waiting is not None:
                 self.record(*waiting)
@@ -170,32 +180,6 @@ class HostLoop(abc.ABC):
     def measure(self, stop: int, state: Any) -> dict[str, Any]:
         """Starts to compute further metrics of a state, on the device."""
         return {}
-
-
-class StopRequest:
-    """A context in which the first SIGTERM or SIGINT (Ctrl-C) only sets `signal_name`; a second ends the process.
-
-    Attributes:
-      signal_name: name of the signal received, or None.
-    """
-
-    def __init__(self) -> None:
-        self.signal_name: str | None = None
-        self._previous: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> "StopRequest":
-        if threading.current_thread() is threading.main_thread():  # elsewhere signals cannot be caught
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._previous[number] = signal.signal(number, self._request)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _request(self, number: int, _: FrameType | None) -> None:
-        self.signal_name = signal.Signals(number).name
-        signal.signal(number, signal.SIG_DFL)
 
 
 class RunLog:
@@ -233,6 +217,8 @@ class RunLog:
         self.warnings: dict[str, str] = {}
         self.diverged: int | None = None
         self._window = {name: list(values) for name, values in window.items()}
+        self._failing_since: float | None = None
+        self._tried = 0.0
 
     def record(self, start: int, metrics: Mapping[str, Any], measured: Mapping[str, Any] = {}) -> None:
         """Takes the metrics [steps] of the steps from `start`, and scalars measured after them if they end at a log
@@ -253,22 +239,69 @@ class RunLog:
         if good < len(finite):
             self.diverged = start + good + 1
             bad = (f"{name} is {values[good]}" for name, values in host.items() if not np.isfinite(values[good]))
-            raise DivergedError(f"the run diverged at step {self.diverged}", ", ".join(bad), DIVERGED_REMEDY)
+            raise DivergedError(f"the run diverged at step {self.diverged}", ", ".join(bad), self._after_divergence())
         if self.progress is not None:
             self.progress.update(start + good, {name: float(values[-1]) for name, values in host.items()})
 
-    def save(self, step: int, state: TrainState) -> None:
-        """Saves a state, with the config and what resuming needs.
+    def save(self, step: int, state: TrainState, *, wait: bool = False, patience: float | None = None) -> None:
+        """Saves a state, with the config and what resuming needs, once the lines before it are on the disk.
+
+        Args:
+          step: training steps done.
+          state: after this step.
+          wait: return when it is saved, rather than write in the background.
+          patience: seconds since the first failure until a failure is raised, and not only a warning; None:
+            `config.save_patience`.
 
         Raises:
           DivergedError: a parameter is not finite.
-          JaxganError: this or the save before failed.
+          WriteError: this or the save before failed, and patience is over.
         """
         if not _all_finite(own(state)):
             self.diverged = step
-            raise DivergedError(f"the run diverged before step {step}", "a parameter is not finite", DIVERGED_REMEDY)
+            why = "a parameter is not finite"
+            raise DivergedError(f"the run diverged before step {step}", why, self._after_divergence())
         extra = {"config": self.config, "window": self._window, "data": self.inputs.describe()}
-        self.checkpoints.save(step, everywhere(state) if jax.process_count() > 1 else state, extra)
+        for attempt in itertools.count(1):
+            self._tried = time.monotonic()
+            try:
+                self.writer.sync()
+                self.checkpoints.save(step, everywhere(state) if jax.process_count() > 1 else state, extra)
+                if wait or self._failing_since is not None:
+                    self.checkpoints.wait()
+                    self._failing_since = None
+                return
+            except WriteError as error:
+                self._note_failure(error, self.config["save_patience"] if patience is None else patience, attempt)
+            if attempt > 1:  # the first failure may be that of the save before
+                if not wait:
+                    return
+                time.sleep(min(SAVE_AGAIN_SECONDS, self.config["save_patience"]))
+
+    def must_save_again(self) -> bool:
+        """Whether the newest checkpoint could not be saved, and it is time to try again."""
+        return self._failing_since is not None and time.monotonic() - self._tried > SAVE_AGAIN_SECONDS
+
+    def _note_failure(self, error: WriteError, patience: float, attempt: int) -> None:
+        warns = self._failing_since is None
+        self._failing_since = self._failing_since or time.monotonic()
+        over = time.monotonic() - self._failing_since >= patience
+        if jax.process_count() > 1 or (over and attempt > 1):  # several processes save together
+            raise error
+        if warns and patience:
+            self._warn(f"{error.what}; {error.why}; the training goes on, and tries again for {patience:g} s")
+
+    def _warn(self, text: str) -> None:
+        line = f"jaxgan: warning: {text}"
+        if self.progress is not None:
+            self.progress.message(line)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def _after_divergence(self) -> str:
+        step = self.checkpoints.latest_step()
+        kept = "no checkpoint was saved" if step is None else f"the checkpoint of step {step:,} is finite and kept"
+        return f"lower the optimizers' learning_rate or set their clip_norm, in another --workdir; {kept}"
 
     def _write(self, step: int, measured: Mapping[str, Any]) -> None:
         means = {name: float(np.mean(values)) for name, values in self._window.items()}
@@ -279,7 +312,7 @@ class RunLog:
             self.warnings |= warnings
             if self.progress is not None:
                 for warning in warnings.values():
-                    self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
+                    self._warn(f"step {step:,}: {warning}")
         used = int(minibatches_before(self.config, step))
         epoch = order.epoch_of(used, size=self.inputs.epoch_size, batch_size=self.config["batch_size"])
         self.writer.write_scalars(step, {"epoch": round(epoch, 6), **means})
