@@ -355,7 +355,8 @@ def set_aside(directory: Path, logged: float) -> None:
       UsageError: there are checkpoints that are not damaged, and all are of later steps.
     """
     found = sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit()) if directory.is_dir() else []
-    unusable, lost = {}, False
+    unusable: dict[int, str] = {}
+    lost = False
     for step in reversed(found):
         damage = _damage(directory / str(step))
         if damage is None and step <= logged:

@@ -154,7 +154,8 @@ class MetricsFile(MetricWriter):
         Raises:
           UsageError: a line before the last is not a JSON object with a step.
         """
-        lines = self.path.read_bytes().decode("utf-8", "replace").split("\n")  # the last ends in no newline: half
+        before = self.path.read_bytes()
+        lines = before.decode("utf-8", "replace").split("\n")  # the last ends in no newline: half
         kept = []
         for number, line in enumerate(lines[:-1], 1):
             try:
@@ -165,9 +166,12 @@ class MetricsFile(MetricWriter):
                 raise UsageError(f"cannot resume {self.path}", why, "delete that line, or the file") from error
             if not late:
                 kept.append(line + "\n")
+        content = "".join(kept).encode()
+        if content == before:  # a full disk has no room for a copy
+            return
         with reported(self.path):
             self._stream.close()
-            atomic_write(self.path, "".join(kept).encode())
+            atomic_write(self.path, content)
             self._open()
 
     def close(self) -> None:

@@ -180,7 +180,7 @@ class _Population(HostLoop):
             own = jax.tree.map(jnp.asarray, member_of(host, place))
             own = own.replace(key=jax.random.wrap_key_data(own.key, impl=jax.random.key_impl(key)))
             with contextlib.suppress(DivergedError):
-                log.save(stop, own, wait=stop == self.until, patience=0.0 if self.stopping else None)
+                log.save(stop, own, wait=stop == self.until or self.stopping, patience=0.0 if self.stopping else None)
         self._note_diverged()
         if self.stopping:
             return True

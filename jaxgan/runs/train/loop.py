@@ -254,7 +254,7 @@ class Run(HostLoop):
         if last or end is not None or self.log.must_save_again() or _is_multiple(stop, self.config["checkpoint_every"]):
             # Who asked a run to end does not wait for a disk.
             patience = 0.0 if isinstance(end, PreemptedError) else None
-            self.log.save(stop, state, wait=last, patience=patience)
+            self.log.save(stop, state, wait=last or end is not None, patience=patience)
         # A run that ends early here evaluates when it resumes.
         goes_on = end is None or (last and not isinstance(end, PreemptedError))
         evaluates = goes_on and _is_multiple(stop, self.config["evaluation"]["every"])
