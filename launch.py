@@ -13,6 +13,8 @@ try:
     if is_command:
         end_on_signals()
     from absl import app, flags, logging
+
+    from jaxgan.io.terminal import lenient_output
 except ModuleNotFoundError as missing:
     print(
         f"jaxgan: error: {sys.executable} cannot run it; {missing}; install as README.md says, and use that "
@@ -23,6 +25,9 @@ except ModuleNotFoundError as missing:
 
 MODES = ("train", "sweep", "sample", "evaluate")
 
+for module in {"launch", sys.argv[0]}:  # a notebook that runs this file again, or has imported it
+    for earlier in flags.FLAGS.get_flags_for_module(module):
+        delattr(flags.FLAGS, earlier.name)
 flags.DEFINE_enum("mode", "train", MODES, "What to do: train a GAN, or many, sample from one, or score it.")
 flags.DEFINE_string(
     "config",
@@ -37,7 +42,7 @@ flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bo
 flags.DEFINE_string("condition", None, "--mode=sample: a class 3, or classes 0,1,2 in turn; a vector 0.5,-1.")
 flags.DEFINE_bool("plain", False, "--mode=sample: plain samples, where the task has rows of its own (docs/tasks.md).")
 flags.DEFINE_integer("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
-flags.DEFINE_integer("step", None, "--mode=sample, evaluate: step of the checkpoint; the newest by default.")
+flags.DEFINE_string("step", None, "--mode=sample, evaluate: step of the checkpoint, or best; the newest by default.")
 flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")
 flags.DEFINE_string("coordinator_address", None, "Several processes: HOST:PORT of process 0; found under SLURM.")
 flags.DEFINE_integer("num_processes", None, "Several processes: how many; see docs/scaling.md.", lower_bound=1)
@@ -117,8 +122,9 @@ def _fail(error: JaxganError) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        app.run(main, flags_parser=parse)
-    finally:
-        if is_command:
-            ignore_signals()
+    with lenient_output():
+        try:
+            app.run(main, flags_parser=parse)
+        finally:
+            if is_command:
+                ignore_signals()

@@ -1,5 +1,25 @@
 """Failures that are the user's to mend: what happened, why, and what to do, in one line each."""
 
+MOST_LETTERS = 4_000
+"""Of each part of a message."""
+
+MOST_IN_A_WORD = 300
+"""Letters of each word of a message, which may be a value, a name or a path."""
+
+
+def in_one_line(text: object) -> str:
+    """A text for one line of a terminal: without control characters, and what is too long is cut in the middle."""
+    line = _shortened(" ".join(_shortened(word, MOST_IN_A_WORD) for word in str(text).split()), MOST_LETTERS)
+    if line.isprintable():
+        return line
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in line)
+
+
+def _shortened(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]}…({len(text) - most // 2 * 2:,} letters)…{text[-(most // 2) :]}"
+
 
 class JaxganError(Exception):
     """An expected failure; `launch.py` prints it as one line and exits with `exit_code`.
@@ -13,7 +33,7 @@ class JaxganError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, why: str, remedy: str):
-        self.what, self.why, self.remedy = (" ".join(str(part).split()) for part in (what, why, remedy))
+        self.what, self.why, self.remedy = map(in_one_line, (what, why, remedy))
         super().__init__(f"{self.what}; {self.why}; {self.remedy}")
 
 

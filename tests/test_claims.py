@@ -389,7 +389,9 @@ def said_of_collapse():
 def said_of_the_orders(found):
     both, rates = found["pooled"], found["rates"]["alternating"]
     low, high = zip(*(both[order]["interval"] for order in ("simultaneous", "alternating")), strict=True)
-    counts = {name: f"{part['collapsed']} of {part['games']}" for name, part in (both | rates).items() if name != "fisher"}
+    counts = {
+        name: f"{part['collapsed']} of {part['games']}" for name, part in (both | rates).items() if name != "fisher"
+    }
     ends = {path: rates[path]["collapsed_at"] for path in ("run", "step")}
     assert ends["run"]["0"] and not ends["step"]["0"] and ends["step"]["2"] and not ends["run"]["2"]
     return [

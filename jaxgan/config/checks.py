@@ -23,6 +23,9 @@ Values = Mapping[str, Any]
 
 PLAYERS = ("generator", "discriminator")
 
+MOST_PROBLEMS = 100
+"""Of a config, in a message."""
+
 
 def check(config: Any, found: Iterable[Problem] = ()) -> None:
     """Raises UsageError with all problems of a config in one message; touches no data.
@@ -31,7 +34,7 @@ def check(config: Any, found: Iterable[Problem] = ()) -> None:
       config: a ConfigDict, or a nested mapping like it.
       found: problems that are known already, such as overrides of fields that do not exist.
     """
-    texts = list(dict.fromkeys(str(problem) for problem in (*found, *problems_of(config))))
+    texts = list(dict.fromkeys(str(problem) for problem in (*found, *problems_of(config))))[:MOST_PROBLEMS]
     texts = [text for text in texts if not any(other.startswith(f"{text};") for other in texts)]  # said with a remedy
     if texts:
         listed = texts[0] if len(texts) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(texts, 1))
@@ -230,6 +233,13 @@ def _alarms(config: Values) -> Iterator[Problem]:
         yield _about("alarms.stop", f" discriminator_wins: {why}")
     if config["alarms.d_accuracy"] != schema.Alarms.d_accuracy and (why := no_accuracy(config)):
         yield _about("alarms.d_accuracy", f": {why}; leave it at its default")
+
+
+def _divergence(config: Values) -> Iterator[Problem]:
+    """A run that goes back lowers its rates, which must be the config's own."""
+    plans, _ = values.read_schedules(config["schedules"])
+    if config["divergence.attempts"] and (names := [name for name in plans if name.endswith(".learning_rate")]):
+        yield _about("divergence.attempts", f" lowers the rates, and schedules set {names[0]}; use rate_schedule")
 
 
 def _coordination(config: Values) -> Iterator[Problem]:
@@ -494,6 +504,6 @@ def _inference(config: Values) -> Iterator[Problem]:
 _CROSS_CHECKS = (
     *(_losses, _priors, _sampling, _coordination, _schedules, _dynamics, _outputs, _paths, _layers, _networks),
     *(_generator_batches, _conditions, _generated_labels, _rates, _augmentation, _evaluation, _alarms, _terms),
-    *(_inpainting, _semi_supervised, _inference),
+    *(_divergence, _inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""

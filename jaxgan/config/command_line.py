@@ -2,6 +2,7 @@
 
 import difflib
 import importlib.util
+import os
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,8 +25,8 @@ def load_config(location: str) -> dict[str, Any]:
     """
     name, _, argument = location.partition(":")
     path = pathlib.Path(name)
-    if not path.is_file():
-        there = {other.stem: other for other in sorted(path.parent.glob("*.py"))} if path.parent.is_dir() else {}
+    if not os.path.isfile(path):  # which is also False where it may not be looked at
+        there = {other.stem: other for other in sorted(path.parent.glob("*.py"))} if os.path.isdir(path.parent) else {}
         near = values.did_you_mean(there[stem] for stem in difflib.get_close_matches(path.stem, there, n=2))
         remedy = f"choose one of {', '.join(map(str, there.values()))}" if there else "give the path of a config file"
         raise UsageError(f"--config={location}", f"there is no file {name}", near or remedy)
@@ -88,7 +89,7 @@ def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:
     spec = known[name].spec
     try:
         value = values.parsed(spec, text)
-    except (ValueError, SyntaxError, TypeError):
+    except values.UNREADABLE:
         return Problem(name, f"{name}: {text!r} is not {values.describe(spec)}")
     target = config.setdefault(section, {}) if section else config
     target[field] = value

@@ -290,6 +290,14 @@ class Alarms(Section):
     samples: Annotated[int, Field(low=2)] = 256
 
 
+class Divergence(Section):
+    """What a run does when a number stops being finite: `jaxgan.runs.train.setbacks`."""
+
+    common: ClassVar = {"resume": True, "sweep": False}
+    attempts: Size = 0
+    factor: Annotated[float, Field(low=0, open_low=True, high=1, needs={"attempts": None})] = 0.5
+
+
 class Population(Section):
     """What `--mode=sweep` varies, and how it ranks: `jaxgan.runs.sweep`."""
 
@@ -299,7 +307,7 @@ class Population(Section):
     random: str = ""
     draws: Count = 8
     score: str = "auto"
-    halvings: Size = 0
+    halvings: Annotated[int, Field(low=0, high=14)] = 0  # 2^14 is above the most members
 
 
 class Config(Section):
@@ -345,6 +353,7 @@ class Config(Section):
     evaluation: Evaluation
     sampling: Sampling
     alarms: Alarms
+    divergence: Divergence
     population: Population
     log_every: Annotated[int, Field(low=1, sweep=False)] = 100
     sample_every: WHENEVER = 1_000
@@ -605,6 +614,16 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
             choices = (f"{field}={values.shown(value)}" for field, value in filter(None, reasons))
             found.append(Problem(name, f"{name} has no effect with {' or '.join(choices)}"))
     return found
+
+
+def code(config: Mapping[str, Any]) -> dict[str, str]:
+    """The fields, with dots, whose value names code to run: FILE.py:FUNCTION."""
+    flat = flattened(config)
+    return {
+        name: flat[name]
+        for name, row in rows(config).items()
+        if row.spec.field.files and values.is_code(flat.get(name))
+    }
 
 
 def traced(config: Mapping[str, Any]) -> tuple[str, ...]:

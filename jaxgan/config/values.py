@@ -30,6 +30,15 @@ ELSEWHERE = {
 }
 """Names that other libraries use for a field or an entry of a table, with the names here."""
 
+UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
+"""What `parsed` raises for a text that is no value of a field's kind."""
+
+MOST_BITS = 63
+"""Of a whole number."""
+
+MOST_PLANS = 100
+"""Fields that have schedules, or an axis of a sweep."""
+
 
 class Problem(NamedTuple):
     """A problem of a config.
@@ -91,7 +100,7 @@ def wrong(spec: Spec, value: Any) -> str:
     if spec.kind in ("int", "float"):
         return _wrong_number(spec, value)
     if spec.kind == "str":
-        if field.files and isinstance(value, str) and ".py:" in value:
+        if field.files and is_code(value):
             return ""
         found = _wrong_name(value, field.choices)
         return found and found + (", and not FILE.py:FUNCTION" if field.files else "")
@@ -105,8 +114,15 @@ def wrong(spec: Spec, value: Any) -> str:
     return ""
 
 
+def is_code(value: Any) -> bool:
+    """Whether a value is FILE.py:FUNCTION."""
+    return isinstance(value, str) and ".py:" in value
+
+
 def _wrong_number(spec: Spec, value: Any) -> str:
     field = spec.field
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return f"a number of {value.bit_length()} bits, and {MOST_BITS} are the most"
     if isinstance(value, bool) or not isinstance(value, int if spec.kind == "int" else int | float):
         return f"{value!r} is not {describe(spec)}"
     above = value > field.low if field.open_low else value >= field.low
@@ -154,7 +170,7 @@ def normalised(spec: Spec, value: Any) -> Any:
         return tuple(value)
     try:
         return parsed(spec, value) if isinstance(value, str) and spec.kind != "ints" else value
-    except (ValueError, SyntaxError, TypeError):
+    except UNREADABLE:
         return value
 
 
@@ -162,7 +178,7 @@ def parsed(spec: Spec, text: str) -> Any:
     """A text as a value of a field's kind; its range is not checked.
 
     Raises:
-      ValueError, SyntaxError, TypeError: it is no such value.
+      `UNREADABLE`: it is no such value.
     """
     if spec.kind == "str":
         return text
@@ -215,11 +231,19 @@ class Plans(NamedTuple):
     wrong: tuple[str, ...]
 
 
+def many(text: str) -> str:
+    """What is wrong with a text of `FIELD & FIELD=...; FIELD=...` that names too many fields; "" if it does not."""
+    count = text.count("&") + text.count(";")
+    return f"it names {count:,} fields, and {MOST_PLANS} are the most" if count > MOST_PLANS else ""
+
+
 @functools.lru_cache(maxsize=64)
 def read_schedules(text: str) -> Plans:
     """The schedules of `FIELD & FIELD=SHAPE(LAST, EXAMPLES); FIELD=...`; fields and ranges are not checked."""
     plans: dict[str, Plan] = {}
     wrong = []
+    if too_many := many(text):
+        return Plans(plans, (too_many,))
     for part in filter(None, (part.strip() for part in text.split(";"))):
         left, _, right = part.partition("=")
         names = [name.strip() for name in left.split("&")]

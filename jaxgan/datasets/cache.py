@@ -1,24 +1,57 @@
 """Decoded splits on disk, so a dataset is decoded once and not at the start of every run."""
 
 import contextlib
+import functools
 import hashlib
 import os
 import pathlib
-import zipfile
-import zlib
+import stat
+import tempfile
 from collections.abc import Iterable
 
 import numpy as np
 
 from jaxgan.datasets.base import Split
+from jaxgan.io import archives
 from jaxgan.io.atomic import atomic_path, local_path
 
 
 def directory() -> str:
-    """The cache's directory: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan. Not a URL."""
+    """The cache's directory: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan. Not a URL.
+
+    Without a home directory it is one of the user's own in the temporary directory.
+    """
     if place := os.environ.get("JAXGAN_CACHE_DIR"):
         return str(local_path(place, "JAXGAN_CACHE_DIR="))
-    return os.path.join(os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache"), "jaxgan")
+    place = os.path.expanduser(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    return own_temporary() if place.startswith("~") else os.path.join(place, "jaxgan")
+
+
+@functools.cache
+def own_temporary() -> str:
+    """A directory of the user's own in the temporary one; another each time if somebody else has taken its name."""
+    place = os.path.join(tempfile.gettempdir(), f"jaxgan-{os.getuid()}")
+    with contextlib.suppress(OSError):
+        os.mkdir(place, 0o700)
+    return place if private(place) else tempfile.mkdtemp(prefix="jaxgan-")
+
+
+def private(place: str) -> bool:
+    """Whether a directory is ours, and nobody else can write to it or put another in its place."""
+    try:
+        found = [os.lstat(path) for path in (place, *map(str, pathlib.Path(os.path.realpath(place)).parents))]
+    except OSError:
+        return False
+    own, *above = found
+    if not stat.S_ISDIR(own.st_mode) or own.st_uid != os.getuid() or own.st_mode & 0o022:
+        return False
+    closed = False  # a directory above that only we may enter
+    for each in reversed(above):
+        sticky = each.st_mode & stat.S_ISVTX  # as /tmp, where nobody may move what is another's
+        if each.st_uid not in (0, os.getuid()) or (each.st_mode & 0o022 and not sticky and not closed):
+            return False
+        closed = closed or not each.st_mode & 0o077
+    return True
 
 
 def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
@@ -37,15 +70,24 @@ def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
     return digest.hexdigest()[:16]
 
 
-def read(path: str, count: int) -> Split | None:
-    """A split of `count` examples from its file; None if that is missing or damaged (each array has a check sum)."""
+def read(path: str, count: int, shape: tuple[int | None, ...], *, labelled: bool) -> Split | None:
+    """A split from its file; None if that is missing, damaged (each array has a check sum) or does not fit.
+
+    Args:
+      path: the file.
+      count: number of its examples.
+      shape: of each of them; None for a side that is not known.
+      labelled: whether they have labels.
+    """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            examples, labels = archive["examples"], archive["labels"] if "labels" in archive.files else None
-    except (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error):
+        with archives.opened(path) as archive:
+            examples, labels = archive.read("examples"), archive.read("labels") if labelled else None
+    except archives.UnreadableError:
         return None
-    right = len(examples) == count and examples.dtype == np.uint8 and examples.ndim == 4
-    return Split(examples, labels) if right and (labels is None or labels.shape == (count,)) else None
+    fits = examples.dtype == np.uint8 and examples.ndim == 4 and len(examples) == count
+    fits &= all(known in (None, size) for known, size in zip(shape, examples.shape[1:], strict=False))
+    fits &= labels is None or (labels.dtype == np.int32 and labels.shape == (count,))
+    return Split(examples, labels) if fits else None
 
 
 def write(path: str, split: Split) -> None:

@@ -123,8 +123,8 @@ def read_idx(path: str) -> np.ndarray:
                 return _parse(file, path)
             with gzip.GzipFile(fileobj=file) as content:
                 return _parse(cast(BinaryIO, content), path)
-    except (OSError, EOFError, zlib.error) as error:
-        # Includes gzip's own errors: a bad header or checksum, or a truncated file.
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        # Includes gzip's own errors: a bad header or checksum, or a truncated file; and numpy's of an impossible shape.
         raise _damaged(path, str(error) or type(error).__name__) from error
 
 

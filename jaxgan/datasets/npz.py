@@ -2,13 +2,13 @@
 
 import os
 import zipfile
-import zlib
 
 import numpy as np
 
 from jaxgan.datasets import splits
 from jaxgan.datasets.base import Dataset, Split
-from jaxgan.errors import DataError
+from jaxgan.errors import DataError, in_one_line
+from jaxgan.io import archives
 
 _SPLITS = ("train", "validation", "test")
 _LAYOUTS = (tuple(f"{kind}_{split}" for split in _SPLITS for kind in "xyc"), ("examples", "labels", "conditions"))
@@ -44,7 +44,7 @@ def load(*, path: str, validation_examples: int = -1) -> Dataset:
     validation, test = (
         _split(arrays, names, path) if names and names[0] in arrays else None for names in (layout[3:6], layout[6:])
     )
-    notes = (f"not read: {', '.join(others)}; the names are {_KEYS}",) if others else ()
+    notes = (f"not read: {in_one_line(', '.join(others))}; the names are {_KEYS}",) if others else ()
     return splits.assemble("npz", train, test, validation_examples, where=path, validation=validation, notes=notes)
 
 
@@ -67,26 +67,19 @@ def _read(path: str) -> tuple[dict[str, np.ndarray], list[str]]:
         why = "it is truncated" if start[:2] == b"PK" else "it is not an .npz file"
         raise DataError(f"cannot read {path}", why, "write it again with numpy.savez_compressed")
     try:
-        with np.load(place, allow_pickle=False) as archive:
-            layout = _LAYOUTS["x_train" not in archive.files]
-            known = [name for name in layout if name in archive.files]
-            others = [name for name in archive.files if name not in layout]
+        with archives.opened(place) as archive:
+            layout = _LAYOUTS["x_train" not in archive.names]
+            known = [name for name in layout if name in archive.names]
+            others = [name for name in archive.names if name not in layout]
             if not {"x_train", "examples"} & set(known):
-                found = ", ".join(archive.files) or "nothing"
+                found = ", ".join(archive.names) or "nothing"
                 raise DataError(f"cannot use {path}", f"it holds {found}", f"name the arrays {_KEYS}")
             if mixed := [name for name in others if name in _LAYOUTS[1]]:
                 raise DataError(f"cannot use {path}", f"it holds x_train and {mixed[0]}", f"name the arrays {_KEYS}")
-            return {name: archive[name] for name in known}, others
-    except (OSError, EOFError, ValueError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        if "allow_pickle" in str(error):
-            raise DataError(
-                f"cannot read {path}",
-                "it holds Python objects, which could run any code when they are read",
-                "store arrays of numbers, all examples of one shape",
-            ) from error
-        raise DataError(
-            f"cannot read {path}", f"it is damaged: {error}", "write it again with numpy.savez_compressed"
-        ) from error
+            return {name: archive.read(name) for name in known}, others
+    except archives.UnreadableError as error:
+        remedy = "write it again with numpy.savez_compressed, as arrays of numbers, all examples of one shape"
+        raise DataError(f"cannot read {path}", f"it {error}", remedy) from error
 
 
 def _split(arrays: dict[str, np.ndarray], names: tuple[str, ...], path: str) -> Split:

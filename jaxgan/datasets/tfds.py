@@ -26,6 +26,8 @@ from jaxgan.io.atomic import local_path
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>[\d*]+\.[\d*]+\.[\d*]+))?")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # PIL's names, by number of channels
 _BLOCK = 512  # examples that are read at once
+_FEATURE = re.compile(r"tensorflow_datasets\.core\.features\.\w+\.\w+", re.ASCII)
+_CLASS_KEYS = ("pythonClassName", "python_class_name", "type")  # in two spellings, and before tensorflow-datasets 4.4
 _LOCAL = ("mnist", "fashion_mnist", "kmnist")  # What `jaxgan.datasets.prepare` can write.
 
 
@@ -49,8 +51,8 @@ def load(
       The dataset; uint8 images [n, height, width, channels], with the labels of its ClassLabel if it has one.
 
     Raises:
-      DataError: an unknown name; not prepared, damaged, or only readable by TensorFlow; no images, or not all of one
-        size and of bytes.
+      DataError: an unknown name; not prepared, damaged, or only readable by TensorFlow; features that are classes of
+        somebody's own, whose code would run; no images, or not all of one size and of bytes.
     """
     data_dir = data_directory(path)
     directory = find_directory(tfds_name, data_dir)
@@ -58,11 +60,12 @@ def load(
         raise _not_prepared(tfds_name, data_dir)
     import tensorflow_datasets
 
-    with reading(directory):
+    check_classes(directory)
+    with reading(directory), contextlib.redirect_stdout(io.StringIO()):  # where it says at length what is not installed
         builder = tensorflow_datasets.builder_from_directory(directory)
-    layout = layout_of(builder.info.features, tfds_name)
+        layout = layout_of(builder.info.features, tfds_name)
+        sizes = {name: split.num_examples for name, split in builder.info.splits.items() if split.num_examples}
     stored = _Stored(builder, directory, layout, memory_limit)
-    sizes = {name: split.num_examples for name, split in builder.info.splits.items() if split.num_examples}
     if "train" not in sizes:
         raise DataError(
             f"cannot train on {tfds_name}",
@@ -124,6 +127,39 @@ def file_format(directory: str) -> str:
     """The format of a prepared dataset's files, "array_record" or "tfrecord". DataError if it cannot be read."""
     with reading(directory), open(os.path.join(directory, "dataset_info.json"), encoding="utf-8") as file:
         return json.load(file).get("fileFormat") or "tfrecord"
+
+
+def check_classes(directory: str) -> None:
+    """DataError if the description of a prepared dataset names a class that is no feature of tensorflow-datasets.
+
+    tensorflow-datasets imports the module of every class that it finds there, which runs the module's code.
+    """
+    for name in ("features.json", "dataset_info.json"):
+        with reading(directory), open(os.path.join(directory, name), encoding="utf-8") as file:
+            content = json.load(file)
+            classes = list(_class_names(content if name == "features.json" else content.get("features")))
+        for found in classes:
+            if not _FEATURE.fullmatch(found):
+                raise DataError(
+                    f"cannot read {directory}",
+                    f"its {name} names the class {found}, whose code would run; nothing was run",
+                    "prepare it again with features of tensorflow-datasets only",
+                )
+
+
+def _class_names(content: Any) -> Iterator[str]:
+    """The names of classes in a JSON value, at any depth, and in texts that are JSON themselves."""
+    waiting = [content]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str) and "{" in part:
+            with contextlib.suppress(ValueError):
+                waiting.append(json.loads(part))
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            yield from (part[key] for key in _CLASS_KEYS if isinstance(part.get(key), str))
+            waiting += part.values()
 
 
 class Layout(NamedTuple):
@@ -250,8 +286,11 @@ def reading(where: str) -> Iterator[None]:
     """Turns any error within it into a `DataError` about damaged data."""
     try:
         yield
-    except (DataError, ImportError):
+    except DataError:
         raise
+    except ImportError as error:
+        remedy = 'prepare it again, or install what is missing (pip install "jaxgan[tensorflow]" for TensorFlow)'
+        raise DataError(f"cannot read {where}", f"it is damaged or needs more packages: {error}", remedy) from error
     except Exception as error:
         # array_record, protobuf and PIL raise RuntimeError, ValueError, OSError, SyntaxError and more of their own.
         why = str(error).strip() or type(error).__name__
@@ -283,7 +322,8 @@ def _split(stored: _Stored, name: str, count: int) -> Split:
             "run: pip install \"jaxgan[tensorflow]\", or prepare it elsewhere with file_format='array_record'",
         )
     path = _cached(stored, name)
-    if (split := cache.read(path, count)) is None:
+    shape = source.shape if source else (None, None, stored.layout.channels)
+    if (split := cache.read(path, count, shape, labelled=stored.layout.label is not None)) is None:
         split = source.decoded() if source else _with_tensorflow(stored, name, count)
         cache.write(path, split)
     return split

@@ -7,7 +7,6 @@ compare only with each other, not with published ones; the output names the feat
 import contextlib
 import functools
 import hashlib
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ import optax
 from flax import linen, traverse_util
 
 from jaxgan.evaluation.base import Examples, Features
+from jaxgan.io import archives
 from jaxgan.io.atomic import atomic_path
 from jaxgan.networks.convolution import patches
 
@@ -211,19 +211,44 @@ def load_or_train(path: Path, *arrays: np.ndarray, num_classes: int) -> Classifi
 
     Failing to write the file is not an error.
     """
-    # A file that is missing or damaged is written anew.
-    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        with np.load(path, allow_pickle=False) as archive:
-            saved = {name: archive[name] for name in archive.files}
-        numbers = {name: saved.pop(name).item() for name in Classifier._fields if name != "params"}
-        return Classifier(traverse_util.unflatten_dict(saved, sep="/"), **numbers)
-
+    if (saved := _load(path, *arrays, num_classes=num_classes)) is not None:
+        return saved
     classifier = train(*arrays, num_classes=num_classes)
     params = traverse_util.flatten_dict(classifier.params, sep="/")
     numbers = {name: value for name, value in classifier._asdict().items() if name != "params"}
     with contextlib.suppress(OSError), atomic_path(path) as temporary:
         np.savez(temporary, allow_pickle=False, **params, **numbers)
     return classifier
+
+
+def _load(
+    path: Path,
+    images: np.ndarray,
+    labels: np.ndarray,
+    test_images: np.ndarray,
+    test_labels: np.ndarray,
+    *,
+    num_classes: int,
+) -> Classifier | None:
+    """The classifier in a file, or None: it is missing or damaged, or is not one of this data."""
+    shape = jax.ShapeDtypeStruct((1, *images.shape[1:], *([1] if images.ndim == 3 else [])), np.float32)
+    params = jax.eval_shape(Network(num_classes).init, jax.random.key(0), shape)["params"]
+    expected = {name: leaf.shape for name, leaf in traverse_util.flatten_dict(params, sep="/").items()}
+    expected |= dict.fromkeys(Classifier._fields[1:], ())
+    try:
+        with archives.opened(path) as archive:
+            saved = {name: archive.read(name) for name in expected}
+    except archives.UnreadableError:
+        return None
+    # Whoever may write to the cache's directory could have written it.
+    if {name: array.shape for name, array in saved.items()} != expected:
+        return None
+    if not all(array.dtype.kind in "if" and np.isfinite(array).all() for array in saved.values()):
+        return None
+    numbers = {name: saved.pop(name).item() for name in Classifier._fields[1:]}
+    found = Classifier(traverse_util.unflatten_dict(saved, sep="/"), **numbers)
+    counts = (found.num_classes, found.train_examples, found.test_examples)
+    return found if counts == (num_classes, len(images), len(test_images)) else None
 
 
 def _moments(images: np.ndarray) -> tuple[float, float]:

@@ -166,7 +166,7 @@ def evaluate_classes(samples: Examples, data: Data, key: jax.Array) -> list[Scor
     if data.classes is None or samples.labels is None or real.labels is None:
         raise ValueError(f"the {samples.name} and the {real.name} examples need labels")
     found = intra_class_distance(samples.features, samples.labels, real.features, real.labels, data.classes)
-    smallest = min(int(np.bincount(x.labels, minlength=data.classes).min()) for x in (samples, real))
+    smallest = min(int(np.bincount(labels, minlength=data.classes).min()) for labels in (samples.labels, real.labels))
     details = {"classes": int(np.isfinite(found.distances).sum()), "dim": samples.features.shape[1]}
     details["smallest_class"] = smallest
     name, split = "intra_frechet", data.reference_split

@@ -4,11 +4,11 @@ import functools
 import io
 import math
 import pathlib
-import pickle
+import pickletools
 import struct
 import zipfile
-from collections import OrderedDict
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxgan.errors import DataError
 from jaxgan.evaluation.inception import SMALLEST, InceptionV3
+from jaxgan.io.archives import Pieces
 
 REMEDY = (
     "give pytorch-fid's pt_inception-2015-12-05-6726825d.pth, complete, or TensorFlow's classify_image_graph_def.pb"
@@ -36,6 +37,13 @@ GRAPH_TOWERS = {
     "pool": "tower_2/",
 }
 GRAPH_TOWERS_6A = {"branch3x3": "", "branch3x3dbl": "tower/"}
+
+
+MOST_PICKLED = 2**20
+"""Bytes of a file's pickles, ten times as many as the published ones take."""
+
+MOST_FIELDS = 2**17
+"""Fields of a graph's protocol buffers that are looked at: a hundred for each of a thousand nodes."""
 
 
 class _UnusableError(Exception):
@@ -63,12 +71,13 @@ def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
 
     Raises:
       DataError: the file is missing, is cut short or holds something else; its pickle asks for anything but tensors and
-        dicts, none of which is executed; or a layer is missing or has another shape.
+        dicts, none of which is executed; a layer is missing or has another shape; or it claims to hold more than twice
+        the bytes of the weights, which are not read.
 
     Source: TensorFlow's names for PyTorch's are those of torch-fidelity, utils/util_convert_inception_weights.py.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as raw, Pieces(raw) as file:
             start = file.read(len(LEGACY_START))
             file.seek(0)
             if start.startswith(b"\x1f\x8b"):
@@ -126,6 +135,11 @@ class _Storage(NamedTuple):
     key: str
     length: int
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.length * np.dtype(self.dtype).itemsize
+
 
 class _Tensor(NamedTuple):
     storage: _Storage
@@ -134,33 +148,23 @@ class _Tensor(NamedTuple):
     strides: tuple[int, ...]
 
 
-class _TensorUnpickler(pickle.Unpickler):
-    """Reads tensors, their storages and ordered dicts; everything else in a pickle is rejected and never imported."""
-
-    def __init__(self, file: BinaryIO):
-        super().__init__(file)
-        self.storages: dict[str, _Storage] = {}
-
-    def find_class(self, module, name):
-        if module == "torch" and name in STORAGES:
-            return STORAGES[name]
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        # New functions each time, for a pickle may set attributes on what it is given.
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return lambda tensor, *_: tensor
-        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
-            return lambda storage, offset, shape, strides, *_: _Tensor(storage, offset, shape, strides)
-        raise _UnusableError(f"asks for {module}.{name}, and only tensors and dicts are read; nothing was executed")
-
-    def persistent_load(self, reference):
-        kind, dtype, key, _, length, *view = reference
-        if kind != "storage" or dtype not in STORAGES.values() or any(part is not None for part in view):
-            raise pickle.UnpicklingError(f"unknown reference {reference!r}")
-        return self.storages.setdefault(key, _Storage(dtype, key, length))
+def _most_bytes() -> int:
+    """The size of the network's weights as float64, in bytes: twice that of the published float32 files."""
+    return 8 * sum(math.prod(layer.shape) for layer in layers().values())
 
 
-def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
+def _take(file: IO[bytes], size: int) -> bytearray:
+    """The next bytes of a file, at most `size`, read in pieces so that a claim takes no memory."""
+    content = bytearray()
+    while piece := file.read(min(size - len(content), MOST_PICKLED)):
+        content += piece
+    return content
+
+
+# --- PyTorch's files
+
+
+def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
     """A torch file since version 1.6: a zip archive of a pickle, and of one file for each storage."""
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
@@ -169,36 +173,158 @@ def _read_zip(file: BinaryIO) -> dict[str, np.ndarray]:
             raise _UnusableError("is a zip archive that torch.save did not write")
         if f"{folders[0]}constants.pkl" in names:
             raise _UnusableError("is a TorchScript program, not a state dict")
-        unpickler = _TensorUnpickler(io.BytesIO(archive.read(f"{folders[0]}data.pkl")))
-        state = unpickler.load()
-        data = {key: archive.read(f"{folders[0]}data/{key}") for key in unpickler.storages}
-    return _arrays(state, data)
+
+        def read(name: str, size: int) -> bytearray:
+            with archive.open(folders[0] + name) as part:
+                return _take(part, size)
+
+        state = _unpickled(io.BytesIO(read("data.pkl", MOST_PICKLED)))
+        return _arrays(state, lambda storage: read(f"data/{storage.key}", storage.size))
 
 
-def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
+def _read_legacy(file: IO[bytes]) -> dict[str, np.ndarray]:
     """A torch file before version 1.6: five pickles in sequence, then every storage after its length."""
-    for _ in ("magic number", "version", "machine"):
-        _TensorUnpickler(file).load()
-    unpickler = _TensorUnpickler(file)
-    state = unpickler.load()
-    data = {}
-    for key in _TensorUnpickler(file).load():
+    pickles = io.BytesIO(_take(file, MOST_PICKLED))
+    _, _, _, state, keys = [_unpickled(pickles) for _ in range(5)]
+    places, place = {}, pickles.tell()
+    lengths = {tensor.storage.key: tensor.storage for tensor in state.values() if isinstance(tensor, _Tensor)}
+    for key in keys:
+        file.seek(place)
         (count,) = struct.unpack("<q", file.read(8))
-        if count != unpickler.storages[key].length:
-            raise ValueError(f"storage {key} holds {count} numbers, not {unpickler.storages[key].length}")
-        data[key] = file.read(count * np.dtype(unpickler.storages[key].dtype).itemsize)
-    return _arrays(state, data)
+        if count != lengths[key].length:
+            raise ValueError(f"storage {key} holds {count} numbers, not {lengths[key].length}")
+        places[key], place = place + 8, place + 8 + lengths[key].size
+
+    def read(storage: _Storage) -> bytearray:
+        file.seek(places[storage.key])
+        return _take(file, storage.size)
+
+    return _arrays(state, read)
 
 
-def _arrays(state, data: dict[str, bytes]) -> dict[str, np.ndarray]:
+def _unpickled(file: IO[bytes]) -> Any:
+    """What a pickle holds, of what the state dicts of torch consist of: tensors, dicts, lists, tuples, texts, numbers.
+
+    Python's own unpickler takes the memory that a pickle of some bytes claims, and hashes keys of any kind.
+    """
+    stack: list[Any] = []
+    marks: list[int] = []
+    memo: dict[int, Any] = {}
+    copied = 0
+    argument: Any
+
+    def pop_marked() -> list[Any]:
+        place = marks.pop()
+        items, stack[place:] = stack[place:], []
+        return items
+
+    for opcode, argument, _ in pickletools.genops(file):
+        match opcode.name:
+            case "PROTO" | "FRAME" | "STOP":
+                pass
+            case "MARK":
+                marks.append(len(stack))
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode.name])
+            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINFLOAT":
+                stack.append(argument)
+            case "BINUNICODE" | "SHORT_BINUNICODE" | "BINSTRING" | "SHORT_BINSTRING":
+                stack.append(argument)
+            case "EMPTY_DICT" | "EMPTY_LIST" | "EMPTY_TUPLE":
+                stack.append({"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}[opcode.name]())
+            case "TUPLE":
+                stack.append(tuple(pop_marked()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                marks.append(len(stack) - int(opcode.name[-1]))
+                stack.append(tuple(pop_marked()))
+            case "APPEND":
+                item = stack.pop()
+                stack[-1].append(item)
+            case "APPENDS":
+                items = pop_marked()
+                stack[-1].extend(items)
+            case "SETITEM" | "SETITEMS":
+                items = pop_marked() if opcode.name == "SETITEMS" else [stack.pop(-2), stack.pop()]
+                _set(stack[-1], zip(items[::2], items[1::2], strict=True))
+            case "BINPUT" | "LONG_BINPUT" | "MEMOIZE":
+                memo[len(memo) if argument is None else argument] = stack[-1]
+            case "BINGET" | "LONG_BINGET":
+                stack.append(memo[argument])
+            case "GLOBAL":
+                stack.append(_named(*argument.split(" ", 1)))
+            case "STACK_GLOBAL":
+                name = stack.pop()
+                stack.append(_named(stack.pop(), name))
+            case "BINPERSID":
+                stack.append(_storage(*stack.pop()))
+            case "REDUCE":
+                arguments = stack.pop()
+                copied += sum(len(part) for part in arguments if isinstance(part, list | tuple | dict))
+                if copied > MOST_PICKLED:
+                    raise ValueError("it repeats its parts")
+                stack.append(stack.pop()(*arguments))
+            case "BUILD":
+                stack.pop()  # attributes, of which none is needed
+            case name:
+                raise ValueError(f"{name} in a pickle of tensors")
+    return stack.pop()
+
+
+def _set(target: dict[str, Any], items: Any) -> dict[str, Any]:
+    for key, value in items:
+        if type(key) is not str:  # to hash tuples of tuples of tuples may take for ever
+            raise ValueError("a key that is no text")
+        target[key] = value
+    return target
+
+
+def _named(module: Any, name: Any) -> Any:
+    """What a pickle asks for by name, if it is something that state dicts have."""
+    if type(module) is not str or type(name) is not str:
+        raise ValueError("a name that is no text")
+    if module == "torch" and name in STORAGES:
+        return STORAGES[name]
+    functions: dict[Any, Callable[..., Any]] = {
+        ("collections", "OrderedDict"): lambda items=(): _set({}, items),
+        ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    }
+    if (module, name) not in functions:
+        raise _UnusableError(f"asks for {module}.{name}, and only tensors and dicts are read; nothing was executed")
+    return functions[module, name]
+
+
+def _storage(kind: Any, dtype: Any, key: Any, _: Any, length: Any, *view: Any) -> _Storage:
+    whole = type(length) is int and length >= 0 and all(part is None for part in view)
+    if kind != "storage" or dtype not in STORAGES.values() or type(key) is not str or not whole:
+        raise ValueError("an unknown reference")
+    return _Storage(dtype, key, length)
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
+    numbers = (offset, *shape, *strides)
+    if not isinstance(storage, _Storage) or any(type(number) is not int for number in numbers):
+        raise ValueError("a tensor without a storage or a shape")
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _arrays(state: Any, read: Callable[[_Storage], bytearray]) -> dict[str, np.ndarray]:
+    """The network's tensors in a state dict, whose storages are read once it is known how large they are."""
     if not isinstance(state, dict):
         raise _UnusableError(f"holds a {type(state).__name__}, not a state dict")
-    return {name: _array(tensor, data) for name, tensor in state.items() if isinstance(tensor, _Tensor)}
+    tensors = {name: state[name] for name in layers() if isinstance(state.get(name), _Tensor)}
+    storages = {tensor.storage for tensor in tensors.values()}
+    if (size := sum(storage.size for storage in storages)) > _most_bytes():
+        raise _UnusableError(f"claims {size:,} bytes of weights, and InceptionV3's are {_most_bytes() // 2:,}")
+    data = {storage: read(storage) for storage in storages}
+    return {name: _array(tensor, data[tensor.storage]) for name, tensor in tensors.items()}
 
 
-def _array(tensor: _Tensor, data: dict[str, bytes]) -> np.ndarray:
+def _array(tensor: _Tensor, content: bytearray) -> np.ndarray:
     storage, offset, shape, strides = tensor
-    numbers = np.frombuffer(data[storage.key], storage.dtype)
+    if len(content) != storage.size:
+        raise ValueError(f"storage {storage.key} has {len(content)} of its {storage.size} bytes")
+    numbers = np.frombuffer(content, storage.dtype)
     # as_strided does not look where its strides lead, and these come from a stranger's file.
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     if min(offset, *shape, *strides, 0) < 0 or last >= len(numbers):
@@ -207,26 +333,111 @@ def _array(tensor: _Tensor, data: dict[str, bytes]) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(numbers[offset:], shape, steps, writeable=False)
 
 
-def _read_graph(file: BinaryIO) -> dict[str, np.ndarray]:
-    from tensorboardX.proto.graph_pb2 import GraphDef
+# --- TensorFlow's files
 
-    nodes = GraphDef.FromString(file.read()).node
-    constants = {node.name: node.attr["value"].tensor for node in nodes if node.op == "Const"}
+
+class _Constant(NamedTuple):
+    """A tensor of a graph: its numbers are `content`, or `floats`, whose last one is repeated."""
+
+    shape: tuple[int, ...]
+    content: memoryview
+    floats: bytes
+
+
+def _read_graph(file: IO[bytes]) -> dict[str, np.ndarray]:
+    """A GraphDef: https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/framework, graph.proto ff.
+
+    A parser of the whole would take up to fifty times the memory of a file that is made for it.
+    """
+    content = _take(file, _most_bytes() + 1)
+    if len(content) > _most_bytes():
+        raise _UnusableError(f"is larger than {_most_bytes():,} bytes, twice InceptionV3's weights")
+    left = iter(range(MOST_FIELDS))
+    constants: dict[str, _Constant] = {}
+    for number, node in _fields(memoryview(content), left):
+        if number == 1 and isinstance(node, memoryview):
+            name, constant = _node(node, left)
+            constants |= {} if constant is None else {name: constant}
     if not constants:
         raise _UnusableError("is neither a state dict of PyTorch nor a frozen graph of TensorFlow")
     arrays = {}
     for name, layer in layers().items():  # gamma too, though it is one throughout: tensorflow issue 564
         if layer.graph_name not in constants:
             raise _UnusableError(f"has no layer {layer.graph_name} ({name})")
-        array = _constant(layer.graph_name, constants[layer.graph_name])
+        # From [outputs, inputs, height, width] to [height, width, inputs, outputs].
+        shape = (*layer.shape[2:], *layer.shape[1::-1])
+        array = _numbers(layer.graph_name, shape, constants[layer.graph_name])
         arrays[name] = np.moveaxis(array, (-2, -1), (1, 0)) if array.ndim > 1 else array
     return arrays
 
 
-def _constant(name: str, tensor) -> np.ndarray:
-    shape = tuple(dim.size for dim in tensor.tensor_shape.dim)
-    numbers = np.frombuffer(tensor.tensor_content or np.asarray(tensor.float_val, np.float32).tobytes(), "<f4")
-    if 0 < len(numbers) < math.prod(shape) and not tensor.tensor_content:
+def _fields(message: memoryview, left: Iterator[int]) -> Iterator[tuple[int, Any]]:
+    """The fields of a protocol buffer by number: ints, and the bytes of all others. `left` counts those that may come.
+
+    Source: https://protobuf.dev/programming-guides/encoding.
+    """
+    place = 0
+
+    def varint() -> int:
+        nonlocal place
+        value = shift = 0
+        while shift < 70:
+            byte, place = message[place], place + 1
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+        raise ValueError("a number of more than 64 bits")
+
+    while place < len(message):
+        if next(left, None) is None:
+            raise ValueError("more fields than a graph of InceptionV3 has")
+        number, kind = divmod(varint(), 8)
+        if number == 0:
+            raise ValueError("a field without a number")
+        if kind == 0:
+            yield number, varint()
+            continue
+        size = varint() if kind == 2 else {1: 8, 5: 4}.get(kind, len(message))
+        if place + size > len(message):
+            raise ValueError("a field that ends beyond the file")
+        yield number, message[place : place + size]
+        place += size
+
+
+def _node(message: memoryview, left: Iterator[int]) -> tuple[str, _Constant | None]:
+    """A NodeDef: its name, and its value if it is a constant."""
+    name = op = b""
+    value = memoryview(b"")
+    for number, field in _fields(message, left):
+        if number == 1:
+            name = field.tobytes()
+        elif number == 2:
+            op = field.tobytes()
+        elif number == 5 and (entry := dict(_fields(field, left))).get(1) == b"value":
+            value = dict(_fields(entry.get(2, value), left)).get(8, value)
+    return name.decode(), _constant(value, left) if op == b"Const" else None
+
+
+def _constant(message: memoryview, left: Iterator[int]) -> _Constant:
+    """A TensorProto."""
+    shape: list[int] = []
+    content, floats = memoryview(b""), bytearray()
+    for number, field in _fields(message, left):
+        if number == 2:
+            shape += [dict(_fields(dim, left)).get(1, 0) for other, dim in _fields(field, left) if other == 2]
+        elif number == 4:
+            content = field
+        elif number == 5:
+            floats += field
+    return _Constant(tuple(shape), content, bytes(floats))
+
+
+def _numbers(name: str, shape: tuple[int, ...], constant: _Constant) -> np.ndarray:
+    if constant.shape != shape:
+        raise _UnusableError(f"has layer {name} of shape {constant.shape} where the network has {shape}")
+    numbers = np.frombuffer(constant.content or constant.floats, "<f4")
+    if 0 < len(numbers) < math.prod(shape) and not constant.content:
         numbers = np.pad(numbers, (0, math.prod(shape) - len(numbers)), mode="edge")  # a graph omits repetitions
     if len(numbers) != math.prod(shape):
         raise _UnusableError(f"has layer {name} of shape {shape} with {len(numbers)} numbers of float32")

@@ -5,7 +5,7 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from jaxgan.errors import UsageError, WriteError
 
 
 def local_path(path: str, name: str) -> Path:
-    """A path as an absolute one, with ~ expanded; UsageError, which names `name`, if it is a URL such as gs://bucket.
+    """A path as an absolute one, with ~ expanded.
 
-    As a path, gs://bucket/run would be a directory `gs:` here.
+    Raises:
+      UsageError: which names `name`: it is a URL such as gs://bucket/run, which as a path would be a directory `gs:`
+        here, or begins with ~ where there is no home directory.
     """
     if scheme := re.match(r"\w[\w+.-]*://", path):
         raise UsageError(
@@ -23,7 +25,12 @@ def local_path(path: str, name: str) -> Path:
             f"jaxgan writes to directories only, and knows no {scheme[0]}",
             "mount the bucket and give its directory, or give a local one and copy it afterwards",
         )
-    return Path(path).expanduser().absolute()
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:
+        raise UsageError(
+            f"{name}{path}", "~ is the home directory, and there is none", "give the whole path"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -71,9 +78,9 @@ def reported(path: str | Path) -> Iterator[None]:
 def write_text(path: Path, text: str) -> None:
     """`atomic_write` of text; raises WriteError if it fails."""
     with reported(path):
-        atomic_write(path, text.encode())
+        atomic_write(path, text.encode(errors="replace"))  # names of files may hold what UTF-8 does not
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """`write_text` of a JSON object."""
+def write_json(path: Path, content: Any) -> None:
+    """`write_text` of what JSON can hold."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -14,10 +14,11 @@ import logging
 import os
 import re
 import shutil
+import stat
 import sys
 import traceback
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,21 @@ class Checkpoints:
     Args:
       directory: created if it does not exist.
       keep: how many checkpoints to keep, the latest ones; at least 1.
+      best: which of the saved steps is kept beside them, if any.
       asynchronous: `save` returns once the state is copied and writes in the background.
 
     Raises:
       UsageError: `keep` < 1, or the directory cannot be made.
     """
 
-    def __init__(self, directory: str | Path, *, keep: int, asynchronous: bool = True):
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        keep: int,
+        best: Callable[[list[int]], int | None] = lambda steps: None,
+        asynchronous: bool = True,
+    ):
         if keep < 1:
             raise UsageError("cannot keep checkpoints", f"keep is {keep}", "keep at least 1")
         self.directory = Path(directory).absolute()
@@ -70,13 +79,10 @@ class Checkpoints:
         self._asynchronous = asynchronous
         _quiet_orbax()
         import orbax.checkpoint as ocp
-        from orbax.checkpoint.checkpoint_managers import LatestN
 
         self._ocp = ocp
-        # To keep the best one too: AnyPreservationPolicy([LatestN(keep), BestN(...)]), and `metrics=` in `save`; not
-        # Orbax's `best_fn`, which deletes the newest checkpoint when that one scores badly.
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=LatestN(keep),
+            preservation_policy=_Preserved(keep, best),
             enable_async_checkpointing=asynchronous,
             async_options=ocp.AsyncOptions(post_finalization_callback=self._finish) if asynchronous else None,
         )
@@ -144,6 +150,10 @@ class Checkpoints:
     def latest_step(self) -> int | None:
         """The newest step saved (or being saved by this object), or None; half-written ones do not count."""
         return self._manager.latest_step()
+
+    def steps(self) -> list[int]:
+        """All steps saved, sorted."""
+        return sorted(self._manager.all_steps())
 
     def extra(self, step: int | None = None) -> dict[str, Any]:
         """Reads the dict that was saved beside a state, without the state."""
@@ -234,7 +244,7 @@ class Checkpoints:
                 return
 
     def _existing(self, step: int | None) -> int:
-        steps = sorted(self._manager.all_steps())
+        steps = self.steps()
         if step is None and steps:
             step = self._newest(steps)
         if step is None or step not in steps:
@@ -243,6 +253,8 @@ class Checkpoints:
             raise UsageError(what, why, "train first, or name another directory or step")
         if step == self._saving:
             self.wait()
+        with self._reading(step):
+            _check_files(self.directory / str(step))
         return step
 
     def _newest(self, steps: list[int]) -> int:
@@ -250,7 +262,7 @@ class Checkpoints:
         for step in reversed(steps):
             path = self.directory / str(step)
             if step != self._saving and step not in self._damage:
-                self._damage[step] = damage = _damage(path)
+                self._damage[step] = damage = damage_of(path)
                 if damage and step > steps[0]:
                     text = f"checkpoint {path} is damaged ({damage}), so the one before is taken"
                     print(f"jaxgan: warning: {text}", file=sys.stderr, flush=True)
@@ -306,6 +318,19 @@ class Checkpoints:
             raise WriteError(what, _reason(error), "make room or repair it, and run again to resume") from error
 
 
+@dataclasses.dataclass
+class _Preserved:
+    """Which checkpoints Orbax does not delete. Its own policies ask for a score when a checkpoint is saved."""
+
+    keep: int
+    best: Callable[[list[int]], int | None]
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        kept = {*steps[-self.keep :], self.best(steps)}
+        return [step in kept for step in steps]
+
+
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
     sharding = getattr(leaf, "sharding", None)
     if not isinstance(sharding, jax.sharding.Sharding):  # Orbax's description of where a leaf was is of no use here
@@ -339,50 +364,43 @@ def _reason(error: BaseException) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
+def _check_files(path: Path) -> None:
+    """Raises ValueError if something in a checkpoint is a link or a pipe: it may be a stranger's."""
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            mode = os.lstat(os.path.join(folder, name)).st_mode
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise ValueError(f"{name} is neither a file nor a directory")
+
+
 def _write_manifest(path: Path) -> None:
     (path / MANIFEST).write_text(json.dumps(_checksums(path)))
 
 
-def set_aside(directory: Path, logged: float) -> None:
-    """Renames the newest checkpoints to STEP.unusable, with a warning each, down to the newest that a run can go on
-    from; none if there is no such one.
+def saved_steps(directory: Path) -> list[int]:
+    """The steps of a run's checkpoints, sorted, without opening them."""
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit()) if directory.is_dir() else []
+
+
+def set_aside(directory: Path, unusable: Mapping[int, str]) -> None:
+    """Renames checkpoints of a run that no process trains to STEP.unusable, with a warning each.
 
     Args:
-      directory: of a run that no process trains.
-      logged: a run cannot go on from a later step, because the lines of its metrics before it are lost.
-
-    Raises:
-      UsageError: there are checkpoints that are not damaged, and all are of later steps.
+      directory: of the checkpoints.
+      unusable: why, by step.
     """
-    found = sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit()) if directory.is_dir() else []
-    unusable: dict[int, str] = {}
-    lost = False
-    for step in reversed(found):
-        damage = _damage(directory / str(step))
-        if damage is None and step <= logged:
-            usable = step
-            break
-        unusable[step] = damage or f"lines of metrics.jsonl before step {step} are lost"
-        lost |= damage is None
-    else:
-        if lost:
-            raise UsageError(
-                f"cannot resume {directory.parent}",
-                f"metrics.jsonl lacks lines before step {found[0]}, the oldest checkpoint",
-                "delete metrics.jsonl to go on without the lines so far, or start again in another --workdir",
-            )
-        return
     for step, why in unusable.items():
         names = (f"{step}.unusable{number or ''}" for number in itertools.count())
         name = next(name for name in names if not (directory / name).exists())
         (directory / str(step)).rename(directory / name)
-        text = f"cannot use checkpoint {directory / str(step)} ({why}); it is now {name}, and step {usable} is used"
+        text = f"checkpoint {directory / str(step)} is not used ({why}); it is now {name}"
         print(f"jaxgan: warning: {text}", file=sys.stderr, flush=True)
 
 
-def _damage(path: Path) -> str | None:
+def damage_of(path: Path) -> str | None:
     """What is wrong with a checkpoint's files, or None."""
     try:
+        _check_files(path)
         _verify_manifest(path)
     except (OSError, ValueError) as error:
         return _reason(error)

@@ -145,7 +145,7 @@ class MetricsFile(MetricWriter):
             os.fsync(self._stream.fileno())
 
     def lines(self) -> list[dict[str, Any]]:
-        """The lines up to the first that is not a JSON object."""
+        """The lines up to the first that is none."""
         return read_lines(self.path)
 
     def truncate(self, step: int) -> None:
@@ -159,9 +159,8 @@ class MetricsFile(MetricWriter):
         kept = []
         for number, line in enumerate(lines[:-1], 1):
             try:
-                written = json.loads(line)["step"]
-                late = written > step
-            except (ValueError, TypeError, KeyError) as error:
+                late = _parsed(line)["step"] > step
+            except ValueError as error:
                 why = f"line {number} is {line[:40]!r}, and not a JSON object with a step"
                 raise UsageError(f"cannot resume {self.path}", why, "delete that line, or the file") from error
             if not late:
@@ -212,13 +211,27 @@ def complete_until(path: Path, every: int) -> float:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl` up to the first that is not a JSON object; none if the file does not exist."""
+    """The lines of a `metrics.jsonl` up to the first that is none; none if the file does not exist."""
     found = []
     for line in path.read_bytes().decode("utf-8", "replace").splitlines() if path.exists() else ():
         try:
-            found.append(dict(json.loads(line)))
-        except (ValueError, TypeError):
+            found.append(_parsed(line))
+        except ValueError:
             break
+    return found
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """A line, whose file may be anyone's; ValueError if it is not a JSON object with a step and numbers or null."""
+    try:
+        found = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("it is too deep") from error
+    if not isinstance(found, dict) or type(found.get("step")) is not int:
+        raise ValueError("it has no step")
+    for value in found.values():
+        if value is not None and (not isinstance(value, int | float) or not abs(value) < 2**1000):
+            raise ValueError("it has other values than numbers")
     return found
 
 

@@ -36,7 +36,8 @@ def run(
     Args:
       mode: "train", "sweep", "sample" or "evaluate".
       location: the config's file, optionally with `:argument`. "sample" and "evaluate" use the run's own config; for
-        them it is a file that adds the entries that this config names to tables such as `LOSSES`, or None.
+        them it is a file that adds the entries that this config names to tables such as `LOSSES`, and whose code is
+        trusted, or None.
       overrides: fields of the config to set, as text.
       workdir: the run's directory.
       options: the mode's flags that were given; see `OPTIONS`.
@@ -55,8 +56,9 @@ def run(
 
     # Modes that use a trained run.
     if mode in ("sample", "evaluate"):
-        if location is not None:
-            command_line.load_config(location)  # for the entries that its file adds to tables
+        devices.check()
+        # For the entries that its file adds to tables, and the code that it names.
+        given = {} if location is None else command_line.load_config(location)
         if mode == "sample":
             from jaxgan.runs.sample import sample
 
@@ -64,7 +66,7 @@ def run(
         else:
             from jaxgan.runs.evaluate.run import evaluate
 
-            evaluate(workdir, overrides=overrides, **options)
+            evaluate(workdir, overrides=overrides, given=given, **options)
         return
     # Modes that train.
     if location is None:

@@ -1,10 +1,24 @@
-"""Settings of JAX for this process: its CPU devices, and where it keeps what it compiles."""
+"""Settings of JAX for this process: its devices, and where it keeps what it compiles."""
 
+import contextlib
+import importlib
+import json
 import os
+import pathlib
 import platform
+import stat
 import sys
 import zlib
 from typing import Any
+
+from jaxgan.errors import UsageError
+from jaxgan.io.atomic import atomic_write
+
+ZSTANDARD = b"\x28\xb5\x2f\xfd"
+"""How what JAX has compressed by Zstandard begins, which it prefers to zlib."""
+
+CHECKED = "checked.json"
+"""{entry: [bytes, time of change]} of the entries of a cache of compiled code that were whole."""
 
 
 def use_all_cores() -> None:
@@ -23,8 +37,36 @@ def use_all_cores() -> None:
     os.environ["XLA_FLAGS"] = " ".join(filter(None, [flags, *added]))
 
 
+def check() -> None:
+    """Raises UsageError if JAX finds no device of the kind that it was told to use."""
+    import jax
+
+    try:
+        jax.local_device_count()
+    except (RuntimeError, AssertionError) as error:
+        raise missing("", error) from error
+
+
+def missing(wanted: str, error: Exception) -> UsageError:
+    """The error of a platform without devices.
+
+    Args:
+      wanted: the config's platform; "" if it is JAX's own choice.
+      error: that JAX raised when it was asked for its devices; an AssertionError if it has no plugin for them at all.
+    """
+    import jax
+
+    reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
+    what = f"--config=...:{wanted}" if wanted else f"JAX_PLATFORMS={jax.config.values['jax_platforms'] or ''}"
+    remedy = "or use :cpu" if wanted else "or set JAX_PLATFORMS=cpu"
+    return UsageError(what, f"JAX finds no such device ({reason})", f"install JAX for it (BUILD.md), {remedy}")
+
+
 def cache_compiled_code() -> None:
-    """Makes JAX cache what it compiles on disk, for later processes, unless its own settings name a place already."""
+    """Makes JAX cache what it compiles on disk, for later processes, unless its own settings name a place already.
+
+    An entry is a program that JAX runs without asking, so the place must be ours alone, and so must the entries.
+    """
     import jax
 
     from jaxgan.datasets import cache
@@ -33,12 +75,70 @@ def cache_compiled_code() -> None:
         # Code for one processor may not run on another, and a home directory may be that of many machines.
         processor = zlib.crc32("".join(sorted(set(_processor_flags()))).encode())
         place = os.path.join(cache.directory(), "compiled", f"{platform.machine()}-{processor:08x}")
+        place = os.path.realpath(place)
+        usual = os.umask(0o077)
         try:
             os.makedirs(place, exist_ok=True)
+            loose = os.stat(place).st_mode & 0o022  # as earlier versions may have made it
+            if loose:
+                os.chmod(place, 0o700)
+            if not cache.private(place):
+                why = f"others can write to {place}, or to a directory above it"
+                print(f"jaxgan: warning: compiled code is not kept; {why}; chmod go-w it", file=sys.stderr, flush=True)
+                return
+            _clean(pathlib.Path(place), None if loose else 0o022 & usual)
         except OSError:
             return  # only slower next time
+        finally:
+            os.umask(usual)
         jax.config.update("jax_compilation_cache_dir", place)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def _clean(place: pathlib.Path, foreign: int | None) -> None:
+    """Removes the entries of a cache that are not ours alone, or torn: JAX writes them in place, and never mends one.
+
+    An entry is read once, when it is new. JAX never changes one.
+
+    Args:
+      place: the cache, which is ours.
+      foreign: bits of the mode that JAX's own entries do not have; None if none can be trusted.
+    """
+    try:
+        before = dict(json.loads((place / CHECKED).read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        before = {}
+    after = {}
+    for path in place.iterdir():
+        if path.name == CHECKED:
+            continue
+        found = path.lstat()
+        ours = foreign is not None and stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid()
+        ours = ours and not found.st_mode & (foreign or 0)
+        known = [found.st_size, found.st_mtime_ns]
+        if ours and (before[path.name] == known if path.name in before else _is_whole(path)):
+            after[path.name] = known
+        else:
+            with contextlib.suppress(OSError):  # a directory
+                path.unlink()
+    if after != before:
+        atomic_write(place / CHECKED, json.dumps(after).encode())
+
+
+def _is_whole(path: pathlib.Path) -> bool:
+    """Whether an entry of the cache can be unpacked."""
+    content = path.read_bytes()
+    unpack: Any = zlib
+    if content.startswith(ZSTANDARD):
+        try:
+            unpack = importlib.import_module("compression.zstd")  # since Python 3.14
+        except ImportError:
+            unpack = importlib.import_module("zstandard")
+    try:
+        unpack.decompress(content)
+    except (zlib.error, getattr(unpack, "ZstdError", zlib.error)):
+        return False
+    return True
 
 
 def _processor_flags() -> list[str]:

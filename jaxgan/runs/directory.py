@@ -4,7 +4,9 @@ import contextlib
 import errno
 import fcntl
 import json
+import os
 import pathlib
+import stat
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -19,17 +21,21 @@ NAMED = 10
 class RunDirectory:
     """A directory that holds one run; a context manager that unlocks it.
 
+    It may be a stranger's: what jaxgan reads and writes in it may not lead to other places.
+
     Args:
       path: its path.
       create: create it if it does not exist, and lock it until `close` or the end of the process.
 
     Raises:
-      UsageError: it is a URL, it cannot be written, or another process trains in it.
+      UsageError: it is a URL, it may not be looked at, it cannot be written, something in it is a link to another place
+        or no file, or another process trains in it.
       WriteError: the disk is full.
     """
 
     def __init__(self, path: str, *, create: bool = True):
-        self.path = local_path(path, "--workdir=") if ":" in path else pathlib.Path(path).expanduser().absolute()
+        plain = ":" not in path and not path.startswith("~")
+        self.path = pathlib.Path(path).absolute() if plain else local_path(path, "--workdir=")
         self.config_file = self.path / "config.json"
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
@@ -38,11 +44,15 @@ class RunDirectory:
         self.report = self.path / "report.html"
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
+        self.divergences = self.path / "divergences.json"
         self.sweep_file = self.path / "sweep.json"
+        self.members = self.path / "members"
+        self._lock_file = self.path / ".lock"
         self._lock: IO[str] | None = None
+        self._check()
         self._made = create and not self.path.exists()
         if create:
-            self._open()
+            self.lock()
 
     def __enter__(self) -> "RunDirectory":
         return self
@@ -59,9 +69,10 @@ class RunDirectory:
                 for empty in (self.samples, self.checkpoints):
                     if empty.exists():
                         empty.rmdir()
-                (self.path / ".lock").unlink()
+                self._lock_file.unlink()
                 self.path.rmdir()
         self._lock.close()
+        self._lock = None
 
     def picture(self, step: int) -> pathlib.Path:
         """The picture of samples that training draws at a step."""
@@ -75,10 +86,15 @@ class RunDirectory:
         """Writes the config as used; raises WriteError if that fails."""
         write_text(self.config_file, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
-    def _open(self) -> None:
+    def lock(self) -> None:
+        """Creates the directory if it does not exist, and locks it until `close` or the end of the process.
+
+        Raises:
+          UsageError: it cannot be written, or another process trains in it.
+        """
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / ".lock", "w")  # noqa: SIM115  (held until the process ends)
+            self._lock = open(self._lock_file, "a")  # noqa: SIM115  (held until the process ends)
         except OSError as error:
             kind = WriteError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
             raise kind(
@@ -89,11 +105,37 @@ class RunDirectory:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
+            self._lock.close()
+            self._lock = None
             raise UsageError(
                 f"--workdir={self.path} is in use", "another process trains in it", "stop it, or choose another workdir"
             ) from error
         except OSError:
             pass  # a file system without locks
+
+    def _check(self) -> None:
+        """Raises UsageError if the directory may not be looked at, or what jaxgan uses in it leads elsewhere."""
+        used: tuple[pathlib.Path, ...]
+        used = (self.config_file, self.checkpoints, self.samples, self.evaluation, self.curves, self.report)
+        used += (self.metrics_file, self.tensorboard, self.path / "profile", self.sweep_file, self.members)
+        for path in (*used, self.path / "sweep.txt", self.path / "sweep.png", self._lock_file):
+            try:
+                if path.is_symlink():
+                    root, place = map(os.path.realpath, (self.path, path))
+                    if os.path.commonpath((root, place)) != root:
+                        raise UsageError(
+                            f"{path} leads out of the run's directory",
+                            f"it is a link to {place}",
+                            "put a directory or file there, or make the whole --workdir a link",
+                        )
+                mode = path.stat().st_mode
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or str(error)
+                raise UsageError(f"--workdir={self.path} cannot be looked at", why, "name another") from error
+            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+                raise UsageError(f"{path} cannot be used", "it is neither a file nor a directory", "remove it")
 
 
 def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Path) -> None:

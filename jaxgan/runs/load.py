@@ -9,7 +9,8 @@ from jaxgan.config import DataFacts, Experiment, Problem, build, check, command_
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
-from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.directory import NAMED, RunDirectory
+from jaxgan.runs.saved import best_step, read_run
 from jaxgan.types import TrainState
 
 
@@ -31,17 +32,26 @@ class TrainedRun(NamedTuple):
     state: TrainState
 
 
-def load_run(workdir: str, step: int | None = None, overrides: Mapping[str, str] = {}, mode: str = "") -> TrainedRun:
+def load_run(
+    workdir: str,
+    step: int | str | None = None,
+    overrides: Mapping[str, str] = {},
+    mode: str = "",
+    given: Mapping[str, Any] = {},
+) -> TrainedRun:
     """Loads the generator of one of a run's checkpoints.
 
     Args:
       workdir: the run's directory.
-      step: of the checkpoint; None for the newest.
+      step: of the checkpoint, which may be text; "best" by the first score of the evaluations in training; None for
+        the newest.
       overrides: fields of its config to set, as text; those that the schema allows for the mode.
       mode: "sample", "evaluate", or "", which may set none.
+      given: the config that the caller named. Of the code that the run's own config names, only that which this one
+        names too is trusted.
 
     Raises:
-      UsageError: there is no run, or no such checkpoint, or the config is not right.
+      UsageError: there is no run, or no such checkpoint, or the config is not right or names code.
       DataError: the checkpoint is damaged.
     """
     directory = RunDirectory(workdir, create=False)
@@ -53,13 +63,18 @@ def load_run(workdir: str, step: int | None = None, overrides: Mapping[str, str]
             f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run --mode=train first"
         )
     with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
-        extra = checkpoints.extra(step)
-        config, data = complete(extra["config"]), extra["data"]
+        step = _step(step, directory, checkpoints)
+        saved = read_run(checkpoints, step)
+        config, data = complete(saved.config), saved.data
+        code = set(schema.code(config).items()) - set(schema.code(given).items())
         if found := problems_of(config):
-            why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found, 1))
+            known = schema.rows(config)
+            found.sort(key=lambda problem: problem.field not in known)  # a choice that is unknown tells most
+            why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found[:NAMED], 1))
             remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
             raise UsageError("the run's config is not of this program", why, remedy)
         check(config, _override(config, overrides, mode))
+        config = _without_code(config, {name: value for name, value in code if name not in overrides}, mode)
         # Of vectors only the dimension is known here.
         vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
         shape, size = tuple(data["example_shape"]), config["batch_size"]
@@ -103,6 +118,36 @@ def restore_players(checkpoints: Checkpoints, experiment: Experiment, step: int 
         return checkpoints.restore(template, step)[0]
     by_discriminator = experiment.sampling.by_discriminator
     return checkpoints.restore_generator(template, step, discriminator=by_discriminator)
+
+
+def _step(step: int | str | None, directory: RunDirectory, checkpoints: Checkpoints) -> int | None:
+    """The number of a step that may be text, or "best"."""
+    if step == "best":
+        config = complete(read_run(checkpoints).config)
+        method = "plain" if problems_of(config) else config["sampling"]["method"]
+        if (best := best_step(directory, method, checkpoints.steps())) is None:
+            why = "no checkpoint was evaluated in training"
+            raise UsageError(
+                "cannot take --step=best", why, "train with --config.evaluation.every=STEPS, or name a step"
+            )
+        return best
+    try:
+        return step if step is None else int(step)
+    except ValueError as error:
+        raise UsageError("the command line", f"--step={step} is no step", "give a number, or best") from error
+
+
+def _without_code(config: dict[str, Any], code: Mapping[str, str], mode: str) -> dict[str, Any]:
+    """The config with the defaults of fields that name code, for modes that do not read them; others refuse it."""
+    known = schema.rows(config)
+    for name, value in code.items():
+        if mode in known[name].spec.field.modes:
+            raise UsageError(
+                f"the run's config names code, {name}={value}",
+                "code that a run's directory names is not run, since it may be a stranger's",
+                f"give it as --config.{name} if it is yours, or choose another {name}",
+            )
+    return schema.replaced(config, {name: known[name].spec.default for name in code})
 
 
 def _override(config: dict[str, Any], overrides: Mapping[str, str], mode: str) -> list[Problem]:

@@ -20,6 +20,6 @@ def test_rates_by_path_and_of_all_paths():
     both = found["pooled"]["simultaneous"]
     assert (both["games"], both["collapsed"]) == (2, 0) and both["interval"] == pytest.approx([0, 0.8419], abs=1e-4)
     assert found["pooled"]["alternating"]["games"] == 4 and found["pooled"]["alternating"]["collapsed"] == 2
-    # Fisher: of 6 games 2 collapse; both are among the 4 with C(4, 2)/C(6, 2) = 6/15, as likely as one in each, 8/15, or less.
+    # Fisher: of 6 games 2 collapse. Both are among the 4 with C(4, 2)/C(6, 2) = 6/15, among the other 2 with 1/15.
     assert found["pooled"]["fisher"] == pytest.approx(7 / 15, abs=0.005)
     assert "| run | 2 of 3 | 0.09 to 0.99 | 0 of 2 | 0.00 to 0.84 |" in collapse.table_of(found)

@@ -96,6 +96,11 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             "coordination.accuracy_limit 0.8: D has",
         ),
         ({"coordination.accuracy_limit": 0.8, "real_label": 0.5}, "coordination.accuracy_limit 0.8: D has no accuracy"),
+        ({"population.halvings": 2**63 - 1}, "population.halvings: 9223372036854775807 is above 14"),
+        ({"steps": 10**5_000}, "steps: a number of 16610 bits, and 63 are the most"),
+        ({"average_decay": -(10**400)}, "average_decay: a number of 1329 bits"),
+        ({"schedules": "a=b;" * 200}, "schedules: it names 200 fields, and 100 are the most"),
+        ({"loss": "x" * 100_000}, "…(99,702 letters)…"),
         ({"latent": 3}, "latent is a section"),
         ({"discriminator.layer_scales": "1,2"}, "discriminator.layer_scales names 2 for 3 layers"),
         ({"generator.layer_biases": "0,-1,0"}, "generator.layer_biases names 3 for 2 layers"),
@@ -261,7 +266,19 @@ def test_problems(change, said):
     plain = _changed(change)
     with pytest.raises(UsageError) as error:
         check(plain)
-    assert said in str(error.value)
+    assert said in str(error.value) and len(str(error.value)) < 13_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0x" + "f" * 5_000, "1" * 400, "9" * 100_000, "(" * 90_000, "-" * 90_000 + "1", "x" * 90_000, "1e999", "\0"],
+)
+@pytest.mark.parametrize("field", ["steps", "average_decay", "generator.widths", "discriminator.layer_scales", "loss"])
+def test_texts_that_no_field_takes_are_a_problem(text, field):
+    config = complete({})
+    with pytest.raises(UsageError) as error:
+        check(config, command_line.override(config, {field: text}))
+    assert str(error.value).isprintable() and len(str(error.value)) < 1_000
 
 
 @pytest.mark.parametrize(

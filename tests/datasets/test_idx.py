@@ -142,6 +142,8 @@ def damage(content):
         "truncated": (content[:-1], r"claims 48 bytes of values \(\[12, 2, 2\]\) and there are only 47"),
         "longer": (content + b"x", r"claims 48 bytes.*there are more"),
         "lies hugely": (lie, rf"claims {2**93} bytes"),
+        "no values, huge sides": (content[:4] + struct.pack(">3I", 0, 2**32 - 1, 2**32 - 1), "too big"),
+        "70 dimensions": (content[:3] + b"\x46" + struct.pack(">70I", *[1] * 70) + b"0", "dimension"),
         "header": (content[:9], "ends within its header"),
         "empty": (b"", "not an IDX file"),
         "magic": (b"\x89PNG" + content[4:], r"not an IDX file \(it starts with the bytes 89 50 4e 47\)"),

@@ -178,10 +178,74 @@ def test_wrong_files(tmp_path, file):
         load(file)
 
 
-def test_header_that_claims_more_than_there_is(file):
+def array(shape, descr="|u1", values=bytes(100)):
+    """The bytes of an .npy file."""
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (2**45, 28, 28)})
+    np.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": shape})
+    return header.getvalue() + values
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (array((2**45, 28, 28)), r"damaged: examples is uint8 \[35184372088832, 28, 28\], and has 100 bytes"),
+        (array((2**70, 8, 8), values=b""), "damaged: examples is uint8"),
+        (array((2**32, 2**32)), "damaged: examples is uint8"),  # 0 in 64 bits
+        (array((-5, -20)), "damaged: examples is uint8"),
+        (array((0, 2**70), values=b""), "damaged: "),
+        (array((0, 2**62, 2**62), values=b""), "damaged: "),
+        (array((1,) * 65, values=b"0"), "damaged: maximum supported dimension"),
+        (array((5,), "<U5"), r"is <U5 \[5\]; store uint8 images"),
+        (array((2**62,), "|S0", b""), r"is \|S0 \[4611686018427387904\]; store uint8 images"),
+        (array((25,), [("x", "<f4")]), r"is \[\('x', '<f4'\)\] \[25\]; store uint8 images"),
+        (array((2,), "|O"), "holds Python objects, which could run any code"),
+        (array((5, 4, 5))[:60], "damaged: "),
+        (b"\x93NUMPY\x01\x00\x10\x00{'descr': (1, ", "damaged: "),
+        (b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65_535, "damaged: "),
+        (b"\x93NUMPY\x03\x00\x10\x00\x00\x00{'descr': '|u1'}", r"has an array of version \(3, 0\)"),
+        (b"\x93NUMPY\x09\x00", "damaged: |version"),
+        (b"this is text", "damaged: "),
+        (b"", "damaged: "),
+    ],
+    ids=range(18),
+)
+@pytest.mark.parametrize("name", ["examples", "labels"])
+def test_damaged_arrays(file, content, message, name):
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("examples.npy", header.getvalue() + bytes(100))
-    with pytest.raises(DataError, match="it is damaged"):
+        if name == "labels":
+            archive.writestr("examples.npy", array((5, 4, 5)))
+        archive.writestr(f"{name}.npy", content)
+    with pytest.raises(DataError, match=message if name == "examples" else "cannot (read|use)") as caught:
+        load(file)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [(8, 1, "it is encrypted"), (10, 99, "compressed by method 99"), (6, 99, "damaged: zip file version")],
+    ids=["encrypted", "method", "version"],
+)
+def test_archives_of_other_kinds(file, place, value, message):
+    np.savez(file, examples=np.zeros((60, 9)))
+    content = bytearray(file.read_bytes())
+    content[content.rindex(b"PK\1\2") + place] = value  # in the directory
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        load(file)
+
+
+def test_names_are_shortened_and_cannot_write_to_the_terminal(file):
+    np.savez(file, **{"x" * 60_000: np.zeros(3), "\x1b[2Jname": np.zeros(3)})
+    with pytest.raises(DataError, match=r"it holds x{150}…\(59,701 letters\)…x{149}, \\x1b\[2Jname; name") as caught:
+        load(file)
+    assert str(caught.value).isprintable()
+    np.savez(file, examples=np.zeros((6, 2)), **{"x" * 60_000: np.zeros(3)})
+    assert len(load(file).notes[0]) < 1_000
+
+
+def test_a_directory_of_more_entries_than_arrays_is_not_read(file):
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(16_000):
+            archive.writestr(f"{number:030}", b"")
+    with pytest.raises(DataError, match="it is damaged: Truncated central directory"):
         load(file)

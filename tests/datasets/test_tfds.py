@@ -1,8 +1,10 @@
 """Reading what tensorflow-datasets prepared: splits, cache, sources, and everything that can be wrong."""
 
+import json
 import os
 import shutil
 import socket
+import sys
 import time
 
 import numpy as np
@@ -200,6 +202,82 @@ def test_damaged(copy, case):
     assert "\n" not in str(caught.value)
 
 
+EVIL = "evil.Feature"
+DICT = "tensorflow_datasets.core.features.features_dict.FeaturesDict"
+
+
+def old(name, content):
+    """A feature as tensorflow-datasets described it before 4.4."""
+    return {"type": name, "content": content}
+
+
+def described(name):
+    """A feature as tensorflow-datasets describes it, of no content."""
+    return {"pythonClassName": name, "jsonFeature": {"json": "{}"}}
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        described(EVIL),
+        {"python_class_name": EVIL, "json_feature": {"json": "{}"}},
+        {"pythonClassName": DICT, "featuresDict": {"features": {"image": described(EVIL)}}},
+        {
+            "pythonClassName": "tensorflow_datasets.core.features.sequence_feature.Sequence",
+            "sequence": {"feature": {"pythonClassName": DICT, "featuresDict": {"features": {"x": described(EVIL)}}}},
+        },
+        old(EVIL, {}),
+        old(DICT, {"type": old(EVIL, {})}),
+        old(
+            DICT, {"x": old("tensorflow_datasets.core.features.sequence_feature.Sequence", {"feature": old(EVIL, {})})}
+        ),
+        {"pythonClassName": DICT, "jsonFeature": {"json": json.dumps({"x": old(EVIL, {})})}},
+        old(DICT, json.dumps({"features": {"x": described(EVIL)}})) | {"proto_cls": "tensorflow_datasets.FeaturesDict"},
+        described("evil/../evil.Feature"),
+        described("tensorflow_datasets.core.features.evil"),
+        described("tensorflow_datasets.core.features..evil.Feature"),
+        described("tensorflow_datasets.core.featuresx.evil.Feature"),
+    ],
+    ids=range(13),
+)
+@pytest.mark.parametrize("file", ["features.json", "dataset_info.json"])
+def test_no_class_of_a_strangers_is_imported(copy, features, file, monkeypatch):
+    data_dir, shard = copy
+    (data_dir / "evil.py").write_text("raise SystemExit('executed')")
+    monkeypatch.syspath_prepend(data_dir)
+    path = shard.parent / file
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(features if file == "features.json" else content | {"features": features}))
+    with pytest.raises(DataError, match=rf"its {file} names the class .*evil.*; nothing was run; prepare") as caught:
+        load(data_dir)
+    assert "\n" not in str(caught.value) and "evil" not in sys.modules
+
+
+def test_the_module_that_made_the_data_is_not_imported(copy, monkeypatch):
+    data_dir, shard = copy
+    (data_dir / "evil.py").write_text("raise SystemExit('executed')")
+    monkeypatch.syspath_prepend(data_dir)
+    path = shard.parent / "dataset_info.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"moduleName": "evil"}))
+    assert len(load(data_dir).train) == 250 and "evil" not in sys.modules
+
+
+@pytest.mark.parametrize("lost", ["dtype", "shape", "image", "pythonClassName"])
+def test_features_that_lack_something(copy, lost, capfd):
+    data_dir, shard = copy
+    path = shard.parent / "features.json"
+    content = json.loads(path.read_text())
+    feature = content["featuresDict"]["features"]["image"]
+    del (feature if lost in feature else feature["image"])[lost]
+    path.write_text(json.dumps(content))
+    if lost == "shape":  # the image itself has one
+        assert len(load(data_dir).train) == 250
+        return
+    with pytest.raises(DataError, match="cannot read .*damaged.*prepare it again") as caught:
+        load(data_dir)
+    assert "\n" not in str(caught.value) and capfd.readouterr() == ("", "")
+
+
 def test_damage_found_while_streaming(copy):
     data_dir, shard = copy
     source = load(data_dir, memory_limit=1).train
@@ -226,19 +304,34 @@ def test_cache_is_used_and_follows_the_data(copy, cache_directory, monkeypatch):
     assert len(os.listdir(cache_directory)) == 3 and set(names) < set(os.listdir(cache_directory))
 
 
-@pytest.mark.parametrize("damage", ["flipped", "truncated", "empty", "of something else"])
+@pytest.mark.parametrize(
+    "damage",
+    ["flipped", "truncated", "empty", "of something else", "other sides", "no labels", "other labels", "encrypted"],
+)
 def test_damaged_cache_is_made_again(prepared, cache_directory, damage):
     first = load(prepared)
     [path] = cache_directory.glob("*-train-*")
     content = bytearray(path.read_bytes())
-    if damage == "of something else":
-        np.savez(path, examples=np.zeros((300, 2)))
+    images, labels = np.zeros((300, 28, 28, 1), np.uint8), np.zeros(300, np.int32)
+    others = {
+        "of something else": {"examples": np.zeros((300, 2)), "labels": labels},
+        "other sides": {"examples": images[:, :14], "labels": labels},
+        "no labels": {"examples": images},
+        "other labels": {"examples": images, "labels": labels.astype(np.int64)},
+    }
+    if damage in others:
+        np.savez(path, **others[damage])
+    elif damage == "encrypted":
+        content[content.rindex(b"PK\1\2") + 8] |= 1
+        path.write_bytes(content)
     else:
         content[len(content) // 2] ^= 0xFF
         path.write_bytes({"flipped": content, "truncated": content[:-5000], "empty": b""}[damage])
-    assert cache.read(str(path), 300) is None
+    assert cache.read(str(path), 300, (28, 28, 1), labelled=True) is None
     assert np.array_equal(load(prepared).train.examples, first.train.examples)
-    assert np.array_equal(cache.read(str(path), 300).examples[:250], first.train.examples)
+    assert np.array_equal(
+        cache.read(str(path), 300, (None, None, 1), labelled=True).examples[:250], first.train.examples
+    )
 
 
 def test_cache_that_cannot_be_written(prepared, monkeypatch, tmp_path):

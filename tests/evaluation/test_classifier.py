@@ -50,6 +50,29 @@ def test_the_cache_gives_the_same_classifier_and_survives_damage(trained, quick_
     assert module.load_or_train(path, *data(), num_classes=3).accuracy == found.accuracy  # written anew
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Dense_0/kernel": np.zeros((3, 3), np.float32)},
+        {"Dense_0/kernel": None},
+        {"Dense_0/bias": np.full(32, np.nan, np.float32)},
+        {"Dense_0/bias": np.array(["text"] * 32)},
+        {"num_classes": np.array(4)},
+        {"test_examples": np.array(7)},
+        {"mean": np.array([1.0, 2.0])},
+        {"accuracy": None},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_cache_of_other_arrays_is_made_anew(trained, quick_classifier, tmp_path, monkeypatch, changes):
+    path, found = trained
+    with np.load(quick_classifier.path_of(path.parent, *data(), num_classes=3)) as archive:
+        arrays = {name: changes.get(name, archive[name]) for name in archive.files}
+    np.savez(tmp_path / "c.npz", **{name: array for name, array in arrays.items() if array is not None})
+    monkeypatch.setattr(module, "train", lambda *arrays, num_classes: found)
+    assert module.load_or_train(tmp_path / "c.npz", *data(), num_classes=3) is found
+
+
 @pytest.mark.slow
 def test_bytes_and_the_floats_they_stand_for_are_the_same():
     floats = data()

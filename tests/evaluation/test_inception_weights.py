@@ -4,6 +4,7 @@ import gzip
 import io
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 
@@ -171,7 +172,7 @@ def test_a_file_cut_short(tmp_path, write, share):
 
 def test_a_graph_cut_short(tmp_path):
     content = graph({"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 3, 3), np.float32)}).SerializeToString()
-    assert "cut short or damaged (DecodeError" in _refusal(tmp_path, content[:-9])
+    assert "cut short or damaged (ValueError" in _refusal(tmp_path, content[:-9])
 
 
 def test_a_damaged_file(tmp_path):
@@ -207,6 +208,86 @@ def test_constants_that_do_not_fill_their_shape(tmp_path):
     frozen.node[0].attr["value"].tensor.tensor_content = bytes(16 * 4)
     message = _refusal(tmp_path, frozen.SerializeToString())
     assert "has layer conv/batchnorm/moving_mean of shape (32,) with 16 numbers of float32;" in message
+
+
+def peak(tmp_path, content):
+    """The message of a file's refusal, and the most memory that it takes at once, in MiB."""
+    inception_weights.layers()
+    tracemalloc.start()
+    try:
+        return _refusal(tmp_path, content), tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def _pickled(instructions):
+    """A torch file with these instructions where its state dict is."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inception/data.pkl", b"\x80\x02" + instructions + b".")
+    return file.getvalue()
+
+
+NESTED = b")q\0" + b"h\0h\0\x86q\0" * 60  # a tuple of two tuples of two tuples …: 2^60 of them
+
+
+@pytest.mark.parametrize(
+    "instructions",
+    [
+        b"}r\xff\xff\xff\x7f",
+        b"\x96" + struct.pack("<Q", 2**34) + b"0",
+        b"X\xff\xff\xff\x7f0",
+        b"\x8b\xff\xff\xff\x7f0",
+        b"}" + NESTED + b"K\1s",
+        NESTED + b"Q",
+        NESTED + b"\x93",
+        b"ctorch._utils\n_rebuild_tensor_v2\n(" + NESTED * 3 + b"tR",
+        b"](" + b"X\1\0\0\0ah\1\x86" * 9 + b"e",
+        b"ccollections\nOrderedDict\nq\0](X\1\0\0\0aK\1\x86q\1" + b"h\1" * 20_000 + b"e\x85q\2" + b"h\0h\2R" * 9_000,
+        b"0" * 2**25,
+    ],
+    ids=["memo", "bytes", "text", "long", "key", "reference", "name", "tensor", "memo of none", "copies", "zeros"],
+)
+def test_a_pickle_takes_no_more_memory_than_its_file(tmp_path, instructions):
+    assert peak(tmp_path, _pickled(instructions))[1] < 30
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "reason"),
+    [
+        ("fc.bias", 2**28, "claims 1,073,741,824 bytes of weights, and InceptionV3's are "),
+        ("fc.bias", 2**18, "has no layer Conv2d_1a_3x3"),
+        ("another", 2**28, "has no layer Conv2d_1a_3x3"),
+    ],
+    ids=["pickle", "archive", "unread"],
+)
+def test_no_more_is_read_than_the_weights(tmp_path, name, count, reason):
+    # 32 megabytes of zeros, in 32 kilobytes of a zip file, that the pickle says are `count` numbers.
+    whole, packed = (
+        io.BytesIO(torch_zip({name: Tensor(Storage("0", np.zeros(2**18, "f4")), 0, (1008,), (1,))})),
+        io.BytesIO(),
+    )
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        state = old.read("inception/data.pkl")
+        state = state.replace(b"J" + struct.pack("<i", 2**18), b"J" + struct.pack("<i", count))
+        new.writestr("inception/data.pkl", state)
+        new.writestr("inception/data/0", bytes(2**25))
+    message, taken = peak(tmp_path, packed.getvalue())
+    assert reason in message and taken < 16
+
+
+def test_constants_that_claim_more_than_their_layer_are_not_read(tmp_path, monkeypatch):
+    frozen = graph({"Conv2d_1a_3x3.bn.running_mean": np.zeros(32, np.float32)})
+    tensor = frozen.node[0].attr["value"].tensor
+    tensor.tensor_shape.dim[0].size = 2**33
+    tensor.tensor_content, tensor.float_val[:] = b"", [1.0]
+    whole = graph({"Conv2d_1a_3x3.conv.weight": np.zeros((32, 3, 3, 3), np.float32)})
+    whole.node.extend(frozen.node)
+    message, taken = peak(tmp_path, whole.SerializeToString())
+    assert taken < 30 and "of shape (8589934592,) where the network has (32,)" in message
+    monkeypatch.setattr(inception_weights, "MOST_FIELDS", 1_000)
+    message, taken = peak(tmp_path, b"\n\0" * 2_000)  # nodes of nothing
+    assert taken < 30 and "more fields than a graph of InceptionV3 has" in message
 
 
 class _Attack:

@@ -33,6 +33,7 @@ from jaxgan.runs.sweep.loop import problems_of_sweep
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.scoring import METRICS, Ranking, metric_at, read_ranking, rungs, setting_order, survivors
 from jaxgan.runs.sweep.trials import read_settings, split_values
+from jaxgan.runs.train.host_loop import StopRequest
 from tests.small_runs import SMALL, saved
 
 RATES = "generator_optimizer.learning_rate & discriminator_optimizer.learning_rate"
@@ -148,6 +149,7 @@ def test_settings_that_are_drawn_twice_are_kept_once():
         ({"score": "slicedwasserstein"}, "did you mean sliced_wasserstein?"),
         ({"score": "density"}, "'density' is none of auto"),
         ({"halvings": 1}, "1 settings cannot be halved 1 times"),
+        ({"grid": "a=1;" * 200}, "population.grid: it names 200 fields, and 100 are the most"),
         ({"halvings": 1, "grid": "steps=10,20"}, "settings of different steps cannot be halved"),
     ],
 )
@@ -373,6 +375,27 @@ def test_a_sweep_that_is_stopped_goes_on_bit_for_bit(swept, tmp_path, monkeypatc
     assert found == json.loads((swept / "sweep.json").read_text())
     for number in ("000", "001", "002", "003"):
         _same_run(tmp_path / "members" / number, swept / "members" / number)
+
+
+def test_a_member_is_trained_by_one_process_at_a_time(tmp_path, monkeypatch):
+    """The lock is that of a run of its own: a sweep meets that of another process, and another process the sweep's."""
+    (first,) = members = make_members(read_settings(_config(grid="steps=20"))[0], 1, tmp_path)
+    read_data(members)
+    trainer = lockstep_module.PopulationTrainer(members, StopRequest(), lambda _: None)
+    place = str(first.directory.path)
+    with sweep_module.RunDirectory(place), pytest.raises(UsageError, match="000 is in use; another process trains"):
+        trainer.run(members, 20)
+
+    def chunks(self, *_):
+        with pytest.raises(UsageError, match="000 is in use"):
+            sweep_module.RunDirectory(place)
+        raise PreemptedError("stopped", "by the test", "go on")
+
+    monkeypatch.setattr(lockstep_module.PopulationTrainer, "chunks", chunks)
+    for _ in range(2):  # and unlocks it
+        with pytest.raises(PreemptedError):
+            trainer.run(members, 20)
+    sweep_module.RunDirectory(place).close()
 
 
 def test_another_sweep_in_the_same_directory_is_refused(swept, tmp_path):

@@ -70,7 +70,7 @@ def test_a_scheduled_step_makes_the_step_of_the_values_at_its_number():
     for i in range(4):
         other, _ = plain(FIRST, other, step_of(batches, i))
     assert difference(other.discriminator.params, state.discriminator.params) > 1e-3
-    with pytest.raises(KeyError, match="not there: beta"):
+    with pytest.raises(KeyError, match="unknown numbers: beta"):
         scheduled(_step_of, FIRST, {"beta": SCHEDULED["b2"]})
 
 

@@ -121,7 +121,7 @@ def _inception(section: Mapping[str, Any]) -> Features:
 def _of_user(name: str) -> Features:
     """The function of FILE.py:FUNCTION, whose output is checked."""
     file, _, function = os.path.expanduser(name).rpartition(":")
-    if not pathlib.Path(file).is_file():
+    if not os.path.isfile(file):
         raise UsageError(f"evaluation.features={name}", f"there is no file {file}", "give the path of a Python file")
     spec = importlib.util.spec_from_file_location("jaxgan_features_file", file)
     assert spec is not None and spec.loader is not None

@@ -2,17 +2,21 @@
 
 import base64
 import html
-import json
+import os
 import pathlib
+import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from jaxgan import figures
+from jaxgan.errors import in_one_line
 from jaxgan.figures import Curve
 from jaxgan.io.atomic import write_text
 from jaxgan.io.metric_writers import read_lines
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.tables import as_html
+from jaxgan.runs.saved import read_evaluation
 
 _STYLE = """body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
 table{border-collapse:collapse}td,th{text-align:left;padding:.15em 1.2em .15em 0;border-bottom:1px solid #ddd}
@@ -31,81 +35,103 @@ METRICS = {
 }
 """The metrics in each panel of curves."""
 
+PICTURE, REPORT = re.compile(r"step_\d{1,18}\.png"), re.compile(r"step_\d+_seed_\d+(_\w+)?\.json")
+"""Names of the pictures of samples, and of evaluations."""
+
+PNG = b"\x89PNG\r\n"
+"""How a PNG begins."""
+
 Panels = dict[str, dict[str, Curve]]
 
 
 def write_report(directory: RunDirectory) -> None:
     """Writes `curves.png` and `report.html`; raises WriteError if one cannot be written."""
-    config = directory.config_file.read_text() if directory.config_file.exists() else "{}"
-    name = html.escape(directory.path.name)
-    body = [f"<h1>{name}</h1>", *_evaluation(directory)]
-    if pictures := sorted(directory.samples.glob("step_*.png")):
-        body.append(f"<h2>Samples at step {int(pictures[-1].stem.partition('_')[2]):,}</h2>{_image(pictures[-1])}")
-    if panels := panels_of(directory):
+    config = (_read(directory.path, "config.json") or b"{}").decode("utf-8", "replace")
+    name, reports = html.escape(directory.path.name), read_evaluations(directory)
+    body = [f"<h1>{name}</h1>", *_evaluation(directory, reports)]
+    if pictures := sorted(filter(PICTURE.fullmatch, _names(directory.samples))):
+        step = int(pictures[-1].partition("_")[2].partition(".")[0])
+        body.append(f"<h2>Samples at step {step:,}</h2>{_image(directory.samples, pictures[-1])}")
+    if panels := panels_of(directory, reports):
         figures.save_png(directory.curves, figures.curves(panels))
-        body.append(f"<h2>Curves</h2>{_image(directory.curves)}")
+        body.append(f"<h2>Curves</h2>{_image(directory.path, directory.curves.name)}")
     body += ["<h2>Config</h2>", f"<pre>{html.escape(config)}</pre>"]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
     write_text(directory.report, page + "\n".join(body) + "</html>\n")
 
 
-def _evaluation(directory: RunDirectory) -> Iterator[str]:
-    reports = read_evaluations(directory)
+def _evaluation(directory: RunDirectory, reports: list[dict[str, Any]]) -> Iterator[str]:
     if not reports:
         yield "<p>Not evaluated yet: <code>python launch.py --mode=evaluate --workdir=…</code></p>"
         return
     yield from as_html(reports[-1])
-    for path in (directory.evaluation / name for name in reports[-1].get("pictures", ())):
-        if path.exists():
-            yield f"<h3>{path.stem.rpartition('_')[2]}</h3>{_image(path)}"
+    for name in reports[-1].get("pictures", ()):
+        if image := _image(directory.evaluation, name):
+            yield f"<h3>{html.escape(name.removesuffix('.png').rpartition('_')[2])}</h3>{image}"
 
 
-def _image(path: pathlib.Path) -> str:
-    return f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"></p>'
+def _image(folder: pathlib.Path, name: str) -> str:
+    content = _read(folder, name)
+    if not content.startswith(PNG):
+        return ""
+    return f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
 
 
-def panels_of(directory: RunDirectory) -> Panels:
+def _read(folder: pathlib.Path, name: str) -> bytes:
+    """The content of a file of the run, which may be a stranger's; nothing, with a warning, if it lies elsewhere."""
+    try:
+        path = os.path.realpath(folder / name)
+        if os.path.dirname(path) != os.path.realpath(folder):
+            print(
+                f"jaxgan: warning: report.html leaves {in_one_line(name)} out; it is not in {folder}", file=sys.stderr
+            )
+        elif os.path.isfile(path):  # and not a device or a pipe
+            return pathlib.Path(path).read_bytes()
+    except (OSError, ValueError):  # it cannot be read, or is no name of a file
+        pass
+    return b""
+
+
+def _names(folder: pathlib.Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
+
+
+def panels_of(directory: RunDirectory, reports: list[dict[str, Any]]) -> Panels:
     """Panels for `jaxgan.figures.curves`: the logged metrics, and each score of the newest evaluation that comparable
     evaluations of other steps have too."""
     lines = read_lines(directory.metrics_file)
     panels = {title: {name: _curve(lines, name) for name in names} for title, names in METRICS.items()}
     panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
-    reports = read_evaluations(directory)
     if reports:
         # Only scores that were computed in the same way form a curve.
         keys = ("seed", "samples", "sampling", "features")
         alike = [r for r in reports if all(r[key] == reports[-1][key] for key in keys)]
         for score in reports[-1]["scores"]:
-            panels[score["name"]] = _score_curve(alike, score["name"])
+            title = score["name"].replace("$", r"\$")  # which begins a formula in matplotlib
+            if (curve := _score_curve(alike, score["name"])) is not None:
+                panels[title] = {title: curve}
     return {title: found for title, found in panels.items() if found}
 
 
 def read_evaluations(directory: RunDirectory) -> list[dict[str, Any]]:
-    """The reports of a run's evaluations, the most recent last; unreadable files are left out.
-
-    Reports of earlier versions do not say how samples were drawn: it was the plain way.
-    """
-    found = []
-    for path in sorted(directory.evaluation.glob("step_*_seed_*.json"), key=lambda path: path.stat().st_mtime_ns):
-        try:
-            found.append({"sampling": {"method": "plain"}, "sampled": {}} | json.loads(path.read_text()))
-        except ValueError:
-            continue
-    return found
+    """The reports of a run's evaluations, the most recent last; unreadable files are left out."""
+    paths = [directory.evaluation / name for name in _names(directory.evaluation) if REPORT.fullmatch(name)]
+    found = (read_evaluation(path) for path in sorted(paths, key=lambda path: path.lstat().st_mtime_ns))
+    return [report for report in found if report is not None]
 
 
-def _score_curve(reports: list[dict[str, Any]], name: str) -> dict[str, Curve]:
-    """One score over the steps; empty if there are fewer than two."""
+def _score_curve(reports: list[dict[str, Any]], name: str) -> Curve | None:
+    """One score over the steps; None if there are fewer than two."""
     found = [(report["step"], score) for report in reports for score in report["scores"] if score["name"] == name]
     last = found[-1][1]
     # Of the same parts, neighbours and split. Earlier versions named no unit of some.
     by_step = {step: score for step, score in found if all(score[fact] == last[fact] for fact in ("unit", "split"))}
     steps = [step for step in sorted(by_step) if by_step[step]["value"] is not None]
     if len(steps) < 2:
-        return {}
+        return None
     errors = [by_step[step]["standard_error"] or 0.0 for step in steps]
     reference = by_step[steps[-1]]["real_data"]["value"]
-    return {name: Curve(steps, [by_step[step]["value"] for step in steps], errors, reference)}
+    return Curve(steps, [by_step[step]["value"] for step in steps], errors, reference)
 
 
 def _curve(lines: list[dict[str, Any]], name: str) -> Curve:

@@ -4,6 +4,7 @@ import functools
 import pathlib
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -30,19 +31,27 @@ CLASSES = 40
 """Rows of classes, at most."""
 
 
-def evaluate(workdir: str, *, seed: int = 0, step: int | None = None, overrides: Mapping[str, str] = {}) -> None:
+def evaluate(
+    workdir: str,
+    *,
+    seed: int = 0,
+    step: int | str | None = None,
+    overrides: Mapping[str, str] = {},
+    given: Mapping[str, Any] = {},
+) -> None:
     """Writes `evaluation/step_STEP_seed_SEED.json` and pictures beside it, and prints the scores.
 
     Args:
       workdir: the run's directory.
       seed: seed of the latents, ≥ 0.
-      step: of the checkpoint; None for the newest.
+      step: of the checkpoint; see `load_run`.
       overrides: fields of the run's config to set, as text; those that the schema allows.
+      given: a config of the caller's; the code that it names is run if the run's config names it too.
 
     Raises:
       JaxganError: any expected failure.
     """
-    run = load_run(workdir, step, overrides, "evaluate")
+    run = load_run(workdir, step, overrides, "evaluate", given)
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     if inputs.facts.vectors is not None:

@@ -85,8 +85,9 @@ def sweep(config: Mapping[str, Any], workdir: str) -> None:
             select_devices({**setting.config, "mapping": "jit", "platform": plain["platform"]})
         stop = stack.enter_context(StopRequest())
         saved = read_sweep(directory, plain)
-        if saved.get("finished") and complete(saved["config"]) == plain:
-            print((directory.path / TABLE).read_text() + f"{directory.path} is finished.")
+        finished = saved.get("finished") and (directory.path / TABLE).exists()
+        if finished and complete(saved["config"]) == plain:
+            print((directory.path / TABLE).read_text("utf-8", "replace") + f"{directory.path} is finished.")
             return
         _Sweep(plain, directory, stop, saved).run()
 

@@ -130,7 +130,8 @@ class _Population(HostLoop):
     def _open(self, member: Member, stack: contextlib.ExitStack) -> TrainState:
         """Opens a member's log in its directory, which is as that of a run of its own; returns its state."""
         config, directory, window = member.config, member.directory, dict[str, list[float]]()
-        directory.samples.mkdir(parents=True, exist_ok=True)
+        stack.callback(directory.close)
+        directory.lock()
         keep = config["keep_checkpoints"]
         checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=keep, asynchronous=False))
         if checkpoints.latest_step() is None:

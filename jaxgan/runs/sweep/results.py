@@ -19,9 +19,10 @@ from jaxgan.io.atomic import atomic_path, reported
 from jaxgan.runs.directory import RunDirectory, check_same
 from jaxgan.runs.evaluate.evaluation import versions
 from jaxgan.runs.evaluate.tables import FEW, Summary, aligned, number, summarise
+from jaxgan.runs.saved import OPTIONAL, misfit
 from jaxgan.runs.sweep.members import Member
 from jaxgan.runs.sweep.scoring import MemberScores, Ranking, setting_order
-from jaxgan.runs.sweep.trials import Setting
+from jaxgan.runs.sweep.trials import Setting, read_settings
 
 TABLE = "sweep.txt"
 
@@ -36,6 +37,14 @@ LABEL = 50
 SHOWN = 40
 """Most settings in the picture, the best ones."""
 
+
+SWEEP = {
+    "config": {...: object},
+    "finished": bool,
+    "rungs": [{"step": int, "scores": {...: [OPTIONAL]}, "kept": [int]}],
+    "members": [{"diverged": int | None}],
+}
+"""The pattern of what a sweep needs of its `sweep.json` to resume."""
 
 SEEDS = (
     "mean over the seeds ± standard error, of the seeds and the evaluation together; of fewer than "
@@ -152,11 +161,17 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
     if not path.exists():
         return {}
     try:
-        saved = json.loads(path.read_text())
-        old, new = complete(saved["config"]), complete(config)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} cannot be read", repr(error), "delete it to go on from the checkpoints") from error
+        saved = json.loads(path.read_bytes())
+        if wrong := misfit(saved, SWEEP, "it"):
+            raise ValueError(wrong)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read", str(error), "delete it to go on from the checkpoints") from error
+    old, new = complete(saved["config"]), complete(config)
     check_same(old, new, directory.path)
+    settings = set(map(str, range(len(read_settings(new)[0]))))
+    if any(not settings >= {*rung["scores"], *map(str, rung["kept"])} for rung in saved["rungs"]):
+        remedy = "delete it to go on from the checkpoints"
+        raise UsageError(f"{path} cannot be read", "its rungs name settings that are not there", remedy)
     before, now = old["population"], new["population"]
     halved = now["halvings"] or before["halvings"]
     differing = [name for name in now if before[name] != now[name] and (halved or name != "score")]

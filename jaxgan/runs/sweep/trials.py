@@ -85,6 +85,9 @@ def _parse(
     text: str, where: str, read: Any, known: Mapping[str, schema.Row], problems: list[Problem]
 ) -> Iterator[SearchAxis]:
     """The axes of `NAME & NAME=...; NAME=...`."""
+    if too_many := values.many(text):
+        problems.append(_problem(f"population.{where}: {too_many}"))
+        return
     for part in filter(None, (part.strip() for part in text.split(";"))):
         left, equals, right = part.partition("=")
         names = tuple(name.strip() for name in left.split("&"))

@@ -16,15 +16,20 @@ from jaxgan.config import complete
 from jaxgan.config.build import minibatches_before
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, UsageError, WriteError
-from jaxgan.io.checkpoints import Checkpoints, set_aside
+from jaxgan.io.checkpoints import Checkpoints, damage_of, saved_steps, set_aside
 from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress, complete_until
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import everywhere, own
+from jaxgan.runs import devices
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.directory import RunDirectory, check_same
+from jaxgan.runs.saved import SavedRun, read_run
 from jaxgan.signals import StopRequest
 from jaxgan.types import TrainState
+
+LARGE = 1e4
+"""Parameters beyond it are those of a run that is about to diverge."""
 
 SAVE_AGAIN_SECONDS = 30.0
 """Between two tries to save a checkpoint where it failed."""
@@ -41,12 +46,7 @@ def select_devices(config: Mapping[str, Any]) -> None:
     try:
         jax.local_device_count()
     except (RuntimeError, AssertionError) as error:  # the latter if JAX has no plugin for it at all
-        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
-        raise UsageError(
-            f"--config=...:{config['platform']}",
-            f"JAX finds no such device ({reason})",
-            "install JAX for it (BUILD.md), or use :cpu",
-        ) from error
+        raise devices.missing(config["platform"], error) from error
     several = jax.process_count() > 1
     if config["mapping"] == "jit" and several:
         raise UsageError(
@@ -70,15 +70,46 @@ def check_resumes(
     checkpoints: Checkpoints, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs | None = None
 ) -> None:
     """Raises UsageError or DataError if the newest checkpoint cannot be resumed with this config, and this data."""
-    saved = checkpoints.extra()
-    check_same(complete(saved["config"]), config, directory.path)
+    saved = read_run(checkpoints)
+    check_same(complete(saved.config), config, directory.path)
     if inputs is not None:
-        check_same_data(saved["data"], inputs, directory.path)
+        check_same_data(saved.data, inputs, directory.path)
 
 
 def go_back(directory: RunDirectory, config: Mapping[str, Any]) -> None:
-    """Sets aside the newest checkpoints of a run that are damaged, or before which lines of its metrics are lost."""
-    set_aside(directory.checkpoints, complete_until(directory.metrics_file, config["log_every"]))
+    """Sets aside the newest checkpoints of a run that are damaged, or before which lines of its metrics are lost.
+
+    Raises:
+      UsageError: there are checkpoints that are not damaged, and lines before all of them are lost.
+    """
+    logged, lost = complete_until(directory.metrics_file, config["log_every"]), False
+    unusable: dict[int, str] = {}
+    for step in reversed(saved_steps(directory.checkpoints)):
+        damage = damage_of(directory.checkpoints / str(step))
+        if damage is None and step <= logged:
+            set_aside(directory.checkpoints, unusable)
+            return
+        unusable[step] = damage or f"lines of metrics.jsonl before step {step} are lost"
+        lost |= damage is None
+    if lost:
+        raise UsageError(
+            f"cannot resume {directory.path}",
+            f"metrics.jsonl lacks lines before step {step}, the oldest checkpoint",
+            "delete metrics.jsonl to go on without the lines so far, or start again in another --workdir",
+        )
+
+
+def before_trouble(checkpoints: Checkpoints, *, but: int | None = None) -> int | None:
+    """The newest step whose players have parameters below `LARGE`; None if there is none.
+
+    Args:
+      checkpoints: of a run that diverged.
+      but: a step that is not meant if it is the newest of them: from there the run diverged again.
+    """
+    sound = [step for step in checkpoints.steps() if read_run(checkpoints, step).largest < LARGE]
+    if sound and sound[-1] == but:
+        sound.pop()
+    return sound[-1] if sound else None
 
 
 def announce(lines: list[str], warnings: list[str]) -> None:
@@ -196,6 +227,7 @@ class RunLog:
       writer: takes a line at every log step and at the last step.
       monitor: the alarms (an `AlarmMonitor`), which have seen the lines before; None for none.
       progress: shows the latest metrics and the warnings; None for none.
+      setbacks: how often the run has gone back to a checkpoint because it had diverged.
 
     Attributes:
       warnings: of the alarms that turned on since the run started or resumed, by the alarm's name.
@@ -211,9 +243,10 @@ class RunLog:
         writer: MetricWriter,
         monitor: Any = None,
         progress: Progress | None = None,
+        setbacks: int = 0,
     ):
         self.config, self.inputs, self.checkpoints = config, inputs, checkpoints
-        self.writer, self.monitor, self.progress = writer, monitor, progress
+        self.writer, self.monitor, self.progress, self.setbacks = writer, monitor, progress, setbacks
         self.warnings: dict[str, str] = {}
         self.diverged: int | None = None
         self._window = {name: list(values) for name, values in window.items()}
@@ -257,11 +290,12 @@ class RunLog:
           DivergedError: a parameter is not finite.
           WriteError: this or the save before failed, and patience is over.
         """
-        if not _all_finite(own(state)):
+        finite, largest = map(float, _size_of(own(state)))
+        if not finite:
             self.diverged = step
             why = "a parameter is not finite"
             raise DivergedError(f"the run diverged before step {step}", why, self._after_divergence())
-        extra = {"config": self.config, "window": self._window, "data": self.inputs.describe()}
+        extra = SavedRun(self.config, self.inputs.describe(), self._window, self.setbacks, largest).to_json()
         for attempt in itertools.count(1):
             self._tried = time.monotonic()
             try:
@@ -299,8 +333,9 @@ class RunLog:
             print(line, file=sys.stderr, flush=True)
 
     def _after_divergence(self) -> str:
-        step = self.checkpoints.latest_step()
-        kept = "no checkpoint was saved" if step is None else f"the checkpoint of step {step:,} is finite and kept"
+        step, kept = before_trouble(self.checkpoints), "no checkpoint is from before it"
+        if step is not None:
+            kept = f"the checkpoint of step {step:,} is from before it (--mode=sample --step={step})"
         return f"lower the optimizers' learning_rate or set their clip_norm, in another --workdir; {kept}"
 
     def _write(self, step: int, measured: Mapping[str, Any]) -> None:
@@ -321,6 +356,10 @@ class RunLog:
 
 
 @jax.jit
-def _all_finite(tree: Any) -> jax.Array:
-    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-    return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in floats]))
+def _size_of(state: TrainState) -> tuple[jax.Array, jax.Array]:
+    """Whether all of a state is finite, and the largest magnitude of a player's parameter."""
+    floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    params = jax.tree.leaves((state.generator.params, state.discriminator.params))
+    finite = jnp.array([jnp.isfinite(leaf).all() for leaf in floats])
+    largest = jnp.array([jnp.abs(leaf).max(initial=0) for leaf in params], jnp.float32)
+    return jnp.all(finite), jnp.max(largest)

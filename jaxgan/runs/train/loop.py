@@ -16,7 +16,7 @@ from jaxgan.config import Experiment, build, complete
 from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError, WriteError
 from jaxgan.io.atomic import write_json
-from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.io.checkpoints import Checkpoints, set_aside
 from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, Spared, TensorBoard
 from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, data_in_words, read_inputs
@@ -24,12 +24,14 @@ from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
 from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.sampling import NoSamplesError, SampleGrid
+from jaxgan.runs.saved import best_step, read_divergences, read_run
 from jaxgan.runs.train import hosts
 from jaxgan.runs.train.alarms import Health
 from jaxgan.runs.train.host_loop import (
     HostLoop,
     RunLog,
     announce,
+    before_trouble,
     check_resumes,
     chunk_stops,
     game_in_words,
@@ -48,6 +50,9 @@ LONG_CALL = 2.0
 PROFILED_STEPS = 5
 """Most steps in a trace."""
 
+RATES = {"generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate"}
+"""What is lowered when a run goes back."""
+
 SIGNAL, ALARM = 1, 2
 """Codes by which the processes tell each other why a run ends early."""
 
@@ -64,6 +69,12 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
       JaxganError: any expected failure; what was saved before it stays.
     """
     plain = complete(config)
+    while not _train(plain, workdir, profile):
+        pass
+
+
+def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
+    """Trains as `train` does until the run has ended, or, False, has diverged and is to go on before that."""
     with contextlib.ExitStack() as stack:
         # The directory and its checkpoints: mistakes are reported before the data is read.
         select_devices(plain)
@@ -78,7 +89,9 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
             go_back(directory, plain)
         if jax.process_count() > 1:
             int(any_process()(0))  # the others wait for it
-        checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"]))
+        best = functools.partial(best_step, directory, plain["sampling"]["method"])
+        checkpoints = Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"], best=best)
+        stack.enter_context(checkpoints)
         latest = checkpoints.latest_step()
         if latest is not None:
             check_resumes(checkpoints, plain, directory)
@@ -87,7 +100,7 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
                 print(
                     f"{directory.path} has {latest:,} steps already; raise --config.steps={plain['steps']} to train on."
                 )
-            return
+            return True
         # The data, and the run's parts that depend on it.
         inputs = read_inputs(plain)
         if jax.process_index() == 0:
@@ -101,17 +114,24 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
         if jax.process_index() == 0:
             directory.write_config(plain)
         run = Run(plain, directory, checkpoints, inputs, experiment, stop, profile)
+        setbacks = len(run.divergences)
         # The loop. What ends only this process must end the others too.
         try:
             run.run()
+        except DivergedError as error:  # which all processes raise alike
+            if setbacks >= plain["divergence"]["attempts"]:
+                raise
+            run.go_back(error)
+            return False
         except Exception as error:
-            if jax.process_count() == 1 or isinstance(error, PreemptedError | DivergedError):
-                raise  # all processes raise these alike
+            if jax.process_count() == 1 or isinstance(error, PreemptedError):
+                raise  # all processes raise it alike
             if hosts.peer_lost(error):
                 abandon(hosts.lost())
             if isinstance(error, JaxganError):
                 abandon(error)
             raise
+        return True
 
 
 class Run(HostLoop):
@@ -129,6 +149,7 @@ class Run(HostLoop):
     ):
         self.config, self.directory, self.checkpoints = config, directory, checkpoints
         self.inputs, self.experiment, self.stop, self.profile = inputs, experiment, stop, profile
+        self.divergences = read_divergences(directory)
         self.started = time.monotonic()
         self.total = config["steps"]
         self.step, self.place_state, self.place_batch = distribute(
@@ -174,13 +195,18 @@ class Run(HostLoop):
 
     def first_state(self) -> tuple[TrainState, dict[str, Any]]:
         """The state to begin with, and the values of the steps since the last line of metrics."""
+        window, setbacks = dict[str, Any](), 0
         if self.checkpoints.latest_step() is None:
             state = self.experiment.initial_state(self.config["seed"])
             if self.config["start"]["run"]:
                 state = started(state, self.config, self.experiment)
-            return self.place_state(state), {}
-        state, extra = self.checkpoints.restore(self.experiment.abstract_state())
-        return self.place_state(state), extra["window"]
+        else:
+            state, _ = self.checkpoints.restore(self.experiment.abstract_state())
+            saved = read_run(self.checkpoints)
+            window, setbacks = dict(saved.window), saved.setbacks
+        if setbacks < len(self.divergences):  # not again what led to the divergence
+            state = state.replace(key=jax.random.fold_in(state.key, len(self.divergences)))
+        return self.place_state(state), window
 
     def open_log(self, state: TrainState, first: int, window: dict[str, Any], stack: contextlib.ExitStack) -> None:
         """Opens what takes metrics, pictures and messages; the stack closes it. Other processes write nothing."""
@@ -197,7 +223,8 @@ class Run(HostLoop):
                 monitor = self.health.monitor
                 for line in file.lines():
                     monitor.observe(line)
-        self.log = RunLog(self.config, self.inputs, self.checkpoints, window, writer, monitor, progress)
+        setbacks = len(self.divergences)
+        self.log = RunLog(self.config, self.inputs, self.checkpoints, window, writer, monitor, progress, setbacks)
 
     def train(self, first: int, last: int, state: TrainState) -> TrainState:
         """Runs the steps from first to last."""
@@ -211,7 +238,10 @@ class Run(HostLoop):
 
     def shared(self) -> tuple[Any, ...]:
         """The arguments that all chunks share: the hyperparameters, and the data if it lives on the device."""
-        numbers = self.place_state(jax.tree.map(lambda leaf: leaf[0], stacked_hyperparameters([self.config])))
+        numbers = {name: values[0] for name, values in stacked_hyperparameters([self.config]).items()}
+        for name in RATES & numbers.keys():
+            numbers[name] *= self.config["divergence"]["factor"] ** len(self.divergences)
+        numbers = self.place_state(numbers)
         return (numbers, self.place_state(self.inputs.resident_data())) if self.inputs.resident else (numbers,)
 
     def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:
@@ -251,7 +281,8 @@ class Run(HostLoop):
         last = stop == self.total
         if self.output is not None and _draws(self.config, stop):
             self.output.draw(stop, own(state))
-        if last or end is not None or self.log.must_save_again() or _is_multiple(stop, self.config["checkpoint_every"]):
+        every = self.config["checkpoint_every"], self.config["evaluation"]["every"]  # so that the best one is kept
+        if last or end is not None or self.log.must_save_again() or any(_is_multiple(stop, each) for each in every):
             # Who asked a run to end does not wait for a disk.
             patience = 0.0 if isinstance(end, PreemptedError) else None
             self.log.save(stop, state, wait=last or end is not None, patience=patience)
@@ -266,6 +297,21 @@ class Run(HostLoop):
                 write_report(self.directory)
             raise end
         return False
+
+    def go_back(self, error: DivergedError) -> None:
+        """Prepares the run's directory for going on from a checkpoint before a divergence."""
+        if jax.process_index() == 0:
+            last = self.divergences[-1]["back_to"] if self.divergences else None
+            back_to = before_trouble(self.checkpoints, but=last) or 0
+            later = [step for step in self.checkpoints.steps() if step > back_to]
+            set_aside(self.directory.checkpoints, dict.fromkeys(later, "the run diverged after it"))
+            noted = {"step": self.log.diverged, "back_to": back_to, "why": error.why}
+            write_json(self.directory.divergences, [*self.divergences, noted])
+            tries = f"{len(self.divergences) + 1} of {self.config['divergence']['attempts']}"
+            how = f"goes back to step {back_to:,} with a new key and lower rates ({tries})"
+            print(f"jaxgan: warning: {error.what}; {error.why}; it {how}", file=sys.stderr, flush=True)
+        if self.several:
+            int(any_process()(0))  # the others wait for it
 
     def _confer(self, *, wait: bool = False) -> None:
         """Several processes: sends the others whether this one is to end, and receives what they sent a chunk ago."""

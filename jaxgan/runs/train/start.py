@@ -1,6 +1,6 @@
 """A run that begins with the layers of another one: `config.start`."""
 
-import pathlib
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +10,7 @@ from jax.tree_util import keystr, tree_flatten_with_path
 
 from jaxgan.config import Experiment
 from jaxgan.errors import UsageError
+from jaxgan.io.atomic import local_path
 from jaxgan.io.checkpoints import PLAYERS, Checkpoints
 from jaxgan.training.init import start_average
 from jaxgan.types import PlayerState, TrainState
@@ -33,8 +34,8 @@ def started(state: TrainState, config: Mapping[str, Any], experiment: Experiment
       DataError: its checkpoint is damaged.
     """
     section = config["start"]
-    directory = pathlib.Path(section["run"]).expanduser().absolute() / "checkpoints"
-    if not directory.is_dir():
+    directory = local_path(section["run"], "start.run=") / "checkpoints"
+    if not os.path.isdir(directory):
         raise UsageError(f"start.run={section['run']} has no checkpoints", "no run was trained there", "name a run")
     with Checkpoints(directory, keep=1) as checkpoints:
         saved = checkpoints.players()

@@ -1,0 +1,85 @@
+"""Reads the arrays of .npz files that anybody may have written: no code of theirs, and no more than they hold."""
+
+import contextlib
+import io
+import lzma
+import math
+import os
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+MOST_DIRECTORY = 2**20
+"""Bytes of a zip file's directory. An entry takes some 60, and ten times as many in memory."""
+
+DAMAGE: tuple[type[Exception], ...] = (
+    *(OSError, EOFError, ValueError, KeyError, IndexError, TypeError, SyntaxError, OverflowError, MemoryError),
+    *(RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
+"""What zipfile and numpy raise for files that are damaged, or of a kind that they do not read."""
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class UnreadableError(Exception):
+    """Why a file is no .npz file of numbers, as the end of a sentence that begins with "it"."""
+
+
+class Pieces(io.BufferedReader):
+    """A file of which no read returns more than `MOST_DIRECTORY` bytes, whatever the file says of its parts."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(MOST_DIRECTORY if size is None or size < 0 else min(size, MOST_DIRECTORY))
+
+
+class Archive:
+    """An open .npz file.
+
+    Attributes:
+      names: of its arrays.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile):
+        self._archive = archive
+        self.names = [name.removesuffix(".npy") for name in archive.namelist()]
+
+    def read(self, name: str) -> np.ndarray:
+        """The array of that name, whose size is compared with the file's before it takes memory."""
+        info = self._archive.getinfo(f"{name}.npy")
+        if info.flag_bits & 1:
+            raise UnreadableError("is encrypted")
+        if info.compress_type not in _METHODS:
+            raise UnreadableError(f"is compressed by method {info.compress_type}, which numpy does not write")
+        with self._archive.open(info) as file:
+            version = np.lib.format.read_magic(file)
+            if version not in _HEADERS:
+                raise UnreadableError(f"has an array of version {version}")
+            shape, _, dtype = _HEADERS[version](file)
+            if dtype.hasobject:
+                raise UnreadableError("holds Python objects, which could run any code when they are read")
+            claimed, held = math.prod(shape) * dtype.itemsize, info.file_size - file.tell()
+            if claimed != held or min(shape, default=0) < 0:
+                raise UnreadableError(f"is damaged: {name} is {dtype} {list(shape)}, and has {held} bytes")
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
+    """Opens an .npz file.
+
+    Raises:
+      UnreadableError: it is missing, damaged or no .npz file, or an array that is read within the block is.
+    """
+    try:
+        with warnings.catch_warnings(), open(path, "rb", buffering=0) as raw, zipfile.ZipFile(Pieces(raw)) as archive:
+            warnings.simplefilter("ignore")  # of headers as Python 2 wrote them
+            yield Archive(archive)
+    except DAMAGE as error:
+        raise UnreadableError(f"is damaged: {error}") from error
