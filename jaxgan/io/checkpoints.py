@@ -68,7 +68,7 @@ class Checkpoints:
         directory: str | Path,
         *,
         keep: int,
-        best: Callable[[list[int]], int | None] = lambda steps: None,
+        best: Callable[[list[int]], int | None] | None = None,
         asynchronous: bool = True,
     ):
         if keep < 1:
@@ -323,11 +323,11 @@ class _Preserved:
     """Which checkpoints Orbax does not delete. Its own policies ask for a score when a checkpoint is saved."""
 
     keep: int
-    best: Callable[[list[int]], int | None]
+    best: Callable[[list[int]], int | None] | None
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         steps = [checkpoint.step for checkpoint in checkpoints]
-        kept = {*steps[-self.keep :], self.best(steps)}
+        kept = {*steps[-self.keep :], None if self.best is None else self.best(steps)}
         return [step in kept for step in steps]
 
 

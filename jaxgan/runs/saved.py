@@ -89,10 +89,6 @@ class SavedRun(NamedTuple):
     setbacks: int
     largest: float
 
-    def to_json(self) -> dict[str, Any]:
-        """What `read_run` reads."""
-        return {"format": FORMAT, **self._asdict()}
-
 
 def misfit(value: Any, pattern: Any, name: str) -> str:
     """Where a value that JSON gave is not as a pattern has it, in words; "" if it is.

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import json
 import logging
-import math
 import os
 import resource
 import shutil
@@ -21,7 +20,9 @@ import optax
 import pytest
 
 from jaxgan.errors import DataError, JaxganError, UsageError
-from jaxgan.io.checkpoints import Checkpoints, set_aside
+from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.train.host_loop import go_back
 from jaxgan.types import PlayerState, TrainState
 
 ROOT = Path(__file__).parents[2]
@@ -256,39 +257,47 @@ DAMAGES = {
 }
 
 
+def _go_back(run):
+    go_back(RunDirectory(str(run), create=False), {"log_every": 10})
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_set_aside_with_one_warning(tmp_path, damage, capsys):
-    set_aside(tmp_path / "none", math.inf)
+    _go_back(tmp_path / "none")
+    folder = tmp_path / "checkpoints"
     for step in (10, 20, 30):
-        _checkpoint_of(tmp_path, step)
-    set_aside(tmp_path, math.inf)
+        _checkpoint_of(folder, step)
+    _go_back(tmp_path)
     assert capsys.readouterr().err == ""
-    DAMAGES[damage](tmp_path / "30")
-    set_aside(tmp_path, math.inf)
+    DAMAGES[damage](folder / "30")
+    _go_back(tmp_path)
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and said.startswith(f"jaxgan: warning: cannot use checkpoint {tmp_path}/30 (")
-    assert "it is now 30.unusable, and step 20 is used" in said
+    assert said.count("\n") == 1 and said.startswith(f"jaxgan: warning: checkpoint {folder}/30 is not used (")
+    assert said.endswith("); it is now 30.unusable\n")
     # Again, after the run has saved the step anew; both files stay.
-    _checkpoint_of(tmp_path, 30)
-    DAMAGES[damage](tmp_path / "30")
-    set_aside(tmp_path, math.inf)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["10", "20", "30.unusable", "30.unusable1"]
-    with Checkpoints(tmp_path, keep=5) as checkpoints:
+    _checkpoint_of(folder, 30)
+    DAMAGES[damage](folder / "30")
+    _go_back(tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["10", "20", "30.unusable", "30.unusable1"]
+    with Checkpoints(folder, keep=5) as checkpoints:
         assert checkpoints.latest_step() == 20
     # Where all are damaged, reading one says so.
     for step in (10, 20):
-        shutil.rmtree(tmp_path / str(step) / "run")
-    set_aside(tmp_path, math.inf)
-    assert (tmp_path / "20").is_dir()
+        shutil.rmtree(folder / str(step) / "run")
+    _go_back(tmp_path)
+    assert (folder / "20").is_dir()
 
 
 def test_checkpoints_after_lost_lines_are_set_aside(tmp_path, capsys):
-    for step in (10, 20, 30):
-        _checkpoint_of(tmp_path, step)
-    with pytest.raises(UsageError, match="metrics.jsonl lacks lines before step 10, the oldest checkpoint"):
-        set_aside(tmp_path, 9)
-    set_aside(tmp_path, 19)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["10", "20.unusable", "30.unusable"]
+    for step in (20, 30):
+        _checkpoint_of(tmp_path / "checkpoints", step)
+    (tmp_path / "metrics.jsonl").write_text("".join(f'{{"step": {step}}}\n' for step in (10, 30)))
+    with pytest.raises(UsageError, match="metrics.jsonl lacks lines before step 20, the oldest checkpoint"):
+        _go_back(tmp_path)
+    _checkpoint_of(tmp_path / "checkpoints", 10)
+    _go_back(tmp_path)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["10", "20.unusable", "30.unusable"]
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 2 and all("lines of metrics.jsonl before step" in line for line in said)
 

@@ -24,13 +24,13 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def poisoned(monkeypatch):
-    """What is read first is no number, and what is read later is as it should be."""
+    """The second time that data are read they are no numbers."""
     read, times = loop.read_inputs, []
 
     def read_inputs(config):
         inputs = read(config)
         times.append(inputs)
-        if len(times) == 1:
+        if len(times) == 2:
             inputs.dataset.train.examples[:] = np.inf
         return inputs
 

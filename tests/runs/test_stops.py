@@ -111,7 +111,7 @@ def test_the_first_signal_is_answered_at_once_and_a_second_one_ends_it():
 
 
 def test_signals_to_a_child_and_to_a_process_that_is_done_are_none_of_the_run():
-    code, out, err = _ended(_start("-c", WORKS, "child"), 5)
+    code, out, err = _ended(_start("-W", "ignore", "-c", WORKS, "child"), 5)
     assert (code, out) == (0, "saved SIGTERM\n")
     assert err.count("\n") == 1
 

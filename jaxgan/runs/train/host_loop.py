@@ -24,7 +24,7 @@ from jaxgan.parallel import everywhere, own
 from jaxgan.runs import devices
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.directory import RunDirectory, check_same
-from jaxgan.runs.saved import SavedRun, read_run
+from jaxgan.runs.saved import FORMAT, SavedRun, read_run
 from jaxgan.signals import StopRequest
 from jaxgan.types import TrainState
 
@@ -295,7 +295,8 @@ class RunLog:
             self.diverged = step
             why = "a parameter is not finite"
             raise DivergedError(f"the run diverged before step {step}", why, self._after_divergence())
-        extra = SavedRun(self.config, self.inputs.describe(), self._window, self.setbacks, largest).to_json()
+        run = SavedRun(self.config, self.inputs.describe(), self._window, self.setbacks, largest)
+        extra = {"format": FORMAT, **run._asdict()}
         for attempt in itertools.count(1):
             self._tried = time.monotonic()
             try:

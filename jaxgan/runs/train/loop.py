@@ -50,9 +50,6 @@ LONG_CALL = 2.0
 PROFILED_STEPS = 5
 """Most steps in a trace."""
 
-RATES = {"generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate"}
-"""What is lowered when a run goes back."""
-
 SIGNAL, ALARM = 1, 2
 """Codes by which the processes tell each other why a run ends early."""
 
@@ -89,7 +86,8 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             go_back(directory, plain)
         if jax.process_count() > 1:
             int(any_process()(0))  # the others wait for it
-        best = functools.partial(best_step, directory, plain["sampling"]["method"])
+        evaluates, method = plain["evaluation"]["every"] > 0, plain["sampling"]["method"]
+        best = functools.partial(best_step, directory, method) if evaluates else None
         checkpoints = Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"], best=best)
         stack.enter_context(checkpoints)
         latest = checkpoints.latest_step()
@@ -239,7 +237,7 @@ class Run(HostLoop):
     def shared(self) -> tuple[Any, ...]:
         """The arguments that all chunks share: the hyperparameters, and the data if it lives on the device."""
         numbers = {name: values[0] for name, values in stacked_hyperparameters([self.config]).items()}
-        for name in RATES & numbers.keys():
+        for name in (name for name in numbers if name.endswith("_optimizer.learning_rate")):
             numbers[name] *= self.config["divergence"]["factor"] ** len(self.divergences)
         numbers = self.place_state(numbers)
         return (numbers, self.place_state(self.inputs.resident_data())) if self.inputs.resident else (numbers,)
