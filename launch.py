@@ -1,12 +1,19 @@
 """Train, sample from and evaluate GANs: absl flags in, a run's directory out. See README.md."""
 
+import signal
 import sys
-import traceback
+
+if is_command := __name__ == "__main__" and not hasattr(sys, "ps1"):  # a notebook, which has it, answers signals itself
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until they can be answered
 
 try:
+    from jaxgan.errors import JaxganError, UsageError
+    from jaxgan.signals import end_on_signals, ignore_signals, stopped
+
+    if is_command:
+        end_on_signals()
     from absl import app, flags, logging
 
-    from jaxgan.errors import JaxganError, PreemptedError, UsageError
     from jaxgan.io.terminal import lenient_output
 except ModuleNotFoundError as missing:
     print(
@@ -35,7 +42,7 @@ flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bo
 flags.DEFINE_string("condition", None, "--mode=sample: a class 3, or classes 0,1,2 in turn; a vector 0.5,-1.")
 flags.DEFINE_bool("plain", False, "--mode=sample: plain samples, where the task has rows of its own (docs/tasks.md).")
 flags.DEFINE_integer("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
-flags.DEFINE_integer("step", None, "--mode=sample, evaluate: step of the checkpoint; the newest by default.")
+flags.DEFINE_string("step", None, "--mode=sample, evaluate: step of the checkpoint, or best; the newest by default.")
 flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")
 flags.DEFINE_string("coordinator_address", None, "Several processes: HOST:PORT of process 0; found under SLURM.")
 flags.DEFINE_integer("num_processes", None, "Several processes: how many; see docs/scaling.md.", lower_bound=1)
@@ -101,10 +108,12 @@ def main(_: list[str]) -> None:
         runs.run(flags.FLAGS.mode, flags.FLAGS.config, OVERRIDES, flags.FLAGS.workdir, options)
     except JaxganError as error:
         if flags.FLAGS.debug:
+            import traceback
+
             traceback.print_exc()
         _fail(error)
-    except KeyboardInterrupt:  # before a mode has begun to listen for it
-        _fail(PreemptedError("stopped by SIGINT", "it had not begun", "run the same command again"))
+    except KeyboardInterrupt:  # in a notebook
+        _fail(stopped("SIGINT"))
 
 
 def _fail(error: JaxganError) -> None:
@@ -114,4 +123,8 @@ def _fail(error: JaxganError) -> None:
 
 if __name__ == "__main__":
     with lenient_output():
-        app.run(main, flags_parser=parse)
+        try:
+            app.run(main, flags_parser=parse)
+        finally:
+            if is_command:
+                ignore_signals()

@@ -21,8 +21,8 @@ from jaxgan.config import build, check
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs.data import chunk_length, chunks, read_inputs
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.train.host_loop import StopRequest
 from jaxgan.runs.train.loop import Run
+from jaxgan.signals import StopRequest
 
 NEVER = 10**9
 KINDS: dict[str, dict[str, Any]] = {
@@ -62,6 +62,7 @@ class Contender:
         self.state = self.run.train(first, self.done, self.state)
         jax.block_until_ready(self.state)
         self.run.checkpoints.wait()
+        self.run.stop.release()
         return time.perf_counter() - started
 
     def bare(self) -> float:

@@ -211,6 +211,11 @@ def get_config(platform: str = "") -> ConfigDict:
     config.alarms.modes = 0.8  # lost_modes: fewer modes, or classes, are hit than this part of the most that ever were
     config.alarms.samples = 256  # samples that diversity and modes are measured on
 
+    # When a number stops being finite.
+    config.divergence = ConfigDict()
+    config.divergence.attempts = 0  # how often the run goes back to a checkpoint before it, with a new key; 0: it ends
+    config.divergence.factor = 0.5  # each time, on both learning rates
+
     # --mode=sweep: settings, each trained with several seeds. Fields and values: docs/sweeps.md
     config.population = ConfigDict()
     config.population.seeds = 4  # of each setting: config.seed, config.seed + 1, ...
@@ -228,6 +233,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.sample_count = 100  # examples in that picture
     config.checkpoint_every = 1_000
     config.keep_checkpoints = 3  # the newest so many
+    config.save_patience = 600.0  # seconds to train on while no checkpoint can be saved
     return config
 
 

@@ -43,6 +43,10 @@ class UsageError(JaxganError):
     exit_code = 2
 
 
+class WriteError(JaxganError):
+    """A file that cannot be written, for example because the disk is full."""
+
+
 class DataError(JaxganError):
     """Data that is missing, truncated, corrupt or of the wrong kind."""
 
@@ -50,7 +54,7 @@ class DataError(JaxganError):
 
 
 class DivergedError(JaxganError):
-    """A loss or a parameter stopped being finite; the last good checkpoint is kept."""
+    """A loss or a parameter stopped being finite; checkpoints, all of which are finite, are kept."""
 
     exit_code = 4
 

@@ -16,7 +16,7 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
     {"errors", "types", "fields"},
-    {"wrappers", "optimizers", "io", "sampling"},
+    {"wrappers", "optimizers", "io", "sampling", "signals"},
     {"losses", "latents"},
     {"training"},
     {"parallel", "networks", "datasets", "figures"},

@@ -235,6 +235,13 @@ def _alarms(config: Values) -> Iterator[Problem]:
         yield _about("alarms.d_accuracy", f": {why}; leave it at its default")
 
 
+def _divergence(config: Values) -> Iterator[Problem]:
+    """A run that goes back lowers its rates, which must be the config's own."""
+    plans, _ = values.read_schedules(config["schedules"])
+    if config["divergence.attempts"] and (names := [name for name in plans if name.endswith(".learning_rate")]):
+        yield _about("divergence.attempts", f" lowers the rates, and schedules set {names[0]}; use rate_schedule")
+
+
 def _coordination(config: Values) -> Iterator[Problem]:
     """No more updates than there are minibatches for."""
     k = config["discriminator_steps"]
@@ -497,6 +504,6 @@ def _inference(config: Values) -> Iterator[Problem]:
 _CROSS_CHECKS = (
     *(_losses, _priors, _sampling, _coordination, _schedules, _dynamics, _outputs, _paths, _layers, _networks),
     *(_generator_batches, _conditions, _generated_labels, _rates, _augmentation, _evaluation, _alarms, _terms),
-    *(_inpainting, _semi_supervised, _inference),
+    *(_divergence, _inpainting, _semi_supervised, _inference),
 )
 """Problems between fields that are each allowed."""

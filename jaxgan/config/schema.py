@@ -290,6 +290,14 @@ class Alarms(Section):
     samples: Annotated[int, Field(low=2)] = 256
 
 
+class Divergence(Section):
+    """What a run does when a number stops being finite: `jaxgan.runs.train.setbacks`."""
+
+    common: ClassVar = {"resume": True, "sweep": False}
+    attempts: Size = 0
+    factor: Annotated[float, Field(low=0, open_low=True, high=1, needs={"attempts": None})] = 0.5
+
+
 class Population(Section):
     """What `--mode=sweep` varies, and how it ranks: `jaxgan.runs.sweep`."""
 
@@ -345,12 +353,14 @@ class Config(Section):
     evaluation: Evaluation
     sampling: Sampling
     alarms: Alarms
+    divergence: Divergence
     population: Population
     log_every: Annotated[int, Field(low=1, sweep=False)] = 100
     sample_every: WHENEVER = 1_000
     sample_count: WHENEVER = 100
     checkpoint_every: WHENEVER = 1_000
     keep_checkpoints: WHENEVER = 3
+    save_patience: Annotated[float, Field(low=0, resume=True, sweep=False)] = 600.0
 
 
 TASK_PROVIDED = ("example_shape", "latent", "given")

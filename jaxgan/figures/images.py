@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxgan.errors import UsageError
-from jaxgan.io.atomic import atomic_write
+from jaxgan.io.atomic import atomic_write, reported
 
 GREY = 128
 
@@ -67,17 +66,14 @@ def image_grid(
 
 
 def save_png(path: str | Path, array: np.ndarray) -> None:
-    """Writes a picture as PNG, atomically, in a directory that is created if necessary. UsageError if it cannot."""
+    """Writes a picture as PNG, atomically, in a directory that is created if necessary. WriteError if it cannot."""
     from PIL import Image
 
     path = Path(path)
     content = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(array)).save(content, format="PNG")
-    try:
+    with reported(path):
         atomic_write(path, content.getvalue())
-    except OSError as error:
-        remedy = "make room, or choose another directory"
-        raise UsageError(f"cannot write {path}", error.strerror or str(error), remedy) from error
 
 
 def is_image(shape: tuple[int, ...]) -> bool:

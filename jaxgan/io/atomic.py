@@ -5,11 +5,11 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jaxgan.errors import UsageError
+from jaxgan.errors import UsageError, WriteError
 
 
 def local_path(path: str, name: str) -> Path:
@@ -58,27 +58,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, see `atomic_path`."""
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    """Writes a file whole or not at all, see `atomic_path`; a power cut leaves it so, too."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
 def reported(path: str | Path) -> Iterator[None]:
-    """Turns an OSError of the block into a UsageError: the path cannot be written."""
+    """Turns an OSError of the block into a WriteError: the path cannot be written."""
     try:
         yield
     except OSError as error:
         remedy = "make room, or choose another directory"
-        raise UsageError(f"cannot write {path}", error.strerror or str(error), remedy) from error
+        raise WriteError(f"cannot write {path}", error.strerror or str(error), remedy) from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """`atomic_write` of text; raises UsageError if it fails."""
+    """`atomic_write` of text; raises WriteError if it fails."""
     with reported(path):
         atomic_write(path, text.encode(errors="replace"))  # names of files may hold what UTF-8 does not
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """`write_text` of a JSON object."""
+def write_json(path: Path, content: Any) -> None:
+    """`write_text` of what JSON can hold."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

@@ -6,16 +6,19 @@ Orbax does not notice a flipped bit, and prints pages from its background thread
 
 import contextlib
 import dataclasses
+import errno
 import functools
+import itertools
 import json
 import logging
 import os
 import re
+import shutil
 import stat
 import sys
 import traceback
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jax.tree_util import keystr
 
-from jaxgan.errors import DataError, JaxganError, UsageError
+from jaxgan.errors import DataError, JaxganError, UsageError, WriteError
 from jaxgan.types import PlayerState, TrainState
 
 Leaves = dict[str, Any]
@@ -47,33 +50,39 @@ ITEMS = ("state", "run")
 class Checkpoints:
     """The checkpoints of one run; a context manager that waits for the last save when it closes.
 
-    Methods that read take `step`, None for the newest. They raise UsageError if there is no such checkpoint, or it does
-    not fit the template, and DataError if it is damaged.
+    Methods that read take `step`, None for the newest that is not damaged; a newer damaged one is a warning. They raise
+    UsageError if there is no such checkpoint, or it does not fit the template, and DataError if it is damaged.
 
     Args:
       directory: created if it does not exist.
       keep: how many checkpoints to keep, the latest ones; at least 1.
+      best: which of the saved steps is kept beside them, if any.
       asynchronous: `save` returns once the state is copied and writes in the background.
 
     Raises:
       UsageError: `keep` < 1, or the directory cannot be made.
     """
 
-    def __init__(self, directory: str | Path, *, keep: int, asynchronous: bool = True):
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        keep: int,
+        best: Callable[[list[int]], int | None] | None = None,
+        asynchronous: bool = True,
+    ):
         if keep < 1:
             raise UsageError("cannot keep checkpoints", f"keep is {keep}", "keep at least 1")
         self.directory = Path(directory).absolute()
         self._saving: int | None = None
+        self._damage: dict[int, str | None] = {}
         self._asynchronous = asynchronous
         _quiet_orbax()
         import orbax.checkpoint as ocp
-        from orbax.checkpoint.checkpoint_managers import LatestN
 
         self._ocp = ocp
-        # To keep the best one too: AnyPreservationPolicy([LatestN(keep), BestN(...)]), and `metrics=` in `save`; not
-        # Orbax's `best_fn`, which deletes the newest checkpoint when that one scores badly.
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=LatestN(keep),
+            preservation_policy=_Preserved(keep, best),
             enable_async_checkpointing=asynchronous,
             async_options=ocp.AsyncOptions(post_finalization_callback=self._finish) if asynchronous else None,
         )
@@ -84,7 +93,8 @@ class Checkpoints:
             self._manager = ocp.CheckpointManager(self.directory, options=options, item_handlers=handlers)
         except OSError as error:
             remedy = "choose a directory that can be written"
-            raise UsageError(f"cannot open {self.directory} for checkpoints", _reason(error), remedy) from error
+            kind = WriteError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
+            raise kind(f"cannot open {self.directory} for checkpoints", _reason(error), remedy) from error
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -107,7 +117,7 @@ class Checkpoints:
 
         Raises:
           UsageError: there is a newer checkpoint.
-          JaxganError: this or the save before it failed.
+          WriteError: this or the save before it failed.
           TypeError: JSON cannot hold `extra`.
         """
         step, latest = int(step), self.latest_step()
@@ -126,7 +136,7 @@ class Checkpoints:
                 self._finish()
 
     def wait(self) -> None:
-        """Waits until the last save is on disk; raises JaxganError if it failed."""
+        """Waits until the last save is on disk; raises WriteError if it failed."""
         with self._writing():
             self._manager.wait_until_finished()
 
@@ -140,6 +150,10 @@ class Checkpoints:
     def latest_step(self) -> int | None:
         """The newest step saved (or being saved by this object), or None; half-written ones do not count."""
         return self._manager.latest_step()
+
+    def steps(self) -> list[int]:
+        """All steps saved, sorted."""
+        return sorted(self._manager.all_steps())
 
     def extra(self, step: int | None = None) -> dict[str, Any]:
         """Reads the dict that was saved beside a state, without the state."""
@@ -230,9 +244,9 @@ class Checkpoints:
                 return
 
     def _existing(self, step: int | None) -> int:
-        steps = sorted(self._manager.all_steps())
+        steps = self.steps()
         if step is None and steps:
-            step = steps[-1]
+            step = self._newest(steps)
         if step is None or step not in steps:
             what = "no checkpoint" if step is None else f"no checkpoint of step {step}"
             why = f"{self.directory} has " + (f"steps {', '.join(map(str, steps))}" if steps else "none")
@@ -242,6 +256,19 @@ class Checkpoints:
         with self._reading(step):
             _check_files(self.directory / str(step))
         return step
+
+    def _newest(self, steps: list[int]) -> int:
+        """The newest step that is not damaged; if all are, the newest."""
+        for step in reversed(steps):
+            path = self.directory / str(step)
+            if step != self._saving and step not in self._damage:
+                self._damage[step] = damage = damage_of(path)
+                if damage and step > steps[0]:
+                    text = f"checkpoint {path} is damaged ({damage}), so the one before is taken"
+                    print(f"jaxgan: warning: {text}", file=sys.stderr, flush=True)
+            if self._damage.get(step) is None:
+                return step
+        return steps[-1]
 
     def _saved_leaves(self, step: int) -> Leaves:
         with self._reading(step):
@@ -286,7 +313,22 @@ class Checkpoints:
             raise
         except Exception as error:
             what = f"cannot save checkpoint {self._saving} in {self.directory}"
-            raise JaxganError(what, _reason(error), "make room or repair it, and run again to resume") from error
+            if jax.process_count() == 1:  # what was written of it takes the room that is wanted
+                shutil.rmtree(self.directory / f"{self._saving}.orbax-checkpoint-tmp", ignore_errors=True)
+            raise WriteError(what, _reason(error), "make room or repair it, and run again to resume") from error
+
+
+@dataclasses.dataclass
+class _Preserved:
+    """Which checkpoints Orbax does not delete. Its own policies ask for a score when a checkpoint is saved."""
+
+    keep: int
+    best: Callable[[list[int]], int | None] | None
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        kept = {*steps[-self.keep :], None if self.best is None else self.best(steps)}
+        return [step in kept for step in steps]
 
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
@@ -335,19 +377,54 @@ def _write_manifest(path: Path) -> None:
     (path / MANIFEST).write_text(json.dumps(_checksums(path)))
 
 
-def _verify_manifest(path: Path) -> None:
-    """Raises ValueError if a file is missing or changed. A checkpoint without a manifest, of other software, passes."""
+def saved_steps(directory: Path) -> list[int]:
+    """The steps of a run's checkpoints, sorted, without opening them."""
+    return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit()) if directory.is_dir() else []
+
+
+def set_aside(directory: Path, unusable: Mapping[int, str]) -> None:
+    """Renames checkpoints of a run that no process trains to STEP.unusable, with a warning each.
+
+    Args:
+      directory: of the checkpoints.
+      unusable: why, by step.
+    """
+    for step, why in unusable.items():
+        names = (f"{step}.unusable{number or ''}" for number in itertools.count())
+        name = next(name for name in names if not (directory / name).exists())
+        (directory / str(step)).rename(directory / name)
+        text = f"checkpoint {directory / str(step)} is not used ({why}); it is now {name}"
+        print(f"jaxgan: warning: {text}", file=sys.stderr, flush=True)
+
+
+def damage_of(path: Path) -> str | None:
+    """What is wrong with a checkpoint's files, or None."""
     try:
-        expected = json.loads((path / MANIFEST).read_text())
-    except FileNotFoundError:
+        _check_files(path)
+        _verify_manifest(path)
+    except (OSError, ValueError) as error:
+        return _reason(error)
+    return None
+
+
+def _verify_manifest(path: Path) -> None:
+    """Raises ValueError or OSError if a file is missing, changed or cannot be read.
+
+    A checkpoint of other software has no manifest, and then no other one beside it has one.
+    """
+    for item in ITEMS:
+        if not (path / item).is_dir():
+            raise ValueError(f"{item} is missing")
+    if not (path / MANIFEST).exists() and not any(path.parent.glob(f"[0-9]*/{MANIFEST}")):
         return
+    expected = json.loads((path / MANIFEST).read_text())
+    if not isinstance(expected, dict) or not expected:
+        raise ValueError(f"{MANIFEST} is not what was written")
     actual = _checksums(path)
-    for name, (size, checksum) in expected.items():
+    for name, facts in expected.items():
         if name not in actual:
             raise ValueError(f"{name} is missing")
-        if actual[name][0] != size:
-            raise ValueError(f"{name} has {actual[name][0]} bytes, and had {size}")
-        if actual[name][1] != checksum:
+        if actual[name] != facts:
             raise ValueError(f"{name} is not what was written")
 
 

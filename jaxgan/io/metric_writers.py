@@ -1,26 +1,31 @@
 """What a run writes while it trains: metrics as JSON lines, TensorBoard events, and progress on the terminal."""
 
+import contextlib
 import json
 import math
+import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
-from jaxgan.errors import UsageError
+from jaxgan.errors import UsageError, WriteError
 from jaxgan.io.atomic import atomic_write, reported
 
 Values = Mapping[str, Any]
 """Metrics by name: Python numbers, or arrays of one element."""
 
+RETRY_SECONDS = 60.0
+"""Between two tries to write where it failed."""
+
 
 class MetricWriter:
     """Takes the metrics and the pictures of a run; this one ignores them. A context manager, which closes it.
 
-    Writers raise UsageError if their file cannot be written, for example because the disk is full.
+    Writers raise WriteError if their file cannot be written, for example because the disk is full.
     """
 
     def __enter__(self):
@@ -29,7 +34,7 @@ class MetricWriter:
     def __exit__(self, error: object, *_: object) -> None:
         try:
             self.close()
-        except UsageError:
+        except WriteError:
             if error is None:  # the reader must see the first failure
                 raise
 
@@ -38,6 +43,9 @@ class MetricWriter:
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
         """Writes pictures by name: uint8 [height, width, 1 or 3], or [height, width]."""
+
+    def sync(self) -> None:
+        """Writes what is left of the numbers so that a power cut does not take them."""
 
     def close(self) -> None:
         """Writes what is left, and closes the files."""
@@ -57,9 +65,54 @@ class MultiWriter(MetricWriter):
         for writer in self._writers:
             writer.write_images(step, images)
 
+    def sync(self) -> None:
+        for writer in self._writers:
+            writer.sync()
+
     def close(self) -> None:
         for writer in self._writers:
             writer.close()
+
+
+class Spared(MetricWriter):
+    """A writer whose training goes on while it cannot write: the first failure is a warning, and what it was to write
+    in the meantime is left out.
+
+    Args:
+      make: opens the writer, now and again after a failure.
+      warn: takes the text of the warning.
+    """
+
+    def __init__(self, make: Callable[[], MetricWriter], warn: Callable[[str], None]):
+        self._make, self._warn = make, warn
+        self._writer: MetricWriter | None = None
+        self._failed: float | None = None
+        self._try(lambda writer: None)
+
+    def write_scalars(self, step: int, scalars: Values) -> None:
+        self._try(lambda writer: writer.write_scalars(step, scalars))
+
+    def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
+        self._try(lambda writer: writer.write_images(step, images))
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._try(lambda writer: writer.close())
+
+    def _try(self, write: Callable[[MetricWriter], None]) -> None:
+        if self._writer is None and self._failed is not None and time.monotonic() - self._failed < RETRY_SECONDS:
+            return
+        try:
+            self._writer = self._writer or self._make()
+            write(self._writer)
+        except WriteError as error:
+            if self._failed is None:
+                self._warn(f"{error.what}; {error.why}; the training goes on without it")
+            self._failed = time.monotonic()
+            if self._writer is not None:
+                with contextlib.suppress(WriteError):
+                    self._writer.close()
+            self._writer = None
 
 
 class MetricsFile(MetricWriter):
@@ -76,14 +129,20 @@ class MetricsFile(MetricWriter):
         self.path = Path(path)
         with reported(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self.path.open("a", encoding="utf-8")
+            self._open()
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Appends a line, and flushes it; "step" is not a valid name."""
+        """Appends a line, or keeps it for the next call while it cannot be written; "step" is not a valid name."""
         line = json.dumps({"step": int(step)} | {name: _plain(value) for name, value in scalars.items()})
+        self._unwritten += line.encode() + b"\n"
+        with contextlib.suppress(OSError):
+            self._write()
+
+    def sync(self) -> None:
+        """Writes all lines to the disk itself."""
         with reported(self.path):
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            self._write()
+            os.fsync(self._stream.fileno())
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines up to the first that is none."""
@@ -95,7 +154,8 @@ class MetricsFile(MetricWriter):
         Raises:
           UsageError: a line before the last is not a JSON object with a step.
         """
-        lines = self.path.read_bytes().decode("utf-8", "replace").split("\n")  # the last ends in no newline: half
+        before = self.path.read_bytes()
+        lines = before.decode("utf-8", "replace").split("\n")  # the last ends in no newline: half
         kept = []
         for number, line in enumerate(lines[:-1], 1):
             try:
@@ -105,15 +165,49 @@ class MetricsFile(MetricWriter):
                 raise UsageError(f"cannot resume {self.path}", why, "delete that line, or the file") from error
             if not late:
                 kept.append(line + "\n")
+        content = "".join(kept).encode()
+        if content == before:  # a full disk has no room for a copy
+            return
         with reported(self.path):
             self._stream.close()
-            atomic_write(self.path, "".join(kept).encode())
-            self._stream = self.path.open("a", encoding="utf-8")
+            atomic_write(self.path, content)
+            self._open()
 
     def close(self) -> None:
         """Closes the file; a second call has no effect."""
-        with reported(self.path):
-            self._stream.close()
+        with reported(self.path), contextlib.closing(self._stream):
+            self._write()
+
+    def _open(self) -> None:
+        self._stream = self.path.open("ab", buffering=0)  # so that it says how much of a line was written
+        self._unwritten = b""
+
+    def _write(self) -> None:
+        while self._unwritten:
+            self._unwritten = self._unwritten[self._stream.write(self._unwritten) :]
+
+
+def complete_until(path: Path, every: int) -> float:
+    """The last step up to which a `metrics.jsonl` lacks no line after its first one; infinity if there is no file.
+
+    Args:
+      path: the file.
+      every: steps from line to line.
+    """
+    if not path.exists():
+        return math.inf
+    last = 0
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        try:
+            step = int(json.loads(line)["step"])
+        except (ValueError, TypeError, KeyError):
+            break
+        if step % every:  # the last line of a run that ended between two log steps
+            continue
+        if last and step != last + every:
+            break
+        last = step
+    return last + every - 1
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

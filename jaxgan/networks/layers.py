@@ -24,7 +24,7 @@ Remat = Annotated[bool, Field(resume=True)]
 
 ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
     "relu": jax.nn.relu,
-    "leaky_relu": lambda x: jax.nn.leaky_relu(x, 0.2),
+    "leaky_relu": functools.partial(jax.nn.leaky_relu, negative_slope=0.2),
     "softplus": jax.nn.softplus,
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,

@@ -1,6 +1,7 @@
 """A run's directory: its files, and the lock that keeps two processes from writing to it at once."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from jaxgan.config import schema
-from jaxgan.errors import UsageError
+from jaxgan.errors import UsageError, WriteError
 from jaxgan.io.atomic import local_path, write_text
 
 NAMED = 10
@@ -29,6 +30,7 @@ class RunDirectory:
     Raises:
       UsageError: it is a URL, it may not be looked at, it cannot be written, something in it is a link to another place
         or no file, or another process trains in it.
+      WriteError: the disk is full.
     """
 
     def __init__(self, path: str, *, create: bool = True):
@@ -42,6 +44,7 @@ class RunDirectory:
         self.report = self.path / "report.html"
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
+        self.divergences = self.path / "divergences.json"
         self.sweep_file = self.path / "sweep.json"
         self.members = self.path / "members"
         self._lock_file = self.path / ".lock"
@@ -71,12 +74,16 @@ class RunDirectory:
         self._lock.close()
         self._lock = None
 
+    def picture(self, step: int) -> pathlib.Path:
+        """The picture of samples that training draws at a step."""
+        return self.samples / f"step_{step:08d}.png"
+
     def evaluation_file(self, step: int, seed: int, method: str) -> pathlib.Path:
         """The JSON of an evaluation of samples drawn by a method."""
         return self.evaluation / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Writes the config as used; raises UsageError if that fails."""
+        """Writes the config as used; raises WriteError if that fails."""
         write_text(self.config_file, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
     def lock(self) -> None:
@@ -89,7 +96,8 @@ class RunDirectory:
             self.samples.mkdir(parents=True, exist_ok=True)
             self._lock = open(self._lock_file, "a")  # noqa: SIM115  (held until the process ends)
         except OSError as error:
-            raise UsageError(
+            kind = WriteError if error.errno in (errno.ENOSPC, errno.EDQUOT) else UsageError
+            raise kind(
                 f"--workdir={self.path} cannot be written",
                 error.strerror or str(error),
                 "choose a directory you may write to",

@@ -10,7 +10,7 @@ from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
 from jaxgan.runs.directory import NAMED, RunDirectory
-from jaxgan.runs.saved import read_run
+from jaxgan.runs.saved import best_step, read_run
 from jaxgan.types import TrainState
 
 
@@ -34,7 +34,7 @@ class TrainedRun(NamedTuple):
 
 def load_run(
     workdir: str,
-    step: int | None = None,
+    step: int | str | None = None,
     overrides: Mapping[str, str] = {},
     mode: str = "",
     given: Mapping[str, Any] = {},
@@ -43,7 +43,8 @@ def load_run(
 
     Args:
       workdir: the run's directory.
-      step: of the checkpoint; None for the newest.
+      step: of the checkpoint, which may be text; "best" by the first score of the evaluations in training; None for
+        the newest.
       overrides: fields of its config to set, as text; those that the schema allows for the mode.
       mode: "sample", "evaluate", or "", which may set none.
       given: the config that the caller named. Of the code that the run's own config names, only that which this one
@@ -62,6 +63,7 @@ def load_run(
             f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run --mode=train first"
         )
     with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
+        step = _step(step, directory, checkpoints)
         saved = read_run(checkpoints, step)
         config, data = complete(saved.config), saved.data
         code = set(schema.code(config).items()) - set(schema.code(given).items())
@@ -116,6 +118,23 @@ def restore_players(checkpoints: Checkpoints, experiment: Experiment, step: int 
         return checkpoints.restore(template, step)[0]
     by_discriminator = experiment.sampling.by_discriminator
     return checkpoints.restore_generator(template, step, discriminator=by_discriminator)
+
+
+def _step(step: int | str | None, directory: RunDirectory, checkpoints: Checkpoints) -> int | None:
+    """The number of a step that may be text, or "best"."""
+    if step == "best":
+        config = complete(read_run(checkpoints).config)
+        method = "plain" if problems_of(config) else config["sampling"]["method"]
+        if (best := best_step(directory, method, checkpoints.steps())) is None:
+            why = "no checkpoint was evaluated in training"
+            raise UsageError(
+                "cannot take --step=best", why, "train with --config.evaluation.every=STEPS, or name a step"
+            )
+        return best
+    try:
+        return step if step is None else int(step)
+    except ValueError as error:
+        raise UsageError("the command line", f"--step={step} is no step", "give a number, or best") from error
 
 
 def _without_code(config: dict[str, Any], code: Mapping[str, str], mode: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def sample(
     *,
     count: int = 100,
     seed: int = 0,
-    step: int | None = None,
+    step: int | str | None = None,
     condition: str | None = None,
     plain: bool = False,
     overrides: Mapping[str, str] = {},
@@ -44,7 +44,7 @@ def sample(
       workdir: the run's directory.
       count: number of examples, ≥ 1; if the task shows them in rows, as many rows as they fill.
       seed: seed of the latents, ≥ 0.
-      step: of the checkpoint; None for the newest.
+      step: of the checkpoint; see `load_run`.
       condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
       plain: samples of p_g even where the task has a sheet of its own; that is in the files' name, too.
       overrides: fields of the run's config to set, as text; those that the schema allows.

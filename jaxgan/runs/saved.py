@@ -4,12 +4,13 @@ import json
 import math
 import reprlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.errors import DataError, in_one_line
 from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.runs.directory import RunDirectory
 
 LARGEST_FILE = 2**25
 """Bytes. No evaluation's JSON is larger."""
@@ -37,6 +38,9 @@ RUN = {
         "condition_dim?": int,
         "mixture?": {"centers": [[NUMBER]], "sigma": NUMBER},
     },
+    "format?": int,
+    "setbacks?": int,
+    "largest?": NUMBER,
 }
 """The pattern of what a checkpoint has beside its arrays; see `misfit`."""
 
@@ -64,16 +68,26 @@ EVALUATION = {
 """The pattern of an `evaluation/*.json`."""
 
 
+FORMAT = 1
+"""Of what a checkpoint has. Earlier ones do not say it; a later program that writes another number reads this too."""
+
+
 class SavedRun(NamedTuple):
     """What a checkpoint has beside its arrays.
 
     Attributes:
       config: of the run; its fields are not checked.
       data: what `Inputs.describe` said of its data.
+      window: values of the steps since the last line of metrics, by name.
+      setbacks: how often the run had gone back to a checkpoint because it had diverged.
+      largest: magnitude of any player's parameter.
     """
 
     config: Mapping[str, Any]
     data: Mapping[str, Any]
+    window: Mapping[str, list[float]]
+    setbacks: int
+    largest: float
 
 
 def misfit(value: Any, pattern: Any, name: str) -> str:
@@ -120,7 +134,11 @@ def read_run(checkpoints: Checkpoints, step: int | None = None) -> SavedRun:
         raise DataError(
             f"checkpoint {checkpoints.directory / str(which)} is not one of a run", wrong, "use a whole copy of the run"
         )
-    return SavedRun(extra["config"], extra["data"])
+    if extra.get("format", FORMAT) > FORMAT:
+        why = f"its format is {extra['format']}, and this program knows {FORMAT}"
+        raise DataError(f"cannot read the checkpoints in {checkpoints.directory}", why, "install a newer jaxgan")
+    beside = extra.get("setbacks", 0), extra.get("largest", 0.0)
+    return SavedRun(extra["config"], extra["data"], extra["window"], *beside)
 
 
 def _wrong_data(data: Mapping[str, Any]) -> str:
@@ -135,6 +153,45 @@ def _wrong_data(data: Mapping[str, Any]) -> str:
     if any(len(center) != shape[0] for center in centers) or data.get("mixture", {}).get("sigma", 1) <= 0:
         return f"data.mixture is {reprlib.repr(data['mixture'])}"
     return ""
+
+
+DIVERGENCES = [{"step": int, "back_to": int, "why": str}]
+"""The pattern of `divergences.json`: when a run diverged, and the checkpoint it went back to, 0 for its beginning."""
+
+
+def read_divergences(directory: RunDirectory) -> list[dict[str, Any]]:
+    """How often a run has gone back because it diverged; DataError if the file is not one of a run."""
+    if not directory.divergences.exists():
+        return []
+    try:
+        found = json.loads(directory.divergences.read_bytes())
+        if wrong := misfit(found, DIVERGENCES, "it"):
+            raise ValueError(wrong)
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(
+            f"cannot read {directory.divergences}", in_one_line(error), "use a whole copy of the run"
+        ) from error
+    return found
+
+
+def best_step(directory: RunDirectory, method: str, steps: Sequence[int]) -> int | None:
+    """The step of the best evaluation by the first of its scores; None if no step has a score.
+
+    Args:
+      directory: of a run.
+      method: by which samples were drawn.
+      steps: to choose from.
+    """
+    paths = {step: directory.evaluation_file(step, 0, method) for step in steps}
+    found = {step: report for step, path in paths.items() if path.exists() and (report := read_evaluation(path))}
+    first = {step: report["scores"][0] for step, report in found.items() if report["scores"]}
+    name = first[max(first)]["name"] if first else ""  # which may have changed
+    orders = {
+        step: -score["value"] if score["better"] == "higher" else score["value"]
+        for step, score in first.items()
+        if score["name"] == name and score["value"] is not None
+    }
+    return min(orders, key=lambda step: (orders[step], step), default=None)
 
 
 def read_evaluation(path: Path) -> dict[str, Any] | None:

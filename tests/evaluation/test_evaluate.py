@@ -6,7 +6,6 @@ import io
 import json
 import re
 import shutil
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -39,6 +38,7 @@ from jaxgan.runs.evaluate.evaluation import Evaluation
 from jaxgan.runs.evaluate.tables import number
 from jaxgan.runs.load import load_run
 from jaxgan.runs.sampling import Drawn, sampler
+from jaxgan.signals import StopRequest
 
 RING = {
     "mapping": "jit",
@@ -253,15 +253,17 @@ def test_the_same_evaluation_gives_the_same_numbers_and_another_seed_others(imag
             assert abs(other[name]["value"] - score["value"]) < 6 * error
 
 
-class Stopped(NamedTuple):
-    signal_name: str
+class Stopped(StopRequest):
+    def __init__(self):
+        super().__init__()
+        self.signal_name = "SIGTERM"
 
 
 @pytest.mark.slow
 def test_evaluation_in_training_is_that_of_the_mode(tmp_path, capfd, monkeypatch):
     often = {"evaluation__every": 15, "evaluation__metrics": FAST, "checkpoint_every": 15}  # at no other's steps
     with monkeypatch.context() as patch:  # a signal comes at once: the checkpoint first, the scores when it goes on
-        patch.setattr("jaxgan.runs.train.loop.StopRequest", lambda: contextlib.nullcontext(Stopped("SIGTERM")))
+        patch.setattr("jaxgan.runs.train.loop.StopRequest", Stopped)
         for _ in range(3):  # chunks are of 5 steps
             with pytest.raises(PreemptedError, match="stopped by SIGTERM"):
                 train("configs/ring.py", RING, tmp_path, **often)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxgan.datasets.base import Mixture
-from jaxgan.errors import UsageError
+from jaxgan.errors import WriteError
 from jaxgan.figures import image_grid, save_png, save_samples
 
 
@@ -82,7 +82,7 @@ def test_save_png_replaces_the_file_at_once(tmp_path):
     save_png(path, np.full((3, 5, 3), 7, np.uint8)[:, ::-1])
     assert read(path).shape == (3, 5, 3)
     assert [file.name for file in path.parent.iterdir()] == ["step.png"]
-    with pytest.raises(UsageError, match="cannot write"):
+    with pytest.raises(WriteError, match="cannot write"):
         save_png(path / "below.png", np.zeros((2, 2), np.uint8))
 
 

@@ -21,6 +21,8 @@ import pytest
 
 from jaxgan.errors import DataError, JaxganError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.train.host_loop import go_back
 from jaxgan.types import PlayerState, TrainState
 
 ROOT = Path(__file__).parents[2]
@@ -222,13 +224,84 @@ def test_a_damaged_checkpoint_says_what_to_delete(tmp_path, how, capfd):
         with Checkpoints(directory, keep=2) as checkpoints:
             for restore in (checkpoints.restore, checkpoints.restore_generator):
                 with pytest.raises(DataError) as error:
-                    restore(make_state())
+                    restore(make_state(), 2)
                 assert f"{directory}/2" in one_line(error)
                 assert "resume from step 1" in str(error.value)
-        shutil.rmtree(directory / "2")
-        with Checkpoints(directory, keep=2) as checkpoints:
+            assert capfd.readouterr().err == ""
+            # The newest is the one before. Only a process that trains renames the damaged one.
+            assert checkpoints.extra() == {"step": 1}
             assert_same(checkpoints.restore(make_state())[0], make_state(seed=1))
-    assert capfd.readouterr().err == ""
+        assert (directory / "2").is_dir()
+        said = capfd.readouterr().err
+        assert said.count("\n") == 1 and f"checkpoint {directory}/2 is damaged" in said
+
+
+def _checkpoint_of(directory, step):
+    """Files as of a checkpoint."""
+    for item in ("state", "run"):
+        (directory / str(step) / item).mkdir(parents=True)
+        (directory / str(step) / item / "metadata").write_text("{}")
+    found = {f"{item}/metadata": [2, 2745614147] for item in ("state", "run")}
+    (directory / str(step) / "manifest.json").write_text(json.dumps(found))
+
+
+DAMAGES = {
+    "no manifest": lambda path: (path / "manifest.json").unlink(),
+    "an empty manifest": lambda path: (path / "manifest.json").write_text(""),
+    "another manifest": lambda path: (path / "manifest.json").write_text("[]"),
+    "a manifest of no facts": lambda path: (path / "manifest.json").write_text('{"run/metadata": null}'),
+    "a manifest in bytes": lambda path: (path / "manifest.json").write_bytes(b"\xff"),
+    "no item": lambda path: shutil.rmtree(path / "state"),
+    "nothing": lambda path: (shutil.rmtree(path), path.mkdir()),
+    "a file": lambda path: (shutil.rmtree(path), path.write_text("")),
+    "cut": lambda path: (path / "run/metadata").write_text("{"),
+    "flipped": lambda path: (path / "run/metadata").write_text("{|"),
+}
+
+
+def _go_back(run):
+    go_back(RunDirectory(str(run), create=False), {"log_every": 10})
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside_with_one_warning(tmp_path, damage, capsys):
+    _go_back(tmp_path / "none")
+    folder = tmp_path / "checkpoints"
+    for step in (10, 20, 30):
+        _checkpoint_of(folder, step)
+    _go_back(tmp_path)
+    assert capsys.readouterr().err == ""
+    DAMAGES[damage](folder / "30")
+    _go_back(tmp_path)
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and said.startswith(f"jaxgan: warning: checkpoint {folder}/30 is not used (")
+    assert said.endswith("); it is now 30.unusable\n")
+    # Again, after the run has saved the step anew; both files stay.
+    _checkpoint_of(folder, 30)
+    DAMAGES[damage](folder / "30")
+    _go_back(tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["10", "20", "30.unusable", "30.unusable1"]
+    with Checkpoints(folder, keep=5) as checkpoints:
+        assert checkpoints.latest_step() == 20
+    # Where all are damaged, reading one says so.
+    for step in (10, 20):
+        shutil.rmtree(folder / str(step) / "run")
+    _go_back(tmp_path)
+    assert (folder / "20").is_dir()
+
+
+def test_checkpoints_after_lost_lines_are_set_aside(tmp_path, capsys):
+    for step in (20, 30):
+        _checkpoint_of(tmp_path / "checkpoints", step)
+    (tmp_path / "metrics.jsonl").write_text("".join(f'{{"step": {step}}}\n' for step in (10, 30)))
+    with pytest.raises(UsageError, match="metrics.jsonl lacks lines before step 20, the oldest checkpoint"):
+        _go_back(tmp_path)
+    _checkpoint_of(tmp_path / "checkpoints", 10)
+    _go_back(tmp_path)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert names == ["10", "20.unusable", "30.unusable"]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2 and all("lines of metrics.jsonl before step" in line for line in said)
 
 
 def test_damaged_json_and_the_only_checkpoint(tmp_path):

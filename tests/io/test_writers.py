@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import resource
 import signal
@@ -12,8 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.errors import UsageError
-from jaxgan.io.metric_writers import MetricsFile, MetricWriter, MultiWriter, Progress, TensorBoard
+from jaxgan.errors import UsageError, WriteError
+from jaxgan.io import metric_writers
+from jaxgan.io.metric_writers import (
+    MetricsFile,
+    MetricWriter,
+    MultiWriter,
+    Progress,
+    Spared,
+    TensorBoard,
+    complete_until,
+)
 
 
 def fill(path):
@@ -75,9 +85,9 @@ def test_a_bad_line_in_the_middle_is_named(tmp_path, line):
 def test_files_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     for make in (lambda: MetricsFile(tmp_path / "file" / "m.jsonl"), lambda: TensorBoard(tmp_path / "file" / "events")):
-        with pytest.raises(UsageError, match="cannot write"):
+        with pytest.raises(WriteError, match="cannot write"):
             make()
-    with pytest.raises(UsageError, match="No space left on device"), MetricsFile("/dev/full") as metrics:
+    with pytest.raises(WriteError, match="No space left on device"), MetricsFile("/dev/full") as metrics:
         metrics.write_scalars(1, {})
 
 
@@ -216,13 +226,65 @@ def test_a_full_disk_is_one_line(tmp_path):
     board = TensorBoard(tmp_path)
     board.write_scalars(1, {"a": 1.0})
     with full_disk():
-        with pytest.raises(UsageError, match="cannot write .*; File too large; make room") as error:
+        with pytest.raises(WriteError, match="cannot write .*; File too large; make room") as error:
             board.write_scalars(2, {"a": 1.0})
         assert "\n" not in str(error.value)
         with pytest.raises(ZeroDivisionError), board:  # the first failure is reported, not that of closing the file
             raise ZeroDivisionError
-        with pytest.raises(UsageError, match="cannot write"):
+        with pytest.raises(WriteError, match="cannot write"):
             board.write_images(2, {"b": np.zeros((2, 2), np.uint8)})
+
+
+def test_lines_wait_for_room_and_none_is_lost_or_cut(tmp_path):
+    expected, path = fill(tmp_path / "whole.jsonl"), tmp_path / "full.jsonl"
+    lines = [json.loads(line) for line in expected.splitlines()]
+    with MetricsFile(path) as metrics:
+        metrics.write_scalars(lines[0].pop("step"), lines[0])
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        with full_disk():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 7, limits[1]))  # room for part of a line
+            for line in lines[1:]:
+                metrics.write_scalars(line.pop("step"), line)
+            with pytest.raises(WriteError, match="File too large"):
+                metrics.sync()
+        metrics.sync()
+        assert path.read_bytes() == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "tail", "until"),
+    [
+        ([], "", 9),
+        ([10, 20, 30], "", 39),
+        ([10, 20, 30], '{"step": 40', 39),
+        ([30, 40], "", 49),  # the user deleted the file, and the run went on
+        ([10, 30, 40], "", 19),
+        ([10, 20], "\0\0\0\n" + '{"step": 40}\n', 29),
+        ([10, 20, 25], "", 29),  # a run of 25 steps
+        ([10, 20, 25, 30], "", 39),
+    ],
+)
+def test_lost_lines_are_found(tmp_path, steps, tail, until):
+    path = tmp_path / "metrics.jsonl"
+    assert complete_until(path, 10) == float("inf")
+    path.write_text("".join(f'{{"step": {step}}}\n' for step in steps) + tail)
+    assert complete_until(path, 10) == until
+
+
+def test_a_writer_that_is_spared_warns_once_and_goes_on_when_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(metric_writers, "RETRY_SECONDS", 0.0)
+    warnings, numbers = [], itertools.count()
+    board = Spared(lambda: TensorBoard(tmp_path / str(next(numbers))), warnings.append)
+    board.write_scalars(1, {"a": 1.0})
+    with full_disk():
+        board.write_scalars(2, {"a": 1.0})
+        board.write_images(3, {"b": np.zeros((2, 2), np.uint8)})
+    board.write_scalars(4, {"a": 1.0})
+    board.close()
+    (warning,) = warnings
+    assert warning.startswith("cannot write") and "File too large" in warning
+    steps = [event.step for path in sorted(tmp_path.iterdir()) for event in events(path) if event.summary.value]
+    assert steps[0] == 1 and steps[-1] == 4
 
 
 class Noted(MetricWriter):

@@ -1,8 +1,10 @@
 """Runs from start to end: what they write, how they stop and go on, and how they fail."""
 
 import json
+import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +17,11 @@ from PIL import Image
 
 from jaxgan import runs
 from jaxgan.datasets import ValueRange
-from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError
+from jaxgan.errors import DataError, DivergedError, PreemptedError, UsageError, WriteError
+from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs import data as inputs_module
 from jaxgan.runs import devices
+from jaxgan.runs.train import host_loop
 from jaxgan.runs.train import loop as train_module
 from tests.small_runs import OF_A_FILE, SMALL, assert_same_run, saved, train
 
@@ -160,16 +164,6 @@ def test_long_calls_are_waited_for_and_make_the_same_run(whole, tmp_path, monkey
     assert_same_run(tmp_path, whole)
 
 
-def test_sigterm_is_caught_once_and_handlers_are_put_back():
-    before = signal.getsignal(signal.SIGTERM)
-    with train_module.StopRequest() as stop:
-        assert stop.signal_name is None
-        signal.raise_signal(signal.SIGTERM)
-        assert stop.signal_name == "SIGTERM"
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # a second one ends the process
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
 def _command(workdir, **changes):
     overrides = SMALL | {name: str(value) for name, value in changes.items()}
     fields = [f"--config.{name}={value}" for name, value in overrides.items()]
@@ -193,6 +187,71 @@ def test_killed_at_random_and_run_again_is_bit_identical(tmp_path):
         assert process.wait() == -signal.SIGKILL
     subprocess.run(_command(b, **long), check=True, capture_output=True)
     assert_same_run(b, a)
+
+
+def test_a_run_that_was_killed_after_its_last_checkpoint_makes_what_it_lacks(whole, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    train(run)
+    assert "has 60 steps already" in capsys.readouterr().out
+    (run / "samples" / "step_00000060.png").unlink()
+    (run / "curves.png").unlink()
+    os.utime(run / "report.html", (0, 0))
+    train(run)
+    assert "Done: steps 60 to 60" in capsys.readouterr().out
+    assert (run / "report.html").read_bytes() == (whole / "report.html").read_bytes().replace(
+        whole.name.encode(), b"run"
+    )
+    assert_same_run(run, whole)
+    train(run)
+    assert "has 60 steps already" in capsys.readouterr().out
+
+
+def _cut(run):
+    (run / "checkpoints/60/run/metadata").write_text("{")
+
+
+def _lose_a_line(run):
+    lines = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "metrics.jsonl").write_bytes(b"".join(lines[:4] + lines[5:]))  # of step 50
+
+
+@pytest.mark.parametrize("harm", [_cut, _lose_a_line])
+def test_a_harmed_run_goes_back_to_the_checkpoint_before_and_ends_the_same(whole, tmp_path, capfd, harm):
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    harm(run)
+    train(run)
+    said = capfd.readouterr()
+    assert "Done: steps 40 to 60" in said.out
+    assert said.err.count(".unusable") == 1 and "; it is now 60.unusable\n" in said.err
+    assert_same_run(run, whole)
+
+
+class Failing(Checkpoints):
+    """Checkpoints that cannot be saved before a step."""
+
+    until = 60
+
+    def save(self, step, state, extra):
+        if step < self.until:
+            raise WriteError(f"cannot save checkpoint {step}", "No space left on device", "make room")
+        super().save(step, state, extra)
+
+
+def test_a_run_goes_on_while_no_checkpoint_can_be_saved_and_saves_again(whole, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(train_module, "Checkpoints", Failing)
+    monkeypatch.setattr(host_loop, "SAVE_AGAIN_SECONDS", 0.0)
+    train(tmp_path)
+    said = capfd.readouterr().err
+    assert said.count("goes on") == 1 and "cannot save checkpoint 20; No space left on device; " in said
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["60"]
+    assert_same_run(tmp_path, whole)
+    # It ends when its patience does.
+    monkeypatch.setattr(Failing, "until", 10**9)
+    with pytest.raises(WriteError, match="cannot save checkpoint 80") as error:
+        train(tmp_path, steps=80, save_patience=0.01)
+    assert error.value.exit_code == 1
 
 
 @pytest.mark.slow
@@ -235,6 +294,7 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path):
     with pytest.raises(DivergedError) as error:
         train(tmp_path / "other", steps=60, generator_optimizer__learning_rate=1e30)
     assert error.value.exit_code == 4 and "diverged" in str(error.value)
+    assert str(error.value).endswith("; no checkpoint is from before it")
     assert not [p for p in (tmp_path / "other" / "checkpoints").iterdir() if p.name.isdigit()]
     # A run that has good checkpoints keeps them: here the data turns bad under it.
     train_module_read = train_module.read_inputs
@@ -246,7 +306,7 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train_module, "read_inputs", poisoned)
-        with pytest.raises(DivergedError):
+        with pytest.raises(DivergedError, match="; the checkpoint of step 20 is from before it"):
             train(tmp_path, steps=60)
     after = saved(tmp_path)[0]
     assert all((after[path] == leaf).all() for path, leaf in good.items())
@@ -392,22 +452,6 @@ def test_a_profiled_run_leaves_a_trace_and_is_the_same_run(tmp_path):
     (trace,) = (tmp_path / "traced" / "profile").rglob("perfetto_trace.json.gz")
     assert trace.stat().st_size > 1_000 and not (tmp_path / "plain" / "profile").exists()
     assert (tmp_path / "plain/metrics.jsonl").read_bytes() == (tmp_path / "traced/metrics.jsonl").read_bytes()
-
-
-def test_ctrl_c_before_a_mode_has_begun_is_one_line(monkeypatch, capsys):
-    import launch
-
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(runs, "run", interrupted)
-    launch.parse(["launch.py", "--config=configs/ring.py", "--workdir=nowhere"])
-    with pytest.raises(SystemExit) as end:
-        launch.main([])
-    assert end.value.code == 75
-    assert capsys.readouterr().err == (
-        "jaxgan: error: stopped by SIGINT; it had not begun; run the same command again\n"
-    )
 
 
 def test_without_the_environment_launch_says_what_to_do():

@@ -45,7 +45,7 @@ Panels = dict[str, dict[str, Curve]]
 
 
 def write_report(directory: RunDirectory) -> None:
-    """Writes `curves.png` and `report.html`; raises UsageError if one cannot be written."""
+    """Writes `curves.png` and `report.html`; raises WriteError if one cannot be written."""
     config = (_read(directory.path, "config.json") or b"{}").decode("utf-8", "replace")
     name, reports = html.escape(directory.path.name), read_evaluations(directory)
     body = [f"<h1>{name}</h1>", *_evaluation(directory, reports)]

@@ -35,7 +35,7 @@ def evaluate(
     workdir: str,
     *,
     seed: int = 0,
-    step: int | None = None,
+    step: int | str | None = None,
     overrides: Mapping[str, str] = {},
     given: Mapping[str, Any] = {},
 ) -> None:
@@ -44,7 +44,7 @@ def evaluate(
     Args:
       workdir: the run's directory.
       seed: seed of the latents, ≥ 0.
-      step: of the checkpoint; None for the newest.
+      step: of the checkpoint; see `load_run`.
       overrides: fields of the run's config to set, as text; those that the schema allows.
       given: a config of the caller's; the code that it names is run if the run's config names it too.
 

@@ -11,7 +11,7 @@ from jaxgan import figures
 from jaxgan.config import Problem, complete, unread
 from jaxgan.config.checks import no_accuracy
 from jaxgan.config.schema import flattened
-from jaxgan.errors import DivergedError, PreemptedError, UsageError
+from jaxgan.errors import DivergedError, UsageError
 from jaxgan.io.atomic import write_json, write_text
 from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.data import data_in_words
@@ -22,7 +22,8 @@ from jaxgan.runs.sweep.population_trainer import PopulationTrainer
 from jaxgan.runs.sweep.results import TABLE, SweepResults, link_best, read_sweep, spread_of, table, to_json
 from jaxgan.runs.sweep.scoring import MemberScorer, MemberScores, Ranking, read_ranking, rungs, survivors
 from jaxgan.runs.sweep.trials import Setting, draws_choices, read_settings
-from jaxgan.runs.train.host_loop import StopRequest, announce, game_in_words, players_in_words, select_devices
+from jaxgan.runs.train.host_loop import announce, game_in_words, go_back, players_in_words, select_devices
+from jaxgan.signals import StopRequest
 
 ANNOUNCED = 3
 """Most compiled programs that are described when a sweep begins."""
@@ -105,6 +106,8 @@ class _Sweep:
         self.rungs: list[dict[str, Any]] = list(saved.get("rungs", ()))
         for member, line in zip(self.members, saved.get("members", ()), strict=False):
             member.diverged = line["diverged"]
+        for member in self.members:
+            go_back(member.directory, member.config)
         read_data(self.members)
         self.groups = make_groups(self.members)
         self.scorer = MemberScorer(config, ranking, self.groups)
@@ -150,7 +153,6 @@ class _Sweep:
         left = list(range(len(self.settings))) if rung == 0 else self.rungs[rung - 1]["kept"]
         last = rung == len(self.ends) - 1
         for trainer in self.trainers:
-            self._check_stop()
             end = trainer.config["steps"] if last else self.ends[rung]
             trainer.run([m for m in trainer.group if m.setting in left], end)
         self._write(finished=False)
@@ -158,7 +160,6 @@ class _Sweep:
             return
         scores = []
         for setting in left:
-            self._check_stop()
             scores.append([self.scorer.rank(member) for member in self.members if member.setting == setting])
         kept = [left[place] for place in survivors(self.ranking, scores)]
         named = dict(zip(map(str, left), scores, strict=True))
@@ -191,14 +192,6 @@ class _Sweep:
         self.done += steps
         self.progress.update(min(self.done, self.progress.total))
 
-    def _check_stop(self) -> None:
-        if self.stop.signal_name is not None:
-            raise PreemptedError(
-                f"stopped by {self.stop.signal_name}",
-                "the members' checkpoints are saved",
-                "run the same command again to go on",
-            )
-
     def _finish(self) -> None:
         """Scores all members and writes the results."""
         scores = list(self._scored())
@@ -207,14 +200,15 @@ class _Sweep:
         figures.save_png(self.path / "sweep.png", spread_of(results))
         best, text = results.best(), table(results, str(self.path))
         write_text(self.path / TABLE, text + "\n")
-        self._write(finished=True, results=results)
+        if best is not None:
+            write_report(best.directory)
+            link_best(self.directory, best.name)
+        self._write(finished=True, results=results)  # the last file: without it the same command makes all of them
         print(text)
         if best is None:
             raise DivergedError(
                 "all members diverged", "no member has a score", "lower the learning rates, in another --workdir"
             )
-        write_report(best.directory)
-        link_best(self.directory, best.name)
         seconds = time.monotonic() - self.started
         print(
             f"Done in {seconds:.0f} s. Look at {self.path / 'sweep.png'} first; the best member is {best.name}: python "
@@ -225,7 +219,6 @@ class _Sweep:
         """The scores of each member, with a message every few seconds."""
         said = -math.inf
         for done, member in enumerate(self.members):
-            self._check_stop()
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()
                 print(f"evaluating member {done + 1} of {len(self.members)}", file=sys.stderr, flush=True)

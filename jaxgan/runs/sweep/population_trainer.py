@@ -17,8 +17,9 @@ from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.parallel import distribute_population
 from jaxgan.runs.data import CHUNK_STEPS, batching, chunk_factory, chunk_length
 from jaxgan.runs.sweep.members import Group, Member
-from jaxgan.runs.train.host_loop import HostLoop, RunLog, StopRequest, check_resumes, chunk_stops, open_metrics
+from jaxgan.runs.train.host_loop import HostLoop, RunLog, check_resumes, chunk_stops, open_metrics
 from jaxgan.runs.train.start import started
+from jaxgan.signals import StopRequest
 from jaxgan.training.population import member as member_of
 from jaxgan.types import TrainState
 
@@ -72,9 +73,16 @@ class PopulationTrainer:
             for start in range(0, len(together), count):
                 if self.data is None:
                     self._place_data()
-                with contextlib.ExitStack() as stack:
+                with self.stop, contextlib.ExitStack() as stack:
                     _Population(self, together[start : start + count], stack).run(first, until)
+                self.check_stop()
         self.data = None  # other groups need the memory
+
+    def check_stop(self) -> None:
+        """Raises PreemptedError if a signal came; for when all members are saved."""
+        if (name := self.stop.signal_name) is not None:
+            why = "all members' checkpoints are saved"
+            raise PreemptedError(f"stopped by {name}", why, "run the same command again to go on")
 
     def chunks(self, members: Sequence[Member], stops: list[int]) -> Iterator[dict[str, jax.Array]]:
         """The batches of each chunk, of all members."""
@@ -108,8 +116,8 @@ class _Population(HostLoop):
     """
 
     def __init__(self, trainer: PopulationTrainer, members: list[Member], stack: contextlib.ExitStack):
-        self.trainer, self.members = trainer, members
-        self.signal: str | None = None
+        self.trainer, self.members, self.stop = trainer, members, trainer.stop
+        self.stopping = False
         self.logs: list[RunLog] = []
         states = [self._open(member, stack) for member in members]
         # Devices need equally many members: the first one fills the gaps, and what it makes there is dropped.
@@ -161,9 +169,9 @@ class _Population(HostLoop):
 
     def is_due(self, stop: int) -> bool:
         """Whether to save or end after this step."""
-        self.signal = self.trainer.stop.signal_name
+        self.stopping = self.stop.signal_name is not None
         every = self.trainer.config["checkpoint_every"]
-        return stop == self.until or stop % every == 0 or self.signal is not None or not list(self._alive())
+        return stop == self.until or stop % every == 0 or self.stopping or not list(self._alive())
 
     def settle(self, stop: int, state: TrainState) -> bool:
         """Saves every member's state; ends the loop at a signal, and if all members have diverged."""
@@ -173,12 +181,10 @@ class _Population(HostLoop):
             own = jax.tree.map(jnp.asarray, member_of(host, place))
             own = own.replace(key=jax.random.wrap_key_data(own.key, impl=jax.random.key_impl(key)))
             with contextlib.suppress(DivergedError):
-                log.save(stop, own)
+                log.save(stop, own, wait=stop == self.until or self.stopping, patience=0.0 if self.stopping else None)
         self._note_diverged()
-        if self.signal is not None:
-            raise PreemptedError(
-                f"stopped by {self.signal}", "all members' checkpoints are saved", "run the same command again to go on"
-            )
+        if self.stopping:
+            return True
         if not list(self._alive()):
             self.trainer.advanced((self.until - stop) * len(self.members))
             return True

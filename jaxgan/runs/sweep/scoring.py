@@ -224,4 +224,4 @@ class MemberScorer:
         config, inputs = member.config, member.inputs
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
         shown = SampleGrid(experiment, inputs, key, config["sample_count"], draw)
-        shown.save(member.directory.samples / f"step_{int(state.step):08d}.png", shown.samples(state))
+        shown.save(member.directory.picture(int(state.step)), shown.samples(state))

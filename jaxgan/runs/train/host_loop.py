@@ -1,12 +1,11 @@
 """What the training of a run and of a sweep's members share: the loop around compiled steps, its log and its end."""
 
 import abc
+import itertools
 import math
-import signal
 import sys
-import threading
+import time
 from collections.abc import Iterable, Mapping
-from types import FrameType
 from typing import Any
 
 import jax
@@ -16,21 +15,24 @@ import numpy as np
 from jaxgan.config import complete
 from jaxgan.config.build import minibatches_before
 from jaxgan.datasets import order
-from jaxgan.errors import DivergedError, UsageError
-from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress
+from jaxgan.errors import DivergedError, UsageError, WriteError
+from jaxgan.io.checkpoints import Checkpoints, damage_of, saved_steps, set_aside
+from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress, complete_until
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import everywhere, own
 from jaxgan.runs import devices
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.directory import RunDirectory, check_same
-from jaxgan.runs.saved import read_run
+from jaxgan.runs.saved import FORMAT, SavedRun, read_run
+from jaxgan.signals import StopRequest
 from jaxgan.types import TrainState
 
-DIVERGED_REMEDY = (
-    "lower the optimizers' learning_rate or set their clip_norm, in another --workdir; what was saved before is kept"
-)
+LARGE = 1e4
+"""Parameters beyond it are those of a run that is about to diverge."""
+
+SAVE_AGAIN_SECONDS = 30.0
+"""Between two tries to save a checkpoint where it failed."""
 
 
 def select_devices(config: Mapping[str, Any]) -> None:
@@ -74,6 +76,42 @@ def check_resumes(
         check_same_data(saved.data, inputs, directory.path)
 
 
+def go_back(directory: RunDirectory, config: Mapping[str, Any]) -> None:
+    """Sets aside the newest checkpoints of a run that are damaged, or before which lines of its metrics are lost.
+
+    Raises:
+      UsageError: there are checkpoints that are not damaged, and lines before all of them are lost.
+    """
+    logged, lost = complete_until(directory.metrics_file, config["log_every"]), False
+    unusable: dict[int, str] = {}
+    for step in reversed(saved_steps(directory.checkpoints)):
+        damage = damage_of(directory.checkpoints / str(step))
+        if damage is None and step <= logged:
+            set_aside(directory.checkpoints, unusable)
+            return
+        unusable[step] = damage or f"lines of metrics.jsonl before step {step} are lost"
+        lost |= damage is None
+    if lost:
+        raise UsageError(
+            f"cannot resume {directory.path}",
+            f"metrics.jsonl lacks lines before step {step}, the oldest checkpoint",
+            "delete metrics.jsonl to go on without the lines so far, or start again in another --workdir",
+        )
+
+
+def before_trouble(checkpoints: Checkpoints, *, but: int | None = None) -> int | None:
+    """The newest step whose players have parameters below `LARGE`; None if there is none.
+
+    Args:
+      checkpoints: of a run that diverged.
+      but: a step that is not meant if it is the newest of them: from there the run diverged again.
+    """
+    sound = [step for step in checkpoints.steps() if read_run(checkpoints, step).largest < LARGE]
+    if sound and sound[-1] == but:
+        sound.pop()
+    return sound[-1] if sound else None
+
+
 def announce(lines: list[str], warnings: list[str]) -> None:
     """Prints what is trained; the warnings go to stderr."""
     print("\n".join(lines), flush=True)
@@ -111,7 +149,7 @@ def open_metrics(directory: RunDirectory, config: Mapping[str, Any], first: int)
     """The run's `metrics.jsonl`, without the lines after the step at which it starts or resumes."""
     file = MetricsFile(directory.metrics_file)
     # A run that ended between two log steps wrote a line of fewer steps; made longer, it writes the whole line.
-    file.truncate(first - first % config["log_every"])
+    file.truncate(first if first == config["steps"] else first - first % config["log_every"])
     return file
 
 
@@ -124,7 +162,12 @@ class HostLoop(abc.ABC):
     """Runs chunk after chunk of compiled steps, and between them what is due on the host.
 
     The metrics of a chunk are read while the next chunk computes, so the device does not wait for the host.
+
+    Attributes:
+      stop: held once the first chunk is compiled and dispatched, for before there is nothing to save.
     """
+
+    stop: StopRequest
 
     def loop(self, state: Any, stops: list[int], batches: Iterable[Any]) -> Any:
         """Runs the chunks from stops[i] to stops[i + 1], one for each of `batches`, and returns the last state.
@@ -135,6 +178,7 @@ class HostLoop(abc.ABC):
         for start, stop, batch in zip(stops, stops[1:], batches, strict=False):
             # Dispatch a chunk, which returns at once.
             state, metrics = self.advance(state, batch, start)
+            self.stop.hold()
             # Read the metrics of the chunk before, which is done or soon will be.
             if waiting is not None:
                 self.record(*waiting)
@@ -169,32 +213,6 @@ class HostLoop(abc.ABC):
         return {}
 
 
-class StopRequest:
-    """A context in which the first SIGTERM or SIGINT (Ctrl-C) only sets `signal_name`; a second ends the process.
-
-    Attributes:
-      signal_name: name of the signal received, or None.
-    """
-
-    def __init__(self) -> None:
-        self.signal_name: str | None = None
-        self._previous: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> "StopRequest":
-        if threading.current_thread() is threading.main_thread():  # elsewhere signals cannot be caught
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._previous[number] = signal.signal(number, self._request)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _request(self, number: int, _: FrameType | None) -> None:
-        self.signal_name = signal.Signals(number).name
-        signal.signal(number, signal.SIG_DFL)
-
-
 class RunLog:
     """Records one run, or one member of a sweep: means of its metrics in a writer, and its state in checkpoints.
 
@@ -209,6 +227,7 @@ class RunLog:
       writer: takes a line at every log step and at the last step.
       monitor: the alarms (an `AlarmMonitor`), which have seen the lines before; None for none.
       progress: shows the latest metrics and the warnings; None for none.
+      setbacks: how often the run has gone back to a checkpoint because it had diverged.
 
     Attributes:
       warnings: of the alarms that turned on since the run started or resumed, by the alarm's name.
@@ -224,12 +243,15 @@ class RunLog:
         writer: MetricWriter,
         monitor: Any = None,
         progress: Progress | None = None,
+        setbacks: int = 0,
     ):
         self.config, self.inputs, self.checkpoints = config, inputs, checkpoints
-        self.writer, self.monitor, self.progress = writer, monitor, progress
+        self.writer, self.monitor, self.progress, self.setbacks = writer, monitor, progress, setbacks
         self.warnings: dict[str, str] = {}
         self.diverged: int | None = None
         self._window = {name: list(values) for name, values in window.items()}
+        self._failing_since: float | None = None
+        self._tried = 0.0
 
     def record(self, start: int, metrics: Mapping[str, Any], measured: Mapping[str, Any] = {}) -> None:
         """Takes the metrics [steps] of the steps from `start`, and scalars measured after them if they end at a log
@@ -250,22 +272,72 @@ class RunLog:
         if good < len(finite):
             self.diverged = start + good + 1
             bad = (f"{name} is {values[good]}" for name, values in host.items() if not np.isfinite(values[good]))
-            raise DivergedError(f"the run diverged at step {self.diverged}", ", ".join(bad), DIVERGED_REMEDY)
+            raise DivergedError(f"the run diverged at step {self.diverged}", ", ".join(bad), self._after_divergence())
         if self.progress is not None:
             self.progress.update(start + good, {name: float(values[-1]) for name, values in host.items()})
 
-    def save(self, step: int, state: TrainState) -> None:
-        """Saves a state, with the config and what resuming needs.
+    def save(self, step: int, state: TrainState, *, wait: bool = False, patience: float | None = None) -> None:
+        """Saves a state, with the config and what resuming needs, once the lines before it are on the disk.
+
+        Args:
+          step: training steps done.
+          state: after this step.
+          wait: return when it is saved, rather than write in the background.
+          patience: seconds since the first failure until a failure is raised, and not only a warning; None:
+            `config.save_patience`.
 
         Raises:
           DivergedError: a parameter is not finite.
-          JaxganError: this or the save before failed.
+          WriteError: this or the save before failed, and patience is over.
         """
-        if not _all_finite(own(state)):
+        finite, largest = map(float, _size_of(own(state)))
+        if not finite:
             self.diverged = step
-            raise DivergedError(f"the run diverged before step {step}", "a parameter is not finite", DIVERGED_REMEDY)
-        extra = {"config": self.config, "window": self._window, "data": self.inputs.describe()}
-        self.checkpoints.save(step, everywhere(state) if jax.process_count() > 1 else state, extra)
+            why = "a parameter is not finite"
+            raise DivergedError(f"the run diverged before step {step}", why, self._after_divergence())
+        run = SavedRun(self.config, self.inputs.describe(), self._window, self.setbacks, largest)
+        extra = {"format": FORMAT, **run._asdict()}
+        for attempt in itertools.count(1):
+            self._tried = time.monotonic()
+            try:
+                self.writer.sync()
+                self.checkpoints.save(step, everywhere(state) if jax.process_count() > 1 else state, extra)
+                if wait or self._failing_since is not None:
+                    self.checkpoints.wait()
+                    self._failing_since = None
+                return
+            except WriteError as error:
+                self._note_failure(error, self.config["save_patience"] if patience is None else patience, attempt)
+            if attempt > 1:  # the first failure may be that of the save before
+                if not wait:
+                    return
+                time.sleep(min(SAVE_AGAIN_SECONDS, self.config["save_patience"]))
+
+    def must_save_again(self) -> bool:
+        """Whether the newest checkpoint could not be saved, and it is time to try again."""
+        return self._failing_since is not None and time.monotonic() - self._tried > SAVE_AGAIN_SECONDS
+
+    def _note_failure(self, error: WriteError, patience: float, attempt: int) -> None:
+        warns = self._failing_since is None
+        self._failing_since = self._failing_since or time.monotonic()
+        over = time.monotonic() - self._failing_since >= patience
+        if jax.process_count() > 1 or (over and attempt > 1):  # several processes save together
+            raise error
+        if warns and patience:
+            self._warn(f"{error.what}; {error.why}; the training goes on, and tries again for {patience:g} s")
+
+    def _warn(self, text: str) -> None:
+        line = f"jaxgan: warning: {text}"
+        if self.progress is not None:
+            self.progress.message(line)
+        else:
+            print(line, file=sys.stderr, flush=True)
+
+    def _after_divergence(self) -> str:
+        step, kept = before_trouble(self.checkpoints), "no checkpoint is from before it"
+        if step is not None:
+            kept = f"the checkpoint of step {step:,} is from before it (--mode=sample --step={step})"
+        return f"lower the optimizers' learning_rate or set their clip_norm, in another --workdir; {kept}"
 
     def _write(self, step: int, measured: Mapping[str, Any]) -> None:
         means = {name: float(np.mean(values)) for name, values in self._window.items()}
@@ -276,7 +348,7 @@ class RunLog:
             self.warnings |= warnings
             if self.progress is not None:
                 for warning in warnings.values():
-                    self.progress.message(f"jaxgan: warning: step {step:,}: {warning}")
+                    self._warn(f"step {step:,}: {warning}")
         used = int(minibatches_before(self.config, step))
         epoch = order.epoch_of(used, size=self.inputs.epoch_size, batch_size=self.config["batch_size"])
         self.writer.write_scalars(step, {"epoch": round(epoch, 6), **means})
@@ -285,6 +357,10 @@ class RunLog:
 
 
 @jax.jit
-def _all_finite(tree: Any) -> jax.Array:
-    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-    return jnp.all(jnp.array([jnp.isfinite(leaf).all() for leaf in floats]))
+def _size_of(state: TrainState) -> tuple[jax.Array, jax.Array]:
+    """Whether all of a state is finite, and the largest magnitude of a player's parameter."""
+    floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    params = jax.tree.leaves((state.generator.params, state.discriminator.params))
+    finite = jnp.array([jnp.isfinite(leaf).all() for leaf in floats])
+    largest = jnp.array([jnp.abs(leaf).max(initial=0) for leaf in params], jnp.float32)
+    return jnp.all(finite), jnp.max(largest)

@@ -6,9 +6,10 @@ import re
 import signal
 import socket
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 from jaxgan.errors import JaxganError, PeerLostError, UsageError
+from jaxgan.signals import abandon
 
 FLAGS = ("coordinator_address", "num_processes", "process_id")
 
@@ -125,13 +126,6 @@ def lost() -> PeerLostError:
         "see what it says for the reason; the checkpoints are kept",
         "run the same commands again to resume from the newest",
     )
-
-
-def abandon(error: JaxganError) -> NoReturn:
-    """Ends this process at once. Anything that waits for the others, such as an unfinished checkpoint, would hang."""
-    sys.stdout.flush()
-    print(f"jaxgan: error: {error}", file=sys.stderr, flush=True)
-    os._exit(error.exit_code)
 
 
 def _check(settings: dict[str, Any]) -> None:

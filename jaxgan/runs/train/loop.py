@@ -7,38 +7,41 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 
 from jaxgan.config import Experiment, build, complete
 from jaxgan.config.build import stacked_hyperparameters
-from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError
+from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError, WriteError
 from jaxgan.io.atomic import write_json
-from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, TensorBoard
+from jaxgan.io.checkpoints import Checkpoints, set_aside
+from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, Spared, TensorBoard
 from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, data_in_words, read_inputs
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
 from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.sampling import NoSamplesError, SampleGrid
+from jaxgan.runs.saved import best_step, read_divergences, read_run
 from jaxgan.runs.train import hosts
 from jaxgan.runs.train.alarms import Health
 from jaxgan.runs.train.host_loop import (
     HostLoop,
     RunLog,
-    StopRequest,
     announce,
+    before_trouble,
     check_resumes,
     chunk_stops,
     game_in_words,
+    go_back,
     open_metrics,
     players_in_words,
     select_devices,
 )
 from jaxgan.runs.train.start import started
+from jaxgan.signals import StopRequest, abandon
 from jaxgan.types import TrainState, stream
 
 LONG_CALL = 2.0
@@ -63,6 +66,12 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
       JaxganError: any expected failure; what was saved before it stays.
     """
     plain = complete(config)
+    while not _train(plain, workdir, profile):
+        pass
+
+
+def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
+    """Trains as `train` does until the run has ended, or, False, has diverged and is to go on before that."""
     with contextlib.ExitStack() as stack:
         # The directory and its checkpoints: mistakes are reported before the data is read.
         select_devices(plain)
@@ -71,16 +80,25 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
             first = directory.path / "members" / "000"
             raise UsageError(f"--workdir={directory.path} is a sweep", "its runs are in members/", f"name one: {first}")
         stop = stack.enter_context(StopRequest())
-        checkpoints = stack.enter_context(Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"]))
+        if jax.process_count() > 1:
+            stop.hold()  # what ends only this process would leave the others waiting
+        if jax.process_index() == 0:
+            go_back(directory, plain)
+        if jax.process_count() > 1:
+            int(any_process()(0))  # the others wait for it
+        evaluates, method = plain["evaluation"]["every"] > 0, plain["sampling"]["method"]
+        best = functools.partial(best_step, directory, method) if evaluates else None
+        checkpoints = Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"], best=best)
+        stack.enter_context(checkpoints)
         latest = checkpoints.latest_step()
         if latest is not None:
             check_resumes(checkpoints, plain, directory)
-        if latest is not None and latest >= plain["steps"]:
+        if latest is not None and latest >= plain["steps"] and not lacks_files(plain, directory, latest):
             if jax.process_index() == 0:
                 print(
                     f"{directory.path} has {latest:,} steps already; raise --config.steps={plain['steps']} to train on."
                 )
-            return
+            return True
         # The data, and the run's parts that depend on it.
         inputs = read_inputs(plain)
         if jax.process_index() == 0:
@@ -94,17 +112,24 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
         if jax.process_index() == 0:
             directory.write_config(plain)
         run = Run(plain, directory, checkpoints, inputs, experiment, stop, profile)
+        setbacks = len(run.divergences)
         # The loop. What ends only this process must end the others too.
         try:
             run.run()
+        except DivergedError as error:  # which all processes raise alike
+            if setbacks >= plain["divergence"]["attempts"]:
+                raise
+            run.go_back(error)
+            return False
         except Exception as error:
-            if jax.process_count() == 1 or isinstance(error, PreemptedError | DivergedError):
-                raise  # all processes raise these alike
+            if jax.process_count() == 1 or isinstance(error, PreemptedError):
+                raise  # all processes raise it alike
             if hosts.peer_lost(error):
-                hosts.abandon(hosts.lost())
+                abandon(hosts.lost())
             if isinstance(error, JaxganError):
-                hosts.abandon(error)
+                abandon(error)
             raise
+        return True
 
 
 class Run(HostLoop):
@@ -122,6 +147,7 @@ class Run(HostLoop):
     ):
         self.config, self.directory, self.checkpoints = config, directory, checkpoints
         self.inputs, self.experiment, self.stop, self.profile = inputs, experiment, stop, profile
+        self.divergences = read_divergences(directory)
         self.started = time.monotonic()
         self.total = config["steps"]
         self.step, self.place_state, self.place_batch = distribute(
@@ -147,27 +173,38 @@ class Run(HostLoop):
         first = int(own(state).step)
         with contextlib.ExitStack() as stack:
             self.open_log(state, first, window, stack)
-            if self.output is not None and first == 0:
-                self.output.draw(0, own(state))
-            elif self.output is not None:
-                self.output.progress.message(f"going on from step {first:,} in {self.directory.path}")
-                if _is_multiple(first, self.config["evaluation"]["every"]) and not self.output.has_evaluation(first):
+            if self.output is not None:
+                if first > 0:
+                    self.output.progress.message(f"going on from step {first:,} in {self.directory.path}")
+                # The first picture, or what a run that ended here did not come to.
+                if first == 0 or lacks_picture(self.config, self.directory, first):
+                    self.output.draw(first, own(state))
+                if lacks_evaluation(self.config, self.directory, first):
                     self.output.evaluate(own(state))
-            self.train(first, self.total, state)
+            if first < self.total:
+                self.train(first, self.total, state)
         self.checkpoints.wait()
+        self.stop.release()
+        if self.stop.signal_name is not None:
+            raise self._preempted(self.stop.signal_name, self.total)
         if self.output is not None:
             write_report(self.directory)
             self.output.summarise(first, self.total, time.monotonic() - self.started)
 
     def first_state(self) -> tuple[TrainState, dict[str, Any]]:
         """The state to begin with, and the values of the steps since the last line of metrics."""
+        window, setbacks = dict[str, Any](), 0
         if self.checkpoints.latest_step() is None:
             state = self.experiment.initial_state(self.config["seed"])
             if self.config["start"]["run"]:
                 state = started(state, self.config, self.experiment)
-            return self.place_state(state), {}
-        state, extra = self.checkpoints.restore(self.experiment.abstract_state())
-        return self.place_state(state), extra["window"]
+        else:
+            state, _ = self.checkpoints.restore(self.experiment.abstract_state())
+            saved = read_run(self.checkpoints)
+            window, setbacks = dict(saved.window), saved.setbacks
+        if setbacks < len(self.divergences):  # not again what led to the divergence
+            state = state.replace(key=jax.random.fold_in(state.key, len(self.divergences)))
+        return self.place_state(state), window
 
     def open_log(self, state: TrainState, first: int, window: dict[str, Any], stack: contextlib.ExitStack) -> None:
         """Opens what takes metrics, pictures and messages; the stack closes it. Other processes write nothing."""
@@ -175,15 +212,17 @@ class Run(HostLoop):
         if self.output is not None:
             print("\n".join(players_in_words(self.config, state)), flush=True)
             file = stack.enter_context(open_metrics(self.directory, self.config, first))
-            board = stack.enter_context(TensorBoard(self.directory.tensorboard, purge_step=first))
             progress = stack.enter_context(Progress(self.total, first))
-            self.output.board, self.output.progress = board, progress
+            self.output.progress, folder, purges = progress, self.directory.tensorboard, iter([first])
+            board = Spared(lambda: TensorBoard(folder, purge_step=next(purges, None)), self.output.warn)
+            self.output.board = stack.enter_context(board)
             writer = MultiWriter(file, board)
             if self.health is not None:
                 monitor = self.health.monitor
                 for line in file.lines():
                     monitor.observe(line)
-        self.log = RunLog(self.config, self.inputs, self.checkpoints, window, writer, monitor, progress)
+        setbacks = len(self.divergences)
+        self.log = RunLog(self.config, self.inputs, self.checkpoints, window, writer, monitor, progress, setbacks)
 
     def train(self, first: int, last: int, state: TrainState) -> TrainState:
         """Runs the steps from first to last."""
@@ -197,7 +236,10 @@ class Run(HostLoop):
 
     def shared(self) -> tuple[Any, ...]:
         """The arguments that all chunks share: the hyperparameters, and the data if it lives on the device."""
-        numbers = self.place_state(jax.tree.map(lambda leaf: leaf[0], stacked_hyperparameters([self.config])))
+        numbers = {name: values[0] for name, values in stacked_hyperparameters([self.config]).items()}
+        for name in (name for name in numbers if name.endswith("_optimizer.learning_rate")):
+            numbers[name] *= self.config["divergence"]["factor"] ** len(self.divergences)
+        numbers = self.place_state(numbers)
         return (numbers, self.place_state(self.inputs.resident_data())) if self.inputs.resident else (numbers,)
 
     def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:
@@ -228,19 +270,23 @@ class Run(HostLoop):
         self._confer()
         every = (self.config["sample_every"], self.config["checkpoint_every"], self.config["evaluation"]["every"])
         due = any(_is_multiple(stop, each) for each in every)
-        return due or stop == self.total or self._early_end(stop) is not None
+        return due or stop == self.total or self._early_end(stop) is not None or self.log.must_save_again()
 
     def settle(self, stop: int, state: TrainState) -> bool:
         """Draws, saves and evaluates what is due, and raises if the run ends early here."""
         self._confer(wait=True)
         end = self._early_end(stop)  # once: a signal may come at any moment
         last = stop == self.total
-        if self.output is not None and (last or _is_multiple(stop, self.config["sample_every"])):
+        if self.output is not None and _draws(self.config, stop):
             self.output.draw(stop, own(state))
-        if last or end is not None or _is_multiple(stop, self.config["checkpoint_every"]):
-            self.log.save(stop, state)
+        every = self.config["checkpoint_every"], self.config["evaluation"]["every"]  # so that the best one is kept
+        if last or end is not None or self.log.must_save_again() or any(_is_multiple(stop, each) for each in every):
+            # Who asked a run to end does not wait for a disk.
+            patience = 0.0 if isinstance(end, PreemptedError) else None
+            self.log.save(stop, state, wait=last or end is not None, patience=patience)
         # A run that ends early here evaluates when it resumes.
-        evaluates = _is_multiple(stop, self.config["evaluation"]["every"]) and (last or end is None)
+        goes_on = end is None or (last and not isinstance(end, PreemptedError))
+        evaluates = goes_on and _is_multiple(stop, self.config["evaluation"]["every"])
         if self.output is not None and evaluates:
             self.output.evaluate(own(state))
         if end is not None:
@@ -249,6 +295,21 @@ class Run(HostLoop):
                 write_report(self.directory)
             raise end
         return False
+
+    def go_back(self, error: DivergedError) -> None:
+        """Prepares the run's directory for going on from a checkpoint before a divergence."""
+        if jax.process_index() == 0:
+            last = self.divergences[-1]["back_to"] if self.divergences else None
+            back_to = before_trouble(self.checkpoints, but=last) or 0
+            later = [step for step in self.checkpoints.steps() if step > back_to]
+            set_aside(self.directory.checkpoints, dict.fromkeys(later, "the run diverged after it"))
+            noted = {"step": self.log.diverged, "back_to": back_to, "why": error.why}
+            write_json(self.directory.divergences, [*self.divergences, noted])
+            tries = f"{len(self.divergences) + 1} of {self.config['divergence']['attempts']}"
+            how = f"goes back to step {back_to:,} with a new key and lower rates ({tries})"
+            print(f"jaxgan: warning: {error.what}; {error.why}; it {how}", file=sys.stderr, flush=True)
+        if self.several:
+            int(any_process()(0))  # the others wait for it
 
     def _confer(self, *, wait: bool = False) -> None:
         """Several processes: sends the others whether this one is to end, and receives what they sent a chunk ago."""
@@ -267,12 +328,8 @@ class Run(HostLoop):
     def _early_end(self, step: int) -> JaxganError | None:
         """Why the run is to end before its last step: a signal, or an alarm."""
         signalled = self.stop.signal_name if self.agree is None else self.agreed == SIGNAL and "a signal to a process"
-        if signalled and step < self.total:
-            return PreemptedError(
-                f"stopped by {self.stop.signal_name or signalled} at step {step:,} of {self.total:,}",
-                "a checkpoint is saved",
-                "run the same command again to go on",
-            )
+        if signalled:
+            return self._preempted(self.stop.signal_name or signalled, step)
         alarm = self._alarm()
         if alarm is not None if self.agree is None else self.agreed == ALARM:
             after = "or run the same command again to go on all the same; a checkpoint is saved"
@@ -282,6 +339,10 @@ class Run(HostLoop):
                 after if step < self.total else "all steps are done; a checkpoint is saved",
             )
         return None
+
+    def _preempted(self, name: str, step: int) -> PreemptedError:
+        what = f"stopped by {name} at step {step:,} of {self.total:,}"
+        return PreemptedError(what, "a checkpoint is saved", "run the same command again to go on")
 
 
 class Output:
@@ -294,7 +355,7 @@ class Output:
     progress: Progress
 
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
-        self.directory = directory
+        self.directory, self._warned = directory, False
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
         self._grid = SampleGrid(experiment, inputs, key, config["sample_count"])
         # Made before the first step, so that a run that cannot be evaluated fails at once.
@@ -306,14 +367,10 @@ class Output:
     def draw(self, step: int, state: TrainState) -> None:
         """Writes the picture of some samples."""
         values = self._grid.samples(state)
-        self._grid.save(self.directory.samples / f"step_{step:08d}.png", values)
+        with self._spared():
+            self._grid.save(self.directory.picture(step), values)
         if (image := self._grid.image(values)) is not None:
             self.board.write_images(step, {"samples": image})
-
-    def has_evaluation(self, step: int) -> bool:
-        """Whether a step has been evaluated."""
-        assert self._evaluation is not None
-        return self.directory.evaluation_file(step, 0, self._evaluation.method).exists()
 
     def evaluate(self, state: TrainState) -> None:
         """Scores the generator as it is now, as `--mode=evaluate` would."""
@@ -324,7 +381,8 @@ class Output:
             self.progress.message(f"not evaluated: {error}")
             return
         path = self.directory.evaluation_file(report.step, report.seed, report.method)
-        write_json(path, to_json(report, self._evaluation, self.directory.path.name))
+        with self._spared():
+            write_json(path, to_json(report, self._evaluation, self.directory.path.name))
         every = (*report.scores, *report.task.scores)
         self.board.write_scalars(report.step, {f"evaluation/{score.name}": score.value for score in every})
         scores = "  ".join(
@@ -332,9 +390,23 @@ class Output:
         )
         self.progress.message(f"step {report.step:,}: {scores}")
 
+    def warn(self, text: str) -> None:
+        """Prints a warning above the progress."""
+        self.progress.message(f"jaxgan: warning: {text}")
+
+    @contextlib.contextmanager
+    def _spared(self) -> Iterator[None]:
+        """Makes the first failure to write a file a warning, and ignores the others."""
+        try:
+            yield
+        except WriteError as error:
+            if not self._warned:
+                self.warn(f"{error.what}; {error.why}; the training goes on without such files")
+            self._warned = True
+
     def summarise(self, first: int, total: int, seconds: float) -> None:
         """Prints what to look at."""
-        last = sorted(self.directory.samples.glob("step_*.png"))[-1]
+        last = self.directory.picture(total)
         print(
             f"Done: steps {first:,} to {total:,} in {seconds:.0f} s. Look at {last} first (the other pictures in "
             f"{self.directory.samples} show how it got there); the losses are in {self.directory.metrics_file} and in "
@@ -346,3 +418,30 @@ class Output:
 
 def _is_multiple(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
+
+
+def _draws(config: Mapping[str, Any], step: int) -> bool:
+    return step == config["steps"] or _is_multiple(step, config["sample_every"])
+
+
+def lacks_picture(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
+    """Whether a step's picture is due and missing."""
+    return _draws(config, step) and not directory.picture(step).exists()
+
+
+def lacks_evaluation(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
+    """Whether a step's scores are due and missing."""
+    due = step > 0 and _is_multiple(step, config["evaluation"]["every"])
+    return due and not directory.evaluation_file(step, 0, config["sampling"]["method"]).exists()
+
+
+def lacks_files(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
+    """Whether a run that has its last checkpoint ended before its last files, of which the report is the last one."""
+    if step != config["steps"]:
+        return False
+    made = [path.stat().st_mtime_ns if path.exists() else 0 for path in (directory.curves, directory.report)]
+    of = [directory.checkpoints / str(step), directory.evaluation_file(step, 0, config["sampling"]["method"])]
+    older = min(made) < max(path.stat().st_mtime_ns for path in of if path.exists())
+    lacks = older or lacks_picture(config, directory, step) or lacks_evaluation(config, directory, step)
+    # Process 0, which writes them, decides for all.
+    return bool(any_process()(int(lacks and jax.process_index() == 0))) if jax.process_count() > 1 else lacks
