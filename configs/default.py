@@ -233,6 +233,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.sample_count = 100  # examples in that picture
     config.checkpoint_every = 1_000
     config.keep_checkpoints = 3  # the newest so many
+    config.peer_timeout = 30  # several processes: seconds of silence after which another one counts as gone
     config.save_patience = 600.0  # seconds to train on while no checkpoint can be saved
     return config
 

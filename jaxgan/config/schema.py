@@ -360,6 +360,7 @@ class Config(Section):
     sample_count: WHENEVER = 100
     checkpoint_every: WHENEVER = 1_000
     keep_checkpoints: WHENEVER = 3
+    peer_timeout: Annotated[int, Field(low=5, high=86_400, resume=True, sweep=False)] = 30
     save_patience: Annotated[float, Field(low=0, resume=True, sweep=False)] = 600.0
 
 

@@ -84,7 +84,8 @@ def run(
         from jaxgan.runs.train import hosts
         from jaxgan.runs.train.loop import train
 
-        hosts.join(**{name: options[name] for name in hosts.FLAGS if name in options})
+        flags = {name: options[name] for name in hosts.FLAGS if name in options}
+        hosts.join(**flags, timeout=config["peer_timeout"])
         train(config, workdir, profile=options.get("profile", False))
         return
     from jaxgan.runs.sweep.loop import problems_of_sweep, sweep, unread_by_sweep

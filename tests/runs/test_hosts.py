@@ -202,6 +202,21 @@ def test_when_one_is_killed_the_other_ends_and_both_go_on_from_the_last_checkpoi
         assert "Traceback" not in said
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("hung", [0, 1])
+def test_when_one_hangs_the_other_ends_after_the_time_that_the_config_gives(tmp_path, hung):
+    started = _start(tmp_path, 10**6, extra=["--config.peer_timeout=6"])
+    _wait_for(lambda: list((tmp_path / "checkpoints").glob("[0-9]*")), started)
+    started[hung].send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    started[1 - hung].wait(timeout=60)
+    assert 4 < time.monotonic() - began < 25
+    started[hung].kill()
+    code, said = _ended(started)[1 - hung]
+    assert code == 75 and said.count("jaxgan: error: another process of this run has ended") == 1, said
+    assert "Traceback" not in said
+
+
 def test_a_share_of_a_batch():
     assert parallel.share(16) == slice(0, 16)
     assert parallel.share(16, jax.devices()[1:3]) == slice(0, 16)  # all of them are this process's

@@ -13,9 +13,6 @@ from jaxgan.signals import abandon
 
 FLAGS = ("coordinator_address", "num_processes", "process_id")
 
-HEARTBEAT_SECONDS = 30
-"""After this silence a process counts as dead."""
-
 JOIN_SECONDS = 300
 """How long a process waits for the others at the start."""
 
@@ -27,7 +24,11 @@ _handlers: list[Any] = []
 
 
 def join(
-    coordinator_address: str | None = None, num_processes: int | None = None, process_id: int | None = None
+    coordinator_address: str | None = None,
+    num_processes: int | None = None,
+    process_id: int | None = None,
+    *,
+    timeout: int = 30,
 ) -> int:
     """Joins the other processes of a run, which flags name, or which JAX finds through a cluster's manager.
 
@@ -35,6 +36,7 @@ def join(
       coordinator_address: HOST:PORT of process 0, which listens there.
       num_processes: how many there are, ≥ 1.
       process_id: which this one is, 0 to num_processes - 1.
+      timeout: seconds of silence after which another process counts as gone.
 
     Returns:
       How many processes there are.
@@ -65,7 +67,7 @@ def join(
     try:
         jax.distributed.initialize(
             initialization_timeout=JOIN_SECONDS,
-            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            heartbeat_timeout_seconds=timeout,
             shutdown_timeout_seconds=SHUTDOWN_SECONDS,
             **settings,
         )
