@@ -82,6 +82,12 @@ class RunDirectory:
         """The JSON of an evaluation of samples drawn by a method."""
         return self.evaluation / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
 
+    def forget_after(self, step: int) -> None:
+        """Removes the pictures and the scores of later steps."""
+        for path in (*self.samples.glob("step_*"), *self.evaluation.glob("step_*")):
+            if int(path.stem.split("_")[1]) > step:
+                path.unlink()
+
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Writes the config as used; raises WriteError if that fails."""
         write_text(self.config_file, json.dumps(config, indent=2, sort_keys=True) + "\n")

@@ -58,7 +58,11 @@ def _params(workdir, step):
 
 def test_a_run_goes_on_from_the_checkpoint_before_with_another_key_and_lower_rates(whole, tmp_path, poisoned, capfd):
     train(tmp_path, steps=30)
+    left = tmp_path / "evaluation/step_00000050_seed_0.json"  # as a run that came further before it diverged leaves
+    left.parent.mkdir()
+    left.write_text("{}")
     train(tmp_path, divergence__attempts=3, divergence__factor=1e-30)
+    assert not left.exists()
     said = capfd.readouterr().err
     assert "the run diverged at step 31; " in said and "it goes back to step 30 with a new key" in said
     first, last = _params(tmp_path, 30), _params(tmp_path, 60)

@@ -303,6 +303,7 @@ class Run(HostLoop):
             back_to = before_trouble(self.checkpoints, but=last) or 0
             later = [step for step in self.checkpoints.steps() if step > back_to]
             set_aside(self.directory.checkpoints, dict.fromkeys(later, "the run diverged after it"))
+            self.directory.forget_after(back_to)
             noted = {"step": self.log.diverged, "back_to": back_to, "why": error.why}
             write_json(self.directory.divergences, [*self.divergences, noted])
             tries = f"{len(self.divergences) + 1} of {self.config['divergence']['attempts']}"
