@@ -338,6 +338,14 @@ def test_a_set_with_copies_against_itself_and_against_prdc(monkeypatch):
     assert compute_prdc(real_features=copies, fake_features=copies, nearest_k=2)["recall"] < 1
 
 
+@pytest.mark.slow
+def test_precision_and_recall_of_many_examples_fit_in_a_gibibyte():
+    with jax.enable_x64(True):
+        many = jax.ShapeDtypeStruct((200_000, 128), np.float64)
+        memory = precision_recall.ball_counts.lower(many, many, 5).compile().memory_analysis()
+    assert memory.temp_size_in_bytes < 2**30
+
+
 # What is not finite
 
 POINTS, LOGITS = blobs(30, 4), np.random.default_rng(0).normal(size=(30, 3))
