@@ -3,9 +3,11 @@
 #   make test VENV=/elsewhere/venv        another environment (made if it is not there)
 #   make test PYTEST_ARGS="-k losses"     more arguments for pytest
 #   make test PYTEST_JOBS=0               in one process (the default is two)
+#   make test CONSTRAINTS=FILE            other versions; empty: the newest
 
 PYTHON ?= python3
 VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
 PYTEST_ARGS ?=
 PYTEST_JOBS ?= 2
 
@@ -15,17 +17,20 @@ PYTEST = -n $(PYTEST_JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 SHELL := /bin/sh
 PY := $(VENV)/bin/python
 INSTALL = @$(PY) -m pip --version > /dev/null 2>&1 || $(PY) -m ensurepip; \
-  PIP_USER=0 $(PY) -m pip install --quiet --constraint constraints.txt --editable
+  PIP_USER=0 $(PY) -m pip install --quiet \
+  $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),--upgrade --upgrade-strategy eager) --editable
 DEMO := $(VENV)/.jaxgan-demo
 TEST := $(VENV)/.jaxgan-test
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart test test-all lint clean
+.PHONY: help venv quickstart test test-all test-lowest test-newest lint clean
 
 help:
 	@echo "make quickstart   train a small GAN on a CPU; the results go to runs/quickstart"
 	@echo "make test         the fast tests"
 	@echo "make test-all     the slow tests too"
+	@echo "make test-lowest  the fast tests with the lowest versions that pyproject.toml allows, in $(VENV)-lowest"
+	@echo "make test-newest  the fast tests with the newest ones, in $(VENV)-newest"
 	@echo "make lint         ruff check, ruff format --check, mypy"
 	@echo "make venv         only make $(VENV), with all that the tests and the linters need"
 	@echo "make clean        remove caches and build output ($(VENV) and runs/ stay)"
@@ -41,6 +46,16 @@ test: $(TEST)
 test-all: $(TEST)
 	JAXGAN_TEST_OPTIMIZE=1 $(PY) -m pytest $(PYTEST) -m ""
 
+# An environment of its own for each end. What is newest changes, so that it is installed and printed each time.
+test-lowest:
+	@$(MAKE) test VENV=$(VENV)-lowest CONSTRAINTS=$(VENV)-lowest/lowest.txt
+
+test-newest:
+	@rm -f $(VENV)-newest/.jaxgan-test
+	@$(MAKE) venv VENV=$(VENV)-newest CONSTRAINTS=
+	@$(VENV)-newest/bin/python -m pip freeze --exclude-editable
+	@$(MAKE) test VENV=$(VENV)-newest CONSTRAINTS=
+
 lint: $(TEST)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -51,16 +66,19 @@ clean:
 	@find benchmarks configs examples jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	  -exec rm -rf {} + 2>/dev/null || true
 
-# The two stamps: what was last installed from pyproject.toml and constraints.txt. Whatever serves the tests serves the demo.
-$(DEMO): pyproject.toml constraints.txt | $(PY)
+# The two stamps: what was last installed from pyproject.toml and the constraints. Whatever serves the tests serves the demo.
+$(DEMO): pyproject.toml $(CONSTRAINTS) | $(PY)
 	@echo "installing jaxgan and its demo data into $(VENV); this takes a few minutes the first time"
 	$(INSTALL) '.[demo]'
 	@touch $@
 
-$(TEST): pyproject.toml constraints.txt | $(PY)
+$(TEST): pyproject.toml $(CONSTRAINTS) | $(PY)
 	@echo "installing jaxgan, its tests and linters into $(VENV); this takes a few minutes the first time"
 	$(INSTALL) '.[demo,test]'
 	@touch $(DEMO) $@
+
+$(VENV)/lowest.txt: pyproject.toml tests/lowest.py | $(PY)
+	@$(PY) tests/lowest.py demo test > $@ || { rm -f $@; exit 1; }
 
 # Asked before anything is made, so that a failure leaves no half-made environment behind.
 $(PY):
