@@ -45,6 +45,14 @@ def test_the_lowest_versions_are_the_lower_bounds():
     assert versions(specifiers(lowest), "==") == versions(bounds, ">=")
 
 
+def test_ci_runs_both_ends_on_the_pythons_that_are_supported():
+    workflow = pathlib.Path(".github/workflows/ci.yml").read_text()
+    lowest, *newest = re.findall(r'target: test-(lowest|newest), python: "([\d.]+)"', workflow)
+    assert lowest == ("lowest", PROJECT["requires-python"].removeprefix(">="))
+    assert newest == [("newest", python) for python in PYTHONS[1:]]
+    assert "\ntest-lowest:" in MAKEFILE and "\ntest-newest:" in MAKEFILE
+
+
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_pinned_versions_are_within_the_bounds(python):
     lines = [line for line in pathlib.Path("constraints.txt").read_text().splitlines() if not line.startswith("#")]
