@@ -408,7 +408,7 @@ def test_launch_answers_a_mistake_with_one_line_and_its_exit_code(arguments, cod
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("jaxgan: error: ") and said in lines[0]
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 60
     assert not pathlib.Path("x").exists() and not pathlib.Path("gs:").exists()
 
 
