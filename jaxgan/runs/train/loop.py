@@ -15,7 +15,7 @@ import jax
 from jaxgan.config import Experiment, build, complete
 from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError, WriteError
-from jaxgan.io.atomic import write_json
+from jaxgan.io.atomic import reported, write_json
 from jaxgan.io.checkpoints import Checkpoints, set_aside
 from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, Spared, TensorBoard
 from jaxgan.parallel import any_process, distribute, own, share
@@ -88,7 +88,8 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             int(any_process()(0))  # the others wait for it
         evaluates, method = plain["evaluation"]["every"] > 0, plain["sampling"]["method"]
         best = functools.partial(best_step, directory, method) if evaluates else None
-        checkpoints = Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"], best=best)
+        planned = functools.partial(_saves, plain)
+        checkpoints = Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"], best=best, planned=planned)
         stack.enter_context(checkpoints)
         latest = checkpoints.latest_step()
         if latest is not None:
@@ -268,9 +269,8 @@ class Run(HostLoop):
         """Whether to draw, save, evaluate or end after this step."""
         self._long = time.monotonic() - self._began > LONG_CALL
         self._confer()
-        every = (self.config["sample_every"], self.config["checkpoint_every"], self.config["evaluation"]["every"])
-        due = any(_is_multiple(stop, each) for each in every)
-        return due or stop == self.total or self._early_end(stop) is not None or self.log.must_save_again()
+        due = _draws(self.config, stop) or _saves(self.config, stop)
+        return due or self._early_end(stop) is not None or self.log.must_save_again()
 
     def settle(self, stop: int, state: TrainState) -> bool:
         """Draws, saves and evaluates what is due, and raises if the run ends early here."""
@@ -279,8 +279,9 @@ class Run(HostLoop):
         last = stop == self.total
         if self.output is not None and _draws(self.config, stop):
             self.output.draw(stop, own(state))
-        every = self.config["checkpoint_every"], self.config["evaluation"]["every"]  # so that the best one is kept
-        if last or end is not None or self.log.must_save_again() or any(_is_multiple(stop, each) for each in every):
+        if last and self.output is not None:
+            self.output.discard_report()
+        if _saves(self.config, stop) or end is not None or self.log.must_save_again():
             # Who asked a run to end does not wait for a disk.
             patience = 0.0 if isinstance(end, PreemptedError) else None
             self.log.save(stop, state, wait=last or end is not None, patience=patience)
@@ -328,10 +329,7 @@ class Run(HostLoop):
 
     def _early_end(self, step: int) -> JaxganError | None:
         """Why the run is to end before its last step: a signal, or an alarm."""
-        signalled = self.stop.signal_name if self.agree is None else self.agreed == SIGNAL and "a signal to a process"
-        if signalled:
-            return self._preempted(self.stop.signal_name or signalled, step)
-        alarm = self._alarm()
+        alarm = self._alarm()  # before signals: a run that goes on is not ended by it again
         if alarm is not None if self.agree is None else self.agreed == ALARM:
             after = "or run the same command again to go on all the same; a checkpoint is saved"
             return DivergedError(
@@ -339,7 +337,8 @@ class Run(HostLoop):
                 self.log.warnings[alarm] if alarm is not None else "process 0 says which",
                 after if step < self.total else "all steps are done; a checkpoint is saved",
             )
-        return None
+        signalled = self.stop.signal_name if self.agree is None else self.agreed == SIGNAL and "a signal to a process"
+        return self._preempted(self.stop.signal_name or signalled, step) if signalled else None
 
     def _preempted(self, name: str, step: int) -> PreemptedError:
         what = f"stopped by {name} at step {step:,} of {self.total:,}"
@@ -391,6 +390,12 @@ class Output:
         )
         self.progress.message(f"step {report.step:,}: {scores}")
 
+    def discard_report(self) -> None:
+        """Removes the report of fewer steps or evaluations, so that a run that ends before the next one lacks it."""
+        with self._spared(), reported(self.directory.path):
+            for path in (self.directory.curves, self.directory.report):
+                path.unlink(missing_ok=True)
+
     def warn(self, text: str) -> None:
         """Prints a warning above the progress."""
         self.progress.message(f"jaxgan: warning: {text}")
@@ -421,6 +426,12 @@ def _is_multiple(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
+def _saves(config: Mapping[str, Any], step: int) -> bool:
+    """Whether a step is saved if nothing stops the run; one that is evaluated is, as it may be the best."""
+    every = config["checkpoint_every"], config["evaluation"]["every"]
+    return step == config["steps"] or any(_is_multiple(step, each) for each in every)
+
+
 def _draws(config: Mapping[str, Any], step: int) -> bool:
     return step == config["steps"] or _is_multiple(step, config["sample_every"])
 
@@ -440,9 +451,7 @@ def lacks_files(config: Mapping[str, Any], directory: RunDirectory, step: int) -
     """Whether a run that has its last checkpoint ended before its last files, of which the report is the last one."""
     if step != config["steps"]:
         return False
-    made = [path.stat().st_mtime_ns if path.exists() else 0 for path in (directory.curves, directory.report)]
-    of = [directory.checkpoints / str(step), directory.evaluation_file(step, 0, config["sampling"]["method"])]
-    older = min(made) < max(path.stat().st_mtime_ns for path in of if path.exists())
-    lacks = older or lacks_picture(config, directory, step) or lacks_evaluation(config, directory, step)
+    lacks = not directory.curves.exists() or not directory.report.exists()
+    lacks = lacks or lacks_picture(config, directory, step) or lacks_evaluation(config, directory, step)
     # Process 0, which writes them, decides for all.
     return bool(any_process()(int(lacks and jax.process_index() == 0))) if jax.process_count() > 1 else lacks
