@@ -95,9 +95,10 @@ def test_a_run_that_was_stopped_in_between_goes_back_to_the_same_step(tmp_path, 
     def kill(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(loop, "write_json", kill)  # once the later checkpoints are set aside
-        train(tmp_path / "b", **changes, **goes_back)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "b", **changes, **goes_back)
     made = [*(tmp_path / "b/samples").iterdir(), *(tmp_path / "b/evaluation").iterdir()]
     assert max(path.name[:13] for path in made) == "step_00000040"  # nothing that was made of what diverged
     poisoned.add(7)

@@ -215,9 +215,10 @@ def test_the_report_is_made_anew_whatever_the_clock_says(tmp_path, monkeypatch, 
     def kill(*_):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(train_module, "write_report", kill)
-        train(tmp_path, steps=40)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, steps=40)
     train(tmp_path, steps=40)
     assert "Done: steps 40 to 40" in capsys.readouterr().out
     assert (tmp_path / "report.html").read_text() != before
