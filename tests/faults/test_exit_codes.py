@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
 
 TRAIN, SWEEP = (["--mode=" + mode, "--config=configs/ring.py"] for mode in ("train", "sweep"))
-HUGE = {"generator_optimizer.name": "sgd", "generator_optimizer.learning_rate": "1e20", "steps": "1"}
+HUGE = {"generator_optimizer.name": "sgd", "generator_optimizer.learning_rate": "1e24", "steps": "1"}
 """One step, after which parameters are finite, and samples are not."""
 
 

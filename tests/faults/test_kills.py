@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from jaxgan.io.checkpoints import PLAYERS
-from tests.small_runs import SMALL, saved
+from tests.small_runs import SMALL, saved, train
 
 KILLS, SIGNALS = (signal.SIGKILL,), (signal.SIGTERM, signal.SIGINT)
 
@@ -249,6 +249,13 @@ def scenario(request, tmp_path_factory, cache):
     commands, folder = SCENARIOS[request.param], tmp_path_factory.mktemp(request.param)
     place = Place(folder / "whole/run", cache, compiles_anew=True)
     return request.param, commands, place.run, [whole(place, command) for command in commands]
+
+
+def test_a_run_that_is_killed_makes_the_same(cache, tmp_path):
+    train(tmp_path / "whole/run")
+    place = Place(tmp_path / "killed/run", cache)
+    phases = stop_until_done(place, [("train", "configs/ring.py", SMALL)], [6], KILLS, random.Random(0), 2)
+    assert phases.total() == 2 and assert_same(place.run, tmp_path / "whole/run")["leaves"] > 30
 
 
 @pytest.mark.slow

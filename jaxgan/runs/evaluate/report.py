@@ -1,4 +1,4 @@
-"""`report.html`: a run's newest scores, samples, curves and config in one self-contained file."""
+"""`report.html`: a run's scores, newest samples, curves and config in one self-contained file."""
 
 import base64
 import html
