@@ -83,6 +83,7 @@ def test_going_back_at_full_rates_draws_anew(whole, tmp_path, poisoned):
     assert any((ours[path] != leaf).any() for path, leaf in theirs.items())
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_in_between_goes_back_to_the_same_step(tmp_path, poisoned, monkeypatch):
     evaluates = {"sample_every": 10, "evaluation__every": 10, "evaluation__metrics": "modes", "evaluation__samples": 50}
     changes, goes_back = evaluates | {"evaluation__every": 20}, {"divergence__attempts": 1}
