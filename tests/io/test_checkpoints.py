@@ -95,7 +95,7 @@ def test_the_latest_are_kept_and_an_existing_step_is_left_alone(tmp_path):
 
 
 def test_a_step_that_was_not_planned_is_kept_only_while_it_is_the_newest(tmp_path):
-    with Checkpoints(tmp_path, keep=2, planned=lambda step: step % 10 == 0) as checkpoints:
+    with Checkpoints(tmp_path, keep=2, every=(10,)) as checkpoints:
         for step, kept in ((10, [10]), (20, [10, 20]), (25, [10, 20, 25]), (27, [10, 20, 27]), (30, [20, 30])):
             checkpoints.save(step, make_state(), {})
             checkpoints.wait()

@@ -15,7 +15,7 @@ import jax
 from jaxgan.config import Experiment, build, complete
 from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError, WriteError
-from jaxgan.io.atomic import reported, write_json
+from jaxgan.io.atomic import write_json
 from jaxgan.io.checkpoints import Checkpoints, set_aside
 from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, Spared, TensorBoard
 from jaxgan.parallel import any_process, distribute, own, share
@@ -88,8 +88,8 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             int(any_process()(0))  # the others wait for it
         evaluates, method = plain["evaluation"]["every"] > 0, plain["sampling"]["method"]
         best = functools.partial(best_step, directory, method) if evaluates else None
-        planned = functools.partial(_saves, plain)
-        checkpoints = Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"], best=best, planned=planned)
+        keep, every = plain["keep_checkpoints"], _save_every(plain)
+        checkpoints = Checkpoints(directory.checkpoints, keep=keep, best=best, every=every)
         stack.enter_context(checkpoints)
         latest = checkpoints.latest_step()
         if latest is not None:
@@ -392,9 +392,9 @@ class Output:
 
     def discard_report(self) -> None:
         """Removes the report of fewer steps or evaluations, so that a run that ends before the next one lacks it."""
-        with self._spared(), reported(self.directory.path):
-            for path in (self.directory.curves, self.directory.report):
-                path.unlink(missing_ok=True)
+        for path in (self.directory.curves, self.directory.report):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
     def warn(self, text: str) -> None:
         """Prints a warning above the progress."""
@@ -426,10 +426,14 @@ def _is_multiple(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
+def _save_every(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """The steps that are saved if nothing stops the run are multiples of these; those evaluated may be the best."""
+    every = config["checkpoint_every"], config["evaluation"]["every"], config["steps"]
+    return tuple(filter(None, every))
+
+
 def _saves(config: Mapping[str, Any], step: int) -> bool:
-    """Whether a step is saved if nothing stops the run; one that is evaluated is, as it may be the best."""
-    every = config["checkpoint_every"], config["evaluation"]["every"]
-    return step == config["steps"] or any(_is_multiple(step, each) for each in every)
+    return any(_is_multiple(step, each) for each in _save_every(config))
 
 
 def _draws(config: Mapping[str, Any], step: int) -> bool:
