@@ -57,7 +57,7 @@ class Checkpoints:
       directory: created if it does not exist.
       keep: how many checkpoints to keep, the latest ones; at least 1.
       best: which of the saved steps is kept beside them, if any.
-      every: a run that nothing stops saves multiples of these steps. Other ones are kept only while they are the newest,
+      every: a run that nothing stops saves multiples of these. Other steps are kept only while they are the newest,
         so that a run keeps the same ones however often it was stopped.
       asynchronous: `save` returns once the state is copied and writes in the background.
 
