@@ -72,6 +72,7 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
 
 def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
     """Trains as `train` does until the run has ended, or, False, has diverged and is to go on before that."""
+    every = _save_every(plain)
     with contextlib.ExitStack() as stack:
         # The directory and its checkpoints: mistakes are reported before the data is read.
         select_devices(plain)
@@ -88,7 +89,7 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             int(any_process()(0))  # the others wait for it
         evaluates, method = plain["evaluation"]["every"] > 0, plain["sampling"]["method"]
         best = functools.partial(best_step, directory, method) if evaluates else None
-        keep, every = plain["keep_checkpoints"], _save_every(plain)
+        keep = plain["keep_checkpoints"]
         checkpoints = Checkpoints(directory.checkpoints, keep=keep, best=best, every=every)
         stack.enter_context(checkpoints)
         latest = checkpoints.latest_step()
@@ -276,12 +277,15 @@ class Run(HostLoop):
         """Draws, saves and evaluates what is due, and raises if the run ends early here."""
         self._confer(wait=True)
         end = self._early_end(stop)  # once: a signal may come at any moment
-        last = stop == self.total
+        last, saves = stop == self.total, _saves(self.config, stop)
         if self.output is not None and _draws(self.config, stop):
             self.output.draw(stop, own(state))
         if last and self.output is not None:
-            self.output.discard_report()
-        if _saves(self.config, stop) or end is not None or self.log.must_save_again():
+            # The report of fewer steps, so that a run that ends before it writes the next one lacks it.
+            for path in (self.directory.curves, self.directory.report):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        if saves or end is not None or self.log.must_save_again():
             # Who asked a run to end does not wait for a disk.
             patience = 0.0 if isinstance(end, PreemptedError) else None
             self.log.save(stop, state, wait=last or end is not None, patience=patience)
@@ -389,12 +393,6 @@ class Output:
             f"{score.name} {score.value:.4g} (real {score.baselines['real data'].value:.4g})" for score in report.scores
         )
         self.progress.message(f"step {report.step:,}: {scores}")
-
-    def discard_report(self) -> None:
-        """Removes the report of fewer steps or evaluations, so that a run that ends before the next one lacks it."""
-        for path in (self.directory.curves, self.directory.report):
-            with contextlib.suppress(OSError):
-                path.unlink()
 
     def warn(self, text: str) -> None:
         """Prints a warning above the progress."""
