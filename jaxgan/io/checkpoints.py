@@ -57,6 +57,8 @@ class Checkpoints:
       directory: created if it does not exist.
       keep: how many checkpoints to keep, the latest ones; at least 1.
       best: which of the saved steps is kept beside them, if any.
+      every: a run that nothing stops saves multiples of these. Other steps are kept only while they are the newest,
+        so that a run keeps the same ones however often it was stopped.
       asynchronous: `save` returns once the state is copied and writes in the background.
 
     Raises:
@@ -69,11 +71,13 @@ class Checkpoints:
         *,
         keep: int,
         best: Callable[[list[int]], int | None] | None = None,
+        every: Sequence[int] = (1,),
         asynchronous: bool = True,
     ):
         if keep < 1:
             raise UsageError("cannot keep checkpoints", f"keep is {keep}", "keep at least 1")
         self.directory = Path(directory).absolute()
+        self._every = every
         self._saving: int | None = None
         self._damage: dict[int, str | None] = {}
         self._asynchronous = asynchronous
@@ -82,7 +86,7 @@ class Checkpoints:
 
         self._ocp = ocp
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=_Preserved(keep, best),
+            preservation_policy=_Preserved(keep, best, every),
             enable_async_checkpointing=asynchronous,
             async_options=ocp.AsyncOptions(post_finalization_callback=self._finish) if asynchronous else None,
         )
@@ -154,6 +158,10 @@ class Checkpoints:
     def steps(self) -> list[int]:
         """All steps saved, sorted."""
         return sorted(self._manager.all_steps())
+
+    def planned_steps(self) -> list[int]:
+        """The steps saved that a run saves if nothing stops it, sorted."""
+        return _planned(self.steps(), self._every)
 
     def extra(self, step: int | None = None) -> dict[str, Any]:
         """Reads the dict that was saved beside a state, without the state."""
@@ -324,11 +332,20 @@ class _Preserved:
 
     keep: int
     best: Callable[[list[int]], int | None] | None
+    every: Sequence[int]
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
         steps = [checkpoint.step for checkpoint in checkpoints]
-        kept = {*steps[-self.keep :], None if self.best is None else self.best(steps)}
+        kept = {
+            *_planned(steps, self.every)[-self.keep :],
+            *steps[-1:],
+            None if self.best is None else self.best(steps),
+        }
         return [step in kept for step in steps]
+
+
+def _planned(steps: Sequence[int], every: Sequence[int]) -> list[int]:
+    return [step for step in steps if any(step % each == 0 for each in every)]
 
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:

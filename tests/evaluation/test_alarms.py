@@ -11,6 +11,8 @@ from configs import default
 from jaxgan import runs
 from jaxgan.errors import DivergedError
 from jaxgan.evaluation.alarms import ALARMS, AlarmMonitor, Anchors, Limits, diversity, measure, modes_hit
+from jaxgan.runs.train import loop
+from jaxgan.signals import StopRequest
 
 HEALTHY = {"d_accuracy": 0.7, "g_gradient_norm": 1.0, "diversity": 0.9, "modes": 8}
 
@@ -199,6 +201,24 @@ def test_an_alarm_in_the_last_steps_counts_too(tmp_path):
         run("too_strong", tmp_path, **at_once)
     assert (tmp_path / "checkpoints" / "20").is_dir() and (tmp_path / "report.html").exists()
     assert len(run("too_strong", tmp_path, **at_once)) == 1  # nothing is left to do
+
+
+@pytest.mark.slow
+def test_a_signal_at_the_same_time_does_not_hide_an_alarm(tmp_path, monkeypatch):
+    class Stop(StopRequest):
+        @property
+        def signal_name(self):
+            return "SIGTERM" if '"alarm_discriminator_wins": 1' in metrics.read_text() else None
+
+        @signal_name.setter
+        def signal_name(self, _):
+            pass
+
+    metrics = tmp_path / "metrics.jsonl"
+    monkeypatch.setattr(loop, "StopRequest", Stop)
+    at_once = {"alarms__patience": 1, "alarms__d_accuracy": 0.5, "alarms__stop": "discriminator_wins"}
+    with pytest.raises(DivergedError, match="an alarm of alarms.stop ended the run"):
+        run("too_strong", tmp_path, **at_once)
 
 
 def test_an_exploding_rate_ends_the_run_with_a_line_that_names_the_fields(tmp_path):

@@ -94,6 +94,15 @@ def test_the_latest_are_kept_and_an_existing_step_is_left_alone(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["2", "3"]
 
 
+def test_a_step_that_was_not_planned_is_kept_only_while_it_is_the_newest(tmp_path):
+    with Checkpoints(tmp_path, keep=2, every=(10,)) as checkpoints:
+        for step, kept in ((10, [10]), (20, [10, 20]), (25, [10, 20, 25]), (27, [10, 20, 27]), (30, [20, 30])):
+            checkpoints.save(step, make_state(), {})
+            checkpoints.wait()
+            assert checkpoints.steps() == kept
+            assert checkpoints.planned_steps() == [step for step in kept if step not in (25, 27)]
+
+
 def test_buffers_may_be_donated_while_the_save_runs(tmp_path):
     @functools.partial(jax.jit, donate_argnums=0)
     def train(numbers):

@@ -24,17 +24,18 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def poisoned(monkeypatch):
-    """The second time that data are read they are no numbers."""
-    read, times = loop.read_inputs, []
+    """The second time that data are read they are no numbers, and every other time that is in the set returned."""
+    read, times, bad = loop.read_inputs, [], {2}
 
     def read_inputs(config):
         inputs = read(config)
         times.append(inputs)
-        if len(times) == 2:
+        if len(times) in bad:
             inputs.dataset.train.examples[:] = np.inf
         return inputs
 
     monkeypatch.setattr(loop, "read_inputs", read_inputs)
+    return bad
 
 
 def test_a_run_goes_back_to_its_beginning(tmp_path, capfd):
@@ -57,27 +58,55 @@ def _params(workdir, step):
 
 
 def test_a_run_goes_on_from_the_checkpoint_before_with_another_key_and_lower_rates(whole, tmp_path, poisoned, capfd):
-    train(tmp_path, steps=30)
+    train(tmp_path, steps=40)
     left = tmp_path / "evaluation/step_00000050_seed_0.json"  # as a run that came further before it diverged leaves
     left.parent.mkdir()
     left.write_text("{}")
     train(tmp_path, divergence__attempts=3, divergence__factor=1e-30)
     assert not left.exists()
+    train(tmp_path, divergence__attempts=3, divergence__factor=1e-30)
+    assert not left.exists()
     said = capfd.readouterr().err
-    assert "the run diverged at step 31; " in said and "it goes back to step 30 with a new key" in said
-    first, last = _params(tmp_path, 30), _params(tmp_path, 60)
+    assert "the run diverged at step 41; " in said and "it goes back to step 40 with a new key" in said
+    first, last = _params(tmp_path, 40), _params(tmp_path, 60)
     assert len(first) > 4 and all((last[path] == leaf).all() for path, leaf in first.items())
     ours, theirs = ((run / "metrics.jsonl").read_text().splitlines() for run in (tmp_path, whole))
-    assert ours[:3] == theirs[:3]
-    assert all(a != b for a, b in zip(ours[3:], theirs[3:], strict=True))
-    assert saved(tmp_path, 30)[1]["setbacks"] == 0 and saved(tmp_path, 60)[1]["setbacks"] == 1
+    assert ours[:4] == theirs[:4]
+    assert all(a != b for a, b in zip(ours[4:], theirs[4:], strict=True))
+    assert saved(tmp_path, 40)[1]["setbacks"] == 0 and saved(tmp_path, 60)[1]["setbacks"] == 1
 
 
 def test_going_back_at_full_rates_draws_anew(whole, tmp_path, poisoned):
-    train(tmp_path, steps=30)
+    train(tmp_path, steps=40)
     train(tmp_path, divergence__attempts=1, divergence__factor=1.0)
     ours, theirs = _params(tmp_path, 60), _params(whole, 60)
     assert any((ours[path] != leaf).any() for path, leaf in theirs.items())
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_in_between_goes_back_to_the_same_step(tmp_path, poisoned, monkeypatch):
+    evaluates = {"sample_every": 10, "evaluation__every": 10, "evaluation__metrics": "modes", "evaluation__samples": 50}
+    changes, goes_back = evaluates | {"evaluation__every": 20}, {"divergence__attempts": 1}
+    train(tmp_path / "a", steps=40, **changes)
+    train(tmp_path / "a", **changes, **goes_back)
+    poisoned.add(6)
+    train(tmp_path / "b", steps=40, **changes)
+    train(tmp_path / "b", steps=50, **changes | {"evaluation__every": 10})  # a checkpoint as a signal makes it
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "write_json", kill)  # once the later checkpoints are set aside
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "b", **changes, **goes_back)
+    made = [*(tmp_path / "b/samples").iterdir(), *(tmp_path / "b/evaluation").iterdir()]
+    assert max(path.name[:13] for path in made) == "step_00000040"  # nothing that was made of what diverged
+    poisoned.add(7)
+    train(tmp_path / "b", **changes, **goes_back)
+    assert_same_run(tmp_path / "a", tmp_path / "b")
+    notes = [json.loads((tmp_path / name / "divergences.json").read_text()) for name in "ab"]
+    assert notes[0] == notes[1] and notes[0][0]["back_to"] == 40
 
 
 def test_attempts_are_counted(tmp_path):

@@ -196,7 +196,6 @@ def test_a_run_that_was_killed_after_its_last_checkpoint_makes_what_it_lacks(who
     assert "has 60 steps already" in capsys.readouterr().out
     (run / "samples" / "step_00000060.png").unlink()
     (run / "curves.png").unlink()
-    os.utime(run / "report.html", (0, 0))
     train(run)
     assert "Done: steps 60 to 60" in capsys.readouterr().out
     assert (run / "report.html").read_bytes() == (whole / "report.html").read_bytes().replace(
@@ -205,6 +204,27 @@ def test_a_run_that_was_killed_after_its_last_checkpoint_makes_what_it_lacks(who
     assert_same_run(run, whole)
     train(run)
     assert "has 60 steps already" in capsys.readouterr().out
+
+
+def test_the_report_is_made_anew_whatever_the_clock_says(tmp_path, monkeypatch, capsys):
+    train(tmp_path, steps=20)
+    for path in (tmp_path / "report.html", tmp_path / "curves.png"):
+        os.utime(path, (time.time() + 1e6,) * 2)  # the clock is set back afterwards
+    before = (tmp_path / "report.html").read_text()
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "write_report", kill)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, steps=40)
+    train(tmp_path, steps=40)
+    assert "Done: steps 40 to 40" in capsys.readouterr().out
+    assert (tmp_path / "report.html").read_text() != before
+    os.utime(tmp_path / "report.html", (0, 0))  # or between the checkpoint and the report
+    train(tmp_path, steps=40)
+    assert "has 40 steps already" in capsys.readouterr().out
 
 
 def _cut(run):

@@ -1,4 +1,4 @@
-"""`report.html`: a run's newest scores, samples, curves and config in one self-contained file."""
+"""`report.html`: a run's scores, newest samples, curves and config in one self-contained file."""
 
 import base64
 import html
@@ -44,10 +44,18 @@ PNG = b"\x89PNG\r\n"
 Panels = dict[str, dict[str, Curve]]
 
 
-def write_report(directory: RunDirectory) -> None:
-    """Writes `curves.png` and `report.html`; raises WriteError if one cannot be written."""
+def write_report(directory: RunDirectory, shown: pathlib.Path | None = None) -> None:
+    """Writes `curves.png` and `report.html`.
+
+    Args:
+      directory: of the run.
+      shown: the evaluation whose scores are in it; None for that of the last step.
+
+    Raises:
+      WriteError: one cannot be written.
+    """
     config = (_read(directory.path, "config.json") or b"{}").decode("utf-8", "replace")
-    name, reports = html.escape(directory.path.name), read_evaluations(directory)
+    name, reports = html.escape(directory.path.name), read_evaluations(directory, shown)
     body = [f"<h1>{name}</h1>", *_evaluation(directory, reports)]
     if pictures := sorted(filter(PICTURE.fullmatch, _names(directory.samples))):
         step = int(pictures[-1].partition("_")[2].partition(".")[0])
@@ -113,11 +121,11 @@ def panels_of(directory: RunDirectory, reports: list[dict[str, Any]]) -> Panels:
     return {title: found for title, found in panels.items() if found}
 
 
-def read_evaluations(directory: RunDirectory) -> list[dict[str, Any]]:
-    """The reports of a run's evaluations, the most recent last; unreadable files are left out."""
+def read_evaluations(directory: RunDirectory, last: pathlib.Path | None = None) -> list[dict[str, Any]]:
+    """The reports of a run's evaluations by their steps, but one `last`; unreadable files are left out."""
     paths = [directory.evaluation / name for name in _names(directory.evaluation) if REPORT.fullmatch(name)]
-    found = (read_evaluation(path) for path in sorted(paths, key=lambda path: path.lstat().st_mtime_ns))
-    return [report for report in found if report is not None]
+    found = {path: report for path in sorted(paths) if (report := read_evaluation(path)) is not None}
+    return [found[path] for path in sorted(found, key=lambda path: (path == last, found[path]["step"]))]
 
 
 def _score_curve(reports: list[dict[str, Any]], name: str) -> Curve | None:

@@ -64,7 +64,7 @@ def evaluate(
     pictures = draw(report, evaluation, run, path.with_suffix(""))
     content = to_json(report, evaluation, run.directory.path.name, pictures)
     write_json(path, content)
-    write_report(run.directory)
+    write_report(run.directory, path)
     train = evaluation.data.train
     part = f"training data: {len(train):,} of {train.of:,} examples were read for this"
     print(as_text(content, str(run.directory.path), [part] if len(train) < train.of else []))

@@ -100,13 +100,15 @@ def go_back(directory: RunDirectory, config: Mapping[str, Any]) -> None:
 
 
 def before_trouble(checkpoints: Checkpoints, *, but: int | None = None) -> int | None:
-    """The newest step whose players have parameters below `LARGE`; None if there is none.
+    """The newest planned step whose players have parameters below `LARGE`; None if there is none.
+
+    One that was saved because of a signal does not count: a run that was not stopped goes back to the same step.
 
     Args:
       checkpoints: of a run that diverged.
       but: a step that is not meant if it is the newest of them: from there the run diverged again.
     """
-    sound = [step for step in checkpoints.steps() if read_run(checkpoints, step).largest < LARGE]
+    sound = [step for step in checkpoints.planned_steps() if read_run(checkpoints, step).largest < LARGE]
     if sound and sound[-1] == but:
         sound.pop()
     return sound[-1] if sound else None

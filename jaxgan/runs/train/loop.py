@@ -72,6 +72,7 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
 
 def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
     """Trains as `train` does until the run has ended, or, False, has diverged and is to go on before that."""
+    every = _save_every(plain)
     with contextlib.ExitStack() as stack:
         # The directory and its checkpoints: mistakes are reported before the data is read.
         select_devices(plain)
@@ -88,7 +89,8 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             int(any_process()(0))  # the others wait for it
         evaluates, method = plain["evaluation"]["every"] > 0, plain["sampling"]["method"]
         best = functools.partial(best_step, directory, method) if evaluates else None
-        checkpoints = Checkpoints(directory.checkpoints, keep=plain["keep_checkpoints"], best=best)
+        keep = plain["keep_checkpoints"]
+        checkpoints = Checkpoints(directory.checkpoints, keep=keep, best=best, every=every)
         stack.enter_context(checkpoints)
         latest = checkpoints.latest_step()
         if latest is not None:
@@ -268,19 +270,22 @@ class Run(HostLoop):
         """Whether to draw, save, evaluate or end after this step."""
         self._long = time.monotonic() - self._began > LONG_CALL
         self._confer()
-        every = (self.config["sample_every"], self.config["checkpoint_every"], self.config["evaluation"]["every"])
-        due = any(_is_multiple(stop, each) for each in every)
-        return due or stop == self.total or self._early_end(stop) is not None or self.log.must_save_again()
+        due = _draws(self.config, stop) or _saves(self.config, stop)
+        return due or self._early_end(stop) is not None or self.log.must_save_again()
 
     def settle(self, stop: int, state: TrainState) -> bool:
         """Draws, saves and evaluates what is due, and raises if the run ends early here."""
         self._confer(wait=True)
         end = self._early_end(stop)  # once: a signal may come at any moment
-        last = stop == self.total
+        last, saves = stop == self.total, _saves(self.config, stop)
         if self.output is not None and _draws(self.config, stop):
             self.output.draw(stop, own(state))
-        every = self.config["checkpoint_every"], self.config["evaluation"]["every"]  # so that the best one is kept
-        if last or end is not None or self.log.must_save_again() or any(_is_multiple(stop, each) for each in every):
+        if last and self.output is not None:
+            # The report of fewer steps, so that a run that ends before it writes the next one lacks it.
+            for path in (self.directory.curves, self.directory.report):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        if saves or end is not None or self.log.must_save_again():
             # Who asked a run to end does not wait for a disk.
             patience = 0.0 if isinstance(end, PreemptedError) else None
             self.log.save(stop, state, wait=last or end is not None, patience=patience)
@@ -328,10 +333,7 @@ class Run(HostLoop):
 
     def _early_end(self, step: int) -> JaxganError | None:
         """Why the run is to end before its last step: a signal, or an alarm."""
-        signalled = self.stop.signal_name if self.agree is None else self.agreed == SIGNAL and "a signal to a process"
-        if signalled:
-            return self._preempted(self.stop.signal_name or signalled, step)
-        alarm = self._alarm()
+        alarm = self._alarm()  # before signals: a run that goes on is not ended by it again
         if alarm is not None if self.agree is None else self.agreed == ALARM:
             after = "or run the same command again to go on all the same; a checkpoint is saved"
             return DivergedError(
@@ -339,7 +341,8 @@ class Run(HostLoop):
                 self.log.warnings[alarm] if alarm is not None else "process 0 says which",
                 after if step < self.total else "all steps are done; a checkpoint is saved",
             )
-        return None
+        signalled = self.stop.signal_name if self.agree is None else self.agreed == SIGNAL and "a signal to a process"
+        return self._preempted(self.stop.signal_name or signalled, step) if signalled else None
 
     def _preempted(self, name: str, step: int) -> PreemptedError:
         what = f"stopped by {name} at step {step:,} of {self.total:,}"
@@ -421,6 +424,16 @@ def _is_multiple(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
+def _save_every(config: Mapping[str, Any]) -> tuple[int, ...]:
+    """The steps that are saved if nothing stops the run are multiples of these; those evaluated may be the best."""
+    every = config["checkpoint_every"], config["evaluation"]["every"], config["steps"]
+    return tuple(filter(None, every))
+
+
+def _saves(config: Mapping[str, Any], step: int) -> bool:
+    return any(_is_multiple(step, each) for each in _save_every(config))
+
+
 def _draws(config: Mapping[str, Any], step: int) -> bool:
     return step == config["steps"] or _is_multiple(step, config["sample_every"])
 
@@ -440,9 +453,7 @@ def lacks_files(config: Mapping[str, Any], directory: RunDirectory, step: int) -
     """Whether a run that has its last checkpoint ended before its last files, of which the report is the last one."""
     if step != config["steps"]:
         return False
-    made = [path.stat().st_mtime_ns if path.exists() else 0 for path in (directory.curves, directory.report)]
-    of = [directory.checkpoints / str(step), directory.evaluation_file(step, 0, config["sampling"]["method"])]
-    older = min(made) < max(path.stat().st_mtime_ns for path in of if path.exists())
-    lacks = older or lacks_picture(config, directory, step) or lacks_evaluation(config, directory, step)
+    lacks = not directory.curves.exists() or not directory.report.exists()
+    lacks = lacks or lacks_picture(config, directory, step) or lacks_evaluation(config, directory, step)
     # Process 0, which writes them, decides for all.
     return bool(any_process()(int(lacks and jax.process_index() == 0))) if jax.process_count() > 1 else lacks
