@@ -119,7 +119,7 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
         try:
             run.run()
         except DivergedError as error:  # which all processes raise alike
-            if setbacks >= plain["divergence"]["attempts"]:
+            if run.log.diverged is None or setbacks >= plain["divergence"]["attempts"]:  # None: an alarm ends it
                 raise
             run.go_back(error)
             return False
