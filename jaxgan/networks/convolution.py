@@ -1,7 +1,8 @@
 """Convolutions, pooling and self-attention over images.
 
-On a GPU or TPU, convolutions are XLA's own. On a CPU they are matrix products, because XLA's CPU convolutions, and
-their gradients above all, take several times as long. Parameters and results are the same.
+On a GPU or TPU, convolutions are XLA's own. On a CPU, XLA is quick with a convolution of stride 1, but the gradients
+that it derives take up to a hundred times as long. There convolutions of stride 1 have derivatives of our own, and the
+others are matrix products. Parameters and results are the same.
 """
 
 import functools
@@ -15,7 +16,7 @@ from flax import linen
 
 from jaxgan.networks.layers import layer_kernel
 
-METHODS = ("auto", "native", "product")
+METHODS = ("auto", "native", "product", "canonical")
 FEW_CHANNELS = 16
 """Channels of a cell below which a separate product for every cell of a kernel is too small to pay off."""
 
@@ -34,8 +35,10 @@ def convolve(
       padding: zeros on every side.
       groups: number of groups into which channels and features are divided, in order. A feature sees the channels of
         its group only.
-      method: "native" for XLA's convolution, "product" for patches times the kernel as a matrix, "auto" for the product
-        if the default backend is a CPU.
+      method: "native" for XLA's convolution, "product" for patches times the kernel as a matrix, "canonical" for XLA's
+        convolution with derivatives of our own, where they are implemented: without stride, groups or padding beyond
+        the kernel, and in reverse mode. "auto": native if the default backend is not a CPU; there canonical where it
+        pays off, else the product.
 
     Returns:
       [n, (height + 2·padding − rows) // stride + 1, likewise, features].
@@ -49,6 +52,12 @@ def convolve(
             images, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS, feature_group_count=groups
         )
     rows, columns, _, features = kernel.shape
+    canonical = stride == groups == 1 and padding < min(rows, columns)
+    if method == "canonical" and not canonical:
+        raise ValueError("a canonical convolution has stride 1, one group and less padding than its kernel has rows")
+    # Products of single pixels need no patches, and XLA computes convolutions in bfloat16 as it does those in float32.
+    if method == "canonical" or (method == "auto" and canonical and rows * columns > 1 and images.dtype == jnp.float32):
+        return _canonical(images, kernel, (padding, padding))
     padded = jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     if groups > 1:
         return _convolve_groups(padded, kernel, stride, groups)
@@ -61,6 +70,38 @@ def convolve(
         # One product per cell of the kernel: the same multiplications, without four copies of every cell.
         return sum(cells[:, i : i + height, j : j + width] @ kernel[i, j] for i in range(2) for j in range(2))
     return patches(padded, rows, columns, stride) @ kernel.reshape(-1, features)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _canonical(images: chex.Array, kernel: chex.Array, padding: tuple[int, int]) -> chex.Array:
+    """A convolution of stride 1 whose derivatives of every order are such convolutions.
+
+    Its operands are as XLA stores them, which barriers ensure: else it takes transposed ones, which are slow.
+    """
+    if any(size > extent for size, extent in zip(kernel.shape, images.shape[1:3], strict=False)):
+        images, padding = _barrier(jnp.pad(images, ((0, 0), *((p, p) for p in padding), (0, 0)))), (0, 0)
+    pads = [(p, p) for p in padding]
+    return jax.lax.conv_general_dilated(images, kernel, (1, 1), pads, dimension_numbers=DIMENSIONS)
+
+
+def _canonical_forward(images, kernel, padding):
+    return _canonical(images, kernel, padding), (images, kernel)
+
+
+def _canonical_backward(padding, operands, cotangents):
+    images, kernel = operands
+    back = tuple(size - 1 - p for size, p in zip(kernel.shape, padding, strict=False))
+    turned = _barrier(kernel[::-1, ::-1].transpose(0, 1, 3, 2))
+    of_images = _canonical(_barrier(cotangents), turned, back)
+    # Of the kernel: examples in the place of channels.
+    padded = jnp.pad(images, ((0, 0), *((p, p) for p in padding), (0, 0)))
+    as_images, as_kernel = _barrier(padded.transpose(3, 1, 2, 0)), _barrier(cotangents.transpose(1, 2, 0, 3))
+    of_kernel = _barrier(_canonical(as_images, as_kernel, (0, 0))).transpose(1, 2, 0, 3)
+    return of_images, of_kernel
+
+
+_barrier = jax.lax.optimization_barrier
+_canonical.defvjp(_canonical_forward, _canonical_backward)
 
 
 def _convolve_groups(padded: chex.Array, kernel: chex.Array, stride: int, groups: int) -> chex.Array:

@@ -1,6 +1,6 @@
 """Whatever stops a command at whatever time, the same command again makes what it makes if nothing stops it.
 
-A command is stopped at random times, which are uniform over the CPU time that it takes, again and again until it ends.
+A command is stopped at random times all over the CPU time that it takes, again and again until it ends.
 The uninterrupted one compiles everything itself; those that are stopped share a cache of compiled code.
 """
 
@@ -182,10 +182,13 @@ def stop_until_done(place, commands, seconds, numbers, chooser, most):
     """Stops commands by turns of some signals, at most so often, and lets them end. Returns the phases, counted."""
     phases = collections.Counter()
     for command, limit in zip(commands, seconds, strict=True):
-        code = None
+        code, shares = None, list[float]()
         while code != 0 and phases.total() < most:
             number = numbers[phases.total() % len(numbers)]
-            code, phase = stopped(place, command, number, chooser.uniform(0, limit))
+            if not shares:  # one in each ninth of the time
+                shares = [(part + chooser.random()) / TIMES for part in range(TIMES)]
+                chooser.shuffle(shares)
+            code, phase = stopped(place, command, number, limit * shares.pop())
             _, err = said(place)
             if code == -signal.SIGKILL == -number:
                 phases[phase] += 1
@@ -249,8 +252,13 @@ def cache(tmp_path_factory):
 def scenario(request, tmp_path_factory, cache):
     """A scenario's commands, the uninterrupted run's directory, and the seconds of CPU time of each command."""
     commands, folder = SCENARIOS[request.param], tmp_path_factory.mktemp(request.param)
-    place = Place(folder / "whole/run", cache, compiles_anew=True)
-    return request.param, commands, place.run, [whole(place, command) for command in commands]
+    place, again = Place(folder / "whole/run", cache, compiles_anew=True), Place(folder / "again/run", cache)
+    for command in commands:
+        whole(place, command)
+        whole(again, command)  # fills the cache
+    (folder / "timed").mkdir()
+    timed = Place(folder / "timed/run", cache)
+    return request.param, commands, place.run, [whole(timed, command) for command in commands]
 
 
 def test_a_run_that_is_killed_makes_the_same(tmp_path):

@@ -20,8 +20,8 @@ def arrays(size, channels, features, kernel):
     return draw(shapes[0], np.float32), draw(shapes[1], np.float32) / np.float32(kernel)
 
 
-def by_both_methods(function, *inputs):
-    """Values and gradients by the native convolution and by the product, in one program."""
+def by_both_methods(function, *inputs, other="product"):
+    """Values and gradients by the native convolution and by another method, in one program."""
 
     def weighted(*inputs, method):
         value = function(*inputs, method=method)
@@ -30,7 +30,7 @@ def by_both_methods(function, *inputs):
     @jax.jit
     def run(*inputs):
         grad = jax.grad(weighted, range(len(inputs)), has_aux=True)
-        return [grad(*inputs, method=method) for method in ("native", "product")]
+        return [grad(*inputs, method=method) for method in ("native", other)]
 
     return [(value, *gradients) for gradients, value in run(*inputs)]
 
@@ -45,6 +45,52 @@ def test_convolutions_as_products_are_the_native_ones(case):
     native, product = by_both_methods(function, *arrays(size, channels, features, kernel))
     for a, b in zip(native, product, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+
+
+# size, channels, features, kernel, padding: also gradients whose kernels are larger than their images
+CANONICAL = [(6, 3, 4, 3, 1), (7, 6, 5, 5, 3), (5, 2, 3, 4, 0), (4, 3, 2, 8, 4), (6, 3, 4, 1, 0)]
+
+
+@pytest.mark.parametrize("case", CANONICAL)
+def test_canonical_convolutions_are_the_native_ones(case):
+    size, channels, features, kernel, padding = case
+    function = functools.partial(convolve, padding=padding)
+    native, canonical = by_both_methods(function, *arrays(size, channels, features, kernel), other="canonical")
+    for a, b in zip(native, canonical, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", CANONICAL[:4])
+def test_a_penalty_on_the_gradient_goes_through_canonical_convolutions(case):
+    """Derivatives of second order, for several players at once and in a loop."""
+    size, channels, features, kernel, padding = case
+    images, weights = arrays(size, channels, features, kernel)
+
+    def penalty(weights, images, method):
+        def outputs(images):
+            return jnp.tanh(convolve(images, weights, padding=padding, method=method)).sum()
+
+        return jnp.square(jax.grad(outputs)(images)).sum()
+
+    @jax.jit
+    def run(images, weights):
+        grad = jax.vmap(jax.grad(penalty, (0, 1)), (0, None, None))
+        players = jnp.stack([weights, 2 * weights])
+
+        def by(method):
+            return jax.lax.map(lambda images: grad(players, images, method), images[:, None])
+
+        return by("native"), by("canonical")
+
+    for a, b in zip(*map(jax.tree.leaves, run(images, weights)), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"stride": 2}, {"padding": 3}, {"groups": 2}])
+def test_what_is_not_canonical_says_so(options):
+    images, weights = arrays(6, 4, 4, 3)
+    with pytest.raises(ValueError, match="a canonical convolution has stride 1"):
+        convolve(images, weights[:, :, : 4 // options.get("groups", 1)], method="canonical", **options)
 
 
 @pytest.mark.parametrize(("groups", "stride", "padding"), [(2, 1, 1), (3, 2, 0)])
