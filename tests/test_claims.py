@@ -472,7 +472,7 @@ NOT_MEASURED = {
         "averaged with .999": "a setting",
     },
     "docs/scaling.md": {
-        "silent for 30 seconds": "a setting",
+        "`peer_timeout` seconds (30)": "a setting",
         "in a step 3 times in G, 6 times in D": "counted in tests/benchmarks/test_communication.py",
         "FLOPs to 2 % of those": "the bound in tests/benchmarks/test_communication.py",
     },
