@@ -212,7 +212,12 @@ class Run(HostLoop):
         """Opens what takes metrics, pictures and messages; the stack closes it. Other processes write nothing."""
         writer, monitor, progress = MetricWriter(), None, None
         if self.output is not None:
-            print("\n".join(players_in_words(self.config, state)), flush=True)
+            lines = players_in_words(self.config, state)
+            if self.divergences:
+                lines.append(
+                    f"both rates times {self._rate_factor():g}, after going back {len(self.divergences)} times"
+                )
+            print("\n".join(lines), flush=True)
             file = stack.enter_context(open_metrics(self.directory, self.config, first))
             progress = stack.enter_context(Progress(self.total, first))
             self.output.progress, folder, purges = progress, self.directory.tensorboard, iter([first])
@@ -240,9 +245,12 @@ class Run(HostLoop):
         """The arguments that all chunks share: the hyperparameters, and the data if it lives on the device."""
         numbers = {name: values[0] for name, values in stacked_hyperparameters([self.config]).items()}
         for name in (name for name in numbers if name.endswith("_optimizer.learning_rate")):
-            numbers[name] *= self.config["divergence"]["factor"] ** len(self.divergences)
+            numbers[name] *= self._rate_factor()
         numbers = self.place_state(numbers)
         return (numbers, self.place_state(self.inputs.resident_data())) if self.inputs.resident else (numbers,)
+
+    def _rate_factor(self) -> float:
+        return self.config["divergence"]["factor"] ** len(self.divergences)
 
     def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:
         """Dispatches a chunk, and waits for it where chunks must not overlap."""
