@@ -250,6 +250,7 @@ def test_a_run_is_sampled_by_chains_that_the_discriminator_drives(run):
     assert judge(draw.values) > judge(plain) + 0.01 and 0.5 < draw.facts["accepted"] <= 1
 
 
+@pytest.mark.slow
 def test_samples_of_moved_latents_are_what_the_players_saw():
     config = ring.get_config()
     config.generator.widths, config.discriminator.widths, config.batch_size = (8,), (8,), 64

@@ -60,7 +60,9 @@ def test_canonical_convolutions_are_the_native_ones(case):
         np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("case", CANONICAL[:4])
+@pytest.mark.parametrize(
+    "case", [CANONICAL[0], *(pytest.param(case, marks=pytest.mark.slow) for case in CANONICAL[1:4])]
+)
 def test_a_penalty_on_the_gradient_goes_through_canonical_convolutions(case):
     """Derivatives of second order, for several players at once and in a loop."""
     size, channels, features, kernel, padding = case

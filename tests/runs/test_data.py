@@ -24,6 +24,7 @@ def pair(monkeypatch):
     monkeypatch.setitem(DATASETS, "pair", load)
 
 
+@pytest.mark.slow
 def test_a_mixture_of_ones_own_is_drawn_with_the_seed_and_is_known_without_the_data(
     pair, tmp_path, monkeypatch, capsys
 ):

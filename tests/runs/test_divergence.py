@@ -38,6 +38,7 @@ def poisoned(monkeypatch):
     return bad
 
 
+@pytest.mark.slow
 def test_a_run_goes_back_to_its_beginning(tmp_path, capfd):
     rates = {"generator_optimizer__learning_rate": 1e30, "divergence__factor": 1e-34}
     with pytest.raises(DivergedError, match="; no checkpoint is from before it"):
@@ -75,6 +76,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_with_another_key_and_lower_rat
     assert saved(tmp_path, 40)[1]["setbacks"] == 0 and saved(tmp_path, 60)[1]["setbacks"] == 1
 
 
+@pytest.mark.slow
 def test_going_back_at_full_rates_draws_anew(whole, tmp_path, poisoned):
     train(tmp_path, steps=40)
     train(tmp_path, divergence__attempts=1, divergence__factor=1.0)

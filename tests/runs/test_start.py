@@ -60,6 +60,7 @@ def test_all_layers_and_statistics_are_taken_and_optimizers_start_anew(run):
     assert int(state.step) == 0 and jnp.all(jax.random.key_data(state.key) == jax.random.key_data(first.key))
 
 
+@pytest.mark.slow
 def test_the_last_layers_of_a_deeper_generator_are_taken(run):
     first, state = _state(run, **BATCH_NORM, **DEEPER)
     leaves, _ = saved(run)

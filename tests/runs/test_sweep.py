@@ -399,6 +399,7 @@ def test_a_member_is_trained_by_one_process_at_a_time(tmp_path, monkeypatch):
     sweep_module.RunDirectory(place).close()
 
 
+@pytest.mark.slow
 def test_another_sweep_in_the_same_directory_is_refused(swept, tmp_path):
     copy = _copy(swept, tmp_path)
     before = (copy / "sweep.json").read_bytes()

@@ -136,7 +136,7 @@ def _calls(state):
 
 @pytest.mark.parametrize(
     "combination",
-    [pytest.param(each, marks=[pytest.mark.slow] * (i % 4 > 0)) for i, each in enumerate(COMBINATIONS)],
+    [pytest.param(each, marks=[pytest.mark.slow] * (i % 8 > 0)) for i, each in enumerate(COMBINATIONS)],
     ids="-".join,
 )
 def test_a_combination(combination):

@@ -91,6 +91,7 @@ def _conditional_batch():
     return {"real": real, "condition": jnp.zeros(real.shape[:2], jnp.int32)}
 
 
+@pytest.mark.slow
 def test_generated_examples_have_conditions_of_their_own():
     # All data are of class 0. With their labels, nothing else of the tables a and b moves; with draws all rows do.
     game = _conditional_game()
