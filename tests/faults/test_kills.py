@@ -1,7 +1,7 @@
 """Whatever stops a command at whatever time, the same command again makes what it makes if nothing stops it.
 
 A command is stopped at random times all over the CPU time that it takes, again and again until it ends.
-The uninterrupted one compiles everything itself; those that are stopped share a cache of compiled code.
+The command that runs to its end compiles without a cache. The stopped ones share one.
 """
 
 import collections

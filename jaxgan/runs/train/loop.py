@@ -214,9 +214,7 @@ class Run(HostLoop):
         if self.output is not None:
             lines = players_in_words(self.config, state)
             if self.divergences:
-                lines.append(
-                    f"both rates times {self._rate_factor():g}, after going back {len(self.divergences)} times"
-                )
+                lines.append(f"both learning rates times {self._rate_factor():g}, because the run diverged")
             print("\n".join(lines), flush=True)
             file = stack.enter_context(open_metrics(self.directory, self.config, first))
             progress = stack.enter_context(Progress(self.total, first))
