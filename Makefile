@@ -23,7 +23,7 @@ DEMO := $(VENV)/.jaxgan-demo
 TEST := $(VENV)/.jaxgan-test
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart test test-all test-lowest test-newest lint clean
+.PHONY: help venv quickstart test test-all test-lowest test-newest gpu-check lint clean
 
 help:
 	@echo "make quickstart   train a small GAN on a CPU; the results go to runs/quickstart"
@@ -31,6 +31,7 @@ help:
 	@echo "make test-all     the slow tests too"
 	@echo "make test-lowest  the fast tests with the lowest versions that pyproject.toml allows, in $(VENV)-lowest"
 	@echo "make test-newest  the fast tests with the newest ones, in $(VENV)-newest"
+	@echo "make gpu-check    tests, compiles and times the steps on this machine's GPU or TPU; results go to results/gpu"
 	@echo "make lint         ruff check, ruff format --check, mypy"
 	@echo "make venv         only make $(VENV), with all that the tests and the linters need"
 	@echo "make clean        remove caches and build output ($(VENV) and runs/ stay)"
@@ -55,6 +56,9 @@ test-newest:
 	@$(MAKE) venv VENV=$(VENV)-newest CONSTRAINTS=
 	@$(VENV)-newest/bin/python -m pip freeze --exclude-editable
 	@$(MAKE) test VENV=$(VENV)-newest CONSTRAINTS=
+
+gpu-check: $(TEST)
+	$(PY) -m benchmarks.gpu_check
 
 lint: $(TEST)
 	$(PY) -m ruff check .

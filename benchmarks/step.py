@@ -1,18 +1,21 @@
 """A training step of jaxgan beside PyTorch's, a plain flax loop's, and its own matrix products alone.
 
-    python -m benchmarks.step --out results/benchmarks/step.json
+    python -m benchmarks.step
     python -m benchmarks.step --games mnist ring --out ""
 
 All take turns in one process, on the same number of threads, after a warm-up of each; medians and ratios of pairs.
 Every contender makes the same step: Algorithm 1 with k = 1, fresh latents for both players, dropout, batch statistics,
-optimizer. The floor is the products of jaxgan's own compiled step, one after another with nothing between them, so
-padding and the like counts as work. Where a game's steps are short, the ratios are of jaxgan's many steps in one call,
-as a run makes them, and its single calls are there too. PyTorch (`pip install torch==2.13.0`) is left out, and said to
-be, if it is not there. Convolutions in the flax loop are XLA's own.
+optimizer. PyTorch is there as its best users write it: fused optimizers, real and generated examples in one batch where
+the discriminator judges each alone, channels last, compiled, and under autocast. Each precision is compared with its
+like, and the best with the best. The floor is the products of jaxgan's own compiled step in float32, one after another
+with nothing between them, so padding and the like counts as work; XLA's convolutions are not in it. jaxgan's steps are
+many in one call, as a run makes them; where a game's steps are short, its single calls are there too. PyTorch
+(`pip install torch==2.13.0`) is left out, and said to be, if it is not there. Convolutions in the flax loop are XLA's.
 """
 
 import argparse
 import functools
+import itertools
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -29,6 +32,7 @@ from jaxgan.networks import cifar10, dcgan, maxout, mlp
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.parallel import distribute
 from jaxgan.training.step import init_state, make_train_step, scan_steps
+from jaxgan.wrappers.precision import PRECISIONS
 
 
 class Game(NamedTuple):
@@ -43,6 +47,7 @@ class Game(NamedTuple):
       latent: dimensions.
       optimizer: "sgd" (.1, momentum .5) or "adam" (2e-4, β₁ .5).
       steps: of every contender in one turn.
+      joint: the discriminator may judge real and generated examples in one batch.
     """
 
     players: Callable[[], tuple[Any, Any]]
@@ -53,6 +58,7 @@ class Game(NamedTuple):
     latent: int
     optimizer: str
     steps: int
+    joint: bool = True
 
 
 def _dcgan(size: int, channels: int, widths: tuple[int, ...], steps: int) -> Game:
@@ -68,6 +74,7 @@ def _dcgan(size: int, channels: int, widths: tuple[int, ...], steps: int) -> Gam
         100,
         "adam",
         steps,
+        joint=False,
     )
 
 
@@ -121,12 +128,23 @@ def transformation(name: str) -> optax.GradientTransformation:
 class Ours:
     """jaxgan's step, and the same step many times in one call."""
 
-    def __init__(self, game: Game):
-        generator, discriminator = game.players()
+    def __init__(self, game: Game, precision: str = "float32"):
+        generator, discriminator = (PRECISIONS[precision](player) for player in game.players())
         tx, latent = transformation(game.optimizer), LATENTS["uniform"](game.latent)
         parts = {"generator": generator, "discriminator": discriminator, "generator_tx": tx, "discriminator_tx": tx}
         make = functools.partial(make_train_step, loss=LOSSES["non_saturating"], latent=latent, **parts)
-        self._step, place, place_batch = distribute(make, mapping="jit")
+        self.traces = 0
+
+        def counted(axis_name=None):
+            step = make(axis_name=axis_name)
+
+            def traced(*arguments):
+                self.traces += 1
+                return step(*arguments)
+
+            return traced
+
+        self._step, place, place_batch = distribute(counted, mapping="jit")
         self._scan, _, _ = distribute(lambda axis_name: scan_steps(make(axis_name=axis_name)), mapping="jit")
         initial = init_state(jax.random.key(0), latent=latent, example=jnp.zeros((2, *game.shape)), **parts)
         self.state = place(initial)
@@ -153,10 +171,10 @@ def contenders(game: Game) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]
     """The contenders' functions, each of `game.steps` steps, and what the floor consists of."""
     ours = Ours(game)
     found = ours.products()
-    alone = floor(found)
-    functions = {"jaxgan": _times(ours.step, game.steps), "floor": _times(alone, game.steps)}
+    functions = {"jaxgan": ours.chunk, "floor": _times(floor(found), game.steps)}
+    functions |= {f"jaxgan, {name}": Ours(game, name).chunk for name in PRECISIONS if name != "float32"}
     if game.steps > 1:
-        functions["jaxgan, steps in one call"] = ours.chunk
+        functions["jaxgan, single calls"] = _times(ours.step, game.steps)
     if game.flax:
         tx = optax.sgd(0.1, momentum=0.5) if game.optimizer == "sgd" else optax.adam(2e-4, b1=0.5)
         functions["flax loop"] = _times(
@@ -167,7 +185,7 @@ def contenders(game: Game) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]
 
 
 def torch_contenders(game: Game) -> dict[str, Callable[[], Any]]:
-    """PyTorch's functions, eager and compiled; none where it is not there."""
+    """PyTorch's functions: of float32 and of autocast the quickest layout, eager and compiled; none without PyTorch."""
     try:
         import torch
 
@@ -175,23 +193,46 @@ def torch_contenders(game: Game) -> dict[str, Callable[[], Any]]:
     except ImportError:
         print("PyTorch is not there: pip install torch==2.13.0")
         return {}
+    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
+    if device == "cuda" and not torch.cuda.is_available():
+        print("PyTorch has no GPU here")
+        return {}
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     name, *arguments = game.torch
-    optimizer = getattr(torch_gans, game.optimizer)
-    shape = (game.shape[-1], *game.shape[:-1]) if len(game.shape) == 3 else game.shape
-    real = torch.rand(game.batch, *shape) * 2 - 1
-    found = {}
-    for label, compiled, layout in (
-        ("torch eager", False, torch.contiguous_format),
-        ("torch eager, channels last", False, torch.channels_last),
-        ("torch.compile", True, torch.contiguous_format),
-    ):
-        if layout is torch.channels_last and real.ndim != 4:
-            continue
-        pair = tuple(module.to(memory_format=layout) for module in getattr(torch_gans, name)(*arguments))
-        step = torch_gans.make_step(pair, optimizer, game.batch, game.latent, compiled)
-        placed = real.to(memory_format=layout) if real.ndim == 4 else real
-        found[label] = _times(functools.partial(step, placed), game.steps)
+    image = len(game.shape) == 3
+    shape = (game.shape[-1], *game.shape[:-1]) if image else game.shape
+    real = (torch.rand(game.batch, *shape) * 2 - 1).to(device)
+
+    def contender(last: bool, joint: bool, autocast: bool, compiled: bool) -> Callable[[], None]:
+        layout = torch.channels_last if last else torch.contiguous_format
+        pair = tuple(module.to(device, memory_format=layout) for module in getattr(torch_gans, name)(*arguments))
+        options = {"compiled": compiled, "joint": joint, "autocast": autocast}
+        step = torch_gans.make_step(pair, getattr(torch_gans, game.optimizer), game.batch, game.latent, **options)
+        placed = real.to(memory_format=layout) if image else real
+        repeated = _times(functools.partial(step, placed), game.steps)
+
+        def run():
+            repeated()
+            if device == "cuda":
+                torch.cuda.synchronize()
+
+        return run
+
+    found: dict[str, Callable[[], Any]] = {}
+    layouts = list(itertools.product((False, True) if image else (False,), (False, True) if game.joint else (False,)))
+    for autocast in (False, True):
+        eager = {layout: contender(*layout, autocast, compiled=False) for layout in layouts}
+        seconds = {layout: min(timing.in_turn({"": function}, 2)[""]) for layout, function in eager.items()}
+        best = min(layouts, key=seconds.__getitem__)
+        words = ["channels last"] * best[0] + ["one batch"] * best[1] + ["autocast"] * autocast
+        found[", ".join(["torch eager", *words])] = eager[best]
+        compiled = contender(*best, autocast, compiled=True)
+        try:
+            compiled()
+        except Exception as error:  # what PyTorch cannot compile here
+            print(f"torch.compile is left out: {type(error).__name__}: {str(error).splitlines()[0]}")
+        else:
+            found[", ".join(["torch.compile", *words])] = compiled
     return found
 
 
@@ -209,22 +250,30 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
     functions, made_of = contenders(game)
     seconds = timing.in_turn(functions, repeats)
     each = {label: [1e3 * s / game.steps for s in values] for label, values in seconds.items()}
-    ours = "jaxgan, steps in one call" if game.steps > 1 else "jaxgan"  # as a run makes them
-    result = {
+    result: dict[str, Any] = {
         "batch": game.batch,
         "optimizer": game.optimizer,
         "floor": made_of,
         "milliseconds": {label: timing.summary(values) for label, values in each.items()},
-        "ratios_of": ours,
-        "times_the_floor": timing.ratio(each[ours], each["floor"]),
+        "times_the_floor": timing.ratio(each["jaxgan"], each["floor"]),
     }
-    torch = {label: values for label, values in each.items() if label.startswith("torch")}
-    if torch:
-        better = min(torch, key=lambda label: timing.summary(torch[label])["median"])
-        result["better_torch"] = better
-        result["times_as_fast_as_the_better_torch"] = timing.ratio(each[better], each[ours])
+
+    def best(kind: Callable[[str], bool]) -> str | None:
+        return min(filter(kind, each), key=lambda label: timing.summary(each[label])["median"], default=None)
+
+    pairs = {
+        "float32": ("jaxgan", best(lambda label: label.startswith("torch") and "autocast" not in label)),
+        "bfloat16": (best(lambda label: label.startswith("jaxgan, b")), best(lambda label: "autocast" in label)),
+        "best": (best(lambda label: label.startswith("jaxgan")), best(lambda label: label.startswith("torch"))),
+    }
+    for name, (ours, theirs) in pairs.items():
+        if theirs is not None:
+            found = {"jaxgan": ours, "torch": theirs, "times_as_fast": timing.ratio(each[theirs], each[ours])}
+            result[f"against_torch_{name}"] = found
+    products = each["jaxgan, bfloat16_products"]
+    result["bfloat16_products_times_as_fast_as_float32"] = timing.ratio(each["jaxgan"], products)
     if "flax loop" in each:
-        result["times_as_fast_as_the_flax_loop"] = timing.ratio(each["flax loop"], each[ours])
+        result["times_as_fast_as_the_flax_loop"] = timing.ratio(each["flax loop"], each["jaxgan"])
     return result
 
 
@@ -257,7 +306,7 @@ def main() -> None:
     """Times the games that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--games", nargs="+", default=list(GAMES), choices=GAMES)
-    parser.add_argument("--out", default="results/benchmarks/step.json")
+    parser.add_argument("--out", default=f"results/benchmarks/step-{timing.processor()}.json")
     parser.add_argument("--repeats", type=int, default=15)
     arguments = parser.parse_args()
     result: dict[str, Any] = {"machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax", *_versions())}
@@ -268,7 +317,7 @@ def main() -> None:
         slow = name in ("cifar10", "dcgan64")
         result[name] = measure(name, max(3, arguments.repeats // 4) if slow else arguments.repeats)
         medians = {label: round(s["median"], 2) for label, s in result[name]["milliseconds"].items()}
-        ratios = {key: round(v["median"], 3) for key, v in result[name].items() if key.startswith("times")}
+        ratios = {k: round(v.get("times_as_fast", v)["median"], 3) for k, v in result[name].items() if "_" in k}
         print(name, medians, ratios, flush=True)
         if arguments.out:
             timing.write(arguments.out, result)

@@ -51,14 +51,23 @@ def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
 def machine(*packages: str) -> dict[str, Any]:
     """What the timings were made on."""
     lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    facts = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
+    flags = facts.get("flags", "").split()
     return {
-        "cpu": model,
+        "cpu": facts.get("model name", platform.machine()),
+        "units": [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags],
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in packages},
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
+
+
+def processor() -> str:
+    """The processor's name for a file's, such as "intel-xeon-processor-amx": results of several lie side by side."""
+    found = machine()
+    words = "".join(c if c.isalnum() else " " for c in found["cpu"].lower().replace("(r)", "").replace("(tm)", ""))
+    return "-".join([*words.split()[:5], *(["amx"] if "amx_bf16" in found["units"] else [])])
 
 
 def write(path: str, result: Mapping[str, Any]) -> None:

@@ -108,24 +108,53 @@ def adam(parameters):
 
 
 def make_step(
-    pair: tuple[nn.Module, nn.Module], optimizer: Callable, batch: int, latent: int = 100, compiled: bool = False
+    pair: tuple[nn.Module, nn.Module],
+    optimizer: Callable,
+    batch: int,
+    latent: int = 100,
+    *,
+    compiled: bool = False,
+    joint: bool = False,
+    autocast: bool = False,
 ) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-    """One step of Algorithm 1 with k = 1: `(real) -> losses`, the discriminator first, each player on fresh latents."""
+    """One step of Algorithm 1 with k = 1: `(real) -> losses`, the discriminator first, each player on fresh latents.
+
+    Args:
+      pair: generator and discriminator.
+      optimizer: `sgd` or `adam`.
+      batch: real examples of a step, and generated ones.
+      latent: dimensions.
+      compiled: both losses by `torch.compile`.
+      joint: the discriminator judges real and generated examples in one batch, which is the same without batch
+        statistics.
+      autocast: the networks compute under `torch.autocast` in bfloat16, as PyTorch's documentation recommends.
+    """
     generator, discriminator = pair
     generator_tx, discriminator_tx = optimizer(generator.parameters()), optimizer(discriminator.parameters())
-    ones, zeros = torch.ones(batch, 1), torch.zeros(batch, 1)
+    device = next(generator.parameters()).device
+    ones, zeros = torch.ones(batch, 1, device=device), torch.zeros(batch, 1, device=device)
     bce = functional.binary_cross_entropy_with_logits
 
     def draw():
-        return (torch.rand(batch, latent) * 2 - 1) * 3**0.5
+        return (torch.rand(batch, latent, device=device) * 2 - 1) * 3**0.5
+
+    def networks():
+        return torch.autocast(device.type, torch.bfloat16, enabled=autocast)
 
     def discriminator_loss(real, latents):
-        with torch.no_grad():
-            fake = generator(latents)
-        return bce(discriminator(real), ones) + bce(discriminator(fake), zeros)
+        with networks():
+            with torch.no_grad():
+                fake = generator(latents)
+            if joint:
+                of_real, of_fake = discriminator(torch.cat([real, fake.to(real.dtype)])).chunk(2)
+            else:
+                of_real, of_fake = discriminator(real), discriminator(fake)
+        return bce(of_real.float(), ones) + bce(of_fake.float(), zeros)
 
     def generator_loss(latents):
-        return bce(discriminator(generator(latents)), ones)
+        with networks():
+            of_fake = discriminator(generator(latents))
+        return bce(of_fake.float(), ones)
 
     if compiled:
         discriminator_loss, generator_loss = torch.compile(discriminator_loss), torch.compile(generator_loss)

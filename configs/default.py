@@ -15,7 +15,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config = ConfigDict()
     config.platform = platform  # "cpu", "gpu" or "tpu" to insist on one; "" takes the best that JAX finds
     config.mapping = "auto"  # "jit" (one device), "pmap", "shard_map"; "auto": jit on one device, pmap on several
-    config.precision = "float32"  # "bfloat16": the networks compute in it, and all that is kept stays float32
+    config.precision = "float32"  # of the networks; or bfloat16_products, bfloat16. What is kept stays float32
     config.seed = 0  # of the networks, the latents, the order of the data and a mixture's draw
 
     # The game: Algorithm 1.

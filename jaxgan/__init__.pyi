@@ -53,6 +53,7 @@ from .types import Term as Term
 from .types import TermInputs as TermInputs
 from .types import TrainState as TrainState
 from .wrappers.learned_mixture import learned_mixture as learned_mixture
+from .wrappers.precision import bfloat16_products as bfloat16_products
 from .wrappers.precision import compute_in as compute_in
 
 __version__: str

@@ -51,7 +51,7 @@ from jaxgan.types import Latent, Lazy, Loss, Network, Penalty, TrainState
 from jaxgan.wrappers.augmentation import AUGMENTATIONS, augmented
 from jaxgan.wrappers.conditions import one_hot, unconditional
 from jaxgan.wrappers.packing import pack
-from jaxgan.wrappers.precision import PRECISIONS, compute_in
+from jaxgan.wrappers.precision import PRECISIONS
 
 Hyperparameters = Mapping[str, chex.Numeric]
 """Numbers that the compiled step takes as arguments, by the names of their fields, with dots."""
@@ -537,8 +537,7 @@ def _networks(
                 str(error),
                 f"change the fields of {player} that it names, or choose another {player}.network; mlp takes any data",
             ) from error
-        if config["precision"] != "float32":
-            network = compute_in(network, PRECISIONS[config["precision"]])
+        network = PRECISIONS[config["precision"]](network)
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network

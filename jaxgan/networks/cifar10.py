@@ -78,8 +78,8 @@ class CIFAR10(linen.Module):
 
     def _generate(self, latents, kernel_init):
         width = self.widths[0] if self.widths else 8000
-        hidden = jax.nn.relu(linen.Dense(width, kernel_init=kernel_init)(latents))
-        hidden = jax.nn.sigmoid(linen.Dense(GRID * GRID * CHANNELS, kernel_init=kernel_init)(hidden))
+        hidden = jax.nn.relu(layers.Dense(width, kernel_init=kernel_init)(latents))
+        hidden = jax.nn.sigmoid(layers.Dense(GRID * GRID * CHANNELS, kernel_init=kernel_init)(hidden))
         hidden = hidden.reshape(-1, GRID, GRID, CHANNELS)
         bias = layers.data_bias(self.output, self.means)
         last = ConvTranspose(3, KERNEL, STRIDE, kernel_init=kernel_init, bias_init=bias, untied_bias=True)
@@ -97,10 +97,10 @@ class CIFAR10(linen.Module):
             hidden = layers.rematerialized(self.remat, layer)(self, hidden)
         hidden = self._dropout(keys, hidden.reshape(len(hidden), -1), len(LAYERS))
         width = self.widths[0] if self.widths else 500
-        hidden = linen.Dense(self.pieces * width, kernel_init=kernel_init)(hidden)
+        hidden = layers.Dense(self.pieces * width, kernel_init=kernel_init)(hidden)
         hidden = hidden.reshape(-1, self.pieces, width).max(1)
         kept = self._dropout(keys, hidden, len(LAYERS) + 1)
-        return layers.judged(linen.Dense(1, kernel_init=kernel_init)(kept)[:, 0], hidden, self.features)
+        return layers.judged(layers.Dense(1, kernel_init=kernel_init)(kept)[:, 0], hidden, self.features)
 
     def _dropout(self, keys, hidden, layer):
         flat = hidden.reshape(len(hidden), math.prod(hidden.shape[1:]))

@@ -1,26 +1,73 @@
 """Convolutions, pooling and self-attention over images.
 
-On a GPU or TPU, convolutions are XLA's own. On a CPU, XLA is quick with a convolution of stride 1, but the gradients
-that it derives take up to a hundred times as long. There convolutions of stride 1 have derivatives of our own, and the
-others are matrix products. Parameters and results are the same.
+A convolution y = C(x, w), its transpose in the images x = T(y, w) and its gradient in the kernel w = K(x, y) are linear
+in each argument, and the derivatives of each are the other two. Here are three functions, each with its fastest way on
+a CPU, which make derivatives of every order fast; those that XLA derives take up to a hundred times as long there. On a
+GPU or TPU all three are XLA's convolutions. Parameters and results are the same.
 """
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 from flax import linen
 
+from jaxgan import products
 from jaxgan.networks.layers import layer_kernel
 
-METHODS = ("auto", "native", "product", "canonical")
+METHODS = ("auto", "native", "cpu")
 FEW_CHANNELS = 16
 """Channels of a cell below which a separate product for every cell of a kernel is too small to pay off."""
+WIDE = 128
+"""Features from which bfloat16 products, where a CPU has units for them, are faster than a convolution."""
+CACHED = 2**19
+"""Bytes of a convolution's kernel that stay in a processor's cache beside its images."""
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+class _Window(NamedTuple):
+    """How a kernel passes over images.
+
+    Attributes:
+      size: rows and columns of the kernel.
+      extent: height and width of the images.
+      stride, padding: of both axes.
+      groups: of channels and features.
+      rounded: products are of bfloat16, with float32 sums.
+      method: "cpu" or "auto".
+    """
+
+    size: tuple[int, int]
+    extent: tuple[int, int]
+    stride: int
+    padding: int
+    groups: int
+    rounded: bool
+    method: str
+
+    @property
+    def cells(self) -> bool:
+        """Whether padded images are of cells of stride² pixels, and the kernel of two by two such cells."""
+        even = all((extent + 2 * self.padding) % self.stride == 0 for extent in self.extent)
+        return even and self.size == (2 * self.stride, 2 * self.stride)
+
+    @property
+    def half(self) -> bool:
+        """Whether a CPU's products are of bfloat16."""
+        return self.rounded and products.cpu_gains()
+
+    def convolves(self, dtype: Any, features: int) -> bool:
+        """Whether XLA's convolution to so many features is the fastest way on a CPU.
+
+        A product of single pixels needs no patches, and convolutions in bfloat16 are computed as in float32.
+        """
+        if self.stride > 1 or self.padding >= min(self.size) or max(self.size) == 1 or dtype != jnp.float32:
+            return False
+        return not (self.half and features >= WIDE)
 
 
 def convolve(
@@ -35,10 +82,8 @@ def convolve(
       padding: zeros on every side.
       groups: number of groups into which channels and features are divided, in order. A feature sees the channels of
         its group only.
-      method: "native" for XLA's convolution, "product" for patches times the kernel as a matrix, "canonical" for XLA's
-        convolution with derivatives of our own, where they are implemented: without stride, groups or padding beyond
-        the kernel, and in reverse mode. "auto": native if the default backend is not a CPU; there canonical where it
-        pays off, else the product.
+      method: "native" for XLA's convolution and its derivatives; "cpu" for what is fast on a CPU, with derivatives in
+        reverse mode; "auto" for the platform that the program is compiled for, with derivatives in reverse mode.
 
     Returns:
       [n, (height + 2·padding − rows) // stride + 1, likewise, features].
@@ -46,78 +91,8 @@ def convolve(
     Raises:
       ValueError: for an unknown method.
     """
-    if _native(method):
-        pads = [(padding, padding)] * 2
-        return jax.lax.conv_general_dilated(
-            images, kernel, (stride, stride), pads, dimension_numbers=DIMENSIONS, feature_group_count=groups
-        )
-    rows, columns, _, features = kernel.shape
-    canonical = stride == groups == 1 and padding < min(rows, columns)
-    if method == "canonical" and not canonical:
-        raise ValueError("a canonical convolution has stride 1, one group and less padding than its kernel has rows")
-    # Products of single pixels need no patches, and XLA computes convolutions in bfloat16 as it does those in float32.
-    if method == "canonical" or (method == "auto" and canonical and rows * columns > 1 and images.dtype == jnp.float32):
-        return _canonical(images, kernel, (padding, padding))
-    padded = jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    if groups > 1:
-        return _convolve_groups(padded, kernel, stride, groups)
-    if rows == columns == 2 * stride and not padded.shape[1] % stride and not padded.shape[2] % stride:
-        cells = _space_to_depth(padded, stride)  # the kernel becomes two by two cells of stride² pixels each
-        kernel = _space_to_depth(kernel.transpose(3, 0, 1, 2), stride).transpose(1, 2, 3, 0)
-        if cells.shape[-1] < FEW_CHANNELS:
-            return patches(cells, 2, 2, 1) @ kernel.reshape(-1, features)
-        height, width = (extent - 1 for extent in cells.shape[1:3])
-        # One product per cell of the kernel: the same multiplications, without four copies of every cell.
-        return sum(cells[:, i : i + height, j : j + width] @ kernel[i, j] for i in range(2) for j in range(2))
-    return patches(padded, rows, columns, stride) @ kernel.reshape(-1, features)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _canonical(images: chex.Array, kernel: chex.Array, padding: tuple[int, int]) -> chex.Array:
-    """A convolution of stride 1 whose derivatives of every order are such convolutions.
-
-    Its operands are as XLA stores them, which barriers ensure: else it takes transposed ones, which are slow.
-    """
-    if any(size > extent for size, extent in zip(kernel.shape, images.shape[1:3], strict=False)):
-        images, padding = _barrier(jnp.pad(images, ((0, 0), *((p, p) for p in padding), (0, 0)))), (0, 0)
-    pads = [(p, p) for p in padding]
-    return jax.lax.conv_general_dilated(images, kernel, (1, 1), pads, dimension_numbers=DIMENSIONS)
-
-
-def _canonical_forward(images, kernel, padding):
-    return _canonical(images, kernel, padding), (images, kernel)
-
-
-def _canonical_backward(padding, operands, cotangents):
-    images, kernel = operands
-    back = tuple(size - 1 - p for size, p in zip(kernel.shape, padding, strict=False))
-    turned = _barrier(kernel[::-1, ::-1].transpose(0, 1, 3, 2))
-    of_images = _canonical(_barrier(cotangents), turned, back)
-    # Of the kernel: examples in the place of channels.
-    padded = jnp.pad(images, ((0, 0), *((p, p) for p in padding), (0, 0)))
-    as_images, as_kernel = _barrier(padded.transpose(3, 1, 2, 0)), _barrier(cotangents.transpose(1, 2, 0, 3))
-    of_kernel = _barrier(_canonical(as_images, as_kernel, (0, 0))).transpose(1, 2, 0, 3)
-    return of_images, of_kernel
-
-
-_barrier = jax.lax.optimization_barrier
-_canonical.defvjp(_canonical_forward, _canonical_backward)
-
-
-def _convolve_groups(padded: chex.Array, kernel: chex.Array, stride: int, groups: int) -> chex.Array:
-    """A convolution group by group, so that only one group's patches are in memory, and none are kept for gradients."""
-
-    @jax.checkpoint
-    def of_one_group(operands):
-        images, kernel = operands
-        rows, columns = kernel.shape[:2]
-        lines = jnp.concatenate(_shifted(images, columns, stride, 2), axis=-1)
-        kernel = kernel.reshape(rows, -1, kernel.shape[-1])
-        return sum(line @ part for line, part in zip(_shifted(lines, rows, stride, 1), kernel, strict=True))
-
-    divided = padded.reshape(*padded.shape[:3], groups, -1), kernel.reshape(*kernel.shape[:3], groups, -1)
-    outputs = jax.lax.map(of_one_group, jax.tree.map(lambda operand: jnp.moveaxis(operand, 3, 0), divided))
-    return jnp.moveaxis(outputs, 0, 3).reshape(*outputs.shape[1:4], -1)
+    window = _window(images.shape[1:3], images, kernel, stride=stride, padding=padding, groups=groups, method=method)
+    return (_convolution_by_xla if method == "native" else _convolution)(images, kernel, window)
 
 
 def convolve_transposed(
@@ -136,41 +111,233 @@ def convolve_transposed(
     Returns:
       [n, (height − 1)·stride + rows − 2·padding, likewise, features].
     """
-    rows, columns, channels, features = kernel.shape
-    n, height, width, _ = images.shape
-    if _native(method):
-        pads = [(size - 1 - padding, size - 1 - padding) for size in (rows, columns)]
-        return jax.lax.conv_general_dilated(
-            images, kernel[::-1, ::-1], (1, 1), pads, lhs_dilation=(stride, stride), dimension_numbers=DIMENSIONS
-        )
-    # Cut the kernel, and later the output, into cells of stride² pixels.
-    down, across = -(-rows // stride), -(-columns // stride)
-    kernel = jnp.pad(kernel, ((0, down * stride - rows), (0, across * stride - columns), (0, 0), (0, 0)))
-    # Cell (u, v) of the output is the sum over (a, b) of input pixel (u − a, v − b) times cell (a, b) of the kernel.
-    kernel = kernel.reshape(down, stride, across, stride, channels, features)
-    grid = (height + down - 1, width + across - 1)
-    if channels <= stride * stride * features:
-        kernel = kernel[::-1, :, ::-1].transpose(0, 2, 4, 1, 3, 5).reshape(-1, stride * stride * features)
-        edges = ((0, 0), (down - 1, down - 1), (across - 1, across - 1), (0, 0))
-        cells = patches(jnp.pad(images, edges), down, across, 1) @ kernel
-    else:  # few features: the products are smaller than the patches
-        kernel = kernel.transpose(4, 0, 2, 1, 3, 5).reshape(channels, -1)
-        products = (images @ kernel).reshape(n, height, width, down, across, -1)
-        cells = jnp.zeros((), images.dtype)
-        for a in range(down):
-            for b in range(across):
-                edges = ((0, 0), (a, down - 1 - a), (b, across - 1 - b), (0, 0))
-                cells = cells + jnp.pad(products[:, :, :, a, b], edges)
-    pixels = cells.reshape(n, *grid, stride, stride, features).transpose(0, 1, 3, 2, 4, 5)
-    pixels = pixels.reshape(n, grid[0] * stride, grid[1] * stride, features)
-    size = [(extent - 1) * stride + k - 2 * padding for extent, k in ((height, rows), (width, columns))]
-    return pixels[:, padding : padding + size[0], padding : padding + size[1]]
+    sides = zip(images.shape[1:3], kernel.shape[:2], strict=True)
+    extent = [(height - 1) * stride + size - 2 * padding for height, size in sides]
+    window = _window(extent, images, kernel, stride=stride, padding=padding, groups=1, method=method)
+    return (_transpose_by_xla if method == "native" else _transpose)(images, kernel.swapaxes(2, 3), window)
 
 
-def _native(method: str) -> bool:
+def _window(extent, images, kernel, *, stride: int, padding: int, groups: int, method: str) -> _Window:
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; one of {', '.join(METHODS)}")
-    return method == "native" or (method == "auto" and jax.default_backend() != "cpu")
+    rounded = products.rounds(images, kernel)
+    return _Window(tuple(kernel.shape[:2]), tuple(extent), stride, padding, groups, rounded, method)
+
+
+# The three functions, and that they are each other's derivatives.
+
+
+def _bilinear(on_cpu: Callable, elsewhere: Callable) -> Any:
+    """A function `(left, right, window)` that is linear in its first two arguments, by platform."""
+
+    @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+    def function(left: chex.Array, right: chex.Array, window: _Window) -> chex.Array:
+        own = functools.partial(_by_groups, functools.partial(on_cpu, window=window), window.groups)
+        if window.method == "cpu":
+            return own(left, right)
+
+        def native(left, right):
+            if not window.rounded:
+                return elsewhere(left, right, window)
+            halves = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)  # whose sums accelerators keep in float32
+            return elsewhere(*halves, window).astype(jnp.float32)
+
+        return jax.lax.platform_dependent(left, right, cpu=own, default=native)
+
+    return function
+
+
+def _by_groups(function: Callable, groups: int, left: chex.Array, right: chex.Array) -> chex.Array:
+    """A function of two arrays, which divide into groups by their last axes; so do its results."""
+    if groups == 1:
+        return function(left, right)
+    divided = [jnp.moveaxis(x.reshape(*x.shape[:3], groups, -1), 3, 0) for x in (left, right)]
+    results = jnp.moveaxis(jax.lax.map(lambda operands: function(*operands), divided), 0, 3)
+    return results.reshape(*results.shape[:3], -1)
+
+
+def _convolution_on_cpu(images: chex.Array, kernel: chex.Array, window: _Window) -> chex.Array:
+    if window.convolves(images.dtype, kernel.shape[-1]):
+        return _plain(images, kernel, (window.padding, window.padding))
+    padded, product = _padded(images, window.padding), functools.partial(products.contract, half=window.half)
+    if not window.cells:
+        return product(patches(padded, *window.size, window.stride), _flat(kernel))
+    cells, kernel = _space_to_depth(padded, window.stride), _kernel_to_cells(kernel, window.stride)
+    if cells.shape[-1] < FEW_CHANNELS:
+        return product(patches(cells, 2, 2, 1), _flat(kernel))
+    # One product per cell of the kernel: the same multiplications, without four copies of every cell.
+    return sum(product(seen, kernel[i, j]) for (i, j), seen in _corners(cells))
+
+
+def _convolution_by_xla(images, kernel, window: _Window) -> chex.Array:
+    pads = [(window.padding, window.padding)] * 2
+    return jax.lax.conv_general_dilated(
+        images,
+        kernel,
+        [window.stride] * 2,
+        pads,
+        dimension_numbers=DIMENSIONS,
+        feature_group_count=window.groups,
+    )
+
+
+def _transpose_on_cpu(outputs: chex.Array, kernel: chex.Array, window: _Window) -> chex.Array:
+    channels = kernel.shape[2]
+    if window.convolves(outputs.dtype, channels):
+        rows, columns = (size - 1 - window.padding for size in window.size)
+        return _plain(outputs, kernel[::-1, ::-1].swapaxes(2, 3), (rows, columns))
+    # Cut the kernel, and later the images, into cells of stride² pixels.
+    stride, (n, height, width, features) = window.stride, outputs.shape
+    down, across = (-(-size // stride) for size in window.size)
+    beyond = [(0, parts * stride - size) for parts, size in zip((down, across), window.size, strict=True)]
+    kernel = jnp.pad(kernel, (*beyond, (0, 0), (0, 0))).reshape(down, stride, across, stride, channels, features)
+    kernel = kernel.transpose(0, 2, 1, 3, 4, 5).reshape(-1, features)
+    # Cell (i, j) of the images is the sum over (a, b) of output pixel (i − a, j − b) times cell (a, b) of the kernel.
+    parts = products.contract(outputs, kernel, axis=1, half=window.half).reshape(n, height, width, down, across, -1)
+    cells = jnp.zeros((), parts.dtype)
+    for a in range(down):
+        for b in range(across):
+            cells = cells + jnp.pad(parts[:, :, :, a, b], ((0, 0), (a, down - 1 - a), (b, across - 1 - b), (0, 0)))
+    grid = cells.shape[1:3]
+    pixels = cells.reshape(n, *grid, stride, stride, channels).transpose(0, 1, 3, 2, 4, 5)
+    pixels = pixels.reshape(n, grid[0] * stride, grid[1] * stride, channels)
+    # Rows and columns at the end that no kernel reached.
+    ends = [max(window.padding + e - size, 0) for e, size in zip(window.extent, pixels.shape[1:3], strict=True)]
+    pixels = jnp.pad(pixels, ((0, 0), *((0, end) for end in ends), (0, 0)))
+    return pixels[:, window.padding :, window.padding :][:, : window.extent[0], : window.extent[1]]
+
+
+def _transpose_by_xla(outputs, kernel, window: _Window) -> chex.Array:
+    pads = [
+        (size - 1 - window.padding, extent - (height - 1) * window.stride - 1 + window.padding)
+        for size, extent, height in zip(window.size, window.extent, outputs.shape[1:3], strict=True)
+    ]
+    rows, columns, channels, features = kernel.shape
+    turned = kernel[::-1, ::-1].reshape(rows, columns, channels, window.groups, -1).transpose(0, 1, 4, 3, 2)
+    return jax.lax.conv_general_dilated(
+        outputs,
+        turned.reshape(rows, columns, features // window.groups, -1),
+        (1, 1),
+        pads,
+        lhs_dilation=[window.stride] * 2,
+        dimension_numbers=DIMENSIONS,
+        feature_group_count=window.groups,
+    )
+
+
+def _kernel_gradient_on_cpu(images: chex.Array, outputs: chex.Array, window: _Window) -> chex.Array:
+    padded, (channels, features) = _padded(images, window.padding), (images.shape[-1], outputs.shape[-1])
+    # Of many examples and pixels, so not of bfloat16, which is no faster so, but for float32's convolution.
+    if window.convolves(images.dtype, 1):
+        return _by_examples(padded, outputs)
+    if not window.cells:
+        return _over_pixels(patches(padded, *window.size, window.stride), outputs).reshape(*window.size, channels, -1)
+    cells = _space_to_depth(padded, window.stride)
+    if cells.shape[-1] < FEW_CHANNELS and images.dtype == jnp.float32:
+        gradient = _by_examples(cells, outputs)
+    else:
+        gradient = jnp.stack([_over_pixels(seen, outputs) for _, seen in _corners(cells)])
+    stride = window.stride
+    gradient = gradient.reshape(2, 2, stride, stride, channels, features).transpose(0, 2, 1, 3, 4, 5)
+    return gradient.reshape(*window.size, channels, features)
+
+
+def _kernel_gradient_by_xla(images, outputs, window: _Window) -> chex.Array:
+    pads = [
+        (window.padding, size + (height - 1) * window.stride - extent - window.padding)
+        for size, extent, height in zip(window.size, window.extent, outputs.shape[1:3], strict=True)
+    ]
+    return jax.lax.conv_general_dilated(
+        images,
+        outputs,
+        (1, 1),
+        pads,
+        rhs_dilation=[window.stride] * 2,
+        dimension_numbers=("CHWN", "IHWO", "HWNC"),  # examples in the place of channels
+        batch_group_count=window.groups,
+    )
+
+
+_convolution = _bilinear(_convolution_on_cpu, _convolution_by_xla)
+_transpose = _bilinear(_transpose_on_cpu, _transpose_by_xla)
+_kernel_gradient = _bilinear(_kernel_gradient_on_cpu, _kernel_gradient_by_xla)
+
+
+def _derive(function: Any, in_left: Callable, in_right: Callable) -> None:
+    """Sets a function's derivatives, `in_left(right, cotangents, window)` and `in_right(left, cotangents, window)`."""
+
+    def forward(left, right, window):
+        return function(left, right, window), (left, right)
+
+    def backward(window, operands, cotangents):
+        left, right = operands
+        return in_left(right, cotangents, window), in_right(left, cotangents, window)
+
+    function.defvjp(forward, backward)
+
+
+_derive(_convolution, lambda w, dy, window: _transpose(dy, w, window), _kernel_gradient)
+_derive(
+    _transpose,
+    lambda w, dx, window: _convolution(dx, w, window),
+    lambda y, dx, window: _kernel_gradient(dx, y, window),
+)
+_derive(_kernel_gradient, _transpose, _convolution)
+
+
+# Parts of them on a CPU.
+
+
+def _plain(images: chex.Array, kernel: chex.Array, padding: tuple[int, int]) -> chex.Array:
+    """XLA's convolution of stride 1, of operands as XLA stores them: transposed ones, which it would take, are slow."""
+    pads = [(p, p) for p in padding]
+    if any(size > extent for size, extent in zip(kernel.shape, images.shape[1:3], strict=False)):
+        images, pads = jnp.pad(images, ((0, 0), *pads, (0, 0))), [(0, 0)] * 2
+    images, kernel = jax.lax.optimization_barrier((images, kernel))
+    return jax.lax.conv_general_dilated(images, kernel, (1, 1), pads, dimension_numbers=DIMENSIONS)
+
+
+def _by_examples(images: chex.Array, outputs: chex.Array) -> chex.Array:
+    """The gradient [rows, columns, channels, features] of a kernel, as a convolution with examples for channels.
+
+    Its kernel are the outputs [n, height, width, features]. Those of all examples would pass through the processor's
+    cache again for every few pixels, so parts of few examples are taken one after another.
+    """
+    n, height, width, features = outputs.shape
+    parts = -(-n // max(CACHED // (height * width * features * outputs.dtype.itemsize), 1))
+    size = -(-n // parts)
+    images, outputs = (jnp.pad(x, ((0, parts * size - n), *((0, 0),) * 3)) for x in (images, outputs))
+    images = images.reshape(parts, size, *images.shape[1:]).transpose(0, 4, 2, 3, 1)
+    outputs = outputs.reshape(parts, size, height, width, features).transpose(0, 2, 3, 1, 4)
+    images, outputs = jax.lax.optimization_barrier((images, outputs))
+    total = _plain(images[0], outputs[0], (0, 0))
+    if parts > 1:
+        rest = images[1:], outputs[1:]
+        total, _ = jax.lax.scan(lambda total, part: (total + _plain(*part, (0, 0)), None), total, rest)
+    return jax.lax.optimization_barrier(total).transpose(1, 2, 0, 3)
+
+
+def _over_pixels(seen: chex.Array, outputs: chex.Array) -> chex.Array:
+    """[n, height, width, a] and [n, height, width, b] to their products, summed over examples and pixels, [a, b]."""
+    return seen.reshape(-1, seen.shape[-1]).T @ outputs.reshape(-1, outputs.shape[-1])
+
+
+def _padded(images, padding: int):
+    return jnp.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+
+
+def _flat(kernel):
+    return kernel.reshape(-1, kernel.shape[-1])
+
+
+def _kernel_to_cells(kernel, size: int):
+    return _space_to_depth(kernel.transpose(3, 0, 1, 2), size).transpose(1, 2, 3, 0)
+
+
+def _corners(cells):
+    """What each cell of a kernel of two by two sees, by its place."""
+    height, width = (extent - 1 for extent in cells.shape[1:3])
+    return [((i, j), cells[:, i : i + height, j : j + width]) for i in range(2) for j in range(2)]
 
 
 def check_sides(needs: str, shape: tuple[int, ...], divisor: int) -> None:

@@ -11,6 +11,7 @@ from flax import linen
 
 from jaxgan.fields import Field
 from jaxgan.networks.normalization import FROM_DATA, WEIGHTS, weight_from_data
+from jaxgan.products import product
 from jaxgan.types import Judgement
 
 Keep = Annotated[float, Field(low=2**-16, high=1)]
@@ -99,7 +100,7 @@ def layer_kernel(module: Any, shape: tuple[int, ...]) -> chex.Array:
 
 
 class Dense(linen.Module):
-    """`flax.linen.Dense`, with the same parameters and a choice of normalised weights.
+    """`flax.linen.Dense`, with the same parameters, a choice of normalised weights, and `products.product`.
 
     Attributes:
       weights: "plain", a name in `WEIGHTS`, or `FROM_DATA`.
@@ -117,8 +118,8 @@ class Dense(linen.Module):
     def __call__(self, inputs):
         if self.weights == FROM_DATA:
             kernel, bias = weight_from_data(self, self.kernel_init, inputs, self.features, fixed=self.fixed)
-            return inputs @ kernel + (bias[None] if self.use_bias else 0.0)
-        outputs = inputs @ layer_kernel(self, (inputs.shape[-1], self.features))
+            return product(inputs, kernel) + (bias[None] if self.use_bias else 0.0)
+        outputs = product(inputs, layer_kernel(self, (inputs.shape[-1], self.features)))
         if not self.use_bias:
             return outputs
         bias = self.param("bias", self.bias_init, (self.features,), jnp.float32)

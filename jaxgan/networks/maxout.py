@@ -6,7 +6,7 @@ from typing import Annotated
 from flax import linen
 
 from jaxgan.fields import Count, Widths
-from jaxgan.networks.layers import INITIALIZERS, Keep, Scale, dropout, flatten, judged
+from jaxgan.networks.layers import INITIALIZERS, Dense, Keep, Scale, dropout, flatten, judged
 from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
@@ -48,9 +48,9 @@ class Maxout(linen.Module):
         weights = INITIALIZERS[self.initializer](self.initial_scale)
         for i, width in enumerate(self.widths):
             hidden = dropout(keys, hidden, self.keep_hidden if i else self.keep_input, i)
-            hidden = linen.Dense(self.pieces * width, kernel_init=weights)(hidden)
+            hidden = Dense(self.pieces * width, kernel_init=weights)(hidden)
             # Pieces before units: the gradient of a maximum over the last axis is several times slower on a CPU.
             hidden = hidden.reshape(-1, self.pieces, width).max(1)
         kept = dropout(keys, hidden, self.keep_hidden if self.widths else self.keep_input, len(self.widths))
-        outputs = linen.Dense(math.prod(self.output_shape), kernel_init=weights)(kept)
+        outputs = Dense(math.prod(self.output_shape), kernel_init=weights)(kept)
         return judged(outputs.reshape(-1, *self.output_shape), hidden, self.features and not self.output_shape)

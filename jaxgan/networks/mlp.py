@@ -2,8 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import chex
 import jax
@@ -107,12 +106,8 @@ class MLP(linen.Module):
         # Hidden layers.
         hidden = inputs.reshape(len(inputs), -1) if joined is None else layers.flatten(inputs, joined)
         activations, biases, (*kernels, last) = self._layers()
-        # flax's own layers, unless their weights are normalised.
-        hidden_layer: Callable[..., Any] = linen.Dense
-        last_layer: Callable[..., Any] = linen.Dense
-        if weights != "plain":
-            last_layer = functools.partial(layers.Dense, weights=weights)
-            hidden_layer = functools.partial(last_layer, fixed=True)
+        last_layer = functools.partial(layers.Dense, weights=weights)
+        hidden_layer = functools.partial(last_layer, fixed=True)
         normalize = None
         if self.normalization != "none" or scales is not None:
             normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, condition=scales)

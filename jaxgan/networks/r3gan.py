@@ -11,7 +11,7 @@ from flax import linen
 from jaxgan.fields import Count, Widths
 from jaxgan.networks.conditioning import as_features
 from jaxgan.networks.convolution import Conv
-from jaxgan.networks.layers import ACTIVATIONS, OUTPUTS, Remat, data_bias, judged, rematerialized
+from jaxgan.networks.layers import ACTIVATIONS, OUTPUTS, Dense, Remat, data_bias, judged, rematerialized
 from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
@@ -147,8 +147,8 @@ def _check_images(shape: tuple[int, ...], widths: int) -> None:
 _init = functools.partial(linen.initializers.variance_scaling, mode="fan_in", distribution="normal")
 
 
-def _linear(features: int, variance: float = 1.0) -> linen.Dense:
-    return linen.Dense(features, use_bias=False, kernel_init=_init(variance))
+def _linear(features: int, variance: float = 1.0) -> Dense:
+    return Dense(features, use_bias=False, kernel_init=_init(variance))
 
 
 def _pointwise(features: int, *, use_bias: bool = False, **options: Any) -> Conv:

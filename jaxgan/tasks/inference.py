@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan.fields import Field, Widths
 from jaxgan.losses import both_sides
-from jaxgan.networks import mlp
+from jaxgan.networks import NETWORKS
 from jaxgan.networks.layers import ACTIVATIONS
 from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
@@ -192,7 +192,7 @@ def inference(
         raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
 
     def dense(latent, hidden=tuple(fit_widths or widths), **options):
-        network = mlp(output_shape=(latent.dim,), widths=hidden, activation=activation, **options)
+        network = NETWORKS["mlp"](output_shape=(latent.dim,), widths=hidden, activation=activation, **options)
         return network if latent.radius is None else _of_norm(network, latent.radius)
 
     for hidden in (tuple(widths), tuple(fit_widths or widths)):

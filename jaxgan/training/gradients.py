@@ -87,17 +87,6 @@ def apply_gradients(player: PlayerState, gradient: Gradient, tx: optax.GradientT
     return PlayerState(optax.apply_updates(player.params, updates), gradient.model_state, opt_state)
 
 
-def global_norm(grads: Any) -> chex.Array:
-    """The Euclidean norm of a tree, by products with ones: a CPU's reductions of whole arrays are slow."""
-
-    def squares(leaf):
-        rows = jnp.square(leaf).reshape(-1, leaf.shape[-1] if leaf.ndim else 1)
-        ones = jnp.ones((1, len(rows)), rows.dtype)
-        return jnp.matmul(ones, rows, precision=jax.lax.Precision.HIGHEST).sum()
-
-    return jnp.sqrt(_total(jax.tree.map(squares, grads)))
-
-
 def _total(scalars: Any) -> chex.Array:
     """The sum of a tree's scalars."""
     leaves = jax.tree.leaves(scalars)

@@ -34,7 +34,6 @@ from jaxgan.training.gradients import (
     add_consensus,
     apply_gradients,
     compute_gradient,
-    global_norm,
     mean_state,
 )
 from jaxgan.training.init import check_batch, check_condition, check_step, start_average
@@ -348,7 +347,7 @@ def discriminator_gradient(
         return generator_objective(spec, lambda *_: {"params": params, **state.discriminator.model_state}, keys)
 
     gradient = _gradient(spec, loss_fn, state.discriminator, generator_loss, state.generator, batch)
-    norm = global_norm(gradient.grads)
+    norm = optax.tree.norm(gradient.grads)
     return gradient._replace(metrics={"d_loss": gradient.loss, **gradient.metrics, "d_gradient_norm": norm})
 
 
@@ -387,7 +386,7 @@ def generator_gradient(
         return discriminator_objective(spec, moved, keys)
 
     gradient = _gradient(spec, loss_fn, state.generator, discriminator_loss, state.discriminator, batch)
-    norm = global_norm(gradient.grads)
+    norm = optax.tree.norm(gradient.grads)
     return gradient._replace(metrics={"g_loss": gradient.loss, **gradient.metrics, "g_gradient_norm": norm})
 
 

@@ -1,14 +1,15 @@
-"""Computation in another type than that of the parameters: bfloat16, for the matrix units of GPUs and TPUs."""
+"""What networks compute in: float32, bfloat16, or float32 with matrix products of bfloat16."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
 
+from jaxgan.products import ALGORITHM, cpu_gains
 from jaxgan.types import Network
-
-PRECISIONS: dict[str, jnp.dtype] = {"float32": jnp.dtype("float32"), "bfloat16": jnp.dtype("bfloat16")}
 
 
 def compute_in(network: Network, dtype: Any) -> Network:
@@ -43,6 +44,47 @@ def compute_in(network: Network, dtype: Any) -> Network:
         return _cast(outputs, jnp.float32), _cast(model_state, jnp.float32)
 
     return network._replace(apply=apply)
+
+
+def bfloat16_products(network: Network) -> Network:
+    """A network whose layers round the operands of their matrix products to bfloat16, and sum in float32.
+
+    All else stays float32: activations between the layers, normalisation, parameters and their gradients. So do, on a
+    CPU, the gradients of kernels, convolutions that are faster so, and all products where the processor has no units
+    for bfloat16 (AMX).
+
+    Args:
+      network: of this package's layers. Layers of your own follow where they use `jaxgan.products.product`;
+        other products take the setting that it is made with, `jax.default_matmul_precision("BF16_BF16_F32")`, which XLA
+        does not heed on a CPU. Reverse-mode derivatives only.
+
+    Returns:
+      A `Network` of the same parameters.
+
+    Source: Kalamkar et al. 2019 (arXiv:1905.12322), which trains so, activations in bfloat16 too.
+    """
+
+    def apply(*args, **options):
+        with jax.default_matmul_precision(ALGORITHM):
+            return network.apply(*args, **options)
+
+    return network._replace(apply=apply)
+
+
+PRECISIONS: dict[str, Callable[[Network], Network]] = {
+    "float32": lambda network: network,
+    "bfloat16": functools.partial(compute_in, dtype=jnp.bfloat16),
+    "bfloat16_products": bfloat16_products,
+}
+
+
+def precision_in_words(name: str) -> list[str]:
+    """What a run says of its precision when it begins: a line, or none for float32."""
+    if name == "float32":
+        return []
+    without = name == "bfloat16_products" and jax.default_backend() == "cpu" and not cpu_gains()
+    why = ", here float32, since this processor has no units for bfloat16 (amx_bf16)"
+    return [f"precision: {name}{why if without else ''}"]
 
 
 def _cast(tree: chex.ArrayTree, dtype: Any) -> chex.ArrayTree:

@@ -70,11 +70,11 @@ def _parts(name):
     )
 
 
-def _lowered(name):
+def _lowered(name, platform="cpu"):
     state, make = _parts(name)
     game = TIMED[name]
     real = jax.ShapeDtypeStruct((1, game.batch, *game.shape), jnp.float32)
-    return jax.jit(make()).lower(state, {"real": real})
+    return jax.jit(make()).trace(state, {"real": real}).lower(lowering_platforms=(platform,))
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "dcgan64"])
@@ -87,19 +87,16 @@ def test_parameters_are_those_of_the_librarys_networks(name):
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "dcgan64"])
-def test_a_steps_flops_are_those_that_xla_counts(name, monkeypatch):
+def test_a_steps_flops_are_those_that_xla_counts(name):
     # XLA leaves out a padding's zeros too, and also counts activations, dropout, normalisations and optimizers.
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")  # networks choose native convolutions there
-    counted = _lowered(name).cost_analysis()["flops"]
+    counted = _lowered(name, "tpu").cost_analysis()["flops"]  # native convolutions
     assert 1 < counted / (communication.step_flops(GAMES[name]) * GAMES[name].batch) < 1.02
 
 
 @pytest.mark.slow
 def test_a_steps_flops_are_those_of_the_compiled_products():
     counted = sum(product.flops for product in products(_lowered("mnist").compile()))
-    # The norms of the gradients, which are products with ones, are 2 FLOPs a parameter: 7.5 million of 3.6 billion.
-    expected = communication.step_flops(GAMES["mnist"]) * 100
-    assert counted == pytest.approx(expected + 2 * 3_730_000, rel=1e-3)
+    assert counted == pytest.approx(communication.step_flops(GAMES["mnist"]) * 100, rel=1e-3)
 
 
 @pytest.mark.slow

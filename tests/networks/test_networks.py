@@ -239,12 +239,12 @@ def test_a_wrong_number_of_activations_is_refused():
 @pytest.mark.parametrize(
     ("build", "inputs", "saved"),
     [
-        (lambda **options: dcgan(widths=(4, 8), initial_scale=0.3, **options), IMAGES, 0.6),
+        (lambda **options: dcgan(widths=(4, 8), initial_scale=0.3, **options), IMAGES, 0.85),
         (lambda **options: dcgan(output_shape=(8, 12, 2), widths=(8, 4), initial_scale=0.3, **options), LATENTS, 0.8),
         (
             lambda **options: cifar10(widths=(6,), initial_scale=0.1, **options),
             COLORS[:2],
-            0.3,
+            0.5,
         ),
         (lambda **options: resnet(widths=(4, 4), normalization="spectral", **options), IMAGES, 0.8),
         (lambda **options: r3gan(widths=(8, 8), blocks=1, **options), IMAGES[:, :, :8], 0.8),

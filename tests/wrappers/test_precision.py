@@ -1,4 +1,4 @@
-"""Networks that compute in bfloat16, with everything that is kept in float32."""
+"""Networks that compute in bfloat16, or whose products do, with everything that is kept in float32."""
 
 import jax
 import jax.numpy as jnp
@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from games import batch_norm_game, data, dropout_game, start, step_of
 
+from jaxgan import products
 from jaxgan.networks import dcgan, maxout, mlp, r3gan, resnet
 from jaxgan.training.step import make_train_step
 from jaxgan.types import DiscriminatorOutput, Network
-from jaxgan.wrappers.precision import compute_in
+from jaxgan.wrappers.precision import bfloat16_products, compute_in, precision_in_words
 
 KEY = jax.random.key(0)
 NETWORKS = {
@@ -60,6 +61,56 @@ def test_products_are_in_bfloat16_and_everything_else_is_float32(name):
         np.testing.assert_allclose(a, b, rtol=0.05, atol=0.02)
 
 
+@pytest.fixture
+def units(monkeypatch):
+    """A processor with units for bfloat16 or, after `units(False)`, without."""
+
+    def there(are=True):
+        monkeypatch.setattr(products, "cpu_gains", lambda: are)
+        monkeypatch.setattr("jaxgan.wrappers.precision.cpu_gains", lambda: are)
+        jax.clear_caches()
+
+    there()
+    return there
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ("mlp", "maxout", "dcgan"))) for name in NETWORKS],
+)
+def test_only_operands_of_products_are_rounded(name, units):
+    network, shape = NETWORKS[name]
+    inputs = jax.random.normal(KEY, shape)
+    rounding = bfloat16_products(network)
+    assert (rounding.per_example, rounding.independent) == (network.per_example, network.independent)
+    variables = jax.jit(rounding.init)(KEY, inputs)
+
+    def total(params, network):
+        outputs, state = network.apply({**variables, "params": params}, inputs, key=KEY, train=True)
+        return jnp.square(outputs).sum(), (outputs, state)
+
+    def run(network):
+        return jax.jit(jax.grad(lambda params: total(params, network), has_aux=True))(variables["params"])
+
+    found, full = run(rounding), run(network)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(found)} == {"float32"}
+    np.testing.assert_allclose(found[1][0], full[1][0], atol=0.05 * np.abs(full[1][0]).max())
+    pairs = list(zip(jax.tree.leaves(found), jax.tree.leaves(full), strict=True))
+    assert any(np.abs(a - b).max() > 1e-4 * np.abs(b).max() for a, b in pairs)
+    units(False)
+    for a, b in zip(jax.tree.leaves(run(rounding)), jax.tree.leaves(full), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6 * np.abs(b).max())
+
+
+def test_a_run_says_its_precision(units):
+    assert precision_in_words("float32") == []
+    assert precision_in_words("bfloat16") == ["precision: bfloat16"]
+    assert precision_in_words("bfloat16_products") == ["precision: bfloat16_products"]
+    units(False)
+    (line,) = precision_in_words("bfloat16_products")
+    assert "here float32, since this processor has no units for bfloat16 (amx_bf16)" in line
+
+
 def test_a_discriminators_output_and_a_whole_number_condition_pass_through():
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         assert inputs.dtype == jnp.bfloat16 and condition.dtype == jnp.int32
@@ -80,10 +131,11 @@ def test_float32_is_the_network_itself_and_integers_are_refused():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("wrap", [lambda network: compute_in(network, "bfloat16"), bfloat16_products])
 @pytest.mark.parametrize("game", [dropout_game, batch_norm_game])
-def test_a_step_stays_close_to_float32s_and_keeps_float32(game):
+def test_a_step_stays_close_to_float32s_and_keeps_float32(game, wrap, units):
     parts = game()
-    half = parts | {name: compute_in(parts[name], "bfloat16") for name in ("generator", "discriminator")}
+    half = parts | {name: wrap(parts[name]) for name in ("generator", "discriminator")}
     batches = data(3)
     states = []
     for game_parts in (parts, half):

@@ -43,6 +43,7 @@ from jaxgan.runs.train.host_loop import (
 from jaxgan.runs.train.start import started
 from jaxgan.signals import StopRequest, abandon
 from jaxgan.types import TrainState, stream
+from jaxgan.wrappers.precision import precision_in_words
 
 LONG_CALL = 2.0
 """Seconds. After a call that took longer, the next call is waited for, so that a signal ends the run when it ends."""
@@ -106,7 +107,8 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
         if jax.process_index() == 0:
             lines, warnings = data_in_words(plain, inputs)
             devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}, mapping {plain['mapping']}"
-            lines += [game_in_words(plain), f"devices: {devices}", f"written to: {directory.path}"]
+            lines += [game_in_words(plain), *precision_in_words(plain["precision"]), f"devices: {devices}"]
+            lines.append(f"written to: {directory.path}")
             announce(lines, warnings)
         if latest is not None:
             check_resumes(checkpoints, plain, directory, inputs)
