@@ -27,6 +27,7 @@ CACHED = 2**19
 """Bytes of a convolution's kernel that stay in a processor's cache beside its images."""
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 class _Window(NamedTuple):
@@ -165,8 +166,8 @@ def _convolution_on_cpu(images: chex.Array, kernel: chex.Array, window: _Window)
     cells, kernel = _space_to_depth(padded, window.stride), _kernel_to_cells(kernel, window.stride)
     if cells.shape[-1] < FEW_CHANNELS:
         return product(patches(cells, 2, 2, 1), _flat(kernel))
-    # One product per cell of the kernel: the same multiplications, without four copies of every cell.
-    return sum(product(seen, kernel[i, j]) for (i, j), seen in _corners(cells))
+    # One product of all cells for every cell of the kernel, from which each takes a part: no copies of cells.
+    return sum(_seen(product(cells, kernel[i, j]), i, j) for i, j in CORNERS)
 
 
 def _convolution_by_xla(images, kernel, window: _Window) -> chex.Array:
@@ -236,7 +237,7 @@ def _kernel_gradient_on_cpu(images: chex.Array, outputs: chex.Array, window: _Wi
     if cells.shape[-1] < FEW_CHANNELS and images.dtype == jnp.float32:
         gradient = _by_examples(cells, outputs)
     else:
-        gradient = jnp.stack([_over_pixels(seen, outputs) for _, seen in _corners(cells)])
+        gradient = jnp.stack([_over_pixels(_seen(cells, i, j), outputs) for i, j in CORNERS])
     stride = window.stride
     gradient = gradient.reshape(2, 2, stride, stride, channels, features).transpose(0, 2, 1, 3, 4, 5)
     return gradient.reshape(*window.size, channels, features)
@@ -334,10 +335,10 @@ def _kernel_to_cells(kernel, size: int):
     return _space_to_depth(kernel.transpose(3, 0, 1, 2), size).transpose(1, 2, 3, 0)
 
 
-def _corners(cells):
-    """What each cell of a kernel of two by two sees, by its place."""
+def _seen(cells, i: int, j: int):
+    """The part of cells [n, height + 1, width + 1, ...] under cell (i, j) of a kernel of two by two, at all places."""
     height, width = (extent - 1 for extent in cells.shape[1:3])
-    return [((i, j), cells[:, i : i + height, j : j + width]) for i in range(2) for j in range(2)]
+    return cells[:, i : i + height, j : j + width]
 
 
 def check_sides(needs: str, shape: tuple[int, ...], divisor: int) -> None:
