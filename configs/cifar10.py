@@ -17,7 +17,7 @@ Differs from the source in
   the first four of CIFAR-10's files;
 - the order of the data: a new permutation every epoch, from another random generator, as all draws are.
 
-Time and scores: not run to its end; results/benchmarks/step.json has the time of a step.
+Time and scores: not run to its end; results/benchmarks/step-*.json has the time of a step.
 Source: arXiv:1406.2661 and goodfeli/adversarial (cifar10_convolutional.yaml).
 """
 

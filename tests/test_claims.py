@@ -179,14 +179,20 @@ def said_of_scaling():
 
 
 def said_of_speed():
-    step, phrases = results("benchmarks/step"), []
+    step, phrases = results("benchmarks/step-intel-xeon-processor-amx"), []
     for game in (found for found in step.values() if "times_the_floor" in found):
         took = {name: f"{values['median']:.4g} ms" for name, values in game["milliseconds"].items()}
-        torch = game["better_torch"]
+
+        def against(kind, game=game, took=took):
+            found = game[f"against_torch_{kind}"]
+            torch = found["torch"].removeprefix("torch ").removeprefix("torch.").replace(", autocast", "")
+            return [f"{took[found['torch']]} ({torch})", f"{found['times_as_fast']['median']:.2f}"]
+
         flax = f"{game['times_as_fast_as_the_flax_loop']['median']:.2f}" if "flax loop" in took else ""
-        cells = [took["floor"], took[game["ratios_of"]], f"{game['times_the_floor']['median']:.2f}"]
-        cells += [f"{took[torch]} ({torch.removeprefix('torch ')})"]
-        phrases.append(f"| {' | '.join(cells)} | {game['times_as_fast_as_the_better_torch']['median']:.2f} | {flax} |")
+        gain = f"{game['bfloat16_products_times_as_fast_as_float32']['median']:.2f}"
+        cells = [took["floor"], took["jaxgan"], f"{game['times_the_floor']['median']:.2f}", *against("float32"), flax]
+        phrases.append(f"| {' | '.join(cells)} |")
+        phrases.append(f"| {' | '.join([took['jaxgan, bfloat16_products'], gain, *against('bfloat16')])} |")
     fast = {name: f"{found['times_as_fast']['median']:.1f} times" for name, found in step["loop"].items()}
     startup = results("benchmarks/startup")
     imports = {name: f"{value:.2f}" for name, value in startup["import_seconds"].items() if value >= 0.05}
