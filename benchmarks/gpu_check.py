@@ -54,11 +54,13 @@ class Program(NamedTuple):
     """A config's compiled function as a run calls it, with one step in a call.
 
     Attributes:
+      config: complete.
       step: `(state, batches, hyperparameters, *data)`.
       state: its first state, shapes alone.
       rest: the other arguments, shapes alone.
     """
 
+    config: dict[str, Any]
     step: Callable[..., Any]
     state: Any
     rest: tuple[Any, ...]
@@ -74,7 +76,7 @@ def program(name: str, folder: pathlib.Path) -> Program:
     config = importlib.import_module(f"configs.{name}").get_config()
     if config.dataset.name in ("idx", "tfds", "npz"):
         config.dataset.name, config.dataset.path = "npz", str(_stand_in(folder, SIDES.get(name, (28, 28, 1))))
-        config.dataset.split = ""
+        config.dataset.validation_examples = -1
     config.mapping = "jit"
     plain = complete(config)
     inputs = read_inputs(plain)
@@ -85,7 +87,7 @@ def program(name: str, folder: pathlib.Path) -> Program:
     batches = {"index": jax.ShapeDtypeStruct(count, jnp.int32)}
     numbers = {key: values[0] for key, values in stacked_hyperparameters([plain]).items()}
     rest = jax.tree.map(_shape, (batches, numbers, inputs.resident_data()))
-    return Program(step, jax.tree.map(_shape, experiment.abstract_state()), rest)
+    return Program(plain, step, jax.tree.map(_shape, experiment.abstract_state()), rest)
 
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
@@ -97,7 +99,7 @@ def _stand_in(folder: pathlib.Path, shape: tuple[int, ...]) -> pathlib.Path:
     if not path.exists():
         labels = np.arange(10 * FEW, dtype=np.int32) % 10
         images = np.random.default_rng(0).integers(0, 256, (len(labels), *shape), np.uint8)
-        np.savez(path, images=images, labels=labels)
+        np.savez(path, examples=images, labels=labels)
     return path
 
 
@@ -144,30 +146,38 @@ def on_all_devices() -> dict[str, float]:
     return found
 
 
-def _games() -> dict[str, tuple[Any, tuple[int, ...]]]:
-    ring = mlp(output_shape=(2,), widths=(64,)), mlp(output_shape=(), widths=(64,))
-    images = dcgan(output_shape=(16, 16, 1), widths=(32, 16), output="tanh"), dcgan(widths=(16, 32))
+def _games() -> dict[str, tuple[Callable[[str | None], tuple[Any, Any]], tuple[int, ...]]]:
+    """Networks, by axis name, and the shape of an example."""
+
+    def ring(axis_name):
+        return mlp(output_shape=(2,), widths=(64,)), mlp(output_shape=(), widths=(64,))
+
+    def images(axis_name):
+        generator = dcgan(output_shape=(16, 16, 1), widths=(32, 16), output="tanh", axis_name=axis_name)
+        return generator, dcgan(widths=(16, 32), axis_name=axis_name)
+
     return {"ring": (ring, (2,)), "dcgan": (images, (16, 16, 1))}
 
 
 def _three_steps(players, shape, device, mapping="jit") -> list[np.ndarray]:
-    tx = OPTIMIZERS["sgd"](0.1)
-    parts = {"generator": players[0], "discriminator": players[1], "generator_tx": tx, "discriminator_tx": tx}
-    latent = LATENTS["normal"](8)
+    tx, latent = OPTIMIZERS["sgd"](0.1), LATENTS["normal"](8)
+
+    def parts(axis_name=None):
+        networks = dict(zip(("generator", "discriminator"), players(axis_name), strict=True))
+        return {**networks, "generator_tx": tx, "discriminator_tx": tx, "latent": latent}
 
     def make(axis_name=None):
-        return make_train_step(loss=LOSSES["non_saturating"], latent=latent, axis_name=axis_name, **parts)
+        return make_train_step(loss=LOSSES["non_saturating"], axis_name=axis_name, **parts(axis_name))
 
     devices = None if device is None else [device]
     step, place, place_batch = distribute(make, mapping=mapping, devices=devices)
     with jax.default_device(jax.devices("cpu")[0]):
-        state = init_state(jax.random.key(0), latent=latent, example=jnp.zeros((2, *shape)), **parts)
+        state = init_state(jax.random.key(0), example=jnp.zeros((2, *shape)), **parts())
         batch = np.asarray(jax.random.uniform(jax.random.key(1), (1, 8 * jax.local_device_count(), *shape)))
     state = place(state)
     for _ in range(3):
         state, _ = step(state, place_batch({"real": batch}))
-    leaves = jax.tree.leaves((state.generator.params, state.discriminator.params))
-    return [np.asarray(leaf[0] if mapping == "pmap" else leaf) for leaf in leaves]
+    return [np.asarray(leaf) for leaf in jax.tree.leaves((state.generator.params, state.discriminator.params))]
 
 
 def compiled(name: str, folder: pathlib.Path) -> dict[str, Any]:

@@ -28,6 +28,19 @@ def cpu_gains() -> bool:
     return "amx_bf16" in flags.split()
 
 
+def alike(left: chex.Array, right: chex.Array) -> tuple[chex.Array, chex.Array]:
+    """The two arrays, varying over the device axes of shard_map over which one of them does.
+
+    JAX's own functions do this by themselves. Those with derivatives of our own need operands that vary alike.
+    """
+    of_left, of_right = (jax.typeof(array).manual_axis_type.varying for array in (left, right))
+    if missing := of_right - of_left:
+        left = jax.lax.pcast(left, tuple(missing), to="varying")
+    if missing := of_left - of_right:
+        right = jax.lax.pcast(right, tuple(missing), to="varying")
+    return left, right
+
+
 def product(inputs: chex.Array, kernel: chex.Array) -> chex.Array:
     """`inputs @ kernel`.
 
@@ -44,7 +57,8 @@ def product(inputs: chex.Array, kernel: chex.Array) -> chex.Array:
     """
     if not rounds(inputs, kernel):
         return inputs @ kernel
-    return _rounded(inputs.reshape(-1, inputs.shape[-1]), kernel, 0).reshape(*inputs.shape[:-1], -1)
+    rows, kernel = alike(inputs.reshape(-1, inputs.shape[-1]), kernel)
+    return _rounded(rows, kernel, 0).reshape(*inputs.shape[:-1], -1)
 
 
 def contract(rows: chex.Array, kernel: chex.Array, *, axis: int = 0, half: bool = False) -> chex.Array:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import Mesh, PartitionSpec
 
 from jaxgan import products
 from jaxgan.networks.convolution import convolve, convolve_transposed
@@ -113,3 +114,24 @@ def test_an_accelerators_program_has_products_of_bfloat16_alone_and_native_convo
         assert len(lines) == 3 and all(kind in line for line in lines)
         taken = [line.rpartition(" : (")[2].partition(") ->")[0] for line in lines]
         assert all(part.endswith(operands) for types in taken for part in types.split(", "))
+
+
+@pytest.mark.parametrize("setting", ["float32", ALGORITHM])
+@pytest.mark.parametrize("name", ["dense", "4 x 4, stride 2", "transposed"])
+def test_a_kernel_that_devices_share_has_its_derivatives_under_shard_map(name, setting):
+    layer, shape, kernel_shape = LAYERS[name]
+    inputs, kernel = draw(4 * shape[0], *shape[1:]), draw(*kernel_shape, seed=1)
+
+    def gradients(inputs, kernel, total):
+        def loss(inputs, kernel):
+            return total(jnp.square(jnp.tanh(layer(inputs, kernel))).sum())
+
+        with jax.default_matmul_precision(setting):
+            return jax.grad(loss, (0, 1))(inputs, kernel)
+
+    devices, whole, split = Mesh(jax.devices(), ("batch",)), PartitionSpec(), PartitionSpec("batch")
+    summed = functools.partial(gradients, total=lambda part: jax.lax.psum(part, "batch"))
+    mapped = jax.shard_map(summed, mesh=devices, in_specs=(split, whole), out_specs=(split, whole))
+    alone = jax.jit(functools.partial(gradients, total=lambda part: part))
+    for a, b in zip(jax.jit(mapped)(inputs, kernel), alone(inputs, kernel), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.abs(b).max())

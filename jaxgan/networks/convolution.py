@@ -93,6 +93,7 @@ def convolve(
       ValueError: for an unknown method.
     """
     window = _window(images.shape[1:3], images, kernel, stride=stride, padding=padding, groups=groups, method=method)
+    images, kernel = products.alike(images, kernel)
     return (_convolution_by_xla if method == "native" else _convolution)(images, kernel, window)
 
 
@@ -115,7 +116,8 @@ def convolve_transposed(
     sides = zip(images.shape[1:3], kernel.shape[:2], strict=True)
     extent = [(height - 1) * stride + size - 2 * padding for height, size in sides]
     window = _window(extent, images, kernel, stride=stride, padding=padding, groups=1, method=method)
-    return (_transpose_by_xla if method == "native" else _transpose)(images, kernel.swapaxes(2, 3), window)
+    images, kernel = products.alike(images, kernel.swapaxes(2, 3))
+    return (_transpose_by_xla if method == "native" else _transpose)(images, kernel, window)
 
 
 def _window(extent, images, kernel, *, stride: int, padding: int, groups: int, method: str) -> _Window:
