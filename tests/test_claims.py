@@ -6,6 +6,7 @@ of `NOT_MEASURED`: published, chosen or proved.
 """
 
 import json
+import math
 import pathlib
 import re
 
@@ -193,6 +194,11 @@ def said_of_speed():
         cells = [took["floor"], took["jaxgan"], f"{game['times_the_floor']['median']:.2f}", *against("float32"), flax]
         phrases.append(f"| {' | '.join(cells)} |")
         phrases.append(f"| {' | '.join([took['jaxgan, bfloat16_products'], gain, *against('bfloat16')])} |")
+    full, half = (results(f"scores/quickstart_{name}")["scores"] for name in ("float32", "bfloat16_products"))
+    apart = [abs(half[name]["mean"] - score["mean"]) for name, score in full.items()]
+    errors = [math.hypot(half[name]["standard_error"], score["standard_error"]) for name, score in full.items()]
+    apart = [difference / error for difference, error in zip(apart, errors, strict=True) if error]
+    phrases.append(f"by at most {max(apart):.1f} standard errors of the difference")
     fast = {name: f"{found['times_as_fast']['median']:.1f} times" for name, found in step["loop"].items()}
     startup = results("benchmarks/startup")
     imports = {name: f"{value:.2f}" for name, value in startup["import_seconds"].items() if value >= 0.05}
