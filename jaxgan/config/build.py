@@ -537,7 +537,8 @@ def _networks(
                 str(error),
                 f"change the fields of {player} that it names, or choose another {player}.network; mlp takes any data",
             ) from error
-        network = PRECISIONS[config["precision"]](network)
+        if config["precision"] != "float32":
+            network = PRECISIONS[config["precision"]](network)
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network

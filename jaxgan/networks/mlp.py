@@ -2,7 +2,8 @@
 
 import functools
 import math
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import chex
 import jax
@@ -21,6 +22,7 @@ from jaxgan.networks.normalization import (
     normalizer,
     weights_for,
 )
+from jaxgan.products import ALGORITHM
 from jaxgan.types import Network
 
 
@@ -106,8 +108,13 @@ class MLP(linen.Module):
         # Hidden layers.
         hidden = inputs.reshape(len(inputs), -1) if joined is None else layers.flatten(inputs, joined)
         activations, biases, (*kernels, last) = self._layers()
-        last_layer = functools.partial(layers.Dense, weights=weights)
-        hidden_layer = functools.partial(last_layer, fixed=True)
+        # flax's own layers, unless their weights are normalised or their products rounded.
+        hidden_layer: Callable[..., Any] = linen.Dense
+        last_layer: Callable[..., Any] = linen.Dense
+        rounded = jax.config.jax_default_matmul_precision == ALGORITHM  # type: ignore[attr-defined]
+        if weights != "plain" or rounded:
+            last_layer = functools.partial(layers.Dense, weights=weights)
+            hidden_layer = functools.partial(last_layer, fixed=True)
         normalize = None
         if self.normalization != "none" or scales is not None:
             normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name, condition=scales)

@@ -72,19 +72,17 @@ def bfloat16_products(network: Network) -> Network:
 
 
 PRECISIONS: dict[str, Callable[[Network], Network]] = {
-    "float32": lambda network: network,
+    "float32": functools.partial(compute_in, dtype=jnp.float32),
     "bfloat16": functools.partial(compute_in, dtype=jnp.bfloat16),
     "bfloat16_products": bfloat16_products,
 }
 
 
-def precision_in_words(name: str) -> list[str]:
-    """What a run says of its precision when it begins: a line, or none for float32."""
-    if name == "float32":
-        return []
+def precision_in_words(name: str) -> str:
+    """The line on a precision with which a run begins."""
     without = name == "bfloat16_products" and jax.default_backend() == "cpu" and not cpu_gains()
     why = ", here float32, since this processor has no units for bfloat16 (amx_bf16)"
-    return [f"precision: {name}{why if without else ''}"]
+    return f"precision: {name}{why if without else ''}"
 
 
 def _cast(tree: chex.ArrayTree, dtype: Any) -> chex.ArrayTree:

@@ -107,8 +107,9 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
         if jax.process_index() == 0:
             lines, warnings = data_in_words(plain, inputs)
             devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}, mapping {plain['mapping']}"
-            lines += [game_in_words(plain), *precision_in_words(plain["precision"]), f"devices: {devices}"]
-            lines.append(f"written to: {directory.path}")
+            if plain["precision"] != "float32":
+                lines.append(precision_in_words(plain["precision"]))
+            lines += [game_in_words(plain), f"devices: {devices}", f"written to: {directory.path}"]
             announce(lines, warnings)
         if latest is not None:
             check_resumes(checkpoints, plain, directory, inputs)
