@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from absl import app, flags
 
 BOUNDS = {
-    "walk_files": 32,
+    "walk_files": 31,
     "walk_switches": 330,
     "floors": 9,
     "tables": 3,
