@@ -52,7 +52,7 @@ class _Window(NamedTuple):
 
     @property
     def cells(self) -> bool:
-        """Whether padded images are of cells of stride² pixels, and the kernel of two by two such cells."""
+        """Whether padded images divide into cells of stride² pixels, and the kernel is two by two such cells."""
         even = all((extent + 2 * self.padding) % self.stride == 0 for extent in self.extent)
         return even and self.size == (2 * self.stride, 2 * self.stride)
 
@@ -230,7 +230,7 @@ def _transpose_by_xla(outputs, kernel, window: _Window) -> chex.Array:
 
 def _kernel_gradient_on_cpu(images: chex.Array, outputs: chex.Array, window: _Window) -> chex.Array:
     padded, (channels, features) = _padded(images, window.padding), (images.shape[-1], outputs.shape[-1])
-    # Of many examples and pixels, so not of bfloat16, which is no faster so, but for float32's convolution.
+    # In float32 even where `window.half`: these products sum over many pixels, and bfloat16 is no faster at that.
     if window.convolves(images.dtype, 1):
         return _by_examples(padded, outputs)
     if not window.cells:
@@ -303,8 +303,8 @@ def _plain(images: chex.Array, kernel: chex.Array, padding: tuple[int, int]) -> 
 def _by_examples(images: chex.Array, outputs: chex.Array) -> chex.Array:
     """The gradient [rows, columns, channels, features] of a kernel, as a convolution with examples for channels.
 
-    Its kernel are the outputs [n, height, width, features]. Those of all examples would pass through the processor's
-    cache again for every few pixels, so parts of few examples are taken one after another.
+    The outputs [n, height, width, features] are its kernel. If it took all examples at once, they would be read into
+    the processor's cache again for every few pixels, so it takes a few examples at a time.
     """
     n, height, width, features = outputs.shape
     parts = -(-n // max(CACHED // (height * width * features * outputs.dtype.itemsize), 1))

@@ -55,8 +55,8 @@ def bfloat16_products(network: Network) -> Network:
 
     Args:
       network: of this package's layers. Layers of your own follow where they use `jaxgan.products.product`;
-        other products take the setting that it is made with, `jax.default_matmul_precision("BF16_BF16_F32")`, which XLA
-        does not heed on a CPU. Reverse-mode derivatives only.
+        other products follow JAX's setting, `jax.default_matmul_precision("BF16_BF16_F32")`, which XLA ignores on a
+        CPU. There are no forward-mode derivatives.
 
     Returns:
       A `Network` of the same parameters.

@@ -17,7 +17,7 @@ from tests.runs.test_full_disk import disk  # noqa: F401  (a fixture)
 from tests.small_runs import OF_A_FILE, SMALL
 
 pytestmark = pytest.mark.slow
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="run it as root, who can mount a small disk")
 
 TRAIN, SWEEP = (["--mode=" + mode, "--config=configs/ring.py"] for mode in ("train", "sweep"))
 HUGE = {"generator_optimizer.name": "sgd", "generator_optimizer.learning_rate": "1e24", "steps": "1"}

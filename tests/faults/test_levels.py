@@ -43,7 +43,7 @@ def _step(workdir):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not pathlib.Path("/proc/self/maps").exists(), reason="only Linux has /proc")
+@pytest.mark.skipif(not pathlib.Path("/proc/self/maps").exists(), reason="run it on Linux, which has /proc")
 def test_a_long_run_takes_no_more_of_anything(tmp_path):
     fields = [f"--config.{name}={value}" for name, value in (SMALL | EVERY).items()]
     command = [sys.executable, "launch.py", "--config=configs/ring.py", f"--workdir={tmp_path}", *fields]

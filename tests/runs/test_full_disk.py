@@ -12,7 +12,7 @@ from tests.small_runs import SMALL, saved
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="run it as root, who can mount a small disk"),
 ]
 
 RUN = SMALL | {"steps": "2000", "checkpoint_every": "20", "log_every": "10", "sample_every": "20"}
