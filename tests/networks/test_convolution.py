@@ -35,7 +35,7 @@ def by_both_methods(function, *inputs):
     return [(value, *gradients) for gradients, value in run(*inputs)]
 
 
-# size, channels, features, kernel, stride, padding. Of stride 1, also where a gradient's kernel is larger than its images
+# size, channels, features, kernel, stride, padding: of stride 1, also gradients with kernels larger than their images
 OF_STRIDE_1 = [(6, 3, 4, 3, 1, 1), (7, 6, 5, 5, 1, 3), (5, 2, 3, 4, 1, 0), (4, 3, 2, 8, 1, 4), (6, 3, 4, 1, 1, 0)]
 # dcgan's, the paper's, one whose last column is left out, more padding than kernel
 CASES = [
@@ -90,7 +90,7 @@ def test_a_penalty_on_the_gradient_goes_through_grouped_convolutions(dtype, meth
 
 
 def compare_penalties(function, images, weights, method, *, rtol=1e-5, atol=None):
-    """Compares a gradient penalty's gradient by a method with the native one. Without `atol` up to rtol·(its largest)."""
+    """Compares a gradient penalty's gradient by a method with the native one. Without `atol`: rtol of its largest."""
 
     def penalty(weights, images, method):
         def outputs(images):
