@@ -384,28 +384,52 @@ def lend(split: Split, field: str, count: int) -> np.ndarray | None:
 
 def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
     """The conditions that `--condition` names: classes "0,1,2", or vectors "0.5,-1;1,2". Raises UsageError."""
-    what, classes = f"--condition={text}", experiment.classes
+    try:
+        if experiment.classes is not None:
+            given: Any = [int(part) for part in text.split(",")]
+        else:
+            given = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
+    except ValueError:
+        given = None
+    if experiment.classes is not None or experiment.conditions is None:
+        example = ",".join(map(str, range(min(experiment.classes or 0, 3))))
+        remedy = f"give one, or several: --condition={example}"
+    else:
+        dim = experiment.conditions.shape[1]
+        example = ",".join(["0.5", "-1", "0"][:dim]) + (",..." if dim > 3 else "")
+        remedy = f"give --condition={example}, more behind semicolons"
+    return as_conditions(given, experiment, f"--condition={text}", remedy)
+
+
+def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) -> np.ndarray:
+    """Classes [m] as int32, or vectors [m, dim] as float32.
+
+    Args:
+      given: a class or a vector, or an array or a sequence of some; anything else is an error.
+      experiment: whose conditions they are to be.
+      what, remedy: of the error's sentence.
+
+    Raises:
+      UsageError: the run has no condition, or `given` is none of it.
+    """
     if experiment.conditions is None:
         raise UsageError(what, "the run has no condition", "leave it out")
+    classes = experiment.classes
+    try:
+        values = np.array(given, ndmin=1 if classes is not None else 2)
+    except ValueError:  # sequences of several lengths
+        values = np.array([None])
     if classes is not None:
         why = f"the condition is a class, 0 to {classes - 1}"
-        remedy = f"give one, or several: --condition={','.join(map(str, range(min(classes, 3))))}"
+        fits = values.ndim == 1 and len(values) > 0 and np.issubdtype(values.dtype, np.integer)
+        if fits and values.min() >= 0 and values.max() < classes:
+            return values.astype(np.int32)
     else:
         dim = experiment.conditions.shape[1]
         why = f"the condition is a vector of {dim} number{'s' if dim > 1 else ''}"
-        example = ",".join(["0.5", "-1", "0"][:dim]) + (",..." if dim > 3 else "")
-        remedy = f"give --condition={example}, more behind semicolons"
-    try:
-        if classes is not None:
-            labels = [int(part) for part in text.split(",")]
-            if all(0 <= label < classes for label in labels):
-                return np.array(labels, np.int32)
-        else:
-            vectors = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
-            if all(len(vector) == dim and all(map(math.isfinite, vector)) for vector in vectors):
-                return np.array(vectors, np.float32)
-    except ValueError as error:
-        raise UsageError(what, why, remedy) from error
+        fits = values.ndim == 2 and len(values) > 0 and values.shape[1] == dim and values.dtype.kind in "iuf"
+        if fits and (np.abs(values) <= np.finfo(np.float32).max).all():
+            return values.astype(np.float32)
     raise UsageError(what, why, remedy)
 
 
