@@ -15,7 +15,7 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
-    {"errors", "types", "fields", "products"},
+    {"errors", "types", "fields", "products", "tables"},
     {"wrappers", "optimizers", "io", "sampling", "signals"},
     {"losses", "latents"},
     {"training"},
@@ -38,7 +38,7 @@ CORE = {
     "training",
     "theory",
 }
-CORE |= {"parallel", "products"}
+CORE |= {"parallel", "products", "tables"}
 MAPPINGS = {"pmap", "shard_map", "Mesh", "NamedSharding", "PartitionSpec"}
 
 

@@ -12,6 +12,8 @@ from ml_collections import ConfigDict
 from jaxgan.config import schema, values
 from jaxgan.config.values import Problem
 from jaxgan.errors import UsageError
+from jaxgan.fields import describe
+from jaxgan.tables import did_you_mean, elsewhere, nearest
 
 
 def load_config(location: str) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def load_config(location: str) -> dict[str, Any]:
     path = pathlib.Path(name)
     if not os.path.isfile(path):  # which is also False where it may not be looked at
         there = {other.stem: other for other in sorted(path.parent.glob("*.py"))} if os.path.isdir(path.parent) else {}
-        near = values.did_you_mean(there[stem] for stem in difflib.get_close_matches(path.stem, there, n=2))
+        near = did_you_mean(there[stem] for stem in difflib.get_close_matches(path.stem, there, n=2))
         remedy = f"choose one of {', '.join(map(str, there.values()))}" if there else "give the path of a config file"
         raise UsageError(f"--config={location}", f"there is no file {name}", near or remedy)
     if argument not in ("", "cpu", "gpu", "tpu"):
@@ -78,19 +80,19 @@ def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:
         first = next((other for other in known if other.startswith(f"{name}.")), f"{name}.")
         return Problem(name, f"{name} is a section; set its fields, such as {first}")
     if section and section not in sections:
-        return Problem(name, f"{section} is no section{values.nearest(section, sections)}")
+        return Problem(name, f"{section} is no section{nearest(section, sections)}")
     if name not in known:
         beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
-        wanted = values.ELSEWHERE.get(field, field)
-        elsewhere = [other for other in known if other.rpartition(".")[2] in (field, wanted)]
-        near = values.nearest(field, beside) if wanted in (field, *beside) else ""
-        hint = near or f"; {values.did_you_mean(sorted(elsewhere))}".removesuffix("; ")
+        wanted = elsewhere(field)
+        others = [other for other in known if other.rpartition(".")[2] in (field, *wanted)]
+        near = nearest(field, beside) if not wanted or set(wanted) & set(beside) else ""
+        hint = near or f"; {did_you_mean(sorted(others))}".removesuffix("; ")
         return Problem(name, f"{name} is no field{hint}")
     spec = known[name].spec
     try:
         value = values.parsed(spec, text)
     except values.UNREADABLE:
-        return Problem(name, f"{name}: {text!r} is not {values.describe(spec)}")
+        return Problem(name, f"{name}: {text!r} is not {describe(spec)}")
     target = config.setdefault(section, {}) if section else config
     target[field] = value
     return None

@@ -8,8 +8,9 @@ from jaxgan.datasets.base import Mixture as Mixture
 from jaxgan.datasets.base import Source as Source
 from jaxgan.datasets.base import Split as Split
 from jaxgan.datasets.base import ValueRange as ValueRange
+from jaxgan.tables import Table
 
-DATASETS: dict[str, Loader] = {
+DATASETS: dict[str, Loader] = Table("dataset") | {
     "ring": mixtures.ring,
     "grid": mixtures.grid,
     "gaussian": mixtures.gaussian,

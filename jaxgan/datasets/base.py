@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from jaxgan.tables import Table
+
 
 class ValueRange(NamedTuple):
     """The values of black and white: bytes 0 and 255 become `low` and `high`."""
@@ -39,7 +41,7 @@ class ValueRange(NamedTuple):
         return np.clip((values - self.low) / (self.high - self.low), 0, 1)
 
 
-RANGES: dict[str, ValueRange] = {"unit": ValueRange(0.0, 1.0), "symmetric": ValueRange(-1.0, 1.0)}
+RANGES: dict[str, ValueRange] = Table("range") | {"unit": ValueRange(0.0, 1.0), "symmetric": ValueRange(-1.0, 1.0)}
 """The ranges that `config.dataset.range` may name."""
 
 

@@ -12,11 +12,11 @@ import numpy as np
 
 from jaxgan.config import DataFacts, Experiment, load_dataset, minibatches_per_step
 from jaxgan.config.build import minibatches_before
-from jaxgan.config.schema import parameters
 from jaxgan.datasets import DATASETS, RANGES, feed, order
 from jaxgan.datasets.base import Dataset, Mixture, Split, ValueRange
 from jaxgan.datasets.mixtures import MIXTURES
 from jaxgan.errors import DataError, UsageError
+from jaxgan.fields import parameters
 from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.tasks import Labelled
 from jaxgan.tasks.semi_supervised import choose

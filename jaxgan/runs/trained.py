@@ -134,7 +134,7 @@ class TrainedGAN:
 
 
 def _is_whole(value: Any, low: int, below: float = math.inf) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= value < below
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(low <= value < below)
 
 
 def load(workdir: str | os.PathLike[str], step: int | str | None = None) -> TrainedGAN:
