@@ -103,7 +103,8 @@ def wrong(spec: Spec, value: Any) -> str:
         if field.files and is_code(value):
             return ""
         found = _wrong_name(value, field.choices)
-        return found and found + (", and not FILE.py:FUNCTION" if field.files else "")
+        hint = f"; {field.hint}" if field.hint else ""
+        return found and found + (", and not FILE.py:FUNCTION" if field.files else "") + hint
     if not isinstance(value, tuple):
         return f"{value!r} is not {describe(spec)}"
     if spec.kind == "names":
