@@ -167,15 +167,15 @@ def _resized(image, form: Form) -> np.ndarray:
     from PIL import Image
 
     width, height = image.size
-    size, box = (form.size, form.size), None
-    if form.resize == "crop":
+    size = (form.size, form.size)
+    if form.resize == "crop" and width != height:
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
-        box = (left, top, left + side, top + side)
+        image = image.crop((left, top, left + side, top + side))  # resize's own `box` reads pixels around it, too
     elif form.resize == "pad":
         longest = max(width, height)
         size = (max(round(form.size * width / longest), 1), max(round(form.size * height / longest), 1))
-    small = image.resize(size, Image.Resampling.LANCZOS, box)
+    small = image.resize(size, Image.Resampling.LANCZOS)
     if small.size != (form.size, form.size):
         canvas = Image.new("RGB", (form.size, form.size), form.background).convert(small.mode)
         canvas.paste(small, ((form.size - size[0]) // 2, (form.size - size[1]) // 2))
