@@ -54,6 +54,7 @@ class Field:
       low, high: range of a number, or of each number of a tuple.
       open_low, open_high: whether the ends are excluded.
       choices: names that a string, or each string of a tuple, may be: a table, read when the value is checked.
+      hint: a sentence for those who chose none of them.
       files: `FILE.py:FUNCTION` is allowed too.
       entries: `choices` is a table whose chosen entry brings fields of its own into the same section.
       provided: parameters of these entries that the program passes, so they are no fields.
@@ -74,6 +75,7 @@ class Field:
     open_low: bool = False
     open_high: bool = False
     choices: Collection[str] | None = None
+    hint: str = ""
     files: bool = False
     entries: bool = False
     provided: tuple[str, ...] = ()
@@ -194,7 +196,8 @@ def wrong(spec: Spec, value: Any) -> str:
         if field.files and is_code(value):
             return ""
         found = _wrong_name(value, field.choices)
-        return found and found + (", and not FILE.py:FUNCTION" if field.files else "")
+        hint = f"; {field.hint}" if field.hint else ""
+        return found and found + (", and not FILE.py:FUNCTION" if field.files else "") + hint
     if not isinstance(value, tuple):
         return f"{value!r} is not {describe(spec)}"
     if spec.kind == "names":

@@ -101,7 +101,7 @@ def unread(names: Iterable[str], *configs: Values) -> list[Problem]:
     for problem in schema.unread(dict.fromkeys([*names, "dataset.path"]), *configs):
         if problem.field == "dataset.path":
             path = str(schema.value_of(configs[0], "dataset.path"))
-            wanted = "npz" if path.endswith(".npz") else "idx, stacked or tfds"
+            wanted = "npz" if path.endswith(".npz") else "images, idx, stacked or tfds"
             problem = problem._replace(text=f"{problem.text}; set dataset.name={wanted}, or leave the path out")
         found.append(problem)
     return found

@@ -134,7 +134,15 @@ class LatentOptimizationSection(Section):
 class DatasetSection(Section):
     """The data: `jaxgan.datasets`."""
 
-    name: Annotated[str, Field(choices=DATASETS, entries=True, provided=("seed", "memory_limit"))] = "digits"
+    name: Annotated[
+        str,
+        Field(
+            choices=DATASETS,
+            entries=True,
+            provided=("seed", "memory_limit"),
+            hint="a folder or zip file of pictures is images, arrays of your own are npz",
+        ),
+    ] = "digits"
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
     range: Annotated[str, RANGES] = "unit"
     contrast_norm: Annotated[float, Field(low=0, off=0.0)] = 0.0

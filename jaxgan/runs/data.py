@@ -15,7 +15,7 @@ from jaxgan.config.build import minibatches_before
 from jaxgan.datasets import DATASETS, RANGES, feed, order
 from jaxgan.datasets.base import Dataset, Mixture, Split, ValueRange
 from jaxgan.datasets.mixtures import MIXTURES
-from jaxgan.errors import DataError, UsageError
+from jaxgan.errors import DataError, UsageError, in_one_line
 from jaxgan.fields import parameters
 from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.tasks import Labelled
@@ -176,7 +176,7 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
     dataset, section = inputs.dataset, config["dataset"]
     train, classes = dataset.train.examples, dataset.num_classes
     counts = _class_counts(dataset)
-    warnings, notes = [], list(dataset.notes)
+    warnings, notes = list(dataset.warnings), list(dataset.notes)
 
     # The values.
     low, high = inputs.range
@@ -208,6 +208,9 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
     lines = [
         f"data: {dataset.name}{place}, examples {list(shape)}, {values}" + (f", {classes} classes" * bool(classes))
     ]
+    if names := dataset.class_names:
+        listed = ", ".join(f"{number} {in_one_line(name)}" for number, name in enumerate(names[:LISTED]))
+        lines.append(f"  classes: {listed}" + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""))
     for name in ("train", "validation", "test"):
         size = len(getattr(dataset, name).examples)
         lines.append(f"  {name} {size:,}" + (" and their mirror images" if name == "train" and inputs.mirror else ""))

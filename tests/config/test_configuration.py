@@ -76,6 +76,8 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
     [
         ({"generator.output": "tanh"}, "goes with dataset.range symmetric"),
         ({"dataset.name": "idx"}, "dataset.path is empty"),
+        ({"dataset.name": "celeba"}, "; a folder or zip file of pictures is images, arrays of your own"),
+        ({"dataset.name": "images", "dataset.resize": "cut"}, "'cut' is none of crop, pad, stretch"),
         ({"discriminator.output": "sigmoid"}, "logit"),
         ({"discriminator.activation": "relu,relu,relu"}, "3 activations for 2"),
         ({"generator_optimizer.rate_floor": 1.0}, "rate_floor is above"),
