@@ -1,10 +1,34 @@
 """Failures that are the user's to mend: what happened, why, and what to do, in one line each."""
 
+import difflib
+from collections.abc import Iterable
+
 MOST_LETTERS = 4_000
 """Of each part of a message."""
 
 MOST_IN_A_WORD = 300
 """Letters of each word of a message, which may be a value, a name or a path."""
+
+
+ELSEWHERE = {
+    "lr": "learning_rate",
+    "beta1": "b1",
+    "beta2": "b2",
+    "epochs": "steps",
+    "iterations": "steps",
+    "ema": "average_decay",
+    "ema_decay": "average_decay",
+    "n_critic": "discriminator_steps",
+    "z_dim": "dim",
+    "latent_dim": "dim",
+    "fid": "frechet",
+    "kid": "kernel",
+    "vanilla": "minimax",
+    "bce": "non_saturating",
+    "lsgan": "least_squares",
+    "wgan": "wasserstein",
+}
+"""Names that other libraries use for a field or an entry of a table, with the names here."""
 
 
 def in_one_line(text: object) -> str:
@@ -19,6 +43,20 @@ def _shortened(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     return f"{text[: most // 2]}…({len(text) - most // 2 * 2:,} letters)…{text[-(most // 2) :]}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean x?` with the known names most like `name`, or an empty string."""
+    known, here = list(known), ELSEWHERE.get(name.lower())
+    return f"; {did_you_mean([here] if here in known else difflib.get_close_matches(name, known, n=2))}".removesuffix(
+        "; "
+    )
+
+
+def did_you_mean(names: Iterable[object]) -> str:
+    """`did you mean x or y?`, or an empty string without names."""
+    listed = " or ".join(map(str, names))
+    return listed and f"did you mean {listed}?"
 
 
 class JaxganError(Exception):

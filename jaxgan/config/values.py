@@ -1,34 +1,15 @@
 """Values of fields: checked against a field's description, and read from text."""
 
 import ast
-import difflib
 import functools
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from jaxgan.errors import did_you_mean as did_you_mean
+from jaxgan.errors import nearest as nearest
 from jaxgan.fields import REQUIRED, Field
 from jaxgan.training.schedules import SCHEDULES
-
-ELSEWHERE = {
-    "lr": "learning_rate",
-    "beta1": "b1",
-    "beta2": "b2",
-    "epochs": "steps",
-    "iterations": "steps",
-    "ema": "average_decay",
-    "ema_decay": "average_decay",
-    "n_critic": "discriminator_steps",
-    "z_dim": "dim",
-    "latent_dim": "dim",
-    "fid": "frechet",
-    "kid": "kernel",
-    "vanilla": "minimax",
-    "bce": "non_saturating",
-    "lsgan": "least_squares",
-    "wgan": "wasserstein",
-}
-"""Names that other libraries use for a field or an entry of a table, with the names here."""
 
 UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
 """What `parsed` raises for a text that is no value of a field's kind."""
@@ -74,20 +55,6 @@ class Spec(NamedTuple):
     def off(self) -> tuple[Any, ...]:
         """Values that leave its part out."""
         return tuple(value for value in (self.default, self.field.off) if value is not REQUIRED)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean x?` with the known names most like `name`, or an empty string."""
-    known, here = list(known), ELSEWHERE.get(name.lower())
-    return f"; {did_you_mean([here] if here in known else difflib.get_close_matches(name, known, n=2))}".removesuffix(
-        "; "
-    )
-
-
-def did_you_mean(names: Iterable[object]) -> str:
-    """`did you mean x or y?`, or an empty string without names."""
-    listed = " or ".join(map(str, names))
-    return listed and f"did you mean {listed}?"
 
 
 def wrong(spec: Spec, value: Any) -> str:

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 import jaxgan
 from configs import cifar10, cifar10_dense, default, mnist, tfd
-from jaxgan import runs
+from jaxgan import errors, runs
 from jaxgan.config import DataFacts, build, check, command_line, complete, problems_of, schema, unread, values
 from jaxgan.config.build import minibatches_before, stacked_hyperparameters
 from jaxgan.errors import UsageError
@@ -560,8 +560,8 @@ def test_what_other_libraries_call_a_field_is_understood(name, meant):
 
 def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
     known = {part for path in schema.rows({}) for part in path.split(".")}
-    assert set(values.ELSEWHERE.values()) <= known | set(LOSSES) | set(EVALUATORS)
-    assert not set(values.ELSEWHERE) & (known | set(LOSSES) | set(EVALUATORS))
+    assert set(errors.ELSEWHERE.values()) <= known | set(LOSSES) | set(EVALUATORS)
+    assert not set(errors.ELSEWHERE) & (known | set(LOSSES) | set(EVALUATORS))
     assert values.nearest("FID", EVALUATORS) == "; did you mean frechet?"
 
 
