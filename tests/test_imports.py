@@ -16,6 +16,7 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
     {"errors", "types", "fields", "products", "tables"},
+    {"config_files", "extras"},
     {"wrappers", "optimizers", "io", "sampling", "signals"},
     {"losses", "latents"},
     {"training"},
@@ -24,6 +25,7 @@ FLOORS = (
     {"tasks"},
     {"config"},
     {"runs"},
+    {"__main__"},
 )
 CORE = {
     "fields",

@@ -1,17 +1,11 @@
 """The command line's `--config=FILE[:argument]` and `--config.field=value`, with every problem named at once."""
 
-import difflib
-import importlib.util
-import os
-import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ml_collections import ConfigDict
-
+from jaxgan import config_files
 from jaxgan.config import schema, values
 from jaxgan.config.values import Problem
-from jaxgan.errors import UsageError
 from jaxgan.fields import describe
 from jaxgan.tables import did_you_mean, elsewhere, nearest
 
@@ -20,32 +14,13 @@ def load_config(location: str) -> dict[str, Any]:
     """The config that a file's `get_config(argument)` makes, with every field that it lacks at its default.
 
     Args:
-      location: a path, with `:argument` behind it if wanted (`configs/mnist.py:gpu`).
+      location: a path, or the name of a file in `configs/`, with `:argument` behind it if wanted
+        (`configs/mnist.py:gpu`).
 
     Raises:
-      UsageError: if the file is missing or does not give a config.
+      UsageError: the file is missing or does not give a config.
     """
-    name, _, argument = location.partition(":")
-    path = pathlib.Path(name)
-    if not os.path.isfile(path):  # which is also False where it may not be looked at
-        there = {other.stem: other for other in sorted(path.parent.glob("*.py"))} if os.path.isdir(path.parent) else {}
-        near = did_you_mean(there[stem] for stem in difflib.get_close_matches(path.stem, there, n=2))
-        remedy = f"choose one of {', '.join(map(str, there.values()))}" if there else "give the path of a config file"
-        raise UsageError(f"--config={location}", f"there is no file {name}", near or remedy)
-    if argument not in ("", "cpu", "gpu", "tpu"):
-        raise UsageError(f"--config={location}", f"{argument!r} is no platform", "write :cpu, :gpu, :tpu or nothing")
-    spec = importlib.util.spec_from_file_location("jaxgan_config_file", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"--config={location}", "it is not a Python file", "give the path of a config file")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        config = module.get_config(argument) if argument else module.get_config()
-    except Exception as error:
-        raise UsageError(f"--config={location}", f"{type(error).__name__}: {error}", "correct the file") from error
-    if not isinstance(config, ConfigDict):
-        raise UsageError(f"--config={location}", "get_config() does not return a ConfigDict", "correct the file")
-    return schema.complete(config)
+    return schema.complete(config_files.load(location))
 
 
 def override(config: dict[str, Any], overrides: Mapping[str, str]) -> list[Problem]:
