@@ -15,8 +15,8 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
-    {"errors", "types", "fields", "products", "tables"},
-    {"config_files", "extras"},
+    {"errors", "types", "products", "tables"},
+    {"fields", "config_files", "extras"},
     {"wrappers", "optimizers", "io", "sampling", "signals"},
     {"losses", "latents"},
     {"training"},
