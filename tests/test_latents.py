@@ -77,7 +77,7 @@ def test_the_sphere_and_the_latents_nearest_to_what_is_allowed():
 
 @pytest.mark.parametrize("name", LATENTS)
 def test_a_dimension_below_one_is_refused(name):
-    with pytest.raises(ValueError, match="dim=0"):
+    with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
         LATENTS[name](0)
 
 
