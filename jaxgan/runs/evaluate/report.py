@@ -93,7 +93,7 @@ def write_report(directory: RunDirectory, shown: pathlib.Path | None = None) -> 
 
 def _evaluation(directory: RunDirectory, reports: list[dict[str, Any]]) -> Iterator[str]:
     if not reports:
-        yield "<p>Not evaluated yet: <code>python launch.py --mode=evaluate --workdir=…</code></p>"
+        yield "<p>Not evaluated yet: <code>jaxgan evaluate DIR</code></p>"
         return
     yield from as_html(reports[-1])
     for name in reports[-1].get("pictures", ()):
