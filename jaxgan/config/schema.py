@@ -8,7 +8,6 @@ read; a test holds the two together.
 """
 
 import dataclasses
-import functools
 import inspect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -71,12 +70,24 @@ class Section:
       provided: parameters of these entries that the program passes.
       weighted: whether the entries of `each` have a weight at all.
       common: what holds for all fields of the section.
+      parts: its sections, by name.
+      specs: of its rows, by name.
     """
 
     each: ClassVar[Mapping[str, Any]] = {}
     provided: ClassVar[tuple[str, ...]] = ()
     weighted: ClassVar[bool] = True
     common: ClassVar[dict[str, Any]] = {}
+    parts: ClassVar[dict[str, "type[Section]"]]
+    specs: ClassVar[dict[str, Spec]]
+
+    def __init_subclass__(cls) -> None:
+        annotations: dict[str, Any] = {}
+        for part in reversed(cls.__mro__[: cls.__mro__.index(Section)]):  # with those of the sections that it extends
+            annotations |= inspect.get_annotations(part)
+        cls.parts = {n: a for n, a in annotations.items() if isinstance(a, type) and issubclass(a, Section)}
+        rows = {n: a for n, a in annotations.items() if a is not ClassVar and n not in cls.parts}
+        cls.specs = {name: spec_of(annotation, getattr(cls, name)) for name, annotation in rows.items()}
 
 
 class Coordination(Section):
@@ -365,43 +376,17 @@ def sections(known: Iterable[str]) -> list[str]:
 
 def _rows(section: Any, flat: Mapping[str, Any], prefix: str) -> dict[str, Row]:
     found: dict[str, Row] = {}
-    for name, part in _subsections(section).items():
+    for name, part in section.parts.items():
         found |= _rows(part, flat, f"{prefix}{name}.")
-    own = dict(_own_rows(section, prefix))
+    own = {name: _row(spec, section, prefix) for name, spec in section.specs.items()}
     for name, row in list(own.items()):
         field = row.spec.field
         if field.entries:
             chooser = f"{prefix}{name}"
             entries = _of_entries(chooser, field.choices, field.provided, flat.get(chooser))
             own |= {other: _joined(own[other], taken) if other in own else taken for other, taken in entries.items()}
-    for entry in section.each:
-        own |= _of_weighted(entry, section, prefix)
+    own |= _of_weighted(section, prefix) if section.weighted else _of_evaluators(section, prefix)
     return found | {f"{prefix}{name}": row for name, row in own.items()}
-
-
-@functools.cache
-def _subsections(section: Any) -> dict[str, type[Section]]:
-    parts = _annotations(section).items()
-    return {name: part for name, part in parts if isinstance(part, type) and issubclass(part, Section)}
-
-
-@functools.cache
-def _own_rows(section: Any, prefix: str) -> dict[str, Row]:
-    annotations = {
-        name: annotation
-        for name, annotation in _annotations(section).items()
-        if annotation is not ClassVar and name not in _subsections(section)
-    }
-    specs = {name: spec_of(annotation, getattr(section, name)) for name, annotation in annotations.items()}
-    return {name: _row(spec, section, prefix) for name, spec in specs.items()}
-
-
-def _annotations(section: type[Section]) -> dict[str, Any]:
-    """The rows of a section and of the sections that it extends."""
-    found: dict[str, Any] = {}
-    for part in reversed(section.__mro__[: section.__mro__.index(Section)]):
-        found |= inspect.get_annotations(part)
-    return found
 
 
 def _row(spec: Spec, section: type[Section], prefix: str) -> Row:
@@ -434,26 +419,43 @@ def _of_entries(chooser: str, table: Collection[str] | None, provided: tuple[str
     return found
 
 
-def _of_weighted(entry: str, section: type[Section], prefix: str) -> dict[str, Row]:
-    """The rows of one entry of a section that has one for each: its weight, and its further parameters."""
-    if not section.weighted:
-        return {f"{entry}_{name}": _row(s, section, prefix) for name, s in evaluator_parameters(entry).items()}
-    names = parameters(section.each[entry])
-    weight = next(iter(names))
-    spec = names[weight]._replace(kind="float", default=0.0, traced=True)
-    needs: dict[tuple[str, ...], Any] = {(f"{prefix}{entry}",): None}
-    found = {entry: Row(spec._replace(field=dataclasses.replace(spec.field, low=0, off=0.0)))}
-    return found | {f"{entry}_{name}": Row(names[name], {}, needs) for name in further(section.each, entry)}
+def _of_weighted(section: type[Section], prefix: str) -> dict[str, Row]:
+    """The rows of the entries of a section that has some for each: its weight, and its further parameters."""
+    found: dict[str, Row] = {}
+    for entry, names in {entry: parameters(function) for entry, function in section.each.items()}.items():
+        spec = next(iter(names.values()))._replace(kind="float", default=0.0, traced=True)
+        needs: dict[tuple[str, ...], Any] = {(f"{prefix}{entry}",): None}
+        found[entry] = Row(spec._replace(field=dataclasses.replace(spec.field, low=0, off=0.0)))
+        found |= {f"{entry}_{name}": Row(names[name], {}, needs) for name in further(section.each, entry, names)}
+    return found
 
 
-def evaluator_parameters(entry: str) -> dict[str, Spec]:
-    """The parameters of an evaluator, behind the samples, the data and the key that the program passes."""
-    return dict(list(parameters(EVALUATORS[entry].run).items())[3:])
+def _of_evaluators(section: type[Section], prefix: str) -> dict[str, Row]:
+    """The rows of the evaluators' parameters."""
+    runs = {entry: parameters(evaluator.run) for entry, evaluator in section.each.items()}
+    specs = {f"{entry}_{name}": spec for entry, names in runs.items() for name, spec in list(names.items())[GIVEN:]}
+    return {name: _row(spec, section, prefix) for name, spec in specs.items()}
 
 
-def further(table: Mapping[str, Any], entry: str) -> list[str]:
-    """The parameters of an entry behind its weight; not one that is an entry of its own, as one_sided is."""
-    return [name for name in list(parameters(table[entry]))[1:] if f"{entry}_{name}" not in table]
+GIVEN = 3
+"""Parameters of an evaluator that the program passes: the samples, the data and the key."""
+
+
+def evaluator_parameters(entry: str) -> tuple[str, ...]:
+    """The names of the parameters of an evaluator that are fields."""
+    return tuple(parameters(EVALUATORS[entry].run))[GIVEN:]
+
+
+def further(table: Mapping[str, Any], entry: str, names: Iterable[str] | None = None) -> list[str]:
+    """The parameters of an entry behind its weight; not one that is an entry of its own, as one_sided is.
+
+    Args:
+      table: penalties, or terms.
+      entry: of the table.
+      names: of its parameters, if they are known.
+    """
+    names = parameters(table[entry]) if names is None else names
+    return [name for name in list(names)[1:] if f"{entry}_{name}" not in table]
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
