@@ -38,11 +38,24 @@ flags.DEFINE_string(
     "and a file only adds what it adds to jaxgan's tables.",
 )
 flags.DEFINE_string("workdir", None, "The run's directory: created if it does not exist, resumed if it has a run.")
-flags.DEFINE_integer("count", 100, "--mode=sample: how many examples.", lower_bound=1)
+flags.DEFINE_integer("count", 100, "--mode=sample: how many examples; a grid's by default.", lower_bound=1)
 flags.DEFINE_string("condition", None, "--mode=sample: a class 3, or classes 0,1,2 in turn; a vector 0.5,-1.")
 flags.DEFINE_bool("plain", False, "--mode=sample: plain samples, where the task has rows of its own (docs/tasks.md).")
 flags.DEFINE_integer("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
 flags.DEFINE_string("step", None, "--mode=sample, evaluate: step of the checkpoint, or best; the newest by default.")
+flags.DEFINE_enum(
+    "format",
+    None,
+    ("png", "npz", "folder", "webp", "gif"),
+    "--mode=sample: a picture; bytes and labels for dataset.name=npz; a PNG for each sample; a video. By default a "
+    "picture and an array (docs/sampling.md).",
+)
+flags.DEFINE_string("grid", None, "--mode=sample: ROWSxCOLUMNS of the picture or video; a row for each condition.")
+flags.DEFINE_string("output", None, "--mode=sample, evaluate: a directory for the files; by default in the run's.")
+flags.DEFINE_enum("along", "latents", ("latents", "conditions"), "--format=webp, gif: what changes in the video.")
+flags.DEFINE_integer("stops", 8, "--format=webp, gif: latents, or conditions, on the video's way.", lower_bound=1)
+flags.DEFINE_float("seconds", 8.0, "--format=webp, gif: how long the video is.", lower_bound=0.01, upper_bound=3600)
+flags.DEFINE_integer("frames_per_second", 25, "--format=webp, gif.", lower_bound=1, upper_bound=100)
 flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")
 flags.DEFINE_string("coordinator_address", None, "Several processes: HOST:PORT of process 0; found under SLURM.")
 flags.DEFINE_integer("num_processes", None, "Several processes: how many; see docs/scaling.md.", lower_bound=1)

@@ -194,6 +194,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.sampling = ConfigDict()
     config.sampling.method = "plain"  # "optimized": latents moved as in training; "rejection": by D's logit;
     # "driven": by Langevin steps in latent space
+    config.sampling.truncation = 1.0  # psi in (0, 1]: latents nearer to the usual, whose samples are better and less
+    # varied; 1: those of training. Scores of truncated samples are not comparable with others
     config.sampling.burn_in = 10_000  # rejection: samples from which the largest logit is estimated first
     config.sampling.percentile = 0.0  # rejection: of the logits' F, gamma; a lower one accepts more, 0 is gamma = 0
     config.sampling.steps = 200  # driven: steps of each chain

@@ -270,6 +270,7 @@ class Sampling(Section):
 
     common: ClassVar = {"resume": True, "sweep": False, "modes": ("sample", "evaluate")}
     method: Annotated[str, METHODS] = "plain"
+    truncation: Annotated[float, Field(low=0, open_low=True, high=1)] = 1.0
     burn_in: Annotated[int, Field(low=1, needs={"method": ("rejection",)})] = 10_000
     percentile: Annotated[float, Field(low=0, high=100, open_high=True, needs={"method": ("rejection",)})] = 0.0
     steps: Annotated[int, Field(low=0, needs={"method": ("driven",)})] = 200

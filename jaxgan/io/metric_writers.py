@@ -297,15 +297,23 @@ class Progress:
     Args:
       total: the step at which the run ends.
       start: the step it starts, or resumes, at.
+      unit: what a step is.
       stream: where to write.
       interval: seconds between plain lines, at least; the first and the last `update` are always written.
       clock: seconds; for tests.
     """
 
     def __init__(
-        self, total: int, start: int = 0, *, stream: TextIO | None = None, interval: float = 10.0, clock=time.monotonic
+        self,
+        total: int,
+        start: int = 0,
+        *,
+        unit: str = "step",
+        stream: TextIO | None = None,
+        interval: float = 10.0,
+        clock=time.monotonic,
     ):
-        self.total, self.step, self.interval = total, start, interval
+        self.total, self.step, self.unit, self.interval = total, start, unit, interval
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._base: tuple[int, float] | None = None  # where the rate is measured from: after the compilation
@@ -361,7 +369,7 @@ class Progress:
 
     def _report(self, values: Values, now: float) -> None:
         share = 100 * self.step // max(self.total, 1)
-        head = f"step {self.step:,}/{self.total:,} ({share} %)"
+        head = f"{self.unit} {self.step:,}/{self.total:,} ({share} %)"
         print("  ".join([head, *self._details(values, now)]), file=self._stream, flush=True)
         self._reported, self._unreported = (self.step, now), None
 
@@ -370,7 +378,7 @@ class Progress:
         recent = _rate(self._reported or self._base, self.step, now)
         average = _rate(self._base, self.step, now)
         if recent is not None:
-            parts.append(f"{recent:,.{0 if recent >= 10 else 2}f} steps/s")
+            parts.append(f"{recent:,.{0 if recent >= 10 else 2}f} {self.unit}s/s")
         if average:
             parts.append(f"{_duration((self.total - self.step) / average)} left")
         return parts

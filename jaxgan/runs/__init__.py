@@ -8,8 +8,11 @@ from jaxgan.runs import devices
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "train": ("profile", "coordinator_address", "num_processes", "process_id"),
-    "sample": ("count", "condition", "plain", "seed", "step"),
-    "evaluate": ("seed", "step"),
+    "sample": (
+        *("count", "condition", "plain", "seed", "step", "format", "grid", "output"),
+        *("along", "stops", "seconds", "frames_per_second"),
+    ),
+    "evaluate": ("seed", "step", "output"),
     "sweep": (),
 }
 """Command-line flags accepted by each mode."""
@@ -22,6 +25,10 @@ _INSTEAD = {
     "condition": "pictures have all of them, evaluations those of the data",
     "plain": "pictures in training are of the task, and evaluations have plain samples beside it",
     "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
+    "format": "training writes pictures, and evaluations their own",
+    "grid": "pictures in training have --config.sample_count, evaluations their own sizes",
+    "output": "training writes into --workdir",
+    **dict.fromkeys(("along", "stops", "seconds", "frames_per_second"), "a video is one of --mode=sample"),
     "step": "a run goes on from its newest checkpoint",
     "profile": "a trace is of training steps",
     **dict.fromkeys(("coordinator_address", "num_processes", "process_id"), "several processes only train"),

@@ -22,6 +22,7 @@ from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evalua
 from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.evaluation.inputs import NonFiniteError, check_finite
 from jaxgan.runs.data import Inputs, lend
+from jaxgan.runs.directory import PLAIN, sampling_name
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
 from jaxgan.runs.evaluate.tables import finite
@@ -42,7 +43,7 @@ class Report(NamedTuple):
       scores: each with that of real data as a baseline.
       samples: that were evaluated; images in [0, 1].
       left_out: evaluators that "auto" left out, with the reason.
-      method: how the samples were drawn.
+      way: how the samples were drawn; see `sampling_name`.
       facts: numbers on that.
       task: the scores of the run's task.
     """
@@ -52,7 +53,7 @@ class Report(NamedTuple):
     scores: list[Score]
     samples: Examples
     left_out: dict[str, str]
-    method: str
+    way: str
     facts: Mapping[str, float]
     task: Scores = Scores()
 
@@ -117,7 +118,7 @@ class Evaluation:
             raise DivergedError(
                 f"cannot evaluate step {int(state.step)}", str(error), "use an earlier checkpoint"
             ) from error
-        return Report(int(state.step), self.seed, scores, samples, self.left_out, self.method, facts, task)
+        return Report(int(state.step), self.seed, scores, samples, self.left_out, self.way, facts, task)
 
     def of(self, experiment: Experiment, config: Mapping[str, Any]) -> "Evaluation":
         """The same evaluation of another run's generators, on the same data.
@@ -134,7 +135,7 @@ class Evaluation:
         self.config = config
         self._task_scores = self._make_task_scores() if task_scores.measures(config, experiment) else None
         experiment = experiment if self._lent is None else experiment.replace(conditions=self._lent)
-        self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
+        self.way, self._experiment, self._sample = sampling_name(config["sampling"]), experiment, sampler(experiment)
         self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
 
     def to_unit(self, samples: np.ndarray) -> np.ndarray:
@@ -200,7 +201,7 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
         "seed": report.seed,
         "dataset": dataset.name,
         "samples": len(report.samples),
-        "sampling": {"method": "plain"} if report.method == "plain" else dict(evaluation.config["sampling"]),
+        "sampling": _described(evaluation.config["sampling"]),
         "sampled": report.facts,
         "features": {"name": evaluation.features.name, **evaluation.features.description},
         "scores": [_score_to_json(score) for score in report.scores],
@@ -213,6 +214,13 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
     }
 
 
+def _described(sampling: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a config's section that have an effect; two evaluations of equal ones can be compared."""
+    fields = {"method": PLAIN} if sampling["method"] == PLAIN else dict(sampling)
+    fields.pop("truncation", None)
+    return fields if sampling["truncation"] == 1 else {**fields, "truncation": sampling["truncation"]}
+
+
 def _score_to_json(score: Score) -> dict[str, Any]:
     fields = {name: finite(value) for name, value in score._asdict().items() if name not in ("method", "baselines")}
     real = score.baselines["real data"]
@@ -222,7 +230,10 @@ def _score_to_json(score: Score) -> dict[str, Any]:
 
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader must know about the scores."""
-    return [evaluator.note for evaluator in evaluation.evaluators.values() if evaluator.note]
+    found = [evaluator.note for evaluator in evaluation.evaluators.values() if evaluator.note]
+    if (psi := evaluation.config["sampling"]["truncation"]) != 1:
+        found.insert(0, f"Samples of latents truncated to {psi:g}: no score of them is comparable with that of others.")
+    return found
 
 
 def versions() -> dict[str, str]:

@@ -20,7 +20,7 @@ from jaxgan.io.checkpoints import Checkpoints, set_aside
 from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, Spared, TensorBoard
 from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, data_in_words, read_inputs
-from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.directory import RunDirectory, sampling_name
 from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
 from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.sampling import NoSamplesError, SampleGrid
@@ -88,8 +88,8 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             go_back(directory, plain)
         if jax.process_count() > 1:
             int(any_process()(0))  # the others wait for it
-        evaluates, method = plain["evaluation"]["every"] > 0, plain["sampling"]["method"]
-        best = functools.partial(best_step, directory, method) if evaluates else None
+        evaluates, way = plain["evaluation"]["every"] > 0, sampling_name(plain["sampling"])
+        best = functools.partial(best_step, directory, way) if evaluates else None
         keep = plain["keep_checkpoints"]
         checkpoints = Checkpoints(directory.checkpoints, keep=keep, best=best, every=every)
         stack.enter_context(checkpoints)
@@ -393,7 +393,7 @@ class Output:
         except (NoSamplesError, DivergedError) as error:  # no reason to end the training, which looks for itself
             self.progress.message(f"not evaluated: {error}")
             return
-        path = self.directory.evaluation_file(report.step, report.seed, report.method)
+        path = self.directory.evaluation_file(report.step, report.seed, report.way)
         with self._spared():
             write_json(path, to_json(report, self._evaluation, self.directory.path.name))
         every = (*report.scores, *report.task.scores)
@@ -455,7 +455,7 @@ def lacks_picture(config: Mapping[str, Any], directory: RunDirectory, step: int)
 def lacks_evaluation(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
     """Whether a step's scores are due and missing."""
     due = step > 0 and _is_multiple(step, config["evaluation"]["every"])
-    return due and not directory.evaluation_file(step, 0, config["sampling"]["method"]).exists()
+    return due and not directory.evaluation_file(step, 0, sampling_name(config["sampling"])).exists()
 
 
 def lacks_files(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
