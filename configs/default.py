@@ -202,6 +202,12 @@ def get_config(platform: str = "") -> ConfigDict:
     config.sampling.step_size = 0.05  # driven: epsilon
     config.sampling.adjusted = True  # driven: steps may be rejected (Metropolis), which makes up for their size
 
+    # What takes the metrics and the pictures beside metrics.jsonl.
+    config.logging = ConfigDict()
+    config.logging.writers = ("tensorboard",)  # of jaxgan.io.metric_writers.WRITERS: tensorboard, wandb; () for none
+    config.logging.wandb_project = "jaxgan"  # Weights & Biases: WANDB_MODE=offline sends nothing
+    config.logging.wandb_entity = ""  # account or team; "": the user's own
+
     # Alarms, at log steps: each is a warning and a metric.
     config.alarms = ConfigDict()
     config.alarms.patience = 10  # an alarm is for so many log lines in a row; 0 turns all off

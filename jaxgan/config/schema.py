@@ -34,6 +34,7 @@ from jaxgan.fields import (
     Weight,
     Widths,
 )
+from jaxgan.io.metric_writers import WRITERS
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
@@ -119,12 +120,14 @@ class Section:
         `ENTRY_PARAMETER` for each further parameter.
       provided: parameters of these entries that the program passes.
       weighted: whether the entries of `each` have a weight at all.
+      chosen_by: without weights, the field that lists the entries in use; "" if all of them may be.
       common: what holds for all fields of the section.
     """
 
     each: ClassVar[Mapping[str, Any]] = {}
     provided: ClassVar[tuple[str, ...]] = ()
     weighted: ClassVar[bool] = True
+    chosen_by: ClassVar[str] = ""
     common: ClassVar[dict[str, Any]] = {}
 
 
@@ -278,6 +281,17 @@ class Sampling(Section):
     adjusted: Annotated[bool, Field(needs={"method": ("driven",)})] = True
 
 
+class Logging(Section):
+    """What takes the metrics and the pictures beside `metrics.jsonl`: `jaxgan.io.metric_writers`."""
+
+    each = WRITERS
+    provided = ("run",)
+    weighted = False
+    chosen_by = "writers"
+    common: ClassVar = {"resume": True, "sweep": False}
+    writers: Annotated[tuple[str, ...], WRITERS] = ("tensorboard",)
+
+
 class Alarms(Section):
     """When a run warns of collapse, and whether it ends: `jaxgan.evaluation.alarms`."""
 
@@ -353,6 +367,7 @@ class Config(Section):
     start: Start
     evaluation: Evaluation
     sampling: Sampling
+    logging: Logging
     alarms: Alarms
     divergence: Divergence
     population: Population
@@ -479,7 +494,11 @@ def _of_entries(chooser: str, table: Collection[str] | None, provided: tuple[str
 def _of_weighted(entry: str, section: type[Section], prefix: str) -> dict[str, Row]:
     """The rows of one entry of a section that has one for each: its weight, and its further parameters."""
     if not section.weighted:
-        return {f"{entry}_{name}": _row(s, section, prefix) for name, s in evaluator_parameters(entry).items()}
+        chooser = section.chosen_by
+        specs = parameters(section.each[entry], section.provided) if chooser else evaluator_parameters(entry)
+        used = {(f"{prefix}{chooser}",): (entry,)} if chooser else {}
+        rows = {f"{entry}_{name}": _row(spec, section, prefix) for name, spec in specs.items()}
+        return {name: row._replace(needs={**row.needs, **used}) for name, row in rows.items()}
     names = parameters(section.each[entry])
     weight = next(iter(names))
     spec = names[weight]._replace(kind="float", default=0.0, traced=True)
@@ -591,7 +610,8 @@ def _unmet(
     """Why a field that another needs does not do, as (field, value); None if it does."""
     value = flat[name]
     off = (not value or value == known[name].spec.field.off) and name not in schedules(flat)
-    if off if wanted is None else value not in wanted:
+    listed = value if isinstance(value, tuple) else (value,)
+    if off if wanted is None else not any(each in wanted for each in listed):
         return name, value
     return unread_because(flat, name, known)
 

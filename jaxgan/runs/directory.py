@@ -55,6 +55,7 @@ class RunDirectory:
         self.report = self.path / "report.html"
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
+        self.wandb = self.path / "wandb"
         self.divergences = self.path / "divergences.json"
         self.sweep_file = self.path / "sweep.json"
         self.members = self.path / "members"
@@ -135,6 +136,7 @@ class RunDirectory:
         used: tuple[pathlib.Path, ...]
         used = (self.config_file, self.checkpoints, self.samples, self.evaluation, self.curves, self.report)
         used += (self.metrics_file, self.tensorboard, self.path / "profile", self.sweep_file, self.members)
+        used += (self.wandb, self.wandb / "run.json", self.wandb / "cache")
         for path in (*used, self.path / "sweep.txt", self.path / "sweep.png", self._lock_file):
             try:
                 if path.is_symlink():
