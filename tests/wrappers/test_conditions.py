@@ -47,7 +47,7 @@ def test_labels_become_one_hot_vectors_or_nothing():
             assert network.per_example and network.independent is independent
     with pytest.raises(ValueError, match="at least 1 class"):
         one_hot(watching(), 0)
-    for wrong in (jnp.ones(2), jnp.ones((2, 3), jnp.int32)):
+    for wrong in (jnp.ones(2), jnp.ones((2, 3), jnp.int32), jnp.ones((2, 2))):
         with pytest.raises(ValueError, match=r"labels are whole numbers \[batch\]"):
             one_hot(watching(), 3).apply({}, jnp.ones((2, 1)), condition=wrong)
 

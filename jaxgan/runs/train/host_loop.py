@@ -200,7 +200,7 @@ def _telling(config: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a config that tell it from others: those that are not as by default, and the usual ones."""
     values, usual = schema.flattened(config), schema.flattened(schema.complete({}))
     known = schema.rows(config)
-    changed = [name for name in values if values[name] != usual.get(name) and known[name].spec.field.sweep]
+    changed = [name for name in values if values[name] != usual.get(name) and not known[name].spec.field.resume]
     names = dict.fromkeys([*TELLING, *changed])
     return {n: v if isinstance(v, bool | int | float | str) else str(v) for n in names if (v := values[n]) is not None}
 
