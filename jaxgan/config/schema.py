@@ -496,7 +496,7 @@ def _of_weighted(entry: str, section: type[Section], prefix: str) -> dict[str, R
     if not section.weighted:
         chooser = section.chosen_by
         specs = parameters(section.each[entry], section.provided) if chooser else evaluator_parameters(entry)
-        used = {(f"{prefix}{chooser}",): (entry,)} if chooser else {}
+        used: dict[tuple[str, ...], Any] = {(f"{prefix}{chooser}",): (entry,)} if chooser else {}
         rows = {f"{entry}_{name}": _row(spec, section, prefix) for name, spec in specs.items()}
         return {name: row._replace(needs={**row.needs, **used}) for name, row in rows.items()}
     names = parameters(section.each[entry])

@@ -402,8 +402,15 @@ class WandB(MetricWriter):
             import wandb
 
             self._wandb = wandb
-            quiet = {"console": "off", "silent": True, "save_code": False, "disable_git": True, "disable_code": True}
-            limits = {"init_timeout": 30.0, "finish_timeout": 60.0}  # seconds without a network
+            settings = wandb.Settings(
+                console="off",
+                silent=True,
+                save_code=False,
+                disable_git=True,
+                disable_code=True,
+                init_timeout=30.0,  # seconds without a network
+                finish_timeout=60.0,
+            )
             if wandb.setup().settings.mode == "online" and not wandb.login(prompt=False):
                 why = "nobody is logged in (wandb login), and WANDB_MODE is not offline"
                 raise GoneError("cannot log to wandb", why, "log in, or set WANDB_MODE=offline")
@@ -417,7 +424,7 @@ class WandB(MetricWriter):
                 group=run.group or None,
                 config=json.loads(json.dumps(run.config, default=str)),
                 reinit="create_new",
-                settings=wandb.Settings(**quiet, **limits),
+                settings=settings,
             )
         self._id, self._step = saved["id"], max(saved["step"], self._run.step)
         self.sync()
@@ -508,6 +515,7 @@ class Progress:
       total: the step at which the run ends.
       start: the step it starts, or resumes, at.
       unit: what a step is.
+      quiet: seconds at the beginning in which nothing is written, for work that may be short.
       stream: where to write.
       interval: seconds between plain lines, at least; the first and the last `update` are always written.
       clock: seconds; for tests.
@@ -519,6 +527,7 @@ class Progress:
         start: int = 0,
         *,
         unit: str = "step",
+        quiet: float = 0.0,
         stream: TextIO | None = None,
         interval: float = 10.0,
         clock=time.monotonic,
@@ -528,16 +537,11 @@ class Progress:
         self._clock = clock
         self._base: tuple[int, float] | None = None  # where the rate is measured from: after the compilation
         self._reported: tuple[int, float] | None = None  # the last plain line
-        self._unreported: Values | None = None
-        self._bar = None
-        if self._stream.isatty():
-            import tqdm
-
-            form = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
-            # leave the bar's own rate out, as it counts the compilation
-            self._bar = tqdm.tqdm(
-                total=total, initial=start, file=self._stream, dynamic_ncols=True, bar_format=form, mininterval=0.1
-            )
+        self._unreported: list[str] | None = None
+        self._quiet_until = clock() + quiet if quiet else -math.inf
+        self._bar: Any = None
+        if self._stream.isatty() and not quiet:
+            self._open_bar()
 
     def __enter__(self) -> "Progress":
         return self
@@ -545,23 +549,48 @@ class Progress:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def update(self, step: int, values: Values | None = None) -> None:
+    def update(
+        self, step: int, values: Values | None = None, *, note: str = "", seconds_left: float | None = None
+    ) -> None:
         """Reports how many steps are done. Rates are measured from the first call on, which excludes the compilation.
 
         Args:
           step: training steps done.
           values: the latest metrics; d_loss and g_loss are shown.
+          note: what is done now, in place of metrics and rates.
+          seconds_left: an estimate, in place of that from the rate.
         """
-        now, values = self._clock(), values or {}
+        now = self._clock()
         self.step = step
-        if self._bar is not None:
-            self._bar.set_postfix_str("  ".join(self._details(values, now)), refresh=False)
-            self._bar.update(step - self._bar.n)
-        elif self._reported is None or step >= self.total or now - self._reported[1] >= self.interval:
-            self._report(values, now)
-        else:
-            self._unreported = values
+        details = [note] if note else self._details(values or {}, now)
+        if note and seconds_left is not None:
+            details.append(f"about {_duration(seconds_left)} left")
         self._base = self._base or (step, now)
+        if now < self._quiet_until:
+            return
+        if self._stream.isatty():
+            bar = self._bar or self._open_bar()
+            bar.set_postfix_str("  ".join(details), refresh=bool(note))
+            bar.update(step - bar.n)
+        elif self._reported is None or step >= self.total or now - self._reported[1] >= self.interval:
+            self._report(details, now)
+        else:
+            self._unreported = details
+
+    def _open_bar(self) -> Any:
+        import tqdm
+
+        form = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
+        # leave the bar's own rate out, as it counts the compilation
+        self._bar = tqdm.tqdm(
+            total=self.total,
+            initial=self.step,
+            file=self._stream,
+            dynamic_ncols=True,
+            bar_format=form,
+            mininterval=0.1,
+        )
+        return self._bar
 
     def message(self, line: str) -> None:
         """Writes a line, above the bar if there is one."""
@@ -577,10 +606,10 @@ class Progress:
         elif self._unreported is not None:
             self._report(self._unreported, self._clock())
 
-    def _report(self, values: Values, now: float) -> None:
+    def _report(self, details: list[str], now: float) -> None:
         share = 100 * self.step // max(self.total, 1)
         head = f"{self.unit} {self.step:,}/{self.total:,} ({share} %)"
-        print("  ".join([head, *self._details(values, now)]), file=self._stream, flush=True)
+        print("  ".join([head, *details]), file=self._stream, flush=True)
         self._reported, self._unreported = (self.step, now), None
 
     def _details(self, values: Values, now: float) -> list[str]:

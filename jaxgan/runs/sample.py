@@ -1,11 +1,9 @@
 """`--mode=sample`: examples from a trained generator, as a picture, an array, a folder of images, or a video."""
 
-import contextlib
 import json
 import math
 import pathlib
 import re
-import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -44,8 +42,8 @@ CELLS = 2_500
 NAMED = 60
 """Most letters of a condition in the name of a file; a longer one is cut and has a checksum."""
 
-QUIET_SECONDS = 3.0
-"""Samples that are drawn in less show no progress."""
+QUIET = 5.0
+"""Seconds; samples that are drawn in less show no progress."""
 
 REMEDY = "make room, or name another directory by --output=DIRECTORY"
 
@@ -222,22 +220,20 @@ class _Draw:
 
     def _watched(self, parts: Iterable[Any], count: int, unit: str, size: Callable[[Any], int]) -> Iterator[Any]:
         """The parts of something, with progress if they take long; PreemptedError after a signal."""
-        done, began, progress = 0, time.monotonic(), None
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(located(lambda: f" after {done:,} of {count:,} {unit}s"))
+        done = 0
+        where, progress = (
+            located(lambda: f" after {done:,} of {count:,} {unit}s"),
+            Progress(count, unit=unit, quiet=QUIET),
+        )
+        with where, progress:
             for part in parts:
                 self.stop.hold()  # from here on there are files to remove
                 yield part
                 done += size(part)
-                if done == count:
-                    return
-                if self.stop.signal_name is not None:
+                progress.update(done)
+                if self.stop.signal_name is not None and done < count:
                     what = f"stopped by {self.stop.signal_name} after {done:,} of {count:,} {unit}s"
                     raise PreemptedError(what, "they are dropped", "run the same command again, or ask for fewer")
-                if progress is None and time.monotonic() - began > QUIET_SECONDS:
-                    progress = stack.enter_context(Progress(count, done, unit=unit))
-                if progress is not None:
-                    progress.update(done)
 
     def _as_bytes(self, values: np.ndarray) -> np.ndarray:
         return figures.as_bytes(values, *self.range)

@@ -39,6 +39,8 @@ def test_labels_become_one_hot_vectors_or_nothing():
     np.testing.assert_array_equal(network.apply({}, jnp.ones((2, 1)), condition=labels)[0], expected)
     np.testing.assert_array_equal(network.init(KEY, jnp.ones((2, 1)), condition=labels)["params"], expected)
     assert network.apply({}, jnp.ones((2, 1)))[0] is None
+    shares = jnp.array([[0.5, 0, 0.5], [0, 1, 0]])  # between two classes
+    np.testing.assert_array_equal(network.apply({}, jnp.ones((2, 1)), condition=shares)[0], shares)
     blind = unconditional(watching())
     assert blind.apply({}, jnp.ones((2, 1)), condition=labels)[0] is None
     assert blind.init(KEY, jnp.ones((2, 1)), condition=labels)["params"] is None

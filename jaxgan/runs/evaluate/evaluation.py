@@ -7,6 +7,8 @@ import functools
 import math
 import pathlib
 import platform
+import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
@@ -21,6 +23,7 @@ from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.evaluation.inputs import NonFiniteError, check_finite
+from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.data import Inputs, lend
 from jaxgan.runs.directory import PLAIN, sampling_name
 from jaxgan.runs.evaluate import task_scores
@@ -32,6 +35,65 @@ from jaxgan.types import TrainState, stream
 
 SPLIT_BYTES = 2**30
 """At most this much of a split is read, counted as floats."""
+
+
+DRAW, TASK = "draws samples", "the task's scores"
+"""Parts of an evaluation beside its evaluators."""
+
+
+class Parts:
+    """The parts of an evaluation: each evaluator of real data and of samples, the samples, and the task's scores.
+
+    Real data takes about as long as samples, so the first half of the parts tells how long the second one takes.
+
+    Args:
+      progress: shows them; None for nobody. Its total is set once they are known.
+
+    Attributes:
+      done: how many are.
+      total: how many there are; 0 before they are known.
+    """
+
+    def __init__(self, progress: Progress | None = None, clock: Callable[[], float] = time.monotonic):
+        self.done = self.total = 0
+        self._progress, self._clock = progress, clock
+        self._left: list[str] = []
+        self._seconds: dict[str, float] = {}
+        self._running: tuple[str, float] | None = None
+
+    def expect(self, evaluators: Sequence[str], *, task: bool) -> None:
+        """Sets the parts."""
+        self._left = [*evaluators, DRAW, *([TASK] if task else []), *evaluators]
+        self.done, self.total, self._running = 0, len(self._left), None
+
+    def begin(self, name: str, of: str = "") -> None:
+        """One ends, if there was one, and the next begins."""
+        if self._running is not None:
+            self._finish()
+        self._running = name, self._clock()
+        if self._progress is not None:
+            self._progress.total = self.total
+            self._progress.update(self.done, note=f"{name} of {of}" if of else name, seconds_left=self._seconds_left())
+
+    def end(self) -> None:
+        """The last one ends."""
+        self._finish()
+        if self._progress is not None:
+            self._progress.update(self.done, note="done")
+
+    def _finish(self) -> None:
+        assert self._running is not None
+        name, began = self._running
+        self._seconds[name] = self._clock() - began
+        self._left.remove(name)
+        self._running, self.done = None, self.done + 1
+
+    def _seconds_left(self) -> float | None:
+        """What is known of the same parts, and for others their mean; None before one is done."""
+        if not self._seconds:
+            return None
+        mean = statistics.fmean(self._seconds.values())
+        return sum(self._seconds.get(name, mean) for name in self._left)
 
 
 class Report(NamedTuple):
@@ -67,6 +129,7 @@ class Evaluation:
       experiment: the run's parts.
       seed: of the latents.
       log: prints messages before slow work.
+      parts: is told what `run` does; None for nobody.
 
     Raises:
       UsageError: an evaluator does not suit the data, or there are too few samples.
@@ -74,9 +137,15 @@ class Evaluation:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment, seed: int, log: Callable[[str], None]
+        self,
+        config: Mapping[str, Any],
+        inputs: Inputs,
+        experiment: Experiment,
+        seed: int,
+        log: Callable[[str], None],
+        parts: Parts | None = None,
     ):
-        self.config, self.inputs, self.seed = config, inputs, seed
+        self.config, self.inputs, self.seed, self.parts = config, inputs, seed, parts or Parts()
         self.count = config["evaluation"]["samples"]
         self.latent_key, self.key = jax.random.split(jax.random.key(seed))
         dataset = inputs.dataset
@@ -89,7 +158,10 @@ class Evaluation:
         with _finite_data():
             self.evaluators, self.left_out = self._choose()
         # Computed once, on first use, also for the evaluations that `of` makes.
-        self._references = functools.cache(lambda: reference_scores(self.data, self.evaluators, self.key, self.count))
+        begin = functools.partial(self.parts.begin, of="real data")
+        self._references = functools.cache(
+            lambda: reference_scores(self.data, self.evaluators, self.key, self.count, begin)
+        )
         task_key = stream(self.key, "task_scores")
         self._make_task_scores = functools.cache(
             lambda: task_scores.task_scorer(config, inputs, self.data, self.features, self.to_unit, task_key)
@@ -106,14 +178,20 @@ class Evaluation:
           UsageError: the features of the data are not finite.
           NoSamplesError: rejection accepts almost no samples.
         """
+        self.parts.expect(list(self.evaluators), task=self._task_scores is not None)
         with _finite_data():
             references = self._references()
+        self.parts.begin(DRAW)
         values, facts = self._sample(state, self.latent_key, self.count)
         try:
             check_finite("the samples", values)
             samples = Examples("generated", self.to_unit(values), self.features, labels=self._labels)
+            if self._task_scores is not None:
+                self.parts.begin(TASK)
             task = Scores() if self._task_scores is None else self._task_scores(self._experiment, state)
-            scores = evaluate(samples, self.data, self.evaluators, self.key, references)
+            begin = functools.partial(self.parts.begin, of="samples")
+            scores = evaluate(samples, self.data, self.evaluators, self.key, references, begin)
+            self.parts.end()
         except NonFiniteError as error:
             raise DivergedError(
                 f"cannot evaluate step {int(state.step)}", str(error), "use an earlier checkpoint"

@@ -12,12 +12,14 @@ import numpy as np
 from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
 from jaxgan.io.atomic import local_path, made_folder, write_json
+from jaxgan.io.metric_writers import Progress
 from jaxgan.latents import linear_path, spherical_path
 from jaxgan.runs.data import check_same_data, read_inputs
-from jaxgan.runs.evaluate.evaluation import Evaluation, Report, to_json
+from jaxgan.runs.evaluate.evaluation import Evaluation, Parts, Report, to_json
 from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.evaluate.tables import as_text
 from jaxgan.runs.load import TrainedRun, load_run
+from jaxgan.signals import located
 from jaxgan.training.step import generate
 from jaxgan.types import of_norm, stream
 
@@ -26,6 +28,9 @@ ROWS, COLUMNS = 10, 8
 
 PATHS, POINTS = 5, 10
 """Rows of each kind of path in z, and images in a row."""
+
+QUIET = 5.0
+"""Seconds; an evaluation that takes less shows no progress."""
 
 CLASSES = 40
 """Rows of classes, at most."""
@@ -61,8 +66,11 @@ def evaluate(
     if inputs.facts.vectors is not None:
         run = run._replace(experiment=run.experiment.replace(conditions=inputs.facts.vectors))
     log = functools.partial(print, file=sys.stderr, flush=True)
-    evaluation = Evaluation(run.config, inputs, run.experiment, seed, log)
-    report = evaluation.run(run.state)
+    with Progress(0, unit="part", quiet=QUIET) as progress:
+        parts = Parts(progress)
+        with located(lambda: f" after {parts.done} of {parts.total} parts of the evaluation" if parts.total else ""):
+            evaluation = Evaluation(run.config, inputs, run.experiment, seed, log, parts)
+            report = evaluation.run(run.state)
     path = folder / run.directory.evaluation_file(report.step, report.seed, report.way).name
     instead = " in place of the scores that were there" if path.exists() else ""
     pictures = draw(report, evaluation, run, path.with_suffix(""))
