@@ -27,6 +27,8 @@ from .networks import NETWORKS as NETWORKS
 from .optimizers import OPTIMIZERS as OPTIMIZERS
 from .parallel import distribute as distribute
 from .parallel import distribute_population as distribute_population
+from .runs.trained import TrainedGAN as TrainedGAN
+from .runs.trained import load as load
 from .tasks import TASKS as TASKS
 from .training.init import init_state as init_state
 from .training.population import init_population as init_population

@@ -11,13 +11,20 @@ value of the type is allowed.
 """
 
 import dataclasses
+import functools
 import inspect
 import math
-from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any
+import numbers
+import types
+import typing
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
 
 import chex
+import jax
 import optax
+
+from jaxgan.tables import nearest
 
 REQUIRED = inspect.Parameter.empty
 """The default of a parameter that has none."""
@@ -47,6 +54,7 @@ class Field:
       low, high: range of a number, or of each number of a tuple.
       open_low, open_high: whether the ends are excluded.
       choices: names that a string, or each string of a tuple, may be: a table, read when the value is checked.
+      hint: a sentence for those who chose none of them.
       files: `FILE.py:FUNCTION` is allowed too.
       entries: `choices` is a table whose chosen entry brings fields of its own into the same section.
       provided: parameters of these entries that the program passes, so they are no fields.
@@ -67,6 +75,7 @@ class Field:
     open_low: bool = False
     open_high: bool = False
     choices: Collection[str] | None = None
+    hint: str = ""
     files: bool = False
     entries: bool = False
     provided: tuple[str, ...] = ()
@@ -96,3 +105,184 @@ Momentum = Annotated[chex.Numeric | optax.Schedule, Field(low=0, high=1, open_hi
 """A momentum in [0, 1), or a schedule of one."""
 Widths = Annotated[tuple[int, ...], Field(low=1)]
 """Whole numbers of at least 1, one for each layer."""
+
+
+# --- Parameters of a function, and values of them
+
+_KINDS = {bool: "bool", int: "int", float: "float", str: "str"}
+_TUPLES = {int: "ints", float: "floats", str: "names"}
+MOST_BITS = 63
+"""Of a whole number."""
+
+
+class Spec(NamedTuple):
+    """A parameter, as its annotation and default describe it.
+
+    Attributes:
+      kind: "int", "float", "bool", "str", "ints", "floats", "names", or "any" without an annotation.
+      traced: the compiled step may take its value as an argument.
+      default: its default, or `REQUIRED`.
+      field: what else is known of it.
+    """
+
+    kind: str
+    traced: bool
+    default: Any
+    field: Field
+
+    @property
+    def off(self) -> tuple[Any, ...]:
+        """Values that leave its part out."""
+        return tuple(value for value in (self.default, self.field.off) if value is not REQUIRED)
+
+
+def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
+    """What an annotation and a default say of a parameter."""
+    field = Field()
+    if typing.get_origin(annotation) is Annotated:
+        annotation, *extras = typing.get_args(annotation)
+        extras = extras[::-1]  # of nested annotations, the outermost counts
+        names = next((extra for extra in extras if isinstance(extra, Collection)), None)
+        field = next((extra for extra in extras if isinstance(extra, Field)), Field(choices=names))
+    members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    if jax.Array in members:
+        return Spec("float", True, default, field)
+    for member in sorted(members, key=lambda m: typing.get_origin(m) is None):  # tuples before their single values
+        origin, arguments = typing.get_origin(member), typing.get_args(member)
+        if origin is typing.Literal:
+            return Spec("str", False, default, dataclasses.replace(field, choices=arguments))
+        if isinstance(origin, type) and issubclass(origin, Sequence) and arguments[0] in _TUPLES:
+            return Spec(_TUPLES[arguments[0]], False, default, field)
+        if member in _KINDS:
+            return Spec(_KINDS[member], False, default, field)
+    kind = _KINDS.get(type(default), "any") if annotation is REQUIRED else "any"
+    return Spec(kind, False, default, field)
+
+
+@functools.cache
+def parameters(function: Callable[..., Any], provided: tuple[str, ...] = ()) -> Mapping[str, Spec]:
+    """The parameters of a function that are a config's fields.
+
+    Args:
+      function: any.
+      provided: names of parameters that the program passes itself.
+
+    Returns:
+      What is known of each, by name.
+    """
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    found = {
+        name: spec_of(parameter.annotation, parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name not in provided and parameter.kind not in variadic
+    }
+    return types.MappingProxyType(found)
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
+def wrong(spec: Spec, value: Any) -> str:
+    """What is wrong with a value of a field; an empty string if nothing is."""
+    field = spec.field
+    if spec.kind == "any":
+        return ""
+    if spec.kind == "bool":
+        return "" if isinstance(value, bool) else f"{value!r} is not true or false"
+    if spec.kind in ("int", "float"):
+        return _wrong_number(spec, value)
+    if spec.kind == "str":
+        if field.files and is_code(value):
+            return ""
+        found = _wrong_name(value, field.choices)
+        hint = f"; {field.hint}" if field.hint else ""
+        return found and found + (", and not FILE.py:FUNCTION" if field.files else "") + hint
+    if not isinstance(value, tuple):
+        return f"{value!r} is not {describe(spec)}"
+    if spec.kind == "names":
+        return next(filter(None, (_wrong_name(name, field.choices) for name in value)), "")
+    single = spec._replace(kind=spec.kind.removesuffix("s"))
+    if any(_wrong_number(single, number) for number in value):
+        return f"{value!r} is not {describe(spec)}"
+    return ""
+
+
+def is_code(value: Any) -> bool:
+    """Whether a value is FILE.py:FUNCTION."""
+    return isinstance(value, str) and ".py:" in value
+
+
+def _wrong_number(spec: Spec, value: Any) -> str:
+    field = spec.field
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return f"a number of {value.bit_length()} bits, and {MOST_BITS} are the most"
+    if isinstance(value, bool) or not isinstance(value, int if spec.kind == "int" else int | float):
+        return f"{value!r} is not {describe(spec)}"
+    above = value > field.low if field.open_low else value >= field.low
+    below = value < field.high if field.open_high else value <= field.high
+    if above and below and (spec.kind == "int" or math.isfinite(value)):
+        return ""
+    if spec.kind == "int":
+        return f"{value} is below {field.low}" if not above else f"{value} is above {field.high}"
+    left = "(" if field.open_low or field.low == -math.inf else "["
+    right = ")" if field.open_high or field.high == math.inf else "]"
+    return f"{value} does not lie in {left}{field.low:g}, {field.high:g}{right}"
+
+
+def _wrong_name(value: Any, choices: Collection[str] | None) -> str:
+    if not isinstance(value, str):
+        return f"{value!r} is not a string"
+    if choices is None or value in choices:
+        return ""
+    return f"{value!r} is none of {', '.join(sorted(filter(None, choices)))}{nearest(value, choices)}"
+
+
+def describe(spec: Spec) -> str:
+    """What a field takes, in words."""
+    if spec.kind == "ints":
+        least = "" if spec.field.low == -math.inf else f" of at least {spec.field.low:g}"
+        return f'a tuple of whole numbers{least}, such as "(256, 256)"'
+    example = ",".join(sorted(filter(None, spec.field.choices or ("a", "b")))[:2])
+    return {
+        "bool": "true or false",
+        "int": "a whole number",
+        "float": "a number",
+        "floats": 'a tuple of numbers, such as "0.05,0.5"',
+        "names": f'names with commas between them, such as "{example}"',
+    }.get(spec.kind, "a string")
+
+
+def check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    """Checks keyword arguments of a function by its annotations, as a config's fields are.
+
+    Numbers that the compiled step may take as arguments are not checked.
+
+    Raises:
+      TypeError: the function has no such parameter, or needs another.
+      ValueError: a value is not one that the parameter takes.
+    """
+    name, known = function.__name__, parameters(function)
+    for argument in arguments:
+        if argument not in known:
+            raise TypeError(f"{name} has no parameter {argument!r}{nearest(argument, known)}")
+    for argument, spec in known.items():
+        if argument not in arguments:
+            if spec.default is REQUIRED:
+                raise TypeError(f"{name} needs the parameter {argument}: {describe(spec)}")
+            continue
+        value = arguments[argument]
+        if spec.traced or value is spec.default:
+            continue
+        if isinstance(value, str) and spec.kind == "names":
+            value = tuple(part.strip() for part in value.split(","))
+        value = tuple(map(_plain, value)) if isinstance(value, list | tuple) else _plain(value)
+        if text := wrong(spec, value):
+            raise ValueError(f"{name}'s {argument}: {text}")
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python; anything else as it is."""
+    if isinstance(value, bool | int | float) or not isinstance(value, numbers.Real):
+        return value
+    return int(value) if isinstance(value, numbers.Integral) else float(value)

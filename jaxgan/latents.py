@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.fields import Count, Field, Size, Weight
+from jaxgan.tables import Table
 from jaxgan.types import Latent, linear, of_norm
 from jaxgan.wrappers import learned_mixture
 
@@ -262,7 +263,7 @@ def _check(dim: int, components: int = 1) -> None:
         raise ValueError(f"a mixture needs at least one component, got components={components}")
 
 
-LATENTS: dict[str, Callable[..., Latent]] = {
+LATENTS: dict[str, Callable[..., Latent]] = Table("latent") | {
     "uniform": uniform,
     "uniform_unit": uniform_unit,
     "normal": normal,

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.fields import Count, Decay, Field, Momentum, Positive, Weight
+from jaxgan.tables import Table
 
 Rate: TypeAlias = optax.Schedule | chex.Numeric
 
@@ -122,7 +123,7 @@ def _with_standard_promotion(function: Callable[..., Any]) -> Callable[..., Any]
     return call
 
 
-OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = {
+OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = Table("optimizer") | {
     "sgd": sgd,
     "adam": adam,
     "adamw": adamw,
@@ -266,7 +267,7 @@ def cosine(
     return _with_standard_promotion(schedule)
 
 
-RATE_SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
+RATE_SCHEDULES: dict[str, Callable[..., optax.Schedule]] = Table("schedule of the rate") | {
     "constant": constant,
     "exponential": exponential,
     "linear": linear,
@@ -305,7 +306,7 @@ def momentum_by_epoch(
     return schedule
 
 
-MOMENTUM_SCHEDULES: dict[str, Callable[..., optax.Schedule | chex.Numeric]] = {
+MOMENTUM_SCHEDULES: dict[str, Callable[..., optax.Schedule | chex.Numeric]] = Table("schedule of the momentum") | {
     "constant": constant_momentum,
     "linear": momentum_by_epoch,
 }

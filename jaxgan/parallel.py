@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
+from jaxgan.tables import UnknownNameError
 from jaxgan.training.population import population_step
 from jaxgan.training.step import TrainStep
 
@@ -55,7 +56,7 @@ def distribute(
         multiple of the number of devices.
     """
     if mapping not in MAPPINGS:
-        raise ValueError(f"unknown mapping {mapping!r}; one of {', '.join(MAPPINGS)}")
+        raise UnknownNameError("mapping", mapping, MAPPINGS)
     if devices is None:
         devices = jax.local_devices()[:1] if mapping == "jit" else all_devices()
     devices = list(devices)

@@ -15,7 +15,8 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
-    {"errors", "types", "fields", "products"},
+    {"errors", "types", "products", "tables"},
+    {"fields", "config_files", "extras"},
     {"wrappers", "optimizers", "io", "sampling", "signals"},
     {"losses", "latents"},
     {"training"},
@@ -24,6 +25,7 @@ FLOORS = (
     {"tasks"},
     {"config"},
     {"runs"},
+    {"__main__"},
 )
 CORE = {
     "fields",
@@ -38,7 +40,7 @@ CORE = {
     "training",
     "theory",
 }
-CORE |= {"parallel", "products"}
+CORE |= {"parallel", "products", "tables"}
 MAPPINGS = {"pmap", "shard_map", "Mesh", "NamedSharding", "PartitionSpec"}
 
 

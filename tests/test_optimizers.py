@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxgan.config.schema import parameters
+from jaxgan.fields import parameters
 from jaxgan.optimizers import (
     OPTIMIZERS,
     RATE_SCHEDULES,

@@ -6,16 +6,17 @@ from typing import Any
 
 from jaxgan.config import schema, values
 from jaxgan.config.build import MissingFieldError, build_latent, build_loss
-from jaxgan.config.schema import is_on, parameters
+from jaxgan.config.schema import is_on
 from jaxgan.config.values import Problem
 from jaxgan.datasets import DATASETS
 from jaxgan.errors import UsageError
-from jaxgan.fields import REQUIRED
+from jaxgan.fields import REQUIRED, Spec, parameters, wrong
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.conditioning import PLAYER_CONDITIONINGS
 from jaxgan.networks.linen import check_choice
 from jaxgan.networks.normalization import FROM_DATA
+from jaxgan.tables import nearest
 from jaxgan.types import Latent, Loss
 from jaxgan.wrappers.augmentation import MOVING
 
@@ -100,7 +101,7 @@ def unread(names: Iterable[str], *configs: Values) -> list[Problem]:
     for problem in schema.unread(dict.fromkeys([*names, "dataset.path"]), *configs):
         if problem.field == "dataset.path":
             path = str(schema.value_of(configs[0], "dataset.path"))
-            wanted = "npz" if path.endswith(".npz") else "idx, stacked or tfds"
+            wanted = "npz" if path.endswith(".npz") else "images, idx, stacked or tfds"
             problem = problem._replace(text=f"{problem.text}; set dataset.name={wanted}, or leave the path out")
         found.append(problem)
     return found
@@ -268,19 +269,19 @@ def _generator_batches(config: Values) -> Iterator[Problem]:
 
 def _schedules(config: Values) -> Iterator[Problem]:
     """Schedules of numbers that may vary, within the ranges of their fields."""
-    plans, wrong = values.read_schedules(config["schedules"])
-    yield from (_about("schedules", f": {text}") for text in wrong)
+    plans, texts = values.read_schedules(config["schedules"])
+    yield from (_about("schedules", f": {text}") for text in texts)
     known = schema.rows(config)
     for name, plan in plans.items():
         if name not in known:
-            yield _about("schedules", f": {name} is no field{values.nearest(name, known)}")
+            yield _about("schedules", f": {name} is no field{nearest(name, known)}")
         elif not schema.may_vary(config, name, known):
             rate, other = name.endswith("_optimizer.learning_rate"), f"{name.partition('.')[0]}.rate_schedule"
             moved = f" with {other}={config[other]}, which changes it already" if rate else ""
             yield _about("schedules", f": {name} is no number that may change in a run{moved}")
         elif why := schema.unread_because(config, name, known):
             yield _about("schedules", f": {name} has no effect with {why[0]}={values.shown(why[1])}")
-        elif text := values.wrong(_closed(known[name].spec), plan.last):
+        elif text := wrong(_closed(known[name].spec), plan.last):
             yield _about("schedules", f": {name}: {text}")
         elif known[name].spec.field.limit and not (config[name] > 0 and plan.last > 0):
             ends = f"{config[name]} and {plan.last}"
@@ -297,7 +298,7 @@ def _schedules(config: Values) -> Iterator[Problem]:
         yield _about("average_debias", " is of a decay that stays the same; leave its schedule out")
 
 
-def _closed(spec: values.Spec) -> values.Spec:
+def _closed(spec: Spec) -> Spec:
     """The field with its lower end: a rate has to start above 0, and its schedule may end there."""
     return spec._replace(field=dataclasses.replace(spec.field, open_low=False))
 

@@ -1,49 +1,26 @@
 """The command line's `--config=FILE[:argument]` and `--config.field=value`, with every problem named at once."""
 
-import difflib
-import importlib.util
-import os
-import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ml_collections import ConfigDict
-
+from jaxgan import config_files
 from jaxgan.config import schema, values
 from jaxgan.config.values import Problem
-from jaxgan.errors import UsageError
+from jaxgan.fields import describe
+from jaxgan.tables import did_you_mean, elsewhere, nearest
 
 
 def load_config(location: str) -> dict[str, Any]:
     """The config that a file's `get_config(argument)` makes, with every field that it lacks at its default.
 
     Args:
-      location: a path, with `:argument` behind it if wanted (`configs/mnist.py:gpu`).
+      location: a path, or the name of a file in `configs/`, with `:argument` behind it if wanted
+        (`configs/mnist.py:gpu`).
 
     Raises:
-      UsageError: if the file is missing or does not give a config.
+      UsageError: the file is missing or does not give a config.
     """
-    name, _, argument = location.partition(":")
-    path = pathlib.Path(name)
-    if not os.path.isfile(path):  # which is also False where it may not be looked at
-        there = {other.stem: other for other in sorted(path.parent.glob("*.py"))} if os.path.isdir(path.parent) else {}
-        near = values.did_you_mean(there[stem] for stem in difflib.get_close_matches(path.stem, there, n=2))
-        remedy = f"choose one of {', '.join(map(str, there.values()))}" if there else "give the path of a config file"
-        raise UsageError(f"--config={location}", f"there is no file {name}", near or remedy)
-    if argument not in ("", "cpu", "gpu", "tpu"):
-        raise UsageError(f"--config={location}", f"{argument!r} is no platform", "write :cpu, :gpu, :tpu or nothing")
-    spec = importlib.util.spec_from_file_location("jaxgan_config_file", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"--config={location}", "it is not a Python file", "give the path of a config file")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-        config = module.get_config(argument) if argument else module.get_config()
-    except Exception as error:
-        raise UsageError(f"--config={location}", f"{type(error).__name__}: {error}", "correct the file") from error
-    if not isinstance(config, ConfigDict):
-        raise UsageError(f"--config={location}", "get_config() does not return a ConfigDict", "correct the file")
-    return schema.complete(config)
+    return schema.complete(config_files.load(location))
 
 
 def override(config: dict[str, Any], overrides: Mapping[str, str]) -> list[Problem]:
@@ -78,19 +55,19 @@ def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:
         first = next((other for other in known if other.startswith(f"{name}.")), f"{name}.")
         return Problem(name, f"{name} is a section; set its fields, such as {first}")
     if section and section not in sections:
-        return Problem(name, f"{section} is no section{values.nearest(section, sections)}")
+        return Problem(name, f"{section} is no section{nearest(section, sections)}")
     if name not in known:
         beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
-        wanted = values.ELSEWHERE.get(field, field)
-        elsewhere = [other for other in known if other.rpartition(".")[2] in (field, wanted)]
-        near = values.nearest(field, beside) if wanted in (field, *beside) else ""
-        hint = near or f"; {values.did_you_mean(sorted(elsewhere))}".removesuffix("; ")
+        wanted = elsewhere(field)
+        others = [other for other in known if other.rpartition(".")[2] in (field, *wanted)]
+        near = nearest(field, beside) if not wanted or set(wanted) & set(beside) else ""
+        hint = near or f"; {did_you_mean(sorted(others))}".removesuffix("; ")
         return Problem(name, f"{name} is no field{hint}")
     spec = known[name].spec
     try:
         value = values.parsed(spec, text)
     except values.UNREADABLE:
-        return Problem(name, f"{name}: {text!r} is not {values.describe(spec)}")
+        return Problem(name, f"{name}: {text!r} is not {describe(spec)}")
     target = config.setdefault(section, {}) if section else config
     target[field] = value
     return None

@@ -10,15 +10,11 @@ read; a test holds the two together.
 import dataclasses
 import functools
 import inspect
-import types
-import typing
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, NamedTuple
 
-import jax
-
 from jaxgan.config import values
-from jaxgan.config.values import Plan, Problem, Spec, read_schedules
+from jaxgan.config.values import Plan, Problem, read_schedules
 from jaxgan.datasets import DATASETS, RANGES
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.alarms import ALARMS
@@ -31,8 +27,13 @@ from jaxgan.fields import (
     Limit,
     Positive,
     Size,
+    Spec,
     Weight,
     Widths,
+    is_code,
+    parameters,
+    spec_of,
+    wrong,
 )
 from jaxgan.io.metric_writers import WRITERS
 from jaxgan.latents import LATENTS
@@ -46,6 +47,7 @@ from jaxgan.networks.normalization import NORMALIZATIONS
 from jaxgan.optimizers import MOMENTUM_SCHEDULES, OPTIMIZERS, RATE_SCHEDULES
 from jaxgan.parallel import MAPPINGS
 from jaxgan.sampling import METHODS
+from jaxgan.tables import nearest
 from jaxgan.tasks import TASKS
 from jaxgan.training.init import UPDATES
 from jaxgan.types import Loss
@@ -55,57 +57,6 @@ from jaxgan.wrappers.precision import PRECISIONS
 SEED = Annotated[int, Field(low=0, high=2**32 - 1)]
 WHENEVER = Annotated[int, Field(low=1, resume=True, sweep=False)]
 """How often, or how much, a run writes: no business of the training."""
-
-
-_KINDS = {bool: "bool", int: "int", float: "float", str: "str"}
-_TUPLES = {int: "ints", float: "floats", str: "names"}
-
-
-def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
-    """What an annotation and a default say of a parameter."""
-    field = Field()
-    if typing.get_origin(annotation) is Annotated:
-        annotation, *extras = typing.get_args(annotation)
-        extras = extras[::-1]  # of nested annotations, the outermost counts
-        names = next((extra for extra in extras if isinstance(extra, Collection)), None)
-        field = next((extra for extra in extras if isinstance(extra, Field)), Field(choices=names))
-    members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
-    if jax.Array in members:
-        return Spec("float", True, default, field)
-    for member in sorted(members, key=lambda m: typing.get_origin(m) is None):  # tuples before their single values
-        origin, arguments = typing.get_origin(member), typing.get_args(member)
-        if origin is typing.Literal:
-            return Spec("str", False, default, dataclasses.replace(field, choices=arguments))
-        if isinstance(origin, type) and issubclass(origin, Sequence) and arguments[0] in _TUPLES:
-            return Spec(_TUPLES[arguments[0]], False, default, field)
-        if member in _KINDS:
-            return Spec(_KINDS[member], False, default, field)
-    kind = _KINDS.get(type(default), "any") if annotation is REQUIRED else "any"
-    return Spec(kind, False, default, field)
-
-
-@functools.cache
-def parameters(function: Callable[..., Any], provided: tuple[str, ...] = ()) -> Mapping[str, Spec]:
-    """The parameters of a function that are a config's fields.
-
-    Args:
-      function: any.
-      provided: names of parameters that the program passes itself.
-
-    Returns:
-      What is known of each, by name.
-    """
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    found = {
-        name: spec_of(parameter.annotation, parameter.default)
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name not in provided and parameter.kind not in variadic
-    }
-    return types.MappingProxyType(found)
-
-
-def _is_union(annotation: Any) -> bool:
-    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
 NETWORK_PROVIDED = ("output_shape", "means", "axis_name", "classes")
@@ -186,7 +137,15 @@ class LatentOptimizationSection(Section):
 class DatasetSection(Section):
     """The data: `jaxgan.datasets`."""
 
-    name: Annotated[str, Field(choices=DATASETS, entries=True, provided=("seed", "memory_limit"))] = "digits"
+    name: Annotated[
+        str,
+        Field(
+            choices=DATASETS,
+            entries=True,
+            provided=("seed", "memory_limit"),
+            hint="a folder or zip file of pictures is images, arrays of your own are npz",
+        ),
+    ] = "digits"
     path: Annotated[str, Field(resume=True, sweep=False, modes=("sample", "evaluate"))] = ""
     range: Annotated[str, RANGES] = "unit"
     contrast_norm: Annotated[float, Field(low=0, off=0.0)] = 0.0
@@ -576,13 +535,13 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         if name in names:
             yield Problem(name, f"{name} is a section, not {value!r}; set its fields")
         elif section and section not in names:
-            yield Problem(section, f"{section} is no section{values.nearest(section, names)}")
+            yield Problem(section, f"{section} is no section{nearest(section, names)}")
         elif name not in known:
             beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
-            yield Problem(name, f"{name} is no field{values.nearest(field, beside if section else [*beside, *names])}")
+            yield Problem(name, f"{name} is no field{nearest(field, beside if section else [*beside, *names])}")
     for name, row in known.items():
         if name in flat:
-            if text := values.wrong(row.spec, flat[name]):
+            if text := wrong(row.spec, flat[name]):
                 yield Problem(name, f"{name}: {text}")
         elif name.rpartition(".")[0] not in flat and not unread_because(flat, name, known):
             takers = [f"; {other}={flat[other]} needs it" for other in row.takers if other in flat]
@@ -641,11 +600,7 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
 def code(config: Mapping[str, Any]) -> dict[str, str]:
     """The fields, with dots, whose value names code to run: FILE.py:FUNCTION."""
     flat = flattened(config)
-    return {
-        name: flat[name]
-        for name, row in rows(config).items()
-        if row.spec.field.files and values.is_code(flat.get(name))
-    }
+    return {name: flat[name] for name, row in rows(config).items() if row.spec.field.files and is_code(flat.get(name))}
 
 
 def traced(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,40 +1,17 @@
 """Values of fields: checked against a field's description, and read from text."""
 
 import ast
-import difflib
 import functools
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from jaxgan.fields import REQUIRED, Field
+from jaxgan.fields import Spec
+from jaxgan.tables import nearest
 from jaxgan.training.schedules import SCHEDULES
-
-ELSEWHERE = {
-    "lr": "learning_rate",
-    "beta1": "b1",
-    "beta2": "b2",
-    "epochs": "steps",
-    "iterations": "steps",
-    "ema": "average_decay",
-    "ema_decay": "average_decay",
-    "n_critic": "discriminator_steps",
-    "z_dim": "dim",
-    "latent_dim": "dim",
-    "fid": "frechet",
-    "kid": "kernel",
-    "vanilla": "minimax",
-    "bce": "non_saturating",
-    "lsgan": "least_squares",
-    "wgan": "wasserstein",
-}
-"""Names that other libraries use for a field or an entry of a table, with the names here."""
 
 UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
 """What `parsed` raises for a text that is no value of a field's kind."""
-
-MOST_BITS = 63
-"""Of a whole number."""
 
 MOST_PLANS = 100
 """Fields that have schedules, or an axis of a sweep."""
@@ -53,108 +30,6 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
-
-
-class Spec(NamedTuple):
-    """A parameter, as its annotation and default describe it.
-
-    Attributes:
-      kind: "int", "float", "bool", "str", "ints", "floats", "names", or "any" without an annotation.
-      traced: the compiled step may take its value as an argument.
-      default: its default, or `REQUIRED`.
-      field: what else is known of it.
-    """
-
-    kind: str
-    traced: bool
-    default: Any
-    field: Field
-
-    @property
-    def off(self) -> tuple[Any, ...]:
-        """Values that leave its part out."""
-        return tuple(value for value in (self.default, self.field.off) if value is not REQUIRED)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean x?` with the known names most like `name`, or an empty string."""
-    known, here = list(known), ELSEWHERE.get(name.lower())
-    return f"; {did_you_mean([here] if here in known else difflib.get_close_matches(name, known, n=2))}".removesuffix(
-        "; "
-    )
-
-
-def did_you_mean(names: Iterable[object]) -> str:
-    """`did you mean x or y?`, or an empty string without names."""
-    listed = " or ".join(map(str, names))
-    return listed and f"did you mean {listed}?"
-
-
-def wrong(spec: Spec, value: Any) -> str:
-    """What is wrong with a value of a field; an empty string if nothing is."""
-    field = spec.field
-    if spec.kind == "any":
-        return ""
-    if spec.kind == "bool":
-        return "" if isinstance(value, bool) else f"{value!r} is not true or false"
-    if spec.kind in ("int", "float"):
-        return _wrong_number(spec, value)
-    if spec.kind == "str":
-        if field.files and is_code(value):
-            return ""
-        found = _wrong_name(value, field.choices)
-        return found and found + (", and not FILE.py:FUNCTION" if field.files else "")
-    if not isinstance(value, tuple):
-        return f"{value!r} is not {describe(spec)}"
-    if spec.kind == "names":
-        return next(filter(None, (_wrong_name(name, field.choices) for name in value)), "")
-    single = spec._replace(kind=spec.kind.removesuffix("s"))
-    if any(_wrong_number(single, number) for number in value):
-        return f"{value!r} is not {describe(spec)}"
-    return ""
-
-
-def is_code(value: Any) -> bool:
-    """Whether a value is FILE.py:FUNCTION."""
-    return isinstance(value, str) and ".py:" in value
-
-
-def _wrong_number(spec: Spec, value: Any) -> str:
-    field = spec.field
-    if isinstance(value, int) and value.bit_length() > MOST_BITS:
-        return f"a number of {value.bit_length()} bits, and {MOST_BITS} are the most"
-    if isinstance(value, bool) or not isinstance(value, int if spec.kind == "int" else int | float):
-        return f"{value!r} is not {describe(spec)}"
-    above = value > field.low if field.open_low else value >= field.low
-    below = value < field.high if field.open_high else value <= field.high
-    if above and below and (spec.kind == "int" or math.isfinite(value)):
-        return ""
-    if spec.kind == "int":
-        return f"{value} is below {field.low}" if not above else f"{value} is above {field.high}"
-    left = "(" if field.open_low or field.low == -math.inf else "["
-    right = ")" if field.open_high or field.high == math.inf else "]"
-    return f"{value} does not lie in {left}{field.low:g}, {field.high:g}{right}"
-
-
-def _wrong_name(value: Any, choices: Collection[str] | None) -> str:
-    if not isinstance(value, str):
-        return f"{value!r} is not a string"
-    if choices is None or value in choices:
-        return ""
-    return f"{value!r} is none of {', '.join(sorted(filter(None, choices)))}{nearest(value, choices)}"
-
-
-def describe(spec: Spec) -> str:
-    """What a field takes, in words."""
-    if spec.kind == "ints":
-        return f'a tuple of whole numbers of at least {spec.field.low:g}, such as "(256, 256)"'
-    return {
-        "bool": "true or false",
-        "int": "a whole number",
-        "float": "a number",
-        "floats": 'a tuple of numbers, such as "0.05,0.5"',
-        "names": 'names with commas between them, such as "a,b"',
-    }.get(spec.kind, "a string")
 
 
 def shown(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Datasets by name. A new one is a `Loader` and a line in the table below."""
 
-from jaxgan.datasets import digits, idx, mixtures, npz, stacked, tfds
+from jaxgan.datasets import digits, idx, images, mixtures, npz, stacked, tfds
 from jaxgan.datasets.base import RANGES as RANGES
 from jaxgan.datasets.base import Dataset as Dataset
 from jaxgan.datasets.base import Loader as Loader
@@ -8,8 +8,9 @@ from jaxgan.datasets.base import Mixture as Mixture
 from jaxgan.datasets.base import Source as Source
 from jaxgan.datasets.base import Split as Split
 from jaxgan.datasets.base import ValueRange as ValueRange
+from jaxgan.tables import Table
 
-DATASETS: dict[str, Loader] = {
+DATASETS: dict[str, Loader] = Table("dataset") | {
     "ring": mixtures.ring,
     "grid": mixtures.grid,
     "gaussian": mixtures.gaussian,
@@ -18,4 +19,5 @@ DATASETS: dict[str, Loader] = {
     "tfds": tfds.load,
     "npz": npz.load,
     "stacked": stacked.load,
+    "images": images.load,
 }

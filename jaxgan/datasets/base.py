@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from jaxgan.tables import Table
+
 
 class ValueRange(NamedTuple):
     """The values of black and white: bytes 0 and 255 become `low` and `high`."""
@@ -39,7 +41,7 @@ class ValueRange(NamedTuple):
         return np.clip((values - self.low) / (self.high - self.low), 0, 1)
 
 
-RANGES: dict[str, ValueRange] = {"unit": ValueRange(0.0, 1.0), "symmetric": ValueRange(-1.0, 1.0)}
+RANGES: dict[str, ValueRange] = Table("range") | {"unit": ValueRange(0.0, 1.0), "symmetric": ValueRange(-1.0, 1.0)}
 """The ranges that `config.dataset.range` may name."""
 
 
@@ -138,6 +140,8 @@ class Dataset:
       channels: the data of which every channel is an independent example, if images are made that way; else None. Of
         the K classes of the C channels the class of an image is then Σ_c class_c · K^(C − 1 − c).
       notes: sentences on how the loader understood the data, which a run prints when it begins.
+      warnings: sentences on data that the loader left out, which a run prints as warnings.
+      class_names: of the classes 0, 1, …, if they have names; else empty.
     """
 
     name: str
@@ -149,6 +153,8 @@ class Dataset:
     mixture: Mixture | None = None
     notes: tuple[str, ...] = ()
     channels: "Dataset | None" = None
+    warnings: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
 
 
 Loader = Callable[..., Dataset]

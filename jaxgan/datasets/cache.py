@@ -7,7 +7,8 @@ import os
 import pathlib
 import stat
 import tempfile
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -95,3 +96,28 @@ def write(path: str, split: Split) -> None:
     arrays = {"examples": split.examples} | ({} if split.labels is None else {"labels": split.labels})
     with contextlib.suppress(OSError), atomic_path(pathlib.Path(path)) as temporary:
         np.savez(temporary, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+
+
+def write_pieces(
+    path: str, shape: tuple[int, ...], pieces: Iterable[np.ndarray], others: Callable[[], Mapping[str, np.ndarray]]
+) -> None:
+    """Writes `examples` of uint8 piece by piece, and further arrays, to an .npz file, whole or not at all.
+
+    Args:
+      path: the file.
+      shape: of all examples.
+      pieces: uint8 [m, ...]; together the examples.
+      others: called after the last piece.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    with atomic_path(pathlib.Path(path)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        with archive.open("examples.npy", "w", force_zip64=True) as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for piece in pieces:
+                file.write(np.ascontiguousarray(piece).data)
+        for name, array in others().items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)

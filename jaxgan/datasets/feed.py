@@ -1,6 +1,8 @@
 """Feeding batches to the device: gathered there from the whole data, or streamed to it in chunks."""
 
+import contextlib
 import os
+import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -64,8 +66,31 @@ def dequantized(train_step: TrainStep, values: ValueRange, axis_name: str | None
 def memory_limit(fraction: float = 0.25) -> int:
     """A fraction, 0 to 1, of the first device's memory in bytes; of the host's where the device reports none (CPUs)."""
     statistics = jax.local_devices()[0].memory_stats() or {}
-    total = statistics.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return int(fraction * total)
+    return int(fraction * (statistics.get("bytes_limit") or host_memory()))
+
+
+def host_memory(root: str = "/") -> int:
+    """Bytes of memory that this process may have: the machine's, or fewer where its container is limited.
+
+    The limits of control groups count, of versions 1 and 2, the process's own and those around it.
+
+    Args:
+      root: the directory in which `proc` and `sys` are; for tests.
+    """
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    groups = pathlib.Path(root, "sys/fs/cgroup")
+    with contextlib.suppress(OSError):
+        for line in pathlib.Path(root, "proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "memory" not in controllers.split(","):
+                continue
+            place, file = (groups / "memory", "memory.limit_in_bytes") if controllers else (groups, "memory.max")
+            own = pathlib.PurePosixPath(path.lstrip("/"))
+            # In a container the path may be the one outside of it, where only the outermost group is seen.
+            for group in (own, *own.parents):
+                with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                    limits.append(int((place / group / file).read_text()))
+    return min(limits)
 
 
 def fits(split: Split, limit: int) -> bool:

@@ -77,7 +77,8 @@ def find(directory: str) -> dict[tuple[str, str], str]:
         raise DataError(
             f"cannot load IDX files from {directory}",
             "it has no training images",
-            "put train-images-idx3-ubyte or train-images-idx3-ubyte.gz there (a prefix before train is fine)",
+            "put train-images-idx3-ubyte or train-images-idx3-ubyte.gz there (a prefix before train is fine), "
+            "or read a folder of pictures with dataset.name=images",
         )
     return files
 

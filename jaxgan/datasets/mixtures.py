@@ -8,11 +8,12 @@ import numpy as np
 
 from jaxgan.datasets.base import Dataset, Mixture, Split
 from jaxgan.errors import UsageError
+from jaxgan.tables import Table
 
 _ANGLES = 2 * np.pi * np.arange(8) / 8
 _PLACES = (-4, -2, 0, 2, 4)
 
-MIXTURES: dict[str, Mixture] = {
+MIXTURES: dict[str, Mixture] = Table("mixture") | {
     "ring": Mixture(np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1).astype(np.float32), 0.01),
     "grid": Mixture(np.stack(np.meshgrid(_PLACES, _PLACES, indexing="ij"), -1).reshape(-1, 2).astype(np.float32), 0.05),
     "gaussian": Mixture(np.zeros((1, 1), np.float32), 1.0),

@@ -52,9 +52,10 @@ def _read(path: str) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of one of the layouts, by name, and the names of the others."""
     place = os.path.expanduser(path)
     if not os.path.isfile(place):
-        state = "a directory" if os.path.isdir(place) else "missing"
-        why = f"{path} is {state}" if path else "the path is empty"
-        raise DataError("cannot load the .npz file", why, "give the path of an .npz file")
+        folder = os.path.isdir(place)
+        why = f"{path} is {'a directory' if folder else 'missing'}" if path else "the path is empty"
+        remedy = "give the path of an .npz file" + (", or read pictures with dataset.name=images" if folder else "")
+        raise DataError("cannot load the .npz file", why, remedy)
     try:
         with open(place, "rb") as file:
             start = file.read(4)
@@ -73,7 +74,8 @@ def _read(path: str) -> tuple[dict[str, np.ndarray], list[str]]:
             others = [name for name in archive.names if name not in layout]
             if not {"x_train", "examples"} & set(known):
                 found = ", ".join(archive.names) or "nothing"
-                raise DataError(f"cannot use {path}", f"it holds {found}", f"name the arrays {_KEYS}")
+                remedy = f"name the arrays {_KEYS}, or read a zip file of pictures with dataset.name=images"
+                raise DataError(f"cannot use {path}", f"it holds {found}", remedy)
             if mixed := [name for name in others if name in _LAYOUTS[1]]:
                 raise DataError(f"cannot use {path}", f"it holds x_train and {mixed[0]}", f"name the arrays {_KEYS}")
             return {name: archive.read(name) for name in known}, others

@@ -1,25 +1,30 @@
-"""Writes a tensorflow-datasets directory from local IDX files, without TensorFlow and without a network.
+"""Writes files of one kind from those of another, without TensorFlow and without a network.
 
     python -m jaxgan.datasets.prepare mnist --from DIRECTORY [--to DATA_DIR]
+    python -m jaxgan.datasets.prepare images --from FOLDER_OR_ZIP --to FILE.npz [--size 64]
 
-A stock `tfds.builder("mnist", data_dir=DATA_DIR)` reads the result. Its examples are in the order of the IDX files, so
-a run on `tfds` sees the same batches as one on `idx`.
+The first writes a tensorflow-datasets directory from IDX files. A stock `tfds.builder("mnist", data_dir=DATA_DIR)`
+reads the result. Its examples are in the order of the IDX files, so a run on `tfds` sees the same batches as one on
+`idx`. The second writes pictures as arrays. A run on `npz` sees the same batches as one on `images`.
 """
 
 import argparse
 import contextlib
 import io
 import os
+import pathlib
 import sys
 import tempfile
+import typing
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from jaxgan.datasets import idx, tfds
+from jaxgan.datasets import idx, images, pictures, tfds
 from jaxgan.datasets.base import Split
-from jaxgan.errors import DataError, JaxganError
+from jaxgan.errors import DataError, JaxganError, UsageError, in_one_line
+from jaxgan.io.atomic import atomic_path, local_path, reported
 
 # Builder classes of tensorflow_datasets.image_classification.mnist.
 _BUILDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
@@ -123,30 +128,88 @@ def _png(image: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
+def prepare_images(source: str, target: str, form: pictures.Form, *, label: str = "") -> images.Pictures:
+    """Writes the pictures of a folder or a zip file to an .npz file that the dataset `npz` reads.
+
+    Args:
+      source, label: as the dataset `images` takes `path` and `label`.
+      target: the file, which is replaced if it exists.
+      form: what pictures are made into.
+
+    Returns:
+      The pictures. Their class numbers are in the file, and their classes' names are not.
+
+    Raises:
+      DataError, UsageError: as for `images`, or the target is no .npz file.
+      WriteError: the target cannot be written.
+    """
+    if not target.endswith(".npz"):
+        remedy = "give a file, as --to pictures.npz"
+        raise UsageError(f"cannot write pictures to {target or 'nothing'}", "it is no .npz file", remedy)
+    path = local_path(target, "--to ")
+    found = images.read(source, form, label=label)
+    arrays: dict[str, Any] = {}
+    for split, part in found.parts.items():
+        examples, labels = ("examples", "labels") if len(found.parts) == 1 else (f"x_{split}", f"y_{split}")
+        arrays |= {examples: part.examples} | ({} if part.labels is None else {labels: part.labels})
+    with reported(path), atomic_path(path) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line, with the process's `arguments` for None. Returns the exit code, after printing an error."""
     parser = argparse.ArgumentParser(
         prog="python -m jaxgan.datasets.prepare",
-        description="Writes a tensorflow-datasets directory from local IDX files, without TensorFlow.",
+        description="Writes a tensorflow-datasets directory from local IDX files, or an .npz file from pictures.",
     )
-    parser.add_argument("name", choices=sorted(_BUILDERS), help="which dataset")
-    parser.add_argument("--from", dest="source", required=True, help="directory with its IDX files, plain or gzipped")
-    parser.add_argument("--to", default="", help="data_dir to write to ($TFDS_DATA_DIR, else ~/tensorflow_datasets)")
+    parser.add_argument("name", choices=[*sorted(_BUILDERS), "images"], help="which dataset, or images for your own")
+    parser.add_argument(
+        "--from", dest="source", required=True, help="directory of IDX files; images: folder or zip file"
+    )
+    parser.add_argument(
+        "--to", default="", help="data_dir ($TFDS_DATA_DIR, else ~/tensorflow_datasets); images: .npz file"
+    )
+    own = parser.add_argument_group("images", "as the fields of config.dataset")
+    own.add_argument("--size", type=int, default=64, help="height and width in pixels (%(default)s)")
+    own.add_argument("--resize", choices=typing.get_args(pictures.Resize), default="crop", help="(%(default)s)")
+    own.add_argument("--channels", type=int, choices=(1, 3), default=3, help="(%(default)s)")
+    own.add_argument("--background", default="white", help="of transparent pictures, and of bars (%(default)s)")
+    own.add_argument("--label", default="", help="column of metadata.csv or metadata.jsonl")
     options = parser.parse_args(arguments)
     try:
-        data_dir = tfds.data_directory(options.to)
-        written, new = prepare(options.name, options.source, data_dir, progress=sys.stderr.isatty())
+        print(_images(options) if options.name == "images" else _tfds(options))
     except JaxganError as error:
         print(f"jaxgan: error: {error}", file=sys.stderr)
         return error.exit_code
+    return 0
+
+
+def _images(options: argparse.Namespace) -> str:
+    given = {name: getattr(options, name) for name in ("size", "resize", "channels", "background")}
+    found = prepare_images(options.source, options.to, pictures.form(**given), label=options.label)
+    lines = [f"warning: {line}" for line in found.warnings] + [f"note: {line}" for line in found.notes]
+    if found.class_names:
+        lines.append("classes: " + ", ".join(f"{i} {in_one_line(name)}" for i, name in enumerate(found.class_names)))
+    counts = ", ".join(f"{len(part):,} {split}" for split, part in found.parts.items())
+    where = pathlib.Path(options.to)
+    lines.append(
+        f"{counts} pictures are written to {where}; train on them with: python launch.py --config=configs/dcgan.py "
+        f"--config.dataset.name=npz --config.dataset.path={where} --workdir=runs/{where.stem}"
+    )
+    return "\n".join(lines)
+
+
+def _tfds(options: argparse.Namespace) -> str:
+    data_dir = tfds.data_directory(options.to)
+    written, new = prepare(options.name, options.source, data_dir, progress=sys.stderr.isatty())
     state = "is written to" if new else "was prepared already in"
     command = "python launch.py --config=configs/mnist.py --config.dataset.name=tfds"
     which = "" if options.name == "mnist" else f" --config.dataset.tfds_name={options.name}"
-    print(
+    return (
         f"{options.name} {state} {written}; train on it with: "
         f"{command} --config.dataset.path={data_dir}{which} --workdir=runs/{options.name}"
     )
-    return 0
 
 
 if __name__ == "__main__":

@@ -189,14 +189,11 @@ def assemble(
     _check_white(train, where)
     labels = [split.labels for split in (train, validation, test) if split is not None and split.labels is not None]
     if num_classes is None and labels:
-        numbers = np.unique(np.concatenate(labels))
-        _check_classes(int(numbers[-1]), sum(map(len, labels)), where)
-        num_classes = 1 + int(numbers[-1])
-        if len(numbers) > 1 and np.array_equal(numbers, np.arange(1, num_classes)):
+        first, num_classes, note = numbering(np.concatenate(labels), where)
+        if first:
             train = _numbered_from_0(train)
             test, validation = test and _numbered_from_0(test), validation and _numbered_from_0(validation)
-            num_classes -= 1
-            notes = (*notes, f"its labels 1 to {num_classes} are the classes 0 to {num_classes - 1}")
+        notes = (*notes, *note)
 
     count = _held_out(len(train), validation_examples)
     if test is None:
@@ -206,6 +203,24 @@ def assemble(
     if validation is None:
         train, validation = cut(train, _held_out(len(train), count))
     return Dataset(name, train, validation, test, train.example_shape, num_classes, notes=notes)
+
+
+def numbering(labels: np.ndarray, where: str) -> tuple[int, int, tuple[str, ...]]:
+    """How labels of files number classes. DataError if they are too large to number any.
+
+    Args:
+      labels: integers ≥ 0 [n], of all splits.
+      where: what holds them.
+
+    Returns:
+      The label of the first class, 0 or 1; the number of classes; and a note, if the first is 1.
+    """
+    numbers = np.unique(labels)
+    _check_classes(int(numbers[-1]), len(labels), where)
+    count = 1 + int(numbers[-1])
+    if len(numbers) == 1 or not np.array_equal(numbers, np.arange(1, count)):
+        return 0, count, ()
+    return 1, count - 1, (f"its labels 1 to {count - 1} are the classes 0 to {count - 2}",)
 
 
 def _numbered_from_0(split: Split) -> Split:

@@ -30,13 +30,14 @@ from jaxgan.evaluation.base import Examples as Examples
 from jaxgan.evaluation.base import Features as Features
 from jaxgan.evaluation.base import Score as Score
 from jaxgan.evaluation.base import evaluate as evaluate
+from jaxgan.tables import Table
 
 
 def _needs(has: Callable[[Data], bool], reason: str) -> Callable[[Data], str | None]:
     return lambda data: None if has(data) else reason.format(features=data.test.features_of.name)
 
 
-EVALUATORS: dict[str, Evaluator] = {
+EVALUATORS: dict[str, Evaluator] = Table("evaluator") | {
     "parzen": Evaluator(
         parzen.evaluate,
         {"parzen_paper": "higher", "parzen_fine": "higher"},

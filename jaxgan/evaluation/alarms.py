@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.evaluation.distances import first_minimum, squared_distances
+from jaxgan.tables import Table
 
 SHARE = 0.25
 """A mode counts as hit if it has at least this fraction of the samples that an even spread would give it."""
@@ -84,7 +85,7 @@ def lost_modes(history: History) -> bool:
     return lost or (modes < 0.5 * history.real_modes and not history.rises("modes"))
 
 
-ALARMS: dict[str, Alarm] = {
+ALARMS: dict[str, Alarm] = Table("alarm") | {
     "discriminator_wins": Alarm(
         "d_accuracy",
         discriminator_wins,

@@ -11,6 +11,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import IO
 
 import numpy as np
 
@@ -32,10 +33,14 @@ class UnreadableError(Exception):
 
 
 class Pieces(io.BufferedReader):
-    """A file of which no read returns more than `MOST_DIRECTORY` bytes, whatever the file says of its parts."""
+    """A file of which no read returns more than `most` bytes, whatever the file says of its parts."""
+
+    def __init__(self, raw: io.RawIOBase, most: int = MOST_DIRECTORY):
+        super().__init__(raw)
+        self._most = most
 
     def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(MOST_DIRECTORY if size is None or size < 0 else min(size, MOST_DIRECTORY))
+        return super().read(self._most if size is None or size < 0 else min(size, self._most))
 
 
 class Archive:
@@ -51,6 +56,24 @@ class Archive:
 
     def read(self, name: str) -> np.ndarray:
         """The array of that name, whose size is compared with the file's before it takes memory."""
+        with self._member(name) as (file, *_):
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+
+    def map(self, name: str) -> np.ndarray:
+        """An array that is stored uncompressed, in C order, as a read-only memory map. Its check sum is not read."""
+        with self._member(name) as (file, info, shape, dtype):
+            offset, raw = file.tell(), self._archive.fp
+            if info.compress_type != zipfile.ZIP_STORED or raw is None:
+                raise UnreadableError(f"is damaged: {name} is compressed")
+            raw.seek(info.header_offset)
+            name_length, extra_length = struct.unpack("<26x2H", raw.read(30))
+            offset += info.header_offset + 30 + name_length + extra_length
+            return np.memmap(raw.name, dtype, "r", offset, shape)
+
+    @contextlib.contextmanager
+    def _member(self, name: str) -> Iterator[tuple[IO[bytes], zipfile.ZipInfo, tuple[int, ...], np.dtype]]:
+        """An array's file behind its header, its entry in the zip file's directory, its shape and its type."""
         info = self._archive.getinfo(f"{name}.npy")
         if info.flag_bits & 1:
             raise UnreadableError("is encrypted")
@@ -66,8 +89,7 @@ class Archive:
             claimed, held = math.prod(shape) * dtype.itemsize, info.file_size - file.tell()
             if claimed != held or min(shape, default=0) < 0:
                 raise UnreadableError(f"is damaged: {name} is {dtype} {list(shape)}, and has {held} bytes")
-            file.seek(0)
-            return np.lib.format.read_array(file, allow_pickle=False)
+            yield file, info, shape, dtype
 
 
 @contextlib.contextmanager

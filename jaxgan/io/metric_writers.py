@@ -15,8 +15,10 @@ from typing import Any, ClassVar, NamedTuple, TextIO
 
 import numpy as np
 
+from jaxgan import extras
 from jaxgan.errors import UsageError, WriteError
 from jaxgan.io.atomic import atomic_write, reported, write_json
+from jaxgan.tables import Table
 
 Values = Mapping[str, Any]
 """Metrics by name: Python numbers, or arrays of one element."""
@@ -56,7 +58,7 @@ class MetricWriter:
     `logging.ENTRY_PARAMETER`.
 
     Attributes:
-      requires: the package that it needs beside jaxgan, which is the name of an extra, too; "" for none.
+      requires: the module that it needs beside jaxgan's own; "" for none.
       of_members: whether members of a sweep have one.
     """
 
@@ -495,7 +497,7 @@ def _gone_if_it_fails() -> Iterator[None]:
         raise GoneError("cannot log to wandb", str(error) or type(error).__name__, "see its documentation") from error
 
 
-WRITERS: dict[str, Callable[..., MetricWriter]] = {"tensorboard": TensorBoard, "wandb": WandB}
+WRITERS: dict[str, Callable[..., MetricWriter]] = Table("writer") | {"tensorboard": TensorBoard, "wandb": WandB}
 """What takes metrics and pictures beside `metrics.jsonl`: `(LoggedRun, *, fields) -> MetricWriter`."""
 
 
@@ -504,7 +506,7 @@ def check_installed(names: Iterable[str]) -> None:
     for name in names:
         package = getattr(WRITERS[name], "requires", "")
         if package and importlib.util.find_spec(package) is None:
-            remedy = f"pip install 'jaxgan[{name}]', or leave it out"
+            remedy = f"{extras.install(extra)}, or leave it out" if (extra := extras.of(package)) else "install it"
             raise UsageError(f"logging.writers={name}", f"the package {package} is not installed", remedy)
 
 
@@ -519,6 +521,7 @@ class Progress:
       stream: where to write.
       interval: seconds between plain lines, at least; the first and the last `update` are always written.
       clock: seconds; for tests.
+      unit: what is counted.
     """
 
     def __init__(

@@ -16,6 +16,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxgan.tables import Table
 from jaxgan.types import Half, Loss, Metrics
 
 LIMIT = 20.0
@@ -293,7 +294,7 @@ def _critic_metrics(real_logits: chex.Array, fake_logits: chex.Array) -> Metrics
     return {"d_wasserstein": wasserstein_estimate(real_logits, fake_logits)}
 
 
-LOSSES: dict[str, Loss | Any] = {  # or a function of its parameters that makes the Loss
+LOSSES: dict[str, Loss | Any] = Table("loss") | {  # or a function of its parameters that makes the Loss
     # With a generator of both sides, minimax is the zero-sum game of V itself.
     "minimax": _cross_entropy_loss(minimax_generator, pair_generator=lambda half: lambda *logits: -half(*logits)),
     "non_saturating": _cross_entropy_loss(non_saturating_generator),
@@ -320,7 +321,5 @@ LOSSES: dict[str, Loss | Any] = {  # or a function of its parameters that makes 
 
 def named_loss(name: str, **options: Any) -> Loss:
     """The loss of this name in `LOSSES`; options are for an entry that is a function. ValueError if there is none."""
-    if name not in LOSSES:
-        raise ValueError(f"unknown loss {name!r}; one of {', '.join(LOSSES)}")
     entry = LOSSES[name]
     return entry if isinstance(entry, Loss) else entry(**options)

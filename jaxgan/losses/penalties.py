@@ -15,6 +15,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxgan.tables import Table, UnknownNameError
 from jaxgan.types import BatchShard, Lazy, Penalty
 
 NOISES = ("uniform", "normal")
@@ -102,7 +103,7 @@ def dragan(
     check_weight(weight)
     check_weight(spread, "spread")
     if noise not in NOISES:
-        raise ValueError(f"unknown noise {noise!r}; one of {', '.join(NOISES)}")
+        raise UnknownNameError("noise", noise, NOISES)
 
     def penalty(critic, real, fake, key, shard=BatchShard()):
         _check_floating(real)
@@ -198,7 +199,7 @@ def check_weight(weight: chex.Numeric, name: str = "weight") -> None:
         raise ValueError(f"{name} must be at least 0, got {weight}")
 
 
-PENALTIES: dict[str, Callable[..., Penalty]] = {
+PENALTIES: dict[str, Callable[..., Penalty]] = Table("penalty") | {
     "r1": r1,
     "r2": r2,
     "r1_r2": r1_r2,

@@ -15,6 +15,7 @@ import optax
 from jaxgan.losses.penalties import check_weight
 from jaxgan.losses.transforms import weigh_discriminator as weigh_discriminator
 from jaxgan.losses.transforms import weigh_generator as weigh_generator
+from jaxgan.tables import Table
 from jaxgan.types import Term, TermInputs
 
 
@@ -132,7 +133,7 @@ def _class_logits(name: str, outputs: chex.Array | None, batch: int, widths: tup
     return outputs
 
 
-TERMS: dict[str, Callable[..., Term]] = {
+TERMS: dict[str, Callable[..., Term]] = Table("term") | {
     "feature_matching": feature_matching,
     "mutual_information": mutual_information,
     "auxiliary_classifier": auxiliary_classifier,

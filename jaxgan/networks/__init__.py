@@ -34,6 +34,7 @@ from jaxgan.networks.maxout import Maxout
 from jaxgan.networks.mlp import MLP
 from jaxgan.networks.r3gan import R3GAN
 from jaxgan.networks.resnet import ResNet
+from jaxgan.tables import Table
 from jaxgan.types import Network
 
 mlp = factory(MLP)
@@ -43,7 +44,7 @@ cifar10 = factory(CIFAR10)
 resnet = factory(ResNet)
 r3gan = factory(R3GAN)
 
-NETWORKS: dict[str, Callable[..., Network]] = {
+NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
     "mlp": mlp,
     "maxout": maxout,
     "dcgan": dcgan,

@@ -17,6 +17,7 @@ from flax import linen
 
 from jaxgan import products
 from jaxgan.networks.layers import layer_kernel
+from jaxgan.tables import UnknownNameError
 
 METHODS = ("auto", "native", "cpu")
 FEW_CHANNELS = 16
@@ -122,7 +123,7 @@ def convolve_transposed(
 
 def _window(extent, images, kernel, *, stride: int, padding: int, groups: int, method: str) -> _Window:
     if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; one of {', '.join(METHODS)}")
+        raise UnknownNameError("method", method, METHODS)
     rounded = products.rounds(images, kernel)
     return _Window(tuple(kernel.shape[:2]), tuple(extent), stride, padding, groups, rounded, method)
 

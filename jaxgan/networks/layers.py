@@ -12,6 +12,7 @@ from flax import linen
 from jaxgan.fields import Field
 from jaxgan.networks.normalization import FROM_DATA, WEIGHTS, weight_from_data
 from jaxgan.products import product
+from jaxgan.tables import Table
 from jaxgan.types import Judgement
 
 Keep = Annotated[float, Field(low=2**-16, high=1)]
@@ -23,7 +24,7 @@ Scale = Annotated[float, Field(low=0, open_low=True)]
 Remat = Annotated[bool, Field(resume=True)]
 """Whether the gradient recomputes the layers' outputs instead of keeping them; it changes rounding only."""
 
-ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
+ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = Table("activation") | {
     "relu": jax.nn.relu,
     "leaky_relu": functools.partial(jax.nn.leaky_relu, negative_slope=0.2),
     "softplus": jax.nn.softplus,
@@ -33,13 +34,13 @@ ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = {
     "silu": jax.nn.silu,
 }
 
-OUTPUTS: dict[str, Callable[[chex.Array], chex.Array]] = {
+OUTPUTS: dict[str, Callable[[chex.Array], chex.Array]] = Table("output") | {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jnp.tanh,
     "linear": jax.nn.identity,
 }
 
-INITIALIZERS: dict[str, Callable[[float], Callable]] = {
+INITIALIZERS: dict[str, Callable[[float], Callable]] = Table("initializer") | {
     "uniform": lambda scale: lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -scale, scale),
     "normal": linen.initializers.normal,
     "lecun_normal": functools.partial(

@@ -6,6 +6,8 @@ from typing import Any
 
 from flax import linen
 
+from jaxgan.fields import check_arguments
+from jaxgan.tables import nearest
 from jaxgan.types import Network
 
 
@@ -51,6 +53,7 @@ def factory(module: Callable[..., Any]) -> Callable[..., Network]:
     """
 
     def build(**attributes: Any) -> Network:
+        check_arguments(build, attributes)
         frozen = {field: tuple(value) if isinstance(value, list) else value for field, value in attributes.items()}
         return module(**frozen).as_network()
 
@@ -65,4 +68,4 @@ def factory(module: Callable[..., Any]) -> Callable[..., Network]:
 def check_choice(network: str, field: str, name: str, known: Collection[str]) -> None:
     """Raises ValueError if `name` is not one of the `known` values of a network's field."""
     if name not in known:
-        raise ValueError(f"no {field} {name!r} in a {network}; one of {', '.join(known)}")
+        raise ValueError(f"no {field} {name!r} in a {network}{nearest(name, known) or '; one of ' + ', '.join(known)}")

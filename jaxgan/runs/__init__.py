@@ -1,24 +1,47 @@
 """One host loop per mode of `launch.py`; each is imported when it runs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxgan.errors import UsageError
 from jaxgan.runs import devices
 
-OPTIONS: dict[str, tuple[str, ...]] = {
-    "train": ("profile", "coordinator_address", "num_processes", "process_id"),
-    "sample": (
-        *("count", "condition", "plain", "seed", "step", "format", "grid", "output"),
-        *("along", "stops", "seconds", "frames_per_second"),
-    ),
-    "evaluate": ("seed", "step", "output"),
-    "sweep": (),
-}
-"""Command-line flags accepted by each mode."""
 
-FLAGS = tuple(dict.fromkeys(name for names in OPTIONS.values() for name in names))
-"""All of these flags of `launch.py`."""
+class Mode(NamedTuple):
+    """A mode of the program, which is a verb of the command `jaxgan` as well.
+
+    Attributes:
+      summary: what it does, for `jaxgan --help`.
+      options: the flags that it takes, beside those of all modes.
+      trains: it begins with a config; other modes use a run, whose config it has.
+    """
+
+    summary: str
+    options: tuple[str, ...] = ()
+    trains: bool = False
+
+
+MODES = {
+    "train": Mode(
+        "train a GAN into --workdir, or resume the run there",
+        ("profile", "coordinator_address", "num_processes", "process_id"),
+        trains=True,
+    ),
+    "sweep": Mode("train many, of a grid or of random draws, each with several seeds, and rank them", trains=True),
+    "sample": Mode(
+        "draw examples from a run's generator: pictures, files of data, videos",
+        (
+            *("count", "condition", "plain", "seed", "step", "format", "grid", "output"),
+            *("along", "stops", "seconds", "frames_per_second"),
+        ),
+    ),
+    "evaluate": Mode("score a run's generator beside real data", ("seed", "step", "output")),
+    "report": Mode("write a run's report.html and curves.png again, from what the run has"),
+}
+"""The modes of `launch.py`, and the verbs of `jaxgan`."""
+
+FLAGS = tuple(dict.fromkeys(name for mode in MODES.values() for name in mode.options))
+"""All flags that some modes take and others do not."""
 
 _INSTEAD = {
     "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
@@ -41,20 +64,25 @@ def run(
     """Runs one mode.
 
     Args:
-      mode: "train", "sweep", "sample" or "evaluate".
-      location: the config's file, optionally with `:argument`. "sample" and "evaluate" use the run's own config; for
-        them it is a file that adds the entries that this config names to tables such as `LOSSES`, and whose code is
-        trusted, or None.
+      mode: one of `MODES`.
+      location: the config's file, optionally with `:argument`. Modes that use a run have its config; for them it is a
+        file that adds the entries that this config names to tables such as `LOSSES`, and whose code is trusted, or
+        None.
       overrides: fields of the config to set, as text.
       workdir: the run's directory.
-      options: the mode's flags that were given; see `OPTIONS`.
+      options: the mode's flags that were given; see `MODES`.
 
     Raises:
       JaxganError: any expected failure, as one line.
     """
     for name in options:
-        if name not in OPTIONS[mode]:
+        if name not in MODES[mode].options:
             raise UsageError("the command line", f"--{name} does not go with --mode={mode}", _INSTEAD[name])
+    if mode == "report":
+        from jaxgan.runs.evaluate.report import report
+
+        report(workdir, overrides)
+        return
     if mode == "sweep":
         devices.use_all_cores()
     devices.cache_compiled_code()
@@ -62,7 +90,7 @@ def run(
     from jaxgan.runs.directory import RunDirectory
 
     # Modes that use a trained run.
-    if mode in ("sample", "evaluate"):
+    if not MODES[mode].trains:
         devices.check()
         # For the entries that its file adds to tables, and the code that it names.
         given = {} if location is None else command_line.load_config(location)
@@ -93,6 +121,7 @@ def run(
 
         flags = {name: options[name] for name in hosts.FLAGS if name in options}
         hosts.join(**flags, timeout=config["peer_timeout"])
+        devices.check(config["platform"], location)
         train(config, workdir, profile=options.get("profile", False))
         return
     from jaxgan.runs.sweep.loop import problems_of_sweep, sweep, unread_by_sweep
@@ -102,4 +131,5 @@ def run(
         if not directory.sweep_file.exists() and not (directory.path / "members").exists():
             problems += unread_by_sweep(config, changed)
     check(config, problems)
+    devices.check(config["platform"], location)
     sweep(config, workdir)

@@ -12,11 +12,11 @@ import numpy as np
 
 from jaxgan.config import DataFacts, Experiment, load_dataset, minibatches_per_step
 from jaxgan.config.build import minibatches_before
-from jaxgan.config.schema import parameters
 from jaxgan.datasets import DATASETS, RANGES, feed, order
 from jaxgan.datasets.base import Dataset, Mixture, Split, ValueRange
 from jaxgan.datasets.mixtures import MIXTURES
-from jaxgan.errors import DataError, UsageError
+from jaxgan.errors import DataError, UsageError, in_one_line
+from jaxgan.fields import parameters
 from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.tasks import Labelled
 from jaxgan.tasks.semi_supervised import choose
@@ -176,7 +176,7 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
     dataset, section = inputs.dataset, config["dataset"]
     train, classes = dataset.train.examples, dataset.num_classes
     counts = _class_counts(dataset)
-    warnings, notes = [], list(dataset.notes)
+    warnings, notes = list(dataset.warnings), list(dataset.notes)
 
     # The values.
     low, high = inputs.range
@@ -208,6 +208,9 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
     lines = [
         f"data: {dataset.name}{place}, examples {list(shape)}, {values}" + (f", {classes} classes" * bool(classes))
     ]
+    if names := dataset.class_names:
+        listed = ", ".join(f"{number} {in_one_line(name)}" for number, name in enumerate(names[:LISTED]))
+        lines.append(f"  classes: {listed}" + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""))
     for name in ("train", "validation", "test"):
         size = len(getattr(dataset, name).examples)
         lines.append(f"  {name} {size:,}" + (" and their mirror images" if name == "train" and inputs.mirror else ""))
@@ -384,28 +387,52 @@ def lend(split: Split, field: str, count: int) -> np.ndarray | None:
 
 def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
     """The conditions that `--condition` names: classes "0,1,2", or vectors "0.5,-1;1,2". Raises UsageError."""
-    what, classes = f"--condition={text}", experiment.classes
+    try:
+        if experiment.classes is not None:
+            given: Any = [int(part) for part in text.split(",")]
+        else:
+            given = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
+    except ValueError:
+        given = None
+    if experiment.classes is not None or experiment.conditions is None:
+        example = ",".join(map(str, range(min(experiment.classes or 0, 3))))
+        remedy = f"give one, or several: --condition={example}"
+    else:
+        dim = experiment.conditions.shape[1]
+        example = ",".join(["0.5", "-1", "0"][:dim]) + (",..." if dim > 3 else "")
+        remedy = f"give --condition={example}, more behind semicolons"
+    return as_conditions(given, experiment, f"--condition={text}", remedy)
+
+
+def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) -> np.ndarray:
+    """Classes [m] as int32, or vectors [m, dim] as float32.
+
+    Args:
+      given: a class or a vector, or an array or a sequence of some; anything else is an error.
+      experiment: whose conditions they are to be.
+      what, remedy: of the error's sentence.
+
+    Raises:
+      UsageError: the run has no condition, or `given` is none of it.
+    """
     if experiment.conditions is None:
         raise UsageError(what, "the run has no condition", "leave it out")
+    classes = experiment.classes
+    try:
+        values = np.array(given, ndmin=1 if classes is not None else 2)
+    except ValueError:  # sequences of several lengths
+        values = np.array([None])
     if classes is not None:
         why = f"the condition is a class, 0 to {classes - 1}"
-        remedy = f"give one, or several: --condition={','.join(map(str, range(min(classes, 3))))}"
+        fits = values.ndim == 1 and len(values) > 0 and np.issubdtype(values.dtype, np.integer)
+        if fits and values.min() >= 0 and values.max() < classes:
+            return values.astype(np.int32)
     else:
         dim = experiment.conditions.shape[1]
         why = f"the condition is a vector of {dim} number{'s' if dim > 1 else ''}"
-        example = ",".join(["0.5", "-1", "0"][:dim]) + (",..." if dim > 3 else "")
-        remedy = f"give --condition={example}, more behind semicolons"
-    try:
-        if classes is not None:
-            labels = [int(part) for part in text.split(",")]
-            if all(0 <= label < classes for label in labels):
-                return np.array(labels, np.int32)
-        else:
-            vectors = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
-            if all(len(vector) == dim and all(map(math.isfinite, vector)) for vector in vectors):
-                return np.array(vectors, np.float32)
-    except ValueError as error:
-        raise UsageError(what, why, remedy) from error
+        fits = values.ndim == 2 and len(values) > 0 and values.shape[1] == dim and values.dtype.kind in "iuf"
+        if fits and (np.abs(values) <= np.finfo(np.float32).max).all():
+            return values.astype(np.float32)
     raise UsageError(what, why, remedy)
 
 

@@ -37,29 +37,42 @@ def use_all_cores() -> None:
     os.environ["XLA_FLAGS"] = " ".join(filter(None, [flags, *added]))
 
 
-def check() -> None:
-    """Raises UsageError if JAX finds no device of the kind that it was told to use."""
+def check(wanted: str = "", location: str = "") -> None:
+    """Selects the platform of JAX's devices.
+
+    Args:
+      wanted: "cpu", "gpu" or "tpu"; "" for JAX's own choice.
+      location: the config as it was given, for the message.
+
+    Raises:
+      UsageError: JAX finds no device of that kind.
+    """
     import jax
 
+    if wanted:
+        jax.config.update("jax_platforms", "cuda" if wanted == "gpu" else wanted)
     try:
         jax.local_device_count()
-    except (RuntimeError, AssertionError) as error:
-        raise missing("", error) from error
+    except (RuntimeError, AssertionError) as error:  # the latter if JAX has no plugin for it at all
+        raise missing(error, wanted, location) from error
 
 
-def missing(wanted: str, error: Exception) -> UsageError:
+def missing(error: Exception, wanted: str = "", location: str = "") -> UsageError:
     """The error of a platform without devices.
 
     Args:
-      wanted: the config's platform; "" if it is JAX's own choice.
-      error: that JAX raised when it was asked for its devices; an AssertionError if it has no plugin for them at all.
+      error: that JAX raised when it was asked for its devices.
+      wanted, location: as for `check`.
     """
     import jax
 
     reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
-    what = f"--config=...:{wanted}" if wanted else f"JAX_PLATFORMS={jax.config.values['jax_platforms'] or ''}"
-    remedy = "or use :cpu" if wanted else "or set JAX_PLATFORMS=cpu"
-    return UsageError(what, f"JAX finds no such device ({reason})", f"install JAX for it (BUILD.md), {remedy}")
+    what, instead = f"JAX_PLATFORMS={jax.config.values['jax_platforms'] or ''}", "or set JAX_PLATFORMS=cpu"
+    if wanted:
+        given = location.endswith(f":{wanted}")
+        what = f"--config={location}" if given else f"--config.platform={wanted}"
+        instead = f"or use {location.removesuffix(wanted)}cpu" if given else "or use cpu"
+    return UsageError(what, f"JAX finds no such device ({reason})", f"install JAX for it (BUILD.md), {instead}")
 
 
 def cache_compiled_code() -> None:

@@ -38,6 +38,7 @@ def load_run(
     overrides: Mapping[str, str] = {},
     mode: str = "",
     given: Mapping[str, Any] = {},
+    whole: bool = False,
 ) -> TrainedRun:
     """Loads the generator of one of a run's checkpoints.
 
@@ -49,6 +50,7 @@ def load_run(
       mode: "sample", "evaluate", or "", which may set none.
       given: the config that the caller named. Of the code that the run's own config names, only that which this one
         names too is trusted.
+      whole: restore the whole state, with the discriminator and the states of the optimizers.
 
     Raises:
       UsageError: there is no run, or no such checkpoint, or the config is not right or names code.
@@ -80,7 +82,7 @@ def load_run(
         shape, size = tuple(data["example_shape"]), config["batch_size"]
         facts = DataFacts(shape, size, classes=data.get("classes"), vectors=vectors)
         experiment = build(config, facts)
-        state = restore_players(checkpoints, experiment, step)
+        state = restore_players(checkpoints, experiment, step, whole)
     return TrainedRun(directory, config, data, experiment, state)
 
 
@@ -110,11 +112,13 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
     return run._replace(experiment=experiment.replace(conditions=inputs.facts.vectors))
 
 
-def restore_players(checkpoints: Checkpoints, experiment: Experiment, step: int | None = None) -> TrainState:
+def restore_players(
+    checkpoints: Checkpoints, experiment: Experiment, step: int | None = None, whole: bool = False
+) -> TrainState:
     """What samples and scores need of a checkpoint: the generator; the discriminator if samples are drawn by it; the
-    whole state if the task judges."""
+    whole state if the task judges, or if it is asked for."""
     template = experiment.abstract_state()
-    if experiment.task.judges:
+    if whole or experiment.task.judges:
         return checkpoints.restore(template, step)[0]
     by_discriminator = experiment.sampling.by_discriminator
     return checkpoints.restore_generator(template, step, discriminator=by_discriminator)

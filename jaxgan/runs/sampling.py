@@ -46,8 +46,11 @@ class Drawn(NamedTuple):
 Draw = Callable[[TrainState, jax.Array, Any], jax.Array]
 """`(state, latents [n, dim], condition) -> examples [n, ...]`."""
 
-Sampler = Callable[[TrainState, jax.Array, int], Drawn]
-SamplerInParts = Callable[[TrainState, jax.Array, int], Iterator[Drawn]]
+Sampler = Callable[..., Drawn]
+"""`(state, key, count, conditions=None) -> Drawn`. The samples have the conditions [m, ...] in turn; None for
+those of the experiment."""
+SamplerInParts = Callable[..., Iterator[Drawn]]
+"""The same as an iterator over parts of the samples."""
 
 
 def compile_generator(experiment: Experiment) -> Draw:
@@ -91,15 +94,15 @@ def discriminator_in_parts(experiment: Experiment) -> Callable[[Any, np.ndarray]
 
 
 def sampler(experiment: Experiment) -> Sampler:
-    """A function `(state, key, count) -> Drawn`; the first n samples of a key do not depend on the count.
+    """A `Sampler`; the first n samples of a key do not depend on the count.
 
     Methods other than "plain" need the state's discriminator. The function raises NoSamplesError if rejection accepts
     almost nothing.
     """
     in_parts = sampler_in_parts(experiment)
 
-    def samples(state: TrainState, key: jax.Array, count: int) -> Drawn:
-        parts = list(in_parts(state, key, count))
+    def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Drawn:
+        parts = list(in_parts(state, key, count, conditions))
         return Drawn(np.concatenate([part.values for part in parts]), parts[-1].facts)
 
     return samples
@@ -117,12 +120,17 @@ def _plain(experiment: Experiment) -> SamplerInParts:
         ),
         static_argnums=2,
     )
-    return _in_parts(lambda state, key, size, first: (draw(state, key, size, experiment.condition(size, first)), None))
+
+    def draw_some(state, key, size, first, conditions):
+        given = experiment if conditions is None else experiment.replace(conditions=conditions)
+        return draw(state, key, size, given.condition(size, first)), None
+
+    return _in_parts(draw_some)
 
 
 def _optimized(experiment: Experiment) -> SamplerInParts:
     draw = jax.jit(lambda state, key, size: _generate(experiment, state, key, size), static_argnums=2)
-    return _in_parts(lambda state, key, size, first: (draw(state, key, size), None))
+    return _in_parts(lambda state, key, size, *_: (draw(state, key, size), None))
 
 
 def _driven(experiment: Experiment) -> SamplerInParts:
@@ -141,18 +149,18 @@ def _driven(experiment: Experiment) -> SamplerInParts:
         return generate(experiment.generator, state, latents), rate
 
     draw = jax.jit(draw_some, static_argnums=2)
-    return _in_parts(lambda state, key, size, first: draw(state, key, size))
+    return _in_parts(lambda state, key, size, *_: draw(state, key, size))
 
 
-def _in_parts(
-    draw: Callable[[TrainState, jax.Array, int, int], tuple[jax.Array, jax.Array | None]],
-) -> SamplerInParts:
-    """A sampler of `draw`, `(state, key, size, number of the first) -> (samples, accepted fraction or None)`."""
+def _in_parts(draw: Callable[..., tuple[jax.Array, jax.Array | None]]) -> SamplerInParts:
+    """A sampler of `draw`, `(state, key, size, number of the first, conditions) -> (samples, accepted fraction or
+    None)`."""
 
-    def samples(state: TrainState, key: jax.Array, count: int) -> Iterator[Drawn]:
+    def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Iterator[Drawn]:
         rates: list[jax.Array] = []
         for start in range(0, count, BATCH):
-            part, rate = draw(state, jax.random.fold_in(key, start), min(BATCH, count - start), start)
+            size = min(BATCH, count - start)
+            part, rate = draw(state, jax.random.fold_in(key, start), size, start, conditions)
             rates += [] if rate is None else [rate]
             yield Drawn(np.asarray(part, np.float32), {"accepted": float(np.mean(rates))} if rates else {})
 
@@ -167,7 +175,7 @@ def _rejection(experiment: Experiment) -> SamplerInParts:
         samples = _generate(experiment, state, key, BATCH)
         return samples, log_ratio(state, samples)
 
-    def samples(state: TrainState, key: jax.Array, count: int) -> Iterator[Drawn]:
+    def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Iterator[Drawn]:
         burn_in, percentile, done = settings.burn_in, settings.percentile, 0
         try:
             for found in rejection_rounds(

@@ -7,6 +7,7 @@ of them is `labelled`, a number of examples, the function also takes these examp
 
 from collections.abc import Callable
 
+from jaxgan.tables import Table
 from jaxgan.tasks.base import Labelled as Labelled
 from jaxgan.tasks.base import PlainGenerator as PlainGenerator
 from jaxgan.tasks.base import ScoreInputs as ScoreInputs
@@ -20,7 +21,7 @@ from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS as MASKS
 from jaxgan.tasks.semi_supervised import semi_supervised
 
-TASKS: dict[str, Callable[..., Task]] = {
+TASKS: dict[str, Callable[..., Task]] = Table("task") | {
     "none": none,
     "inpainting": inpainting,
     "inference": inference,

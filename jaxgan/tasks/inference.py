@@ -13,6 +13,7 @@ from jaxgan.fields import Field, Widths
 from jaxgan.losses import both_sides
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.layers import ACTIVATIONS
+from jaxgan.tables import UnknownNameError
 from jaxgan.tasks.base import Sheet, Task
 from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
 from jaxgan.types import DiscriminatorInputs, Latent, Network, Term, example_keys, of_norm
@@ -189,7 +190,7 @@ def inference(
     constants, InfoGAN's lower bound of the mutual information of z and c(G(z)) (Chen et al. 2016, arXiv:1606.03657).
     """
     if method not in INFERENCES:
-        raise ValueError(f"inference.method {method!r} is none of {', '.join(INFERENCES)}")
+        raise UnknownNameError("inference.method", method, INFERENCES)
 
     def dense(latent, hidden=tuple(fit_widths or widths), **options):
         network = NETWORKS["mlp"](output_shape=(latent.dim,), widths=hidden, activation=activation, **options)

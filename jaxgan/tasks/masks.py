@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.tables import Table
+
 Mask = Callable[[chex.PRNGKey, int, tuple[int, ...]], chex.Array]
 """`(key, count, example's shape) -> [count, ...]`, 1 where known, else 0. For images [height, width, channels] it may
 also be [count, height, width, 1], equal for all channels. It can be traced."""
@@ -62,7 +64,13 @@ def nothing(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array
     return jnp.zeros((count, *_pixels(shape)))
 
 
-MASKS: dict[str, Mask] = {"random": random, "half": half, "centre": centre, "lines": lines, "nothing": nothing}
+MASKS: dict[str, Mask] = Table("mask") | {
+    "random": random,
+    "half": half,
+    "centre": centre,
+    "lines": lines,
+    "nothing": nothing,
+}
 
 
 def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
@@ -79,8 +87,6 @@ def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
     if "all" in names:
         return suiting(shape)
     for name in names:
-        if name not in MASKS:
-            raise ValueError(f"mask {name!r} is none of {', '.join(MASKS)}")
         check(name, MASKS[name], shape)
     return {name: _whole(MASKS[name]) for name in names}
 

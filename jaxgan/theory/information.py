@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxgan.tables import Table
 from jaxgan.theory.distributions import distribution, expected_log, floating, in_base, known, number, pair
 
 
@@ -118,8 +119,6 @@ def f_divergence(p: ArrayLike, q: ArrayLike, f: FDivergence | str, *, cell_width
     Source: Csiszár 1967; Nowozin et al. 2016 (arXiv:1606.00709), section 2.
     """
     if isinstance(f, str):
-        if f not in F_DIVERGENCES:
-            raise ValueError(f"unknown f-divergence {f!r}; one of {', '.join(F_DIVERGENCES)}")
         f = F_DIVERGENCES[f]
     elif not isinstance(f, FDivergence):
         raise ValueError(f"f must be a name in F_DIVERGENCES or an FDivergence, got {type(f).__name__}")
@@ -183,7 +182,7 @@ def _chi_squared(p, q):
     return q * (_ratio(p, q) - 1) ** 2
 
 
-F_DIVERGENCES: dict[str, FDivergence] = {
+F_DIVERGENCES: dict[str, FDivergence] = Table("f-divergence") | {
     "kl": FDivergence(_kl, 0.0, float("inf")),  # f(t) = t log t
     "reverse_kl": FDivergence(lambda p, q: _kl(q, p), float("inf"), 0.0),  # −log t
     "jensen_shannon": FDivergence(_jensen_shannon, 0.34657359027997264, 0.34657359027997264),  # both ½ log 2

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxgan.tables import Table
 from jaxgan.theory.distributions import data_and_generator, expectation, floating
 from jaxgan.theory.game import LOG4, optimal_discriminator, optimal_logits
 from jaxgan.theory.information import f_divergence, kl_divergence
@@ -101,7 +102,7 @@ def _twice(name: str) -> Callable[..., jax.Array]:
     return lambda p_data, p_generator, **options: 2 * f_divergence(p_data, p_generator, name, **options)
 
 
-SOLUTIONS: dict[str, Solution] = {
+SOLUTIONS: dict[str, Solution] = Table("solution of the loss") | {
     # Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1 and Theorem 1.
     "minimax": Solution(optimal_logits, LOG4, -LOG4 / 2, _twice("jensen_shannon"), "2 JSD(p_d‖p_g)"),
     # Arjovsky and Bottou 2017 (arXiv:1701.04862), Theorem 2.5; as one f-divergence: Shannon et al. 2020

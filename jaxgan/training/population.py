@@ -10,6 +10,7 @@ from typing import Any
 import chex
 import jax
 
+from jaxgan.tables import UnknownNameError
 from jaxgan.training.step import TrainStep
 from jaxgan.types import Batch, Metrics, TrainState
 
@@ -38,7 +39,7 @@ def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "
       ValueError: `members` is neither of the two.
     """
     if members not in MEMBERS:
-        raise ValueError(f"unknown members {members!r}; one of {', '.join(MEMBERS)}")
+        raise UnknownNameError("members", members, MEMBERS)
 
     def step(states: TrainState, batches: Batch, hyperparameters: chex.ArrayTree, *shared: Any):
         def one(state, batch, values):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import chex
 import jax.numpy as jnp
 
+from jaxgan.tables import Table
 from jaxgan.training.step import TrainStep
 from jaxgan.types import Batch, Metrics, TrainState
 
@@ -39,7 +40,7 @@ def exponential(first: chex.Numeric, last: chex.Numeric, progress: chex.Numeric)
     return first * (last / first) ** progress
 
 
-SCHEDULES: dict[str, Shape] = {"linear": linear, "cosine": cosine, "exponential": exponential}
+SCHEDULES: dict[str, Shape] = Table("schedule") | {"linear": linear, "cosine": cosine, "exponential": exponential}
 
 
 class Schedule(NamedTuple):

@@ -14,6 +14,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxgan.tables import Table
 from jaxgan.types import BatchShard, Network
 from jaxgan.wrappers.affine import PIPES, AffineMap, Pipe, combine, move
 
@@ -89,7 +90,7 @@ def noise(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
     return image + 0.1 * jax.random.normal(key, image.shape, image.dtype)
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {
+AUGMENTATIONS: dict[str, Augmentation] = Table("augmentation") | {
     "color": color,
     "translation": translation,
     "cutout": cutout,

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.products import ALGORITHM, cpu_gains
+from jaxgan.tables import Table
 from jaxgan.types import Network
 
 
@@ -71,7 +72,7 @@ def bfloat16_products(network: Network) -> Network:
     return network._replace(apply=apply)
 
 
-PRECISIONS: dict[str, Callable[[Network], Network]] = {
+PRECISIONS: dict[str, Callable[[Network], Network]] = Table("precision") | {
     "float32": functools.partial(compute_in, dtype=jnp.float32),
     "bfloat16": functools.partial(compute_in, dtype=jnp.bfloat16),
     "bfloat16_products": bfloat16_products,

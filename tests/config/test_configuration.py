@@ -20,10 +20,10 @@ from jaxgan.config import DataFacts, build, check, command_line, complete, probl
 from jaxgan.config.build import minibatches_before, stacked_hyperparameters
 from jaxgan.errors import UsageError
 from jaxgan.evaluation import EVALUATORS
-from jaxgan.losses import LOSSES
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.runs.data import read_inputs
+from jaxgan.tables import ELSEWHERE, nearest
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
 
@@ -76,6 +76,8 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
     [
         ({"generator.output": "tanh"}, "goes with dataset.range symmetric"),
         ({"dataset.name": "idx"}, "dataset.path is empty"),
+        ({"dataset.name": "celeba"}, "; a folder or zip file of pictures is images, arrays of your own"),
+        ({"dataset.name": "images", "dataset.resize": "cut"}, "'cut' is none of crop, pad, stretch"),
         ({"discriminator.output": "sigmoid"}, "logit"),
         ({"discriminator.activation": "relu,relu,relu"}, "3 activations for 2"),
         ({"generator_optimizer.rate_floor": 1.0}, "rate_floor is above"),
@@ -566,9 +568,10 @@ def test_what_other_libraries_call_a_field_is_understood(name, meant):
 
 def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
     known = {part for path in schema.rows({}) for part in path.split(".")}
-    assert set(values.ELSEWHERE.values()) <= known | set(LOSSES) | set(EVALUATORS)
-    assert not set(values.ELSEWHERE) & (known | set(LOSSES) | set(EVALUATORS))
-    assert values.nearest("FID", EVALUATORS) == "; did you mean frechet?"
+    for row in schema.rows({}).values():
+        known |= set(filter(None, row.spec.field.choices or ()))
+    assert {name for names in ELSEWHERE.values() for name in names} <= known
+    assert nearest("FID", EVALUATORS) == "; did you mean frechet?"
 
 
 @pytest.mark.parametrize(

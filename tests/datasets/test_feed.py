@@ -1,5 +1,6 @@
 """Feeding: scaling, gathering on the device, and streaming exactly the same batches."""
 
+import os
 import threading
 
 import jax
@@ -247,5 +248,35 @@ def test_memory_limit(monkeypatch):
         def memory_stats(self):
             return {"bytes_limit": 1000}
 
+    monkeypatch.setattr(feed, "host_memory", lambda: 4000)
+    assert feed.memory_limit() == 1000  # of a CPU, which reports none
     monkeypatch.setattr(jax, "local_devices", lambda: [Device()])
     assert feed.memory_limit() == 250 and feed.memory_limit(0.5) == 500
+
+
+@pytest.mark.parametrize(
+    ("groups", "limits", "expected"),
+    [
+        ("0::/a/b\n", {"a/b/memory.max": "max", "a/memory.max": "3000", "memory.max": "max"}, 3000),
+        ("0::/outside/of/it\n", {"memory.max": "5000"}, 5000),  # in a container, whose own group is the outermost
+        ("0::/\n", {"memory.max": "max"}, None),
+        (
+            "5:cpu,memory:/a\n4:pids:/a\n0::/\n",
+            {"memory/a/memory.limit_in_bytes": "2000", "pids/a/memory.max": "1"},
+            2000,
+        ),
+        ("5:memory:/docker/1\n", {"memory/memory.limit_in_bytes": "4000"}, 4000),
+        ("5:memory:/\n", {"memory/memory.limit_in_bytes": str(2**63 - 4096)}, None),
+        (None, {}, None),  # another system
+    ],
+)
+def test_host_memory_is_that_of_the_container(tmp_path, groups, limits, expected):
+    if groups is not None:
+        (tmp_path / "proc" / "self").mkdir(parents=True)
+        (tmp_path / "proc" / "self" / "cgroup").write_text(groups)
+    for name, content in limits.items():
+        place = tmp_path / "sys" / "fs" / "cgroup" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(content + "\n")
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert feed.host_memory(str(tmp_path)) == (machine if expected is None else expected)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxgan.datasets import DATASETS
 from jaxgan.errors import DataError
@@ -14,12 +15,17 @@ from jaxgan.errors import DataError
 def options(miniature, prepared, tmp_path):
     np.savez(tmp_path / "data.npz", examples=np.zeros((12, 4, 4), np.uint8), labels=np.arange(12))
     places = {"idx": miniature, "tfds": prepared, "npz": tmp_path / "data.npz", "stacked": miniature}
+    places["images"] = tmp_path / "pictures"
+    for number in range(12):
+        place = places["images"] / "ab"[number % 2] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(place)
     drawn = {name: {"examples": 100} for name in ("ring", "grid", "gaussian", "stacked")}
     return lambda name: drawn.get(name, {}) | ({"path": str(places[name])} if name in places else {})
 
 
 def test_names():
-    assert list(DATASETS) == ["ring", "grid", "gaussian", "digits", "idx", "tfds", "npz", "stacked"]
+    assert list(DATASETS) == ["ring", "grid", "gaussian", "digits", "idx", "tfds", "npz", "stacked", "images"]
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -35,7 +41,7 @@ def test_every_dataset(name, options):
     assert np.array_equal(again.train.examples, data.train.examples)
 
 
-@pytest.mark.parametrize("name", ["idx", "tfds", "npz", "stacked"])
+@pytest.mark.parametrize("name", ["idx", "tfds", "npz", "stacked", "images"])
 def test_missing_data_is_one_line_with_code_3(name, tmp_path):
     with pytest.raises(DataError) as caught:
         DATASETS[name](path=str(tmp_path / "nowhere"))

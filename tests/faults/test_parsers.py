@@ -8,10 +8,12 @@ import json
 import resource
 import sys
 import time
+import zipfile
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxgan.config import check, command_line, complete
 from jaxgan.datasets import DATASETS, cache
@@ -125,6 +127,23 @@ def of_idx(directory, monkeypatch):
     return file_parser(directory, inputs, lambda path: DATASETS["idx"](path=str(directory)), "train-images-idx3-ubyte")
 
 
+def of_images(directory, monkeypatch):
+    monkeypatch.setenv("JAXGAN_CACHE_DIR", str(directory / "cache"))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, 9, 3), dtype=np.uint8))
+    table = json.dumps({"labels": [[f"{i}.{kind}", i] for i, kind in enumerate(("png", "jpeg", "tiff", "gif"))]})
+    inputs = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", method) as archive:
+            for i, kind in enumerate(("png", "jpeg", "tiff", "gif")):
+                picture = io.BytesIO()
+                image.save(picture, kind)
+                archive.writestr(f"{i}.{kind}", picture.getvalue())
+            archive.writestr("dataset.json", table)
+        inputs.append(file.getvalue())
+    return file_parser(directory, inputs, lambda path: DATASETS["images"](path=str(path), size=8), "data.zip")
+
+
 def of_cache(directory, monkeypatch):
     inputs = [saved(examples=np.zeros((6, 4, 4, 1), np.uint8), labels=np.arange(6, dtype=np.int32))]
 
@@ -202,7 +221,7 @@ def of_texts(directory, monkeypatch):
     return Parser(inputs, parse)
 
 
-PARSERS = [of_npz, of_idx, of_cache, of_classifier, of_weights, of_tfds, of_config, of_texts]
+PARSERS = [of_npz, of_idx, of_images, of_cache, of_classifier, of_weights, of_tfds, of_config, of_texts]
 
 
 @pytest.mark.parametrize("make", PARSERS, ids=lambda make: make.__name__)

@@ -100,7 +100,7 @@ def test_dragans_noise_is_that_of_the_authors_code():
     moved = _points_of(PENALTIES["dragan"](1.0), ones) - ones
     assert (moved > 0).all() and (moved < 0.5 * np.sqrt(3) / 2).all()
     assert len(np.unique(np.round(moved.max(1), 3))) == 4 and moved.std(1).min() > 0
-    with pytest.raises(ValueError, match="unknown noise 'gaussian'; one of uniform, normal"):
+    with pytest.raises(ValueError, match="unknown noise 'gaussian'; did you mean normal"):
         PENALTIES["dragan"](1.0, noise="gaussian")
 
 

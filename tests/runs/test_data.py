@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from configs import quickstart, ring
 from jaxgan.datasets import DATASETS, Mixture, mixtures
@@ -101,6 +102,21 @@ def test_a_run_says_the_classes_of_its_splits_and_warns_of_those_that_are_missin
     many = {"examples": np.repeat(images, 2, 0), "labels": np.repeat(np.arange(20), 6)}
     lines, _ = _words(tmp_path / "many.npz", many)
     assert "  train 80, by class " in lines[1] and " to " in lines[1]
+
+
+def test_a_run_says_the_names_of_its_classes_and_which_files_were_not_read(tmp_path):
+    for number in range(45):
+        place = tmp_path / "pictures" / f"c{number % 15:02}" / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4), (5 * number, 255, 0)).save(place)
+    (tmp_path / "pictures" / "c00" / "text.txt").write_text("words")
+    config = quickstart.get_config().to_dict()
+    config["dataset"] |= {"name": "images", "path": str(tmp_path / "pictures"), "size": 4}
+    config |= {"batch_size": 4, "condition": "labels"}
+    lines, warnings = data.data_in_words(config, data.read_inputs(config))
+    assert lines[0].endswith(", 15 classes")
+    assert lines[1] == f"  classes: {', '.join(f'{i} c{i:02}' for i in range(12))} and 3 more"
+    assert "1 of 46 files were not read: c00/text.txt has not the name of a picture" in warnings
 
 
 @pytest.mark.parametrize(("channels", "said"), [(2, "..., :1]"), (4, "..., :3]"), (1, ""), (3, "")])

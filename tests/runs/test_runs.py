@@ -497,20 +497,3 @@ def test_a_long_list_of_differing_fields_is_cut_short(whole):
         train(whole, steps=80, discriminator_steps=2, generator_steps=2, **changes)
     assert str(error.value).count(" there, ") == 10 and ", and 2 more fields; use the same config" in str(error.value)
     assert "another config; loss: " in str(error.value)  # before others, as it tells what the run is
-
-
-def test_overrides_are_found_in_both_forms():
-    import launch
-
-    arguments = ["launch.py", "--config=x.py", "--config.a.b=1", "--config.c", "2", "--mode=train"]
-    others, overrides = launch.split_overrides(arguments)
-    assert others == ["launch.py", "--config=x.py", "--mode=train"]
-    assert overrides == {"a.b": "1", "c": "2"}
-
-
-def test_help_and_a_mistyped_flag_are_answered_before_jax_is_imported():
-    for argument in ("--help", "--no_flag"):
-        parse = f"launch.parse(['launch.py', '{argument}'])"
-        program = f"import sys, launch\ntry: {parse}\nfinally: assert 'jax' not in sys.modules"
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-        assert done.returncode in (0, 2) and "AssertionError" not in done.stderr, done.stderr

@@ -40,15 +40,26 @@ def _ended(process, seconds=60):
     return process.returncode, out, err
 
 
-def _launch(workdir, mode="train", **changes):
+def _launch(workdir, mode="train", front="launch.py", **changes):
     fields = [f"--config.{name.replace('__', '.')}={value}" for name, value in changes.items()]
     config = ["--config=configs/ring.py"] if mode in ("train", "sweep") else []
-    return _start("launch.py", f"--mode={mode}", *config, f"--workdir={workdir}", *fields)
+    program = ["launch.py", f"--mode={mode}"] if front == "launch.py" else ["-m", "jaxgan", mode]
+    return _start(*program, *config, f"--workdir={workdir}", *fields)
 
 
-@pytest.mark.parametrize("number", BOTH)
-def test_a_signal_is_answered_from_the_first_statement_on(number, tmp_path):
-    process = _launch(tmp_path / "run")
+COMMANDS = {
+    "launch": ["launch.py", "--config=configs/ring.py", "--workdir={}"],
+    "train": ["-m", "jaxgan", "train", "ring", "--workdir={}"],
+    "doctor": ["-m", "jaxgan", "doctor"],
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [("launch", signal.SIGTERM), ("launch", signal.SIGINT), ("train", signal.SIGTERM), ("doctor", signal.SIGINT)],
+)
+def test_a_signal_is_answered_from_the_first_statement_on(command, number, tmp_path):
+    process = _start(*(argument.format(tmp_path / "run") for argument in COMMANDS[command]))
     _wait_for(lambda: _answers(process), process)
     began = time.monotonic()
     process.send_signal(number)
@@ -141,8 +152,12 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["train", "sweep", "sample", "evaluate"])
-def test_signals_at_any_time_are_one_error_and_75(whole, tmp_path, mode):
+@pytest.mark.parametrize(
+    ("mode", "front"),
+    [("train", "launch.py"), ("sweep", "launch.py"), ("sample", "launch.py"), ("evaluate", "launch.py")]
+    + [("train", "jaxgan"), ("evaluate", "jaxgan"), ("report", "jaxgan")],
+)
+def test_signals_at_any_time_are_one_error_and_75(whole, tmp_path, mode, front):
     """Signals at times that go through the imports, the data, the compilation, the steps, the scores and the report."""
     evaluates = {"evaluation__every": 1000, "evaluation__metrics": "modes"}
     changes = {
@@ -150,11 +165,12 @@ def test_signals_at_any_time_are_one_error_and_75(whole, tmp_path, mode):
         "sweep": LONG | {"steps": 500, "population__grid": "loss=hinge,minimax"},
         "sample": {},
         "evaluate": {},
+        "report": {},
     }[mode]
-    workdir = whole if mode in ("sample", "evaluate") else tmp_path / "run"
+    workdir = tmp_path / "run" if mode in ("train", "sweep") else whole
     delay, codes = 0.05, []
     while not codes or codes[-1] == 75:
-        process = _launch(workdir, mode, **changes)
+        process = _launch(workdir, mode, front, **changes)
         _wait_for(lambda process=process: _answers(process), process)
         time.sleep(delay)
         process.send_signal(BOTH[len(codes) % 2])

@@ -18,6 +18,7 @@ import numpy as np
 import optax
 import pytest
 
+import jaxgan
 from configs import ring
 from jaxgan import figures, runs
 from jaxgan.config import schema
@@ -333,7 +334,9 @@ def test_the_table_the_json_and_the_best_are_those_of_the_members(swept, capsys)
         runs.run("sample", None, {}, str(swept), {})
     # A mode of launch.py on the best, and the same numbers from --mode=evaluate on any.
     runs.run("sample", None, {}, str(swept / "best"), {"count": 7})
-    assert len(np.load(swept / "best/samples/sample_step_00000040_seed_0.npz")["samples"]) == 7
+    samples = np.load(swept / "best/samples/sample_step_00000040_seed_0.npz")["samples"]
+    assert len(samples) == 7
+    np.testing.assert_array_equal(jaxgan.load(swept / "best").sample(7), samples)
     runs.run("evaluate", None, {}, str(swept / "members/002"), {})
     scores = json.loads((swept / "members/002/evaluation/step_00000040_seed_0.json").read_text())["scores"]
     assert {score["name"]: score["value"] for score in scores} == found["members"][2]["scores"]

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+import jaxgan
 from jaxgan import runs
 from jaxgan.errors import DataError, UsageError
 from jaxgan.runs.data import lend, read_inputs
@@ -85,6 +86,11 @@ def test_a_vector_that_is_asked_for(run):
         runs.run("sample", None, {}, str(run), {"count": 3, "condition": text})
         np.testing.assert_allclose(_archive(run, name)["conditions"], expected, rtol=1e-6)
     samples = _archive(run, "_condition_0p25_1")["samples"]
+    gan = jaxgan.load(run)
+    np.testing.assert_array_equal(gan.sample(3, condition=(0.25, 1)), samples)
+    np.testing.assert_array_equal(
+        gan.sample(3, condition=[[0, -1], [0.1, 1]]), _archive(run, "_condition_0_-1__1e-1_1")["samples"]
+    )
     runs.run("sample", None, {}, str(run), {"count": 3, "condition": "0.25,2"})
     assert np.abs(samples - _archive(run, "_condition_0p25_2")["samples"]).max() > 1e-4  # of the same latents
 
@@ -109,6 +115,15 @@ def test_a_vector_of_another_kind_is_one_line(run, text):
     said = r"the condition is a vector of 2 numbers; give --condition=0.5,-1, more behind semicolons"
     with pytest.raises(UsageError, match=said):
         runs.run("sample", None, {}, str(run), {"condition": text})
+
+
+def test_vectors_in_python(run):
+    gan = jaxgan.load(run)
+    runs.run("sample", None, {}, str(run), {"count": 200})
+    np.testing.assert_array_equal(gan.sample(200), _archive(run)["samples"])  # those of the training data in turn
+    for wrong in (1, [1, 2, 3], [[1, 2], [3]], "ab", [np.nan, 1], [1e39, 1], [], np.zeros((1, 1, 2))):
+        with pytest.raises(UsageError, match="a vector of 2 numbers; give a vector, or a list of some"):
+            gan.sample(2, condition=wrong)
 
 
 @pytest.mark.slow

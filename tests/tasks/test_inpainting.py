@@ -101,7 +101,7 @@ def test_vectors_have_the_masks_that_suit_them():
 def test_masks_that_do_not_suit_are_told_in_one_line():
     with pytest.raises(ValueError, match=r"mask 'half' is of images, and examples are \[2\]"):
         chosen(["half"], (2,))
-    with pytest.raises(ValueError, match="mask 'halves' is none of random, half"):
+    with pytest.raises(ValueError, match="unknown mask 'halves'; did you mean half"):
         chosen(["halves"], (4, 4, 1))
     MASKS["wrong"] = lambda key, count, shape: jnp.ones((count, 3, 3, 1))
     try:

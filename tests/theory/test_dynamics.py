@@ -339,7 +339,7 @@ def test_the_extragradient_step_converges_where_plain_ones_do_not():
 
 def test_errors():
     toy = dirac_gan(LOSSES["minimax"])
-    with pytest.raises(ValueError, match="unknown loss 'vanilla'; one of minimax"):
+    with pytest.raises(ValueError, match="unknown loss 'vanilla'; did you mean minimax"):
         dirac_gan("vanilla")
     np.testing.assert_array_equal(loss_gradients(dirac_gan("minimax"), START), loss_gradients(toy, START))
     for wrong in (np.eye(2), [], 1.0):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.config.schema import parameters
+from jaxgan.fields import parameters
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, named_loss

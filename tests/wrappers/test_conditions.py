@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import jaxgan
 from configs import acgan, default
 from jaxgan import figures, runs
 from jaxgan.config import DataFacts, build
@@ -257,6 +258,8 @@ def test_samples_of_the_classes_that_are_asked_for(conditional, text, expected, 
     assert found.shape == expected.shape and np.abs(found - expected).max() <= 1
     said = capsys.readouterr().out
     assert "4 samples of step 20" in said
+    given = int(text) if text == "2" else [int(part) for part in text.split(",")]
+    np.testing.assert_array_equal(jaxgan.load(conditional).sample(4, condition=given), archive["samples"])
     assert (" shows them;" if text == "2" else " shows others, a row of the same latents") in said
 
 
@@ -264,6 +267,18 @@ def test_samples_of_the_classes_that_are_asked_for(conditional, text, expected, 
 def test_a_class_that_is_none_is_one_line(conditional, text):
     with pytest.raises(UsageError, match="the condition is a class, 0 to 2; give one, or several: --condition=0,1,2"):
         runs.run("sample", None, {}, str(conditional), {"condition": text})
+
+
+def test_classes_in_python(conditional):
+    gan = jaxgan.load(conditional)
+    of_each = gan.sample(6, condition=np.uint8([0, 1, 2]))
+    np.testing.assert_array_equal(gan.sample(6), of_each)  # all of them in turn
+    np.testing.assert_array_equal(gan.sample(6, condition=[0, 1, 2, 0, 1, 2]), of_each)
+    assert (gan.sample(6, condition=1)[::3] != of_each[::3]).any() and "condition labels" in repr(gan)
+    for wrong in (3, -1, [0, 3], "one", 0.5, [], [[0]], {}):
+        said = "the condition is a class, 0 to 2; give a class, or a list of some"
+        with pytest.raises(UsageError, match=said):
+            gan.sample(2, condition=wrong)
 
 
 @pytest.mark.slow

@@ -6,11 +6,11 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxgan import figures
-from jaxgan.errors import in_one_line
+from jaxgan.errors import UsageError, in_one_line
 from jaxgan.figures import Curve
 from jaxgan.io.atomic import write_text
 from jaxgan.io.metric_writers import read_lines
@@ -42,6 +42,29 @@ PNG = b"\x89PNG\r\n"
 """How a PNG begins."""
 
 Panels = dict[str, dict[str, Curve]]
+
+
+def report(workdir: str, overrides: Mapping[str, str] = {}) -> None:
+    """`--mode=report`: writes a run's report and curves again, and prints where they are.
+
+    Args:
+      workdir: the run's directory.
+      overrides: fields of the config; a report takes none.
+
+    Raises:
+      UsageError: there is no run, or a field is given.
+      WriteError: a file cannot be written.
+    """
+    for name in overrides:
+        raise UsageError("--mode=report", f"it takes no --config.{name}", "a report has what the run has; leave it out")
+    directory = RunDirectory(workdir, create=False)
+    if not directory.config_file.is_file():
+        what, remedy = f"--workdir={directory.path} has no run", "name the directory of a run"
+        if directory.sweep_file.exists():
+            what, remedy = f"--workdir={directory.path} is a sweep", f"name one, such as {directory.path / 'best'}"
+        raise UsageError(what, f"{directory.config_file.name} is not there", remedy)
+    write_report(directory)
+    print(f"Written: {directory.report}", flush=True)
 
 
 def write_report(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxgan.config import Experiment, build, values
+from jaxgan.config import Experiment, build
 from jaxgan.errors import DivergedError
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.io.atomic import write_json
@@ -24,6 +24,7 @@ from jaxgan.runs.evaluate.tables import finite
 from jaxgan.runs.load import restore_players
 from jaxgan.runs.sampling import Draw, NoSamplesError, SampleGrid, compile_generator
 from jaxgan.runs.sweep.members import Group, Member
+from jaxgan.tables import nearest
 from jaxgan.types import TrainState, stream
 
 AUTO = "sliced_wasserstein"
@@ -66,7 +67,7 @@ def read_ranking(score: str) -> Ranking | str:
     if name.removeprefix("-") in METRICS:
         return Ranking(name.removeprefix("-"), "", "lower" if name.startswith("-") else "higher")
     known = ("auto", *scores, *METRICS)
-    hint = values.nearest(name.removeprefix("-"), known)
+    hint = nearest(name.removeprefix("-"), known)
     return (
         f"population.score: {score!r} is none of auto, {', '.join(scores)}; nor, with - before it if lower is better, "
         f"of {', '.join(METRICS)}{hint}"

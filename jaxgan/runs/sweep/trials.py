@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.config import Problem, command_line, problems_of, schema, values
+from jaxgan.tables import nearest
 
 MOST_MEMBERS = 10_000
 
@@ -130,7 +131,7 @@ def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> Se
     parts = split_values(rest.rstrip().removesuffix(")"))
     where = f"population.random: {names[0]}={text}"
     if kind not in ("log", "uniform", "choice") or not rest.rstrip().endswith(")"):
-        hint = values.nearest(kind, ("log", "uniform", "choice"))
+        hint = nearest(kind, ("log", "uniform", "choice"))
         problems.append(_problem(f"{where}: is none of log(low,high), uniform(low,high), choice(VALUE,VALUE){hint}"))
         return SearchAxis(names)
     if kind == "choice":

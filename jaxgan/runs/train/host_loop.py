@@ -54,12 +54,7 @@ def select_devices(config: Mapping[str, Any]) -> None:
     Raises:
       UsageError: the platform has no devices, or the mapping or the batch size does not suit them.
     """
-    if config["platform"]:
-        jax.config.update("jax_platforms", "cuda" if config["platform"] == "gpu" else config["platform"])
-    try:
-        jax.local_device_count()
-    except (RuntimeError, AssertionError) as error:  # the latter if JAX has no plugin for it at all
-        raise devices.missing(config["platform"], error) from error
+    devices.check(config["platform"])
     several = jax.process_count() > 1
     if config["mapping"] == "jit" and several:
         raise UsageError(

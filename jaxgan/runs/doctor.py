@@ -1,0 +1,176 @@
+"""`jaxgan doctor`: what a report of a problem should say of this machine, in aligned lines."""
+
+import contextlib
+import importlib.metadata
+import os
+import pathlib
+import platform
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jaxgan
+from jaxgan import config_files, extras
+from jaxgan.datasets import cache
+from jaxgan.errors import in_one_line
+from jaxgan.runs import devices
+
+CORE = ("jax", "jaxlib", "optax", "chex", "numpy", "lazy-loader")
+"""Distributions that jaxgan does not work without."""
+
+VARIABLES = (
+    "JAX_PLATFORMS",
+    "JAX_COMPILATION_CACHE_DIR",
+    "JAX_ENABLE_COMPILATION_CACHE",
+    "JAX_NUM_CPU_DEVICES",
+    "XLA_FLAGS",
+    "XLA_PYTHON_CLIENT_MEM_FRACTION",
+    "XLA_PYTHON_CLIENT_PREALLOCATE",
+    "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
+    "JAXGAN_CACHE_DIR",
+    "XDG_CACHE_HOME",
+    "TFDS_DATA_DIR",
+    "PYTHONPATH",
+    "OMP_NUM_THREADS",
+)
+"""Environment variables that change what jaxgan does or finds."""
+
+DEVICE_SECONDS = 10.0
+"""How long JAX may look for devices: on a machine that should have a TPU and has none it takes minutes."""
+
+SIZE_SECONDS = 1.0
+"""How long the size of one directory may take."""
+
+
+def main() -> int:
+    """Prints the lines, and returns the exit code 0."""
+    lines: list[tuple[str, Any]] = [
+        ("jaxgan", lambda: f"{jaxgan.__version__} in {pathlib.Path(jaxgan.__file__).parent}"),
+        ("configs", lambda: str(config_files.folder())),
+        ("python", lambda: f"{platform.python_version()} ({sys.executable})"),
+        ("system", lambda: f"{platform.platform()}, {_cores()} CPU cores"),
+        ("memory", lambda: f"{_size(memory_limit())}, which this process may use"),
+        ("disk", lambda: f"{_size(shutil.disk_usage(os.getcwd()).free)} free in {os.getcwd()}"),
+        ("devices", _devices),
+        ("data cache", lambda: _directory(cache.directory())),
+        ("compiled code", lambda: _directory(_compiled())),
+    ]
+    lines += [(name, lambda name=name: _version(name)) for name in CORE]
+    lines += [(name, lambda name=name, extra=extra: _optional(name, extra)) for extra, name in _optionals()]
+    lines += [(name, lambda name=name: os.environ[name]) for name in VARIABLES if name in os.environ]
+    width = max(len(name) for name, _ in lines)
+    for name, function in lines:
+        for number, line in enumerate(_answers(function)):
+            print(f"{'' if number else name:{width}}  {in_one_line(line)}", flush=True)
+    return 0
+
+
+def _answers(function: Callable[[], Any]) -> list[str]:
+    """The lines that a function gives; why it gives none, if it fails."""
+    try:
+        found = function()
+        return [found] if isinstance(found, str) else list(found)
+    except Exception as error:
+        return [f"not known ({type(error).__name__}: {error})"]
+
+
+def _devices() -> Iterator[str]:
+    """The devices that JAX finds, a line for each kind; it is not waited for longer than `DEVICE_SECONDS`."""
+    found: list[Any] = []
+
+    def ask() -> None:
+        import jax
+
+        try:
+            found.extend(jax.devices())
+        except Exception as error:  # of many kinds, by the platform
+            found.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(DEVICE_SECONDS)
+    if not found:
+        yield f"none found in {DEVICE_SECONDS:g} s; set JAX_PLATFORMS=cpu to go without"
+    for kind in dict.fromkeys(getattr(device, "device_kind", device) for device in found):
+        if isinstance(kind, Exception):
+            yield f"none: {devices.missing(kind)}"
+        else:
+            yield f"{sum(getattr(device, 'device_kind', None) == kind for device in found)} x {kind}"
+
+
+def memory_limit(
+    groups: pathlib.Path = pathlib.Path("/proc/self/cgroup"), root: pathlib.Path = pathlib.Path("/sys/fs/cgroup")
+) -> int:
+    """Bytes of memory: the machine's, or the least limit of the control groups that this process is in.
+
+    Args:
+      groups: the file that has them.
+      root: where their limits are.
+    """
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    lines = groups.read_text().splitlines() if groups.is_file() else []
+    for _, controllers, path in (line.split(":", 2) for line in lines):
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        file = "memory.limit_in_bytes" if controllers else "memory.max"  # version 1, and 2
+        group = pathlib.PurePosixPath(path.lstrip("/"))
+        for each in (group, *group.parents):  # a container may see its own group as the root
+            with contextlib.suppress(OSError, ValueError):  # "max"
+                limits.append(int((root / ("memory" if controllers else "") / each / file).read_text()))
+    return min(limits)
+
+
+def _cores() -> int | None:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "missing: pip install jaxgan"
+
+
+def _optionals() -> Iterator[tuple[str, str]]:
+    for extra, modules in extras.EXTRAS.items():
+        yield from ((extra, distribution) for distribution in modules.values())
+
+
+def _optional(distribution: str, extra: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return f"missing: {extras.install(extra)}"
+
+
+def _compiled() -> str:
+    return os.environ.get("JAX_COMPILATION_CACHE_DIR") or os.path.join(cache.directory(), "compiled")
+
+
+def _directory(path: str) -> str:
+    """A directory and the size of what is in it."""
+    if not os.path.isdir(path):
+        return f"{path}, which does not exist yet"
+    size, count, until = 0, 0, time.monotonic() + SIZE_SECONDS
+    for folder, _, names in os.walk(path):
+        for name in names:
+            try:
+                size += os.lstat(os.path.join(folder, name)).st_size
+            except OSError:  # removed meanwhile
+                continue
+            count += 1
+        if time.monotonic() > until:
+            return f"{path}, more than {_size(size)} in {count:,} files"
+    return f"{path}, {_size(size)} in {count:,} files"
+
+
+def _size(count: int) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1024  # type: ignore[assignment]
+    return f"{count:,.1f} GiB"

@@ -1,0 +1,213 @@
+"""The flags of `launch.py` and of the verbs of the command `jaxgan`, read by absl."""
+
+import copy
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from absl import flags
+
+from jaxgan import config_files, runs
+from jaxgan.errors import JaxganError, UsageError
+from jaxgan.tables import did_you_mean, elsewhere
+
+FLAGS = flags.FLAGS
+
+EVERYWHERE = ("config", "workdir", "debug")
+"""The flags of all modes."""
+
+
+class Command(NamedTuple):
+    """What a command line asks for; see `jaxgan.runs.run`, and `debug`: show the traceback of an expected failure."""
+
+    mode: str
+    location: str | None
+    overrides: dict[str, str]
+    workdir: str
+    options: dict[str, Any]
+    debug: bool
+
+
+class _WholeNumber(flags.IntegerParser):
+    """A whole number, which may be written as 1e6."""
+
+    def convert(self, argument: Any) -> int:
+        try:
+            return super().convert(argument)
+        except ValueError:
+            if not isinstance(argument, str) or "e" not in argument.lower() or not float(argument).is_integer():
+                raise
+            return int(float(argument))
+
+
+def _define() -> None:
+    """Defines all flags, at their defaults: those of an earlier command in this process, as in a notebook, are gone."""
+    for earlier in FLAGS.get_flags_for_module(__name__):
+        delattr(FLAGS, earlier.name)
+
+    def whole(name: str, default: int | None, text: str, **bounds: int) -> None:
+        flags.DEFINE(_WholeNumber(**bounds), name, default, text, serializer=flags.ArgumentSerializer())
+
+    flags.DEFINE_enum("mode", "train", list(runs.MODES), "What to do: train a GAN, or many, sample from one, score it.")
+    flags.DEFINE_string(
+        "config",
+        None,
+        "--mode=train, sweep: a Python file, or the name of one in configs/, with :cpu, :gpu or :tpu behind it if "
+        "wanted (configs/mnist.py:gpu); set its fields: --config.FIELD=VALUE (configs/default.py). --mode=sample takes "
+        "sampling.FIELD, evaluate that, evaluation.FIELD and what its task's scores need (docs/tasks.md), both "
+        "dataset.path; their config is the run's, and a file only adds what it adds to jaxgan's tables.",
+    )
+    flags.DEFINE_string("workdir", None, "The run's directory: created if it does not exist, resumed if it has a run.")
+    whole("count", 100, "--mode=sample: how many examples; a grid's by default.", lower_bound=1)
+    flags.DEFINE_string("condition", None, "--mode=sample: a class 3, or classes 0,1,2 in turn; a vector 0.5,-1.")
+    flags.DEFINE_bool(
+        "plain", False, "--mode=sample: plain samples, where the task has rows of its own (docs/tasks.md)."
+    )
+    whole("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
+    flags.DEFINE_string(
+        "step", None, "--mode=sample, evaluate: step of the checkpoint, or best; the newest by default."
+    )
+    flags.DEFINE_enum(
+        "format",
+        None,
+        ("png", "npz", "folder", "webp", "gif"),
+        "--mode=sample: a picture; bytes and labels for dataset.name=npz; a PNG for each sample; a video. By default a "
+        "picture and an array (docs/sampling.md).",
+    )
+    flags.DEFINE_string("grid", None, "--mode=sample: ROWSxCOLUMNS of the picture or video; a row for each condition.")
+    flags.DEFINE_string("output", None, "--mode=sample, evaluate: a directory for the files; by default in the run's.")
+    walks = ("latents", "conditions")
+    flags.DEFINE_enum("along", "latents", walks, "--mode=sample: what changes in a video.")
+    whole("stops", 8, "--mode=sample: latents, or conditions, on a video's way.", lower_bound=1)
+    flags.DEFINE_float("seconds", 8.0, "--mode=sample: a video's length.", lower_bound=0.01, upper_bound=3600)
+    whole("frames_per_second", 25, "--mode=sample: of a video.", lower_bound=1, upper_bound=100)
+    flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")
+    flags.DEFINE_string("coordinator_address", None, "Several processes: HOST:PORT of process 0; found under SLURM.")
+    whole("num_processes", None, "Several processes: how many; see docs/scaling.md.", lower_bound=1)
+    whole("process_id", None, "Several processes: which one this is, from 0.", lower_bound=0)
+    flags.DEFINE_bool("debug", False, "Show the traceback of an expected failure too.")
+
+
+def read(arguments: Sequence[str], description: str, verb: str | None = None) -> Command:
+    """What the arguments of `launch.py`, or of a verb of `jaxgan`, ask for. Prints the help and exits where they do.
+
+    Args:
+      arguments: the program's name, and what stands behind it.
+      description: the first lines of the help.
+      verb: a mode, whose config or run may stand without a flag; None for `launch.py`, where --mode says it.
+
+    Raises:
+      UsageError: they are not right.
+    """
+    _define()
+    FLAGS.set_gnu_getopt(verb is not None)
+    try:
+        # A file of flags may have the config's fields too.
+        given = FLAGS.read_flags_from_files(list(arguments[1:]), force_gnu=False)
+        others, overrides = split_overrides(given)
+        if {"-h", "-help", "--help", "--helpshort", "--helpfull"}.intersection(others):  # absl would exit with 1
+            print(f"{description}\n\n{_help(verb)}")
+            sys.exit(0)
+        rest = FLAGS([arguments[0], *others])[1:]
+    except flags.UnrecognizedFlagError as error:
+        value = next((a.partition("=")[2] for a in others if a.lstrip("-").partition("=")[0] == error.flagname), "")
+        hint = _meant(error.flagname, value)
+        why = f"Unknown command line flag {error.flagname!r}" if hint else str(error)
+        raise UsageError("the command line", why, hint or "see --help") from error
+    except flags.Error as error:
+        raise UsageError("the command line", str(error), "see --help") from error
+    if verb is not None:
+        if FLAGS["mode"].present:
+            raise UsageError(f"jaxgan {verb}", f"--mode={FLAGS.mode} is a verb too", f"write jaxgan {FLAGS.mode}")
+        FLAGS["mode"].value = verb
+        rest = _take_argument(verb, rest)
+    if rest:
+        name, equals, value = rest[0].partition("=")
+        hint = _meant(name, value) if equals else ""
+        raise UsageError("the command line", f"{rest[0]!r} is no flag", hint or _FLAGS_LOOK_LIKE)
+    if not FLAGS.workdir:
+        raise UsageError("the command line", "--workdir is missing", "name a directory: --workdir=runs/NAME")
+    options = {name: FLAGS[name].value for name in runs.FLAGS if FLAGS[name].present}
+    return Command(FLAGS.mode, FLAGS.config, overrides, FLAGS.workdir, options, FLAGS.debug)
+
+
+_FLAGS_LOOK_LIKE = "flags look like --mode=train; see --help"
+
+
+def split_overrides(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Parts `--config.field=value` (or `--config.field value`) from the other arguments.
+
+    Returns:
+      The other arguments, and the overrides by field.
+
+    Raises:
+      UsageError: if an override has no value.
+    """
+    others, overrides = [], {}
+    waiting = iter(arguments)
+    for argument in waiting:
+        name, equals, value = argument.lstrip("-").partition("=")
+        if not argument.startswith("-") or not name.startswith("config."):
+            others.append(argument)
+            continue
+        if not equals:
+            following = next(waiting, None)
+            if following is None or following.startswith("--"):
+                raise UsageError(f"--{name}", "has no value", f"write --{name}=VALUE")
+            value = following
+        overrides[name.removeprefix("config.")] = value
+    return others, overrides
+
+
+def argument_of(verb: str) -> str:
+    """The flag that a verb's argument stands for."""
+    return "config" if runs.MODES[verb].trains else "workdir"
+
+
+def _take_argument(verb: str, rest: list[str]) -> list[str]:
+    """Sets the flag that the first argument without a flag stands for; the others."""
+    flag = argument_of(verb)
+    if not rest or "=" in rest[0]:
+        return rest
+    if FLAGS[flag].present:
+        why = f"it has two: {rest[0]} and --{flag}={FLAGS[flag].value}"
+        raise UsageError(f"jaxgan {verb} takes one {flag}", why, "leave one of them out")
+    FLAGS[flag].value = rest[0]
+    return rest[1:]
+
+
+def _help(verb: str | None) -> str:
+    """The flags, each with its text: all, or those of a verb."""
+    shown = flags.FlagValues()
+    for flag in map(copy.deepcopy, FLAGS.get_flags_for_module(__name__)):
+        if verb and flag.name in runs.MODES[verb].options:
+            flag.help = re.sub(r"^--mode=[a-z, ]+: ", "", flag.help)
+        if not verb or flag.name in (*EVERYWHERE, *runs.MODES[verb].options):
+            shown[flag.name] = flag
+    return shown.get_help("  ", include_special_flags=False)
+
+
+def _meant(name: str, value: str) -> str:
+    """`did you mean --config.FIELD=VALUE?` for what other programs' command lines have; "" if no field is like it."""
+    try:
+        fields = list(_fields(config_files.load("default").to_dict()))
+    except JaxganError:
+        return ""
+    name = name.lstrip("-").removeprefix("config.").replace("-", "_")
+    section, _, last = name.rpartition(".")
+    wanted = elsewhere(last) or (last,)
+    exact = [field for field in fields if field == name]
+    alike = [f for f in fields if f.rpartition(".")[2] in wanted and section in ("", f.rpartition(".")[0])]
+    found = exact or [field for field in alike if "." not in field] or sorted(alike, key=len)
+    # What is named otherwise may be measured otherwise, as epochs are.
+    shown = value if value and wanted == (last,) else "VALUE"
+    return did_you_mean(f"--config.{field}={shown}" for field in found[:2])
+
+
+def _fields(config: dict[str, Any], prefix: str = "") -> Any:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from _fields(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

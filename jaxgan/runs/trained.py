@@ -1,0 +1,153 @@
+"""A trained run in Python: its networks, its state, and samples of its generator. `jaxgan.load` is `load`."""
+
+import dataclasses
+import functools
+import math
+import os
+import reprlib
+from typing import Any
+
+import chex
+import jax
+import numpy as np
+
+from jaxgan.config import Experiment
+from jaxgan.errors import UsageError
+from jaxgan.runs.data import as_conditions
+from jaxgan.runs.load import TrainedRun, asked_for, load_run
+from jaxgan.runs.sampling import Sampler, sampler
+from jaxgan.types import Latent, Network, TrainState
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class TrainedGAN:
+    """A trained run: what `load` returns.
+
+    Attributes:
+      run: its parts, see `jaxgan.runs.load.TrainedRun`.
+    """
+
+    run: TrainedRun
+
+    @property
+    def generator(self) -> Network:
+        """The generator's network, for one device; `jaxgan.generate(gan.generator, gan.state, latents)` applies it."""
+        return self._experiment.generator
+
+    @property
+    def discriminator(self) -> Network:
+        """The discriminator's network, for one device, with the augmentations and packing that it had in training.
+
+        `gan.discriminator.apply(gan.state.discriminator.variables, examples, condition=...)[0]` are its outputs.
+        """
+        return self._experiment.discriminator
+
+    @property
+    def latent(self) -> Latent:
+        """The prior p_z(z)."""
+        return self._experiment.latent
+
+    @property
+    def state(self) -> TrainState:
+        """The whole state of the checkpoint, with both players and the states of their optimizers."""
+        return self.run.state
+
+    @property
+    def step(self) -> int:
+        """The number of training steps done."""
+        return int(self.state.step)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The run's config: a nested dict of every field."""
+        return self.run.config
+
+    @property
+    def _experiment(self) -> Experiment:
+        return self.run.experiment
+
+    def __repr__(self) -> str:
+        config, data = self.config, self.run.data
+        size = f"{data['train_examples']:,} examples " if "train_examples" in data else ""
+        condition = "" if config["condition"] == "none" else f", condition {config['condition']}"
+        players = [
+            f"{name} {config[name]['network']} of "
+            f"{sum(leaf.size for leaf in jax.tree.leaves(getattr(self.state, name).params)):,} parameters"
+            for name in ("generator", "discriminator")
+        ]
+        return (
+            f"TrainedGAN({self.run.directory.path}: {config['dataset']['name']}, {size}{tuple(data['example_shape'])}"
+            f"{condition}; {'; '.join(players)}; loss {config['loss']}; step {self.step:,} of {config['steps']:,})"
+        )
+
+    def sample(
+        self, count: int, *, condition: Any = None, seed: int | None = None, key: chex.PRNGKey | None = None
+    ) -> np.ndarray:
+        """Samples G(z), z ~ p_z, from the averaged parameters if the run keeps them, by the run's sampling method.
+
+        They are those of `--mode=sample --count=COUNT --seed=SEED`, bit for bit; for a task with rows of its own, such
+        as inpainting, those of `--plain`. The first n samples of a seed are the same for every count, up to rounding.
+
+        Args:
+          count: number of samples, ≥ 1.
+          condition: of a conditional run: a class, or a sequence of classes that the samples have in turn; or a vector
+            [dim], or vectors [m, dim] in turn. None: all classes in turn, or vectors of the training data, which are
+            read for it.
+          seed: of the latents, ≥ 0; 0 if neither it nor a key is given.
+          key: one typed key in the place of a seed.
+
+        Returns:
+          Float32 array [count, ...], in the range of the generator's output.
+
+        Raises:
+          UsageError: the run has no condition, or another one; the count, seed or key is none; the sampling method
+            does not finish.
+          DataError: vectors of the training data are needed, and the data cannot be read.
+        """
+        if not _is_whole(count, 1):
+            raise UsageError(f"sample(count={count!r})", "it is not a number of samples", "give 1 or more")
+        if seed is not None and key is not None:
+            raise UsageError("sample(seed=..., key=...)", "each of the two gives all draws", "leave one of them out")
+        if key is None:
+            if not _is_whole(seed := 0 if seed is None else seed, 0, 2**32):
+                raise UsageError(f"sample(seed={seed!r})", "it is no seed", "give a whole number from 0 to 2**32 - 1")
+            key = jax.random.key(seed)
+        elif not jax.dtypes.issubdtype(getattr(key, "dtype", np.float32), jax.dtypes.prng_key) or key.ndim:
+            raise UsageError("sample(key=...)", "it is not one typed key", "give jax.random.key(seed), or seed=")
+        return self._sampler(self.state, key, count, self._conditions(condition)).values
+
+    @functools.cached_property
+    def _sampler(self) -> Sampler:
+        return sampler(self._experiment)
+
+    @functools.cached_property
+    def _of_the_data(self) -> np.ndarray | None:
+        """The conditions that samples have if none are asked for."""
+        return asked_for(self.run, None).experiment.conditions
+
+    def _conditions(self, condition: Any) -> np.ndarray | None:
+        """The conditions that samples have in turn."""
+        if condition is None:
+            return self._of_the_data
+        remedy = f"give {'a vector' if self._experiment.classes is None else 'a class'}, or a list of some"
+        return as_conditions(condition, self._experiment, f"sample(condition={reprlib.repr(condition)})", remedy)
+
+
+def _is_whole(value: Any, low: int, below: float = math.inf) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(low <= value < below)
+
+
+def load(workdir: str | os.PathLike[str], step: int | str | None = None) -> TrainedGAN:
+    """Loads a trained run: `gan = jaxgan.load("runs/quickstart"); images = gan.sample(16, seed=1)`.
+
+    Nothing that the directory holds is run as code.
+
+    Args:
+      workdir: the run's directory, or that of a member of a sweep, such as `SWEEP/best`.
+      step: of the checkpoint; "best" by the first score of the evaluations in training; None for the newest.
+
+    Raises:
+      UsageError: there is no run or no such checkpoint, or its config is not of this program.
+      DataError: the checkpoint is damaged.
+    """
+    return TrainedGAN(load_run(os.fspath(workdir), step, mode="sample", whole=True))
