@@ -84,7 +84,7 @@ def test_a_seed_gives_the_same_samples_in_every_format(run, sampled):
     np.testing.assert_array_equal(Image.open(place / f"{name}.png"), cells)
 
 
-def test_files_of_all_classes_are_data(run, sampled, capsys):
+def test_files_of_all_classes_are_data(run, sampled, capsys, tmp_path_factory, monkeypatch):
     place = sampled(count=1_005, format="npz")
     data = DATASETS["npz"](path=str(place / f"{STEM}_examples.npz"), validation_examples=0)
     assert data.num_classes == 3 and data.example_shape == (4, 3, 1)
@@ -97,6 +97,9 @@ def test_files_of_all_classes_are_data(run, sampled, capsys):
         f"1005 samples of step 10: {place / STEM}_examples.npz.",
         f"1005 samples of step 10: {place / STEM}.",
     ]
+    monkeypatch.setenv("JAXGAN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    pictures = DATASETS["images"](path=str(place / STEM), size=4, channels=1)
+    assert (pictures.num_classes, pictures.example_shape) == (3, (4, 4, 1))
 
 
 def test_a_grid_has_a_row_for_each_class_and_a_latent_for_each_column(run, sampled, tmp_path):
@@ -141,12 +144,12 @@ def test_what_cannot_be_drawn_is_one_line(run, sampled, options, said):
 
 
 def test_points_have_no_videos_grids_and_folders(tmp_path):
-    train(tmp_path / "run", steps=10, checkpoint_every=10)
+    train(tmp_path / "run")
     for options in ({"format": "webp"}, {"format": "folder"}, {"grid": "2x2"}):
         with pytest.raises(UsageError, match=r"the examples are \[2\], and no images; leave it out"):
             runs.run("sample", None, {}, str(tmp_path / "run"), options)
     runs.run("sample", None, {}, str(tmp_path / "run"), {"format": "npz", "count": 30, "output": str(tmp_path)})
-    data = DATASETS["npz"](path=str(tmp_path / f"{STEM}_examples.npz"), validation_examples=0)
+    data = DATASETS["npz"](path=str(tmp_path / "sample_step_00000060_seed_0_examples.npz"), validation_examples=0)
     assert data.example_shape == (2,) and data.train.dtype == np.float32
 
 

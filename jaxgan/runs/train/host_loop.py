@@ -41,9 +41,6 @@ from jaxgan.types import TrainState
 LARGE = 1e4
 """Parameters beyond it are those of a run that is about to diverge."""
 
-TELLING = ("loss", "seed", "batch_size", "generator_optimizer.learning_rate", "discriminator_optimizer.learning_rate")
-"""Fields that always are hyperparameters of a run in its trackers."""
-
 SAVE_AGAIN_SECONDS = 30.0
 """Between two tries to save a checkpoint where it failed."""
 
@@ -174,7 +171,7 @@ def open_writers(
       warn: takes the text of a warning.
       group: the sweep that it is a member of, whose members do not have all of the writers; "" for a run of its own.
     """
-    run = LoggedRun(directory.path, None, config, _telling(config), group)
+    run = LoggedRun(directory.path, None, config, _hyperparameters(config), group)
     return MultiWriter(
         *(
             Spared(_opener(name, run, first, config["logging"]), warn)
@@ -191,13 +188,12 @@ def _opener(name: str, run: LoggedRun, first: int, section: Mapping[str, Any]) -
     return lambda: WRITERS[name](run._replace(step=next(steps, None)), **fields)
 
 
-def _telling(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a config that tell it from others: those that are not as by default, and the usual ones."""
-    values, usual = schema.flattened(config), schema.flattened(schema.complete({}))
-    known = schema.rows(config)
-    changed = [name for name in values if values[name] != usual.get(name) and not known[name].spec.field.resume]
-    names = dict.fromkeys([*TELLING, *changed])
-    return {n: v if isinstance(v, bool | int | float | str) else str(v) for n in names if (v := values[n]) is not None}
+def _hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a config that tell its run from others: those outside of sections, and those not as by default."""
+    values, usual, known = schema.flattened(config), schema.flattened(complete({})), schema.rows(config)
+    fixed = {name: value for name, value in values.items() if not known[name].spec.field.resume}
+    telling = {name: value for name, value in fixed.items() if "." not in name or value != usual.get(name)}
+    return {name: v if isinstance(v, bool | int | float | str) else str(v) for name, v in telling.items()}
 
 
 def chunk_stops(first: int, last: int, chunk: int) -> list[int]:
