@@ -108,9 +108,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent_optimization.cost = 0.0  # w: adds w E |dz|^2 to the generator's loss
 
     config.dataset = ConfigDict()
-    config.dataset.name = (
-        "digits"  # ring, grid, gaussian, digits, idx, tfds, npz, stacked, images: jaxgan.datasets.DATASETS
-    )
+    config.dataset.name = "digits"  # ring, grid, gaussian, digits, idx, tfds, npz, stacked, images, avatars:
+    # jaxgan.datasets.DATASETS
     config.dataset.path = ""  # idx, stacked: directory; npz: file; images: folder or zip file; tfds: data_dir ("":
     # $TFDS_DATA_DIR, or its default)
     config.dataset.tfds_name = "mnist"  # tfds: which dataset, as in tfds.builder(...)
@@ -120,7 +119,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.dataset.resize = "crop"  # images: "crop" the middle square; "pad" with the background; "stretch"
     config.dataset.channels = 3  # images: 3 for colours, 1 for grey
     config.dataset.background = "white"  # images: of transparent pictures and around padded ones; or "#ffe0c0"
-    config.dataset.label = ""  # images: the column of metadata.csv or metadata.jsonl; "": label, or else folders
+    config.dataset.label = ""  # images: the column of metadata.csv or metadata.jsonl; "": label, or else folders;
+    # avatars: "mouth" (""), "hair", "glasses", ... or several with commas: jaxgan.datasets.avatars.LABELS
     config.dataset.transpose = False  # idx: True: rows and columns of images exchanged, as EMNIST's files need it
     config.dataset.validation_examples = -1  # training examples kept for validation; -1: as the dataset has it
     config.dataset.range = "unit"  # uint8 images become floats in [0, 1] ("unit") or [-1, 1] ("symmetric")

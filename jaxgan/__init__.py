@@ -57,4 +57,11 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         near = difflib.get_close_matches(name, [*__all__, *_MOVED], n=2) or sorted(__all__)
         raise AttributeError(f"module 'jaxgan' has no attribute {name!r}; did you mean {' or '.join(near)}?")
-    return _load(name)
+    try:
+        return _load(name)
+    except ModuleNotFoundError as error:
+        from jaxgan import extras
+
+        if (explained := extras.missing(error)) is None:
+            raise
+        raise ModuleNotFoundError(str(explained), name=error.name) from error

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.errors import check_count
 from jaxgan.fields import Count, Field, Size, Weight
 from jaxgan.tables import Table
 from jaxgan.types import Latent, linear, of_norm
@@ -257,10 +258,8 @@ def _between(bound: float, dim: int) -> Latent:
 
 
 def _check(dim: int, components: int = 1) -> None:
-    if dim < 1:
-        raise ValueError(f"a latent needs at least one dimension, got dim={dim}")
-    if components < 1:
-        raise ValueError(f"a mixture needs at least one component, got components={components}")
+    check_count("dim", dim, 1)
+    check_count("components", components, 1)
 
 
 LATENTS: dict[str, Callable[..., Latent]] = Table("latent") | {

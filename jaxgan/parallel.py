@@ -198,6 +198,11 @@ def _with_jit(train_step_factory, device) -> tuple[Callable[..., Any], Place, Pl
 def _build(train_step_factory, axis_name) -> TrainStep:
     """Passes the axis as the keyword `axis_name` if the factory has it, else as its only argument."""
     parameters = inspect.signature(train_step_factory).parameters.values()
+    if sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters) > 1:
+        raise ValueError(
+            "distribute makes the step itself, and wants a function of axis_name, such as "
+            f"functools.partial(make_train_step, ...), got one of {', '.join(p.name for p in parameters)}"
+        )
     if any(p.name == "axis_name" or p.kind is p.VAR_KEYWORD for p in parameters):
         return train_step_factory(axis_name=axis_name)
     return train_step_factory(axis_name)

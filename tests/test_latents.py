@@ -123,7 +123,7 @@ def test_each_prior_has_its_way_between_two_latents():
 
 @pytest.mark.parametrize("name", LATENTS)
 def test_a_dimension_below_one_is_refused(name):
-    with pytest.raises(ValueError, match="dim=0"):
+    with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
         LATENTS[name](0)
 
 

@@ -10,6 +10,9 @@ from lowest import PROJECT, requirements
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from jaxgan import extras
+from jaxgan.runs import doctor
+
 MAKEFILE = pathlib.Path("Makefile").read_text()
 PYTHONS = [name.split(" :: ")[-1] for name in PROJECT["classifiers"] if ":: Python :: 3." in name]
 
@@ -18,6 +21,8 @@ def specifiers(lines, python="3.11"):
     """Package -> the versions it may have on that Python, by all lines together."""
     together = {}
     for each in map(Requirement, lines):
+        if each.name == PROJECT["name"]:  # another of its extras
+            continue
         if not each.marker or each.marker.evaluate({"python_version": python}):
             together[each.name] = together.get(each.name, SpecifierSet()) & each.specifier
     return together
@@ -33,6 +38,16 @@ def versions(specifiers, operator):
 def test_each_package_has_one_lower_bound():
     everything = specifiers(requirements(PROJECT["optional-dependencies"]))
     assert {"jax", "mlxtend", "tensorflow"} <= versions(everything, ">=").keys()
+
+
+def test_the_extras_bring_what_the_program_says():
+    for extra, modules in extras.EXTRAS.items():
+        own = specifiers(PROJECT["optional-dependencies"][extra])
+        assert own.keys() == set(modules.values()), extra
+    core = specifiers(PROJECT["dependencies"])
+    assert core.keys() == {"chex", "jax", "lazy-loader", "numpy", "optax"} == set(doctor.CORE) - {"jaxlib"}
+    users = {name for name in extras.EXTRAS if name != "tensorflow"}  # which only some data sets need
+    assert set(requirements(["all"])) == set(requirements(users | {"all"}))
 
 
 def test_the_lowest_versions_are_the_lower_bounds():
@@ -57,5 +72,5 @@ def test_ci_runs_both_ends_on_the_pythons_that_are_supported():
 def test_the_pinned_versions_are_within_the_bounds(python):
     lines = [line for line in pathlib.Path("constraints.txt").read_text().splitlines() if not line.startswith("#")]
     pins = versions(specifiers(lines, python), "==")
-    bounds = specifiers(requirements(["demo", "test"]), python)
+    bounds = specifiers(requirements(["all", "test"]), python)
     assert not {name: pins.get(name) for name, bound in bounds.items() if pins.get(name, "0") not in bound}

@@ -1,6 +1,6 @@
 """Datasets by name. A new one is a `Loader` and a line in the table below."""
 
-from jaxgan.datasets import digits, idx, images, mixtures, npz, stacked, tfds
+from jaxgan.datasets import avatars, digits, idx, images, mixtures, npz, stacked, tfds
 from jaxgan.datasets.base import RANGES as RANGES
 from jaxgan.datasets.base import Dataset as Dataset
 from jaxgan.datasets.base import Loader as Loader
@@ -20,4 +20,5 @@ DATASETS: dict[str, Loader] = Table("dataset") | {
     "npz": npz.load,
     "stacked": stacked.load,
     "images": images.load,
+    "avatars": avatars.load,
 }

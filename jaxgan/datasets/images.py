@@ -331,8 +331,7 @@ def _arranged(names: list[str], files: Files, path: str) -> _Arrangement:
         notes = (f"not read: the folders {_listed(others)} beside train",) if others else ()
         return _Arrangement(found, folders, places, notes)
     folders = {name: parts[0] if len(parts) > 1 else "" for name, parts in inner.items()}
-    mixed = f"no labels: {len(beside):,} pictures lie beside the folders {_listed(tops)}"
-    return _Arrangement({"train": names}, folders, places, (mixed,) if tops and beside else ())
+    return _Arrangement({"train": names}, folders, places, ())
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -365,9 +364,11 @@ def _labelled(lie: _Arrangement, files: Files, column: str, path: str) -> _Label
         why = f"{path} has neither {TABLES[1]} nor {TABLES[2]}"
         raise UsageError(f"dataset.label={column} names no column", why, "leave it out, or add one of these files")
     if values is None:
-        values = lie.folders
-        if not all(lie.folders[name] for name in names) or len({lie.folders[name] for name in names}) == 1:
-            return _Labels(notes=tuple(notes))
+        values, folders = lie.folders, {lie.folders[name] for name in names}
+        if "" in folders or len(folders) == 1:
+            beside = [name for name in names if not lie.folders[name]]
+            mixed = f"no labels: {len(beside):,} pictures lie beside folders, as {_listed(beside[:1])}"
+            return _Labels(notes=(*notes, mixed) if len(folders) > 1 else tuple(notes))
     elif not values:
         return _Labels(notes=tuple(notes))
     elif strange := values.keys() - set(names):

@@ -1,7 +1,7 @@
 """Writes files of one kind from those of another, without TensorFlow and without a network.
 
-    python -m jaxgan.datasets.prepare mnist --from DIRECTORY [--to DATA_DIR]
-    python -m jaxgan.datasets.prepare images --from FOLDER_OR_ZIP --to FILE.npz [--size 64]
+    jaxgan prepare mnist --from DIRECTORY [--to DATA_DIR]
+    jaxgan prepare images --from FOLDER_OR_ZIP --to FILE.npz [--size 64]
 
 The first writes a tensorflow-datasets directory from IDX files. A stock `tfds.builder("mnist", data_dir=DATA_DIR)`
 reads the result. Its examples are in the order of the IDX files, so a run on `tfds` sees the same batches as one on
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan import extras
 from jaxgan.datasets import idx, images, pictures, tfds
 from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, JaxganError, UsageError, in_one_line
@@ -160,7 +161,7 @@ def prepare_images(source: str, target: str, form: pictures.Form, *, label: str 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line, with the process's `arguments` for None. Returns the exit code, after printing an error."""
     parser = argparse.ArgumentParser(
-        prog="python -m jaxgan.datasets.prepare",
+        prog="jaxgan prepare",
         description="Writes a tensorflow-datasets directory from local IDX files, or an .npz file from pictures.",
     )
     parser.add_argument("name", choices=[*sorted(_BUILDERS), "images"], help="which dataset, or images for your own")
@@ -178,7 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own.add_argument("--label", default="", help="column of metadata.csv or metadata.jsonl")
     options = parser.parse_args(arguments)
     try:
-        print(_images(options) if options.name == "images" else _tfds(options))
+        with extras.named():
+            print(_images(options) if options.name == "images" else _tfds(options))
     except JaxganError as error:
         print(f"jaxgan: error: {error}", file=sys.stderr)
         return error.exit_code
@@ -194,7 +196,7 @@ def _images(options: argparse.Namespace) -> str:
     counts = ", ".join(f"{len(part):,} {split}" for split, part in found.parts.items())
     where = pathlib.Path(options.to)
     lines.append(
-        f"{counts} pictures are written to {where}; train on them with: python launch.py --config=configs/dcgan.py "
+        f"{counts} pictures are written to {where}; train on them with: jaxgan train dcgan "
         f"--config.dataset.name=npz --config.dataset.path={where} --workdir=runs/{where.stem}"
     )
     return "\n".join(lines)
@@ -204,7 +206,7 @@ def _tfds(options: argparse.Namespace) -> str:
     data_dir = tfds.data_directory(options.to)
     written, new = prepare(options.name, options.source, data_dir, progress=sys.stderr.isatty())
     state = "is written to" if new else "was prepared already in"
-    command = "python launch.py --config=configs/mnist.py --config.dataset.name=tfds"
+    command = "jaxgan train mnist --config.dataset.name=tfds"
     which = "" if options.name == "mnist" else f" --config.dataset.tfds_name={options.name}"
     return (
         f"{options.name} {state} {written}; train on it with: "

@@ -95,7 +95,7 @@ def _check_rows(rows: np.ndarray, right: bool, count: int, where: str, what: str
         raise DataError(f"cannot use {where}", f"there are {len(rows)} {what} and {count} examples", f"store {wanted}")
 
 
-def _held_out(count: int, requested: int) -> int:
+def held_out(count: int, requested: int) -> int:
     """The number of `count` examples to hold out, −1 for a sixth. UsageError if no training example would be left."""
     number = count // 6 if requested < 0 else requested
     if number >= count:
@@ -195,13 +195,13 @@ def assemble(
             test, validation = test and _numbered_from_0(test), validation and _numbered_from_0(validation)
         notes = (*notes, *note)
 
-    count = _held_out(len(train), validation_examples)
+    count = held_out(len(train), validation_examples)
     if test is None:
         train, test = cut(permuted(train), count or len(train) // 6)
     elif validation is None and count and not ends_like_the_rest(train, count):
         train = permuted(train)
     if validation is None:
-        train, validation = cut(train, _held_out(len(train), count))
+        train, validation = cut(train, held_out(len(train), count))
     return Dataset(name, train, validation, test, train.example_shape, num_classes, notes=notes)
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan import extras
 from jaxgan.datasets import cache, splits
 from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError
@@ -289,7 +290,7 @@ def reading(where: str) -> Iterator[None]:
     except DataError:
         raise
     except ImportError as error:
-        remedy = 'prepare it again, or install what is missing (pip install "jaxgan[tensorflow]" for TensorFlow)'
+        remedy = f"prepare it again, or install what is missing ({extras.install('tensorflow')} for TensorFlow)"
         raise DataError(f"cannot read {where}", f"it is damaged or needs more packages: {error}", remedy) from error
     except Exception as error:
         # array_record, protobuf and PIL raise RuntimeError, ValueError, OSError, SyntaxError and more of their own.
@@ -319,7 +320,7 @@ def _split(stored: _Stored, name: str, count: int) -> Split:
         raise DataError(
             f"cannot read {stored.directory}",
             f"its files are {kind}, which only TensorFlow can read",
-            "run: pip install \"jaxgan[tensorflow]\", or prepare it elsewhere with file_format='array_record'",
+            f"run: {extras.install('tensorflow')}, or prepare it elsewhere with file_format='array_record'",
         )
     path = _cached(stored, name)
     shape = source.shape if source else (None, None, stored.layout.channels)
@@ -383,10 +384,7 @@ def _not_prepared(name: str, data_dir: str) -> DataError:
         remedy = f"the nearest names are {', '.join(near)}" if near else "see the catalog of tensorflow-datasets"
         raise DataError(f"cannot load the dataset {name}", "tensorflow-datasets has none of that name", remedy)
     if base in _LOCAL:
-        remedy = (
-            f"run: python -m jaxgan.datasets.prepare {base} --from DIR --to {data_dir}, "
-            "with DIR the directory of its IDX files"
-        )
+        remedy = f"run: jaxgan prepare {base} --from DIR --to {data_dir}, with DIR the directory of its IDX files"
     else:
         call = f"tfds.builder({name!r}, data_dir=DATA_DIR, file_format='array_record').download_and_prepare()"
         remedy = (

@@ -195,6 +195,8 @@ def check_weight(weight: chex.Numeric, name: str = "weight") -> None:
         valid = bool(weight >= 0)
     except jax.errors.ConcretizationTypeError:  # a traced number has no value to check
         return
+    except TypeError as error:
+        raise ValueError(f"{name} must be a number of at least 0, got {weight!r}") from error
     if not valid:
         raise ValueError(f"{name} must be at least 0, got {weight}")
 

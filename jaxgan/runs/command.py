@@ -112,7 +112,7 @@ def _doctor(arguments: Sequence[str]) -> int:
 
 
 OTHERS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
-    "prepare": ("write a tensorflow-datasets directory from IDX files, without TensorFlow", _prepare),
+    "prepare": ("write a tensorflow-datasets directory from IDX files, or an .npz file from pictures", _prepare),
     "doctor": ("print versions, devices, caches and what is missing, for a report of a problem", _doctor),
 }
 """Verbs that are no modes: what each does, and a function of its arguments that returns the exit code."""

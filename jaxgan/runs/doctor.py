@@ -1,6 +1,5 @@
 """`jaxgan doctor`: what a report of a problem should say of this machine, in aligned lines."""
 
-import contextlib
 import importlib.metadata
 import os
 import pathlib
@@ -53,7 +52,7 @@ def main() -> int:
         ("configs", lambda: str(config_files.folder())),
         ("python", lambda: f"{platform.python_version()} ({sys.executable})"),
         ("system", lambda: f"{platform.platform()}, {_cores()} CPU cores"),
-        ("memory", lambda: f"{_size(memory_limit())}, which this process may use"),
+        ("memory", _memory),
         ("disk", lambda: f"{_size(shutil.disk_usage(os.getcwd()).free)} free in {os.getcwd()}"),
         ("devices", _devices),
         ("data cache", lambda: _directory(cache.directory())),
@@ -102,26 +101,10 @@ def _devices() -> Iterator[str]:
             yield f"{sum(getattr(device, 'device_kind', None) == kind for device in found)} x {kind}"
 
 
-def memory_limit(
-    groups: pathlib.Path = pathlib.Path("/proc/self/cgroup"), root: pathlib.Path = pathlib.Path("/sys/fs/cgroup")
-) -> int:
-    """Bytes of memory: the machine's, or the least limit of the control groups that this process is in.
+def _memory() -> str:
+    from jaxgan.datasets import feed
 
-    Args:
-      groups: the file that has them.
-      root: where their limits are.
-    """
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    lines = groups.read_text().splitlines() if groups.is_file() else []
-    for _, controllers, path in (line.split(":", 2) for line in lines):
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        file = "memory.limit_in_bytes" if controllers else "memory.max"  # version 1, and 2
-        group = pathlib.PurePosixPath(path.lstrip("/"))
-        for each in (group, *group.parents):  # a container may see its own group as the root
-            with contextlib.suppress(OSError, ValueError):  # "max"
-                limits.append(int((root / ("memory" if controllers else "") / each / file).read_text()))
-    return min(limits)
+    return f"{_size(feed.host_memory())}, which this process may use"
 
 
 def _cores() -> int | None:

@@ -4,8 +4,9 @@ The checks make a mistake a one-line error instead of an error from within a com
 """
 
 import difflib
+import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import chex
@@ -13,14 +14,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.errors import check_count, given
+from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
+from jaxgan.training.coordination import Coordination
+from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.objectives import GANSpec
 from jaxgan.types import (
     Batch,
     DiscriminatorInputs,
     DiscriminatorOutput,
     Latent,
+    Lazy,
+    Loss,
     Network,
     PerExample,
     PlayerState,
@@ -30,7 +37,8 @@ from jaxgan.types import (
 
 _CONTRACT = (
     "a Network is init(key, inputs, condition=None) -> variables and apply(variables, inputs, *, condition=None, "
-    "key=None, train=False) -> (outputs, model_state), see help(jaxgan.Network)"
+    "key=None, train=False) -> (outputs, model_state), see help(jaxgan.Network); jaxgan.from_linen, from_nnx, "
+    "from_equinox and from_haiku make one of a library's module"
 )
 
 UPDATES = ("alternating", "simultaneous")
@@ -65,10 +73,16 @@ def init_state(
 
     Raises:
       TypeError: `key` is not a typed key.
-      ValueError: a network does not follow the interface, or does not fit the data; the example is of whole numbers.
+      ValueError: a network does not follow the interface, or does not fit the data; the example is of whole numbers; an
+        optimizer is none, or needs the value of the loss.
     """
-    if not jnp.issubdtype(jnp.asarray(key).dtype, jax.dtypes.prng_key):
-        raise TypeError("key must be a typed key from jax.random.key(seed), not an array from jax.random.PRNGKey(seed)")
+    if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.ndim:
+        raise TypeError(f"key must be one typed key from jax.random.key(seed), {_not_a_key(key)}")
+    parts = generator, discriminator, generator_tx, discriminator_tx, latent
+    _check_parts(*parts)
+    example = example if hasattr(example, "dtype") else jnp.asarray(example)
+    if example.shape[:1] in ((), (0,)):
+        raise ValueError(f"example must be a few examples of the data, [batch, ...], got {given(example)}")
     check_condition(condition, example.shape[:1], "condition")
     check_floats(example, "example")
     keys = dict(zip(("run", "latent", "generator", "discriminator"), jax.random.split(key, 4), strict=True))
@@ -76,8 +90,10 @@ def init_state(
     state = TrainState(
         step=jnp.zeros((), jnp.int32),
         key=keys["run"],
-        generator=_init_player(generator, keys["generator"], latents, condition, generator_tx),
-        discriminator=_init_player(discriminator, keys["discriminator"], example, condition, discriminator_tx),
+        generator=_init_player("generator", generator, keys["generator"], latents, condition, generator_tx),
+        discriminator=_init_player(
+            "discriminator", discriminator, keys["discriminator"], example, condition, discriminator_tx
+        ),
     )
     _check_outputs(generator, discriminator, state, latents, example, condition)
     return start_average(state) if average else state
@@ -93,7 +109,7 @@ def start_average(state: TrainState) -> TrainState:
     return state
 
 
-def _init_player(network: Network, key, inputs, condition, tx) -> PlayerState:
+def _init_player(player: str, network: Network, key, inputs, condition, tx) -> PlayerState:
     _check_signature("init", network.init, (key, inputs), {"condition": condition})
     try:
         variables = network.init(key, inputs, condition=condition)
@@ -108,6 +124,7 @@ def _init_player(network: Network, key, inputs, condition, tx) -> PlayerState:
     variables = dict(variables)
     # jnp.array: leaves of a definite type and a buffer of their own, so that a second step does not trace again.
     params = jax.tree.map(lambda x: jnp.array(x, jnp.result_type(x)), variables.pop("params"))
+    check_optimizer(f"{player}_tx", tx, params)
     return PlayerState(params, jax.tree.map(jnp.array, variables), tx.init(params))
 
 
@@ -145,11 +162,59 @@ def _check_outputs(
     if isinstance(samples, DiscriminatorInputs):  # their shapes are a matter between the two players
         return
     if samples is not None and samples.shape != example.shape:
-        raise ValueError(f"the generator makes examples {samples.shape[1:]}, and the data's are {example.shape[1:]}")
+        raise ValueError(
+            f"the generator makes examples {samples.shape[1:]}, and the data's are {example.shape[1:]}; example is "
+            f"[batch, ...], and has the shape {example.shape}"
+        )
     output = outputs_of(discriminator, state.discriminator, example)
     logits = output.logits if isinstance(output, DiscriminatorOutput) else output
     if output is not None and getattr(logits, "ndim", None) != 1:
         raise ValueError(f"the discriminator must return logits [batch], got {getattr(logits, 'shape', logits)}")
+
+
+def check_state(state: Any, generator_tx: Any = None, discriminator_tx: Any = None) -> None:
+    """Raises ValueError unless it is a state with the states of these optimizers."""
+    if not isinstance(state, TrainState):
+        raise ValueError(f"state must be a TrainState, from init_state or a training step, got {given(state)}")
+    for name, tx in (("generator", generator_tx), ("discriminator", discriminator_tx)):
+        player = getattr(state, name)
+        wanted: Any = jax.tree.structure(jax.eval_shape(tx.init, player.params))
+        if wanted != jax.tree.structure(player.opt_state):
+            raise ValueError(
+                f"state.{name}.opt_state is not of {name}_tx; give init_state and the step the same optimizer"
+            )
+
+
+def misfit(name: str, network: Network, player: PlayerState, inputs: chex.Array, condition: Any) -> str:
+    """Why a network cannot be applied to inputs with the variables of a player, in one sentence; "" if it can.
+
+    It compares the variables with those that the network would begin with.
+    """
+    try:
+        begin = jax.eval_shape(
+            lambda key, x, c: network.init(key, x, condition=c), jax.random.key(0), inputs, condition
+        )
+        wanted, there = (_shapes(variables) for variables in (dict(begin), player.variables))
+    except Exception:  # the network accepts no such inputs at all, or needs a device axis
+        return ""
+    if (differing := [path for path in wanted | there if wanted.get(path) != there.get(path)]) == []:
+        return ""
+    path = differing[0]
+    has, wants = (f"{shape}" if shape is not None else "not there" for shape in (there.get(path), wanted.get(path)))
+    conditions = "no condition" if condition is None else f"a condition {_shape_of(condition)}"
+    return (
+        f"the {name} and the state do not belong together: {path} is {has} in the state, and {wants} in the network "
+        f"for inputs {_shape_of(inputs)} with {conditions}; use the network, latent and condition that init_state had"
+    )
+
+
+def _shapes(variables: Any) -> dict[str, tuple[int, ...]]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(variables)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(leaf) for path, leaf in leaves}
+
+
+def _shape_of(tree: Any) -> str:
+    return ", ".join(str(jnp.shape(leaf)) for leaf in jax.tree.leaves(tree))
 
 
 def check_floats(examples: chex.Array, name: str) -> None:
@@ -173,6 +238,8 @@ def check_batch(batch: Batch, discriminator_steps: int, own: int = 0) -> None:
 
     `own` is the number of the generator's own minibatches.
     """
+    if not isinstance(batch, Mapping):
+        raise ValueError(f'batch must be a dict {{"real": [k, batch, ...]}}, got {given(batch)}')
     names = [name for name, leaf in batch.items() if leaf is not None]
     known = ("real", "condition")
     for name in names:
@@ -193,6 +260,8 @@ def check_batch(batch: Batch, discriminator_steps: int, own: int = 0) -> None:
             f'batch["real"] must be [k, batch, ...] with k = discriminator_steps = {discriminator_steps}{more}, got '
             f"shape {shape}; stack one minibatch per discriminator update along a leading axis"
         )
+    if not shape[1]:
+        raise ValueError(f'batch["real"] [k, batch, ...] has no examples, got shape {shape}')
     check_condition(batch.get("condition"), shape[:2], 'batch["condition"]')
     check_floats(batch["real"], 'batch["real"]')
 
@@ -218,42 +287,33 @@ def check_step(
 ) -> None:
     """Raises ValueError for arguments of `make_train_step` that are impossible, or impossible together."""
     # Counts.
-    counts = {"discriminator_steps": discriminator_steps, "generator_steps": generator_steps}
-    for name, count in (counts | {"accumulation_steps": spec.accumulation_steps}).items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
-    for name, count in {"unrolled_steps": spec.unrolled_steps, "generator_batches": generator_batches}.items():
-        if count < 0:
-            raise ValueError(f"{name} must be at least 0, got {count}")
+    counts = {"discriminator_steps": (discriminator_steps, 1), "generator_steps": (generator_steps, 1)}
+    counts |= {"accumulation_steps": (spec.accumulation_steps, 1), "unrolled_steps": (spec.unrolled_steps, 0)}
+    for name, (count, least) in (counts | {"generator_batches": (generator_batches, 0)}).items():
+        check_count(name, count, least)
 
     if updates not in UPDATES:
         raise ValueError(f"updates must be one of {', '.join(UPDATES)}, got {updates!r}")
 
     # Each part by itself. A traced number has no value to check.
-    for name in ("generator", "discriminator"):
-        if not isinstance(getattr(spec, name), Network):
-            kind = type(getattr(spec, name)).__name__
-            raise ValueError(f"{name} must be a jaxgan.Network(init, apply), got {kind}; {_CONTRACT}")
-    if isinstance(spec.loss, str):
-        raise ValueError(f'loss must be a pair of functions, got the name {spec.loss!r}; pass LOSSES["{spec.loss}"]')
-    if not hasattr(spec.latent, "sample"):
-        raise ValueError('latent must be a Latent, such as LATENTS["normal"](dim), which is made with its dimension')
+    _check_parts(spec.generator, spec.discriminator, spec.generator_tx, spec.discriminator_tx, spec.latent)
+    _check_loss(spec.loss)
+    for name, number in {"average_decay": average_decay, "consensus": spec.consensus}.items():
+        if not (number is None or isinstance(number, int | float) or hasattr(number, "dtype")):
+            raise ValueError(f"{name} must be a number, got {given(number)}")
     if isinstance(average_decay, int | float) and not 0 <= average_decay < 1:
         raise ValueError(f"average_decay must lie in [0, 1), got {average_decay}")
     if isinstance(spec.consensus, int | float) and not 0 <= spec.consensus < float("inf"):
         raise ValueError(f"consensus must be a finite number of at least 0, got {spec.consensus}")
-    if callable(spec.penalties):
-        raise ValueError("penalties must be a list or tuple of penalties, got one function; put it in a list")
-    if isinstance(spec.terms, Term):
-        raise ValueError("terms must be a list or tuple of terms, got one; put it in a list")
-    for penalty in spec.penalties:
-        if known := _name_in(PENALTIES, penalty):
-            raise ValueError(f'a penalty is made with its weight: pass PENALTIES["{known}"](weight)')
-    for term in spec.terms:
-        if known := _name_in(TERMS, term):
-            raise ValueError(f'a term is made with its weight: pass TERMS["{known}"](weight)')
-        if not isinstance(term, Term):
-            raise ValueError(f"a term must be a jaxgan.Term(discriminator, generator), got {term!r}")
+    check_list("penalties", spec.penalties, PENALTIES, _check_penalty)
+    check_list("terms", spec.terms, TERMS, _check_term)
+    for name, part, kind in (
+        ("coordination", coordination, Coordination),
+        ("latent_optimization", spec.latent_optimization, LatentOptimization),
+    ):
+        if part is not None and not isinstance(part, kind):
+            where = f"jaxgan.{name}.{kind.__name__}"
+            raise ValueError(f"{name} must be a {where}(...), see help({where}), or None, got {given(part)}")
 
     # Parts that exclude each other.
     if coordination is not None and spec.loss.threshold is None:
@@ -282,5 +342,129 @@ def check_step(
         raise ValueError("penalties judge all points under the data's conditions; leave condition_prior or them out")
 
 
-def _name_in(table: Mapping[str, Any], entry: Any) -> str | None:
-    return next((name for name, value in table.items() if value is entry), None)
+def _check_parts(generator: Any, discriminator: Any, generator_tx: Any, discriminator_tx: Any, latent: Any) -> None:
+    """Raises ValueError for networks, optimizers or a latent that are none."""
+    check_network("generator", generator)
+    check_network("discriminator", discriminator)
+    check_optimizer("generator_tx", generator_tx)
+    check_optimizer("discriminator_tx", discriminator_tx)
+    check_latent(latent)
+
+
+def check_network(name: str, network: Any) -> None:
+    """Raises ValueError unless it is a `Network`."""
+    if not isinstance(network, Network):
+        raise ValueError(f"{name} must be a jaxgan.Network(init, apply), got {given(network)}; {_CONTRACT}")
+
+
+def check_latent(latent: Any) -> None:
+    """Raises ValueError unless it is a `Latent`."""
+    if not hasattr(latent, "sample"):
+        raise ValueError(
+            'latent must be a Latent, such as LATENTS["normal"](dim), which is made with its dimension, got '
+            f"{given(latent)}"
+        )
+
+
+def check_optimizer(name: str, tx: Any, params: chex.ArrayTree | None = None) -> None:
+    """Raises ValueError unless it is an optimizer whose updates need gradients and parameters only.
+
+    Args:
+      params: those that it is for; None to try it on one array, where some, such as masked ones, are not for that.
+    """
+    if not callable(getattr(tx, "init", None)) or not callable(getattr(tx, "update", None)):
+        call = "; call it with its learning rate" if callable(tx) else ""
+        raise ValueError(
+            f"{name} must be an optax gradient transformation, such as optax.adam(2e-4, b1=0.5), got {given(tx)}{call}"
+        )
+    if not isinstance(tx, optax.GradientTransformationExtraArgs):
+        return
+    array = jax.ShapeDtypeStruct((2,), jnp.float32)
+    tried = _update_works(tx, array)
+    if tried is None and params is not None:
+        tried = _update_works(tx, params)
+    if tried is False:
+        raise ValueError(
+            f"{name} needs the loss itself in each update (value, value_fn or grad_fn), as optax.lbfgs and "
+            "optax.contrib.reduce_on_plateau do; the losses of two players rise and fall with each other and are not "
+            "passed to it; use a transformation of gradients, such as optax.adam"
+        )
+
+
+def _update_works(tx: optax.GradientTransformationExtraArgs, params: chex.ArrayTree) -> bool | None:
+    """Whether an update works without the loss, by a trial on shapes; None if it works in neither way."""
+
+    def value_fn(params, **_):
+        return optax.tree.norm(params)
+
+    def update(names, params):
+        of_the_loss = {"value": value_fn(params), "grad": params, "value_fn": value_fn, "grad_fn": lambda p, *_: p}
+        return tx.update(params, tx.init(params), params, **{name: of_the_loss[name] for name in names})
+
+    for names in ((), ("value", "grad", "value_fn"), ("grad_fn",)):
+        try:
+            jax.eval_shape(functools.partial(update, names), params)
+        except Exception:  # of optax's, or of anyone's transformation
+            continue
+        return not names
+    return None
+
+
+def _check_loss(loss: Any) -> None:
+    """Raises ValueError unless it is a `Loss`."""
+    if isinstance(loss, str):
+        known = LOSSES[loss]  # raises for an unknown name
+        how = "" if isinstance(known, Loss) else "(...)"
+        raise ValueError(f'loss must be a pair of functions, got the name {loss!r}; pass LOSSES["{loss}"]{how}')
+    if not isinstance(loss, Loss):
+        call = "; one of LOSSES that is a function makes a loss when it is called" if callable(loss) else ""
+        raise ValueError(
+            f'loss must be one of LOSSES, such as LOSSES["non_saturating"], or a jaxgan.Loss(discriminator, generator) '
+            f"of two functions of (real_logits, fake_logits), got {given(loss)}{call}"
+        )
+
+
+def check_list(name: str, parts: Any, table: Mapping[str, Any], check: Callable[[Any], None]) -> None:
+    """Raises ValueError unless an argument is a list of entries that the factories of a table make, or alike."""
+    kind, first = name.removesuffix("ies") + "y" if name.endswith("ies") else name.removesuffix("s"), next(iter(table))
+    if isinstance(parts, str | Mapping | Term) or not isinstance(parts, Iterable):
+        one = "one function; put it in a list" if callable(parts) else "one; put it in a list"
+        wrong = one if callable(parts) or isinstance(parts, Term) else given(parts)
+        example = f'[{name.upper()}["{first}"](weight)]'
+        raise ValueError(f"{name} must be a list or tuple of {name}, such as {example}, got {wrong}")
+    for part in parts:
+        known = next((entry for entry, value in table.items() if value is part), None)
+        if isinstance(part, str):
+            known = known or part
+            table[part]  # raises for an unknown name
+        if known:
+            raise ValueError(f'a {kind} is made with its weight: pass {name.upper()}["{known}"](weight)')
+        check(part)
+
+
+def _check_penalty(penalty: Any) -> None:
+    function = penalty.penalty if isinstance(penalty, Lazy) else penalty
+    if not callable(function):
+        raise ValueError(f"a penalty must be a function (critic, real, fake, key) -> scalar, got {given(penalty)}")
+    try:
+        signature = inspect.signature(function)
+        options = {"shard": None} if "shard" in signature.parameters else {}
+        signature.bind(*[None] * 4, **options)
+    except TypeError as error:
+        raise ValueError(f"a penalty must take (critic, real, fake, key), and {given(function)} has {error}") from error
+    except ValueError:  # some builtin functions have no signature
+        return
+
+
+def _check_term(term: Any) -> None:
+    if not isinstance(term, Term):
+        raise ValueError(f"a term must be a jaxgan.Term(discriminator, generator), got {term!r}")
+
+
+def _not_a_key(key: Any) -> str:
+    """What a wrong key is."""
+    if jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key):
+        return f"got an array of them, {key.shape}"
+    if getattr(key, "dtype", None) == jnp.uint32:
+        return "not an array from jax.random.PRNGKey(seed)"
+    return f"got {given(key)}"

@@ -31,6 +31,10 @@ from jaxgan.types import (
 )
 
 
+class MisuseError(ValueError):
+    """A mistake in an argument, seen in the first step; the message says which."""
+
+
 class GANSpec(NamedTuple):
     """The fixed parts of a GAN, which do not change from step to step: arguments of `make_train_step`, see there."""
 
@@ -76,7 +80,7 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
         conditions = condition, made_condition
         real_output, fake_output, model_state = _discriminate_both(spec, shard, variables, inputs, keys, conditions)
         logits = _compared_logits(spec, shard, real_output, fake_output)
-        loss = spec.loss.discriminator(*logits)
+        loss = _scalar(spec.loss.discriminator(*logits), "loss.discriminator")
 
         # Penalties.
         def discriminate(examples, condition=None):
@@ -123,6 +127,7 @@ def generator_objective(
         real_output, _ = _discriminate(spec, shard, opponent, inputs.real, keys["real"], condition)
         fake_output, _ = _discriminate(spec, shard, opponent, inputs.fake, keys["fake"], made_condition)
         loss = spec.loss.generator(*_compared_logits(spec, shard, real_output, fake_output))
+        loss = _scalar(loss, "loss.generator")
 
         # Terms.
         def discriminate(examples, condition=None):
@@ -152,8 +157,17 @@ def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discr
 def _discriminator_inputs(real: chex.ArrayTree, made: Any) -> DiscriminatorInputs:
     """What the discriminator sees: the data and what the generator made, unless the generator makes both sides."""
     if not isinstance(made, DiscriminatorInputs):
+        shapes = [jax.tree.map(lambda x: jnp.shape(x)[1:], side) for side in (made, real)]
+        if shapes[0] != shapes[1]:
+            raise MisuseError(f'the generator makes examples {shapes[0]}, and batch["real"] has examples {shapes[1]}')
         return DiscriminatorInputs(real, made)
     return made if made.real is not None else made._replace(real=real)
+
+
+def _scalar(value: chex.Array, what: str) -> chex.Array:
+    if jnp.shape(value) != ():
+        raise MisuseError(f"{what} must return a scalar, got shape {jnp.shape(value)}; take the mean over the batch")
+    return value
 
 
 def apply_network(shard: BatchShard, network: Network, variables, inputs, key, condition):
@@ -220,15 +234,18 @@ def _add_penalty(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, ar
 def _penalty(penalty: Penalty, critic, real, fake, key: chex.PRNGKey, shard: BatchShard) -> chex.Array:
     """The penalty with draws per example of the global batch if it supports that, else with a key per device."""
     if "shard" in inspect.signature(penalty).parameters:
-        return penalty(critic, real, fake, key, shard=shard)
-    return penalty(critic, real, fake, shard.key(key))
+        value = penalty(critic, real, fake, key, shard=shard)
+    else:
+        value = penalty(critic, real, fake, shard.key(key))
+    return _scalar(value, f"the penalty {getattr(penalty, '__qualname__', penalty)}")
 
 
 def _terms(spec: GANSpec, player: str, shard: BatchShard, batch, real, fake, discriminate, extra) -> Metrics:
     """The sum of a player's terms, as the metric d_terms or g_terms; {} if the player has none."""
     shared = batch["latent"], batch["condition"], spec.latent, shard.axis_name
     inputs = TermInputs(real, fake, *shared, discriminate, extra, batch["made_condition"])
-    values = [part(inputs) for term in spec.terms if (part := getattr(term, player)) is not None]
+    parts = [part for term in spec.terms if (part := getattr(term, player)) is not None]
+    values = [_scalar(part(inputs), f"the {player}'s part of a term") for part in parts]
     return {f"{player[0]}_terms": sum(values[1:], values[0])} if values else {}
 
 

@@ -27,6 +27,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.errors import check_count, given
 from jaxgan.training.coordination import Coordination, coordinate, due
 from jaxgan.training.gradients import (
     Gradient,
@@ -36,10 +37,25 @@ from jaxgan.training.gradients import (
     compute_gradient,
     mean_state,
 )
-from jaxgan.training.init import check_batch, check_condition, check_step, start_average
+from jaxgan.training.init import (
+    check_batch,
+    check_condition,
+    check_latent,
+    check_network,
+    check_state,
+    check_step,
+    misfit,
+    start_average,
+)
 from jaxgan.training.init import init_state as init_state
 from jaxgan.training.latent_optimization import LatentOptimization
-from jaxgan.training.objectives import GANSpec, apply_network, discriminator_objective, generator_objective
+from jaxgan.training.objectives import (
+    GANSpec,
+    MisuseError,
+    apply_network,
+    discriminator_objective,
+    generator_objective,
+)
 from jaxgan.types import (
     Batch,
     BatchShard,
@@ -164,6 +180,7 @@ def make_train_step(
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        check_state(state, generator_tx, discriminator_tx)
         check_batch(batch, discriminator_steps, generator_steps * generator_batches)
         if condition_prior is not None and batch.get("condition") is None:
             raise ValueError('condition_prior draws conditions of generated examples: batch needs a "condition" too')
@@ -173,14 +190,21 @@ def make_train_step(
         # Both players' updates.
         key = jax.random.fold_in(state.key, state.step)
         minibatches = {name: leaf for name, leaf in batch.items() if leaf is not None}
-        if extragradient:
-            minibatch = jax.tree.map(lambda x: x[0], minibatches)
-            players = extragradient_updates(spec, state, key, minibatch["real"], minibatch.get("condition"))
-        else:
-            own = jax.tree.map(lambda x: x[discriminator_steps:], minibatches) if generator_batches else None
-            minibatches = jax.tree.map(lambda x: x[:discriminator_steps], minibatches)
-            at_once = updates == "simultaneous"
-            players = _updates_in_turn(spec, state, key, minibatches, own, generator_steps, coordination, at_once)
+        own = jax.tree.map(lambda x: x[discriminator_steps:], minibatches) if generator_batches else None
+        minibatches = jax.tree.map(lambda x: x[:discriminator_steps], minibatches)
+        first = jax.tree.map(lambda x: x[0], minibatches)
+        try:
+            if extragradient:
+                players = extragradient_updates(spec, state, key, first["real"], first.get("condition"))
+            else:
+                at_once = updates == "simultaneous"
+                players = _updates_in_turn(spec, state, key, minibatches, own, generator_steps, coordination, at_once)
+        except MisuseError:
+            raise
+        except Exception as error:
+            if why := _misfit(spec, state, first):
+                raise MisuseError(why) from error
+            raise
         discriminator_player, generator_player, metrics = players
 
         state = state.replace(step=state.step + 1, generator=generator_player, discriminator=discriminator_player)
@@ -191,6 +215,16 @@ def make_train_step(
         return state, metrics
 
     return train_step
+
+
+def _misfit(spec: GANSpec, state: TrainState, minibatch) -> str:
+    """Which network the state is not of, and why, if it is not."""
+    condition = minibatch.get("condition")
+    latents = spec.latent.sample(state.key, 2)
+    made_condition = jax.tree.map(lambda x: x[:2], condition)
+    return misfit("generator", spec.generator, state.generator, latents, made_condition) or misfit(
+        "discriminator", spec.discriminator, state.discriminator, minibatch["real"], condition
+    )
 
 
 def _update_average(state: TrainState, decay: chex.Numeric, debias: bool) -> TrainState:
@@ -511,8 +545,14 @@ def sample(
       condition: [count, ...], or None.
 
     Raises:
-      ValueError: the number of conditions is not `count`.
+      ValueError: the number of conditions is not `count`, an argument is of another kind, or the generator, the latent
+        and the condition are not those of the state.
     """
+    check_network("generator", generator)
+    check_latent(latent)
+    if not hasattr(key, "dtype"):
+        raise ValueError(f"key must be a key, such as jax.random.key(0), got {given(key)}")
+    check_count("count", count, 0)
     return generate(generator, state, latent.sample(key, count), condition=condition)
 
 
@@ -520,12 +560,19 @@ def generate(
     generator: Network, state: TrainState, latents: chex.Array, *, condition: chex.ArrayTree | None = None
 ) -> chex.Array:
     """G(z) for given latents [count, dim], from the averaged parameters if the state has them; `sample` draws them."""
+    check_network("generator", generator)
+    if not hasattr(state, "average_params"):
+        raise ValueError(f"state must be a TrainState, from init_state or a training step, got {given(state)}")
     check_condition(condition, latents.shape[:1], "condition")
     params, model_state = state.generator.params, state.generator.model_state
     if state.average_params is not None:
         params, model_state = state.average_params, getattr(state, "average_state", None) or model_state
-    variables = {"params": params, **model_state}
-    return generator.apply(variables, latents, condition=condition, train=False)[0]
+    try:
+        return generator.apply({"params": params, **model_state}, latents, condition=condition, train=False)[0]
+    except Exception as error:
+        if why := misfit("generator", generator, state.generator, latents, condition):
+            raise ValueError(why) from error
+        raise
 
 
 Game = GANSpec

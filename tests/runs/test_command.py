@@ -225,21 +225,3 @@ def test_doctor_does_not_wait_for_devices(monkeypatch, capsys):
     monkeypatch.setattr(doctor.threading.Thread, "start", lambda thread: None)
     monkeypatch.setattr(doctor.threading.Thread, "join", lambda thread, seconds: None)
     assert "none found in 0 s" in _doctor(capsys)["devices"]
-
-
-@pytest.mark.parametrize(
-    ("groups", "files", "limit"),
-    [
-        ("0::/pod/box\n", {"pod/memory.max": "4096", "pod/box/memory.max": "max"}, 4096),
-        ("0::/elsewhere\n", {"memory.max": "8192"}, 8192),
-        ("5:cpu:/\n4:cpuset,memory:/box\n", {"memory/box/memory.limit_in_bytes": "2048"}, 2048),
-        ("4:cpu:/box\n", {"memory/box/memory.limit_in_bytes": "2048"}, None),
-    ],
-)
-def test_the_memory_of_a_container_is_its_limit(groups, files, limit, tmp_path):
-    (tmp_path / "groups").write_text(groups)
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    found = doctor.memory_limit(tmp_path / "groups", tmp_path)
-    assert found == limit if limit else found > 2**20

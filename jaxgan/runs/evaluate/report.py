@@ -98,7 +98,7 @@ def write_report(
 
 def _evaluation(folder: pathlib.Path, reports: list[dict[str, Any]]) -> Iterator[str]:
     if not reports:
-        yield "<p>Not evaluated yet: <code>python launch.py --mode=evaluate --workdir=…</code></p>"
+        yield "<p>Not evaluated yet: <code>jaxgan evaluate DIR</code></p>"
         return
     yield from as_html(reports[-1])
     for name in reports[-1].get("pictures", ()):

@@ -212,8 +212,8 @@ class _Sweep:
             )
         seconds = time.monotonic() - self.started
         print(
-            f"Done in {seconds:.0f} s. Look at {self.path / 'sweep.png'} first; the best member is {best.name}: python "
-            f"launch.py --mode=sample --workdir={self.path / 'best'}. All numbers are in {self.directory.sweep_file}."
+            f"Done in {seconds:.0f} s. Look at {self.path / 'sweep.png'} first; the best member is {best.name}: "
+            f"jaxgan sample {self.path / 'best'}. All numbers are in {self.directory.sweep_file}."
         )
 
     def _scored(self) -> Iterator[MemberScores]:

@@ -431,7 +431,7 @@ class Output:
             f"{self.directory.samples} show how it got there); the losses are in {self.directory.metrics_file} and in "
             f"TensorBoard (tensorboard --logdir={self.directory.path}); the checkpoints in "
             f"{self.directory.checkpoints}; all of it to look at in {self.directory.report}. For more samples, or for "
-            f"scores: python launch.py --mode=sample, or --mode=evaluate, --workdir={self.directory.path}"
+            f"scores: jaxgan sample {self.directory.path}, or jaxgan evaluate {self.directory.path}"
         )
 
 

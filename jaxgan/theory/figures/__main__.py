@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxgan import extras
 from jaxgan.errors import JaxganError, UsageError
 from jaxgan.io.atomic import local_path
 
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--key", type=key, default=7, help="the random key they all come from (7)")
     options = parser.parse_args(arguments)
     try:
-        _draw(_writable(options.out), options.seeds, options.steps, options.key)
+        with extras.named():
+            _draw(_writable(options.out), options.seeds, options.steps, options.key)
     except JaxganError as error:
         print(f"jaxgan: error: {error}", file=sys.stderr)
         return error.exit_code
