@@ -202,11 +202,19 @@ def get_config(platform: str = "") -> ConfigDict:
     config.sampling = ConfigDict()
     config.sampling.method = "plain"  # "optimized": latents moved as in training; "rejection": by D's logit;
     # "driven": by Langevin steps in latent space
+    config.sampling.truncation = 1.0  # psi in (0, 1]: latents nearer to the usual, whose samples are better and less
+    # varied; 1: those of training. Scores of truncated samples are not comparable with others
     config.sampling.burn_in = 10_000  # rejection: samples from which the largest logit is estimated first
     config.sampling.percentile = 0.0  # rejection: of the logits' F, gamma; a lower one accepts more, 0 is gamma = 0
     config.sampling.steps = 200  # driven: steps of each chain
     config.sampling.step_size = 0.05  # driven: epsilon
     config.sampling.adjusted = True  # driven: steps may be rejected (Metropolis), which makes up for their size
+
+    # What takes the metrics and the pictures beside metrics.jsonl.
+    config.logging = ConfigDict()
+    config.logging.writers = ("tensorboard",)  # of jaxgan.io.metric_writers.WRITERS: tensorboard, wandb; () for none
+    config.logging.wandb_project = "jaxgan"  # Weights & Biases: WANDB_MODE=offline sends nothing
+    config.logging.wandb_entity = ""  # account or team; "": the user's own
 
     # Alarms, at log steps: each is a warning and a metric.
     config.alarms = ConfigDict()

@@ -36,14 +36,18 @@ def install(extra: str) -> str:
     return f"pip install 'jaxgan[{extra}]'"
 
 
+def of(module: str) -> str:
+    """The extra that brings a module; "" for none."""
+    return next((extra for extra, modules in EXTRAS.items() if module in modules), "")
+
+
 def missing(error: ModuleNotFoundError) -> UsageError | None:
     """What to say of a module that is not installed; None if it is of no extra, so that the error is not the user's."""
     module = (error.name or "").partition(".")[0]
-    for extra, modules in EXTRAS.items():
-        if module in modules:
-            why = f"it comes with jaxgan's extra {extra}"
-            return UsageError(f"the package {module} is not installed", why, f"run: {install(extra)}")
-    return None
+    if not (extra := of(module)):
+        return None
+    why = f"it comes with jaxgan's extra {extra}"
+    return UsageError(f"the package {module} is not installed", why, f"run: {install(extra)}")
 
 
 @contextlib.contextmanager

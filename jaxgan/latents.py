@@ -13,8 +13,14 @@ import optax
 from jaxgan.errors import check_count
 from jaxgan.fields import Count, Field, Size, Weight
 from jaxgan.tables import Table
-from jaxgan.types import Latent, of_norm
+from jaxgan.types import Latent, linear, of_norm
 from jaxgan.wrappers import learned_mixture
+
+TRUNCATED_AT = 2.0
+"""Where ψ = 1 cuts off a normal latent.
+
+Source: Brock et al. 2019 (arXiv:1809.11096), figure 2, whose thresholds are 2, 1, .5 and .04.
+"""
 
 
 def uniform(dim: Count) -> Latent:
@@ -36,7 +42,14 @@ def normal(dim: Count) -> Latent:
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
     """
     _check(dim)
-    return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim, from_normal=lambda u: u)
+
+    def truncated(psi):
+        return truncated_normal(dim, TRUNCATED_AT * psi)
+
+    def sample(key, count):
+        return jax.random.normal(key, (count, dim))
+
+    return Latent(sample, dim, from_normal=lambda u: u, path=spherical, truncated=truncated)
 
 
 def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=True)] = 2.0) -> Latent:
@@ -50,8 +63,13 @@ def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=T
         inside = math.erf(bound / math.sqrt(2)) * jax.lax.erf(u / math.sqrt(2))
         return math.sqrt(2) * jax.lax.erf_inv(inside)
 
-    draw = jax.random.truncated_normal
-    return Latent(lambda key, count: draw(key, -bound, bound, (count, dim)), dim, bound=bound, from_normal=from_normal)
+    def sample(key, count):
+        return jax.random.truncated_normal(key, -bound, bound, (count, dim))
+
+    def truncated(psi):
+        return truncated_normal(dim, psi * bound)
+
+    return Latent(sample, dim, bound=bound, from_normal=from_normal, path=spherical, truncated=truncated)
 
 
 def sphere(dim: Count) -> Latent:
@@ -70,7 +88,11 @@ def sphere(dim: Count) -> Latent:
     radius = math.sqrt(dim)
     draw = jax.random.normal
     from_normal = functools.partial(of_norm, radius=radius)
-    return Latent(lambda key, count: from_normal(draw(key, (count, dim))), dim, from_normal=from_normal, radius=radius)
+
+    def sample(key, count):
+        return from_normal(draw(key, (count, dim)))
+
+    return Latent(sample, dim, from_normal=from_normal, radius=radius, path=spherical)
 
 
 def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Latent:
@@ -90,13 +112,22 @@ def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Lat
         raise ValueError(
             f"a latent of {categories} categories and {continuous} codes needs dim for both, got dim={dim}"
         )
+    return _categorical(dim, categories, continuous, 1.0)
+
+
+def _categorical(dim: int, categories: int, continuous: int, bound: float) -> Latent:
+    """`categorical` with codes and noise of U(−bound, bound)."""
 
     def sample(key, count):
         chosen, rest = jax.random.split(key)
         category = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, categories), categories)
-        return jnp.concatenate([category, jax.random.uniform(rest, (count, dim - categories), minval=-1.0)], axis=1)
+        others = jax.random.uniform(rest, (count, dim - categories), minval=-bound, maxval=bound)
+        return jnp.concatenate([category, others], axis=1)
 
-    return Latent(sample, dim, categories, continuous, bound=1.0)
+    def truncated(psi):
+        return _categorical(dim, categories, continuous, psi * bound)
+
+    return Latent(sample, dim, categories, continuous, bound=1.0, truncated=truncated)
 
 
 def mixture(
@@ -137,9 +168,13 @@ def mixture(
     def generator_tx(tx):
         return optax.chain(learned_mixture.deviation_penalty(deviation_penalty), tx)
 
+    def path(start, end, t):
+        (first, noise), (last, other) = (jnp.split(latent, [components], axis=-1) for latent in (start, end))
+        return jnp.concatenate([linear(first, last, t), spherical(noise, other, t)], axis=-1)
+
     off = not learn_deviation or (isinstance(deviation_penalty, int | float) and deviation_penalty == 0)
     tx = None if off else generator_tx
-    return Latent(sample, components + dim, categories=components, generator=generator, generator_tx=tx)
+    return Latent(sample, components + dim, categories=components, path=path, generator=generator, generator_tx=tx)
 
 
 def fixed_mixture(
@@ -174,8 +209,24 @@ def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
 
     Source: figure 3 of Goodfellow et al. 2014 (arXiv:1406.2661).
     """
-    t = jnp.linspace(0, 1, count)[:, None]
-    return (1 - t) * start[None] + t * end[None]
+    return linear(start[None], end[None], jnp.linspace(0, 1, count)[:, None])
+
+
+def spherical(start: chex.Array, end: chex.Array, t: chex.Numeric) -> chex.Array:
+    """The point sin((1 − t)Ω)/sin Ω·start + sin(tΩ)/sin Ω·end between two [..., dim], see `spherical_path`.
+
+    Args:
+      start, end: [..., dim].
+      t: [..., 1], or a scalar, in [0, 1].
+    """
+    product = (start * end).sum(-1, keepdims=True)
+    cosine = product / (jnp.linalg.norm(start, axis=-1, keepdims=True) * jnp.linalg.norm(end, axis=-1, keepdims=True))
+    angle = jnp.arccos(jnp.clip(cosine, -1, 1))
+    sine = jnp.sin(angle)
+    flat = sine < 1e-4
+    safe = jnp.where(flat, 1.0, sine)
+    arc = (jnp.sin((1 - t) * angle) * start + jnp.sin(t * angle) * end) / safe
+    return jnp.where(flat, linear(start, end, t), arc)
 
 
 def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
@@ -188,14 +239,7 @@ def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array
 
     Source: White 2016 (arXiv:1609.04468), section 2.1.
     """
-    cosine = jnp.vdot(start, end) / (jnp.linalg.norm(start) * jnp.linalg.norm(end))
-    angle = jnp.arccos(jnp.clip(cosine, -1, 1))
-    t = jnp.linspace(0, 1, count)[:, None]
-    sine = jnp.sin(angle)
-    flat = sine < 1e-4
-    safe = jnp.where(flat, 1.0, sine)
-    arc = (jnp.sin((1 - t) * angle) * start[None] + jnp.sin(t * angle) * end[None]) / safe
-    return jnp.where(flat, linear_path(start, end, count), arc)
+    return spherical(start[None], end[None], jnp.linspace(0, 1, count)[:, None])
 
 
 def _between(bound: float, dim: int) -> Latent:
@@ -207,7 +251,10 @@ def _between(bound: float, dim: int) -> Latent:
     def sample(key, count):
         return jax.random.uniform(key, (count, dim), minval=-bound, maxval=bound)
 
-    return Latent(sample, dim, bound=bound, from_normal=from_normal)
+    def truncated(psi):
+        return _between(psi * bound, dim)
+
+    return Latent(sample, dim, bound=bound, from_normal=from_normal, truncated=truncated)
 
 
 def _check(dim: int, components: int = 1) -> None:

@@ -5,7 +5,7 @@ augmentations and a discriminator far from its optimum make the ratio less accur
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import chex
@@ -36,6 +36,24 @@ class Rejection(NamedTuple):
     samples: chex.Array
     candidates: int
     rate: float
+    maximum: chex.Array
+
+
+class Round(NamedTuple):
+    """One batch of candidates of rejection sampling.
+
+    Attributes:
+      samples: the candidates [n, ...].
+      kept: which of them are accepted, [n].
+      candidates: how many were drawn so far, without the burn-in.
+      accepted: how many of these were.
+      maximum: D̃_M, the largest log-ratio so far.
+    """
+
+    samples: chex.Array
+    kept: chex.Array
+    candidates: int
+    accepted: int
     maximum: chex.Array
 
 
@@ -82,6 +100,37 @@ def accept(
     return jax.random.uniform(key, log_ratios.shape) < jax.nn.sigmoid(logits), maximum
 
 
+def rejection_rounds(
+    propose: Propose, key: chex.PRNGKey, *, burn_in: int = 10_000, percentile: float = 0.0
+) -> Iterator[Round]:
+    """Discriminator rejection sampling without an end, a batch of candidates at a time.
+
+    Args:
+      propose, key, burn_in, percentile: as for `rejection_sample`.
+
+    Raises:
+      TooFewAccepted: fewer than one in a thousand is accepted, or log-ratios are not finite.
+
+    Source: Azadi et al. 2019 (arXiv:1810.06758), section 3.
+    """
+    first, main = jax.random.split(key)
+    maximum, seen = jnp.array(-jnp.inf), 0
+    while seen < burn_in:
+        _, ratios = propose(jax.random.fold_in(first, seen))
+        maximum, seen = jnp.maximum(maximum, ratios.max()), seen + len(ratios)
+    if not jnp.isfinite(maximum):
+        raise TooFewAccepted(f"the largest log-ratio of {seen:,} candidates is {maximum}")
+    candidates, accepted = 0, 0
+    while True:
+        if accepted < candidates // 1_000 - 100:
+            raise TooFewAccepted(f"{accepted:,} of {candidates:,} candidates were accepted")
+        draw, choose = jax.random.split(jax.random.fold_in(main, candidates))
+        samples, ratios = propose(draw)
+        kept, maximum = accept(choose, ratios, maximum, percentile)
+        candidates, accepted = candidates + len(samples), accepted + int(kept.sum())
+        yield Round(samples, kept, candidates, accepted, maximum)
+
+
 def rejection_sample(
     propose: Propose, key: chex.PRNGKey, count: int, *, burn_in: int = 10_000, percentile: float = 0.0
 ) -> Rejection:
@@ -99,26 +148,16 @@ def rejection_sample(
 
     Source: Azadi et al. 2019 (arXiv:1810.06758), section 3.
     """
-    first, main = jax.random.split(key)
-    maximum, seen = jnp.array(-jnp.inf), 0
-    while seen < burn_in:
-        _, ratios = propose(jax.random.fold_in(first, seen))
-        maximum, seen = jnp.maximum(maximum, ratios.max()), seen + len(ratios)
-    if not jnp.isfinite(maximum):
-        raise TooFewAccepted(f"the largest log-ratio of {seen:,} candidates is {maximum}")
-    found, candidates, accepted = None, 0, 0
-    while accepted < count:
-        if accepted < candidates // 1_000 - 100:
-            raise TooFewAccepted(f"{accepted:,} of {candidates:,} candidates were accepted")
-        draw, choose = jax.random.split(jax.random.fold_in(main, candidates))
-        samples, ratios = propose(draw)
-        kept, maximum = accept(choose, ratios, maximum, percentile)
+    found, before = None, 0
+    for drawn in rejection_rounds(propose, key, burn_in=burn_in, percentile=percentile):
+        samples, kept = drawn.samples, drawn.kept
         found = jnp.zeros((count, *samples.shape[1:]), samples.dtype) if found is None else found
         # The arrays have the same shape in every round; another shape would be compiled again.
-        places = jnp.where(kept, accepted + jnp.cumsum(kept) - 1, count)
-        found = found.at[places].set(samples, mode="drop")
-        candidates, accepted = candidates + len(samples), accepted + int(kept.sum())
-    return Rejection(found, candidates, accepted / candidates, maximum)
+        places = jnp.where(kept, before + jnp.cumsum(kept) - 1, count)
+        found, before = found.at[places].set(samples, mode="drop"), drawn.accepted
+        if drawn.accepted >= count:
+            return Rejection(found, drawn.candidates, drawn.accepted / drawn.candidates, drawn.maximum)
+    raise AssertionError("the rounds have no end")
 
 
 def langevin(

@@ -249,6 +249,11 @@ class TrainState:
         return dataclasses.replace(self, **changes)
 
 
+def linear(start: chex.Array, end: chex.Array, t: chex.Numeric) -> chex.Array:
+    """The point (1 − t)·start + t·end of the straight line between two [..., dim]; t [..., 1] or a scalar."""
+    return (1 - t) * start + t * end
+
+
 class Latent(NamedTuple):
     """A prior over latent vectors.
 
@@ -260,6 +265,8 @@ class Latent(NamedTuple):
       bound: every coordinate lies in [−bound, bound]; None for no bound.
       from_normal: T, a smooth map [count, dim] -> [count, dim] from N(0, I) to the prior; None if it has none.
       radius: the norm of every z; None if norms differ.
+      path: `(start [..., dim], end [..., dim], t [..., 1]) -> z`, the way between two latents, t from 0 to 1.
+      truncated: `psi in (0, 1) -> Latent`, the prior's likeliest part; None if no part of it has that meaning.
       generator: `network -> network`, for a prior that the generator learns: z is made of its latents; None for others.
       generator_tx: `optimizer -> optimizer` of that generator; None to leave it as it is.
     """
@@ -271,6 +278,8 @@ class Latent(NamedTuple):
     bound: float | None = None
     from_normal: Callable[[chex.Array], chex.Array] | None = None
     radius: float | None = None
+    path: Callable[[chex.Array, chex.Array, chex.Numeric], chex.Array] = linear
+    truncated: Callable[[float], "Latent"] | None = None
     generator: Callable[[Network], Network] | None = None
     generator_tx: Callable[[optax.GradientTransformation], optax.GradientTransformation] | None = None
 

@@ -21,8 +21,7 @@ README = pathlib.Path("README.md").read_text()
 TASKS_PAGE = pathlib.Path("docs/tasks.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
 DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "docs/tasks.md", "docs/modes.md"]
-DOCUMENTS += ["docs/pictures.md"]
-DOCUMENTS += ["results/README.md"]
+DOCUMENTS += ["docs/pictures.md", "docs/sampling.md", "docs/logging.md", "results/README.md"]
 
 
 def results(name):

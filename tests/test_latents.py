@@ -75,6 +75,52 @@ def test_the_sphere_and_the_latents_nearest_to_what_is_allowed():
     np.testing.assert_array_equal(LATENTS["normal"](2).nearest(moved), moved)
 
 
+# N(0, 1) within ±1: 1 - 2·φ(1)/(2Φ(1) - 1) = 1 - .483941/.682689 = .291125; U(-a, a): a²/3.
+TRUNCATED = {
+    "normal": (0.291125, 1.0),
+    "truncated_normal": (0.291125, 1.0),
+    "uniform": (0.25, np.sqrt(0.75)),
+    "uniform_unit": (1 / 12, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_moments_and_support_of_the_likeliest_part(name):
+    variance, bound = TRUNCATED[name]
+    latent = LATENTS[name](20).truncated(0.5)
+    z = np.asarray(latent.sample(jax.random.key(0), 10_000))
+    assert abs(z.mean()) < 4 * np.sqrt(variance) / 447 and abs(z.var() - variance) < 4 * np.sqrt(2) * variance / 447
+    assert 0.999 * bound < np.abs(z).max() <= bound * (1 + 1e-6)
+    # T of the part: of N(0, I) it makes the same, as chains on it need.
+    moved = np.asarray(latent.from_normal(jax.random.normal(jax.random.key(1), (10_000, 20))))
+    assert abs(moved.var() - variance) < 4 * np.sqrt(2) * variance / 447 and np.abs(moved).max() <= bound * (1 + 1e-6)
+    # A part of the part.
+    assert np.abs(latent.truncated(0.1).sample(jax.random.key(2), 1_000)).max() <= 0.1 * bound * (1 + 1e-6)
+
+
+def test_categories_are_not_truncated_and_others_have_no_likeliest_part():
+    z = np.asarray(LATENTS["categorical"](16).truncated(0.25).sample(jax.random.key(0), 1_000))
+    np.testing.assert_array_equal(z[:, :10], LATENTS["categorical"](16).sample(jax.random.key(0), 1_000)[:, :10])
+    assert 0.24 < np.abs(z[:, 10:]).max() <= 0.25
+    refused = {name for name, latent in LATENTS.items() if latent(16).truncated is None}
+    assert refused == {"sphere", "mixture", "fixed_mixture"}
+
+
+def test_each_prior_has_its_way_between_two_latents():
+    start, end = np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([[0.0, 2.0], [0.0, 3.0]])
+    half = np.full((2, 1), 0.5)
+    for name, expected in (
+        ("normal", [[np.sqrt(2), np.sqrt(2)], [0, 2]]),  # a right angle, and one direction
+        ("sphere", [[np.sqrt(2), np.sqrt(2)], [0, 2]]),
+        ("uniform", [[1, 1], [0, 2]]),
+    ):
+        np.testing.assert_allclose(LATENTS[name](2).path(start, end, half), expected, rtol=1e-6)
+    # A mixture of two components: from one to the other, and ε on an arc.
+    path = LATENTS["mixture"](2, components=2).path
+    found = path(np.array([1.0, 0, 2, 0]), np.array([0.0, 1, 0, 2]), 0.25)
+    np.testing.assert_allclose(found, [0.75, 0.25, 2 * np.cos(np.pi / 8), 2 * np.sin(np.pi / 8)], rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", LATENTS)
 def test_a_dimension_below_one_is_refused(name):
     with pytest.raises(ValueError, match="dim must be at least 1, got 0"):

@@ -86,12 +86,14 @@ class Sampling(NamedTuple):
 
     Attributes:
       method: one of `jaxgan.sampling.METHODS`.
+      truncation: ψ of `Latent.truncated`; 1 for the prior itself.
       burn_in, percentile: of "rejection".
       steps, step_size, adjusted: of "driven".
       log_ratio: log p_d/p_g of the discriminator's logits, which "rejection" and "driven" need.
     """
 
     method: str
+    truncation: float
     burn_in: int
     percentile: float
     steps: int
@@ -163,6 +165,13 @@ class Experiment:
     def replace(self, **changes: Any) -> "Experiment":
         """A copy with the named fields changed."""
         return dataclasses.replace(self, **changes)
+
+    def truncated(self) -> "Experiment":
+        """The same with the prior that samples are drawn from, cut off as `sampling.truncation` says."""
+        cut, psi = self.latent.truncated, self.sampling.truncation
+        if psi == 1 or cut is None:
+            return self
+        return self.replace(latent=cut(psi), sampling=self.sampling._replace(truncation=1.0))
 
     def condition(self, count: int, first: int = 0) -> Any:
         """The condition of samples number first to first + count − 1: the task's, or `conditions` in turn; None without

@@ -327,7 +327,10 @@ def _losses(config: Values) -> Iterator[Problem]:
 
 def _sampling(config: Values) -> Iterator[Problem]:
     """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example at a time."""
-    method = config["sampling.method"]
+    method, truncation, latent = config["sampling.method"], config["sampling.truncation"], _latent(config)
+    if truncation != 1 and latent is not None and latent.truncated is None:
+        why = f"latent.name {config['latent.name']} has no part that is likelier than the rest; leave it at 1"
+        yield _about("sampling.truncation", f" {truncation:g}: {why}")
     if method == "plain":
         return
     found = []
@@ -343,7 +346,6 @@ def _sampling(config: Values) -> Iterator[Problem]:
         found.append("D judges several examples at once (packing, discriminator.minibatch), and not each")
     if config["condition"] != "none":
         found.append("not of conditional runs yet; use plain")
-    latent = _latent(config)
     if method == "driven" and latent is not None and latent.from_normal is None:
         found.append(f"latent.name {config['latent.name']} is no function of a normal one; use rejection")
     if method == "driven" and moved:

@@ -34,6 +34,7 @@ from jaxgan.fields import (
     spec_of,
     wrong,
 )
+from jaxgan.io.metric_writers import WRITERS
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
@@ -69,6 +70,7 @@ class Section:
         `ENTRY_PARAMETER` for each further parameter.
       provided: parameters of these entries that the program passes.
       weighted: whether the entries of `each` have a weight at all.
+      chosen_by: without weights, the field that lists the entries in use; "" if all of them may be.
       common: what holds for all fields of the section.
       parts: its sections, by name.
       specs: of its rows, by name.
@@ -77,6 +79,7 @@ class Section:
     each: ClassVar[Mapping[str, Any]] = {}
     provided: ClassVar[tuple[str, ...]] = ()
     weighted: ClassVar[bool] = True
+    chosen_by: ClassVar[str] = ""
     common: ClassVar[dict[str, Any]] = {}
     parts: ClassVar[dict[str, "type[Section]"]]
     specs: ClassVar[dict[str, Spec]]
@@ -240,11 +243,23 @@ class Sampling(Section):
 
     common: ClassVar = {"resume": True, "sweep": False, "modes": ("sample", "evaluate")}
     method: Annotated[str, METHODS] = "plain"
+    truncation: Annotated[float, Field(low=0, open_low=True, high=1)] = 1.0
     burn_in: Annotated[int, Field(low=1, needs={"method": ("rejection",)})] = 10_000
     percentile: Annotated[float, Field(low=0, high=100, open_high=True, needs={"method": ("rejection",)})] = 0.0
     steps: Annotated[int, Field(low=0, needs={"method": ("driven",)})] = 200
     step_size: Annotated[float, Field(low=0, open_low=True, needs={"method": ("driven",)})] = 0.05
     adjusted: Annotated[bool, Field(needs={"method": ("driven",)})] = True
+
+
+class Logging(Section):
+    """What takes the metrics and the pictures beside `metrics.jsonl`: `jaxgan.io.metric_writers`."""
+
+    each = WRITERS
+    provided = ("run",)
+    weighted = False
+    chosen_by = "writers"
+    common: ClassVar = {"resume": True, "sweep": False}
+    writers: Annotated[tuple[str, ...], WRITERS] = ("tensorboard",)
 
 
 class Alarms(Section):
@@ -322,6 +337,7 @@ class Config(Section):
     start: Start
     evaluation: Evaluation
     sampling: Sampling
+    logging: Logging
     alarms: Alarms
     divergence: Divergence
     population: Population
@@ -385,7 +401,7 @@ def _rows(section: Any, flat: Mapping[str, Any], prefix: str) -> dict[str, Row]:
             chooser = f"{prefix}{name}"
             entries = _of_entries(chooser, field.choices, field.provided, flat.get(chooser))
             own |= {other: _joined(own[other], taken) if other in own else taken for other, taken in entries.items()}
-    own |= _of_weighted(section, prefix) if section.weighted else _of_evaluators(section, prefix)
+    own |= _of_weighted(section, prefix) if section.weighted else _of_listed(section, prefix)
     return found | {f"{prefix}{name}": row for name, row in own.items()}
 
 
@@ -430,11 +446,21 @@ def _of_weighted(section: type[Section], prefix: str) -> dict[str, Row]:
     return found
 
 
-def _of_evaluators(section: type[Section], prefix: str) -> dict[str, Row]:
-    """The rows of the evaluators' parameters."""
-    runs = {entry: parameters(evaluator.run) for entry, evaluator in section.each.items()}
-    specs = {f"{entry}_{name}": spec for entry, names in runs.items() for name, spec in list(names.items())[GIVEN:]}
-    return {name: _row(spec, section, prefix) for name, spec in specs.items()}
+def _of_listed(section: type[Section], prefix: str) -> dict[str, Row]:
+    """The rows of the entries of a section that has some for each, and no weights: evaluators, or writers."""
+    chooser = section.chosen_by
+    if chooser:
+        each = {entry: parameters(function, section.provided) for entry, function in section.each.items()}
+    else:
+        runs = {entry: parameters(evaluator.run) for entry, evaluator in section.each.items()}
+        each = {entry: dict(list(names.items())[GIVEN:]) for entry, names in runs.items()}
+    found: dict[str, Row] = {}
+    for entry, specs in each.items():
+        used: dict[tuple[str, ...], Any] = {(f"{prefix}{chooser}",): (entry,)} if chooser else {}
+        for name, spec in specs.items():
+            row = _row(spec, section, prefix)
+            found[f"{entry}_{name}"] = row._replace(needs={**row.needs, **used})
+    return found
 
 
 GIVEN = 3
@@ -551,7 +577,8 @@ def _unmet(
     """Why a field that another needs does not do, as (field, value); None if it does."""
     value = flat[name]
     off = (not value or value == known[name].spec.field.off) and name not in schedules(flat)
-    if off if wanted is None else value not in wanted:
+    listed = value if isinstance(value, tuple) else (value,)
+    if off if wanted is None else not any(each in wanted for each in listed):
         return name, value
     return unread_because(flat, name, known)
 

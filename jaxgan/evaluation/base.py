@@ -267,6 +267,7 @@ def evaluate(
     evaluators: Mapping[str, Evaluator],
     key: jax.Array,
     references: References | None = None,
+    begin: Callable[[str], None] = lambda name: None,
 ) -> list[Score]:
     """Scores of samples, each with that of real examples as the baseline "real data".
 
@@ -276,6 +277,7 @@ def evaluate(
       evaluators: by name, for example `EVALUATORS`; the scores are in their order.
       key: for evaluators that draw.
       references: of `reference_scores`, if they are known already.
+      begin: takes the name of each evaluator before it is run on the samples.
 
     Raises:
       UsageError: an evaluator needs more samples, or does not suit the data.
@@ -286,30 +288,38 @@ def evaluate(
         check(name, evaluator, data, len(samples))
     if references is None:
         references = reference_scores(data, evaluators, key, len(samples))
-    return [
-        score._replace(better=evaluator.scores.get(score.name, score.better), baselines={"real data": real})
-        for name, evaluator in evaluators.items()
-        for score, real in zip(evaluator.run(samples, data, stream(key, name)), references[name], strict=True)
-    ]
+    found = []
+    for name, evaluator in evaluators.items():
+        begin(name)
+        for score, real in zip(evaluator.run(samples, data, stream(key, name)), references[name], strict=True):
+            better = evaluator.scores.get(score.name, score.better)
+            found.append(score._replace(better=better, baselines={"real data": real}))
+    return found
 
 
 def reference_scores(
-    data: Data, evaluators: Mapping[str, Evaluator], key: jax.Array, count: int
+    data: Data,
+    evaluators: Mapping[str, Evaluator],
+    key: jax.Array,
+    count: int,
+    begin: Callable[[str], None] = lambda name: None,
 ) -> dict[str, list[Score]]:
     """The evaluators' scores of real examples in the samples' place, by evaluator.
 
     Args:
       data, evaluators, key: as for `evaluate`; the key also draws which examples are used.
       count: how many are used, if the split has so many.
+      begin: takes the name of each evaluator before it is run.
     """
     used = {}
     for split in {evaluator.real_split(data) for evaluator in evaluators.values()}:
         whole: Examples = getattr(data, split)
         used[split] = whole if len(whole) <= count else whole.subset(stream(key, split), count)
-    return {
-        name: evaluator.run(used[evaluator.real_split(data)], data, stream(key, name))
-        for name, evaluator in evaluators.items()
-    }
+    found = {}
+    for name, evaluator in evaluators.items():
+        begin(name)
+        found[name] = evaluator.run(used[evaluator.real_split(data)], data, stream(key, name))
+    return found
 
 
 def check(name: str, evaluator: Evaluator, data: Data, count: int) -> None:

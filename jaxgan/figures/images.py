@@ -5,7 +5,9 @@ Images are [n, height, width] or [n, height, width, 1, 3 or 4]. Pictures are uin
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,9 +54,7 @@ def image_grid(
     columns = columns or math.ceil(math.sqrt(n * height / width))
     rows = -(-n // columns)
     scale = scale or max(1, round(600 / max(columns * width, rows * height)))
-    values = np.clip((images.astype(np.float64) - low) / (high - low), 0, 1) * 255
-    values = np.where(np.isnan(values), GREY, np.rint(values)).astype(np.uint8)
-    pixels = values.repeat(scale, 1).repeat(scale, 2)
+    pixels = as_bytes(images, low, high).repeat(scale, 1).repeat(scale, 2)
     height, width = height * scale, width * scale
     shape = (rows * (height + padding) + padding, columns * (width + padding) + padding, channels)
     grid = np.full(shape, GREY, np.uint8)
@@ -65,6 +65,12 @@ def image_grid(
     return grid[..., 0] if channels == 1 else grid
 
 
+def as_bytes(images: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Values as bytes: low is 0 and high 255; what lies beyond them is clipped, and NaN is grey."""
+    values = np.clip((images.astype(np.float64) - low) / (high - low), 0, 1) * 255
+    return np.where(np.isnan(values), GREY, np.rint(values)).astype(np.uint8)
+
+
 def save_png(path: str | Path, array: np.ndarray) -> None:
     """Writes a picture as PNG, atomically, in a directory that is created if necessary. WriteError if it cannot."""
     from PIL import Image
@@ -72,6 +78,38 @@ def save_png(path: str | Path, array: np.ndarray) -> None:
     path = Path(path)
     content = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(array)).save(content, format="PNG")
+    with reported(path):
+        atomic_write(path, content.getvalue())
+
+
+ANIMATIONS = ("webp", "gif")
+"""The endings of the files that `save_animation` writes."""
+
+
+def save_animation(path: str | Path, frames: Sequence[np.ndarray], milliseconds: int) -> None:
+    """Writes pictures of one size as an animation without an end, atomically; WriteError if it cannot.
+
+    Args:
+      path: a file that ends in one of `ANIMATIONS`. WebP keeps every pixel as it is, and so does GIF if the pictures
+        are grey; a GIF's colours are the 256 that suit each picture best.
+      frames: uint8 [H, W] or [H, W, 3].
+      milliseconds: each is shown; GIF knows multiples of ten.
+    """
+    from PIL import Image
+
+    path = Path(path)
+    first, *others = map(Image.fromarray, frames)
+    options: dict[str, Any] = {"lossless": True, "quality": 0, "method": 0} if path.suffix == ".webp" else {}
+    content = io.BytesIO()
+    first.save(
+        content,
+        format=path.suffix.removeprefix("."),
+        save_all=True,
+        append_images=others,
+        duration=milliseconds,
+        loop=0,
+        **options,
+    )
     with reported(path):
         atomic_write(path, content.getvalue())
 

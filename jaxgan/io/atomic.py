@@ -4,6 +4,8 @@ import contextlib
 import json
 import os
 import re
+import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +59,35 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A new folder to write in, which replaces `path` at the end of the block, or vanishes if the block raises.
+
+    Args:
+      path: the folder. The directory above it is created if it does not exist.
+
+    Yields:
+      A folder beside it that no other writer uses.
+
+    Raises:
+      OSError: it cannot be written. An earlier folder stays.
+    """
+    temporary, earlier = (path.with_name(f".{path.name}.{uuid.uuid4().hex}.{end}") for end in ("tmp", "old"))
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if os.path.lexists(path):
+            os.replace(path, earlier)
+        os.replace(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    if os.path.isdir(earlier) and not os.path.islink(earlier):
+        shutil.rmtree(earlier)
+    elif os.path.lexists(earlier):
+        os.unlink(earlier)
+
+
 def atomic_write(path: Path, content: bytes) -> None:
     """Writes a file whole or not at all, see `atomic_path`; a power cut leaves it so, too."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -66,13 +97,20 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def reported(path: str | Path) -> Iterator[None]:
+def reported(path: str | Path, remedy: str = "make room, or choose another directory") -> Iterator[None]:
     """Turns an OSError of the block into a WriteError: the path cannot be written."""
     try:
         yield
     except OSError as error:
-        remedy = "make room, or choose another directory"
         raise WriteError(f"cannot write {path}", error.strerror or str(error), remedy) from error
+
+
+def made_folder(path: Path, remedy: str) -> Path:
+    """A folder for files, made if it does not exist; WriteError, before the work for the files, if it takes none."""
+    with reported(path, remedy):
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    return path
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,19 +1,24 @@
-"""What a run writes while it trains: metrics as JSON lines, TensorBoard events, and progress on the terminal."""
+"""What a run writes while it trains: metrics as JSON lines, for TensorBoard and for Weights & Biases; its progress."""
 
 import contextlib
+import importlib.util
 import json
 import math
 import os
+import re
+import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, ClassVar, NamedTuple, TextIO
 
 import numpy as np
 
+from jaxgan import extras
 from jaxgan.errors import UsageError, WriteError
-from jaxgan.io.atomic import atomic_write, reported
+from jaxgan.io.atomic import atomic_write, reported, write_json
+from jaxgan.tables import Table
 
 Values = Mapping[str, Any]
 """Metrics by name: Python numbers, or arrays of one element."""
@@ -22,11 +27,43 @@ RETRY_SECONDS = 60.0
 """Between two tries to write where it failed."""
 
 
+class LoggedRun(NamedTuple):
+    """What writers know of the run whose metrics they take.
+
+    Attributes:
+      directory: of the run; a writer puts no file elsewhere.
+      step: at which it starts, or resumes: what an earlier writer logged after it is not to be seen; None for a writer
+        that is opened again.
+      config: of the run, nested, as JSON can hold it.
+      hyperparameters: numbers and texts that tell the run from others, by the fields of its config.
+      group: the sweep that the run is a member of; "" for a run of its own.
+    """
+
+    directory: Path
+    step: int | None = None
+    config: Mapping[str, Any] = {}
+    hyperparameters: Mapping[str, Any] = {}
+    group: str = ""
+
+
+class GoneError(WriteError):
+    """A writer that failed and is not tried again."""
+
+
 class MetricWriter:
     """Takes the metrics and the pictures of a run; this one ignores them. A context manager, which closes it.
 
-    Writers raise WriteError if their file cannot be written, for example because the disk is full.
+    Writers raise WriteError if their file cannot be written, for example because the disk is full. An entry of
+    `WRITERS` is a class of its own, whose first argument is a `LoggedRun`, and whose others are fields of the config:
+    `logging.ENTRY_PARAMETER`.
+
+    Attributes:
+      requires: the module that it needs beside jaxgan's own; "" for none.
+      of_members: whether members of a sweep have one.
     """
+
+    requires: ClassVar[str] = ""
+    of_members: ClassVar[bool] = False
 
     def __enter__(self):
         return self
@@ -43,6 +80,9 @@ class MetricWriter:
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
         """Writes pictures by name: uint8 [height, width, 1 or 3], or [height, width]."""
+
+    def write_summary(self, scores: Values) -> None:
+        """Takes the last scores by name, none if there are none, of a run that has all its steps."""
 
     def sync(self) -> None:
         """Writes what is left of the numbers so that a power cut does not take them."""
@@ -64,6 +104,10 @@ class MultiWriter(MetricWriter):
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
         for writer in self._writers:
             writer.write_images(step, images)
+
+    def write_summary(self, scores: Values) -> None:
+        for writer in self._writers:
+            writer.write_summary(scores)
 
     def sync(self) -> None:
         for writer in self._writers:
@@ -95,6 +139,12 @@ class Spared(MetricWriter):
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
         self._try(lambda writer: writer.write_images(step, images))
 
+    def write_summary(self, scores: Values) -> None:
+        self._try(lambda writer: writer.write_summary(scores))
+
+    def sync(self) -> None:
+        self._try(lambda writer: writer.sync())
+
     def close(self) -> None:
         if self._writer is not None:
             self._try(lambda writer: writer.close())
@@ -108,7 +158,7 @@ class Spared(MetricWriter):
         except WriteError as error:
             if self._failed is None:
                 self._warn(f"{error.what}; {error.why}; the training goes on without it")
-            self._failed = time.monotonic()
+            self._failed = math.inf if isinstance(error, GoneError) else time.monotonic()
             if self._writer is not None:
                 with contextlib.suppress(WriteError):
                     self._writer.close()
@@ -235,35 +285,70 @@ def _parsed(line: str) -> dict[str, Any]:
     return found
 
 
+GROUPS = {
+    "scores": ("evaluation",),
+    "alarms": ("alarm",),
+    "loss": ("loss", "terms", "wasserstein"),
+    "logits": ("logit", "accuracy"),
+    "gradients": ("gradient",),
+    "pictures": ("samples",),
+    "samples": ("diversity", "modes"),
+}
+"""Words of metrics' names, by the group in which trackers show them."""
+
+
+def grouped(name: str) -> str:
+    """A metric's name behind its group: "loss/d_loss", "scores/frechet" of "evaluation/frechet"."""
+    words = set(name.replace("/", "_").split("_"))
+    for group, known in GROUPS.items():
+        if words & set(known):
+            return f"{group}/{name.rpartition('/')[2]}"
+    return name if "/" in name else f"training/{name}"
+
+
 class TensorBoard(MetricWriter):
-    """Events for TensorBoard, written by tensorboardX (which needs no TensorFlow).
+    """Events for TensorBoard in `tensorboard/`, written by tensorboardX (which needs no TensorFlow).
+
+    Metrics are in groups. The config is a text, and its hyperparameters are those of the tab HPARAMS, beside all last
+    values.
 
     Args:
-      directory: of the event files.
-      purge_step: on resuming, the step resumed at: TensorBoard then hides what an earlier run logged after it.
+      run: whose metrics these are.
     """
 
-    def __init__(self, directory: str | Path, *, purge_step: int | None = None):
-        self._directory = Path(directory)
+    requires = "tensorboardX"
+
+    def __init__(self, run: LoggedRun):
+        self._directory = run.directory / "tensorboard"
         tensorboardx = _import_tensorboardx()
         self._summary, self._event = tensorboardx.summary, tensorboardx.proto.event_pb2
-        with reported(directory):
+        with reported(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
             # Its writer without a thread: an error of the disk is raised here, where it can be reported.
             self._file = tensorboardx.event_file_writer.EventsWriter(str(self._directory / "events"))
-        if purge_step is not None:
-            # TensorBoard hides the purge step itself too, but the step resumed at was logged and stays.
-            start = self._event.SessionLog(status=self._event.SessionLog.START)
-            self._write(purge_step + 1, session_log=start)
+        if run.step is None:
+            return
+        # TensorBoard hides the purge step itself too, but the step resumed at was logged and stays.
+        start = self._event.SessionLog(status=self._event.SessionLog.START)
+        self._write(run.step + 1, session_log=start)
+        # Without an experiment, which would name the metrics, TensorBoard shows all of them, and compares all runs.
+        _, begin, _ = self._summary.hparams(dict(run.hyperparameters), {})
+        text = f"```json\n{json.dumps(run.config, indent=2, sort_keys=True, default=str)}\n```"
+        self._write(run.step, begin, self._summary.text("config", text))
 
     def write_scalars(self, step: int, scalars: Values) -> None:
         """Logs numbers by name, NaN and infinity included."""
-        self._write(step, *(self._summary.scalar(name, np.asarray(value)) for name, value in scalars.items()))
+        self._write(step, *(self._summary.scalar(grouped(n), np.asarray(value)) for n, value in scalars.items()))
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
-        arrays = {name: np.asarray(image) for name, image in images.items()}
+        arrays = {grouped(name): np.asarray(image) for name, image in images.items()}
         layouts = {2: "HW", 3: "HWC"}
         self._write(step, *(self._summary.image(n, a, dataformats=layouts[a.ndim]) for n, a in arrays.items()))
+
+    def write_summary(self, scores: Values) -> None:
+        """Ends the run for the tab HPARAMS; its scores are logged."""
+        _, _, end = self._summary.hparams({}, {})
+        self._write(0, end)
 
     def close(self) -> None:
         with reported(self._directory):
@@ -291,12 +376,148 @@ def _import_tensorboardx() -> Any:
     return tensorboardX
 
 
+class WandB(MetricWriter):
+    """A run of Weights & Biases, which a resumed run continues; its files are in `wandb/`.
+
+    Where it goes is the environment's: WANDB_MODE=offline keeps everything in the directory, for `wandb sync` later.
+    Steps that it has already are not logged again, since its steps only rise. It gets metrics, the config, pictures and
+    scores, and neither code nor what is printed. It fails once: without a login, or where there is no network.
+
+    Args:
+      run: whose metrics these are.
+      project: its name.
+      entity: account or team; "" for the user's own.
+    """
+
+    requires = "wandb"
+    of_members = True
+
+    def __init__(self, run: LoggedRun, *, project: str = "jaxgan", entity: str = ""):
+        self._directory = run.directory / "wandb"
+        self._file = self._directory / "run.json"
+        with reported(self._directory):
+            self._directory.mkdir(parents=True, exist_ok=True)
+        saved = _read_wandb_run(self._file)
+        # Its service keeps its logs there, and is started once in a process.
+        os.environ.setdefault("WANDB_CACHE_DIR", str(self._directory / "cache"))
+        with _gone_if_it_fails():
+            import wandb
+
+            self._wandb = wandb
+            settings = wandb.Settings(
+                console="off",
+                silent=True,
+                save_code=False,
+                disable_git=True,
+                disable_code=True,
+                init_timeout=30.0,  # seconds without a network
+                finish_timeout=60.0,
+            )
+            if wandb.setup().settings.mode == "online" and not wandb.login(prompt=False):
+                why = "nobody is logged in (wandb login), and WANDB_MODE is not offline"
+                raise GoneError("cannot log to wandb", why, "log in, or set WANDB_MODE=offline")
+            self._run = wandb.init(
+                project=project,
+                entity=entity or None,
+                id=saved["id"],
+                resume="allow",
+                dir=str(run.directory),
+                name=run.directory.name,
+                group=run.group or None,
+                config=json.loads(json.dumps(run.config, default=str)),
+                reinit="create_new",
+                settings=settings,
+            )
+        self._id, self._step = saved["id"], max(saved["step"], self._run.step)
+        self.sync()
+
+    def write_scalars(self, step: int, scalars: Values) -> None:
+        """Logs numbers by name, NaN and infinity included."""
+        self._log(step, {grouped(name): np.asarray(value).item() for name, value in scalars.items()})
+
+    def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
+        from PIL import Image
+
+        # From files, since it would make its own ones elsewhere.
+        for number, (name, image) in enumerate(images.items()):
+            path = self._directory / f"picture_{number}.png"
+            with reported(path):
+                Image.fromarray(np.ascontiguousarray(image)).save(path)
+            with _gone_if_it_fails():
+                self._log(step, {grouped(name): self._wandb.Image(str(path))})
+            path.unlink(missing_ok=True)
+
+    def write_summary(self, scores: Values) -> None:
+        """Sets the scores beside the run's name."""
+        with _gone_if_it_fails():
+            self._run.summary.update({grouped(name): np.asarray(value).item() for name, value in scores.items()})
+
+    def sync(self) -> None:
+        """Notes the step up to which it has the metrics, before a checkpoint of that step is saved."""
+        write_json(self._file, {"id": self._id, "step": self._step})
+
+    def close(self) -> None:
+        with _gone_if_it_fails():
+            self._run.finish()
+        self.sync()
+
+    def _log(self, step: int, values: dict[str, Any]) -> None:
+        if step >= self._step:
+            with _gone_if_it_fails():
+                self._run.log(values, step=int(step))
+            self._step = int(step)
+
+
+MOST_BYTES = 1_000
+"""Of `wandb/run.json`."""
+
+
+def _read_wandb_run(path: Path) -> dict[str, Any]:
+    """The id and the last step of the run's earlier part, whose file may be anyone's, or of a new run."""
+    if not path.exists():
+        return {"id": secrets.token_hex(8), "step": 0}
+    try:
+        found = json.loads(path.read_bytes() if path.stat().st_size <= MOST_BYTES else b"")
+        if not re.fullmatch(r"[A-Za-z0-9]{1,64}", found["id"]) or type(found["step"]) is not int:
+            raise ValueError("it has no id of letters and digits, or no step")
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        what, why = f"cannot read {path}", "it is not an id of letters and digits, and a step"
+        raise GoneError(what, why, "delete it, to begin another run of wandb") from error
+    return found
+
+
+@contextlib.contextmanager
+def _gone_if_it_fails() -> Iterator[None]:
+    """Turns whatever wandb raises into a GoneError."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except Exception as error:
+        raise GoneError("cannot log to wandb", str(error) or type(error).__name__, "see its documentation") from error
+
+
+WRITERS: dict[str, Callable[..., MetricWriter]] = Table("writer") | {"tensorboard": TensorBoard, "wandb": WandB}
+"""What takes metrics and pictures beside `metrics.jsonl`: `(LoggedRun, *, fields) -> MetricWriter`."""
+
+
+def check_installed(names: Iterable[str]) -> None:
+    """Raises UsageError if a package is missing that one of some entries of `WRITERS` needs."""
+    for name in names:
+        package = getattr(WRITERS[name], "requires", "")
+        if package and importlib.util.find_spec(package) is None:
+            remedy = f"{extras.install(extra)}, or leave it out" if (extra := extras.of(package)) else "install it"
+            raise UsageError(f"logging.writers={name}", f"the package {package} is not installed", remedy)
+
+
 class Progress:
     """How far the run is: a bar on a terminal, elsewhere a plain line every few seconds.
 
     Args:
       total: the step at which the run ends.
       start: the step it starts, or resumes, at.
+      unit: what a step is.
+      quiet: seconds at the beginning in which nothing is written, for work that may be short.
       stream: where to write.
       interval: seconds between plain lines, at least; the first and the last `update` are always written.
       clock: seconds; for tests.
@@ -308,26 +529,22 @@ class Progress:
         total: int,
         start: int = 0,
         *,
+        unit: str = "step",
+        quiet: float = 0.0,
         stream: TextIO | None = None,
         interval: float = 10.0,
         clock=time.monotonic,
-        unit: str = "step",
     ):
-        self.total, self.step, self.interval, self.unit = total, start, interval, unit
+        self.total, self.step, self.unit, self.interval = total, start, unit, interval
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._base: tuple[int, float] | None = None  # where the rate is measured from: after the compilation
         self._reported: tuple[int, float] | None = None  # the last plain line
-        self._unreported: Values | None = None
-        self._bar = None
-        if self._stream.isatty():
-            import tqdm
-
-            form = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
-            # leave the bar's own rate out, as it counts the compilation
-            self._bar = tqdm.tqdm(
-                total=total, initial=start, file=self._stream, dynamic_ncols=True, bar_format=form, mininterval=0.1
-            )
+        self._unreported: list[str] | None = None
+        self._quiet_until = clock() + quiet if quiet else -math.inf
+        self._bar: Any = None
+        if self._stream.isatty() and not quiet:
+            self._open_bar()
 
     def __enter__(self) -> "Progress":
         return self
@@ -335,23 +552,48 @@ class Progress:
     def __exit__(self, *_) -> None:
         self.close()
 
-    def update(self, step: int, values: Values | None = None) -> None:
+    def update(
+        self, step: int, values: Values | None = None, *, note: str = "", seconds_left: float | None = None
+    ) -> None:
         """Reports how many steps are done. Rates are measured from the first call on, which excludes the compilation.
 
         Args:
           step: training steps done.
           values: the latest metrics; d_loss and g_loss are shown.
+          note: what is done now, in place of metrics and rates.
+          seconds_left: an estimate, in place of that from the rate.
         """
-        now, values = self._clock(), values or {}
+        now = self._clock()
         self.step = step
-        if self._bar is not None:
-            self._bar.set_postfix_str("  ".join(self._details(values, now)), refresh=False)
-            self._bar.update(step - self._bar.n)
-        elif self._reported is None or step >= self.total or now - self._reported[1] >= self.interval:
-            self._report(values, now)
-        else:
-            self._unreported = values
+        details = [note] if note else self._details(values or {}, now)
+        if note and seconds_left is not None:
+            details.append(f"about {_duration(seconds_left)} left")
         self._base = self._base or (step, now)
+        if now < self._quiet_until:
+            return
+        if self._stream.isatty():
+            bar = self._bar or self._open_bar()
+            bar.set_postfix_str("  ".join(details), refresh=bool(note))
+            bar.update(step - bar.n)
+        elif self._reported is None or step >= self.total or now - self._reported[1] >= self.interval:
+            self._report(details, now)
+        else:
+            self._unreported = details
+
+    def _open_bar(self) -> Any:
+        import tqdm
+
+        form = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
+        # leave the bar's own rate out, as it counts the compilation
+        self._bar = tqdm.tqdm(
+            total=self.total,
+            initial=self.step,
+            file=self._stream,
+            dynamic_ncols=True,
+            bar_format=form,
+            mininterval=0.1,
+        )
+        return self._bar
 
     def message(self, line: str) -> None:
         """Writes a line, above the bar if there is one."""
@@ -367,10 +609,10 @@ class Progress:
         elif self._unreported is not None:
             self._report(self._unreported, self._clock())
 
-    def _report(self, values: Values, now: float) -> None:
+    def _report(self, details: list[str], now: float) -> None:
         share = 100 * self.step // max(self.total, 1)
         head = f"{self.unit} {self.step:,}/{self.total:,} ({share} %)"
-        print("  ".join([head, *self._details(values, now)]), file=self._stream, flush=True)
+        print("  ".join([head, *details]), file=self._stream, flush=True)
         self._reported, self._unreported = (self.step, now), None
 
     def _details(self, values: Values, now: float) -> list[str]:

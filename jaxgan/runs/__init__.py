@@ -28,8 +28,14 @@ MODES = {
         trains=True,
     ),
     "sweep": Mode("train many, of a grid or of random draws, each with several seeds, and rank them", trains=True),
-    "sample": Mode("draw examples from a run's generator", ("count", "condition", "plain", "seed", "step")),
-    "evaluate": Mode("score a run's generator beside real data", ("seed", "step")),
+    "sample": Mode(
+        "draw examples from a run's generator: pictures, files of data, videos",
+        (
+            *("count", "condition", "plain", "seed", "step", "format", "grid", "output"),
+            *("along", "stops", "seconds", "frames_per_second"),
+        ),
+    ),
+    "evaluate": Mode("score a run's generator beside real data", ("seed", "step", "output")),
     "report": Mode("write a run's report.html and curves.png again, from what the run has"),
 }
 """The modes of `launch.py`, and the verbs of `jaxgan`."""
@@ -42,6 +48,10 @@ _INSTEAD = {
     "condition": "pictures have all of them, evaluations those of the data",
     "plain": "pictures in training are of the task, and evaluations have plain samples beside it",
     "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
+    "format": "training writes pictures, and evaluations their own",
+    "grid": "pictures in training have --config.sample_count, evaluations their own sizes",
+    "output": "training writes into --workdir",
+    **dict.fromkeys(("along", "stops", "seconds", "frames_per_second"), "a video is one of --mode=sample"),
     "step": "a run goes on from its newest checkpoint",
     "profile": "a trace is of training steps",
     **dict.fromkeys(("coordinator_address", "num_processes", "process_id"), "several processes only train"),

@@ -18,6 +18,17 @@ NAMED = 10
 """Most differing fields in a message."""
 
 
+PLAIN = "plain"
+"""The name of samples of the prior, which files' names leave out."""
+
+
+def sampling_name(sampling: Mapping[str, Any]) -> str:
+    """The name of a config's way to draw samples, for names of files: "plain", "rejection", "truncated_0p7"."""
+    method, psi = sampling["method"], sampling["truncation"]
+    cut = "" if psi == 1 else f"truncated_{psi:g}".replace(".", "p").replace("-", "m")
+    return "_".join(filter(None, ["" if cut and method == PLAIN else method, cut]))
+
+
 class RunDirectory:
     """A directory that holds one run; a context manager that unlocks it.
 
@@ -44,6 +55,7 @@ class RunDirectory:
         self.report = self.path / "report.html"
         self.metrics_file = self.path / "metrics.jsonl"
         self.tensorboard = self.path / "tensorboard"
+        self.wandb = self.path / "wandb"
         self.divergences = self.path / "divergences.json"
         self.sweep_file = self.path / "sweep.json"
         self.members = self.path / "members"
@@ -78,9 +90,9 @@ class RunDirectory:
         """The picture of samples that training draws at a step."""
         return self.samples / f"step_{step:08d}.png"
 
-    def evaluation_file(self, step: int, seed: int, method: str) -> pathlib.Path:
-        """The JSON of an evaluation of samples drawn by a method."""
-        return self.evaluation / f"step_{step:08d}_seed_{seed}{'' if method == 'plain' else f'_{method}'}.json"
+    def evaluation_file(self, step: int, seed: int, way: str) -> pathlib.Path:
+        """The JSON of an evaluation of samples drawn in a way that `sampling_name` names."""
+        return self.evaluation / f"step_{step:08d}_seed_{seed}{'' if way == PLAIN else f'_{way}'}.json"
 
     def forget_after(self, step: int) -> None:
         """Removes the pictures and the scores of later steps."""
@@ -124,6 +136,7 @@ class RunDirectory:
         used: tuple[pathlib.Path, ...]
         used = (self.config_file, self.checkpoints, self.samples, self.evaluation, self.curves, self.report)
         used += (self.metrics_file, self.tensorboard, self.path / "profile", self.sweep_file, self.members)
+        used += (self.wandb, self.wandb / "run.json", self.wandb / "cache")
         for path in (*used, self.path / "sweep.txt", self.path / "sweep.png", self._lock_file):
             try:
                 if path.is_symlink():

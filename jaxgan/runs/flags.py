@@ -59,7 +59,7 @@ def _define() -> None:
         "dataset.path; their config is the run's, and a file only adds what it adds to jaxgan's tables.",
     )
     flags.DEFINE_string("workdir", None, "The run's directory: created if it does not exist, resumed if it has a run.")
-    whole("count", 100, "--mode=sample: how many examples.", lower_bound=1)
+    whole("count", 100, "--mode=sample: how many examples; a grid's by default.", lower_bound=1)
     flags.DEFINE_string("condition", None, "--mode=sample: a class 3, or classes 0,1,2 in turn; a vector 0.5,-1.")
     flags.DEFINE_bool(
         "plain", False, "--mode=sample: plain samples, where the task has rows of its own (docs/tasks.md)."
@@ -68,6 +68,20 @@ def _define() -> None:
     flags.DEFINE_string(
         "step", None, "--mode=sample, evaluate: step of the checkpoint, or best; the newest by default."
     )
+    flags.DEFINE_enum(
+        "format",
+        None,
+        ("png", "npz", "folder", "webp", "gif"),
+        "--mode=sample: a picture; bytes and labels for dataset.name=npz; a PNG for each sample; a video. By default a "
+        "picture and an array (docs/sampling.md).",
+    )
+    flags.DEFINE_string("grid", None, "--mode=sample: ROWSxCOLUMNS of the picture or video; a row for each condition.")
+    flags.DEFINE_string("output", None, "--mode=sample, evaluate: a directory for the files; by default in the run's.")
+    walks = ("latents", "conditions")
+    flags.DEFINE_enum("along", "latents", walks, "--mode=sample: what changes in a video.")
+    whole("stops", 8, "--mode=sample: latents, or conditions, on a video's way.", lower_bound=1)
+    flags.DEFINE_float("seconds", 8.0, "--mode=sample: a video's length.", lower_bound=0.01, upper_bound=3600)
+    whole("frames_per_second", 25, "--mode=sample: of a video.", lower_bound=1, upper_bound=100)
     flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")
     flags.DEFINE_string("coordinator_address", None, "Several processes: HOST:PORT of process 0; found under SLURM.")
     whole("num_processes", None, "Several processes: how many; see docs/scaling.md.", lower_bound=1)

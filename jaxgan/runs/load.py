@@ -9,7 +9,7 @@ from jaxgan.config import DataFacts, Experiment, Problem, build, check, command_
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
-from jaxgan.runs.directory import NAMED, RunDirectory
+from jaxgan.runs.directory import NAMED, PLAIN, RunDirectory, sampling_name
 from jaxgan.runs.saved import best_step, read_run
 from jaxgan.types import TrainState
 
@@ -128,8 +128,8 @@ def _step(step: int | str | None, directory: RunDirectory, checkpoints: Checkpoi
     """The number of a step that may be text, or "best"."""
     if step == "best":
         config = complete(read_run(checkpoints).config)
-        method = "plain" if problems_of(config) else config["sampling"]["method"]
-        if (best := best_step(directory, method, checkpoints.steps())) is None:
+        way = PLAIN if problems_of(config) else sampling_name(config["sampling"])
+        if (best := best_step(directory, way, checkpoints.steps())) is None:
             why = "no checkpoint was evaluated in training"
             raise UsageError(
                 "cannot take --step=best", why, "train with --config.evaluation.every=STEPS, or name a step"

@@ -1,90 +1,291 @@
-"""`--mode=sample`: examples from a trained generator, as a picture and as an array."""
+"""`--mode=sample`: examples from a trained generator, as a picture, an array, a folder of images, or a video."""
 
-import functools
-import io
+import json
+import math
 import pathlib
+import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxgan import figures
-from jaxgan.io.atomic import atomic_write, reported
+from jaxgan.datasets.base import ValueRange
+from jaxgan.errors import PreemptedError, UsageError
+from jaxgan.io.atomic import local_path, made_folder, reported
+from jaxgan.io.metric_writers import Progress
+from jaxgan.io.sample_files import Parts, write_arrays, write_images
 from jaxgan.runs.data import check_same_data, mixture_of, read_inputs
+from jaxgan.runs.directory import PLAIN, sampling_name
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
-from jaxgan.runs.sampling import SampleGrid, columns_of, draw_grid, in_words, sampler
+from jaxgan.runs.sampling import BATCH, SampleGrid, columns_of, draw_grid, in_words, sampler_in_parts
+from jaxgan.runs.walk import Walk, walk_frames
+from jaxgan.signals import StopRequest, located
+
+FORMATS = ("png", "npz", "folder", *figures.ANIMATIONS)
+"""What samples can be written as."""
+
+COUNT = 100
+"""Samples, if neither a count nor a grid is given."""
 
 SHOWN = 400
-"""Most images in the picture; the array has all of them."""
+"""Most images in the picture without a grid; the array has all of them."""
+
+KEPT = 2**27
+"""Most numbers of examples that are no images, and are kept for their picture."""
+
+CELLS = 2_500
+"""Most images in a grid."""
 
 NAMED = 60
 """Most letters of a condition in the name of a file; a longer one is cut and has a checksum."""
+
+QUIET = 5.0
+"""Seconds; samples that are drawn in less show no progress."""
+
+REMEDY = "make room, or name another directory by --output=DIRECTORY"
 
 
 def sample(
     workdir: str,
     *,
-    count: int = 100,
+    count: int | None = None,
     seed: int = 0,
     step: int | str | None = None,
     condition: str | None = None,
     plain: bool = False,
+    format: str | None = None,
+    grid: str | None = None,
+    output: str | None = None,
+    along: str | None = None,
+    stops: int | None = None,
+    seconds: float | None = None,
+    frames_per_second: int | None = None,
     overrides: Mapping[str, str] = {},
 ) -> None:
-    """Writes `samples/sample_step_STEP_seed_SEED.png` and `.npz` from one of a run's checkpoints.
+    """Writes samples of one of a run's checkpoints: `samples/sample_step_STEP_seed_SEED.png` and `.npz`, or a format.
 
-    The name also has the condition, if it is given, and the sampling method, if it is not "plain". The arrays are
-    "samples", in a conditional run "labels" or "conditions", and those that the run's task shows beside the samples.
-    With several conditions the picture has a row for each, of the same latents; these latents are not those of the
-    arrays.
+    The name also has the condition and the grid, if they are given, and the sampling method, if it is not "plain". The
+    arrays are "samples", in a conditional run "labels" or "conditions", and those that the run's task shows beside the
+    samples. With several conditions the picture has a row for each, of the same latents; these latents are not those of
+    the arrays.
 
     Args:
       workdir: the run's directory.
-      count: number of examples, ≥ 1; if the task shows them in rows, as many rows as they fill.
-      seed: seed of the latents, ≥ 0.
+      count: number of examples, ≥ 1; if the task shows them in rows, as many rows as they fill. None: as many as the
+        grid has images, or 100.
+      seed: seed of the latents, ≥ 0. A seed gives the same samples in every format.
       step: of the checkpoint; see `load_run`.
       condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
       plain: samples of p_g even where the task has a sheet of its own; that is in the files' name, too.
+      format: one of `FORMATS`. "png": the picture. "npz": "examples", of images as bytes, and "labels" or "conditions",
+        as the dataset npz reads them. "folder": a PNG for each sample, in a folder for each class, or with vectors in
+        `metadata.jsonl`. "webp", "gif": a video of images that change as their latents do. None: the picture, and an
+        array of the generator's output as it is.
+      grid: "ROWSxCOLUMNS" of the picture or of the video. With several conditions a row has one, and a column the same
+        latent.
+      output: a directory for the files; None for that of the run.
+      along: of a video: "latents" or "conditions" change; see `Walk`.
+      stops: of a video: latents, or conditions, on its way.
+      seconds: of a video: how long it is.
+      frames_per_second: of a video.
       overrides: fields of the run's config to set, as text; those that the schema allows.
 
     Raises:
       UsageError: the directory has no run or no such checkpoint, or the samples cannot be drawn in this way.
       DataError: the checkpoint is damaged, or the data is needed and cannot be read.
+      PreemptedError: a signal came before all were drawn. No file is left.
+      WriteError: a file cannot be written.
     """
+    # What was asked for.
+    shape = None if grid is None else _parse_grid(grid)
+    fields = {"along": along, "stops": stops, "seconds": seconds, "frames_per_second": frames_per_second}
+    given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
+    video = format in figures.ANIMATIONS
+    if given and not video:
+        raise UsageError(f"--{next(iter(given))}", "only a video has it", "add --format=webp, or gif, or leave it out")
+    if video and count is not None:
+        raise UsageError("--count", "a video has as many images as its grid", "give --grid=ROWSxCOLUMNS")
     run = asked_for(load_run(workdir, step, overrides, "sample"), condition)
-    experiment, state, key = run.experiment, run.state, jax.random.key(seed)
-    method = experiment.sampling.method
-    has_sheet = experiment.task.sheet is not None and figures.is_image(experiment.example_shape)
-    draw: Callable[[pathlib.Path], None]
-    arrays: Mapping[str, Any]
-    # The samples, and a function that draws their picture: that of the task beside test examples, or plain samples.
-    if has_sheet and not plain and method == "plain":
-        inputs = read_inputs(run.config)
-        check_same_data(run.data, inputs, run.directory.path)
-        grid = SampleGrid(experiment, inputs, key, count)
-        assert grid.sheet is not None
-        values = grid.samples(state)
-        draw, arrays, shows = functools.partial(grid.save, values=values), grid.sheet.arrays, "them"
-        how = "" if len(values) == count else f"whole rows of the {count} asked for"
-    else:
-        values, facts = sampler(experiment)(state, key, count)
-        draw, arrays, shows = _plain_picture(run, key, values)
-        how = in_words(method, facts)
-    # The files.
-    name = f"_{method}" if method != "plain" else "_plain" if has_sheet and plain else ""
+    is_image = figures.is_image(run.experiment.example_shape)
+    if not is_image and (grid is not None or format not in (None, "png", "npz")):
+        what = f"--format={format}" if grid is None else f"--grid={grid}"
+        raise UsageError(what, f"the examples are {list(run.experiment.example_shape)}, and no images", "leave it out")
+    method = run.config["sampling"]["method"]
+    has_sheet = run.experiment.task.sheet is not None and is_image and not plain and method == PLAIN
+    if has_sheet and (grid is not None or format not in (None, "png")):
+        what = f"--format={format}" if grid is None else f"--grid={grid}"
+        raise UsageError(what, f"task={run.config['task']} shows rows of its own", "add --plain for samples of p_g")
+    # The names of the files.
+    name = "_plain" if plain and run.experiment.task.sheet is not None and is_image and method == PLAIN else ""
+    name += "" if (way := sampling_name(run.config["sampling"])) == PLAIN else f"_{way}"
     name += "" if condition is None else f"_condition_{_as_file_name(condition)}"
-    stem = run.directory.samples / f"sample_step_{int(state.step):08d}_seed_{seed}{name}"
-    picture, archive, buffer = stem.with_suffix(".png"), stem.with_suffix(".npz"), io.BytesIO()
-    saved: dict[str, Any] = {"samples": values} | {n: array for n, array in arrays.items() if array is not None}
-    np.savez_compressed(buffer, **saved)
-    with reported(stem):
-        run.directory.samples.mkdir(exist_ok=True)
-        draw(picture)
-        atomic_write(archive, buffer.getvalue())
-    said = f"{len(values)} samples of step {int(state.step):,}{how and f' ({how})'}"
-    print(f"{said}: {picture} shows {shows}; {archive} holds them all.")
+    name += "" if shape is None else f"_grid_{shape[0]}x{shape[1]}"
+    folder = made_folder(run.directory.samples if output is None else local_path(output, "--output="), REMEDY)
+    stem = folder / f"sample_step_{int(run.state.step):08d}_seed_{seed}{name}"
+    # The samples.
+    with StopRequest("stops when the samples that are being drawn are done") as stop, reported(stem, REMEDY):
+        draw = _Draw(run, jax.random.key(seed), stop)
+        if video:
+            draw.video(stem.with_suffix(f".{format}"), shape, Walk(**given))
+        elif has_sheet:
+            draw.sheet(stem, COUNT if count is None else count, format)
+        else:
+            draw.samples(stem, count or (COUNT if shape is None else math.prod(shape)), format, shape)
+
+
+class _Draw:
+    """Draws one run's samples into files, with progress, and ends at a signal."""
+
+    def __init__(self, run: TrainedRun, key: jax.Array, stop: StopRequest):
+        self.run, self.key, self.stop = run, key, stop
+        self.range = ValueRange(run.data["low"], run.data["high"])
+        self.facts: Mapping[str, float] = {}
+
+    def sheet(self, stem: pathlib.Path, count: int, format: str | None) -> None:
+        """The samples of the run's task beside test examples, as a picture and as arrays."""
+        inputs = read_inputs(self.run.config)
+        check_same_data(self.run.data, inputs, self.run.directory.path)
+        grid = SampleGrid(self.run.experiment.truncated(), inputs, self.key, count)
+        assert grid.sheet is not None
+        values = grid.samples(self.run.state)
+        picture, archive = stem.with_suffix(".png"), stem.with_suffix(".npz")
+        grid.save(picture, values)
+        if format is None:
+            arrays = {"samples": values} | {n: np.asarray(a) for n, a in grid.sheet.arrays.items() if a is not None}
+            write_arrays(archive, (Parts(n, a.shape, a.dtype, [a]) for n, a in arrays.items()))
+        how = "" if len(values) == count else f"whole rows of the {count} asked for"
+        self._say(len(values), picture if format else f"{picture} shows them; {archive} holds them all", how)
+
+    def samples(self, stem: pathlib.Path, count: int, format: str | None, grid: tuple[int, int] | None) -> None:
+        """Samples of p_g in one of the formats."""
+        experiment, state = self.run.experiment, self.run.state
+        shape, is_image = experiment.example_shape, figures.is_image(experiment.example_shape)
+        if format == "folder":
+            write_images(stem, self._named_images(count), self._metadata(count))
+            return self._say(count, stem)
+        if format == "npz":
+            archive = stem.with_name(f"{stem.name}_examples.npz")
+            parts = map(self._as_bytes, self._drawn(count)) if is_image else self._drawn(count)
+            examples = Parts("examples", (count, *shape), np.uint8 if is_image else np.float32, parts)
+            write_arrays(archive, [examples, *self._conditions(count)])
+            return self._say(count, archive)
+        # The picture: of samples of its own, a row for each condition; or of the first ones.
+        conditions = 0 if experiment.conditions is None else len(experiment.conditions)
+        columns = columns_of(experiment, min(count, SHOWN)) if grid is None else grid[1]
+        by_condition = conditions > 1 and columns is not None
+        if grid is not None and by_condition and grid[0] > conditions:
+            raise UsageError(f"--grid={grid[0]}x{grid[1]}", f"there are {conditions} conditions", "ask for fewer rows")
+        if grid is not None and not by_condition and count < math.prod(grid):
+            why = f"a grid of {math.prod(grid)} images has more"
+            raise UsageError(f"--count={count}", why, "raise it, or ask for a smaller grid")
+        most = math.prod(grid) if grid else SHOWN if is_image else max(KEPT // math.prod(shape), 1)
+        shown = min(count, most)
+        kept: list[np.ndarray] = []
+        picture, archive = stem.with_suffix(".png"), stem.with_suffix(".npz")
+        if format is None:
+            parts = _keeping(self._drawn(count), kept, 0 if by_condition else shown)
+            write_arrays(archive, [Parts("samples", (count, *shape), np.float32, parts), *self._conditions(count)])
+        elif not by_condition:
+            kept = list(self._drawn(shown))
+        if by_condition:
+            values = draw_grid(experiment, state, self.key, shown, grid)
+            shows = "others, a row of the same latents for each condition"
+        else:
+            values, shows = np.concatenate(kept), "them" if shown == count else f"the first {shown}"
+        classes = experiment.classes is not None and not by_condition
+        options = {"mixture": mixture_of(self.run.data, self.run.config), "columns": columns, **self.range._asdict()}
+        labels = np.asarray(experiment.condition(shown)) if classes else None
+        figures.save_samples(picture, values, labels=labels, **options)
+        if format is None:
+            return self._say(count, f"{picture} shows {shows}; {archive} holds them all")
+        self._say(len(values), picture)
+
+    def video(self, path: pathlib.Path, grid: tuple[int, int] | None, walk: Walk) -> None:
+        """A loop through latents, or conditions, as an animation."""
+        frames = walk_frames(self.run, self.key, grid, walk, gif=path.suffix == ".gif")
+        parts = self._watched(frames.pictures(), frames.length, "frame", len)
+        figures.save_animation(path, [picture for part in parts for picture in part], frames.milliseconds)
+        seconds = frames.length * frames.milliseconds / 1000
+        print(f"{frames.length} frames of step {int(self.run.state.step):,}, {seconds:g} s ({frames.in_words}): {path}")
+
+    def _drawn(self, count: int) -> Iterator[np.ndarray]:
+        """Parts of samples of p_g; `facts` has what is known of them in the end."""
+        parts = sampler_in_parts(self.run.experiment)(self.run.state, self.key, count)
+        for part in self._watched(parts, count, "sample", lambda part: len(part.values)):
+            self.facts = part.facts
+            yield part.values
+
+    def _watched(self, parts: Iterable[Any], count: int, unit: str, size: Callable[[Any], int]) -> Iterator[Any]:
+        """The parts of something, with progress if they take long; PreemptedError after a signal."""
+        done = 0
+        where, progress = (
+            located(lambda: f" after {done:,} of {count:,} {unit}s"),
+            Progress(count, unit=unit, quiet=QUIET),
+        )
+        with where, progress:
+            for part in parts:
+                self.stop.hold()  # from here on there are files to remove
+                yield part
+                done += size(part)
+                progress.update(done)
+                if self.stop.signal_name is not None and done < count:
+                    what = f"stopped by {self.stop.signal_name} after {done:,} of {count:,} {unit}s"
+                    raise PreemptedError(what, "they are dropped", "run the same command again, or ask for fewer")
+
+    def _as_bytes(self, values: np.ndarray) -> np.ndarray:
+        return figures.as_bytes(values, *self.range)
+
+    def _conditions(self, count: int) -> Iterator[Parts]:
+        """The array of labels or of vectors of a conditional run."""
+        experiment = self.run.experiment
+        if experiment.conditions is not None:
+            of, name = experiment.conditions, "conditions" if experiment.classes is None else "labels"
+            parts = (np.asarray(of[np.arange(i, min(i + BATCH, count)) % len(of)]) for i in range(0, count, BATCH))
+            yield Parts(name, (count, *of.shape[1:]), of.dtype, parts)
+
+    def _named_images(self, count: int) -> Iterator[tuple[str, np.ndarray]]:
+        """The samples as bytes, with their names in a folder: of a class in one of its own."""
+        done, digits, classes = 0, max(len(str(count - 1)), 6), self.run.experiment.classes
+        labels = np.zeros(1, int) if classes is None else self.run.experiment.conditions
+        assert labels is not None
+        for part in self._drawn(count):
+            for image in self._as_bytes(part):
+                label = labels[done % len(labels)]
+                within = "" if classes is None else f"{label:0{len(str(classes - 1))}d}/"
+                yield f"{within}{done:0{digits}d}", image
+                done += 1
+
+    def _metadata(self, count: int) -> Iterator[str]:
+        """A JSON line with the condition of each image of a folder, where conditions are vectors."""
+        of, digits = self.run.experiment.conditions, max(len(str(count - 1)), 6)
+        if of is not None and self.run.experiment.classes is None:
+            for index in range(count):
+                line = {"file_name": f"{index:0{digits}d}.png", "condition": of[index % len(of)].tolist()}
+                yield json.dumps(line)
+
+    def _say(self, count: int, files: object, how: str = "") -> None:
+        how = how or in_words(self.run.config["sampling"], self.facts)
+        print(f"{count} samples of step {int(self.run.state.step):,}{how and f' ({how})'}: {files}.")
+
+
+def _keeping(parts: Iterable[np.ndarray], kept: list[np.ndarray], count: int) -> Iterator[np.ndarray]:
+    """The same parts, the first `count` examples of which are kept."""
+    for part in parts:
+        if count > 0:
+            kept.append(part[:count])
+            count -= len(kept[-1])
+        yield part
+
+
+def _parse_grid(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})", text)
+    if found is None or (cells := int(found[1]) * int(found[2])) > CELLS:
+        why = "it is not ROWSxCOLUMNS" if found is None else f"it has {cells:,} images, and {CELLS:,} are the most"
+        raise UsageError(f"--grid={text}", why, "give one such as --grid=4x8")
+    return int(found[1]), int(found[2])
 
 
 def _as_file_name(condition: str) -> str:
@@ -92,20 +293,3 @@ def _as_file_name(condition: str) -> str:
     plain = "".join(condition.split()).lower()
     name = plain.replace(".", "p").replace(",", "_").replace(";", "__")
     return name if len(name) <= NAMED else f"{name[:NAMED]}_{zlib.crc32(plain.encode()):08x}"
-
-
-def _plain_picture(
-    run: TrainedRun, key: jax.Array, samples: np.ndarray
-) -> tuple[Callable[[pathlib.Path], None], Mapping[str, Any], str]:
-    """A function that draws the picture, the arrays saved with the samples, and what the picture shows in words."""
-    data, experiment = run.data, run.experiment
-    shown = samples[:SHOWN] if figures.is_image(samples.shape[1:]) else samples
-    shows = "them" if len(shown) == len(samples) else f"the first {len(shown)}"
-    if (columns := columns_of(experiment, len(shown))) is not None:
-        shown = draw_grid(experiment, run.state, key, len(shown))
-        shows = "others, a row of the same latents for each condition"
-    name = "conditions" if experiment.classes is None else "labels"
-    arrays = {} if experiment.conditions is None else {name: experiment.condition(len(samples))}
-    labels = np.asarray(arrays["labels"]) if "labels" in arrays and columns is None else None
-    options = {"low": data["low"], "high": data["high"], "mixture": mixture_of(data, run.config), "columns": columns}
-    return lambda path: figures.save_samples(path, shown, labels=labels, **options), arrays, shows

@@ -1,8 +1,9 @@
 """Samples of a trained generator: in parts, by the sampling method of its config, and as a picture."""
 
+import functools
 import math
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from jaxgan.config import Experiment
 from jaxgan.datasets import order
 from jaxgan.errors import UsageError
 from jaxgan.runs.data import Inputs
-from jaxgan.sampling import TooFewAccepted, discriminate, driven_latents, rejection_sample
+from jaxgan.sampling import TooFewAccepted, discriminate, driven_latents, rejection_rounds
 from jaxgan.tasks import Sheet
 from jaxgan.training.step import generate, sample
 from jaxgan.types import DiscriminatorOutput, TrainState, stream
@@ -35,7 +36,7 @@ class Drawn(NamedTuple):
 
     Attributes:
       values: [count, ...], float32, in the range of the generator's output.
-      facts: numbers by name, such as the accepted fraction.
+      facts: numbers by name, such as the accepted fraction; of a part, those of all parts so far.
     """
 
     values: np.ndarray
@@ -48,6 +49,8 @@ Draw = Callable[[TrainState, jax.Array, Any], jax.Array]
 Sampler = Callable[..., Drawn]
 """`(state, key, count, conditions=None) -> Drawn`. The samples have the conditions [m, ...] in turn; None for
 those of the experiment."""
+SamplerInParts = Callable[..., Iterator[Drawn]]
+"""The same as an iterator over parts of the samples."""
 
 
 def compile_generator(experiment: Experiment) -> Draw:
@@ -96,10 +99,21 @@ def sampler(experiment: Experiment) -> Sampler:
     Methods other than "plain" need the state's discriminator. The function raises NoSamplesError if rejection accepts
     almost nothing.
     """
-    return _METHODS[experiment.sampling.method](experiment)
+    in_parts = sampler_in_parts(experiment)
+
+    def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Drawn:
+        parts = list(in_parts(state, key, count, conditions))
+        return Drawn(np.concatenate([part.values for part in parts]), parts[-1].facts)
+
+    return samples
 
 
-def _plain(experiment: Experiment) -> Sampler:
+def sampler_in_parts(experiment: Experiment) -> SamplerInParts:
+    """The same samples in parts of at most `BATCH`, `(state, key, count) -> iterator of Drawn`."""
+    return _METHODS[experiment.sampling.method](experiment.truncated())
+
+
+def _plain(experiment: Experiment) -> SamplerInParts:
     draw = jax.jit(
         lambda state, key, size, condition: sample(
             experiment.generator, state, key, size, latent=experiment.latent, condition=condition
@@ -114,12 +128,12 @@ def _plain(experiment: Experiment) -> Sampler:
     return _in_parts(draw_some)
 
 
-def _optimized(experiment: Experiment) -> Sampler:
+def _optimized(experiment: Experiment) -> SamplerInParts:
     draw = jax.jit(lambda state, key, size: _generate(experiment, state, key, size), static_argnums=2)
     return _in_parts(lambda state, key, size, *_: (draw(state, key, size), None))
 
 
-def _driven(experiment: Experiment) -> Sampler:
+def _driven(experiment: Experiment) -> SamplerInParts:
     settings, log_ratio = experiment.sampling, _log_ratio(experiment)
 
     def draw_some(state, key, size):
@@ -138,23 +152,22 @@ def _driven(experiment: Experiment) -> Sampler:
     return _in_parts(lambda state, key, size, *_: draw(state, key, size))
 
 
-def _in_parts(draw: Callable[..., tuple[jax.Array, jax.Array | None]]) -> Sampler:
+def _in_parts(draw: Callable[..., tuple[jax.Array, jax.Array | None]]) -> SamplerInParts:
     """A sampler of `draw`, `(state, key, size, number of the first, conditions) -> (samples, accepted fraction or
     None)`."""
 
-    def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Drawn:
-        parts, rates = [], []
+    def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Iterator[Drawn]:
+        rates: list[jax.Array] = []
         for start in range(0, count, BATCH):
             size = min(BATCH, count - start)
             part, rate = draw(state, jax.random.fold_in(key, start), size, start, conditions)
-            parts.append(np.asarray(part, np.float32))
             rates += [] if rate is None else [rate]
-        return Drawn(np.concatenate(parts), {"accepted": float(np.mean(rates))} if rates else {})
+            yield Drawn(np.asarray(part, np.float32), {"accepted": float(np.mean(rates))} if rates else {})
 
     return samples
 
 
-def _rejection(experiment: Experiment) -> Sampler:
+def _rejection(experiment: Experiment) -> SamplerInParts:
     settings, log_ratio = experiment.sampling, _log_ratio(experiment)
 
     @jax.jit
@@ -162,19 +175,23 @@ def _rejection(experiment: Experiment) -> Sampler:
         samples = _generate(experiment, state, key, BATCH)
         return samples, log_ratio(state, samples)
 
-    def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Drawn:
-        burn_in, percentile = settings.burn_in, settings.percentile
+    def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Iterator[Drawn]:
+        burn_in, percentile, done = settings.burn_in, settings.percentile, 0
         try:
-            found = rejection_sample(
-                lambda key: propose(state, key), key, count, burn_in=burn_in, percentile=percentile
-            )
+            for found in rejection_rounds(
+                functools.partial(propose, state), key, burn_in=burn_in, percentile=percentile
+            ):
+                values = np.asarray(found.samples, np.float32)[np.asarray(found.kept)][: count - done]
+                done += len(values)
+                yield Drawn(values, {"accepted": found.accepted / found.candidates, "candidates": found.candidates})
+                if done == count:
+                    return
         except TooFewAccepted as error:
             raise NoSamplesError(
                 f"sampling.method=rejection finds no {count:,} samples at step {int(state.step):,}",
                 str(error),
                 "raise sampling.percentile, to 80 for example, to accept more, or use sampling.method=driven or plain",
             ) from error
-        return Drawn(np.asarray(found.samples, np.float32), {"accepted": found.rate, "candidates": found.candidates})
 
     return samples
 
@@ -200,7 +217,7 @@ def _log_ratio(experiment: Experiment) -> Callable[[TrainState, jax.Array], jax.
     return lambda state, samples: of_logits(discriminate(experiment.discriminator, state, samples))
 
 
-_METHODS: dict[str, Callable[[Experiment], Sampler]] = {
+_METHODS: dict[str, Callable[[Experiment], SamplerInParts]] = {
     "plain": _plain,
     "optimized": _optimized,
     "rejection": _rejection,
@@ -208,16 +225,15 @@ _METHODS: dict[str, Callable[[Experiment], Sampler]] = {
 }
 
 
-def in_words(method: str, facts: Mapping[str, float]) -> str:
-    """How samples were drawn, in words; "" for the plain method."""
-    if method == "plain":
-        return ""
-    if "accepted" not in facts:
-        return f"sampling {method}"
-    accepted = f"{100 * facts['accepted']:.3g} % of " + (
-        f"{facts['candidates']:,} candidates accepted" if "candidates" in facts else "the steps accepted"
-    )
-    return f"sampling {method}, {accepted}"
+def in_words(sampling: Mapping[str, Any], facts: Mapping[str, float]) -> str:
+    """How samples were drawn, in words, by the fields of `config.sampling`; "" for plain samples of the prior."""
+    parts = [] if sampling["method"] == "plain" else [f"sampling {sampling['method']}"]
+    if parts and "accepted" in facts:
+        of = f"{facts['candidates']:,} candidates" if "candidates" in facts else "the steps"
+        parts.append(f"{100 * facts['accepted']:.3g} % of {of} accepted")
+    if (psi := sampling.get("truncation", 1)) != 1:
+        parts.append(f"latents truncated to {psi:g}")
+    return ", ".join(parts)
 
 
 # --- Pictures
@@ -291,23 +307,36 @@ def columns_of(experiment: Experiment, count: int) -> int | None:
     return None if rows < 2 or not figures.is_image(experiment.example_shape) else min(count // rows, COLUMNS)
 
 
-def picture_inputs(experiment: Experiment, key: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
-    """Latents [n, dim] and conditions [n, ...] or None of at most `count` samples, in the order of the rows."""
-    columns = columns_of(experiment, count)
-    if columns is None:
+def picture_inputs(
+    experiment: Experiment, key: jax.Array, count: int, grid: tuple[int, int] | None = None
+) -> tuple[jax.Array, jax.Array | None]:
+    """Latents [n, dim] and conditions [n, ...] or None of at most `count` samples, in the order of the rows.
+
+    Args:
+      experiment, key, count: the run's parts, the key of the latents, and most samples.
+      grid: rows, at most as many as there are conditions, and columns; None: as many as fit.
+    """
+    if grid is None and (fitting := columns_of(experiment, count)) is not None:
+        grid = _rows(experiment, count), fitting
+    if grid is None:
         return experiment.latent.sample(key, count), experiment.condition(count)
-    rows, condition = _rows(experiment, count), experiment.condition(_rows(experiment, count))
+    rows, columns = grid
+    condition = experiment.condition(rows)
     assert condition is not None
     latents = experiment.latent.sample(key, columns)
     return jnp.tile(latents, (rows, 1)), jnp.repeat(condition, columns, axis=0)
 
 
-def draw_grid(experiment: Experiment, state: TrainState, key: jax.Array, count: int) -> np.ndarray:
+def draw_grid(
+    experiment: Experiment, state: TrainState, key: jax.Array, count: int, grid: tuple[int, int] | None = None
+) -> np.ndarray:
     """The samples of a picture with a row for each condition, [n, ...] float32, from latents of their own."""
+
+    experiment = experiment.truncated()
 
     @jax.jit
     def draw(state, key):
-        latents, condition = picture_inputs(experiment, stream(key, "condition_grid"), count)
+        latents, condition = picture_inputs(experiment, stream(key, "condition_grid"), count, grid)
         return generate(experiment.generator, state, latents, condition=condition)
 
     return np.asarray(draw(state, key), np.float32)

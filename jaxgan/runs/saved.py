@@ -50,7 +50,7 @@ EVALUATION = {
     "seed": int,
     "samples": int,
     "dataset": str,
-    "sampling": {"method": str},
+    "sampling": {"method": str, "truncation?": NUMBER},
     "sampled": {...: NUMBER},
     "features": {"name": str, ...: str | int | float | None},
     "scores": [
@@ -174,15 +174,15 @@ def read_divergences(directory: RunDirectory) -> list[dict[str, Any]]:
     return found
 
 
-def best_step(directory: RunDirectory, method: str, steps: Sequence[int]) -> int | None:
+def best_step(directory: RunDirectory, way: str, steps: Sequence[int]) -> int | None:
     """The step of the best evaluation by the first of its scores; None if no step has a score.
 
     Args:
       directory: of a run.
-      method: by which samples were drawn.
+      way: in which samples were drawn; see `sampling_name`.
       steps: to choose from.
     """
-    paths = {step: directory.evaluation_file(step, 0, method) for step in steps}
+    paths = {step: directory.evaluation_file(step, 0, way) for step in steps}
     found = {step: report for step, path in paths.items() if path.exists() and (report := read_evaluation(path))}
     first = {step: report["scores"][0] for step, report in found.items() if report["scores"]}
     name = first[max(first)]["name"] if first else ""  # which may have changed

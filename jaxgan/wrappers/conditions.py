@@ -15,7 +15,8 @@ def one_hot(network: Network, classes: int) -> Network:
       classes: number of classes, ≥ 1.
 
     Returns:
-      A `Network` of conditions [batch]. Without a condition it behaves like `network`.
+      A `Network` of conditions [batch]. Shares of classes, floats [batch, classes], are passed on, so that samples
+      between two classes can be drawn. Without a condition it behaves like `network`.
 
     Raises:
       ValueError: `classes` is below 1; on use: the condition is not integers [batch].
@@ -26,6 +27,8 @@ def one_hot(network: Network, classes: int) -> Network:
     def encode(condition: chex.Array | None) -> chex.Array | None:
         if condition is None:
             return None
+        if condition.shape[1:] == (classes,) and jnp.issubdtype(condition.dtype, jnp.floating):
+            return condition
         if condition.ndim != 1 or not jnp.issubdtype(condition.dtype, jnp.integer):
             raise ValueError(f"labels are whole numbers [batch], got {condition.dtype} {condition.shape}")
         return jax.nn.one_hot(condition, classes)

@@ -123,6 +123,12 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             {"sampling.method": "driven", "latent_optimization.step": 0.9},
             "D judges what latent_optimization makes of the prior",
         ),
+        ({"sampling.truncation": 0.0}, "0.0 does not lie in (0, 1]"),
+        (
+            {"sampling.truncation": 0.5, "latent.name": "sphere"},
+            "sampling.truncation 0.5: latent.name sphere has no part that is likelier than the rest; leave it at 1",
+        ),
+        ({"logging.writers": ("tensorbord",)}, "did you mean tensorboard"),
         ({"sampling.percentile": 100.0}, "100.0 does not lie in [0, 100)"),
         ({"latent.name": "categorical", "latent.dim": 5}, "needs dim for both, got dim=5"),
         ({"consensus": 0.1, "unrolled_steps": 2}, "consensus and unrolled_steps cannot be together"),
@@ -596,6 +602,8 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
         ({"latent_optimization.step": 0.9}, {"latent_optimization.damping": 1.0, "sampling.method": "rejection"}, ""),
         ({"augmentation.names": "noise"}, {"augmentation.probability": 0.5}, ""),
         ({"sampling.method": "driven"}, {"sampling.step_size": 0.1}, ""),
+        ({}, {"logging.wandb_project": "mine"}, "logging.writers=tensorboard"),
+        ({"logging.writers": ("tensorboard", "wandb")}, {"logging.wandb_project": "mine"}, ""),
         ({"generator.network": "mine"}, {"generator.widths": (3,)}, ""),
         # Values that say that something is not there.
         ({"generator.network": "maxout"}, {"generator.output": "linear", "generator.normalization": "auto"}, ""),

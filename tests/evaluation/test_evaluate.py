@@ -33,8 +33,9 @@ from jaxgan.evaluation import (
     precision_recall,
 )
 from jaxgan.evaluation.base import reference_scores
+from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.data import read_inputs
-from jaxgan.runs.evaluate.evaluation import Evaluation
+from jaxgan.runs.evaluate.evaluation import DRAW, Evaluation, Parts
 from jaxgan.runs.evaluate.tables import number
 from jaxgan.runs.load import load_run
 from jaxgan.runs.sampling import Drawn, sampler
@@ -251,6 +252,49 @@ def test_the_same_evaluation_gives_the_same_numbers_and_another_seed_others(imag
         if name.startswith("parzen"):
             assert other[name]["value"] != score["value"]
             assert abs(other[name]["value"] - score["value"]) < 6 * error
+
+
+def test_the_time_that_is_left_is_that_of_the_same_parts_of_real_data():
+    stream, clock = io.StringIO(), iter([0.0, 10.0, 10.0, 40.0, 40.0, 41.0, 41.0, 53.0, 53.0, 80.0])
+    parts = Parts(Progress(0, unit="part", stream=stream, interval=0), clock=lambda: next(clock))
+    for _ in range(2):  # another generator, whose real data is known: its parts are twice as many as are run
+        parts.expect(["modes", "parzen"], task=False)
+        if not stream.getvalue():
+            parts.begin("modes", "real data")
+            parts.begin("parzen", "real data")
+            parts.begin(DRAW)
+            parts.begin("modes", "samples")
+            parts.begin("parzen", "samples")
+            parts.end()
+    # modes took 10 s, parzen 30, the samples 1; then modes 12. At first all others count as the mean of what is known.
+    assert stream.getvalue().splitlines() == [
+        "part 0/5 (0 %)  modes of real data",
+        "part 1/5 (20 %)  parzen of real data  about 40 s left",
+        "part 2/5 (40 %)  draws samples  about 1 min 00 s left",
+        "part 3/5 (60 %)  modes of samples  about 40 s left",
+        "part 4/5 (80 %)  parzen of samples  about 30 s left",
+        "part 5/5 (100 %)  done",
+    ]
+    assert (parts.done, parts.total) == (0, 5)
+
+
+def test_an_evaluation_has_the_parts_that_it_expects(ring):
+    class Told(Parts):
+        told = ()
+
+        def begin(self, name, of=""):
+            super().begin(name, of)
+            self.told += ((name, of, self.total - self.done),)
+
+    config = load_run(str(ring)).config
+    config["evaluation"]["metrics"] = ("modes", "sliced_wasserstein")
+    inputs, parts = read_inputs(config), Told()
+    evaluation = Evaluation(config, inputs, build(config, inputs.facts), 0, print, parts)
+    evaluation.run(load_run(str(ring)).state)
+    names = ["sliced_wasserstein", "modes"] if parts.told[0][0] != "modes" else ["modes", "sliced_wasserstein"]
+    expected = [(name, "real data") for name in names] + [(DRAW, "")] + [(name, "samples") for name in names]
+    assert parts.told == tuple((*part, left) for part, left in zip(expected, (5, 4, 3, 2, 1), strict=True))
+    assert parts.done == 5
 
 
 class Stopped(StopRequest):

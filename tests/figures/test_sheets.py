@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from jaxgan.figures import Curve, class_sheet, curves, image_grid, interpolation_sheet, nearest_sheet
+from jaxgan.figures import Curve, class_sheet, curves, image_grid, interpolation_sheet, nearest_sheet, save_animation
 from jaxgan.figures.images import GAP
 
 IMAGES = np.random.default_rng(0).random((12, 4, 4)).astype(np.float32)
@@ -62,3 +63,18 @@ def test_curves_are_drawn_with_their_errors_and_references(monkeypatch):
     np.testing.assert_array_equal(seen["errorbar"][0][2], [0.1, 0.2])
     with pytest.raises(ValueError, match="no curves"):
         curves({"nothing": {}})
+
+
+@pytest.mark.parametrize(("ending", "channels"), [("webp", ()), ("webp", (3,)), ("gif", ()), ("gif", (3,))])
+def test_an_animation_holds_its_frames(tmp_path, ending, channels):
+    frames = np.random.default_rng(1).integers(0, 256, (3, 20, 30, *channels), np.uint8)
+    save_animation(tmp_path / f"a.{ending}", list(frames), 40)
+    with Image.open(tmp_path / f"a.{ending}") as file:
+        assert (file.n_frames, file.info["loop"]) == (3, 0)
+        for number, frame in enumerate(frames):
+            file.seek(number)
+            file.load()
+            assert file.info["duration"] == 40
+            found = np.asarray(file.convert("RGB" if channels else "L"), int)
+            # A GIF has 256 colours, of all that noise has.
+            assert np.abs(found - frame).mean() < 25 if (ending, channels) == ("gif", (3,)) else (found == frame).all()

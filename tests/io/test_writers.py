@@ -4,6 +4,7 @@ import contextlib
 import io
 import itertools
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -16,13 +17,18 @@ import pytest
 from jaxgan.errors import UsageError, WriteError
 from jaxgan.io import metric_writers
 from jaxgan.io.metric_writers import (
+    GoneError,
+    LoggedRun,
     MetricsFile,
     MetricWriter,
     MultiWriter,
     Progress,
     Spared,
     TensorBoard,
+    WandB,
+    check_installed,
     complete_until,
+    grouped,
 )
 
 
@@ -84,7 +90,7 @@ def test_a_bad_line_in_the_middle_is_named(tmp_path, line):
 
 def test_files_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    for make in (lambda: MetricsFile(tmp_path / "file" / "m.jsonl"), lambda: TensorBoard(tmp_path / "file" / "events")):
+    for make in (lambda: MetricsFile(tmp_path / "file" / "m.jsonl"), lambda: TensorBoard(LoggedRun(tmp_path / "file"))):
         with pytest.raises(WriteError, match="cannot write"):
             make()
     with pytest.raises(WriteError, match="No space left on device"), MetricsFile("/dev/full") as metrics:
@@ -95,7 +101,7 @@ def events(directory):
     from tensorboardX.proto.event_pb2 import Event
 
     found = []
-    for path in sorted(directory.iterdir()):
+    for path in sorted((directory / "tensorboard").iterdir()):
         data, at = path.read_bytes(), 0
         while at < len(data):  # a TFRecord: length, its CRC (4 bytes), the record, its CRC
             length = int.from_bytes(data[at : at + 8], "little")
@@ -106,22 +112,23 @@ def events(directory):
 
 def test_tensorboard_events(tmp_path):
     image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-    with TensorBoard(tmp_path) as board:
-        board.write_scalars(10, {"d_loss": jnp.float32(1.5), "g_loss": float("nan")})
+    with TensorBoard(LoggedRun(tmp_path)) as board:
+        board.write_scalars(10, {"d_loss": jnp.float32(1.5), "g_loss": float("nan"), "evaluation/loss": 2.0})
         board.write_images(10, {"samples": image})
         board.write_images(20, {"grey": image[..., 0]})
     values = {(event.step, value.tag): value for event in events(tmp_path) for value in event.summary.value}
-    assert set(values) == {(10, "d_loss"), (10, "g_loss"), (10, "samples"), (20, "grey")}
-    assert values[10, "d_loss"].simple_value == 1.5
-    assert np.isnan(values[10, "g_loss"].simple_value)
+    scalars = {(10, "loss/d_loss"), (10, "loss/g_loss"), (10, "scores/loss")}
+    assert set(values) == scalars | {(10, "pictures/samples"), (20, "training/grey")}
+    assert values[10, "loss/d_loss"].simple_value == 1.5
+    assert np.isnan(values[10, "loss/g_loss"].simple_value)
     from PIL import Image
 
-    found = np.asarray(Image.open(io.BytesIO(values[10, "samples"].image.encoded_image_string)))
+    found = np.asarray(Image.open(io.BytesIO(values[10, "pictures/samples"].image.encoded_image_string)))
     assert np.array_equal(found, image)
 
 
 def test_tensorboard_hides_what_follows_the_step_resumed_at(tmp_path):
-    with TensorBoard(tmp_path, purge_step=20) as board:
+    with TensorBoard(LoggedRun(tmp_path, step=20)) as board:
         board.write_scalars(30, {"d_loss": 1.0})
     found = [(event.step, event.WhichOneof("what")) for event in events(tmp_path)]
     starts = [step for step, what in found if what not in ("file_version", "summary")]
@@ -200,6 +207,21 @@ def test_the_bar_on_a_terminal():
     assert text.split("\r")[-1].strip().endswith("200/200, d_loss 1  g_loss 0.75  20 steps/s  0 s left")
 
 
+def test_progress_in_other_units():
+    stream = io.StringIO()
+    clock, bar = progress(stream, total=2_000_000, unit="sample")
+    for done in (1_000, 101_000):
+        bar.update(done)
+        clock.now += 20.0
+    bar.update(201_000)
+    # 200,000 in 40 s: 1,799,000 left take 360 s.
+    assert stream.getvalue().splitlines() == [
+        "sample 1,000/2,000,000 (0 %)",
+        "sample 101,000/2,000,000 (5 %)  5,000 samples/s  6 min 20 s left",
+        "sample 201,000/2,000,000 (10 %)  5,000 samples/s  6 min 00 s left",
+    ]
+
+
 def test_progress_without_values_or_time():
     stream = io.StringIO()
     _, bar = progress(stream, total=0)
@@ -223,7 +245,7 @@ def full_disk():
 
 
 def test_a_full_disk_is_one_line(tmp_path):
-    board = TensorBoard(tmp_path)
+    board = TensorBoard(LoggedRun(tmp_path))
     board.write_scalars(1, {"a": 1.0})
     with full_disk():
         with pytest.raises(WriteError, match="cannot write .*; File too large; make room") as error:
@@ -274,7 +296,7 @@ def test_lost_lines_are_found(tmp_path, steps, tail, until):
 def test_a_writer_that_is_spared_warns_once_and_goes_on_when_there_is_room(tmp_path, monkeypatch):
     monkeypatch.setattr(metric_writers, "RETRY_SECONDS", 0.0)
     warnings, numbers = [], itertools.count()
-    board = Spared(lambda: TensorBoard(tmp_path / str(next(numbers))), warnings.append)
+    board = Spared(lambda: TensorBoard(LoggedRun(tmp_path / str(next(numbers)))), warnings.append)
     board.write_scalars(1, {"a": 1.0})
     with full_disk():
         board.write_scalars(2, {"a": 1.0})
@@ -287,6 +309,59 @@ def test_a_writer_that_is_spared_warns_once_and_goes_on_when_there_is_room(tmp_p
     assert steps[0] == 1 and steps[-1] == 4
 
 
+def test_tensorboard_shows_the_hyperparameters_beside_the_last_values(tmp_path):
+    """As its own server reads them."""
+    from tensorboard import context
+    from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
+    from tensorboard.plugins import base_plugin
+    from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+
+    for name, rate in (("a", 0.5), ("b", 0.25)):
+        told = {"loss": "hinge", "rate": rate, "mirror": True}
+        with TensorBoard(LoggedRun(tmp_path / name, 0, {"loss": "hinge", "latent": {"dim": 7}}, told)) as board:
+            board.write_scalars(10, {"d_loss": 2.0})
+            board.write_scalars(20, {"d_loss": 1.0, "evaluation/frechet": 30 * rate})
+            if name == "a":
+                board.write_summary({"evaluation/frechet": 30 * rate})
+    reader = plugin_event_multiplexer.EventMultiplexer().AddRunsFromDirectory(str(tmp_path))
+    reader.Reload()
+    tags = reader.GetAccumulator("a/tensorboard").Tags()["tensors"]
+    assert {"loss/d_loss", "scores/frechet", "config/text_summary"} <= set(tags)
+    (text,) = reader.Tensors("a/tensorboard", "config/text_summary")
+    assert b'"dim": 7' in text.tensor_proto.string_val[0]
+    provider = data_provider.MultiplexerDataProvider(reader, str(tmp_path))
+    plugin = backend_context.Context(base_plugin.TBContext(data_provider=provider))
+    request = api_pb2.ListSessionGroupsRequest(start_index=0, slice_size=9, include_metrics=True)
+    request.allowed_statuses.extend((api_pb2.STATUS_SUCCESS, api_pb2.STATUS_UNKNOWN))
+    found = {}
+    for group in list_session_groups.Handler(context.RequestContext(), plugin, "", request).run().session_groups:
+        (session,) = group.sessions
+        values = {each.name.tag: each.value for each in session.metric_values}
+        found[group.hparams["rate"].number_value] = session.status, values, group.hparams["loss"].string_value
+        assert group.hparams["mirror"].bool_value
+    assert found == {
+        0.5: (api_pb2.STATUS_SUCCESS, {"loss/d_loss": 1.0, "scores/frechet": 15.0}, "hinge"),
+        0.25: (api_pb2.STATUS_UNKNOWN, {"loss/d_loss": 1.0, "scores/frechet": 7.5}, "hinge"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("g_loss", "loss/g_loss"),
+        ("d_real_logit", "logits/d_real_logit"),
+        ("g_gradient_norm", "gradients/g_gradient_norm"),
+        ("evaluation/sliced_wasserstein", "scores/sliced_wasserstein"),
+        ("alarm_low_diversity", "alarms/alarm_low_diversity"),
+        ("modes", "samples/modes"),
+        ("epoch", "training/epoch"),
+        ("mine/number", "mine/number"),
+    ],
+)
+def test_names_in_trackers_are_in_groups(name, expected):
+    assert grouped(name) == expected
+
+
 class Noted(MetricWriter):
     def __init__(self):
         self.calls = []
@@ -297,6 +372,9 @@ class Noted(MetricWriter):
     def write_images(self, step, images):
         self.calls.append((step, sorted(images)))
 
+    def write_summary(self, scores):
+        self.calls.append(dict(scores))
+
     def close(self):
         self.calls.append("closed")
 
@@ -306,12 +384,128 @@ def test_several_writers_are_one_and_none_is_silent():
     with MultiWriter(one, MetricWriter(), other) as writer:
         writer.write_scalars(3, {"d_loss": 0.5})
         writer.write_images(3, {"samples": np.zeros((2, 2), np.uint8)})
-    assert one.calls == other.calls == [(3, {"d_loss": 0.5}), (3, ["samples"]), "closed"]
+        writer.write_summary({"score": 2})
+    assert one.calls == other.calls == [(3, {"d_loss": 0.5}), (3, ["samples"]), {"score": 2}, "closed"]
+
+
+def test_a_writer_that_is_gone_is_not_tried_again(monkeypatch):
+    monkeypatch.setattr(metric_writers, "RETRY_SECONDS", 0.0)
+    warnings, tries = [], []
+
+    def make():
+        tries.append(1)
+        raise GoneError("cannot log", "nobody is logged in", "log in")
+
+    with Spared(make, warnings.append) as writer:
+        for step in (1, 2, 3):
+            writer.write_scalars(step, {"a": 1.0})
+    assert tries == [1] and warnings == ["cannot log; nobody is logged in; the training goes on without it"]
+
+
+# Weights & Biases, in a process of its own, without a network.
+
+LOGS = """
+import os, pathlib, sys
+import numpy as np
+from jaxgan.io.metric_writers import LoggedRun, WandB
+run = LoggedRun(pathlib.Path(sys.argv[1]), 0, {"loss": "hinge", "latent": {"dim": 7}, "widths": (4, 5)}, {}, "sweep")
+with WandB(run, project="mine") as writer:
+    writer.write_scalars(10, {"d_loss": np.float32(0.5), "g_loss": float("nan")})
+    writer.write_scalars(20, {"d_loss": 0.25})
+    writer.write_images(20, {"samples": np.full((4, 6), 7, np.uint8)})
+with WandB(run, project="mine") as writer:  # resumed at step 10
+    writer.write_scalars(20, {"evaluation/frechet": 3.0})
+    writer.write_scalars(10, {"d_loss": 9.0})
+    writer.write_scalars(30, {"d_loss": 0.125})
+    writer.write_summary({"evaluation/frechet": 3.0})
+"""
+
+
+def _records(path):
+    """What an offline run of wandb holds, from blocks of 32 KiB of CRC (4 bytes), length (2), kind (1) and content."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    data, at, content, found = path.read_bytes(), 7, b"", []
+    while at < len(data):
+        if 32768 - at % 32768 < 7:
+            at += 32768 - at % 32768
+        length, kind = int.from_bytes(data[at + 4 : at + 6], "little"), data[at + 6]
+        content += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            found.append(Record.FromString(content))
+            content = b""
+    return found
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory):
+    """A directory with a run's in it, and a home and a place for temporary files."""
+    place = tmp_path_factory.mktemp("wandb")
+    for name in ("run", "home", "temporary"):
+        (place / name).mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environment = kept | {"WANDB_MODE": "offline", "HOME": str(place / "home"), "TMPDIR": str(place / "temporary")}
+    result = subprocess.run(
+        [sys.executable, "-c", LOGS, str(place / "run")], env=environment, capture_output=True, text=True
+    )
+    assert (result.returncode, result.stdout + result.stderr) == (0, "")
+    return place
+
+
+def test_wandb_writes_into_the_runs_directory_only(logged):
+    files = [path.relative_to(logged) for path in logged.rglob("*") if not path.is_dir()]
+    assert {path.parts[:2] for path in files} == {("run", "wandb")}
+    assert len(list((logged / "run/wandb").glob("offline-run-*"))) == 2
+    (picture,) = (logged / "run").rglob("media/images/pictures/*.png")
+    from PIL import Image
+
+    assert np.asarray(Image.open(picture)).tolist() == [[7] * 6] * 4
+
+
+def test_a_resumed_run_is_one_run_of_wandb_with_rising_steps(logged):
+    parts = sorted((logged / "run/wandb").glob("offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime_ns)
+    steps, lines, ids = [], [], set()
+    for path in parts:
+        for record in _records(path):
+            if record.WhichOneof("record_type") == "run":
+                ids.add(record.run.run_id)
+                config = {item.key: json.loads(item.value_json) for item in record.run.config.update}
+                assert (record.run.project, record.run.run_group, record.run.display_name) == ("mine", "sweep", "run")
+                assert config["latent"] == {"dim": 7} and config["widths"] == [4, 5]
+            if record.WhichOneof("record_type") == "history":
+                line = {"".join(item.nested_key) or item.key: item.value_json for item in record.history.item}
+                steps.append(int(line["_step"]))
+                lines.append(line)
+    assert ids == {json.loads((logged / "run/wandb/run.json").read_text())["id"]}
+    assert steps == [10, 20, 20, 30]  # 10 is not there again
+    assert [line.get("loss/d_loss") for line in lines] == ["0.5", "0.25", None, "0.125"]
+    assert lines[2]["scores/frechet"] == "3"
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"id": "../x", "step": 3}', '{"id": "a b", "step": 3}', '{"id": "abc"}', "[]", "no", '{"id": 3}', "[" * 9],
+)
+def test_a_strangers_id_is_not_used(tmp_path, content):
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb/run.json").write_text(content)
+    with pytest.raises(GoneError, match=r"cannot read .*run.json; it is not an id of letters and digits, and a step"):
+        WandB(LoggedRun(tmp_path))
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr(metric_writers.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError) as error:
+        check_installed(("wandb",))
+    said = "logging.writers=wandb; the package wandb is not installed; pip install 'jaxgan[wandb]', or leave it out"
+    assert str(error.value) == said
 
 
 def test_importing_tensorboard_does_not_import_torch(tmp_path):
     (tmp_path / "torch.py").write_text("raise SystemExit('torch was imported')")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-    code += f"from jaxgan.io.metric_writers import TensorBoard\nTensorBoard({str(tmp_path / 'events')!r}).close()\n"
+    code += "import pathlib\nfrom jaxgan.io.metric_writers import LoggedRun, TensorBoard\n"
+    code += f"TensorBoard(LoggedRun(pathlib.Path({str(tmp_path)!r}))).close()\n"
     code += "print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"

@@ -40,6 +40,8 @@ def test_labels_become_one_hot_vectors_or_nothing():
     np.testing.assert_array_equal(network.apply({}, jnp.ones((2, 1)), condition=labels)[0], expected)
     np.testing.assert_array_equal(network.init(KEY, jnp.ones((2, 1)), condition=labels)["params"], expected)
     assert network.apply({}, jnp.ones((2, 1)))[0] is None
+    shares = jnp.array([[0.5, 0, 0.5], [0, 1, 0]])  # between two classes
+    np.testing.assert_array_equal(network.apply({}, jnp.ones((2, 1)), condition=shares)[0], shares)
     blind = unconditional(watching())
     assert blind.apply({}, jnp.ones((2, 1)), condition=labels)[0] is None
     assert blind.init(KEY, jnp.ones((2, 1)), condition=labels)["params"] is None
@@ -48,7 +50,7 @@ def test_labels_become_one_hot_vectors_or_nothing():
             assert network.per_example and network.independent is independent
     with pytest.raises(ValueError, match="at least 1 class"):
         one_hot(watching(), 0)
-    for wrong in (jnp.ones(2), jnp.ones((2, 3), jnp.int32)):
+    for wrong in (jnp.ones(2), jnp.ones((2, 3), jnp.int32), jnp.ones((2, 2))):
         with pytest.raises(ValueError, match=r"labels are whole numbers \[batch\]"):
             one_hot(watching(), 3).apply({}, jnp.ones((2, 1)), condition=wrong)
 

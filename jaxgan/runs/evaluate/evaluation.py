@@ -7,6 +7,8 @@ import functools
 import math
 import pathlib
 import platform
+import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import Any, NamedTuple
@@ -21,7 +23,9 @@ from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.evaluation.inputs import NonFiniteError, check_finite
+from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.data import Inputs, lend
+from jaxgan.runs.directory import PLAIN, sampling_name
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
 from jaxgan.runs.evaluate.tables import finite
@@ -33,6 +37,65 @@ SPLIT_BYTES = 2**30
 """At most this much of a split is read, counted as floats."""
 
 
+DRAW, TASK = "draws samples", "the task's scores"
+"""Parts of an evaluation beside its evaluators."""
+
+
+class Parts:
+    """The parts of an evaluation: each evaluator of real data and of samples, the samples, and the task's scores.
+
+    Real data takes about as long as samples, so the first half of the parts tells how long the second one takes.
+
+    Args:
+      progress: shows them; None for nobody. Its total is set once they are known.
+
+    Attributes:
+      done: how many are.
+      total: how many there are; 0 before they are known.
+    """
+
+    def __init__(self, progress: Progress | None = None, clock: Callable[[], float] = time.monotonic):
+        self.done = self.total = 0
+        self._progress, self._clock = progress, clock
+        self._left: list[str] = []
+        self._seconds: dict[str, float] = {}
+        self._running: tuple[str, float] | None = None
+
+    def expect(self, evaluators: Sequence[str], *, task: bool) -> None:
+        """Sets the parts."""
+        self._left = [*evaluators, DRAW, *([TASK] if task else []), *evaluators]
+        self.done, self.total, self._running = 0, len(self._left), None
+
+    def begin(self, name: str, of: str = "") -> None:
+        """One ends, if there was one, and the next begins."""
+        if self._running is not None:
+            self._finish()
+        self._running = name, self._clock()
+        if self._progress is not None:
+            self._progress.total = self.total
+            self._progress.update(self.done, note=f"{name} of {of}" if of else name, seconds_left=self._seconds_left())
+
+    def end(self) -> None:
+        """The last one ends."""
+        self._finish()
+        if self._progress is not None:
+            self._progress.update(self.done, note="done")
+
+    def _finish(self) -> None:
+        assert self._running is not None
+        name, began = self._running
+        self._seconds[name] = self._clock() - began
+        self._left.remove(name)
+        self._running, self.done = None, self.done + 1
+
+    def _seconds_left(self) -> float | None:
+        """What is known of the same parts, and for others their mean; None before one is done."""
+        if not self._seconds:
+            return None
+        mean = statistics.fmean(self._seconds.values())
+        return sum(self._seconds.get(name, mean) for name in self._left)
+
+
 class Report(NamedTuple):
     """The result of an evaluation.
 
@@ -42,7 +105,7 @@ class Report(NamedTuple):
       scores: each with that of real data as a baseline.
       samples: that were evaluated; images in [0, 1].
       left_out: evaluators that "auto" left out, with the reason.
-      method: how the samples were drawn.
+      way: how the samples were drawn; see `sampling_name`.
       facts: numbers on that.
       task: the scores of the run's task.
     """
@@ -52,7 +115,7 @@ class Report(NamedTuple):
     scores: list[Score]
     samples: Examples
     left_out: dict[str, str]
-    method: str
+    way: str
     facts: Mapping[str, float]
     task: Scores = Scores()
 
@@ -66,6 +129,7 @@ class Evaluation:
       experiment: the run's parts.
       seed: of the latents.
       log: prints messages before slow work.
+      parts: is told what `run` does; None for nobody.
 
     Raises:
       UsageError: an evaluator does not suit the data, or there are too few samples.
@@ -73,9 +137,15 @@ class Evaluation:
     """
 
     def __init__(
-        self, config: Mapping[str, Any], inputs: Inputs, experiment: Experiment, seed: int, log: Callable[[str], None]
+        self,
+        config: Mapping[str, Any],
+        inputs: Inputs,
+        experiment: Experiment,
+        seed: int,
+        log: Callable[[str], None],
+        parts: Parts | None = None,
     ):
-        self.config, self.inputs, self.seed = config, inputs, seed
+        self.config, self.inputs, self.seed, self.parts = config, inputs, seed, parts or Parts()
         self.count = config["evaluation"]["samples"]
         self.latent_key, self.key = jax.random.split(jax.random.key(seed))
         dataset = inputs.dataset
@@ -88,7 +158,10 @@ class Evaluation:
         with _finite_data():
             self.evaluators, self.left_out = self._choose()
         # Computed once, on first use, also for the evaluations that `of` makes.
-        self._references = functools.cache(lambda: reference_scores(self.data, self.evaluators, self.key, self.count))
+        begin = functools.partial(self.parts.begin, of="real data")
+        self._references = functools.cache(
+            lambda: reference_scores(self.data, self.evaluators, self.key, self.count, begin)
+        )
         task_key = stream(self.key, "task_scores")
         self._make_task_scores = functools.cache(
             lambda: task_scores.task_scorer(config, inputs, self.data, self.features, self.to_unit, task_key)
@@ -105,19 +178,25 @@ class Evaluation:
           UsageError: the features of the data are not finite.
           NoSamplesError: rejection accepts almost no samples.
         """
+        self.parts.expect(list(self.evaluators), task=self._task_scores is not None)
         with _finite_data():
             references = self._references()
+        self.parts.begin(DRAW)
         values, facts = self._sample(state, self.latent_key, self.count)
         try:
             check_finite("the samples", values)
             samples = Examples("generated", self.to_unit(values), self.features, labels=self._labels)
+            if self._task_scores is not None:
+                self.parts.begin(TASK)
             task = Scores() if self._task_scores is None else self._task_scores(self._experiment, state)
-            scores = evaluate(samples, self.data, self.evaluators, self.key, references)
+            begin = functools.partial(self.parts.begin, of="samples")
+            scores = evaluate(samples, self.data, self.evaluators, self.key, references, begin)
+            self.parts.end()
         except NonFiniteError as error:
             raise DivergedError(
                 f"cannot evaluate step {int(state.step)}", str(error), "use an earlier checkpoint"
             ) from error
-        return Report(int(state.step), self.seed, scores, samples, self.left_out, self.method, facts, task)
+        return Report(int(state.step), self.seed, scores, samples, self.left_out, self.way, facts, task)
 
     def of(self, experiment: Experiment, config: Mapping[str, Any]) -> "Evaluation":
         """The same evaluation of another run's generators, on the same data.
@@ -134,7 +213,7 @@ class Evaluation:
         self.config = config
         self._task_scores = self._make_task_scores() if task_scores.measures(config, experiment) else None
         experiment = experiment if self._lent is None else experiment.replace(conditions=self._lent)
-        self.method, self._experiment, self._sample = experiment.sampling.method, experiment, sampler(experiment)
+        self.way, self._experiment, self._sample = sampling_name(config["sampling"]), experiment, sampler(experiment)
         self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
 
     def to_unit(self, samples: np.ndarray) -> np.ndarray:
@@ -200,7 +279,7 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
         "seed": report.seed,
         "dataset": dataset.name,
         "samples": len(report.samples),
-        "sampling": {"method": "plain"} if report.method == "plain" else dict(evaluation.config["sampling"]),
+        "sampling": _described(evaluation.config["sampling"]),
         "sampled": report.facts,
         "features": {"name": evaluation.features.name, **evaluation.features.description},
         "scores": [_score_to_json(score) for score in report.scores],
@@ -213,6 +292,13 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
     }
 
 
+def _described(sampling: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a config's section that have an effect; two evaluations of equal ones can be compared."""
+    fields = {"method": PLAIN} if sampling["method"] == PLAIN else dict(sampling)
+    fields.pop("truncation", None)
+    return fields if sampling["truncation"] == 1 else {**fields, "truncation": sampling["truncation"]}
+
+
 def _score_to_json(score: Score) -> dict[str, Any]:
     fields = {name: finite(value) for name, value in score._asdict().items() if name not in ("method", "baselines")}
     real = score.baselines["real data"]
@@ -222,7 +308,10 @@ def _score_to_json(score: Score) -> dict[str, Any]:
 
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader must know about the scores."""
-    return [evaluator.note for evaluator in evaluation.evaluators.values() if evaluator.note]
+    found = [evaluator.note for evaluator in evaluation.evaluators.values() if evaluator.note]
+    if (psi := evaluation.config["sampling"]["truncation"]) != 1:
+        found.insert(0, f"Samples of latents truncated to {psi:g}: no score of them is comparable with that of others.")
+    return found
 
 
 def versions() -> dict[str, str]:

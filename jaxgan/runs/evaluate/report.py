@@ -67,37 +67,42 @@ def report(workdir: str, overrides: Mapping[str, str] = {}) -> None:
     print(f"Written: {directory.report}", flush=True)
 
 
-def write_report(directory: RunDirectory, shown: pathlib.Path | None = None) -> None:
-    """Writes `curves.png` and `report.html`.
+def write_report(
+    directory: RunDirectory, shown: pathlib.Path | None = None, folder: pathlib.Path | None = None
+) -> pathlib.Path:
+    """Writes `curves.png` and `report.html`, and returns the path of the latter.
 
     Args:
       directory: of the run.
       shown: the evaluation whose scores are in it; None for that of the last step.
+      folder: where the files are written; None for the run's directory.
 
     Raises:
       WriteError: one cannot be written.
     """
     config = (_read(directory.path, "config.json") or b"{}").decode("utf-8", "replace")
+    folder = folder or directory.path
     name, reports = html.escape(directory.path.name), read_evaluations(directory, shown)
-    body = [f"<h1>{name}</h1>", *_evaluation(directory, reports)]
+    body = [f"<h1>{name}</h1>", *_evaluation(directory.evaluation if shown is None else shown.parent, reports)]
     if pictures := sorted(filter(PICTURE.fullmatch, _names(directory.samples))):
         step = int(pictures[-1].partition("_")[2].partition(".")[0])
         body.append(f"<h2>Samples at step {step:,}</h2>{_image(directory.samples, pictures[-1])}")
     if panels := panels_of(directory, reports):
-        figures.save_png(directory.curves, figures.curves(panels))
-        body.append(f"<h2>Curves</h2>{_image(directory.path, directory.curves.name)}")
+        figures.save_png(folder / directory.curves.name, figures.curves(panels))
+        body.append(f"<h2>Curves</h2>{_image(folder, directory.curves.name)}")
     body += ["<h2>Config</h2>", f"<pre>{html.escape(config)}</pre>"]
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
-    write_text(directory.report, page + "\n".join(body) + "</html>\n")
+    write_text(folder / directory.report.name, page + "\n".join(body) + "</html>\n")
+    return folder / directory.report.name
 
 
-def _evaluation(directory: RunDirectory, reports: list[dict[str, Any]]) -> Iterator[str]:
+def _evaluation(folder: pathlib.Path, reports: list[dict[str, Any]]) -> Iterator[str]:
     if not reports:
         yield "<p>Not evaluated yet: <code>jaxgan evaluate DIR</code></p>"
         return
     yield from as_html(reports[-1])
     for name in reports[-1].get("pictures", ()):
-        if image := _image(directory.evaluation, name):
+        if image := _image(folder, name):
             yield f"<h3>{html.escape(name.removesuffix('.png').rpartition('_')[2])}</h3>{image}"
 
 
@@ -146,7 +151,8 @@ def panels_of(directory: RunDirectory, reports: list[dict[str, Any]]) -> Panels:
 
 def read_evaluations(directory: RunDirectory, last: pathlib.Path | None = None) -> list[dict[str, Any]]:
     """The reports of a run's evaluations by their steps, but one `last`; unreadable files are left out."""
-    paths = [directory.evaluation / name for name in _names(directory.evaluation) if REPORT.fullmatch(name)]
+    paths = {directory.evaluation / name for name in _names(directory.evaluation) if REPORT.fullmatch(name)}
+    paths |= set() if last is None else {last}
     found = {path: report for path in sorted(paths) if (report := read_evaluation(path)) is not None}
     return [found[path] for path in sorted(found, key=lambda path: (path == last, found[path]["step"]))]
 

@@ -11,13 +11,15 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
-from jaxgan.io.atomic import write_json
+from jaxgan.io.atomic import local_path, made_folder, write_json
+from jaxgan.io.metric_writers import Progress
 from jaxgan.latents import linear_path, spherical_path
 from jaxgan.runs.data import check_same_data, read_inputs
-from jaxgan.runs.evaluate.evaluation import Evaluation, Report, to_json
+from jaxgan.runs.evaluate.evaluation import Evaluation, Parts, Report, to_json
 from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.evaluate.tables import as_text
 from jaxgan.runs.load import TrainedRun, load_run
+from jaxgan.signals import located
 from jaxgan.training.step import generate
 from jaxgan.types import of_norm, stream
 
@@ -26,6 +28,9 @@ ROWS, COLUMNS = 10, 8
 
 PATHS, POINTS = 5, 10
 """Rows of each kind of path in z, and images in a row."""
+
+QUIET = 5.0
+"""Seconds; an evaluation that takes less shows no progress."""
 
 CLASSES = 40
 """Rows of classes, at most."""
@@ -36,15 +41,17 @@ def evaluate(
     *,
     seed: int = 0,
     step: int | str | None = None,
+    output: str | None = None,
     overrides: Mapping[str, str] = {},
     given: Mapping[str, Any] = {},
 ) -> None:
-    """Writes `evaluation/step_STEP_seed_SEED.json` and pictures beside it, and prints the scores.
+    """Writes `evaluation/step_STEP_seed_SEED.json` and pictures beside it, and the report, and prints the scores.
 
     Args:
       workdir: the run's directory.
       seed: seed of the latents, ≥ 0.
       step: of the checkpoint; see `load_run`.
+      output: a directory for all files; None for that of the run.
       overrides: fields of the run's config to set, as text; those that the schema allows.
       given: a config of the caller's; the code that it names is run if the run's config names it too.
 
@@ -52,25 +59,28 @@ def evaluate(
       JaxganError: any expected failure.
     """
     run = load_run(workdir, step, overrides, "evaluate", given)
+    folder = run.directory.evaluation if output is None else local_path(output, "--output=")
+    made_folder(folder, "make room, or name another directory by --output=DIRECTORY")
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     if inputs.facts.vectors is not None:
         run = run._replace(experiment=run.experiment.replace(conditions=inputs.facts.vectors))
     log = functools.partial(print, file=sys.stderr, flush=True)
-    evaluation = Evaluation(run.config, inputs, run.experiment, seed, log)
-    report = evaluation.run(run.state)
-    path = run.directory.evaluation_file(report.step, report.seed, report.method)
+    with Progress(0, unit="part", quiet=QUIET) as progress:
+        parts = Parts(progress)
+        with located(lambda: f" after {parts.done} of {parts.total} parts of the evaluation" if parts.total else ""):
+            evaluation = Evaluation(run.config, inputs, run.experiment, seed, log, parts)
+            report = evaluation.run(run.state)
+    path = folder / run.directory.evaluation_file(report.step, report.seed, report.way).name
     instead = " in place of the scores that were there" if path.exists() else ""
     pictures = draw(report, evaluation, run, path.with_suffix(""))
     content = to_json(report, evaluation, run.directory.path.name, pictures)
     write_json(path, content)
-    write_report(run.directory, path)
+    page = write_report(run.directory, path, None if output is None else folder)
     train = evaluation.data.train
     part = f"training data: {len(train):,} of {train.of:,} examples were read for this"
     print(as_text(content, str(run.directory.path), [part] if len(train) < train.of else []))
-    print(
-        f"Written: {', '.join([str(path), *(picture.name for picture in pictures)])}{instead}; {run.directory.report}"
-    )
+    print(f"Written: {', '.join([str(path), *(picture.name for picture in pictures)])}{instead}; {page}")
 
 
 def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.Path) -> list[pathlib.Path]:

@@ -146,7 +146,7 @@ def _features(report: Report) -> str:
 
 def as_text(report: Report, run: str, remarks: Sequence[str] = ()) -> str:
     """An evaluation as text, with the path of the run and further lines on how the evaluation was made."""
-    how = in_words(report["sampling"]["method"], report["sampled"])
+    how = in_words(report["sampling"], report["sampled"])
     parts = [
         f"{run}, step {report['step']:,}: {report['samples']:,} samples of seed {report['seed']}; "
         f"dataset {report['dataset']}",
@@ -165,7 +165,7 @@ def as_text(report: Report, run: str, remarks: Sequence[str] = ()) -> str:
 
 def as_html(report: Report) -> Iterator[str]:
     """An evaluation as HTML, likewise; the task's table comes first. Reports of earlier versions have no task."""
-    how = in_words(report["sampling"]["method"], report["sampled"])
+    how = in_words(report["sampling"], report["sampled"])
     yield f"<h2>Scores at step {report['step']:,}</h2>"
     yield html.escape(
         f"{report['samples']:,} samples of seed {report['seed']}; dataset {report['dataset']}; "

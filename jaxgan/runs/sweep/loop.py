@@ -13,7 +13,7 @@ from jaxgan.config.checks import no_accuracy
 from jaxgan.config.schema import flattened
 from jaxgan.errors import DivergedError, UsageError
 from jaxgan.io.atomic import write_json, write_text
-from jaxgan.io.metric_writers import Progress
+from jaxgan.io.metric_writers import Progress, check_installed
 from jaxgan.runs.data import data_in_words
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.report import write_report
@@ -77,6 +77,7 @@ def sweep(config: Mapping[str, Any], workdir: str) -> None:
       JaxganError: any expected failure; what was saved before it stays.
     """
     plain = complete(config)
+    check_installed(plain["logging"]["writers"])
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(RunDirectory(workdir))
         with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,10 +15,11 @@ from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
 from jaxgan.io.checkpoints import Checkpoints
+from jaxgan.io.metric_writers import MultiWriter
 from jaxgan.parallel import distribute_population
 from jaxgan.runs.data import CHUNK_STEPS, batching, chunk_factory, chunk_length
 from jaxgan.runs.sweep.members import Group, Member
-from jaxgan.runs.train.host_loop import HostLoop, RunLog, check_resumes, chunk_stops, open_metrics
+from jaxgan.runs.train.host_loop import HostLoop, RunLog, check_resumes, chunk_stops, open_metrics, open_writers
 from jaxgan.runs.train.start import started
 from jaxgan.signals import StopRequest
 from jaxgan.training.population import member as member_of
@@ -143,7 +145,10 @@ class _Population(HostLoop):
             check_resumes(checkpoints, config, directory, member.inputs)
             state, extra = checkpoints.restore(self.trainer.experiment.abstract_state())
             window = extra["window"]
-        writer = stack.enter_context(open_metrics(directory, config, int(state.step)))
+        file = stack.enter_context(open_metrics(directory, config, int(state.step)))
+        sweep = directory.path.parent.parent.name
+        trackers = stack.enter_context(open_writers(directory, config, int(state.step), _warn, sweep))
+        writer = MultiWriter(file, trackers)
         self.logs.append(RunLog(config, member.inputs, checkpoints, window, writer))
         return state
 
@@ -196,3 +201,7 @@ class _Population(HostLoop):
     def _note_diverged(self) -> None:
         for member, log in zip(self.members, self.logs, strict=True):
             member.diverged = log.diverged
+
+
+def _warn(text: str) -> None:
+    print(f"jaxgan: warning: {text}", file=sys.stderr, flush=True)

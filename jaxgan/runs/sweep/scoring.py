@@ -195,7 +195,7 @@ class MemberScorer:
         except (DivergedError, NoSamplesError):
             return MemberScores(int(state.step))
         if keep:
-            path = member.directory.evaluation_file(report.step, report.seed, report.method)
+            path = member.directory.evaluation_file(report.step, report.seed, report.way)
             write_json(path, to_json(report, evaluation, member.name))
         found = {score.name: finite(score.value) for score in report.scores}
         real = {score.name: finite(score.baselines["real data"].value) for score in report.scores}

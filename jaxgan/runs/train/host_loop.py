@@ -5,19 +5,29 @@ import itertools
 import math
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.config import complete
+from jaxgan.config import complete, schema
 from jaxgan.config.build import minibatches_before
+from jaxgan.config.schema import parameters
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, UsageError, WriteError
 from jaxgan.io.checkpoints import Checkpoints, damage_of, saved_steps, set_aside
-from jaxgan.io.metric_writers import MetricsFile, MetricWriter, Progress, complete_until
+from jaxgan.io.metric_writers import (
+    WRITERS,
+    LoggedRun,
+    MetricsFile,
+    MetricWriter,
+    MultiWriter,
+    Progress,
+    Spared,
+    complete_until,
+)
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import everywhere, own
@@ -148,6 +158,42 @@ def open_metrics(directory: RunDirectory, config: Mapping[str, Any], first: int)
     # A run that ended between two log steps wrote a line of fewer steps; made longer, it writes the whole line.
     file.truncate(first if first == config["steps"] else first - first % config["log_every"])
     return file
+
+
+def open_writers(
+    directory: RunDirectory, config: Mapping[str, Any], first: int, warn: Callable[[str], None], group: str = ""
+) -> MultiWriter:
+    """The writers of `config.logging.writers`, whose failures are warnings.
+
+    Args:
+      directory, config: of the run.
+      first: the step at which it starts, or resumes.
+      warn: takes the text of a warning.
+      group: the sweep that it is a member of, whose members do not have all of the writers; "" for a run of its own.
+    """
+    run = LoggedRun(directory.path, None, config, _hyperparameters(config), group)
+    return MultiWriter(
+        *(
+            Spared(_opener(name, run, first, config["logging"]), warn)
+            for name in config["logging"]["writers"]
+            if not group or getattr(WRITERS[name], "of_members", False)
+        )
+    )
+
+
+def _opener(name: str, run: LoggedRun, first: int, section: Mapping[str, Any]) -> Callable[[], MetricWriter]:
+    """Opens a writer, for the first time at the run's first step, and later at none."""
+    steps = iter([first])
+    fields = {field: section[f"{name}_{field}"] for field in parameters(WRITERS[name], schema.Logging.provided)}
+    return lambda: WRITERS[name](run._replace(step=next(steps, None)), **fields)
+
+
+def _hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a config that tell its run from others: those outside of sections, and those not as by default."""
+    values, usual, known = schema.flattened(config), schema.flattened(complete({})), schema.rows(config)
+    fixed = {name: value for name, value in values.items() if not known[name].spec.field.resume}
+    telling = {name: value for name, value in fixed.items() if "." not in name or value != usual.get(name)}
+    return {name: v if isinstance(v, bool | int | float | str) else str(v) for name, v in telling.items()}
 
 
 def chunk_stops(first: int, last: int, chunk: int) -> list[int]:

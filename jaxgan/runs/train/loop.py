@@ -17,10 +17,10 @@ from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError, WriteError
 from jaxgan.io.atomic import write_json
 from jaxgan.io.checkpoints import Checkpoints, set_aside
-from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, Spared, TensorBoard
+from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, check_installed
 from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, data_in_words, read_inputs
-from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.directory import RunDirectory, sampling_name
 from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
 from jaxgan.runs.evaluate.report import write_report
 from jaxgan.runs.sampling import NoSamplesError, SampleGrid
@@ -37,6 +37,7 @@ from jaxgan.runs.train.host_loop import (
     game_in_words,
     go_back,
     open_metrics,
+    open_writers,
     players_in_words,
     select_devices,
 )
@@ -77,6 +78,7 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
     with contextlib.ExitStack() as stack:
         # The directory and its checkpoints: mistakes are reported before the data is read.
         select_devices(plain)
+        check_installed(plain["logging"]["writers"])
         directory = stack.enter_context(RunDirectory(workdir, create=jax.process_index() == 0))
         if directory.sweep_file.exists():
             first = directory.path / "members" / "000"
@@ -88,8 +90,8 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             go_back(directory, plain)
         if jax.process_count() > 1:
             int(any_process()(0))  # the others wait for it
-        evaluates, method = plain["evaluation"]["every"] > 0, plain["sampling"]["method"]
-        best = functools.partial(best_step, directory, method) if evaluates else None
+        evaluates, way = plain["evaluation"]["every"] > 0, sampling_name(plain["sampling"])
+        best = functools.partial(best_step, directory, way) if evaluates else None
         keep = plain["keep_checkpoints"]
         checkpoints = Checkpoints(directory.checkpoints, keep=keep, best=best, every=every)
         stack.enter_context(checkpoints)
@@ -188,6 +190,8 @@ class Run(HostLoop):
                     self.output.evaluate(own(state))
             if first < self.total:
                 self.train(first, self.total, state)
+            if self.output is not None:
+                self.output.board.write_summary(self.output.scores)
         self.checkpoints.wait()
         self.stop.release()
         if self.stop.signal_name is not None:
@@ -221,9 +225,9 @@ class Run(HostLoop):
             print("\n".join(lines), flush=True)
             file = stack.enter_context(open_metrics(self.directory, self.config, first))
             progress = stack.enter_context(Progress(self.total, first))
-            self.output.progress, folder, purges = progress, self.directory.tensorboard, iter([first])
-            board = Spared(lambda: TensorBoard(folder, purge_step=next(purges, None)), self.output.warn)
-            self.output.board = stack.enter_context(board)
+            self.output.progress = progress
+            board = stack.enter_context(open_writers(self.directory, self.config, first, self.output.warn))
+            self.output.board = board
             writer = MultiWriter(file, board)
             if self.health is not None:
                 monitor = self.health.monitor
@@ -359,9 +363,9 @@ class Run(HostLoop):
 
 
 class Output:
-    """Pictures and scores of a run's generator, in its directory and, once `board` is set, in TensorBoard.
+    """Pictures and scores of a run's generator, in its directory and, once `board` is set, in its trackers.
 
-    Only the process that writes has one.
+    Only the process that writes has one. `scores` are those of its last evaluation, by name.
     """
 
     board: MetricWriter
@@ -369,6 +373,7 @@ class Output:
 
     def __init__(self, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs, experiment: Experiment):
         self.directory, self._warned = directory, False
+        self.scores: dict[str, float] = {}
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
         self._grid = SampleGrid(experiment, inputs, key, config["sample_count"])
         # Made before the first step, so that a run that cannot be evaluated fails at once.
@@ -393,11 +398,12 @@ class Output:
         except (NoSamplesError, DivergedError) as error:  # no reason to end the training, which looks for itself
             self.progress.message(f"not evaluated: {error}")
             return
-        path = self.directory.evaluation_file(report.step, report.seed, report.method)
+        path = self.directory.evaluation_file(report.step, report.seed, report.way)
         with self._spared():
             write_json(path, to_json(report, self._evaluation, self.directory.path.name))
         every = (*report.scores, *report.task.scores)
-        self.board.write_scalars(report.step, {f"evaluation/{score.name}": score.value for score in every})
+        self.scores = {f"evaluation/{score.name}": score.value for score in every}
+        self.board.write_scalars(report.step, self.scores)
         scores = "  ".join(
             f"{score.name} {score.value:.4g} (real {score.baselines['real data'].value:.4g})" for score in report.scores
         )
@@ -455,7 +461,7 @@ def lacks_picture(config: Mapping[str, Any], directory: RunDirectory, step: int)
 def lacks_evaluation(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
     """Whether a step's scores are due and missing."""
     due = step > 0 and _is_multiple(step, config["evaluation"]["every"])
-    return due and not directory.evaluation_file(step, 0, config["sampling"]["method"]).exists()
+    return due and not directory.evaluation_file(step, 0, sampling_name(config["sampling"])).exists()
 
 
 def lacks_files(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
