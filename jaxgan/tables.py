@@ -45,12 +45,14 @@ ELSEWHERE = {
     "swish": ("silu",),
     "xavier": ("glorot_uniform",),
     "xavier_uniform": ("glorot_uniform",),
-    # Latents, optimizers, data and scores.
+    # Latents, optimizers, data, scores and draws of a sweep.
     "cifar10": ("tfds",),
     "fashion_mnist": ("idx", "tfds"),
     "fid": ("frechet",),
     "gaussian": ("normal",),
     "kid": ("kernel",),
+    "log_uniform": ("log",),
+    "loguniform": ("log",),
     "mnist": ("digits", "idx", "tfds"),
     "momentum": ("sgd",),
     "oadam": ("optimistic_adam",),
@@ -70,11 +72,16 @@ def _plain(name: object) -> str:
     return str(name).lower().replace("-", "_")
 
 
+def near(name: object, known: Iterable[str]) -> list[str]:
+    """The known names most like `name`."""
+    known, plain = list(known), _plain(name)
+    same = [other for other in (plain, *elsewhere(plain)) if other in known]
+    return same or difflib.get_close_matches(plain, known, n=2)
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """`; did you mean x?` with the known names most like `name`, or an empty string."""
-    known, plain = list(known), _plain(name)
-    near = [other for other in (plain, *elsewhere(plain)) if other in known]
-    return f"; {did_you_mean(near or difflib.get_close_matches(plain, known, n=2))}".removesuffix("; ")
+    return f"; {did_you_mean(near(name, known))}".removesuffix("; ")
 
 
 def did_you_mean(names: Iterable[object]) -> str:

@@ -57,11 +57,10 @@ def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:
     if section and section not in sections:
         return Problem(name, f"{section} is no section{nearest(section, sections)}")
     if name not in known:
-        beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
-        wanted = elsewhere(field)
-        others = [other for other in known if other.rpartition(".")[2] in (field, *wanted)]
-        near = nearest(field, beside) if not wanted or set(wanted) & set(beside) else ""
-        hint = near or f"; {did_you_mean(sorted(others))}".removesuffix("; ")
+        others = [other for other in known if other.rpartition(".")[2] in (field, *elsewhere(field))]
+        beside = [other for other in others if other.rpartition(".")[0] == section]
+        hint = "" if others and not beside else schema.nearest_fields(section, field, known)
+        hint = hint or f"; {did_you_mean(sorted(others))}".removesuffix("; ")
         return Problem(name, f"{name} is no field{hint}")
     spec = known[name].spec
     try:

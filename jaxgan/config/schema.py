@@ -46,7 +46,7 @@ from jaxgan.networks.normalization import NORMALIZATIONS
 from jaxgan.optimizers import MOMENTUM_SCHEDULES, OPTIMIZERS, RATE_SCHEDULES
 from jaxgan.parallel import MAPPINGS
 from jaxgan.sampling import METHODS
-from jaxgan.tables import nearest
+from jaxgan.tables import did_you_mean, elsewhere, near, nearest
 from jaxgan.tasks import TASKS
 from jaxgan.training.init import UPDATES
 from jaxgan.types import Loss
@@ -521,7 +521,7 @@ def complete(config: Any) -> dict[str, Any]:
       config: a ConfigDict, or a nested mapping, such as a run's `config.json`. Fields that are unknown, and values that
         are wrong, stay as they are, for `problems`.
     """
-    found = replaced(config.to_dict() if hasattr(config, "to_dict") else config, {})
+    found = replaced(_plain(config), {})
     known = rows(found)
     for name, row in known.items():
         section, _, field = name.rpartition(".")
@@ -532,6 +532,35 @@ def complete(config: Any) -> dict[str, Any]:
             target[field] = values.normalised(row.spec, value) if several else value
     found.setdefault("loss_options", {})
     return found
+
+
+class EmptyPlaceholder(NamedTuple):
+    """Stands in a config for a placeholder of ml_collections without a value, which the command line may give."""
+
+    kind: str
+
+
+def _plain(config: Any) -> Mapping[str, Any]:
+    """A ConfigDict, frozen or not, as nested mappings; another mapping as it is."""
+    if not hasattr(config, "to_dict"):
+        return config
+    found = {}
+    for name, value in config.items(preserve_field_references=True):
+        if hasattr(type(value), "to_dict"):
+            value = _plain(value)
+        elif hasattr(type(value), "get_type"):  # a FieldReference
+            value = EmptyPlaceholder(value.get_type().__name__) if _is_empty(value) else value.get()
+        found[name] = value
+    return found
+
+
+def _is_empty(reference: Any) -> bool:
+    from ml_collections.config_dict import RequiredValueError
+
+    try:
+        return reference.get() is None
+    except RequiredValueError:
+        return True
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -545,15 +574,30 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         elif section and section not in names:
             yield Problem(section, f"{section} is no section{nearest(section, names)}")
         elif name not in known:
-            beside = [other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == section]
-            yield Problem(name, f"{name} is no field{nearest(field, beside if section else [*beside, *names])}")
+            yield Problem(name, f"{name} is no field{nearest_fields(section, field, [*known, *names])}")
     for name, row in known.items():
-        if name in flat:
-            if text := wrong(row.spec, flat[name]):
-                yield Problem(name, f"{name}: {text}")
+        if isinstance(value := flat.get(name), EmptyPlaceholder):
+            yield Problem(name, f"{name} is an empty placeholder ({value.kind}); give it: --config.{name}=VALUE")
+        elif name in flat:
+            if text := wrong(row.spec, value):
+                also = _also(value, known)
+                yield Problem(name, f"{name}: {text.removesuffix('?')}, with {also}?" if also else f"{name}: {text}")
         elif name.rpartition(".")[0] not in flat and not unread_because(flat, name, known):
             takers = [f"; {other}={flat[other]} needs it" for other in row.takers if other in flat]
             yield Problem(name, f"{name} is missing{''.join(takers)}")
+
+
+def nearest_fields(section: str, field: str, known: Iterable[str]) -> str:
+    """`; did you mean SECTION.x?` with the fields of a section most like `field`, or an empty string."""
+    beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == section}
+    return f"; {did_you_mean(beside[name] for name in near(field, beside))}".removesuffix("; ")
+
+
+def _also(value: Any, known: Iterable[str]) -> str:
+    """What a choice of another library stands for beside a choice here, as wgan_gp does for a loss and a penalty."""
+    names = elsewhere(value) if isinstance(value, str) else ()
+    fields = [name for name in known if name.rpartition(".")[2] in names[1:]]
+    return f"--config.{fields[0]}=WEIGHT" if fields else ""
 
 
 def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> tuple[str, Any] | None:

@@ -17,6 +17,12 @@ from jaxgan.io.atomic import local_path, write_text
 NAMED = 10
 """Most differing fields in a message."""
 
+OWN = ("samples", "evaluation", "metrics.jsonl", "tensorboard", "profile", "members", "lost+found")
+"""What a run makes besides its config, checkpoints and lock, and what a new disk has."""
+
+LOGS = (".err", ".log", ".out", ".txt")
+"""Suffixes of files that others may write into a run's directory before it begins, such as a cluster's manager."""
+
 
 PLAIN = "plain"
 """The name of samples of the prior, which files' names leave out."""
@@ -110,6 +116,7 @@ class RunDirectory:
         Raises:
           UsageError: it cannot be written, or another process trains in it.
         """
+        self._refuse_foreign()
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
             self._lock = open(self._lock_file, "a")  # noqa: SIM115  (held until the process ends)
@@ -130,6 +137,26 @@ class RunDirectory:
             ) from error
         except OSError:
             pass  # a file system without locks
+
+    def _refuse_foreign(self) -> None:
+        """Raises UsageError if a new run would be written among files of something else; logs and hidden files may be
+        there."""
+        try:
+            names = sorted(os.listdir(self.path))
+        except OSError:  # it does not exist, or what comes next says why
+            return
+        if {self.config_file.name, self._lock_file.name, self.checkpoints.name, self.sweep_file.name}.intersection(
+            names
+        ):
+            return
+        foreign = [n for n in names if n not in OWN and not n.startswith(".") and pathlib.Path(n).suffix not in LOGS]
+        if foreign:
+            count = f"{foreign[0]} and {len(foreign) - 1:,} more" if len(foreign) > 1 else foreign[0]
+            raise UsageError(
+                f"--workdir={self.path} is not empty and has no run",
+                f"it has files of something else: {count}",
+                f"name a new directory, such as {self.path / 'run'}",
+            )
 
     def _check(self) -> None:
         """Raises UsageError if the directory may not be looked at, or what jaxgan uses in it leads elsewhere."""

@@ -23,6 +23,7 @@ from jaxgan.evaluation import EVALUATORS
 from jaxgan.networks import NETWORKS
 from jaxgan.optimizers import OPTIMIZERS
 from jaxgan.runs.data import read_inputs
+from jaxgan.runs.sweep import trials
 from jaxgan.tables import ELSEWHERE, nearest
 
 CONFIGS = sorted(str(path) for path in pathlib.Path("configs").glob("*.py"))
@@ -160,7 +161,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ),
         ({"discriminator.network": "maxout", "discriminator.class_logits": 3}, "class_logits: maxout has none; set it"),
         ({"terms.feature_matching": 1.0}, "terms.feature_matching needs discriminator.features=True"),
-        ({"terms.feature_match": 1.0}, "terms.feature_match is no field; did you mean feature_matching?"),
+        ({"terms.feature_match": 1.0}, "terms.feature_match is no field; did you mean terms.feature_matching?"),
         ({"terms.mutual_information": 1.0}, "latent.name uniform has none; set categorical"),
         ({"terms.mutual_information": 1.0, "latent.name": "categorical"}, "discriminator.class_logits=12 or 14"),
         ({"terms.auxiliary_classifier": 1.0}, "terms.auxiliary_classifier needs condition=labels"),
@@ -545,7 +546,7 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
     }
     problems = [str(problem) for problem in command_line.override(config, bad)]
     assert len(problems) == len(bad)
-    assert "generator.width is no field; did you mean widths?" in problems[1]
+    assert "generator.width is no field; did you mean generator.widths?" in problems[1]
     assert "generator_optimizer.learning_rate" in problems[2]
     assert "'many' is not a whole number" in problems[3]
     assert "latent is a section" in problems[4]
@@ -556,7 +557,8 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
     ("name", "meant"),
     [
         ("lr", "discriminator_optimizer.learning_rate or generator_optimizer.learning_rate"),
-        ("generator_optimizer.lr", "learning_rate"),
+        ("generator_optimizer.lr", "generator_optimizer.learning_rate"),
+        ("generator_optimizer.learning_rat", "generator_optimizer.learning_rate"),
         ("latent_dim", "latent.dim"),
         ("epochs", "steps"),
     ],
@@ -570,6 +572,7 @@ def test_other_libraries_names_are_of_fields_and_tables_that_are_there():
     known = {part for path in schema.rows({}) for part in path.split(".")}
     for row in schema.rows({}).values():
         known |= set(filter(None, row.spec.field.choices or ()))
+    known |= set(trials.DRAWS)
     assert {name for names in ELSEWHERE.values() for name in names} <= known
     assert nearest("FID", EVALUATORS) == "; did you mean frechet?"
 
@@ -757,3 +760,45 @@ def test_networks_start_from_the_runs_own_data():
     assert any("weight_from_data starts biases" in str(problem) for problem in problems_of(config))
     config.generator.network, config.generator.normalization = "dcgan", "virtual"
     assert any("weight_from_data starts from more" in str(problem) for problem in problems_of(config))
+
+
+CONFIG_FILE = """
+from ml_collections import FrozenConfigDict, config_dict
+from configs import ring
+
+def get_config():
+    config = ring.get_config()
+    config.unlock()
+    {}
+    return {}
+"""
+
+
+@pytest.mark.parametrize("kind", ["placeholder", "required_placeholder"])
+def test_an_empty_placeholder_is_a_problem_with_its_type_until_it_has_a_value(kind, tmp_path):
+    path = tmp_path / "mine.py"
+    line = f"config.batch_size = config_dict.{kind}(int); config.latent.dim = config_dict.{kind}(int)"
+    path.write_text(CONFIG_FILE.format(line, "config"))
+    config = command_line.load_config(str(path))
+    assert sorted(str(problem) for problem in problems_of(config)) == [
+        "batch_size is an empty placeholder (int); give it: --config.batch_size=VALUE",
+        "latent.dim is an empty placeholder (int); give it: --config.latent.dim=VALUE",
+    ]
+    assert command_line.override(config, {"batch_size": "32", "latent.dim": "3"}) == []
+    assert problems_of(config) == [] and (config["batch_size"], config["latent"]["dim"]) == (32, 3)
+
+
+def test_references_frozen_configs_and_lists_are_their_values(tmp_path):
+    path = tmp_path / "mine.py"
+    line = "config.batch_size = 32; config.sample_count = config.get_ref('batch_size') * 2"
+    path.write_text(CONFIG_FILE.format(line + "; config.generator.widths = (64, 64)", "FrozenConfigDict(config)"))
+    frozen = command_line.load_config(str(path))
+    assert frozen["sample_count"] == 64 and frozen["generator"]["widths"] == (64, 64) and problems_of(frozen) == []
+    line += "; del config.generator['widths']; config.generator['widths'] = [64, 64]"
+    path.write_text(CONFIG_FILE.format("config.generator.unlock(); " + line, "config"))
+    assert command_line.load_config(str(path)) == frozen
+
+
+def test_what_else_a_choice_of_another_library_stands_for_is_said():
+    (problem,) = problems_of(complete({"loss": "WGAN-GP"}))
+    assert str(problem).endswith("; did you mean wasserstein, with --config.penalties.gradient_penalty=WEIGHT?")

@@ -125,7 +125,7 @@ def test_settings_that_are_drawn_twice_are_kept_once():
 @pytest.mark.parametrize(
     ("population", "said"),
     [
-        ({"grid": "generator_optimizer.lerning_rate=1"}, "lerning_rate is no field; did you mean learning_rate?"),
+        ({"grid": "generator_optimizer.lerning_rate=1"}, "did you mean generator_optimizer.learning_rate?"),
         ({"grid": "learning_rate=1,2"}, "did you mean discriminator_optimizer.learning_rate or generator_"),
         ({"grid": "los=hinge"}, "los is no field; did you mean loss?"),
         ({"grid": "loss=hinges,minimax"}, "loss: 'hinges' is none of"),

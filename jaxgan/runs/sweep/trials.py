@@ -13,6 +13,9 @@ from jaxgan.tables import nearest
 
 MOST_MEMBERS = 10_000
 
+DRAWS = ("log", "uniform", "choice")
+"""How a value may be drawn."""
+
 DIGITS = 4
 """Significant digits of a number that is drawn."""
 
@@ -130,8 +133,8 @@ def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> Se
     kind = kind.strip()
     parts = split_values(rest.rstrip().removesuffix(")"))
     where = f"population.random: {names[0]}={text}"
-    if kind not in ("log", "uniform", "choice") or not rest.rstrip().endswith(")"):
-        hint = nearest(kind, ("log", "uniform", "choice"))
+    if kind not in DRAWS or not rest.rstrip().endswith(")"):
+        hint = nearest(kind, DRAWS)
         problems.append(_problem(f"{where}: is none of log(low,high), uniform(low,high), choice(VALUE,VALUE){hint}"))
         return SearchAxis(names)
     if kind == "choice":
