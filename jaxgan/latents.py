@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import chex
 import jax
@@ -36,7 +36,12 @@ def normal(dim: Count) -> Latent:
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
     """
     _check(dim)
-    return Latent(lambda key, count: jax.random.normal(key, (count, dim)), dim, from_normal=lambda u: u)
+    return Latent(
+        lambda key, count: jax.random.normal(key, (count, dim)),
+        dim,
+        from_normal=lambda u: u,
+        recipe=lambda: (_part("normal", dim),),
+    )
 
 
 def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=True)] = 2.0) -> Latent:
@@ -50,8 +55,13 @@ def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=T
         inside = math.erf(bound / math.sqrt(2)) * jax.lax.erf(u / math.sqrt(2))
         return math.sqrt(2) * jax.lax.erf_inv(inside)
 
-    draw = jax.random.truncated_normal
-    return Latent(lambda key, count: draw(key, -bound, bound, (count, dim)), dim, bound=bound, from_normal=from_normal)
+    return Latent(
+        lambda key, count: jax.random.truncated_normal(key, -bound, bound, (count, dim)),
+        dim,
+        bound=bound,
+        from_normal=from_normal,
+        recipe=lambda: (_part("normal", dim, bound=float(bound)),),
+    )
 
 
 def sphere(dim: Count) -> Latent:
@@ -68,9 +78,14 @@ def sphere(dim: Count) -> Latent:
     if dim == 1:
         raise ValueError("a sphere needs at least two dimensions, got dim=1")
     radius = math.sqrt(dim)
-    draw = jax.random.normal
     from_normal = functools.partial(of_norm, radius=radius)
-    return Latent(lambda key, count: from_normal(draw(key, (count, dim))), dim, from_normal=from_normal, radius=radius)
+    return Latent(
+        lambda key, count: from_normal(jax.random.normal(key, (count, dim))),
+        dim,
+        from_normal=from_normal,
+        radius=radius,
+        recipe=lambda: (_part("sphere", dim, radius=radius),),
+    )
 
 
 def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Latent:
@@ -96,7 +111,11 @@ def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Lat
         category = jax.nn.one_hot(jax.random.randint(chosen, (count,), 0, categories), categories)
         return jnp.concatenate([category, jax.random.uniform(rest, (count, dim - categories), minval=-1.0)], axis=1)
 
-    return Latent(sample, dim, categories, continuous, bound=1.0)
+    def recipe():
+        rest = dim - categories
+        return _part("one_hot", categories), *((_part("uniform", rest, low=-1.0, high=1.0),) if rest else ())
+
+    return Latent(sample, dim, categories, continuous, bound=1.0, recipe=recipe)
 
 
 def mixture(
@@ -139,7 +158,14 @@ def mixture(
 
     off = not learn_deviation or (isinstance(deviation_penalty, int | float) and deviation_penalty == 0)
     tx = None if off else generator_tx
-    return Latent(sample, components + dim, categories=components, generator=generator, generator_tx=tx)
+    return Latent(
+        sample,
+        components + dim,
+        categories=components,
+        generator=generator,
+        generator_tx=tx,
+        recipe=lambda: (_part("one_hot", components), _part("normal", dim)),
+    )
 
 
 def fixed_mixture(
@@ -156,13 +182,18 @@ def fixed_mixture(
     """
     _check(dim, components)
 
+    def means():
+        return jax.random.uniform(jax.random.key(0), (components, dim), minval=-spread, maxval=spread)
+
     def sample(key, count):
-        means = jax.random.uniform(jax.random.key(0), (components, dim), minval=-spread, maxval=spread)
         chosen, noise = jax.random.split(key)
         component = jax.random.randint(chosen, (count,), 0, components)
-        return means[component] + deviation * jax.random.normal(noise, (count, dim))
+        return means()[component] + deviation * jax.random.normal(noise, (count, dim))
 
-    return Latent(sample, dim)
+    def recipe():
+        return (_part("mixture", dim, means=means().tolist(), deviation=float(deviation)),)
+
+    return Latent(sample, dim, recipe=recipe)
 
 
 def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
@@ -207,7 +238,15 @@ def _between(bound: float, dim: int) -> Latent:
     def sample(key, count):
         return jax.random.uniform(key, (count, dim), minval=-bound, maxval=bound)
 
-    return Latent(sample, dim, bound=bound, from_normal=from_normal)
+    def recipe():
+        return (_part("uniform", dim, low=-bound, high=bound),)
+
+    return Latent(sample, dim, bound=bound, from_normal=from_normal, recipe=recipe)
+
+
+def _part(distribution: str, size: int, **numbers: Any) -> dict[str, Any]:
+    """A part of a latent's recipe."""
+    return {"distribution": distribution, "size": int(size), **numbers}
 
 
 def _check(dim: int, components: int = 1) -> None:

@@ -30,6 +30,10 @@ MODES = {
     "sweep": Mode("train many, of a grid or of random draws, each with several seeds, and rank them", trains=True),
     "sample": Mode("draw examples from a run's generator", ("count", "condition", "plain", "seed", "step")),
     "evaluate": Mode("score a run's generator beside real data", ("seed", "step")),
+    "export": Mode(
+        "write a run's generator for other programs: StableHLO, ONNX, safetensors, a page",
+        ("output", "forms", "step", "onnxruntime_web", "license"),
+    ),
     "report": Mode("write a run's report.html and curves.png again, from what the run has"),
 }
 """The modes of `launch.py`, and the verbs of `jaxgan`."""
@@ -43,6 +47,7 @@ _INSTEAD = {
     "plain": "pictures in training are of the task, and evaluations have plain samples beside it",
     "seed": "a run's own seed is --config.seed, and its pictures' size --config.sample_count",
     "step": "a run goes on from its newest checkpoint",
+    **dict.fromkeys(("output", "forms", "onnxruntime_web", "license"), "it is of --mode=export"),
     "profile": "a trace is of training steps",
     **dict.fromkeys(("coordinator_address", "num_processes", "process_id"), "several processes only train"),
 }
@@ -88,6 +93,10 @@ def run(
             from jaxgan.runs.sample import sample
 
             sample(workdir, overrides=overrides, **options)
+        elif mode == "export":
+            from jaxgan.runs.export import export
+
+            export(workdir, overrides=overrides, **options)
         else:
             from jaxgan.runs.evaluate.run import evaluate
 

@@ -70,7 +70,7 @@ def sample(
         how = "" if len(values) == count else f"whole rows of the {count} asked for"
     else:
         values, facts = sampler(experiment)(state, key, count)
-        draw, arrays, shows = _plain_picture(run, key, values)
+        draw, arrays, shows = plain_picture(run, key, values)
         how = in_words(method, facts)
     # The files.
     name = f"_{method}" if method != "plain" else "_plain" if has_sheet and plain else ""
@@ -94,7 +94,7 @@ def _as_file_name(condition: str) -> str:
     return name if len(name) <= NAMED else f"{name[:NAMED]}_{zlib.crc32(plain.encode()):08x}"
 
 
-def _plain_picture(
+def plain_picture(
     run: TrainedRun, key: jax.Array, samples: np.ndarray
 ) -> tuple[Callable[[pathlib.Path], None], Mapping[str, Any], str]:
     """A function that draws the picture, the arrays saved with the samples, and what the picture shows in words."""
