@@ -1,8 +1,8 @@
 """A generator's jaxpr as a graph of ONNX operators (operator set 18), with a free batch.
 
-`CONVERTERS` has one function for every primitive. Calls are inlined. Whatever depends on parameters only is computed here
-and becomes a constant. Where a network has a program for each platform, as convolutions have, the program of platforms
-that are not named is taken: XLA's own convolution.
+`CONVERTERS` has one function for every primitive. Calls are inlined. Whatever depends on parameters only is computed
+here and becomes a constant. Where a network has a program for each platform, as convolutions have, the program of
+platforms that are not named is taken: XLA's own convolution.
 """
 
 import string

@@ -15,8 +15,11 @@ from jaxgan.errors import DataError, UsageError
 from jaxgan.io.atomic import atomic_write, local_path, reported
 from jaxgan.portable import huggingface
 from jaxgan.portable.generator import NotPortable, PortableGenerator, portable
+from jaxgan.portable.graph import to_graph
 from jaxgan.portable.onnx_file import to_onnx
+from jaxgan.portable.page import needs_engine, to_page
 from jaxgan.portable.stablehlo import to_jax
+from jaxgan.runs.engine import find_engine
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
 from jaxgan.runs.sample import plain_picture
 from jaxgan.runs.sampling import sampler
@@ -73,7 +76,7 @@ def _safetensors(given: Export) -> pathlib.Path:
         "data": {name: value for name, value in run.data.items() if name != "fingerprint"},
         "generator": generator.description(),
     }
-    dataset = config["dataset"]["tfds_name" if config["dataset"]["name"] == "tfds" else "name"]
+    dataset = _dataset(config)
     card = huggingface.model_card(
         f"{config['generator']['network']} generator of {dataset}",
         generator,
@@ -91,10 +94,37 @@ def _safetensors(given: Export) -> pathlib.Path:
     return given.write(f"{folder}/{huggingface.WEIGHTS}", weights).parent
 
 
+def _html(given: Export) -> pathlib.Path:
+    """A page that runs the generator in a browser."""
+    run, graph = given.run, to_graph(given.generator)
+    config, conditions = run.config, run.experiment.conditions
+    size = sum(leaf.size for leaf in jax.tree.leaves(given.generator.variables["params"]))
+    content = to_page(
+        given.generator,
+        graph,
+        title=run.directory.path.name,
+        summary=f"Pictures by a generative adversarial network, trained on {_dataset(config)} with jaxgan.",
+        facts={
+            "Network": f"{config['generator']['network']}, {size:,} parameters, loss {config['loss']}",
+            "Training": f"{int(run.state.step):,} steps",
+            "Random numbers": f"{run.experiment.latent.dim}, of the prior {config['latent']['name']}",
+        },
+        vector=conditions[0] if conditions is not None and run.experiment.classes is None else None,
+        engine=find_engine(given.onnxruntime_web) if needs_engine(graph) else None,
+    )
+    return given.write("generator.html", content.encode())
+
+
+def _dataset(config: Mapping[str, Any]) -> str:
+    section = config["dataset"]
+    return section["tfds_name" if section["name"] == "tfds" else "name"]
+
+
 FORMS: dict[str, Callable[[Export], pathlib.Path]] = {
     "jax": _jax,
     "onnx": _onnx,
     "safetensors": _safetensors,
+    "html": _html,
 }
 """Portable forms: `Export -> the file or directory` that was written; NotPortable if a generator has no such form."""
 
