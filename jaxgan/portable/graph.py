@@ -6,9 +6,10 @@ platforms that are not named is taken: XLA's own convolution.
 """
 
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jax.extend import core
 
@@ -60,17 +61,96 @@ def to_graph(generator: PortableGenerator) -> Graph:
       NotPortable: for a primitive without a converter, which the message names.
     """
     closed = trace(generator.function, generator.inputs, generator.name)
-    builder = Builder(generator.inputs[0].name)
+    steps: list[Step] = []
+    arguments: list[Any] = [Slot() for _ in generator.inputs]
     try:
-        (samples,) = builder.run(closed.jaxpr, closed.consts, [array.name for array in generator.inputs])
+        (result,) = _inline(closed.jaxpr, closed.consts, arguments, steps)
+        steps, values = _evaluate(steps, [result])
+        builder = Builder(generator.inputs[0].name)
+        values.update(zip(arguments, (array.name for array in generator.inputs), strict=True))
+        for equation, inputs, outputs in steps:
+            found = builder.convert(equation, [_value(values, each) for each in inputs])
+            values.update(zip(outputs, found, strict=True))
+        samples = builder.name_of(_value(values, result))
     except Unsupported as error:
         raise NotPortable(
             f"cannot convert the generator ({generator.name}) to ONNX operators",
             str(error),
             "add a converter to jaxgan.portable.graph.CONVERTERS, or choose --forms=jax,safetensors",
         ) from error
-    builder.nodes.append(Node("Identity", (builder.name_of(samples),), generator.output.name, {}))
+    builder.nodes.append(Node("Identity", (samples,), generator.output.name, {}))
     return builder.graph(generator.output.name)
+
+
+class Slot:
+    """The place of an array in a program without calls."""
+
+
+class Step(NamedTuple):
+    """An equation of such a program, with its inputs, slots or constants, and the slots of its outputs."""
+
+    equation: Any
+    inputs: list[Any]
+    outputs: list[Slot]
+
+
+def _inline(jaxpr: Any, consts: Any, inputs: list[Any], steps: list[Step]) -> list[Any]:
+    """Adds the equations of a jaxpr and of all that it calls to some steps; returns slots of its outputs."""
+    places: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
+    places |= dict(zip(jaxpr.invars, inputs, strict=True))
+
+    def read(variable: Any) -> Any:
+        is_literal = isinstance(variable, core.Literal)
+        return np.asarray(variable.val, variable.aval.dtype) if is_literal else places[variable]
+
+    for equation in jaxpr.eqns:
+        name, parameters = equation.primitive.name, equation.params
+        given = [read(variable) for variable in equation.invars]
+        called = next((parameters[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in parameters), None)
+        if name == "platform_index":  # that of a platform which no branch names
+            outputs: list[Any] = [np.int32(parameters["platforms"].index(None))]
+        elif name == "cond" and not isinstance(given[0], Slot):
+            branch = parameters["branches"][int(np.clip(given[0], 0, len(parameters["branches"]) - 1))]
+            outputs = _inline(branch.jaxpr, branch.consts, given[1:], steps)
+        elif called is not None and name not in ("scan", "while"):
+            closed = isinstance(called, core.ClosedJaxpr)
+            outputs = _inline(called.jaxpr if closed else called, called.consts if closed else (), given, steps)
+        else:
+            outputs = [Slot() for _ in equation.outvars]
+            steps.append(Step(equation, given, outputs))
+        places.update(zip(equation.outvars, outputs, strict=True))
+    return [read(variable) for variable in jaxpr.outvars]
+
+
+def _evaluate(steps: list[Step], results: list[Any]) -> tuple[list[Step], dict[Slot, Any]]:
+    """Computes what depends on constants only, in one program; returns the other steps, and the values for them."""
+    known, left = [], []
+    slots: set[Slot] = set()
+    for step in steps:
+        fixed = all(not isinstance(each, Slot) or each in slots for each in step.inputs)
+        if fixed and not any(is_free(size) for variable in step.equation.outvars for size in variable.aval.shape):
+            known.append(step)
+            slots.update(step.outputs)
+        else:
+            left.append(step)
+    wanted = {each for each in (*results, *(each for step in left for each in step.inputs)) if isinstance(each, Slot)}
+    constants = {id(each): each for step in known for each in step.inputs if not isinstance(each, Slot)}
+
+    @jax.jit
+    def compute(arrays):
+        values: dict[Slot, Any] = {}
+        for equation, inputs, outputs in known:
+            given = [values[each] if isinstance(each, Slot) else arrays[id(each)] for each in inputs]
+            found = equation.primitive.bind(*given, **equation.params)
+            values.update(zip(outputs, found if equation.primitive.multiple_results else [found], strict=True))
+        return [values[slot] for slot in slots if slot in wanted]
+
+    found = compute(constants) if known else []
+    return left, dict(zip((slot for slot in slots if slot in wanted), map(np.asarray, found), strict=True))
+
+
+def _value(values: Mapping[Slot, Any], given: Any) -> Any:
+    return values[given] if isinstance(given, Slot) else np.asarray(given)
 
 
 class Builder:
@@ -111,6 +191,14 @@ class Builder:
             self._batch_size = self.add("Slice", self.add("Shape", self._first), integers(0), integers(1))
         return self._batch_size
 
+    def convert(self, equation: Any, inputs: list[Value]) -> list[Value]:
+        """Adds the operators of an equation; returns the values of its outputs."""
+        name = equation.primitive.name
+        if name not in CONVERTERS:
+            raise Unsupported(f"the primitive {name} has no converter")
+        made = CONVERTERS[name](self, equation, *inputs)
+        return made if equation.primitive.multiple_results else [made]
+
     def graph(self, output: str) -> Graph:
         """The operators and constants on which the output depends."""
         wanted, kept = {output}, []
@@ -121,39 +209,6 @@ class Builder:
         constants = {name: array for name, array in self._constants.items() if name in wanted}
         return Graph(tuple(reversed(kept)), constants)
 
-    def run(self, jaxpr: Any, consts: Any, inputs: list[Value]) -> list[Value]:
-        """Adds the operators of a jaxpr; returns the values of its outputs."""
-        values: dict[Any, Value] = dict(zip(jaxpr.constvars, map(np.asarray, consts), strict=True))
-        values |= dict(zip(jaxpr.invars, inputs, strict=True))
-
-        def read(variable: Any) -> Value:
-            return np.asarray(variable.val) if isinstance(variable, core.Literal) else values[variable]
-
-        for equation in jaxpr.eqns:
-            outputs = self._equation(equation, [read(variable) for variable in equation.invars])
-            values.update(zip(equation.outvars, outputs, strict=True))
-        return [read(variable) for variable in jaxpr.outvars]
-
-    def _equation(self, equation: Any, inputs: list[Value]) -> list[Value]:
-        name, parameters = equation.primitive.name, equation.params
-        if name == "platform_index":
-            others = [None if platforms is None else platforms for platforms in parameters["platforms"]]
-            return [np.int32(others.index(None))]
-        if name == "cond" and isinstance(inputs[0], np.ndarray | np.integer):
-            branch = parameters["branches"][int(np.clip(inputs[0], 0, len(parameters["branches"]) - 1))]
-            return self.run(branch.jaxpr, branch.consts, inputs[1:])
-        called = next((parameters[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in parameters), None)
-        if called is not None and name not in ("scan", "while"):
-            closed = isinstance(called, core.ClosedJaxpr)
-            return self.run(called.jaxpr if closed else called, called.consts if closed else (), inputs)
-        if all(not isinstance(value, str) for value in inputs) and not any(map(_free, equation.outvars)):
-            results = equation.primitive.bind(*inputs, **parameters)
-            return [np.asarray(result) for result in (results if equation.primitive.multiple_results else [results])]
-        if name not in CONVERTERS:
-            raise Unsupported(f"the primitive {name} has no converter")
-        made = CONVERTERS[name](self, equation, *inputs)
-        return made if equation.primitive.multiple_results else [made]
-
 
 def integers(*values: int) -> np.ndarray:
     """A constant int64 [n], as shapes and axes are."""
@@ -163,10 +218,6 @@ def integers(*values: int) -> np.ndarray:
 def is_free(dimension: Any) -> bool:
     """Whether a dimension depends on the batch."""
     return not isinstance(dimension, int | np.integer)
-
-
-def _free(variable: Any) -> bool:
-    return any(map(is_free, variable.aval.shape))
 
 
 def _shapes(equation: Any) -> tuple[Any, Any]:
@@ -218,6 +269,16 @@ def _clamp(graph, equation, low, x, high):
     return graph.add("Min", graph.add("Max", x, low), high)
 
 
+def _round(graph, equation, x):
+    if equation.params["rounding_method"] != jax.lax.RoundingMethod.TO_NEAREST_EVEN:
+        raise Unsupported("round of halves away from zero")
+    return graph.add("Round", x)
+
+
+def _remainder(graph, equation, x, y):
+    return graph.add("Mod", x, y, fmod=1)
+
+
 def _select(graph, equation, which, *cases):
     if equation.invars[0].aval.dtype != bool or len(cases) != 2:
         raise Unsupported(f"select_n chooses among {len(cases)} by {equation.invars[0].aval.dtype}, and not by a bool")
@@ -248,6 +309,10 @@ def _reshaped(graph: Builder, x: Value, shape: Any) -> Value:
 def _reshape(graph, equation, x):
     if equation.params.get("dimensions") is not None:
         raise Unsupported("a reshape transposes")
+    return _reshaped(graph, x, equation.outvars[0].aval.shape)
+
+
+def _squeeze(graph, equation, x):
     return _reshaped(graph, x, equation.outvars[0].aval.shape)
 
 
@@ -287,6 +352,21 @@ def _concatenate(graph, equation, *inputs):
     return graph.add("Concat", *inputs, axis=equation.params["dimension"])
 
 
+def _stack(graph, equation, *inputs):
+    axis = equation.params["axis"]
+    return graph.add("Concat", *(graph.add("Unsqueeze", x, integers(axis)) for x in inputs), axis=axis)
+
+
+def _unstack(graph, equation, x):
+    axis = equation.params["axis"]
+    count = len(equation.outvars)
+    return [graph.add("Squeeze", _sliced(graph, x, {axis: (i, i + 1, 1)}), integers(axis)) for i in range(count)]
+
+
+def _tile(graph, equation, x):
+    return graph.add("Tile", x, integers(*equation.params["reps"]))
+
+
 def _sliced(graph: Builder, x: Value, axes: dict[int, tuple[int, int, int]]) -> Value:
     """Axes from a start to a limit, by a step; the limit may count from the end."""
     if not axes:
@@ -295,20 +375,39 @@ def _sliced(graph: Builder, x: Value, axes: dict[int, tuple[int, int, int]]) -> 
     return graph.add("Slice", x, integers(*starts), integers(*limits), integers(*axes), integers(*steps))
 
 
-def _slice(graph, equation, x):
-    before, _ = _shapes(equation)
-    steps = equation.params["strides"] or (1,) * len(before)
+def _part(graph: Builder, x: Value, before: Any, starts: Any, limits: Any, steps: Any = None) -> Value:
+    """The elements of an array of a shape from starts to limits, which may be free."""
     axes = {}
-    given = zip(before, equation.params["start_indices"], equation.params["limit_indices"], steps, strict=True)
+    given = zip(before, starts, limits, steps or (1,) * len(before), strict=True)
     for axis, (size, start, limit, step) in enumerate(given):
         behind = size - limit  # what is cut off at the end
         if is_free(start) or (is_free(limit) and is_free(behind)):
-            raise Unsupported(f"slice of {list(before)} from {start} to {limit}")
-        if is_free(limit):
-            limit = END if behind == 0 else -int(behind)
-        if is_free(size) or (start, limit, step) != (0, size, 1):
-            axes[axis] = int(start), int(limit), int(step)
+            raise Unsupported(f"a slice of {list(before)} from {list(starts)} to {list(limits)}")
+        if (start, step) != (0, 1) or is_free(behind) or behind:
+            axes[axis] = int(start), (END if not behind else -int(behind)) if is_free(limit) else int(limit), int(step)
     return _sliced(graph, x, axes)
+
+
+def _slice(graph, equation, x):
+    given = equation.params
+    limits = given["start_indices"], given["limit_indices"]
+    return _part(graph, x, _shapes(equation)[0], *limits, given["strides"])
+
+
+def _dynamic_slice(graph, equation, x, *starts):
+    if any(isinstance(start, str) for start in starts):
+        raise Unsupported("a slice that starts where the latents say")
+    return _from(graph, x, _shapes(equation)[0], [int(start) for start in starts], equation.params["slice_sizes"])
+
+
+def _from(graph: Builder, x: Value, before: Any, starts: Any, sizes: Any) -> Value:
+    """A part of an array with sizes, from starts that, as in XLA, move where the part would end behind the array."""
+    places = []
+    for whole, start, size in zip(before, starts, sizes, strict=True):
+        most = whole - size
+        places.append(max(start, 0) if is_free(most) else min(max(start, 0), int(most)))
+    limits = [place + size for place, size in zip(places, sizes, strict=True)]
+    return _part(graph, x, before, places, limits)
 
 
 def _split(graph, equation, x):
@@ -337,18 +436,25 @@ def _pad(graph, equation, x, value):
 
 
 def _gather(graph, equation, x, indices):
-    """Rows along one axis, as `jnp.take` gathers them."""
-    numbers, (before, _) = equation.params["dimension_numbers"], _shapes(equation)
-    (axis,) = numbers.start_index_map if len(numbers.start_index_map) == 1 else (None,)
-    whole = tuple(1 if i == axis else size for i, size in enumerate(before))
+    """Rows along one axis, as `jnp.take` gathers them, or one part, as slices of arrays with a free batch are."""
+    numbers, sizes, (before, after) = (
+        equation.params["dimension_numbers"],
+        equation.params["slice_sizes"],
+        _shapes(equation),
+    )
     shape = equation.invars[1].aval.shape
-    places = tuple(range(axis or 0)), tuple(range((axis or 0) + len(shape) - 1, len(before) + len(shape) - 2))
-    rows = numbers.collapsed_slice_dims == (axis,) and tuple(equation.params["slice_sizes"]) == whole
-    if not rows or tuple(numbers.offset_dims) != places[0] + places[1] or getattr(numbers, "operand_batching_dims", ()):
+    if not isinstance(indices, str) and len(shape) == 1:
+        starts = [0] * len(before)
+        for axis, start in zip(numbers.start_index_map, indices, strict=True):
+            starts[axis] = int(start)
+        return _reshaped(graph, _from(graph, x, before, starts, sizes), after)
+    (axis,) = numbers.start_index_map if len(numbers.start_index_map) == 1 else (0,)
+    whole = tuple(1 if i == axis else size for i, size in enumerate(before))
+    places = (*range(axis), *range(axis + len(shape) - 1, len(before) + len(shape) - 2))
+    if (numbers.collapsed_slice_dims, tuple(sizes), tuple(numbers.offset_dims)) != ((axis,), whole, places):
         raise Unsupported("gather of other than whole rows along one axis")
-    last = integers(-1)
-    indices = np.squeeze(indices, -1) if isinstance(indices, np.ndarray) else graph.add("Squeeze", indices, last)
-    clipped = graph.add("Min", graph.add("Max", indices, np.int32(0)), np.int32(before[axis] - 1))
+    rows = np.squeeze(indices, -1) if not isinstance(indices, str) else graph.add("Squeeze", indices, integers(-1))
+    clipped = graph.add("Min", graph.add("Max", rows, np.int32(0)), np.int32(before[axis] - 1))
     return graph.add("Gather", x, clipped, axis=axis)
 
 
@@ -461,12 +567,12 @@ CONVERTERS: dict[str, Callable[..., Any]] = {
     "cumsum": _cumulative_sum,
     "div": _same("Div"),
     "dot_general": _dot,
+    "dynamic_slice": _dynamic_slice,
     "eq": _same("Equal"),
     "erf": _same("Erf"),
     "erfc": _erfc,
     "exp": _same("Exp"),
     "exp2": _exp2,
-    "expand_dims": _reshape,
     "expm1": _expm1,
     "floor": _same("Floor"),
     "gather": _gather,
@@ -493,8 +599,10 @@ CONVERTERS: dict[str, Callable[..., Any]] = {
     "reduce_min": _reduced("ReduceMin"),
     "reduce_prod": _reduced("ReduceProd"),
     "reduce_sum": _reduced("ReduceSum"),
+    "rem": _remainder,
     "reshape": _reshape,
     "rev": _reverse,
+    "round": _round,
     "rsqrt": _rsqrt,
     "select_n": _select,
     "sign": _same("Sign"),
@@ -503,12 +611,15 @@ CONVERTERS: dict[str, Callable[..., Any]] = {
     "slice": _slice,
     "split": _split,
     "sqrt": _same("Sqrt"),
+    "stack": _stack,
     "square": lambda graph, equation, x: graph.add("Mul", x, x),
-    "squeeze": _reshape,
+    "squeeze": _squeeze,
     "stop_gradient": _identity,
     "sub": _same("Sub"),
     "tan": _same("Tan"),
     "tanh": _same("Tanh"),
+    "tile": _tile,
     "transpose": _transpose,
+    "unstack": _unstack,
 }
 """`(graph, equation, *inputs) -> value`, by the primitive's name; a list of values if it has several results."""
