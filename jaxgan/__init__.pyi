@@ -28,7 +28,6 @@ from .optimizers import OPTIMIZERS as OPTIMIZERS
 from .parallel import distribute as distribute
 from .parallel import distribute_population as distribute_population
 from .runs.export import export as export
-from .runs.exported import ExportedGenerator as ExportedGenerator
 from .runs.exported import load_exported as load_exported
 from .runs.trained import TrainedGAN as TrainedGAN
 from .runs.trained import load as load

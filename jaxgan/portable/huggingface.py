@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxgan.errors import DataError, in_one_line
-from jaxgan.portable.generator import NotPortable, PortableGenerator
+from jaxgan.portable.generator import PortableGenerator
 
 WEIGHTS, CONFIG, CARD, PICTURE = "model.safetensors", "config.json", "README.md", "samples.png"
 """Files of the directory."""
@@ -26,13 +26,11 @@ def names_of(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_safetensors(generator: PortableGenerator) -> bytes:
-    """All variables of the network, by their names, as they are; the description as "jaxgan" in the header.
+    """All variables of the network, by their names, as they are; the description as "jaxgan" in the header."""
+    import safetensors.numpy
 
-    Raises:
-      NotPortable: the package safetensors is missing.
-    """
     arrays = {name: np.asarray(leaf) for name, leaf in names_of(generator.variables).items()}
-    return _safetensors().save(arrays, {"jaxgan": generator.description_json()})
+    return safetensors.numpy.save(arrays, {"jaxgan": generator.description_json()})
 
 
 def read_weights(path: pathlib.Path, template: Any) -> Any:
@@ -43,15 +41,16 @@ def read_weights(path: pathlib.Path, template: Any) -> Any:
       template: a pytree like the variables, of arrays or of their shapes and types.
 
     Raises:
-      NotPortable: the package safetensors is missing.
       DataError: the file cannot be read, or its arrays are not those of the template.
     """
-    package, wanted = _safetensors(), names_of(template)
+    import safetensors.numpy
+
+    wanted = names_of(template)
     most = sum(leaf.size * leaf.dtype.itemsize for leaf in wanted.values()) + HEADER
     try:
         if (size := os.stat(path).st_size) > most:
             raise ValueError(f"it has {size:,} bytes, and these weights at most {most:,}")
-        found = package.load(path.read_bytes())
+        found = safetensors.numpy.load(path.read_bytes())
         described = {name: (leaf.shape, str(leaf.dtype)) for name, leaf in wanted.items()}
         differing = [
             f"{name} is {_shown(found.get(name))}, and not {dtype} {list(shape)}"
@@ -67,16 +66,6 @@ def read_weights(path: pathlib.Path, template: Any) -> Any:
 
 def _shown(array: np.ndarray | None) -> str:
     return "missing" if array is None else f"{array.dtype} {list(array.shape)}"
-
-
-def _safetensors() -> Any:
-    try:
-        import safetensors.numpy
-    except ModuleNotFoundError as error:
-        raise NotPortable(
-            "cannot use safetensors", "the package safetensors is not installed", "pip install 'jaxgan[export]'"
-        ) from error
-    return safetensors.numpy
 
 
 def model_card(

@@ -16,20 +16,16 @@ def to_onnx(generator: PortableGenerator) -> bytes:
     """The generator as an ONNX model with a free batch, its description among the metadata as "jaxgan".
 
     Raises:
-      NotPortable: the package onnx is missing, a primitive has no converter, or the model is too large.
+      NotPortable: a primitive has no converter, or the model is too large.
     """
     return graph_to_onnx(generator, to_graph(generator))
 
 
 def graph_to_onnx(generator: PortableGenerator, graph: Graph) -> bytes:
     """`to_onnx` of a graph that there is already."""
-    try:
-        import onnx
-        from onnx import helper, numpy_helper
-    except ModuleNotFoundError as error:
-        raise NotPortable(
-            "cannot write ONNX", "the package onnx is not installed", "pip install 'jaxgan[export]'"
-        ) from error
+    import onnx
+    from onnx import helper, numpy_helper
+
     size = sum(array.nbytes for array in graph.constants.values())
     if size > LARGEST:
         why = f"its constants have {size:,} bytes, and a file has less than 2 GiB"

@@ -263,7 +263,7 @@ function savePicture() {
 
 // --- Sliders
 
-let amounts = [];
+let amounts = [], ends = [];
 
 const explore = newest(() => {
   const { latent, condition } = samples[chosen];
@@ -274,7 +274,10 @@ function choose(index) {
   samples[chosen].button.setAttribute("aria-pressed", "false");
   chosen = index;
   samples[chosen].button.setAttribute("aria-pressed", "true");
-  if (model.classes) element("class").value = samples[chosen].condition[0];
+  if (model.classes && element("class").value !== String(samples[chosen].condition[0])) {
+    element("class").value = samples[chosen].condition[0];
+    if (ends.length) showPair();
+  }
   setSliders(() => 0);
 }
 
@@ -302,7 +305,7 @@ function makeSliders() {
 
 // --- From one picture to another
 
-let ends = [], timer = null;
+let timer = null;
 
 const showBetween = newest(() => {
   const share = Number(element("share").value);
@@ -373,7 +376,7 @@ function fillClasses() {
     if (id === "classes") element(id).add(new Option("each in turn", ""));
     for (let label = 0; label < model.classes; label++) element(id).add(new Option(label, label));
   }
-  element("classes-row").hidden = element("class-row").hidden = false;
+  element("classes-row").hidden = element("class-row").hidden = element("pair-class").hidden = false;
 }
 
 async function start() {
@@ -393,7 +396,7 @@ async function start() {
   element("status").hidden = true;
   document.body.dataset.ready = "true";
 
-  element("more").addEventListener("click", () => newSamples().then(() => choose(0)));
+  element("more").addEventListener("click", () => newSamples().then(() => choose(chosen)));
   element("classes").addEventListener("change", () => {
     samples.forEach((sample, i) => (sample.condition = conditionOf(i)));
     showSamples().then(() => choose(chosen));

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxgan import extras
 from jaxgan.config import schema
-from jaxgan.config.values import nearest
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.atomic import atomic_write, local_path, reported
 from jaxgan.portable import huggingface
@@ -23,6 +23,7 @@ from jaxgan.runs.engine import find_engine
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
 from jaxgan.runs.sample import plain_picture
 from jaxgan.runs.sampling import sampler
+from jaxgan.tables import nearest
 from jaxgan.training.step import averaged
 
 DESCRIPTION = "generator.json"
@@ -73,7 +74,7 @@ def _safetensors(given: Export) -> pathlib.Path:
     about = {
         "library_name": "jaxgan",
         "config": config,
-        "data": {name: value for name, value in run.data.items() if name != "fingerprint"},
+        "data": dict(run.data),
         "generator": generator.description(),
     }
     dataset = _dataset(config)
@@ -173,10 +174,13 @@ def export(
     for name in chosen:
         try:
             made[name] = FORMS[name](given)
-        except NotPortable as error:
-            if forms is not None:
+        except (NotPortable, ModuleNotFoundError) as error:
+            said = extras.missing(error) if isinstance(error, ModuleNotFoundError) else error
+            if said is None:
                 raise
-            print(f"{name} is left out: {error}")
+            if forms is not None:
+                raise said from error
+            print(f"{name} is left out: {said}")
             continue
         print(f"{name}: {made[name]}, {_bytes_of(made[name]):,} bytes")
     if (method := run.experiment.sampling.method) != "plain":

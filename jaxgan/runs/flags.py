@@ -49,7 +49,9 @@ def _define() -> None:
     def whole(name: str, default: int | None, text: str, **bounds: int) -> None:
         flags.DEFINE(_WholeNumber(**bounds), name, default, text, serializer=flags.ArgumentSerializer())
 
-    flags.DEFINE_enum("mode", "train", list(runs.MODES), "What to do: train a GAN, or many, sample from one, score it, export it.")
+    flags.DEFINE_enum(
+        "mode", "train", list(runs.MODES), "What to do: train a GAN, or many, sample from one, score it, export it."
+    )
     flags.DEFINE_string(
         "config",
         None,

@@ -17,7 +17,7 @@ from jaxgan.portable.generator import NotPortable, portable
 from jaxgan.portable.graph import CONVERTERS, to_graph
 from jaxgan.portable.onnx_file import to_onnx
 from jaxgan.types import Network
-from tests.portable.generators import ALL, FAST, dcgan, inputs_of, made, mlp
+from tests.portable.generators import ALL, FAST, dcgan, inputs_of, made
 
 
 def run(content, *inputs):
@@ -228,9 +228,3 @@ def test_a_primitive_without_a_converter_is_named():
 def test_a_generator_that_needs_the_size_of_its_batch_says_so():
     with pytest.raises(NotPortable, match=r"cannot export the generator \(generator\).*x.shape\[0\] for len"):
         of(lambda x: x.reshape(len(x), 4))
-
-
-def test_without_the_package_there_is_one_line(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(NotPortable, match=r"pip install 'jaxgan\[export\]'"):
-        to_onnx(made(mlp()))
