@@ -197,8 +197,7 @@ def test_the_theorys_programs_give_what_their_comments_say(block):
 
 def test_the_projects_table_of_names_is_complete():
     from jaxgan.latents import LATENTS
-    from jaxgan.latents import LATENTS
-from jaxgan.losses import LOSSES
+    from jaxgan.losses import LOSSES
     from jaxgan.losses.penalties import PENALTIES
     from jaxgan.losses.terms import TERMS
     from jaxgan.networks import NETWORKS
@@ -211,8 +210,7 @@ from jaxgan.losses import LOSSES
 
 def test_the_zoo_is_complete():
     from jaxgan.latents import LATENTS
-    from jaxgan.latents import LATENTS
-from jaxgan.losses import LOSSES
+    from jaxgan.losses import LOSSES
     from jaxgan.losses.penalties import PENALTIES
     from jaxgan.losses.terms import TERMS
     from jaxgan.networks import NETWORKS

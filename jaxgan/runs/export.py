@@ -222,10 +222,11 @@ def _with_conditions(run: TrainedRun) -> TrainedRun:
 
 
 def _private(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of those fields that say nothing of the generator, such as paths on this machine."""
-    known = schema.rows(config)
+    """Other values for the fields that say nothing of the generator, such as paths on this machine."""
+    known, flat = schema.rows(config), schema.flattened(config)
     names = {"start.run", *(name for mode in ("sample", "evaluate") for name in schema.allowed(config, mode))}
-    return {name: known[name].spec.default for name in names if name in schema.flattened(config)}
+    found = {name: known[name].spec.default for name in names if name in flat}
+    return found | ({"dataset.path": "not exported"} if flat.get("dataset.path") else {})
 
 
 def _bytes_of(path: pathlib.Path) -> int:
