@@ -16,7 +16,6 @@ from jaxgan.portable.generator import PortableGenerator, portable
 from jaxgan.tasks import TASKS
 from jaxgan.types import Network
 from jaxgan.wrappers.conditions import one_hot
-from jaxgan.wrappers.precision import bfloat16_products
 
 IMAGE, CLASSES = (8, 8, 3), 3
 LATENT = LATENTS["normal"](6)
@@ -91,7 +90,6 @@ SLOW: dict[str, Callable[[], PortableGenerator]] = {
     "dcgan, remat": lambda: made(dcgan(remat=True)),
     "dcgan, virtual, labels": lambda: labelled(one_hot(dcgan(normalization="virtual"), CLASSES)),
     "dcgan, normalization of labels": lambda: labelled(one_hot(dcgan(conditioning="normalization"), CLASSES)),
-    "dcgan, bfloat16 products": lambda: made(bfloat16_products(dcgan())),
     "resnet, attention": lambda: made(resnet(attention=8)),
     "resnet of labels": lambda: labelled(resnet(classes=CLASSES)),
     "resnet, virtual, labels": lambda: labelled(resnet(classes=CLASSES, normalization="virtual")),

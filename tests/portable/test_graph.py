@@ -17,7 +17,8 @@ from jaxgan.portable.generator import NotPortable, portable
 from jaxgan.portable.graph import CONVERTERS, to_graph
 from jaxgan.portable.onnx_file import to_onnx
 from jaxgan.types import Network
-from tests.portable.generators import ALL, FAST, dcgan, inputs_of, made
+from jaxgan.wrappers.precision import bfloat16_products
+from tests.portable.generators import ALL, FAST, dcgan, inputs_of, made, mlp
 
 
 def run(content, *inputs):
@@ -219,8 +220,9 @@ def test_a_primitive_without_a_converter_is_named():
 
     with pytest.raises(NotPortable, match=r"\(generator\) to ONNX operators; the primitive (scan|while) has no conv"):
         to_graph(of(loops))
-    with pytest.raises(NotPortable, match="it computes in bfloat16"):
-        to_graph(of(lambda x: x.astype(jnp.bfloat16).astype(jnp.float32)))
+    for halves in (of(lambda x: x.astype(jnp.bfloat16).astype(jnp.float32)), made(bfloat16_products(mlp()))):
+        with pytest.raises(NotPortable, match="it computes in bfloat16"):
+            to_graph(halves)
     with pytest.raises(NotPortable, match="sort has no converter"):
         to_graph(of(lambda x: jnp.sort(x, axis=1)))
 
