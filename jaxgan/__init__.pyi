@@ -27,6 +27,8 @@ from .networks import NETWORKS as NETWORKS
 from .optimizers import OPTIMIZERS as OPTIMIZERS
 from .parallel import distribute as distribute
 from .parallel import distribute_population as distribute_population
+from .runs.export import export as export
+from .runs.exported import load_exported as load_exported
 from .runs.trained import TrainedGAN as TrainedGAN
 from .runs.trained import load as load
 from .tasks import TASKS as TASKS

@@ -67,7 +67,7 @@ class Field:
       resume: a resumed run may have another value.
       varies: it may have a schedule (`config.schedules`) although it is no argument of the compiled step without one.
       sweep: a sweep may vary it.
-      modes: the other modes that may set it for a trained run: "sample", "evaluate".
+      modes: the other modes that may set it for a trained run: "sample", "evaluate", "export".
     """
 
     low: float = -math.inf

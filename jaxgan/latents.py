@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import chex
 import jax
@@ -49,7 +49,10 @@ def normal(dim: Count) -> Latent:
     def sample(key, count):
         return jax.random.normal(key, (count, dim))
 
-    return Latent(sample, dim, from_normal=lambda u: u, path=spherical, truncated=truncated)
+    def recipe():
+        return (_part("normal", dim),)
+
+    return Latent(sample, dim, from_normal=lambda u: u, path=spherical, truncated=truncated, recipe=recipe)
 
 
 def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=True)] = 2.0) -> Latent:
@@ -69,7 +72,10 @@ def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=T
     def truncated(psi):
         return truncated_normal(dim, psi * bound)
 
-    return Latent(sample, dim, bound=bound, from_normal=from_normal, path=spherical, truncated=truncated)
+    def recipe():
+        return (_part("normal", dim, bound=float(bound)),)
+
+    return Latent(sample, dim, bound=bound, from_normal=from_normal, path=spherical, truncated=truncated, recipe=recipe)
 
 
 def sphere(dim: Count) -> Latent:
@@ -86,13 +92,15 @@ def sphere(dim: Count) -> Latent:
     if dim == 1:
         raise ValueError("a sphere needs at least two dimensions, got dim=1")
     radius = math.sqrt(dim)
-    draw = jax.random.normal
     from_normal = functools.partial(of_norm, radius=radius)
 
     def sample(key, count):
-        return from_normal(draw(key, (count, dim)))
+        return from_normal(jax.random.normal(key, (count, dim)))
 
-    return Latent(sample, dim, from_normal=from_normal, radius=radius, path=spherical)
+    def recipe():
+        return (_part("sphere", dim, radius=radius),)
+
+    return Latent(sample, dim, from_normal=from_normal, radius=radius, path=spherical, recipe=recipe)
 
 
 def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Latent:
@@ -127,7 +135,12 @@ def _categorical(dim: int, categories: int, continuous: int, bound: float) -> La
     def truncated(psi):
         return _categorical(dim, categories, continuous, psi * bound)
 
-    return Latent(sample, dim, categories, continuous, bound=1.0, truncated=truncated)
+    def recipe():
+        rest = dim - categories
+        uniform = _part("uniform", rest, low=-float(bound), high=float(bound))
+        return _part("one_hot", categories), *((uniform,) if rest else ())
+
+    return Latent(sample, dim, categories, continuous, bound=1.0, truncated=truncated, recipe=recipe)
 
 
 def mixture(
@@ -174,7 +187,15 @@ def mixture(
 
     off = not learn_deviation or (isinstance(deviation_penalty, int | float) and deviation_penalty == 0)
     tx = None if off else generator_tx
-    return Latent(sample, components + dim, categories=components, path=path, generator=generator, generator_tx=tx)
+    return Latent(
+        sample,
+        components + dim,
+        categories=components,
+        path=path,
+        generator=generator,
+        generator_tx=tx,
+        recipe=lambda: (_part("one_hot", components), _part("normal", dim)),
+    )
 
 
 def fixed_mixture(
@@ -191,13 +212,18 @@ def fixed_mixture(
     """
     _check(dim, components)
 
+    def means():
+        return jax.random.uniform(jax.random.key(0), (components, dim), minval=-spread, maxval=spread)
+
     def sample(key, count):
-        means = jax.random.uniform(jax.random.key(0), (components, dim), minval=-spread, maxval=spread)
         chosen, noise = jax.random.split(key)
         component = jax.random.randint(chosen, (count,), 0, components)
-        return means[component] + deviation * jax.random.normal(noise, (count, dim))
+        return means()[component] + deviation * jax.random.normal(noise, (count, dim))
 
-    return Latent(sample, dim)
+    def recipe():
+        return (_part("mixture", dim, means=means().tolist(), deviation=float(deviation)),)
+
+    return Latent(sample, dim, recipe=recipe)
 
 
 def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
@@ -254,7 +280,15 @@ def _between(bound: float, dim: int) -> Latent:
     def truncated(psi):
         return _between(psi * bound, dim)
 
-    return Latent(sample, dim, bound=bound, from_normal=from_normal, truncated=truncated)
+    def recipe():
+        return (_part("uniform", dim, low=-bound, high=bound),)
+
+    return Latent(sample, dim, bound=bound, from_normal=from_normal, truncated=truncated, recipe=recipe)
+
+
+def _part(distribution: str, size: int, **numbers: Any) -> dict[str, Any]:
+    """A part of a latent's recipe."""
+    return {"distribution": distribution, "size": int(size), **numbers}
 
 
 def _check(dim: int, components: int = 1) -> None:

@@ -269,6 +269,8 @@ class Latent(NamedTuple):
       truncated: `psi in (0, 1) -> Latent`, the prior's likeliest part; None if no part of it has that meaning.
       generator: `network -> network`, for a prior that the generator learns: z is made of its latents; None for others.
       generator_tx: `optimizer -> optimizer` of that generator; None to leave it as it is.
+      recipe: `() -> parts`, how programs without jaxgan draw z: parts of it from the first coordinate on, each a dict
+        of what JSON can hold, "distribution" and "size" among it (docs/export.md has all); None if it has none.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
@@ -282,6 +284,7 @@ class Latent(NamedTuple):
     truncated: Callable[[float], "Latent"] | None = None
     generator: Callable[[Network], Network] | None = None
     generator_tx: Callable[[optax.GradientTransformation], optax.GradientTransformation] | None = None
+    recipe: Callable[[], tuple[dict[str, Any], ...]] | None = None
 
     @property
     def learned(self) -> bool:

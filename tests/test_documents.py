@@ -5,6 +5,7 @@ import json
 import pathlib
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from configs import default, mixture
 from jaxgan import evaluation, theory
 from jaxgan.config import complete, schema
 from jaxgan.evaluation.alarms import ALARMS, Limits
+from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import maxout, mlp
 
@@ -21,7 +23,7 @@ README = pathlib.Path("README.md").read_text()
 TASKS_PAGE = pathlib.Path("docs/tasks.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
 DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "docs/tasks.md", "docs/modes.md"]
-DOCUMENTS += ["docs/pictures.md", "docs/sampling.md", "docs/logging.md", "results/README.md"]
+DOCUMENTS += ["docs/pictures.md", "docs/sampling.md", "docs/logging.md", "docs/export.md", "results/README.md"]
 
 
 def results(name):
@@ -54,6 +56,24 @@ def test_the_evaluation_pages_program_runs(capsys):
     exec(program, names)
     assert {score.name for score in names["scores"]} >= {"frechet", "nearest_closer"}
     assert "('frechet', " in capsys.readouterr().out
+
+
+def test_the_export_pages_distributions_are_those_of_the_priors():
+    text = pathlib.Path("docs/export.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| `(.*?)`[;,]? ?.*\|$", text.partition("| distribution |")[2], re.M))
+    rng, n, size = np.random.default_rng(0), 20_000, 8
+    for name, make in LATENTS.items():
+        latent = make(size, **({"categories": 3} if name == "categorical" else {}))
+        parts = []
+        for part in latent.recipe():
+            *before, last = rows[part["distribution"]].split("; ")
+            names = {"rng": rng, "n": n, "np": np, **part}
+            exec("\n".join(before), names)
+            parts.append(eval(last, names))
+        drawn, wanted = np.concatenate(parts, 1), np.asarray(latent.sample(jax.random.key(0), n))
+        np.testing.assert_allclose(drawn.mean(0), wanted.mean(0), atol=0.05, err_msg=name)
+        if name != "truncated_normal":  # beyond whose bound numbers are drawn again
+            np.testing.assert_allclose(drawn.std(0), wanted.std(0), atol=0.05, err_msg=name)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -20,7 +20,7 @@ FLOORS = (
     {"wrappers", "optimizers", "io", "sampling", "signals"},
     {"losses", "latents"},
     {"training"},
-    {"parallel", "networks", "datasets", "figures"},
+    {"parallel", "networks", "datasets", "figures", "portable"},
     {"evaluation", "theory"},
     {"tasks"},
     {"config"},

@@ -300,7 +300,7 @@ class Config(Section):
 
     platform: Annotated[str, Field(choices=("", "cpu", "gpu", "tpu"), resume=True, sweep=False)] = ""
     mapping: Annotated[str, Field(choices=MAPPINGS, resume=True, sweep=False)] = "auto"
-    precision: Annotated[str, PRECISIONS] = "float32"
+    precision: Annotated[str, Field(choices=PRECISIONS, modes=("export",))] = "float32"
     seed: SEED = 0
     loss: Annotated[str, LOSSES] = "non_saturating"
     loss_options: LossOptions
@@ -691,6 +691,7 @@ def may_vary(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> bo
 
 
 def allowed(config: Mapping[str, Any], mode: str) -> list[str]:
-    """The fields that a mode may set for a trained run: "sample", "evaluate", or "resume" for one that goes on."""
+    """The fields that a mode may set for a trained run: "sample", "evaluate", "export", or "resume" for one that goes
+    on."""
     fields = {name: row.spec.field for name, row in rows(config).items()}
     return [name for name, field in fields.items() if (field.resume if mode == "resume" else mode in field.modes)]

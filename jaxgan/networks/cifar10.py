@@ -95,7 +95,7 @@ class CIFAR10(linen.Module):
                 return max_pool(hidden.reshape(*hidden.shape[:3], 2, units).max(3), pool, stride)
 
             hidden = layers.rematerialized(self.remat, layer)(self, hidden)
-        hidden = self._dropout(keys, hidden.reshape(len(hidden), -1), len(LAYERS))
+        hidden = self._dropout(keys, hidden.reshape(hidden.shape[0], -1), len(LAYERS))
         width = self.widths[0] if self.widths else 500
         hidden = layers.Dense(self.pieces * width, kernel_init=kernel_init)(hidden)
         hidden = hidden.reshape(-1, self.pieces, width).max(1)
@@ -103,5 +103,5 @@ class CIFAR10(linen.Module):
         return layers.judged(layers.Dense(1, kernel_init=kernel_init)(kept)[:, 0], hidden, self.features)
 
     def _dropout(self, keys, hidden, layer):
-        flat = hidden.reshape(len(hidden), math.prod(hidden.shape[1:]))
+        flat = hidden.reshape(hidden.shape[0], math.prod(hidden.shape[1:]))
         return layers.dropout(keys, flat, self.keep_hidden if layer else self.keep_input, layer).reshape(hidden.shape)

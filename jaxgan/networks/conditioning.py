@@ -33,7 +33,7 @@ def as_features(condition: chex.Array | None, classes: int | None, dtype: Any) -
     if condition is None:
         return None
     if jnp.issubdtype(condition.dtype, jnp.floating):
-        return condition.reshape(len(condition), -1).astype(dtype)
+        return condition.reshape(condition.shape[0], -1).astype(dtype)
     if classes is None:
         raise ValueError("a condition of integers needs classes=, their number; or give it as one-hot floats")
     return jax.nn.one_hot(condition.reshape(-1), classes, dtype=dtype)
@@ -52,7 +52,7 @@ def with_condition(images: chex.Array, condition: chex.ArrayTree | None, smalles
         raise ValueError(f"these layers need images of {smallest} × {smallest} and more, not {list(images.shape[1:])}")
     if condition is None:
         return images
-    features = condition.reshape(len(condition), 1, 1, -1).astype(images.dtype)
+    features = condition.reshape(condition.shape[0], 1, 1, -1).astype(images.dtype)
     return jnp.concatenate([images, jnp.broadcast_to(features, (*images.shape[:3], features.shape[-1]))], axis=-1)
 
 
@@ -66,6 +66,6 @@ def projection(condition: chex.Array, inputs: chex.Array, **options: Any) -> che
 
     Source: Miyato and Koyama 2018 (arXiv:1802.05637), equation 3.
     """
-    features = condition.reshape(len(condition), -1)
+    features = condition.reshape(condition.shape[0], -1)
     # First Vᵀφ, then its product with c: V is initialised as the weights of a logit are.
     return (Dense(features.shape[-1], use_bias=False, name="projection", **options)(inputs) * features).sum(-1)

@@ -129,7 +129,7 @@ class DCGAN(linen.Module):
 
             hidden = layers.rematerialized(self.remat, layer)(self, hidden)
         seen = hidden if self.minibatch == "none" else minibatch_layer(self.minibatch, hidden, self.axis_name)
-        seen = seen.reshape(len(seen), -1)
+        seen = seen.reshape(seen.shape[0], -1)
         logits = layers.Dense(1, **common)(seen)[:, 0]
         if projected is not None:
             logits = logits + projection(projected, seen, **common)

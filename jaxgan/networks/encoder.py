@@ -31,7 +31,7 @@ class Encoder(linen.Module):
         hidden = inputs
         for features in self.widths:
             hidden = jax.nn.leaky_relu(Conv(features, SIZE, STRIDE, PADDING)(hidden), 0.2)
-        features = Dense(FEATURES)(hidden.reshape(len(hidden), -1))
+        features = Dense(FEATURES)(hidden.reshape(hidden.shape[0], -1))
         # Without layer norm the features grow in training and soon outweigh the latents.
         return linen.LayerNorm(use_bias=False, use_scale=False)(features)
 

@@ -190,7 +190,7 @@ def judged(
     """A discriminator's output: bare logits, or a `Judgement` when the last layer's inputs or class logits go along."""
     if not features and class_logits is None:
         return logits
-    return Judgement(logits, hidden.reshape(len(hidden), -1) if features else None, class_logits)
+    return Judgement(logits, hidden.reshape(hidden.shape[0], -1) if features else None, class_logits)
 
 
 def rematerialized(remat: bool, layer: Callable) -> Callable:

@@ -54,9 +54,10 @@ class MinibatchDeviation(linen.Module):
     @linen.compact
     def __call__(self, hidden):
         """[batch, ..., channels] to [batch, ..., channels + 1]."""
-        batch, every = len(hidden), _gathered(hidden, self.axis_name)
-        size = self.group if len(every) % self.group == 0 else len(every)
-        groups = every.reshape(size, len(every) // size, -1).astype(jnp.float32)
+        batch, every = hidden.shape[0], _gathered(hidden, self.axis_name)
+        count = every.shape[0]
+        size = self.group if count % self.group == 0 else count
+        groups = every.reshape(size, count // size, -1).astype(jnp.float32)
         deviation = jnp.sqrt(jnp.square(groups - groups.mean(0, keepdims=True)).mean(0) + 1e-8).mean(-1)
         deviations = jnp.tile(deviation, size)
         if self.axis_name is not None:
@@ -75,7 +76,7 @@ def minibatch_layer(name: str, hidden: chex.Array, axis_name: str | None) -> che
     """
     if name == "deviation":
         return MinibatchDeviation(axis_name=axis_name)(hidden)
-    flat = hidden.reshape(len(hidden), math.prod(hidden.shape[1:]))
+    flat = hidden.reshape(hidden.shape[0], math.prod(hidden.shape[1:]))
     return MinibatchDiscrimination(axis_name=axis_name)(flat)
 
 

@@ -106,7 +106,7 @@ class MLP(linen.Module):
             layers.check_features(condition)
         joined, scales, projected = (condition if self.conditioning == name else None for name in CONDITIONINGS)
         # Hidden layers.
-        hidden = inputs.reshape(len(inputs), -1) if joined is None else layers.flatten(inputs, joined)
+        hidden = inputs.reshape(inputs.shape[0], -1) if joined is None else layers.flatten(inputs, joined)
         activations, biases, (*kernels, last) = self._layers()
         # flax's own layers, unless their weights are normalised or their products rounded.
         hidden_layer: Callable[..., Any] = linen.Dense

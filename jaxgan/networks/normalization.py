@@ -99,9 +99,9 @@ def modulated(hidden: chex.Array, condition: chex.Array) -> chex.Array:
     Source: de Vries et al. 2017 (arXiv:1707.00683); in generators, Miyato and Koyama 2018 (arXiv:1802.05637).
     """
     channels, small = hidden.shape[-1], linen.initializers.normal(0.02)
-    condition = condition.reshape(len(condition), -1)
+    condition = condition.reshape(condition.shape[0], -1)
     gamma, beta = (linen.Dense(channels, use_bias=False, kernel_init=small)(condition) for _ in range(2))
-    gamma, beta = (part.reshape(len(part), *(1,) * (hidden.ndim - 2), channels) for part in (gamma, beta))
+    gamma, beta = (part.reshape(part.shape[0], *(1,) * (hidden.ndim - 2), channels) for part in (gamma, beta))
     return hidden * (1 + gamma) + beta
 
 
@@ -123,7 +123,7 @@ class VirtualBatchNorm(linen.Module):
     @linen.compact
     def __call__(self, hidden):
         n, channels = self.reference, hidden.shape[-1]
-        examples = hidden.astype(jnp.float32).reshape(len(hidden), -1, channels)
+        examples = hidden.astype(jnp.float32).reshape(hidden.shape[0], -1, channels)
         moments = jnp.stack([examples.mean(1), jnp.square(examples).mean(1)])  # of each example: [2, batch, channels]
         fixed = moments[:, :n].mean(1, keepdims=True)
         combined = (n * fixed + moments[:, n:]) / (n + 1)

@@ -95,7 +95,7 @@ class R3GAN(linen.Module):
 
     def _generate(self, latents, labels):
         """A basis of 4 × 4 images, weighted by a linear function of the latents; blocks, again at every doubling."""
-        vector = latents.reshape(len(latents), -1)
+        vector = latents.reshape(latents.shape[0], -1)
         if labels is not None:
             vector = jnp.concatenate([vector, _linear(vector.shape[-1])(labels)], axis=-1)
         basis = self.param("basis", linen.initializers.normal(1.0), (SIDE, SIDE, self.widths[0]))

@@ -111,7 +111,7 @@ class ResNet(linen.Module):
         height, width, channels = self.output_shape
         scale = 2 ** (len(self.widths) - 1)
         small = (height // scale, width // scale, self.widths[0])
-        hidden = layers.Dense(math.prod(small), **common)(latents.reshape(len(latents), -1)).reshape(-1, *small)
+        hidden = layers.Dense(math.prod(small), **common)(latents.reshape(latents.shape[0], -1)).reshape(-1, *small)
         for features in self.widths[1:]:
 
             def block(module, hidden, features=features):

@@ -36,6 +36,10 @@ MODES = {
         ),
     ),
     "evaluate": Mode("score a run's generator beside real data", ("seed", "step", "output")),
+    "export": Mode(
+        "write a run's generator for other programs: StableHLO, ONNX, safetensors, a page",
+        ("output", "forms", "step", "onnxruntime_web", "license"),
+    ),
     "report": Mode("write a run's report.html and curves.png again, from what the run has"),
 }
 """The modes of `launch.py`, and the verbs of `jaxgan`."""
@@ -53,6 +57,7 @@ _INSTEAD = {
     "output": "training writes into --workdir",
     **dict.fromkeys(("along", "stops", "seconds", "frames_per_second"), "a video is one of --mode=sample"),
     "step": "a run goes on from its newest checkpoint",
+    **dict.fromkeys(("forms", "onnxruntime_web", "license"), "it is of --mode=export"),
     "profile": "a trace is of training steps",
     **dict.fromkeys(("coordinator_address", "num_processes", "process_id"), "several processes only train"),
 }
@@ -98,6 +103,10 @@ def run(
             from jaxgan.runs.sample import sample
 
             sample(workdir, overrides=overrides, **options)
+        elif mode == "export":
+            from jaxgan.runs.export import export
+
+            export(workdir, overrides=overrides, **options)
         else:
             from jaxgan.runs.evaluate.run import evaluate
 

@@ -49,7 +49,9 @@ def _define() -> None:
     def whole(name: str, default: int | None, text: str, **bounds: int) -> None:
         flags.DEFINE(_WholeNumber(**bounds), name, default, text, serializer=flags.ArgumentSerializer())
 
-    flags.DEFINE_enum("mode", "train", list(runs.MODES), "What to do: train a GAN, or many, sample from one, score it.")
+    flags.DEFINE_enum(
+        "mode", "train", list(runs.MODES), "What to do: train a GAN, or many, sample from one, score it, export it."
+    )
     flags.DEFINE_string(
         "config",
         None,
@@ -66,7 +68,7 @@ def _define() -> None:
     )
     whole("seed", 0, "--mode=sample, evaluate: seed of the latents.", lower_bound=0, upper_bound=2**32 - 1)
     flags.DEFINE_string(
-        "step", None, "--mode=sample, evaluate: step of the checkpoint, or best; the newest by default."
+        "step", None, "--mode=sample, evaluate, export: step of the checkpoint, or best; the newest by default."
     )
     flags.DEFINE_enum(
         "format",
@@ -76,12 +78,21 @@ def _define() -> None:
         "picture and an array (docs/sampling.md).",
     )
     flags.DEFINE_string("grid", None, "--mode=sample: ROWSxCOLUMNS of the picture or video; a row for each condition.")
-    flags.DEFINE_string("output", None, "--mode=sample, evaluate: a directory for the files; by default in the run's.")
+    flags.DEFINE_string(
+        "output", None, "--mode=sample, evaluate, export: a directory for the files; in the run's by default."
+    )
     walks = ("latents", "conditions")
     flags.DEFINE_enum("along", "latents", walks, "--mode=sample: what changes in a video.")
     whole("stops", 8, "--mode=sample: latents, or conditions, on a video's way.", lower_bound=1)
     flags.DEFINE_float("seconds", 8.0, "--mode=sample: a video's length.", lower_bound=0.01, upper_bound=3600)
     whole("frames_per_second", 25, "--mode=sample: of a video.", lower_bound=1, upper_bound=100)
+    flags.DEFINE_string(
+        "forms", None, "--mode=export: some of jax,onnx,safetensors,html; all that can be made by default."
+    )
+    flags.DEFINE_string(
+        "onnxruntime_web", "", "--mode=export: directory of onnxruntime-web, for html; fetched with npm by default."
+    )
+    flags.DEFINE_string("license", "", "--mode=export: license in the model card, such as apache-2.0.")
     flags.DEFINE_bool("profile", False, "--mode=train: write a trace of a few steps to WORKDIR/profile.")
     flags.DEFINE_string("coordinator_address", None, "Several processes: HOST:PORT of process 0; found under SLURM.")
     whole("num_processes", None, "Several processes: how many; see docs/scaling.md.", lower_bound=1)

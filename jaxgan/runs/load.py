@@ -47,7 +47,7 @@ def load_run(
       step: of the checkpoint, which may be text; "best" by the first score of the evaluations in training; None for
         the newest.
       overrides: fields of its config to set, as text; those that the schema allows for the mode.
-      mode: "sample", "evaluate", or "", which may set none.
+      mode: "sample", "evaluate", "export", or "", which may set none.
       given: the config that the caller named. Of the code that the run's own config names, only that which this one
         names too is trusted.
       whole: restore the whole state, with the discriminator and the states of the optimizers.
@@ -69,21 +69,30 @@ def load_run(
         saved = read_run(checkpoints, step)
         config, data = complete(saved.config), saved.data
         code = set(schema.code(config).items()) - set(schema.code(given).items())
-        if found := problems_of(config):
-            known = schema.rows(config)
-            found.sort(key=lambda problem: problem.field not in known)  # a choice that is unknown tells most
-            why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found[:NAMED], 1))
-            remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
-            raise UsageError("the run's config is not of this program", why, remedy)
+        check_known(config)
         check(config, _override(config, overrides, mode))
         config = _without_code(config, {name: value for name, value in code if name not in overrides}, mode)
-        # Of vectors only the dimension is known here.
-        vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
-        shape, size = tuple(data["example_shape"]), config["batch_size"]
-        facts = DataFacts(shape, size, classes=data.get("classes"), vectors=vectors)
-        experiment = build(config, facts)
+        experiment = experiment_of(config, data)
         state = restore_players(checkpoints, experiment, step, whole)
     return TrainedRun(directory, config, data, experiment, state)
+
+
+def check_known(config: Mapping[str, Any]) -> None:
+    """Raises UsageError if a run's config is not one of this program."""
+    if found := problems_of(config):
+        known = schema.rows(config)
+        found.sort(key=lambda problem: problem.field not in known)  # a choice that is unknown tells most
+        why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found[:NAMED], 1))
+        remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
+        raise UsageError("the run's config is not of this program", why, remedy)
+
+
+def experiment_of(config: Mapping[str, Any], data: Mapping[str, Any]) -> Experiment:
+    """The parts of a run, given its config and what its checkpoint says of its data."""
+    # Of vectors only the dimension is known here.
+    vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
+    shape, size = tuple(data["example_shape"]), config["batch_size"]
+    return build(config, DataFacts(shape, size, classes=data.get("classes"), vectors=vectors))
 
 
 def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:

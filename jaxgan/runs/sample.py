@@ -161,7 +161,7 @@ class _Draw:
 
     def samples(self, stem: pathlib.Path, count: int, format: str | None, grid: tuple[int, int] | None) -> None:
         """Samples of p_g in one of the formats."""
-        experiment, state = self.run.experiment, self.run.state
+        experiment = self.run.experiment
         shape, is_image = experiment.example_shape, figures.is_image(experiment.example_shape)
         if format == "folder":
             write_images(stem, self._named_images(count), self._metadata(count))
@@ -191,17 +191,13 @@ class _Draw:
         elif not by_condition:
             kept = list(self._drawn(shown))
         if by_condition:
-            values = draw_grid(experiment, state, self.key, shown, grid)
-            shows = "others, a row of the same latents for each condition"
+            values, shows = None, "others, a row of the same latents for each condition"
         else:
             values, shows = np.concatenate(kept), "them" if shown == count else f"the first {shown}"
-        classes = experiment.classes is not None and not by_condition
-        options = {"mixture": mixture_of(self.run.data, self.run.config), "columns": columns, **self.range._asdict()}
-        labels = np.asarray(experiment.condition(shown)) if classes else None
-        figures.save_samples(picture, values, labels=labels, **options)
+        shown = save_picture(picture, self.run, self.key, shown, values, grid)
         if format is None:
             return self._say(count, f"{picture} shows {shows}; {archive} holds them all")
-        self._say(len(values), picture)
+        self._say(shown, picture)
 
     def video(self, path: pathlib.Path, grid: tuple[int, int] | None, walk: Walk) -> None:
         """A loop through latents, or conditions, as an animation."""
@@ -269,6 +265,33 @@ class _Draw:
     def _say(self, count: int, files: object, how: str = "") -> None:
         how = how or in_words(self.run.config["sampling"], self.facts)
         print(f"{count} samples of step {int(self.run.state.step):,}{how and f' ({how})'}: {files}.")
+
+
+def save_picture(
+    path: pathlib.Path,
+    run: TrainedRun,
+    key: jax.Array,
+    count: int,
+    values: np.ndarray | None = None,
+    grid: tuple[int, int] | None = None,
+) -> int:
+    """Writes a picture of samples, and returns their number, which whole rows may make smaller.
+
+    Args:
+      path: the PNG file.
+      run: whose samples they are.
+      key: typed random key.
+      count: how many samples.
+      values: the samples [count, ...]; None to draw them, a row of the same latents for each condition.
+      grid: rows and columns; None to choose them.
+    """
+    experiment = run.experiment
+    columns = columns_of(experiment, min(count, SHOWN)) if grid is None else grid[1]
+    labels = None if values is None or experiment.classes is None else np.asarray(experiment.condition(count))
+    values = draw_grid(experiment, run.state, key, count, grid) if values is None else values
+    mixture, ends = mixture_of(run.data, run.config), {"low": run.data["low"], "high": run.data["high"]}
+    figures.save_samples(path, values, labels=labels, mixture=mixture, columns=columns, **ends)
+    return len(values)
 
 
 def _keeping(parts: Iterable[np.ndarray], kept: list[np.ndarray], count: int) -> Iterator[np.ndarray]:

@@ -129,7 +129,7 @@ def read_run(checkpoints: Checkpoints, step: int | None = None) -> SavedRun:
       DataError: it is damaged, or not one of a run.
     """
     extra = checkpoints.extra(step)
-    if wrong := misfit(extra, RUN, "it") or _wrong_data(extra["data"]):
+    if wrong := misfit(extra, RUN, "it") or wrong_data(extra["data"]):
         which = checkpoints.latest_step() if step is None else step
         raise DataError(
             f"checkpoint {checkpoints.directory / str(which)} is not one of a run", wrong, "use a whole copy of the run"
@@ -141,7 +141,8 @@ def read_run(checkpoints: Checkpoints, step: int | None = None) -> SavedRun:
     return SavedRun(extra["config"], extra["data"], extra["window"], *beside)
 
 
-def _wrong_data(data: Mapping[str, Any]) -> str:
+def wrong_data(data: Mapping[str, Any]) -> str:
+    """What is wrong with what `Inputs.describe` has said of data, in words; "" if nothing is."""
     shape, centers = data["example_shape"], data.get("mixture", {}).get("centers", [])
     if not 1 <= len(shape) <= 4 or min(shape) < 1 or math.prod(shape) > LARGEST:
         return f"data.example_shape is {reprlib.repr(shape)}"

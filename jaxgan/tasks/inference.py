@@ -38,7 +38,7 @@ class Between(NamedTuple):
 
 def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:
     """(x, z) as vectors [n, features + dim], so that penalties treat them as examples."""
-    return jnp.concatenate([examples.reshape(len(examples), -1), latents], -1)
+    return jnp.concatenate([examples.reshape(examples.shape[0], -1), latents], -1)
 
 
 def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: int) -> Network:

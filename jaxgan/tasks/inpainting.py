@@ -46,7 +46,7 @@ def completing(generator: Network, encoder: Network | None = None) -> Network:
         seen = [condition.values, condition.mask]
         if encoder is not None:
             seen = [encoder.apply({"params": params["encoder"]}, jnp.concatenate(seen, -1))[0]]
-        return jnp.concatenate([part.reshape(len(latents), -1) for part in (latents, *seen)], -1)
+        return jnp.concatenate([part.reshape(latents.shape[0], -1) for part in (latents, *seen)], -1)
 
     def init(key, inputs, condition=None):
         if encoder is None:

@@ -564,15 +564,20 @@ def generate(
     if not hasattr(state, "average_params"):
         raise ValueError(f"state must be a TrainState, from init_state or a training step, got {given(state)}")
     check_condition(condition, latents.shape[:1], "condition")
-    params, model_state = state.generator.params, state.generator.model_state
-    if state.average_params is not None:
-        params, model_state = state.average_params, getattr(state, "average_state", None) or model_state
     try:
-        return generator.apply({"params": params, **model_state}, latents, condition=condition, train=False)[0]
+        return generator.apply(averaged(state), latents, condition=condition, train=False)[0]
     except Exception as error:
         if why := misfit("generator", generator, state.generator, latents, condition):
             raise ValueError(why) from error
         raise
+
+
+def averaged(state: TrainState) -> dict[str, Any]:
+    """The generator's variables, of the averaged parameters if the state has them."""
+    params, model_state = state.generator.params, state.generator.model_state
+    if state.average_params is not None:
+        params, model_state = state.average_params, getattr(state, "average_state", None) or model_state
+    return {"params": params, **model_state}
 
 
 Game = GANSpec

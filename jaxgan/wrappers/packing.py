@@ -29,9 +29,9 @@ def pack(discriminator: Network, count: int) -> Network:
         return discriminator
 
     def joined(inputs):
-        if len(inputs) % count:
-            raise ValueError(f"a batch of {len(inputs)} does not divide into packs of {count}")
-        inputs = inputs.reshape(len(inputs) // count, count, *inputs.shape[1:])
+        if inputs.shape[0] % count:
+            raise ValueError(f"a batch of {inputs.shape[0]} does not divide into packs of {count}")
+        inputs = inputs.reshape(inputs.shape[0] // count, count, *inputs.shape[1:])
         if inputs.ndim == 2:  # scalars, now [batch/m, m]
             return inputs
         # The channels of one example stay next to each other.

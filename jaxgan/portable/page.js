@@ -1,0 +1,426 @@
+// The page around a generator: samples, sliders and paths. `runGraph` is in operators.js; `ort` is there if it is needed.
+"use strict";
+
+const model = JSON.parse(document.getElementById("model").textContent);
+const [height, width, channels] = model.shape;
+const element = (id) => document.getElementById(id);
+const isConditional = model.inputs.some((input) => input.name === "condition");
+const COUNT = 24;
+
+// --- Constants and the generator
+
+function bytesOf(text) {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
+}
+
+function numbersOf(text, type) {
+  const buffer = bytesOf(text).buffer;
+  if (type === "half") return fromHalf(new Uint16Array(buffer));
+  return type === "int" ? new Int32Array(buffer) : new Float32Array(buffer);
+}
+
+async function inflated(id) {
+  const packed = new Blob([bytesOf(element(id).textContent)]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(packed).arrayBuffer());
+}
+
+/** `inputs -> numbers of a picture`, where inputs are arrays {shape, data} of one example by name. */
+async function makeGenerator() {
+  if (model.graph) {
+    const constants = {};
+    for (const [name, [shape, type, text]] of Object.entries(model.graph.constants)) {
+      constants[name] = ofShape(shape, numbersOf(text, type));
+    }
+    const graph = { nodes: model.graph.nodes, constants };
+    return async (inputs) => runGraph(graph, inputs, "samples").data;
+  }
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = (await inflated("ort-wasm")).buffer;
+  const glue = new Blob([await inflated("ort-glue")], { type: "text/javascript" });
+  ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(glue) };
+  const session = await ort.InferenceSession.create(await inflated("ort-model"), { executionProviders: ["wasm"] });
+  return async (inputs) => {
+    const feeds = {};
+    for (const { name, dtype } of model.inputs) feeds[name] = new ort.Tensor(dtype, inputs[name].data, inputs[name].shape);
+    return (await session.run(feeds)).samples.data;
+  };
+}
+
+// --- Latents
+
+let seed = 1;
+
+/** A number in [0, 1): mulberry32. */
+function random() {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+}
+
+function normal(bound = Infinity) {
+  for (;;) {
+    const number = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    if (Math.abs(number) <= bound) return number;
+  }
+}
+
+const below = (count) => Math.floor(random() * count);
+const filled = (size, draw) => Float32Array.from({ length: size }, draw);
+
+function ofNorm(numbers, radius) {
+  const length = Math.hypot(...numbers) || 1;
+  return numbers.map((number) => (number * radius) / length);
+}
+
+/** For each distribution of a part: how it is drawn, and the nearest point that it allows. */
+const distributions = {
+  uniform: {
+    draw: ({ size, low, high }) => filled(size, () => low + (high - low) * random()),
+    nearest: (numbers, { low, high }) => numbers.map((number) => Math.min(Math.max(number, low), high)),
+  },
+  normal: {
+    draw: ({ size, bound }) => filled(size, () => normal(bound)),
+    nearest: (numbers, { bound = Infinity }) => numbers.map((number) => Math.min(Math.max(number, -bound), bound)),
+  },
+  sphere: {
+    draw: ({ size, radius }) => ofNorm(filled(size, () => normal()), radius),
+    nearest: (numbers, { radius }) => ofNorm(numbers, radius),
+  },
+  one_hot: {
+    draw: ({ size }) => {
+      const chosen = below(size);
+      return filled(size, (_, i) => (i === chosen ? 1 : 0));
+    },
+    nearest: (numbers) => numbers,
+  },
+  mixture: {
+    draw: ({ size, means, deviation }) => {
+      const mean = means[below(means.length)];
+      return filled(size, (_, i) => mean[i] + deviation * normal());
+    },
+    nearest: (numbers) => numbers,
+  },
+};
+
+function drawLatent() {
+  return Float32Array.from(model.latents.flatMap((part) => Array.from(distributions[part.distribution].draw(part))));
+}
+
+/** A latent from a function of the numbers of each part. */
+function byParts(compute) {
+  const found = [];
+  for (const part of model.latents) {
+    found.push(...distributions[part.distribution].nearest(compute(found.length, part), part));
+  }
+  return Float32Array.from(found);
+}
+
+function moved(latent, amounts) {
+  return byParts((start, { size }) =>
+    filled(size, (_, i) =>
+      amounts.reduce((sum, amount, k) => sum + amount * model.directions[k].step[start + i], latent[start + i])));
+}
+
+/** A straight line, or an arc where all latents of a part have about one length. */
+function between(first, second, share) {
+  return byParts((start, { size, distribution }) => {
+    const a = first.slice(start, start + size), b = second.slice(start, start + size);
+    const cosine = a.reduce((sum, x, i) => sum + x * b[i], 0) / (Math.hypot(...a) * Math.hypot(...b));
+    const angle = Math.acos(Math.min(Math.max(cosine, -1), 1));
+    const arc = ["normal", "sphere"].includes(distribution) && Math.sin(angle) > 1e-4;
+    const [s, t] = arc ? [Math.sin((1 - share) * angle), Math.sin(share * angle)].map((x) => x / Math.sin(angle)) : [1 - share, share];
+    return a.map((x, i) => s * x + t * b[i]);
+  });
+}
+
+// --- Pictures
+
+function inputsOf(latent, condition) {
+  const found = {};
+  for (const { name, shape, dtype } of model.inputs) {
+    const given = name === "latents" ? latent : name === "condition" ? condition : new Float32Array(sizeOf(shape));
+    found[name] = ofShape([1, ...shape], dtype === "int32" ? Int32Array.from(given) : Float32Array.from(given));
+  }
+  return found;
+}
+
+function paint(canvas, values) {
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d"), picture = context.createImageData(width, height);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    for (let k = 0; k < 3; k++) {
+      const value = values[pixel * channels + (channels > 2 ? k : 0)];
+      picture.data[pixel * 4 + k] = Math.round((255 * (value - model.low)) / (model.high - model.low));
+    }
+    picture.data[pixel * 4 + 3] = 255;
+  }
+  context.putImageData(picture, 0, 0);
+}
+
+let generator, times = [];
+const rest = () => new Promise((resolve) => setTimeout(resolve));
+
+async function draw(canvas, latent, condition) {
+  const started = performance.now();
+  const values = await generator(inputsOf(latent, condition));
+  times = [...times.slice(-20), performance.now() - started];
+  paint(canvas, values);
+}
+
+/** A function that runs a task, and after it only the newest of those that were asked for meanwhile. */
+function newest(task) {
+  let running = false, again = false;
+  return async () => {
+    again = true;
+    if (running) return;
+    running = true;
+    while (again) {
+      again = false;
+      await task();
+      await rest();
+    }
+    running = false;
+  };
+}
+
+// --- Samples
+
+const nameOf = (label) => `class ${label}`;
+let samples = [], chosen = 0, run = 0;
+
+function conditionOf(index) {
+  if (model.classes) return [element("classes").value === "" ? index % model.classes : Number(element("classes").value)];
+  return isConditional ? vector() : [];
+}
+
+/** The numbers of the text field; those of before while it has others. */
+function vector() {
+  const numbers = element("vector").value.split(",").map(Number);
+  const fits = numbers.length === model.vector.length && numbers.every(Number.isFinite);
+  element("vector").setAttribute("aria-invalid", String(!fits));
+  element("vector").title = `${model.vector.length} numbers with commas between them`;
+  return fits ? (model.vector = numbers) : model.vector;
+}
+
+async function showSamples() {
+  const own = ++run;
+  for (let i = 0; i < COUNT && own === run; i++) {
+    const { latent, condition, button } = samples[i];
+    await draw(button.firstChild, latent, condition);
+    button.setAttribute("aria-label", `Sample ${i + 1}${model.classes ? `, ${nameOf(condition[0])}` : ""}: change it below`);
+    if (performance.now() - lastRest > 30) {
+      await rest();
+      lastRest = performance.now();
+    }
+  }
+  if (own === run) report();
+}
+let lastRest = 0;
+
+function newSamples() {
+  samples = samples.map(({ button }, i) => ({ button, latent: drawLatent(), condition: conditionOf(i) }));
+  return showSamples();
+}
+
+function makeGrid() {
+  for (let i = 0; i < COUNT; i++) {
+    const button = document.createElement("button"), item = document.createElement("li");
+    button.type = "button";
+    button.className = "sample";
+    button.append(document.createElement("canvas"));
+    paint(button.firstChild, new Float32Array(width * height * channels).fill((model.low + model.high) / 2));
+    button.addEventListener("click", () => choose(i));
+    item.append(button);
+    element("grid").append(item);
+    samples.push({ button });
+  }
+}
+
+function savePicture() {
+  const columns = 6, scale = Math.max(1, Math.round(96 / Math.max(width, height))), gap = 2;
+  const sheet = document.createElement("canvas"), context = sheet.getContext("2d");
+  sheet.width = columns * (width * scale + gap) + gap;
+  sheet.height = Math.ceil(COUNT / columns) * (height * scale + gap) + gap;
+  context.fillStyle = "#808080";
+  context.fillRect(0, 0, sheet.width, sheet.height);
+  context.imageSmoothingEnabled = false;
+  samples.forEach(({ button }, i) => {
+    const x = gap + (i % columns) * (width * scale + gap), y = gap + Math.floor(i / columns) * (height * scale + gap);
+    context.drawImage(button.firstChild, x, y, width * scale, height * scale);
+  });
+  sheet.toBlob((blob) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = "samples.png";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  });
+}
+
+// --- Sliders
+
+let amounts = [], ends = [];
+
+const explore = newest(() => {
+  const { latent, condition } = samples[chosen];
+  return draw(element("explored"), moved(latent, amounts), model.classes ? [Number(element("class").value)] : condition);
+});
+
+function choose(index) {
+  samples[chosen].button.setAttribute("aria-pressed", "false");
+  chosen = index;
+  samples[chosen].button.setAttribute("aria-pressed", "true");
+  if (model.classes && element("class").value !== String(samples[chosen].condition[0])) {
+    element("class").value = samples[chosen].condition[0];
+    if (ends.length) showPair();
+  }
+  setSliders(() => 0);
+}
+
+function setSliders(value) {
+  amounts = amounts.map((_, i) => value(i));
+  amounts.forEach((amount, i) => {
+    element(`slider-${i}`).value = amount;
+    element(`amount-${i}`).textContent = amount.toFixed(1);
+  });
+  explore();
+}
+
+function makeSliders() {
+  model.directions.forEach(({ share }, i) => {
+    const row = document.createElement("div");
+    row.className = "slider";
+    row.innerHTML = `<label for="slider-${i}">Direction ${i + 1} <span class="note">(${Math.round(100 * share)} % of the change)</span></label>
+      <output id="amount-${i}" for="slider-${i}">0.0</output>
+      <input id="slider-${i}" type="range" min="-3" max="3" step="0.1" value="0">`;
+    row.querySelector("input").addEventListener("input", (event) => setSliders((k) => (k === i ? Number(event.target.value) : amounts[k])));
+    element("sliders").append(row);
+    amounts.push(0);
+  });
+}
+
+// --- From one picture to another
+
+let timer = null;
+
+const showBetween = newest(() => {
+  const share = Number(element("share").value);
+  element("share-text").textContent = `${Math.round(100 * share)} %`;
+  return draw(element("middle"), between(...ends, share), pairCondition());
+});
+const pairCondition = () => (model.classes ? [Number(element("class").value)] : isConditional ? vector() : []);
+
+async function showPair() {
+  await draw(element("start"), ends[0], pairCondition());
+  await draw(element("end"), ends[1], pairCondition());
+  showBetween();
+}
+
+function newPair() {
+  ends = [drawLatent(), drawLatent()];
+  return showPair();
+}
+
+function play(on) {
+  clearInterval(timer);
+  timer = on ? setInterval(step, 60) : null;
+  element("play").textContent = on ? "Pause" : "Play";
+  element("play").setAttribute("aria-pressed", String(on));
+}
+
+let ahead = 1;
+function step() {
+  const share = Number(element("share").value);
+  if (share >= 1) ahead = -1;
+  if (share <= 0) ahead = 1;
+  element("share").value = share + 0.02 * ahead;
+  showBetween();
+}
+
+// --- The page
+
+function fact(name, text) {
+  const [term, description] = ["dt", "dd"].map((tag) => document.createElement(tag));
+  term.textContent = name;
+  description.textContent = text;
+  element("facts").append(term, description);
+  return description;
+}
+
+let speed = null;
+function report() {
+  const middle = [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)];
+  speed = speed || fact("Time here", "");
+  speed.textContent = `${middle.toFixed(1)} ms for a picture`;
+}
+
+/** The largest difference from the numbers that JAX gave for some latents. */
+async function compare() {
+  let most = 0;
+  for (const { latent, condition, values } of model.references) {
+    const found = await generator(inputsOf(numbersOf(latent, "float"), condition)), wanted = numbersOf(values, "float");
+    wanted.forEach((value, i) => (most = Math.max(most, Math.abs(found[i] - value))));
+  }
+  const share = most / (model.high - model.low);
+  const text = `${most.toExponential(1)} at most, of values from ${model.low} to ${model.high}; ${model.precision}`;
+  fact("Difference from JAX", text).dataset.value = String(most);
+  if (!(share < 0.05)) throw new Error("its pictures differ from those of training");
+}
+
+function fillClasses() {
+  for (const id of ["classes", "class"]) {
+    if (id === "classes") element(id).add(new Option("each in turn", ""));
+    for (let label = 0; label < model.classes; label++) element(id).add(new Option(label, label));
+  }
+  element("classes-row").hidden = element("class-row").hidden = element("pair-class").hidden = false;
+}
+
+async function start() {
+  if (model.classes) fillClasses();
+  if (isConditional && !model.classes) {
+    element("vector").value = model.vector.join(", ");
+    element("vector-row").hidden = false;
+  }
+  makeGrid();
+  makeSliders();
+  if (!model.directions.length) element("directions-note").hidden = element("reset").hidden = true;
+  generator = await makeGenerator();
+  await compare();
+  await newSamples();
+  choose(0);
+  await newPair();
+  element("status").hidden = true;
+  document.body.dataset.ready = "true";
+
+  element("more").addEventListener("click", () => newSamples().then(() => choose(chosen)));
+  element("classes").addEventListener("change", () => {
+    samples.forEach((sample, i) => (sample.condition = conditionOf(i)));
+    showSamples().then(() => choose(chosen));
+  });
+  element("vector").addEventListener("change", () => {
+    samples.forEach((sample, i) => (sample.condition = conditionOf(i)));
+    showSamples().then(explore).then(showPair);
+  });
+  element("class").addEventListener("change", () => {
+    explore();
+    showPair();
+  });
+  element("save").addEventListener("click", savePicture);
+  element("reset").addEventListener("click", () => setSliders(() => 0));
+  element("pair").addEventListener("click", newPair);
+  element("play").addEventListener("click", () => play(!timer));
+  element("share").addEventListener("input", () => {
+    play(false);
+    showBetween();
+  });
+}
+
+start().catch((error) => {
+  console.error(error);
+  const why = typeof DecompressionStream === "undefined" ? "it is too old; use one of 2023 or later" : error.message;
+  element("status").textContent = `The generator does not run in this browser: ${why}.`;
+});

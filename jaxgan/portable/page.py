@@ -1,0 +1,261 @@
+"""A page that runs a generator in any browser: one file, which makes no request."""
+
+import base64
+import gzip
+import html
+import importlib.resources
+import json
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.portable.generator import CONDITION, NotPortable, PortableGenerator
+from jaxgan.portable.graph import Graph, to_graph
+from jaxgan.portable.onnx_file import graph_to_onnx
+
+SLIDERS = 8
+"""Most directions that have one."""
+
+DRAWS, AT_ONCE = 512, 64
+"""Latents from which directions are estimated."""
+
+SMALL, LARGEST_HALF = 64, 6e4
+"""Constants with more numbers are of half precision, unless one is larger than that."""
+
+COMPARED = 4_096
+"""Most values of a sample that the page compares with JAX's."""
+
+VERSION = "1.30.0"
+ENGINE = {
+    "ort": "ort.wasm.min.js",
+    "ort-glue": "ort-wasm-simd-threaded.mjs",
+    "ort-wasm": "ort-wasm-simd-threaded.wasm",
+}
+"""Files of onnxruntime-web, of this version and probably of others."""
+
+LICENSE = """<!-- This page contains onnxruntime-web (github.com/microsoft/onnxruntime).
+MIT License. Copyright (c) Microsoft Corporation.
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions: The above copyright notice and
+this permission notice shall be included in all copies or substantial portions of the Software.
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE. -->
+"""
+
+
+def plain_operators() -> frozenset[str]:
+    """Names of the operators that pages run in plain JavaScript."""
+    return frozenset(re.findall(r"^operators\.(\w+) = ", _source("operators.js"), re.MULTILINE))
+
+
+def needs_engine(graph: Graph) -> bool:
+    """Whether a page of the graph needs onnxruntime-web, because of operators such as convolutions."""
+    return not graph.operators <= plain_operators()
+
+
+def to_page(
+    generator: PortableGenerator,
+    graph: Graph | None = None,
+    *,
+    title: str = "A generator",
+    summary: str = "",
+    facts: Mapping[str, str] = {},
+    vector: np.ndarray | None = None,
+    engine: pathlib.Path | None = None,
+) -> str:
+    """The page: samples, sliders along `principal_directions`, and paths between two latents.
+
+    Dense layers, normalisation and activations run in plain JavaScript, with weights of half precision. Other
+    generators run in onnxruntime-web, in float32, whose files the page then contains.
+
+    Args:
+      generator: of images, grey or RGB.
+      graph: what `to_graph` made of it; None to make it.
+      title, summary: in plain text.
+      facts: listed at the end, by their names.
+      vector: a condition [dim] to begin with, where the condition is a vector.
+      engine: the directory of onnxruntime-web's files (`ENGINE`), if `needs_engine`.
+
+    Raises:
+      NotPortable: samples are not images, the prior has no recipe, a primitive has no converter, or onnxruntime-web is
+        needed and not there.
+    """
+    shape = generator.output.shape
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
+        raise NotPortable(
+            "there is no page for this generator", f"its samples {list(shape)} are no images", "choose other forms"
+        )
+    if generator.latent.recipe is None:
+        raise NotPortable(
+            "there is no page for this generator",
+            "its prior does not say how other programs draw it",
+            "set Latent(recipe=...), see docs/export.md",
+        )
+    graph = to_graph(generator) if graph is None else graph
+    vector = np.zeros(_vector_size(generator), np.float32) if vector is None else vector
+    key = jax.random.key(0)
+    low, high = generator.low, generator.high
+    parts = list(generator.latent.recipe())
+    arcs = any(part["distribution"] in ("normal", "sphere") for part in parts)
+    model: dict[str, Any] = {
+        "shape": [*shape, 1] if len(shape) == 2 else list(shape),
+        "low": low,
+        "high": high,
+        "inputs": [array._asdict() for array in generator.inputs],
+        "latents": parts,
+        "classes": generator.classes,
+        "vector": vector.tolist(),
+        "directions": [
+            {"step": np.round(step, 5).tolist(), "share": share}
+            for step, share in principal_directions(generator, key, vector)
+        ],
+        "references": _references(generator, key, vector),
+    }
+    scripts = ""
+    if needs_engine(graph):
+        model["precision"] = "float32, in onnxruntime-web"
+        scripts = _engine_scripts(engine, graph_to_onnx(generator, graph))
+    else:
+        model["precision"] = f"weights of half precision, {sum(c.size for c in graph.constants.values()):,} numbers"
+        model["graph"] = _graph_json(graph)
+    filled = {
+        "title": html.escape(title),
+        "summary": html.escape(summary),
+        "path": ", on an arc" if arcs else ", on a straight line",
+        "facts": "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in facts.items()),
+        "model": json.dumps(model, separators=(",", ":")).replace("<", "\\u003c"),
+        "operators": _inline(_source("operators.js")),
+        "engine": scripts,
+        "program": _inline(_source("page.js")),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _source("page.html"))
+
+
+def principal_directions(
+    generator: PortableGenerator, key: chex.PRNGKey, vector: np.ndarray | None = None
+) -> list[tuple[np.ndarray, float]]:
+    """The directions of the latent along which samples change most: eigenvectors of E[J(z)ᵀJ(z)], J the Jacobian of G.
+
+    The mean is estimated from products J(z)ᵀv with v ~ N(0, I), whose outer products have it as their mean. Parts that
+    are one-hot are left out.
+
+    Args:
+      generator: any.
+      key: for the draws of z and v, and of classes.
+      vector: the condition, where it is a vector.
+
+    Returns:
+      At most `SLIDERS` pairs: a step [dim] of one standard deviation of the prior, whose largest coordinate is
+      positive, and the direction's share of the trace.
+
+    Source: Constantine 2015, "Active Subspaces", chapter 3; directions of a generator by its Jacobian: Ramesh et al.
+    2018 (arXiv:1812.01161).
+    """
+
+    @jax.jit
+    def gradients(latents, noise, *conditions):
+        return jax.vjp(lambda z: generator.function(z, *conditions), latents)[1](noise)[0]
+
+    found = []
+    for i, part_key in enumerate(jax.random.split(key, DRAWS // AT_ONCE)):
+        latents_key, noise_key = jax.random.split(part_key)
+        latents = generator.latent.sample(latents_key, AT_ONCE)
+        noise = jax.random.normal(noise_key, (AT_ONCE, *generator.output.shape))
+        conditions = _conditions(generator, np.arange(i * AT_ONCE, (i + 1) * AT_ONCE), vector)
+        found.append(np.asarray(gradients(latents, noise, *conditions), np.float64))
+    rows = np.concatenate(found)
+    recipe = generator.latent.recipe
+    parts = () if recipe is None else recipe()
+    kept = np.concatenate([np.full(part["size"], part["distribution"] != "one_hot") for part in parts])
+    rows = np.where(kept, rows, 0.0)
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    draws = np.asarray(generator.latent.sample(key, 1_000), np.float64)
+    directions = []
+    for value, direction in list(zip(values, vectors.T, strict=True))[::-1][: min(SLIDERS, int(kept.sum()))]:
+        step = direction * np.sign(direction[np.abs(direction).argmax()]) * (draws @ direction).std()
+        directions.append((step, float(value / max(values.sum(), 1e-300))))
+    return directions
+
+
+def _vector_size(generator: PortableGenerator) -> int:
+    sizes = [array.shape[0] for array in generator.inputs if array.name == CONDITION and array.shape]
+    return sizes[0] if sizes else 0
+
+
+def _conditions(generator: PortableGenerator, numbers: np.ndarray, vector: np.ndarray | None) -> list[jax.Array]:
+    """Conditions of examples with these numbers: classes in turn, one vector, and zeros for all else."""
+    found = []
+    for array in generator.inputs[1:]:
+        if array.name == CONDITION and generator.classes is not None:
+            found.append(jnp.asarray(numbers % generator.classes, jnp.int32))
+        else:
+            given = vector if array.name == CONDITION and vector is not None else np.zeros(array.shape)
+            found.append(jnp.broadcast_to(jnp.asarray(given, array.dtype), (len(numbers), *array.shape)))
+    return found
+
+
+def _references(generator: PortableGenerator, key: chex.PRNGKey, vector: np.ndarray) -> list[dict[str, Any]]:
+    """Two latents with their conditions, and JAX's first values of their samples."""
+    numbers = np.arange(2)
+    latents = generator.latent.sample(jax.random.fold_in(key, 1), len(numbers))
+    conditions = _conditions(generator, numbers, vector)
+    values = np.asarray(jax.jit(generator.function)(latents, *conditions)).reshape(len(numbers), -1)[:, :COMPARED]
+    named = dict(zip((array.name for array in generator.inputs[1:]), conditions, strict=True))
+    given = np.asarray(named.get(CONDITION, np.zeros((len(numbers), 0)))).reshape(len(numbers), -1)
+    return [
+        {"latent": _base64(np.asarray(latents[i])), "condition": given[i].tolist(), "values": _base64(values[i])}
+        for i in numbers
+    ]
+
+
+def _base64(content: np.ndarray | bytes) -> str:
+    return base64.b64encode(content if isinstance(content, bytes) else np.ascontiguousarray(content)).decode()
+
+
+def _graph_json(graph: Graph) -> dict[str, Any]:
+    def constant(array: np.ndarray) -> tuple[list[int], str, str]:
+        if array.dtype == np.float32:
+            half = array.size > SMALL and np.abs(array).max() < LARGEST_HALF
+            return list(array.shape), "half" if half else "float", _base64(array.astype("<f2" if half else "<f4"))
+        return list(array.shape), "int", _base64(np.clip(array, -(2**31), 2**31 - 1).astype("<i4"))
+
+    return {
+        "nodes": [[node.operator, node.inputs, node.output, node.attributes] for node in graph.nodes],
+        "constants": {name: constant(array) for name, array in graph.constants.items()},
+    }
+
+
+def _engine_scripts(engine: pathlib.Path | None, model: bytes) -> str:
+    if engine is None:
+        raise NotPortable(
+            "there is no page for this generator",
+            "its layers need onnxruntime-web",
+            f"run npm pack onnxruntime-web@{VERSION}, unpack it, and name its directory as --onnxruntime_web=DIRECTORY",
+        )
+    content = {name: (engine / file).read_bytes() for name, file in ENGINE.items()}
+    program = _inline(content.pop("ort").decode())
+    packed = {"ort-model": model, **content}
+    data = "".join(
+        f'<script id="{name}" type="text/plain">{_base64(gzip.compress(part, 9, mtime=0))}</script>\n'
+        for name, part in packed.items()
+    )
+    return f"{LICENSE}<script>{program}</script>\n{data}"
+
+
+def _inline(program: str) -> str:
+    """A program as the content of a script element, which these texts would end."""
+    return program.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _source(name: str) -> str:
+    return (importlib.resources.files("jaxgan.portable") / name).read_text(encoding="utf-8")
