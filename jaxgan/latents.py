@@ -116,6 +116,7 @@ def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Lat
 
     Source: Chen et al. 2016 (arXiv:1606.03657), section 7.2: 10 categories, 2 codes and 62 of noise for MNIST.
     """
+    _check(dim)
     if dim < categories + continuous or categories < 1:
         raise ValueError(
             f"a latent of {categories} categories and {continuous} codes needs dim for both, got dim={dim}"
