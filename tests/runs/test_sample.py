@@ -143,6 +143,7 @@ def test_what_cannot_be_drawn_is_one_line(run, sampled, options, said):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_points_have_no_videos_grids_and_folders(tmp_path):
     train(tmp_path / "run")
     for options in ({"format": "webp"}, {"format": "folder"}, {"grid": "2x2"}):
@@ -167,6 +168,7 @@ def test_truncated_samples_are_of_the_prior_within_its_bounds(run, sampled):
     assert found.std(0).mean() < 0.8 * plain.std(0).mean()
 
 
+@pytest.mark.slow
 def test_scores_of_truncated_samples_are_files_of_their_own_and_say_so(run, capsys, tmp_path):
     options = {"evaluation.metrics": "sliced_wasserstein", "evaluation.features": "raw", "evaluation.samples": "60"}
     for psi in ("1", "0.25"):
@@ -209,7 +211,7 @@ def _frames(run, grid, walk, gif=False):
     return frames, pictures
 
 
-@pytest.mark.parametrize("prior", ["normal", "uniform"])
+@pytest.mark.parametrize("prior", ["normal", pytest.param("uniform", marks=pytest.mark.slow)])
 def test_a_video_goes_from_latent_to_latent_and_back_to_the_first(prior):
     run = _untrained(latent__name=prior)
     walk = Walk(stops=3, seconds=0.6, frames_per_second=20)
@@ -237,6 +239,7 @@ def _crc(name):
     return zlib.crc32(name.encode())
 
 
+@pytest.mark.slow
 def test_rows_of_a_video_hold_their_class_and_columns_share_their_latents():
     run = _untrained(condition="labels", latent__name="normal")
     latents = run.experiment.latent.sample(jax.random.fold_in(jax.random.key(0), _crc("video")), 4)
@@ -251,7 +254,7 @@ def test_rows_of_a_video_hold_their_class_and_columns_share_their_latents():
         assert np.abs(picture.astype(int) - expected).max() <= 1
 
 
-@pytest.mark.parametrize("condition", ["labels", "vectors"])
+@pytest.mark.parametrize("condition", ["labels", pytest.param("vectors", marks=pytest.mark.slow)])
 def test_a_video_along_conditions_keeps_its_latents(condition):
     run = _untrained(condition=condition, latent__name="normal")
     key = jax.random.fold_in(jax.random.key(0), _crc("video"))
@@ -314,6 +317,7 @@ def test_with_an_output_nothing_in_the_runs_directory_changes(run, tmp_path):
     assert page.count("data:image/png") == 5  # three of the evaluation, the samples of the training and the curves
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="run it as root, who can mount a directory read-only")
 def test_a_run_that_is_read_only(run, tmp_path):
     place = tmp_path / "run"
