@@ -49,6 +49,8 @@ def test_a_mode_that_is_added_is_a_verb(monkeypatch, capsys, tmp_path):
     assert _ends("dream", "--help") == 0
     out = capsys.readouterr().out
     assert "usage: jaxgan dream DIR" in out and "--seed: seed of the latents" in out and "--count" not in out
+    assert _ends("sample", "--help") == 0
+    assert "--mode" not in re.sub(r"--config: .*?(?=\n  --)", "", capsys.readouterr().out, flags=re.S)
 
 
 def test_overrides_are_found_in_both_forms(tmp_path):
