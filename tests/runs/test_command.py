@@ -29,7 +29,9 @@ def _ends(*arguments):
 
 @pytest.mark.parametrize("verb", runs.MODES)
 def test_a_mode_is_a_verb_with_an_argument_of_its_own(verb):
-    options = {name: "1" for name in runs.MODES[verb].options if name not in ("profile", "plain")}
+    _read("there", verb="sample")  # defines the flags
+    known = {name: flags.FLAGS[name] for name in runs.MODES[verb].options}
+    options = {name: getattr(flag.parser, "enum_values", "1")[0] for name, flag in known.items() if not flag.boolean}
     given = [f"--{name}={value}" for name, value in options.items()]
     long = ["--config=ring", "--workdir=there"] if runs.MODES[verb].trains else ["--workdir=there"]
     short = ["ring", "--workdir=there"] if runs.MODES[verb].trains else ["there"]
