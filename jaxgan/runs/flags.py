@@ -193,7 +193,7 @@ def _help(verb: str | None) -> str:
     shown = flags.FlagValues()
     for flag in map(copy.deepcopy, FLAGS.get_flags_for_module(__name__)):
         if verb and flag.name in runs.MODES[verb].options:
-            flag.help = re.sub(r"^--mode=[a-z, ]+: ", "", flag.help)
+            flag.help = re.sub(r"(^|>: )--mode=[a-z, ]+: ", r"\1", flag.help)
         if not verb or flag.name in (*EVERYWHERE, *runs.MODES[verb].options):
             shown[flag.name] = flag
     return shown.get_help("  ", include_special_flags=False)

@@ -29,8 +29,9 @@ def _ends(*arguments):
 
 @pytest.mark.parametrize("verb", runs.MODES)
 def test_a_mode_is_a_verb_with_an_argument_of_its_own(verb):
-    choices = {"format": "png", "along": "conditions"}
-    options = {name: choices.get(name, "1") for name in runs.MODES[verb].options if name not in ("profile", "plain")}
+    _read("there", verb="sample")  # defines the flags
+    known = {name: flags.FLAGS[name] for name in runs.MODES[verb].options}
+    options = {name: getattr(flag.parser, "enum_values", "1")[0] for name, flag in known.items() if not flag.boolean}
     given = [f"--{name}={value}" for name, value in options.items()]
     long = ["--config=ring", "--workdir=there"] if runs.MODES[verb].trains else ["--workdir=there"]
     short = ["ring", "--workdir=there"] if runs.MODES[verb].trains else ["there"]
@@ -50,6 +51,8 @@ def test_a_mode_that_is_added_is_a_verb(monkeypatch, capsys, tmp_path):
     assert _ends("dream", "--help") == 0
     out = capsys.readouterr().out
     assert "usage: jaxgan dream DIR" in out and "--seed: seed of the latents" in out and "--count" not in out
+    assert _ends("sample", "--help") == 0
+    assert "--mode" not in re.sub(r"--config: .*?(?=\n  --)", "", capsys.readouterr().out, flags=re.S)
 
 
 def test_overrides_are_found_in_both_forms(tmp_path):
