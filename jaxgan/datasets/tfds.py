@@ -384,10 +384,7 @@ def _not_prepared(name: str, data_dir: str) -> DataError:
         remedy = f"the nearest names are {', '.join(near)}" if near else "see the catalog of tensorflow-datasets"
         raise DataError(f"cannot load the dataset {name}", "tensorflow-datasets has none of that name", remedy)
     if base in _LOCAL:
-        remedy = (
-            f"run: jaxgan prepare {base} --from DIR --to {data_dir}, "
-            "with DIR the directory of its IDX files"
-        )
+        remedy = f"run: jaxgan prepare {base} --from DIR --to {data_dir}, with DIR the directory of its IDX files"
     else:
         call = f"tfds.builder({name!r}, data_dir=DATA_DIR, file_format='array_record').download_and_prepare()"
         remedy = (
