@@ -25,6 +25,7 @@ SHAPES = {
     "idx": (28, 28, 1),
     "tfds": (32, 32, 3),
     "npz": (48, 48, 1),
+    "avatars": (32, 32, 3),
 }
 """Of an example, by dataset; tfds: CIFAR-10, npz: the Toronto faces."""
 
@@ -127,10 +128,11 @@ def main() -> None:
     names = arguments.configs or sorted(p.stem for p in pathlib.Path("configs").glob("*.py") if p.stem != "default")
     before = pathlib.Path(arguments.out)
     result: dict = json.loads(before.read_text()) if arguments.configs and before.exists() else {}
+    here = timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax")
+    elsewhere = {} if result.setdefault("machine", here)["cpu"] == here["cpu"] else {"machine": here}
     for name in names:
-        result[name] = measure(name, arguments.repeats, arguments.limit)
+        result[name] = measure(name, arguments.repeats, arguments.limit) | elsewhere
         print(name, result[name].get("minutes", result[name]), flush=True)
-    result.setdefault("machine", timing.machine("jaxgan", "jax", "jaxlib", "flax", "optax"))
     print(table_of(result))
     timing.write(arguments.out, result)
 

@@ -4,7 +4,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def form(*, size: int, resize: str, channels: int, background: str) -> Form:
         raise UsageError(
             f"dataset.size={size}", f"it is the pixels of a side, 1 to {LARGEST_SIDE}", "set it to 32, for example"
         )
-    if resize not in Resize.__args__:  # type: ignore[attr-defined]
+    if resize not in get_args(Resize):
         raise UsageError(f"dataset.resize={resize}", "it is crop, pad or stretch", "set it to crop")
     if channels not in _MODES:
         why = "pictures become grey (1) or red, green and blue (3)"
@@ -88,7 +88,7 @@ def form(*, size: int, resize: str, channels: int, background: str) -> Form:
     except ValueError as error:
         remedy = "set it to white, black or a colour such as #ffe0c0"
         raise UsageError(f"dataset.background={background}", "it is no colour that CSS knows", remedy) from error
-    return Form(size, resize, channels, (red, green, blue))  # type: ignore[arg-type]
+    return Form(size, cast(Resize, resize), channels, (red, green, blue))
 
 
 class Picture(NamedTuple):

@@ -541,7 +541,10 @@ def test_prepared_as_npz_gives_the_same_examples(tmp_path, capsys, split):
     assert prepare.main(arguments) == 0
     output = capsys.readouterr().out.splitlines()
     assert output[0].startswith("warning: 1 of ") and output[-2] == "classes: 0 a, 1 b, 2 c"
-    assert f"pictures are written to {target}; train on them with: jaxgan train dcgan --config" in output[-1]
+    assert (
+        f"pictures are written to {target}; train on them with: jaxgan train dcgan --config.dataset.name=npz"
+        in output[-1]
+    )
     data, arrays = load(path, channels=1), DATASETS["npz"](path=target)
     for name in ("train", "validation", "test"):
         assert np.array_equal(getattr(data, name).examples, getattr(arrays, name).examples)
