@@ -82,6 +82,25 @@ def measure(workdir: str, onnxruntime_web: str, repeats: int) -> dict[str, Any]:
         return found | {"page": page_of(made["html"]) if "html" in made else {}}
 
 
+def table_of(found: dict[str, Any]) -> str:
+    """The table of docs/export.md."""
+    lines = [
+        "| run | megabytes of jax, onnx, safetensors, html | ms of a picture, jax | onnx | page "
+        "| farthest from JAX, onnx | page |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, run in found["runs"].items():
+        sizes = ", ".join(f"{run['bytes'][form] / 1e6:.1f}" for form in ("jax", "onnx", "safetensors", "html"))
+        times = [
+            " / ".join(f"{run[f'milliseconds_of_a_picture_of_{count}'][form]['median']:.2g}" for count in BATCHES)
+            for form in ("jax", "onnx")
+        ]
+        page, far = run["page"], run["difference"]["onnx"]
+        cells = [name, sizes, *times, f"{page['milliseconds']:.2g}", f"{far:.0e}", f"{page['difference']:.1e}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measures it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

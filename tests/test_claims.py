@@ -12,7 +12,7 @@ import re
 
 import pytest
 
-from benchmarks import baselines, collapse, communication, efficiency, modes, recipes, scores
+from benchmarks import baselines, collapse, communication, efficiency, export, modes, recipes, scores
 from configs import default
 from jaxgan.runs.evaluate.tables import number, summarise
 
@@ -444,9 +444,16 @@ def said_of_zoo():
     ]
 
 
+def said_of_export():
+    found = results("benchmarks/export")
+    assert all(far < 1e-5 for run in found["runs"].values() for far in run["difference"].values())
+    return [export.table_of(found), f"on one {found['machine']['cpu']} with {found['machine']['cores']} cores"]
+
+
 SAID = {
     "README.md": said_by_the_readme,
     "docs/evaluation.md": said_of_evaluation,
+    "docs/export.md": said_of_export,
     "docs/modes.md": said_of_modes,
     "docs/scaling.md": said_of_scaling,
     "docs/speed.md": said_of_speed,

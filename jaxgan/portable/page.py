@@ -177,7 +177,7 @@ def principal_directions(
     recipe = generator.latent.recipe
     parts = () if recipe is None else recipe()
     kept = np.concatenate([np.full(part["size"], part["distribution"] != "one_hot") for part in parts])
-    rows = np.where(kept, rows, 0.0)
+    rows = np.where(np.isfinite(rows) & kept, rows, 0.0)
     values, vectors = np.linalg.eigh(rows.T @ rows)
     draws = np.asarray(generator.latent.sample(key, 1_000), np.float64)
     directions = []
