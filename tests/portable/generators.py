@@ -62,16 +62,16 @@ def mixture() -> PortableGenerator:
 
 
 FAST: dict[str, Callable[[], PortableGenerator]] = {
-    "mlp": lambda: made(mlp(widths=(8, 8), activation="leaky_relu,gelu", output="tanh", normalization="layer")),
     "mlp of labels": lambda: labelled(one_hot(mlp(conditioning="normalization", normalization="batch"), CLASSES)),
-    "mlp of vectors": lambda: with_vector(mlp()),
     "mlp of a learned mixture": mixture,
     "dcgan of labels": lambda: labelled(one_hot(dcgan(normalization="layer"), CLASSES)),
-    "r3gan": lambda: made(r3gan()),
     "inpainting": lambda: of_task("inpainting"),
-    "bigan": lambda: of_task("inference"),
 }
 SLOW: dict[str, Callable[[], PortableGenerator]] = {
+    "mlp": lambda: made(mlp(widths=(8, 8), activation="leaky_relu,gelu", output="tanh", normalization="layer")),
+    "bigan": lambda: of_task("inference"),
+    "r3gan": lambda: made(r3gan()),
+    "mlp of vectors": lambda: with_vector(mlp()),
     **{f"mlp, {name}": lambda name=name: made(mlp(activation=name)) for name in ACTIVATIONS},
     **{
         f"mlp, {name}": lambda name=name: made(mlp(normalization=name))
@@ -100,7 +100,8 @@ SLOW: dict[str, Callable[[], PortableGenerator]] = {
     "joint regressor": lambda: of_task("inference", method="joint_regressor"),
     "semi-supervised": lambda: of_task("semi_supervised"),
 }
-ALL = FAST | SLOW
+ALL = {name: functools.cache(make) for name, make in (FAST | SLOW).items()}
+"""Each is made once."""
 
 
 def inputs_of(generator: PortableGenerator, count: int) -> list[np.ndarray]:

@@ -171,6 +171,7 @@ def test_what_an_export_cannot_do(workdir, tmp_path, monkeypatch, capsys):
     assert "onnx is left out: the package onnx is not installed" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_points_in_the_plane_and_samples_by_the_discriminator(tmp_path, capsys):
     train(tmp_path / "ring", steps=20, sampling__method="rejection")
     capsys.readouterr()
