@@ -35,12 +35,12 @@ from collections.abc import Iterator
 from absl import app, flags
 
 BOUNDS = {
-    "walk_files": 32,
-    "walk_switches": 335,
+    "walk_files": 34,
+    "walk_switches": 390,
     "floors": 9,
     "tables": 3,
     "field_places": 3,
-    "lines": 27_000,
+    "lines": 30_000,
     "private_names": 0,
 }
 """The most of each that the project allows itself; a test holds them."""

@@ -117,7 +117,7 @@ def test_packing_writes_what_is_read(tmp_path, monkeypatch):
     pack(str(tmp_path / "out"), tmp_path)
     monkeypatch.setattr(avatars, "__file__", str(tmp_path / "__init__.py"))
     monkeypatch.setattr(avatars, "COUNT", 200)
-    monkeypatch.setattr(avatars, "_HELD_OUT", 50)
+    monkeypatch.setattr(avatars, "HELD_OUT", 50)
     data = DATASETS["avatars"](label="mouth,hat")
     assert np.array_equal(data.train.examples, small[:100].repeat(2, 1).repeat(2, 2))
     assert data.class_names == ("happy none", "happy 01", "sad none", "sad 01")

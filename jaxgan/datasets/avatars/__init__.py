@@ -32,7 +32,7 @@ LABELS = {
 }
 """The labels, and how many classes each has."""
 
-_HELD_OUT = 2_000
+HELD_OUT = 2_000
 
 
 def load(*, label: str = "mouth", validation_examples: int = -1) -> Dataset:
@@ -55,8 +55,8 @@ def load(*, label: str = "mouth", validation_examples: int = -1) -> Dataset:
     with _reading(), Image.open(_path(PICTURES), formats=("WEBP",)) as sheet:
         pixels = np.asarray(sheet.convert("RGB")).reshape(-1, SIDE, COLUMNS, SIDE, 3).swapaxes(1, 2)
         images = pixels.reshape(COUNT, SIDE, SIDE, 3).repeat(2, axis=1).repeat(2, axis=2)
-    train, test = splits.cut(Split(images, numbers), _HELD_OUT)
-    held_out = splits.held_out(len(train), _HELD_OUT if validation_examples < 0 else validation_examples)
+    train, test = splits.cut(Split(images, numbers), HELD_OUT)
+    held_out = splits.held_out(len(train), HELD_OUT if validation_examples < 0 else validation_examples)
     train, validation = splits.cut(train, held_out)  # by position for every label: the draws are in random order
     dataset = Dataset("avatars", train, validation, test, train.example_shape, len(names))
     return dataclasses.replace(dataset, class_names=names)
