@@ -558,7 +558,7 @@ def test_a_flax_module_that_does_not_follow_the_interface_is_answered_with_it():
     for network in (module, Network(module.init, module.apply)):
         with pytest.raises(ValueError, match="init could not be called: .*'condition'; a Network is init"):
             init_state(jax.random.key(0), **parts | {"discriminator": network}, example=jnp.zeros(2))
-    with pytest.raises(ValueError, match=r"discriminator must be a jaxgan.Network\(init, apply\), got _Plain"):
+    with pytest.raises(ValueError, match=r"discriminator must be a jaxgan.Network\(init, apply\), got a _Plain"):
         make_train_step(**scalar_game() | {"discriminator": module})
 
 
