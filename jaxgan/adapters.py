@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan import extras
 from jaxgan.errors import given
 from jaxgan.types import Network
 
@@ -80,7 +81,7 @@ def from_nnx(make: Callable[[Any], Any]) -> Network:
       TypeError: `make` is a module, or does not make one.
       ModuleNotFoundError: flax is not installed.
     """
-    nnx = _library("flax.nnx", "flax")
+    nnx = _library("flax.nnx")
     _check_maker("from_nnx", make, nnx.Module, "lambda rngs: Module(..., rngs=rngs)")
     abstract = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
     if not isinstance(abstract, nnx.Module):
@@ -141,7 +142,7 @@ def from_equinox(make: Callable[[Any], Any], *, axis_name: str | None = None) ->
       TypeError: `make` is a module, or does not make one.
       ModuleNotFoundError: equinox is not installed.
     """
-    eqx = _library("equinox", "equinox")
+    eqx = _library("equinox")
     _check_maker("from_equinox", make, eqx.Module, "lambda key: Module(..., key=key)")
     make_both = eqx.nn.make_with_state(make)
     abstract, abstract_state = eqx.filter_eval_shape(make_both, jax.random.key(0))
@@ -188,7 +189,7 @@ def from_haiku(function: Callable[..., Any]) -> Network:
       TypeError: `function` is a haiku module, or is transformed already.
       ModuleNotFoundError: haiku is not installed.
     """
-    hk = _library("haiku", "dm-haiku")
+    hk = _library("haiku")
     if isinstance(function, hk.Transformed | hk.TransformedWithState | hk.Module) or not callable(function):
         raise TypeError(
             "from_haiku takes the function that hk.transform takes, which makes its modules in each call, such as "
@@ -208,11 +209,11 @@ def from_haiku(function: Callable[..., Any]) -> Network:
     return Network(init, apply)
 
 
-def _library(module: str, package: str) -> ModuleType:
+def _library(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"this needs {package}, which is not installed: pip install {package}") from error
+        raise ModuleNotFoundError(str(extras.missing(error) or error), name=error.name) from error
 
 
 def _check_maker(name: str, make: Any, kind: type, example: str) -> None:

@@ -98,19 +98,18 @@ each_library = pytest.mark.parametrize("library", LIBRARIES)
 
 
 @functools.cache
-def game(library, condition=0):
+def game(library, rate=0.1):
     return {
-        "generator": LIBRARIES[library](LATENT + condition, SIZE),
-        "discriminator": LIBRARIES[library](SIZE + condition, 0),
-        "generator_tx": optax.adam(1e-2),
-        "discriminator_tx": optax.adam(1e-2),
+        "generator": LIBRARIES[library](LATENT, SIZE),
+        "discriminator": LIBRARIES[library](SIZE, 0),
+        "generator_tx": optax.sgd(rate),
+        "discriminator_tx": optax.sgd(rate),
         "latent": LATENTS["normal"](LATENT),
     }
 
 
-def begin(library, condition=None):
-    parts = game(library, 0 if condition is None else condition.shape[1])
-    return init_state(KEY, **parts, example=jnp.zeros((2, SIZE)), condition=condition)
+def begin(library):
+    return init_state(KEY, **game(library), example=jnp.zeros((2, SIZE)))
 
 
 def equal(a, b):
@@ -146,32 +145,42 @@ def test_batch_norm_and_dropout_are_those_of_training_and_of_evaluation(library)
 @each_library
 def test_a_players_update_moves_all_of_it_and_leaves_the_other_bit_identical(library):
     state, real = begin(library), jax.random.normal(KEY, (1, 16, SIZE))
-    for still, other in (("generator", "discriminator"), ("discriminator", "generator")):
-        # One player's rate is 0, so that its state after a step is its own pass's, whatever the other one does.
-        parts = game(library) | {f"{still}_tx": optax.adam(0.0)}
-        after, metrics = jax.jit(make_train_step(**parts, loss=LOSSES["non_saturating"]))(state, {"real": real})
-        assert equal(getattr(after, still).params, getattr(state, still).params)
-        before, player = getattr(state, other), getattr(after, other)
-        changed = jax.tree.leaves(jax.tree.map(lambda x, y: (x != y).any(), player.params, before.params))
-        assert len(changed) == 6 and all(changed) and not equal(player.model_state, before.model_state)
-        assert np.isfinite(metrics["d_loss"]) and np.isfinite(metrics["g_loss"])
-    # The discriminator's state is of its own passes alone: with a generator that moves afterwards, the same bits.
-    both = jax.jit(make_train_step(**game(library), loss=LOSSES["non_saturating"]))(state, {"real": real})[0]
-    parts = game(library) | {"generator_tx": optax.adam(0.0)}
-    alone = jax.jit(make_train_step(**parts, loss=LOSSES["non_saturating"]))(state, {"real": real})[0]
-    assert equal(both.discriminator, alone.discriminator) and not equal(both.generator.params, alone.generator.params)
+
+    @jax.jit
+    def step(state, g_rate, d_rate):
+        txs = {"generator_tx": optax.sgd(g_rate), "discriminator_tx": optax.sgd(d_rate)}
+        return make_train_step(**game(library) | txs, loss=LOSSES["non_saturating"])(state, {"real": real})
+
+    (both, metrics), (g_only, _), (d_only, _) = (step(state, *rates) for rates in ((0.1, 0.1), (0.1, 0.0), (0.0, 0.1)))
+    assert np.isfinite(metrics["d_loss"]) and np.isfinite(metrics["g_loss"])
+    assert equal(g_only.discriminator.params, state.discriminator.params)
+    assert equal(d_only.generator.params, state.generator.params)
+    # Statistics included: the discriminator's are of its own passes, whether the generator moves after them or not.
+    assert equal(both.discriminator, d_only.discriminator)
+    for name, of_one in (("generator", g_only), ("discriminator", d_only)):
+        before, player = getattr(state, name), getattr(of_one, name)
+        changed = [(x != y).any() for x, y in zip(*map(jax.tree.leaves, (player.params, before.params)), strict=True)]
+        # All but the bias before batch norm, whose gradient is 0 up to rounding.
+        assert len(changed) == 6 and sum(changed) >= 5 and not equal(player.model_state, before.model_state)
 
 
 @each_library
 def test_the_first_parameters_depend_on_the_key_only(library):
     network = LIBRARIES[library](SIZE, 0)
-    first, same, other = (network.init(jax.random.key(i), jnp.zeros((n, SIZE))) for i, n in ((0, 2), (0, 7), (1, 2)))
-    assert equal(first, same) and set(first) > {"params"}
+    inputs = jax.random.normal(KEY, (7, SIZE))
+    first, same, other = (network.init(jax.random.key(i), inputs[:n]) for i, n in ((0, 2), (0, 7), (1, 2)))
+    assert equal(first["params"], same["params"]) and set(first) > {"params"}
     assert not equal(first["params"], other["params"])
-    assert equal(first, jax.jit(network.init)(jax.random.key(0), jnp.zeros((2, SIZE)))) or library == "linen"
+    compiled = jax.jit(network.init)(jax.random.key(0), inputs[:2])
+    assert jax.tree.structure(compiled) == jax.tree.structure(first)
+    for a, b in zip(*map(jax.tree.leaves, (compiled, first)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-@each_library
+SLOW = [library if library == "nnx" else pytest.param(library, marks=pytest.mark.slow) for library in LIBRARIES]
+
+
+@pytest.mark.parametrize("library", SLOW)
 def test_scanned_steps_are_single_steps(library):
     parts, state = game(library), begin(library)
     step = make_train_step(**parts, loss=LOSSES["hinge"])
@@ -185,13 +194,14 @@ def test_scanned_steps_are_single_steps(library):
 
 
 @each_library
-def test_a_condition_reaches_both_modules(library):
-    labels = jax.nn.one_hot(jnp.arange(16) % CLASSES, CLASSES)
-    parts, state = game(library, CLASSES), begin(library, labels[:2])
-    step = jax.jit(make_train_step(**parts, loss=LOSSES["non_saturating"]))
-    state, metrics = step(state, {"real": jax.random.normal(KEY, (1, 16, SIZE)), "condition": labels[None]})
-    draw = functools.partial(jaxgan.sample, parts["generator"], state, KEY, 2, latent=parts["latent"])
-    assert (draw(condition=labels[:2]) != draw(condition=labels[1:3])).all() and np.isfinite(metrics["d_loss"])
+def test_a_condition_reaches_the_module(library):
+    network = LIBRARIES[library](SIZE + CLASSES, 0)
+    inputs, labels = jax.random.normal(KEY, (8, SIZE)), jax.nn.one_hot(jnp.arange(8) % CLASSES, CLASSES)
+    variables = network.init(KEY, inputs, condition=labels)
+    first, moved = (network.apply(variables, inputs, condition=c)[0] for c in (labels, labels[::-1]))
+    assert (first != moved).all()
+    outputs, _ = network.apply(variables, inputs, condition=jnp.zeros_like(labels))
+    assert not np.allclose(outputs, first)
 
 
 @each_library
@@ -210,7 +220,10 @@ def test_plain_modules_need_no_keywords_and_say_so_of_a_condition(library):
         network.apply(variables, inputs, condition=inputs)
 
 
-@pytest.mark.parametrize(("library", "tolerance"), [("equinox", 1e-5), ("nnx", None), ("haiku", None), ("linen", None)])
+DEVICES = [("equinox", 1e-5), *(pytest.param(name, None, marks=pytest.mark.slow) for name in LIBRARIES)]
+
+
+@pytest.mark.parametrize(("library", "tolerance"), DEVICES)
 def test_on_four_devices(library, tolerance):
     """Without batch norm, equinox's masks are the examples' own: one device equals four. With it, states stay equal."""
     parts = dict(game(library))
@@ -228,8 +241,7 @@ def test_on_four_devices(library, tolerance):
                 lambda key: Noisy(eqx.nn.MLP(inputs, outputs, WIDTH, 1, key=key), eqx.nn.Dropout(RATE))
             )
 
-        sgd = {"generator_tx": optax.sgd(0.1), "discriminator_tx": optax.sgd(0.1)}
-        parts |= {"generator": make(LATENT, SIZE), "discriminator": make(SIZE, "scalar"), **sgd}
+        parts |= {"generator": make(LATENT, SIZE), "discriminator": make(SIZE, "scalar")}
     state = init_state(KEY, **parts, example=jnp.zeros((2, SIZE)))
     batch, after = {"real": jax.random.normal(KEY, (1, 16, SIZE))}, []
     for mapping, count in (("jit", 1), ("shard_map", 4)) if tolerance else (("shard_map", 4),):
@@ -250,7 +262,7 @@ def test_on_four_devices(library, tolerance):
         (lambda: jaxgan.from_linen(linen.Dense), "takes a flax linen module, such as nn.Dense.2., got the class Dense"),
         (lambda: jaxgan.from_linen(nnx.Linear(2, 2, rngs=nnx.Rngs(0))), "takes a flax linen module.* got a Linear"),
         (lambda: jaxgan.from_nnx(nnx.Linear(2, 2, rngs=nnx.Rngs(0))), "takes a function that makes .* got a Linear"),
-        (lambda: jaxgan.from_nnx(lambda rngs: 3), "takes a function that makes a module, and this one makes"),
+        (lambda: jaxgan.from_nnx(lambda rngs: 3), "takes a function .*that makes a module, and this one makes"),
         (lambda: jaxgan.from_equinox(eqx.nn.Linear(2, 2, key=KEY)), "such as lambda key: .* got a Linear"),
         (lambda: jaxgan.from_equinox(lambda key: jnp.zeros(2)), "this one makes an array of shape"),
         (lambda: jaxgan.from_haiku(hk.transform(lambda x: x)), "takes the function that hk.transform takes.* got a Tr"),
@@ -263,12 +275,12 @@ def test_what_is_no_module_is_one_sentence(make, said):
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "package"),
-    [("equinox", "from_equinox", "equinox"), ("haiku", "from_haiku", "dm-haiku"), ("flax.nnx", "from_nnx", "flax")],
+    ("module", "name", "extra"),
+    [("equinox", "from_equinox", "equinox"), ("haiku", "from_haiku", "haiku"), ("flax.nnx", "from_nnx", "train")],
 )
-def test_a_library_that_is_not_installed(module, name, package, monkeypatch):
+def test_a_library_that_is_not_installed(module, name, extra, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ModuleNotFoundError, match=f"needs {package}, which is not installed: pip install {package}"):
+    with pytest.raises(ModuleNotFoundError, match=rf"is not installed; .* run: pip install 'jaxgan\[{extra}\]'"):
         getattr(jaxgan, name)(lambda *_: None)
 
 

@@ -15,15 +15,9 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 
 # Floor by floor: a folder (or a file at the root) imports folders of lower floors, and itself.
 FLOORS = (
-<<<<<<< HEAD
     {"errors", "types", "products", "tables"},
     {"fields", "config_files", "extras"},
-    {"wrappers", "optimizers", "io", "sampling", "signals"},
-=======
-    {"tables"},
-    {"errors", "types", "fields", "products"},
     {"wrappers", "optimizers", "io", "sampling", "signals", "adapters"},
->>>>>>> 17d76d0 (Adapters of flax linen, nnx, equinox and haiku, with an example each; a training loop of one's own)
     {"losses", "latents"},
     {"training"},
     {"parallel", "networks", "datasets", "figures", "portable"},
