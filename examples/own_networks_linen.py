@@ -12,7 +12,8 @@ from flax import linen as nn
 import jaxgan
 from jaxgan.evaluation.modes import mode_coverage
 
-STEPS, CHUNK, BATCH, SIGMA = 5_000, 1_000, 256, 0.02
+STEPS, CHUNK, BATCH = 5_000, 1_000, 256
+SIGMA = 0.02
 ANGLES = 2 * np.pi * np.arange(8) / 8
 CENTERS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
 

@@ -142,7 +142,9 @@ def test_batch_norm_and_dropout_are_those_of_training_and_of_evaluation(library)
     assert np.abs(found - expected).mean() < 0.2 * np.std(expected) and np.abs(found - first).max() > 0.05
 
 
-@each_library
+@pytest.mark.parametrize(
+    "library", ["nnx", *(pytest.param(n, marks=pytest.mark.slow) for n in LIBRARIES if n != "nnx")]
+)
 def test_a_players_update_moves_all_of_it_and_leaves_the_other_bit_identical(library):
     state, real = begin(library), jax.random.normal(KEY, (1, 16, SIZE))
 
@@ -160,8 +162,8 @@ def test_a_players_update_moves_all_of_it_and_leaves_the_other_bit_identical(lib
     for name, of_one in (("generator", g_only), ("discriminator", d_only)):
         before, player = getattr(state, name), getattr(of_one, name)
         changed = [(x != y).any() for x, y in zip(*map(jax.tree.leaves, (player.params, before.params)), strict=True)]
-        # All but the bias before batch norm, whose gradient is 0 up to rounding.
-        assert len(changed) == 6 and sum(changed) >= 5 and not equal(player.model_state, before.model_state)
+        # All but biases before batch norm, the next player's included, whose gradients are 0 up to rounding.
+        assert len(changed) == 6 and sum(changed) >= 4 and not equal(player.model_state, before.model_state)
 
 
 @each_library
@@ -177,10 +179,8 @@ def test_the_first_parameters_depend_on_the_key_only(library):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-SLOW = [library if library == "nnx" else pytest.param(library, marks=pytest.mark.slow) for library in LIBRARIES]
-
-
-@pytest.mark.parametrize("library", SLOW)
+@pytest.mark.slow
+@each_library
 def test_scanned_steps_are_single_steps(library):
     parts, state = game(library), begin(library)
     step = make_train_step(**parts, loss=LOSSES["hinge"])
