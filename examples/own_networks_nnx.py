@@ -48,7 +48,8 @@ parts = {
     "latent": jaxgan.LATENTS["uniform"](2),
 }
 state = jaxgan.init_state(jax.random.key(0), **parts, example=CENTERS, average=True)
-step = jaxgan.make_train_step(**parts, loss=jaxgan.LOSSES["non_saturating"], average_decay=0.999)
+loss, penalties = jaxgan.LOSSES["non_saturating"], [jaxgan.PENALTIES["r1"](0.1)]
+step = jaxgan.make_train_step(**parts, loss=loss, penalties=penalties, average_decay=0.999)
 train = jax.jit(jaxgan.scan_steps(step), donate_argnums=0)
 for i in range(STEPS // CHUNK):
     state, metrics = train(state, {"real": real_batches(jax.random.key(1 + i), CHUNK)})
