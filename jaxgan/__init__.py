@@ -3,17 +3,24 @@
 The public names are listed in `__init__.pyi` and imported on first use, so `import jaxgan` is cheap.
 """
 
-import difflib
+import ast
 import importlib
+import pathlib
 import sys
 import types
 from typing import Any
 
-import lazy_loader
-
 __version__ = "0.1.0"
 
-_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_PLACES = {
+    alias.name: ".".join(filter(None, (__name__, node.module, "" if node.module else alias.name)))
+    for node in ast.parse(pathlib.Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom)
+    for alias in node.names
+}
+"""The module of each public name."""
+
+__all__ = list(_PLACES)
 
 _MOVED = {
     "augment": "wrappers.augmentation",
@@ -51,17 +58,26 @@ class _MovedModule(types.ModuleType):
 sys.modules.update({path: _MovedModule(path) for path in (f"{__name__}.{name}" for name in _MOVED)})
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def __getattr__(name: str) -> Any:
     if name in _MOVED:
         return importlib.import_module(f"{__name__}.{_MOVED[name]}")
-    if name not in __all__:
-        near = difflib.get_close_matches(name, [*__all__, *_MOVED], n=2) or sorted(__all__)
-        raise AttributeError(f"module 'jaxgan' has no attribute {name!r}; did you mean {' or '.join(near)}?")
+    if name not in _PLACES:
+        from jaxgan.tables import nearest
+
+        near = nearest(name, [*_PLACES, *_MOVED]) or "; dir(jaxgan) lists its names"
+        raise AttributeError(f"module 'jaxgan' has no attribute {name!r}{near}")
     try:
-        return _load(name)
+        module = importlib.import_module(_PLACES[name])
     except ModuleNotFoundError as error:
         from jaxgan import extras
 
         if (explained := extras.missing(error)) is None:
             raise
         raise ModuleNotFoundError(str(explained), name=error.name) from error
+    value = module if _PLACES[name] == f"{__name__}.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value

@@ -1,3 +1,4 @@
+from . import adapters as adapters
 from . import config as config
 from . import datasets as datasets
 from . import errors as errors
@@ -16,6 +17,10 @@ from . import theory as theory
 from . import training as training
 from . import types as types
 from . import wrappers as wrappers
+from .adapters import from_equinox as from_equinox
+from .adapters import from_haiku as from_haiku
+from .adapters import from_linen as from_linen
+from .adapters import from_nnx as from_nnx
 from .datasets import DATASETS as DATASETS
 from .datasets import RANGES as RANGES
 from .evaluation import EVALUATORS as EVALUATORS

@@ -26,6 +26,8 @@ EXTRAS: dict[str, dict[str, str]] = {
     },
     "export": {"flatbuffers": "flatbuffers", "onnx": "onnx", "safetensors": "safetensors"},
     "wandb": {"wandb": "wandb"},
+    "equinox": {"equinox": "equinox"},
+    "haiku": {"haiku": "dm-haiku"},
     "tensorflow": {"tensorflow": "tensorflow"},
 }
 """The modules that each extra of pyproject.toml brings, with the names of their distributions."""

@@ -1,14 +1,16 @@
 """Small games for the tests: hand-written networks whose every step can be worked out or compared."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import linen
+import pytest
 
+from jaxgan.adapters import from_linen
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, named_loss
-from jaxgan.networks import from_linen, maxout, mlp
 from jaxgan.training.step import init_state
 from jaxgan.types import Network
 
@@ -43,9 +45,10 @@ def at(game, w, theta):
 
 def dropout_game():
     """The paper's kind of networks, small: an MLP against maxout with dropout."""
+    networks = flax_networks()
     return {
-        "generator": mlp(output_shape=(6,), widths=(16,), output="sigmoid"),
-        "discriminator": maxout(widths=(12, 8), pieces=3, initial_scale=0.5),
+        "generator": networks.mlp(output_shape=(6,), widths=(16,), output="sigmoid"),
+        "discriminator": networks.maxout(widths=(12, 8), pieces=3, initial_scale=0.5),
         "generator_tx": optax.adam(1e-2),
         "discriminator_tx": optax.adam(1e-2),
         "latent": LATENTS["uniform"](4),
@@ -86,25 +89,36 @@ def noisy_game():
     return game | {name: noisy(game[name]) for name in ("generator", "discriminator")}
 
 
-class BatchNormNet(linen.Module):
-    """A dense layer, batch norm, a dense layer."""
+def flax_networks():
+    """`jaxgan.networks`; a test that asks for it is skipped where only the core is installed."""
+    return pytest.importorskip("jaxgan.networks", reason="needs flax: pip install 'jaxgan[train]'")
 
-    out: int
-    axis_name: str | None = None
 
-    @linen.compact
-    def __call__(self, inputs, *, condition=None, train=False):
-        norm = linen.BatchNorm(use_running_average=not train, axis_name=self.axis_name, momentum=0.9)
-        hidden = jax.nn.relu(norm(linen.Dense(16, use_bias=False)(inputs)))
-        hidden = linen.Dense(self.out)(hidden)
-        return hidden[:, 0] if self.out == 1 else hidden
+@functools.cache
+def _batch_norm_net():
+    """A linen module: a dense layer, batch norm, a dense layer."""
+    from flax import linen
+
+    class BatchNormNet(linen.Module):
+        out: int
+        axis_name: str | None = None
+
+        @linen.compact
+        def __call__(self, inputs, *, condition=None, train=False):
+            norm = linen.BatchNorm(use_running_average=not train, axis_name=self.axis_name, momentum=0.9)
+            hidden = jax.nn.relu(norm(linen.Dense(16, use_bias=False)(inputs)))
+            hidden = linen.Dense(self.out)(hidden)
+            return hidden[:, 0] if self.out == 1 else hidden
+
+    return BatchNormNet
 
 
 def batch_norm_game(axis_name=None):
     """Both players with batch statistics, synced over `axis_name`."""
-    return dropout_game() | {
-        "generator": from_linen(BatchNormNet(6, axis_name)),
-        "discriminator": from_linen(BatchNormNet(1, axis_name)),
+    game = dropout_game()
+    return game | {
+        "generator": from_linen(_batch_norm_net()(6, axis_name)),
+        "discriminator": from_linen(_batch_norm_net()(1, axis_name)),
         # Not Adam: behind a batch norm some gradients are zero but for rounding, which Adam scales up to its full rate.
         "generator_tx": optax.sgd(0.1, 0.5),
         "discriminator_tx": optax.sgd(0.1, 0.5),

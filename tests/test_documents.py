@@ -8,8 +8,10 @@ import re
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
+import jaxgan
 from benchmarks import communication, recipes, scores
 from configs import default, mixture
 from jaxgan import evaluation, theory
@@ -18,11 +20,14 @@ from jaxgan.evaluation.alarms import ALARMS, Limits
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.networks import maxout, mlp
+from jaxgan.training.step import init_state, sample
+from jaxgan.types import Network
 
 README = pathlib.Path("README.md").read_text()
 TASKS_PAGE = pathlib.Path("docs/tasks.md").read_text()
 DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
 DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "docs/tasks.md", "docs/modes.md"]
+DOCUMENTS += ["docs/own_networks.md"]
 DOCUMENTS += ["docs/pictures.md", "docs/sampling.md", "docs/logging.md", "docs/export.md", "results/README.md"]
 
 
@@ -47,6 +52,35 @@ def test_the_readmes_program_runs():
     exec(program, names)
     assert names["samples"].shape == (100, 5)
     assert int(names["state"].step) == 1
+
+
+OWN_NETWORKS = pathlib.Path("docs/own_networks.md").read_text()
+
+
+def test_the_contract_of_networks_of_ones_own_is_a_network():
+    contract = re.findall(r"```python\n(.*?)```", OWN_NETWORKS, re.S)[0]
+    names = {}
+    exec(contract, names)
+    critic = Network(lambda key, x, condition=None: {"params": jnp.ones(2)}, lambda v, x, **_: (x @ v["params"], {}))
+    parts = {"generator": names["network"], "discriminator": critic, "latent": LATENTS["normal"](3)}
+    parts |= {"generator_tx": optax.sgd(0.1), "discriminator_tx": optax.sgd(0.1)}
+    state = init_state(jax.random.key(0), **parts, example=jnp.zeros((4, 2)))
+    assert sample(names["network"], state, jax.random.key(1), 5, latent=parts["latent"]).shape == (5, 2)
+
+
+@pytest.mark.parametrize("library", ["linen", "nnx", "equinox", "haiku"])
+def test_the_modules_of_networks_of_ones_own_are_networks(library):
+    import equinox as eqx
+    import haiku as hk
+    from flax import linen as nn
+    from flax import nnx
+
+    (code,) = re.findall(rf"`(jaxgan\.from_{library}\(.*\))` \|", OWN_NETWORKS)
+    network = eval(code, {"jaxgan": jaxgan, "nn": nn, "nnx": nnx, "eqx": eqx, "hk": hk})
+    inputs = jnp.ones((3, 2))
+    outputs, state = network.apply(network.init(jax.random.key(0), inputs), inputs)
+    assert outputs.shape[0] == 3 and state == {}
+    assert f"../examples/own_networks_{library}.py" in OWN_NETWORKS
 
 
 def test_the_evaluation_pages_program_runs(capsys):

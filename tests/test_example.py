@@ -1,23 +1,79 @@
-"""The example of two hand-written functions: short, without flax, and it finds all modes."""
+"""The examples: short, complete, and what they print is right. The fast tests run few steps of them."""
 
+import json
 import os
 import pathlib
+import re
+import runpy
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-EXAMPLE = pathlib.Path("examples/bring_your_own_network.py")
+OWN = sorted(pathlib.Path("examples").glob("own_networks_*.py"))
+BY_HAND = pathlib.Path("examples/bring_your_own_network.py")
+LOOP = pathlib.Path("examples/training_loop.py")
+
+
+def run(program):
+    """The lines that a program prints, as a user runs it, on one device: other flags round differently."""
+    env = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout.strip().splitlines()
+
+
+def score(line):
+    """The modes and the percentage of a line such as "8 of 8 modes, 72 % of the samples within 3 sigma"."""
+    return tuple(map(int, re.fullmatch(r"(\d) of 8 modes, (\d+) % of the samples within 3 sigma", line).groups()))
+
+
+def test_there_is_one_of_each_library_and_each_is_short():
+    assert [path.stem.removeprefix("own_networks_") for path in OWN] == ["equinox", "haiku", "linen", "nnx"]
+    assert all(len(path.read_text().splitlines()) < 60 for path in (*OWN, BY_HAND))
+    assert len(LOOP.read_text().splitlines()) < 100
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+def test_a_few_steps_of_it_run(path, capsys):
+    constants = "STEPS, CHUNK, BATCH = 6, 3, 16"
+    program, replaced = re.subn(r"^STEPS, CHUNK, BATCH = .*$", constants, path.read_text(), flags=re.M)
+    exec(compile(program, path, "exec"), {"__name__": "__main__"})
+    first, second, last = capsys.readouterr().out.strip().splitlines()
+    assert replaced == 1 and first.startswith("step      3 ") and second.startswith("step      6 ")
+    assert all(np.isfinite(float(number)) for number in re.findall(r"loss ([\d.]+)", first + second)) and score(last)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+def test_it_finds_the_ring(path):
+    modes, good = score(run(path.read_text())[-1])
+    assert modes >= 7 and good >= 50
 
 
 @pytest.mark.slow
 def test_it_finds_all_eight_modes_without_flax():
-    assert len(EXAMPLE.read_text().splitlines()) < 60
-    script = f"import runpy, sys; runpy.run_path({str(EXAMPLE)!r}); print('flax' in sys.modules)"
-    # As a user runs it, on one device: other flags round differently, and with some roundings it misses a mode.
-    env = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env).stdout
-    *_, modes, flax = out.strip().splitlines()
-    assert modes.startswith("8 of 8 modes")
-    assert int(modes.split(", ")[1].split(" %")[0]) >= 85
+    *_, modes, flax = run(BY_HAND.read_text() + "\nimport sys\nprint('flax' in sys.modules)")
+    assert score(modes)[0] == 8 and score(modes)[1] >= 85
     assert flax == "False"
+
+
+def test_the_loop_resumes_bit_for_bit(tmp_path, monkeypatch, capsys):
+    def train(name, steps):
+        options = ("--batch_size=8", "--log_every=4", "--checkpoint_every=4")
+        monkeypatch.setattr(sys, "argv", [str(LOOP), f"--workdir={tmp_path / name}", f"--steps={steps}", *options])
+        runpy.run_path(str(LOOP), run_name="__main__")
+        return capsys.readouterr().out.strip().splitlines()
+
+    whole, part = train("whole", 8), train("parts", 4)
+    # As if it had been killed after a log line that no checkpoint has.
+    with open(tmp_path / "parts" / "metrics.jsonl", "a") as log:
+        log.write('{"step": 6, "d_loss": 0}\n')
+    rest = train("parts", 8)
+    assert rest[0] == "goes on from step 4" and rest[-1] == whole[-1] != part[-1]
+    assert re.fullmatch(r"step 8: precision [\d.]+  recall [\d.]+  of 1,000 samples", whole[-1])
+    lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "parts")]
+    assert lines[0] == lines[1] and [json.loads(line)["step"] for line in lines[0].splitlines()] == [4, 8]
+    samples = [np.load(tmp_path / name / "samples.npy") for name in ("whole", "parts")]
+    np.testing.assert_array_equal(*samples)
+    assert samples[0].shape == (1_000, 28, 28, 1)

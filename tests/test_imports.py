@@ -17,7 +17,7 @@ PACKAGE = pathlib.Path(jaxgan.__file__).parent
 FLOORS = (
     {"errors", "types", "products", "tables"},
     {"fields", "config_files", "extras"},
-    {"wrappers", "optimizers", "io", "sampling", "signals"},
+    {"wrappers", "optimizers", "io", "sampling", "signals", "adapters"},
     {"losses", "latents"},
     {"training"},
     {"parallel", "networks", "datasets", "figures", "portable"},

@@ -45,7 +45,7 @@ def test_the_extras_bring_what_the_program_says():
         own = specifiers(PROJECT["optional-dependencies"][extra])
         assert own.keys() == set(modules.values()), extra
     core = specifiers(PROJECT["dependencies"])
-    assert core.keys() == {"chex", "jax", "lazy-loader", "numpy", "optax"} == set(doctor.CORE) - {"jaxlib"}
+    assert core.keys() == {"chex", "jax", "numpy", "optax"} == set(doctor.CORE) - {"jaxlib"}
     users = {name for name in extras.EXTRAS if name != "tensorflow"}  # which only some data sets need
     assert set(requirements(["all"])) == set(requirements(users | {"all"}))
 

@@ -162,7 +162,7 @@ def test_auto_is_jit_on_one_device_and_jit_refuses_several():
     assert type(step) is type(jax.jit(lambda x: x))
     with pytest.raises(ValueError, match="one device"):
         distribute(_factory(dropout_game), mapping="jit", devices=jax.devices())
-    with pytest.raises(ValueError, match="shard_map"):
+    with pytest.raises(ValueError, match="unknown mapping 'xmap'; did you mean pmap"):
         distribute(_factory(dropout_game), mapping="xmap")
 
 

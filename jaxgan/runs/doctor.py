@@ -17,7 +17,7 @@ from jaxgan.datasets import cache
 from jaxgan.errors import in_one_line
 from jaxgan.runs import devices
 
-CORE = ("jax", "jaxlib", "optax", "chex", "numpy", "lazy-loader")
+CORE = ("jax", "jaxlib", "optax", "chex", "numpy")
 """Distributions that jaxgan does not work without."""
 
 VARIABLES = (

@@ -132,7 +132,7 @@ def test_terms_that_are_none_are_refused():
     for terms, said in (
         (feature_matching(), "got one; put it in a list"),
         ([feature_matching], r'pass TERMS\["feature_matching"\]\(weight\)'),
-        (["feature_matching"], "must be a jaxgan.Term"),
+        (["feature_matching"], r'pass TERMS\["feature_matching"\]\(weight\)'),
         ([lambda given: 0.0], "must be a jaxgan.Term"),
     ):
         with pytest.raises(ValueError, match=said):

@@ -105,7 +105,7 @@ def test_every_size_is_made_and_judged_or_refused(name, layers):
         (lambda: resnet(widths=(4,) * 4).init(KEY, jnp.zeros((2, 28, 28, 1))), r"sides divide by 8, not \[28, 28, 1\]"),
         (lambda: resnet(widths=()), "at least one width"),
         (lambda: resnet(normalization="virtual"), "no normalization 'virtual' in a resnet discriminator"),
-        (lambda: resnet(minibatch="std"), "no minibatch 'std' in a resnet discriminator; one of none, discrim"),
+        (lambda: resnet(minibatch="std"), "resnet's minibatch: 'std' is none of deviation, discrimination, none"),
         (lambda: resnet(widths=(4,)).init(KEY, IMAGES, condition=LABELS), "needs classes="),
         (lambda: r3gan(output_shape=(28, 28, 1), widths=(4, 4)), r"2 widths needs images \[8, 8, channels\], not \[28"),
         (lambda: r3gan(widths=(4,)).init(KEY, IMAGES), r"1 widths needs images \[4, 4, channels\], not \[8, 8, 2\]"),

@@ -1,5 +1,8 @@
 """`jaxgan.load`: a trained run in Python. Conditional ones are in tests/wrappers/test_conditions.py."""
 
+import pathlib
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -47,6 +50,15 @@ def test_it_has_the_whole_state_of_the_checkpoint_that_is_asked_for(workdir, gan
     logits, _ = gan.discriminator.apply(gan.state.discriminator.variables, gan.sample(3))
     assert logits.shape == (3,)
     assert gan.config["loss"] == "non_saturating" and gan.config["generator"]["widths"] == (16,)
+
+
+def test_the_programs_of_its_page(workdir):
+    text = pathlib.Path("docs/own_networks.md").read_text()
+    programs = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "gan." in block]
+    names = {"jax": jax, "jaxgan": jaxgan}
+    for program in programs:
+        exec(program.replace("runs/quickstart", str(workdir)), names)
+    assert len(programs) == 2 and names["images"].shape == (16, 2) and names["logits"].shape == (16,)
 
 
 def test_it_says_what_it_is(workdir, gan):

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from jaxgan.fields import parameters
-from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, named_loss
 from jaxgan.losses.penalties import PENALTIES
@@ -176,6 +175,9 @@ def test_every_entry_is_in_a_combination_and_no_pair_comes_twice():
 
 
 def test_a_run_resumes_from_a_checkpoint(tmp_path):
+    pytest.importorskip("orbax.checkpoint", reason="needs orbax-checkpoint: pip install 'jaxgan[train]'")
+    from jaxgan.io.checkpoints import Checkpoints
+
     program = Program(COMBINATIONS[-1], "jit")
     middle, _ = program.run(program.first, BATCHES[:2])
     with Checkpoints(tmp_path, keep=1, asynchronous=False) as checkpoints:

@@ -17,12 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from games import flax_networks
 
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, Loss, named_loss
 from jaxgan.losses.penalties import PENALTIES, lazy
 from jaxgan.losses.terms import TERMS
-from jaxgan.networks import mlp
 from jaxgan.parallel import distribute
 from jaxgan.training.coordination import Coordination
 from jaxgan.training.latent_optimization import LatentOptimization
@@ -64,6 +64,7 @@ class Setting:
 
     def networks(self, axis_name):
         options = {"widths": (6,), "activation": "tanh", "keep_hidden": 0.8, "axis_name": axis_name, **self.hidden}
+        mlp = flax_networks().mlp
         generator = mlp(output_shape=SHAPE, output="tanh", **options)
         if self.latent.generator is not None:
             generator = self.latent.generator(generator)

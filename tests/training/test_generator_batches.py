@@ -9,7 +9,6 @@ import optax
 import pytest
 from games import curved_game, data, difference, equal, scalar_game, start
 
-from jaxgan.config import DataFacts, build, check, complete, minibatches_per_step, schema
 from jaxgan.losses.penalties import r1
 from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import distribute
@@ -165,6 +164,9 @@ def test_what_cannot_be_is_refused():
 
 
 def test_a_config_reads_data_for_both_players():
+    pytest.importorskip("jaxgan.config", reason="needs ml_collections and flax: pip install 'jaxgan[train]'")
+    from jaxgan.config import DataFacts, build, check, complete, minibatches_per_step, schema
+
     config = complete({"batch_size": 10, "discriminator_steps": 5, "generator_batches": 2, "condition": "labels"})
     config = schema.replaced(config, {"generated_labels": "uniform", "generator_optimizer.momentum_schedule": "linear"})
     check(config)

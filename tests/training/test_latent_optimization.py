@@ -7,13 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from games import data, difference, dropout_game, start, step_of
+from games import data, difference, dropout_game, flax_networks, start, step_of
 
-from configs import ring
 from jaxgan import LATENTS, learned_mixture
-from jaxgan.config import DataFacts, build, complete, schema
 from jaxgan.losses import LOSSES
-from jaxgan.networks import mlp
 from jaxgan.parallel import distribute
 from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.step import make_train_step
@@ -120,7 +117,7 @@ def test_numbers_that_make_no_sense(arguments, said):
 
 
 def _mixture_game():
-    generator = learned_mixture(mlp(output_shape=(6,), widths=(8,), output="sigmoid"), 3, 4)
+    generator = learned_mixture(flax_networks().mlp(output_shape=(6,), widths=(8,), output="sigmoid"), 3, 4)
     return dropout_game() | {"generator": generator, "latent": LATENTS["mixture"](4, 3)}
 
 
@@ -145,6 +142,10 @@ def test_four_devices_move_latents_as_one_does(mapping, parts):
 
 @pytest.mark.slow
 def test_a_config_turns_it_on():
+    pytest.importorskip("jaxgan.config", reason="needs ml_collections and flax: pip install 'jaxgan[train]'")
+    from configs import ring
+    from jaxgan.config import DataFacts, build, complete, schema
+
     config = ring.get_config()
     facts = DataFacts((2,), 100)
     assert build(config, facts).options["latent_optimization"] is None

@@ -129,7 +129,7 @@ def test_mistakes():
     keys, values, _ = problem()
     with pytest.raises(ValueError, match=r"different numbers of members: \[3, 4\]"):
         init_population(init_member, keys[:3], values)
-    with pytest.raises(ValueError, match="unknown members 'pmap'; one of vmap, map"):
+    with pytest.raises(ValueError, match="unknown members 'pmap'; did you mean map or vmap"):
         population_step(member_step, members="pmap")
     _, place, _ = distribute_population(member_step, devices=jax.devices()[:3])
     with pytest.raises(ValueError, match="multiple of 3"):
