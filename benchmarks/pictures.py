@@ -1,6 +1,6 @@
 """How fast the dataset `images` decodes JPEGs, and reads what it decoded.
 
-    python -m benchmarks.pictures --out results/benchmarks/pictures.json
+    python -m benchmarks.pictures
 
 The JPEGs are noise with the spectrum of photographs, at quality 90. Times are of all threads, so two cores take half.
 """
@@ -41,7 +41,7 @@ def jpeg(number: int) -> bytes:
 def main() -> None:
     """Decodes into an empty cache, reads from it, and resizes the same pictures by Pillow only, in turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", required=True)
+    parser.add_argument("--out", default="results/benchmarks/pictures.json")
     parser.add_argument("--count", type=int, default=5_000)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
