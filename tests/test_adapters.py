@@ -220,9 +220,10 @@ def test_plain_modules_need_no_keywords_and_say_so_of_a_condition(library):
         network.apply(variables, inputs, condition=inputs)
 
 
-DEVICES = [("equinox", 1e-5), *(pytest.param(name, None, marks=pytest.mark.slow) for name in LIBRARIES)]
+DEVICES = [("equinox", 1e-5), *((name, None) for name in LIBRARIES)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("library", "tolerance"), DEVICES)
 def test_on_four_devices(library, tolerance):
     """Without batch norm, equinox's masks are the examples' own: one device equals four. With it, states stay equal."""

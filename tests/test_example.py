@@ -34,7 +34,11 @@ def test_there_is_one_of_each_library_and_each_is_short():
     assert len(LOOP.read_text().splitlines()) < 100
 
 
-@pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
+# Two in the fast tests; tests/test_adapters.py has the contract of all four there.
+SLOW = [pytest.param(path, marks=pytest.mark.slow) if path.stem[13:] in ("haiku", "linen") else path for path in OWN]
+
+
+@pytest.mark.parametrize("path", SLOW, ids=lambda path: path.stem)
 def test_a_few_steps_of_it_run(path, capsys):
     constants = "STEPS, CHUNK, BATCH = 6, 3, 16"
     program, replaced = re.subn(r"^STEPS, CHUNK, BATCH = .*$", constants, path.read_text(), flags=re.M)
@@ -58,6 +62,7 @@ def test_it_finds_all_eight_modes_without_flax():
     assert flax == "False"
 
 
+@pytest.mark.slow
 def test_the_loop_resumes_bit_for_bit(tmp_path, monkeypatch, capsys):
     def train(name, steps):
         options = ("--batch_size=8", "--log_every=4", "--checkpoint_every=4")

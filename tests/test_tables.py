@@ -25,6 +25,7 @@ def tables():
 
 
 def test_every_table_answers_a_mistyped_name_with_the_right_one():
+    pytest.importorskip("jaxgan.runs.load", reason="tables of the whole package: pip install 'jaxgan[train]'")
     found = list(tables())
     assert len(found) >= 23 and jaxgan.LOSSES in found and jaxgan.DATASETS in found
     for table in found:
@@ -47,7 +48,6 @@ def test_every_table_answers_a_mistyped_name_with_the_right_one():
         ("LATENTS", "gaussian", "normal"),
         ("OPTIMIZERS", "ADAM", "adam"),
         ("EVALUATORS", "fid", "frechet"),
-        ("NETWORKS", "dcgan64", "dcgan"),
         ("TERMS", "infogan", "mutual_information"),
         ("DATASETS", "fashion_mnist", "idx or tfds"),
     ],

@@ -120,7 +120,7 @@ def test_a_mixture_that_stays_is_the_one_that_its_arguments_say():
     assert abs(deviations.std() - 0.01) < 4 * 0.01 / np.sqrt(2 * 6_000)
     assert np.abs(np.bincount(nearest) / 3_000 - 1 / 3).max() < 4 * np.sqrt(2 / 9 / 3_000)
     for name in ("mixture", "fixed_mixture"):
-        with pytest.raises(ValueError, match="components=0"):
+        with pytest.raises(ValueError, match="components must be at least 1, got 0"):
             LATENTS[name](2, components=0)
 
 
