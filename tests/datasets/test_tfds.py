@@ -175,7 +175,7 @@ def test_for_tensorflow_without_it(copy, monkeypatch):
     description.write_text(description.read_text().replace("array_record", "tfrecord"))
     monkeypatch.setattr(tfds.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(
-        DataError, match=r"only TensorFlow can read; run: pip install \"jaxgan\[tensorflow\]\", or prepare"
+        DataError, match=r"only TensorFlow can read; run: pip install 'jaxgan\[tensorflow\]', or prepare"
     ):
         load(data_dir)
 
