@@ -172,23 +172,24 @@ def _score(workdir, step, value, better):
 def test_the_best_checkpoint_is_kept_and_named(tmp_path, capsys):
     evaluates = {"evaluation__every": 10, "evaluation__metrics": "modes", "evaluation__samples": 50}
     changes = evaluates | {"keep_checkpoints": 1, "checkpoint_every": 1000}
+    workdir = tmp_path / "run"
     train(tmp_path / "not", steps=10)
     with pytest.raises(UsageError, match="cannot take --step=best; no checkpoint was evaluated in training"):
         runs.run("sample", None, {}, str(tmp_path / "not"), {"step": "best"})
-    train(tmp_path, steps=20, **changes)
-    _score(tmp_path, 20, 1e6, "higher")
-    train(tmp_path, steps=60, **changes)
-    steps = sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.name.isdigit())
+    train(workdir, steps=20, **changes)
+    _score(workdir, 20, 1e6, "higher")
+    train(workdir, steps=60, **changes)
+    steps = sorted(path.name for path in (workdir / "checkpoints").iterdir() if path.name.isdigit())
     assert steps == ["20", "60"]
-    runs.run("sample", None, {}, str(tmp_path), {"step": "best", "count": 4})
+    runs.run("sample", None, {}, str(workdir), {"step": "best", "count": 4})
     assert "4 samples of step 20" in capsys.readouterr().out
     with pytest.raises(UsageError, match="--step=worst is no step"):
-        runs.run("sample", None, {}, str(tmp_path), {"step": "worst"})
+        runs.run("sample", None, {}, str(workdir), {"step": "worst"})
     # By the first score, which has a direction; of equals the earliest.
-    directory = RunDirectory(str(tmp_path), create=False)
+    directory = RunDirectory(str(workdir), create=False)
     for step in (30, 40):
-        _score(tmp_path, step, 1e6, "higher")
+        _score(workdir, step, 1e6, "higher")
     assert best_step(directory, "plain", [20, 30, 40]) == 20 and best_step(directory, "plain", [40, 30]) == 30
     for step, value in ((20, 3.0), (30, 2.0), (40, None)):
-        _score(tmp_path, step, value, "lower")
+        _score(workdir, step, value, "lower")
     assert best_step(directory, "plain", [20, 30, 40]) == 30 and best_step(directory, "plain", [1, 2]) is None

@@ -485,7 +485,7 @@ def test_without_the_environment_launch_says_what_to_do():
     bare = [sys.executable, "-S", "launch.py", "--help"]  # -S: no site-packages
     result = subprocess.run(bare, capture_output=True, text=True)
     assert result.returncode == 2 and result.stdout == "" and result.stderr.count("\n") == 1
-    assert result.stderr.startswith("jaxgan: error: ") and "README.md" in result.stderr
+    assert result.stderr.startswith("jaxgan: error: ") and "pip install 'jaxgan[train]'" in result.stderr
 
 
 def test_a_long_list_of_differing_fields_is_cut_short(whole):
