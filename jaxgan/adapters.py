@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan import extras
-from jaxgan.errors import given
+from jaxgan.fields import given
 from jaxgan.types import Network
 
 TRAINING = {

@@ -1,8 +1,5 @@
 """Failures that are the user's to mend: what happened, why, and what to do, in one line each."""
 
-import operator
-from typing import Any
-
 MOST_LETTERS = 4_000
 """Of each part of a message."""
 
@@ -22,29 +19,6 @@ def _shortened(text: str, most: int) -> str:
     if len(text) <= most:
         return text
     return f"{text[: most // 2]}…({len(text) - most // 2 * 2:,} letters)…{text[-(most // 2) :]}"
-
-
-def given(value: Any) -> str:
-    """A wrong value in a few words."""
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"an array of shape {value.shape} and type {value.dtype}"
-    if isinstance(value, str | int | float | bool | None):
-        return repr(value)
-    if callable(value) and hasattr(value, "__name__"):
-        return f"the {'class' if isinstance(value, type) else 'function'} {value.__name__}"
-    return f"a {type(value).__name__}"
-
-
-def check_count(name: str, count: Any, least: int) -> None:
-    """Raises ValueError unless it is a whole number of at least `least`."""
-    try:
-        whole = not isinstance(count, bool) and operator.index(count) is not None
-    except TypeError:
-        whole = False
-    if not whole:
-        raise ValueError(f"{name} must be a whole number of at least {least}, got {given(count)}")
-    if count < least:
-        raise ValueError(f"{name} must be at least {least}, got {count}")
 
 
 class JaxganError(Exception):

@@ -15,6 +15,7 @@ import functools
 import inspect
 import math
 import numbers
+import operator
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -286,3 +287,26 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bool | int | float) or not isinstance(value, numbers.Real):
         return value
     return int(value) if isinstance(value, numbers.Integral) else float(value)
+
+
+def given(value: Any) -> str:
+    """A wrong value in a few words."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return f"an array of shape {value.shape} and type {value.dtype}"
+    if isinstance(value, str | int | float | bool | None):
+        return repr(value)
+    if callable(value) and hasattr(value, "__name__"):
+        return f"the {'class' if isinstance(value, type) else 'function'} {value.__name__}"
+    return f"a {type(value).__name__}"
+
+
+def check_count(name: str, count: Any, least: int) -> None:
+    """Raises ValueError unless it is a whole number of at least `least`."""
+    try:
+        whole = not isinstance(count, bool) and operator.index(count) is not None
+    except TypeError:
+        whole = False
+    if not whole:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {given(count)}")
+    if count < least:
+        raise ValueError(f"{name} must be at least {least}, got {count}")

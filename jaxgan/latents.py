@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.errors import check_count
-from jaxgan.fields import Count, Field, Size, Weight
+from jaxgan.fields import Count, Field, Size, Weight, check_count
 from jaxgan.tables import Table
 from jaxgan.types import Latent, linear, of_norm
 from jaxgan.wrappers import learned_mixture

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.errors import check_count, given
+from jaxgan.fields import check_count, given
 from jaxgan.losses import LOSSES
 from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS

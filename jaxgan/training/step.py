@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.errors import check_count, given
+from jaxgan.fields import check_count, given
 from jaxgan.training.coordination import Coordination, coordinate, due
 from jaxgan.training.gradients import (
     Gradient,
