@@ -136,7 +136,8 @@ def from_equinox(make: Callable[[Any], Any], *, axis_name: str | None = None) ->
     Args:
       make: `key -> module`. What is not an array must not depend on the key.
       axis_name: name of the axis over a device's examples, for `eqx.nn.BatchNorm(..., axis_name=...)` and the like; not
-        "batch", which is that of the devices. None: examples do not depend on each other.
+        "batch", which is that of the devices. None: examples do not depend on each other. On several devices the step
+        then runs under "pmap", which "auto" is on one host, since JAX has no such means under "shard_map".
 
     Raises:
       TypeError: `make` is a module, or does not make one.
@@ -161,6 +162,10 @@ def from_equinox(make: Callable[[Any], Any], *, axis_name: str | None = None) ->
         return {"params": params, **{name: part for name, part in more.items() if part}}
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
+        if axis_name is not None and _varies_over_devices(jax.tree.leaves(inputs)[0]):
+            raise ValueError(
+                f'JAX has no mean over the axis "{axis_name}" of examples under shard_map; use mapping="pmap"'
+            )
         params = _from_places(eqx.filter(abstract, _is_floating), variables["params"])
         others = _from_places(eqx.filter(abstract, _is_other_array), variables.get("constants", {}))
         state = _from_places(abstract_state, variables.get("state", {}))
@@ -236,6 +241,13 @@ def _options(call: Callable[..., Any]) -> Callable[[Any, bool], dict[str, Any]]:
         return flags | ({"condition": condition} if "condition" in takes else {})
 
     return options
+
+
+def _varies_over_devices(array: jax.Array) -> bool:
+    """Whether an array is one device's under shard_map."""
+    kind: Any = jax.typeof(array)
+    kind = getattr(kind, "manual_axis_type", kind)  # its place differs between versions of JAX
+    return bool(getattr(kind, "varying", getattr(kind, "vma", None)))
 
 
 def _those_of(template: Any, tree: Any) -> Any:
