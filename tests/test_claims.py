@@ -450,11 +450,21 @@ def said_of_export():
     return [export.table_of(found), f"on one {found['machine']['cpu']} with {found['machine']['cores']} cores"]
 
 
+def said_of_pictures():
+    found = results("benchmarks/pictures")
+    sides = "{side} × {side} pixels to {size} × {size}".format(**found["pictures"])
+    rate = found["in_a_processor_second"]
+    return [
+        f"decodes some {rate['median']:.0f} JPEGs of {sides} (least {rate['least']:.0f}, largest {rate['largest']:.0f};"
+    ]
+
+
 SAID = {
     "README.md": said_by_the_readme,
     "docs/evaluation.md": said_of_evaluation,
     "docs/export.md": said_of_export,
     "docs/modes.md": said_of_modes,
+    "docs/pictures.md": said_of_pictures,
     "docs/scaling.md": said_of_scaling,
     "docs/speed.md": said_of_speed,
     "docs/sweeps.md": said_of_sweeps,
