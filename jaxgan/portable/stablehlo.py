@@ -14,6 +14,11 @@ def to_jax(generator: PortableGenerator) -> bytes:
 
     Returns:
       The content of a file, parameters included. jax reads it for at least six months of later versions.
+
+    Raises:
+      ModuleNotFoundError: flatbuffers is not installed.
     """
+    import flatbuffers  # noqa: F401  # jax would name it in an ImportError without a module
+
     exported = jax.export.export(jax.jit(generator.function), platforms=PLATFORMS)(*specs(generator.inputs))
     return bytes(exported.serialize())

@@ -163,12 +163,18 @@ def test_what_an_export_cannot_do(workdir, tmp_path, monkeypatch, capsys):
     with pytest.raises(WriteError, match="cannot write .*file"):
         jaxgan.export(workdir, tmp_path / "file", forms="jax")
     # A missing package: an error where its form was asked for, else a line.
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(JaxganError, match=r"the package onnx is not installed.*pip install 'jaxgan\[export\]'"):
-        jaxgan.export(workdir, tmp_path, forms="onnx")
+    packages = {"jax": "flatbuffers", "onnx": "onnx", "safetensors": "safetensors"}
+    for form, package in packages.items():
+        monkeypatch.setitem(sys.modules, package, None)
+        why = rf"the package {package} is not installed.*pip install 'jaxgan\[export\]'"
+        with pytest.raises(JaxganError, match=why):
+            jaxgan.export(workdir, tmp_path, forms=form)
     capsys.readouterr()
-    assert list(jaxgan.export(workdir, tmp_path)) == ["jax", "safetensors", "html"]
-    assert "onnx is left out: the package onnx is not installed" in capsys.readouterr().out
+    assert list(jaxgan.export(workdir, tmp_path)) == ["html"]
+    said = capsys.readouterr().out
+    assert all(
+        f"{form} is left out: the package {package} is not installed" in said for form, package in packages.items()
+    )
 
 
 @pytest.mark.slow
