@@ -35,12 +35,12 @@ from collections.abc import Iterator
 from absl import app, flags
 
 BOUNDS = {
-    "walk_files": 34,
-    "walk_switches": 390,
+    "walk_files": 32,
+    "walk_switches": 330,
     "floors": 9,
     "tables": 3,
     "field_places": 3,
-    "lines": 30_000,
+    "lines": 29_600,
     "private_names": 0,
 }
 """The most of each that the project allows itself; a test holds them."""
