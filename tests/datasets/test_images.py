@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import struct
+import types
 import zipfile
 import zlib
 
@@ -454,7 +455,7 @@ def test_no_room_in_the_cache(tmp_path, monkeypatch):
     ):
         load(path, memory_limit=1000)
     monkeypatch.setenv("JAXGAN_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(9, 9, 0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: types.SimpleNamespace(free=0))
     with pytest.raises(DataError, match="there is room for 0 bytes"):
         load(path, memory_limit=1000)
 

@@ -47,7 +47,7 @@ def test_onnxruntime_gives_the_generators_samples(name):
 
 def test_the_inputs_are_what_the_generator_reads():
     names = {name: [array.name for array in ALL[name]().inputs] for name in ("mlp of labels", "inpainting", "bigan")}
-    # A BiGAN's generator is told the data in training only.
+    # A BiGAN's generator reads data in training only.
     wanted = {"mlp of labels": ["condition"], "inpainting": ["values", "mask"], "bigan": []}
     assert names == {name: ["latents", *others] for name, others in wanted.items()}
 

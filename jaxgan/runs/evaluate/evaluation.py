@@ -129,7 +129,7 @@ class Evaluation:
       experiment: the run's parts.
       seed: of the latents.
       log: prints messages before slow work.
-      parts: is told what `run` does; None for nobody.
+      parts: receives the parts of the evaluation as they start; None to report nothing.
 
     Raises:
       UsageError: an evaluator does not suit the data, or there are too few samples.
