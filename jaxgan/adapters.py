@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan import extras
-from jaxgan.fields import given
+from jaxgan.fields import check_arguments, given
 from jaxgan.types import Network
 
 TRAINING = {
@@ -64,6 +64,29 @@ def from_linen(module: Any, *, per_example: bool = False, independent: bool = Fa
         return module.apply(variables, inputs, mutable=list(state), **arguments)
 
     return Network(init, apply, per_example, independent)
+
+
+def factory(module: Callable[..., Any]) -> Callable[..., Network]:
+    """A function from a linen module's attributes to a `Network`, with the module's signature and documentation.
+
+    Args:
+      module: linen module class with a method `as_network`.
+
+    Returns:
+      A function `(**attributes) -> Network`, named like the module in lower case. Lists become tuples.
+    """
+
+    def build(**attributes: Any) -> Network:
+        check_arguments(build, attributes)
+        frozen = {field: tuple(value) if isinstance(value, list) else value for field, value in attributes.items()}
+        return module(**frozen).as_network()
+
+    fields = [field for field in inspect.signature(module).parameters.values() if field.name not in ("parent", "name")]
+    keywords = [field.replace(kind=inspect.Parameter.KEYWORD_ONLY) for field in fields]
+    build.__signature__ = inspect.Signature(keywords, return_annotation=Network)  # type: ignore[attr-defined]
+    build.__name__ = build.__qualname__ = module.__name__.lower()
+    build.__doc__ = module.__doc__
+    return build
 
 
 def from_nnx(make: Callable[[Any], Any]) -> Network:

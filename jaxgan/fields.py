@@ -310,3 +310,9 @@ def check_count(name: str, count: Any, least: int) -> None:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {given(count)}")
     if count < least:
         raise ValueError(f"{name} must be at least {least}, got {count}")
+
+
+def check_choice(network: str, field: str, name: str, known: Collection[str]) -> None:
+    """Raises ValueError if `name` is not one of the `known` values of a network's field."""
+    if name not in known:
+        raise ValueError(f"no {field} {name!r} in a {network}{nearest(name, known) or '; one of ' + ', '.join(known)}")

@@ -176,6 +176,15 @@ class BatchShard(NamedTuple):
         key = key if self.axis_name is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis_name))
         return key if self.parts == 1 else jax.random.fold_in(key, self.part)
 
+    def apply(self, network: Network, variables, inputs, key: chex.PRNGKey, condition=None) -> tuple[Any, Any]:
+        """The network in training mode, with noise per example of the global batch if it supports that, else a key that
+        differs between devices."""
+        if network.per_example:
+            key = self.example_keys(key, jax.tree.leaves(inputs)[0].shape[0])
+        else:
+            key = self.key(key)
+        return network.apply(variables, inputs, condition=condition, key=key, train=True)
+
     def draw(self, sample: Callable[[int], chex.ArrayTree], count: int) -> Any:
         """The shard's `count` rows of `sample(number of examples in the global batch)`, a tree of such rows."""
         if self.axis_name is None and self.parts == 1:

@@ -262,7 +262,7 @@ def build(config: Any, facts: DataFacts) -> Experiment:
         networks=lambda axis, chance=None: fixed(axis) if chance is None else make_networks(axis, chance),
         latent=latent,
         task=task,
-        step_options=functools.partial(_step_options, config, facts),
+        step_options=functools.partial(_step_options, config, values, facts, latent, task),
         hyperparameters={name: values[name] for name in traced(config)},
         schedules=_schedules(config),
         sampling=Sampling(**config["sampling"], log_ratio=build_loss(values).log_ratio),
@@ -287,11 +287,28 @@ def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, j
     return {name: jnp.asarray([values[name] for values in flat], jnp.float32) for name in names}
 
 
-def _step_options(config: Mapping[str, Any], facts: DataFacts, hyperparameters: Hyperparameters) -> dict[str, Any]:
-    """The arguments of `make_train_step`. Which parts there are depends on the config only."""
-    values = flattened(config) | dict(hyperparameters)
-    latent = build_latent(values)
-    task = _task(values, facts, latent)
+def _step_options(
+    config: Mapping[str, Any],
+    values: Values,
+    facts: DataFacts,
+    latent: Latent,
+    task: Task,
+    hyperparameters: Hyperparameters,
+) -> dict[str, Any]:
+    """The arguments of `make_train_step`. Which parts there are depends on the config only.
+
+    Args:
+      config: complete.
+      values: the same by the fields' names with dots.
+      facts: what the data is like.
+      latent, task: made by these values.
+      hyperparameters: numbers in the place of those among the values; if the prior or the task has some, they are made
+        anew.
+    """
+    values = {**values, **hyperparameters}
+    if {name.partition(".")[0] for name in hyperparameters} & {"latent", config["task"]}:
+        latent = build_latent(values)
+        task = _task(values, facts, latent)
     loss = task.loss(build_loss(values))
     if config["real_label"] != 1:
         loss = smooth_real_labels(loss, config["real_label"])

@@ -10,11 +10,10 @@ from jaxgan.config.schema import is_on
 from jaxgan.config.values import Problem
 from jaxgan.datasets import DATASETS
 from jaxgan.errors import UsageError
-from jaxgan.fields import REQUIRED, Spec, parameters, wrong
+from jaxgan.fields import REQUIRED, Spec, check_choice, parameters, wrong
 from jaxgan.losses import LOSSES, smooth_real_labels
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.conditioning import PLAYER_CONDITIONINGS
-from jaxgan.networks.linen import check_choice
 from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.tables import nearest
 from jaxgan.types import Latent, Loss

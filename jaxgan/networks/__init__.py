@@ -26,10 +26,10 @@ Each raises ValueError for an unknown name, and for widths or sides that do not 
 
 from collections.abc import Callable
 
+from jaxgan.adapters import factory as factory
+from jaxgan.adapters import from_linen as from_linen
 from jaxgan.networks.cifar10 import CIFAR10
 from jaxgan.networks.dcgan import DCGAN
-from jaxgan.networks.linen import factory as factory
-from jaxgan.networks.linen import from_linen as from_linen
 from jaxgan.networks.maxout import Maxout
 from jaxgan.networks.mlp import MLP
 from jaxgan.networks.r3gan import R3GAN

@@ -7,11 +7,11 @@ import chex
 import jax
 from flax import linen
 
+from jaxgan.adapters import from_linen
 from jaxgan.fields import Count, Widths
 from jaxgan.networks import layers
 from jaxgan.networks.conditioning import with_condition
 from jaxgan.networks.convolution import Conv, ConvTranspose, max_pool
-from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
 GRID, CHANNELS = 10, 80

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import chex
 from flax import linen
 
-from jaxgan.fields import Size, Widths
+from jaxgan.adapters import from_linen
+from jaxgan.fields import Size, Widths, check_choice
 from jaxgan.networks import layers
 from jaxgan.networks.conditioning import CONDITIONINGS, PLAYER_CONDITIONINGS, projection, with_condition
 from jaxgan.networks.convolution import Conv, ConvTranspose, check_sides
-from jaxgan.networks.linen import check_choice, from_linen
 from jaxgan.networks.minibatch import MINIBATCHES, minibatch_layer
 from jaxgan.networks.normalization import (
     FROM_DATA,

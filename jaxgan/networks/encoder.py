@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import jax
 from flax import linen
 
+from jaxgan.adapters import from_linen
 from jaxgan.networks.convolution import Conv, check_sides
 from jaxgan.networks.layers import Dense
-from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1

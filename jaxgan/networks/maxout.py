@@ -5,9 +5,9 @@ from typing import Annotated
 
 from flax import linen
 
+from jaxgan.adapters import from_linen
 from jaxgan.fields import Count, Widths
 from jaxgan.networks.layers import INITIALIZERS, Dense, Keep, Scale, dropout, flatten, judged
-from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
 

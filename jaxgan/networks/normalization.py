@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
-from jaxgan.networks.linen import check_choice
+from jaxgan.fields import check_choice
 
 SPECTRAL = "spectral"
 """Collection of the model state that holds the vectors u of spectral normalisation."""

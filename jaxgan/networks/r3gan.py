@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen
 
+from jaxgan.adapters import from_linen
 from jaxgan.fields import Count, Widths
 from jaxgan.networks.conditioning import as_features
 from jaxgan.networks.convolution import Conv
 from jaxgan.networks.layers import ACTIVATIONS, OUTPUTS, Dense, Remat, data_bias, judged, rematerialized
-from jaxgan.networks.linen import from_linen
 from jaxgan.types import Network
 
 SIDE = 4

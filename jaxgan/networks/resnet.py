@@ -7,11 +7,11 @@ import chex
 import jax.numpy as jnp
 from flax import linen
 
-from jaxgan.fields import Size, Widths
+from jaxgan.adapters import from_linen
+from jaxgan.fields import Size, Widths, check_choice
 from jaxgan.networks import layers
 from jaxgan.networks.conditioning import as_features
 from jaxgan.networks.convolution import Conv, SelfAttention, check_sides
-from jaxgan.networks.linen import check_choice, from_linen
 from jaxgan.networks.minibatch import MINIBATCHES, minibatch_layer
 from jaxgan.networks.normalization import (
     FROM_DATA,

@@ -124,7 +124,7 @@ def _init_player(player: str, network: Network, key, inputs, condition, tx) -> P
     variables = dict(variables)
     # jnp.array: leaves of a definite type and a buffer of their own, so that a second step does not trace again.
     params = jax.tree.map(lambda x: jnp.array(x, jnp.result_type(x)), variables.pop("params"))
-    check_optimizer(f"{player}_tx", tx, params)
+    _check_needs_no_loss(f"{player}_tx", tx, params)
     return PlayerState(params, jax.tree.map(jnp.array, variables), tx.init(params))
 
 
@@ -146,12 +146,10 @@ def _check_outputs(
     """Raises ValueError if a network does not follow the interface, or the two do not fit each other or the data."""
 
     def outputs_of(network, player, inputs):
-        options = {"condition": condition, "key": None, "train": False}
-        _check_signature("apply", network.apply, (player.variables, inputs), options)
+        options, variables = {"condition": condition, "key": None, "train": False}, player.variables
+        _check_signature("apply", network.apply, (variables, inputs), options)
         try:
-            result = jax.eval_shape(
-                lambda v, x, c: network.apply(v, x, condition=c), player.variables, inputs, condition
-            )
+            result = jax.eval_shape(lambda v, x, c: network.apply(v, x, condition=c), variables, inputs, condition)
         except Exception:  # it may need a key or a device axis; if there is another reason, the step raises it
             return None
         if not isinstance(result, tuple) or len(result) != 2 or isinstance(result, DiscriminatorOutput):
@@ -297,6 +295,8 @@ def check_step(
 
     # Each part by itself. A traced number has no value to check.
     _check_parts(spec.generator, spec.discriminator, spec.generator_tx, spec.discriminator_tx, spec.latent)
+    _check_needs_no_loss("generator_tx", spec.generator_tx)
+    _check_needs_no_loss("discriminator_tx", spec.discriminator_tx)
     _check_loss(spec.loss)
     for name, number in {"average_decay": average_decay, "consensus": spec.consensus}.items():
         if not (number is None or isinstance(number, int | float) or hasattr(number, "dtype")):
@@ -346,8 +346,8 @@ def _check_parts(generator: Any, discriminator: Any, generator_tx: Any, discrimi
     """Raises ValueError for networks, optimizers or a latent that are none."""
     check_network("generator", generator)
     check_network("discriminator", discriminator)
-    check_optimizer("generator_tx", generator_tx)
-    check_optimizer("discriminator_tx", discriminator_tx)
+    _check_optimizer("generator_tx", generator_tx)
+    _check_optimizer("discriminator_tx", discriminator_tx)
     check_latent(latent)
 
 
@@ -366,17 +366,21 @@ def check_latent(latent: Any) -> None:
         )
 
 
-def check_optimizer(name: str, tx: Any, params: chex.ArrayTree | None = None) -> None:
-    """Raises ValueError unless it is an optimizer whose updates need gradients and parameters only.
-
-    Args:
-      params: those that it is for; None to try it on one array, where some, such as masked ones, are not for that.
-    """
+def _check_optimizer(name: str, tx: Any) -> None:
+    """Raises ValueError unless it is an optimizer."""
     if not callable(getattr(tx, "init", None)) or not callable(getattr(tx, "update", None)):
         call = "; call it with its learning rate" if callable(tx) else ""
         raise ValueError(
             f"{name} must be an optax gradient transformation, such as optax.adam(2e-4, b1=0.5), got {given(tx)}{call}"
         )
+
+
+def _check_needs_no_loss(name: str, tx: Any, params: chex.ArrayTree | None = None) -> None:
+    """Raises ValueError unless an optimizer's updates need gradients and parameters only.
+
+    Args:
+      params: those that it is for; None to try it on one array, where some, such as masked ones, are not for that.
+    """
     if not isinstance(tx, optax.GradientTransformationExtraArgs):
         return
     array = jax.ShapeDtypeStruct((2,), jnp.float32)

@@ -73,7 +73,7 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
         # Fake examples, from the fixed generator.
         generator_variables = state.generator.variables
         latents = _optimized_latents(spec, shard, batch, generator_variables, variables, keys)
-        made, _ = apply_network(shard, spec.generator, generator_variables, latents, keys["generator"], made_condition)
+        made, _ = shard.apply(spec.generator, generator_variables, latents, keys["generator"], made_condition)
         inputs = _discriminator_inputs(batch["real"], made)
 
         # The loss.
@@ -120,7 +120,7 @@ def generator_objective(
 
         # Fake examples.
         latents = _optimized_latents(spec, shard, batch, variables, opponent, keys)
-        made, model_state = apply_network(shard, spec.generator, variables, latents, keys["generator"], made_condition)
+        made, model_state = shard.apply(spec.generator, variables, latents, keys["generator"], made_condition)
         inputs = _discriminator_inputs(batch["real"], made)
 
         # The loss.
@@ -147,7 +147,7 @@ def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discr
         return batch["latent"]
 
     def logits_of(latents):
-        made, _ = apply_network(shard, spec.generator, generator, latents, keys["generator"], batch["made_condition"])
+        made, _ = shard.apply(spec.generator, generator, latents, keys["generator"], batch["made_condition"])
         fake = _discriminator_inputs(batch["real"], made).fake
         return _discriminate(spec, shard, discriminator, fake, keys["fake"], batch["made_condition"])[0].logits
 
@@ -170,20 +170,10 @@ def _scalar(value: chex.Array, what: str) -> chex.Array:
     return value
 
 
-def apply_network(shard: BatchShard, network: Network, variables, inputs, key, condition):
-    """The network in training mode, with noise per example of the global batch if it supports that, else per device."""
-    key = shard.example_keys(key, _batch_size(inputs)) if network.per_example else shard.key(key)
-    return network.apply(variables, inputs, condition=condition, key=key, train=True)
-
-
-def _batch_size(inputs: chex.ArrayTree) -> int:
-    return jax.tree.leaves(inputs)[0].shape[0]
-
-
 def _discriminate(
     spec: GANSpec, shard: BatchShard, variables, inputs, key, condition
 ) -> tuple[DiscriminatorOutput, Any]:
-    outputs, model_state = apply_network(shard, spec.discriminator, variables, inputs, key, condition)
+    outputs, model_state = shard.apply(spec.discriminator, variables, inputs, key, condition)
     return _as_output(outputs), model_state
 
 
@@ -205,11 +195,11 @@ def _discriminate_both(
         fake_output, state = _discriminate(spec, shard, variables, inputs.fake, keys["fake"], conditions[1])
         return real_output, fake_output, state
     # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
-    sides = (inputs.real, keys["real"]), (inputs.fake, keys["fake"])
-    example_keys = jnp.concatenate([shard.example_keys(key, _batch_size(side)) for side, key in sides])
+    count = jax.tree.leaves(inputs.real)[0].shape[0]
+    both_keys = jnp.concatenate([shard.example_keys(keys["real"], count), shard.example_keys(keys["fake"], count)])
     both_conditions = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *conditions)
     both = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), inputs.real, inputs.fake)
-    outputs, state = spec.discriminator.apply(variables, both, condition=both_conditions, key=example_keys, train=True)
+    outputs, state = spec.discriminator.apply(variables, both, condition=both_conditions, key=both_keys, train=True)
     real_output, fake_output = (jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_output(outputs)) for i in range(2))
     return real_output, fake_output, state
 

@@ -52,7 +52,6 @@ from jaxgan.training.latent_optimization import LatentOptimization
 from jaxgan.training.objectives import (
     GANSpec,
     MisuseError,
-    apply_network,
     discriminator_objective,
     generator_objective,
 )
@@ -246,7 +245,7 @@ def _average_state(spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatc
     condition = _made_condition(spec, latent_key, condition, count)
     latents, shard = _draw(spec, spec.latent.sample, latent_key, count), BatchShard(spec.axis_name)
     variables = {"params": state.average_params, **state.average_state}
-    _, model_state = apply_network(shard, spec.generator, variables, latents, noise_key, condition)
+    _, model_state = shard.apply(spec.generator, variables, latents, noise_key, condition)
     return mean_state(model_state, spec.axis_name)
 
 
