@@ -136,11 +136,11 @@ def _when_loaded(body: list) -> Iterator[ast.Import | ast.ImportFrom]:
             yield from _when_loaded([*node.body, *rest])
 
 
-def floors(root: pathlib.Path, folder: str = "jaxgan") -> list[str]:
-    """The longest chain of rooms of a folder; from launch.py down for the package as a whole."""
+def floors(root: pathlib.Path, folder: str = "jaxgan", found: dict[str, set[str]] | None = None) -> list[str]:
+    """The longest chain of rooms of a folder; from launch.py down for the package as a whole. `found`: its imports."""
     depth = folder.count(".") + 2
     rooms = collections.defaultdict(set)
-    for name, targets in imports(root).items():
+    for name, targets in (found or imports(root)).items():
         for target in targets:
             pair = [_room(module, folder, depth) for module in (name, target)]
             if None not in pair and pair[0] != pair[1]:
@@ -169,10 +169,11 @@ def _room(module: str, folder: str, depth: int) -> str | None:
 def folder_floors(root: pathlib.Path) -> dict[str, int | None]:
     """The floors of each folder of the package; None where its rooms import each other in a circle."""
     counts: dict[str, int | None] = {}
-    for folder in sorted({".".join(name.split(".")[:2]) for name in modules(root) if name.count(".") >= 2}):
+    found = imports(root)
+    for folder in sorted({".".join(name.split(".")[:2]) for name in found if name.count(".") >= 2}):
         if folder.startswith("jaxgan."):
             try:
-                counts[folder] = len(floors(root, folder)) or 1
+                counts[folder] = len(floors(root, folder, found)) or 1
             except ValueError:
                 counts[folder] = None
     return counts

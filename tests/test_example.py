@@ -35,7 +35,10 @@ def test_there_is_one_of_each_library_and_each_is_short():
 
 
 # Two in the fast tests; tests/test_adapters.py has the contract of all four there.
-SLOW = [pytest.param(path, marks=pytest.mark.slow) if path.stem[13:] in ("haiku", "linen") else path for path in OWN]
+SLOW = [
+    pytest.param(path, marks=pytest.mark.slow) if path.stem[13:] in ("equinox", "haiku", "linen") else path
+    for path in OWN
+]
 
 
 @pytest.mark.parametrize("path", SLOW, ids=lambda path: path.stem)

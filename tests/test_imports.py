@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import jaxgan
+from tests.selected import slow_but
 
 PACKAGE = pathlib.Path(jaxgan.__file__).parent
 
@@ -92,7 +93,9 @@ def test_one_file_names_the_mappings():
         assert path.name == "parallel.py" or not names & MAPPINGS, path
 
 
-@pytest.mark.parametrize("module", ["jaxgan", "jaxgan.training.step", "jaxgan.parallel", "jaxgan.theory"])
+@pytest.mark.parametrize(
+    "module", slow_but(["jaxgan"], ["jaxgan", "jaxgan.training.step", "jaxgan.parallel", "jaxgan.theory"])
+)
 def test_the_core_loads_no_heavy_library(module):
     heavy = ("flax", "orbax", "tensorflow_datasets", "ml_collections", "matplotlib", "tensorboardX", "PIL", "grain")
     script = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"

@@ -11,6 +11,7 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxgan import products
 from jaxgan.networks.convolution import convolve, convolve_transposed
 from jaxgan.products import ALGORITHM, product
+from tests.selected import slow_but
 
 rounded = jax.default_matmul_precision(ALGORITHM)
 
@@ -71,7 +72,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", slow_but(["dense", "3 x 3, wide"], LAYERS))
 def test_derivatives_of_second_order_are_near_those_of_float32(name):
     layer, shape, kernel_shape = LAYERS[name]
     inputs, kernel = draw(*shape), draw(*kernel_shape, seed=1) / np.sqrt(np.prod(kernel_shape[:-1])).astype(np.float32)

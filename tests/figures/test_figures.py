@@ -9,6 +9,7 @@ from PIL import Image
 from jaxgan.datasets.base import Mixture
 from jaxgan.errors import WriteError
 from jaxgan.figures import image_grid, save_png, save_samples
+from tests.selected import slow_but
 
 
 def ring(modes=8, sigma=0.1):
@@ -179,7 +180,7 @@ def test_longer_vectors_are_profiles(monkeypatch, tmp_path):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("shape", [(10,), (10, 1), (10, 2), (10, 7), (10, 4, 4), (10, 4, 4, 3)])
-@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1e30])
+@pytest.mark.parametrize("value", slow_but([np.inf, 1e30], [np.nan, np.inf, 0.0, 1e30]))
 def test_anything_gets_a_picture_and_nothing_is_said(tmp_path, shape, value, capfd):
     mixture = {1: Mixture(np.zeros((1, 1), np.float32), 1.0), 2: ring()}.get(shape[-1]) if len(shape) == 2 else None
     for number, truth in enumerate((None, mixture)):

@@ -440,6 +440,7 @@ def run(code, *arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_it_saves(tmp_path):
     done = run(KILLED, tmp_path)
     assert done.returncode == -signal.SIGKILL, done.stderr

@@ -16,6 +16,7 @@ from jaxgan.parallel import distribute
 from jaxgan.training.step import make_train_step
 from jaxgan.types import Judgement, PerExample
 from tests.networks.variables import filled
+from tests.selected import slow_but
 
 KEY = jax.random.key(0)
 LABELS = jnp.array([0, 2, 1])
@@ -37,8 +38,8 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("channels", slow_but([3], [1, 3]))
+@pytest.mark.parametrize("name", slow_but(["mlp", "maxout", "dcgan", "cifar10"], NETWORKS))
 def test_every_network_at_every_size(name, channels):
     for side, layers in SIZES[name] if channels == 3 else SIZES[name][:1]:
         shape, widths = (side, side, channels), (4,) * layers
@@ -78,7 +79,12 @@ SIDES = [(side, side) for side in (1, 2, 3, 4, 6, 8, 16, 32)] + [(5, 8), (8, 7),
 
 
 @pytest.mark.parametrize(
-    ("name", "layers"), [(name, n) for name in NETWORKS for n in ((1,) if name == "cifar10" else (1, 2, 3))]
+    ("name", "layers"),
+    [
+        pytest.param(name, layers, marks=[pytest.mark.slow] * (layers != 2 and name != "cifar10"))
+        for name in NETWORKS
+        for layers in ((1,) if name == "cifar10" else (1, 2, 3))
+    ],
 )
 def test_every_size_is_made_and_judged_or_refused(name, layers):
     for sides in SIDES:

@@ -58,6 +58,7 @@ def _params(workdir, step):
     return {path: leaf for path, leaf in saved(workdir, step)[0].items() if ".params" in path or "'params'" in path}
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_the_checkpoint_before_with_another_key_and_lower_rates(whole, tmp_path, poisoned, capfd):
     train(tmp_path, steps=40)
     left = tmp_path / "evaluation/step_00000050_seed_0.json"  # as a run that came further before it diverged leaves
@@ -110,6 +111,7 @@ def test_a_run_that_was_stopped_in_between_goes_back_to_the_same_step(tmp_path, 
     assert notes[0] == notes[1] and notes[0][0]["back_to"] == 40
 
 
+@pytest.mark.slow
 def test_attempts_are_counted(tmp_path):
     with pytest.raises(DivergedError, match="a parameter is not finite|nan"):
         train(tmp_path, generator_optimizer__learning_rate=1e30, divergence__attempts=2)
@@ -169,6 +171,7 @@ def _score(workdir, step, value, better):
     path.write_text(json.dumps(report))
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_kept_and_named(tmp_path, capsys):
     evaluates = {"evaluation__every": 10, "evaluation__metrics": "modes", "evaluation__samples": 50}
     changes = evaluates | {"keep_checkpoints": 1, "checkpoint_every": 1000}

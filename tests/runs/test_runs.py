@@ -207,6 +207,7 @@ def test_a_run_that_was_killed_after_its_last_checkpoint_makes_what_it_lacks(who
     assert "has 60 steps already" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_report_is_made_anew_whatever_the_clock_says(tmp_path, monkeypatch, capsys):
     train(tmp_path, steps=20)
     for path in (tmp_path / "report.html", tmp_path / "curves.png"):
@@ -309,6 +310,7 @@ def test_two_processes_may_not_train_in_one_directory(whole):
     held.close()
 
 
+@pytest.mark.slow
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path):
     train(tmp_path, steps=20)
     good = saved(tmp_path)[0]
@@ -401,32 +403,36 @@ def _seconds_of_children():
     return used.ru_utime + used.ru_stime
 
 
+MISTAKES = [
+    (["--config=configs/ring.py", "--workdir=x", "--config.kk=3", "--config.losss=a"], 2, "2 problems"),
+    (["--wrkdir=x"], 2, "workdir"),
+    (["--config=configs/mnist.py", "--workdir={tmp}/run", "--config.dataset.path={tmp}/none"], 3, "none"),
+]
+MORE_MISTAKES = [
+    (["--config=configs/ring.py", "--workdir=x", "--config.discriminator_steps=0"], 2, "0 is below 1"),
+    (["--config=configs/ring.py", "--workdir=/proc/none"], 2, "cannot be written"),
+    (["--config=configs/ring.py", "--workdir=gs://bucket/run"], 2, "--workdir=gs://bucket/run is a URL"),
+    (["--config=configs/quickstart.py", "--workdir=x", "--config.dataset.path=my.npz"], 2, "set dataset.name=npz"),
+    (["--mode=tarin", "--workdir=x"], 2, "tarin"),
+    (["--config=configs/ring.py"], 2, "--workdir is missing"),
+    (["--workdir=x"], 2, "--config is missing"),
+    (["nonsense", "--workdir=x"], 2, "nonsense"),
+    (["--config=configs/ring.py", "--workdir="], 2, "--workdir is missing"),
+    (["--config=configs/ring.py", "--workdir=x", "--seed=5"], 2, "--config.seed"),
+    (["--mode=sample", "--workdir=x", "--seed=18446744073709551616"], 2, "seed"),
+    (["--mode=sample", "--workdir={tmp}/none"], 2, "no checkpoints"),
+    (["--config=configs/ring.py", "--workdir=x", "--condition=1"], 2, "--condition does not go with --mode=train"),
+    (
+        ["--config=configs/mnist.py", "--workdir={tmp}/run", "--config.dataset.name=tfds"]
+        + ["--config.dataset.path={tmp}/none", "--config.dataset.tfds_name=cifar10"],
+        3,
+        "cifar10",
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (["--config=configs/ring.py", "--workdir=x", "--config.kk=3", "--config.losss=a"], 2, "2 problems"),
-        (["--config=configs/ring.py", "--workdir=x", "--config.discriminator_steps=0"], 2, "0 is below 1"),
-        (["--config=configs/ring.py", "--workdir=/proc/none"], 2, "cannot be written"),
-        (["--config=configs/ring.py", "--workdir=gs://bucket/run"], 2, "--workdir=gs://bucket/run is a URL"),
-        (["--config=configs/quickstart.py", "--workdir=x", "--config.dataset.path=my.npz"], 2, "set dataset.name=npz"),
-        (["--mode=tarin", "--workdir=x"], 2, "tarin"),
-        (["--wrkdir=x"], 2, "workdir"),
-        (["--config=configs/ring.py"], 2, "--workdir is missing"),
-        (["--workdir=x"], 2, "--config is missing"),
-        (["nonsense", "--workdir=x"], 2, "nonsense"),
-        (["--config=configs/ring.py", "--workdir="], 2, "--workdir is missing"),
-        (["--config=configs/ring.py", "--workdir=x", "--seed=5"], 2, "--config.seed"),
-        (["--mode=sample", "--workdir=x", "--seed=18446744073709551616"], 2, "seed"),
-        (["--mode=sample", "--workdir={tmp}/none"], 2, "no checkpoints"),
-        (["--config=configs/ring.py", "--workdir=x", "--condition=1"], 2, "--condition does not go with --mode=train"),
-        (["--config=configs/mnist.py", "--workdir={tmp}/run", "--config.dataset.path={tmp}/none"], 3, "none"),
-        (
-            ["--config=configs/mnist.py", "--workdir={tmp}/run", "--config.dataset.name=tfds"]
-            + ["--config.dataset.path={tmp}/none", "--config.dataset.tfds_name=cifar10"],
-            3,
-            "cifar10",
-        ),
-    ],
+    ("arguments", "code", "said"), [*MISTAKES, *(pytest.param(*rest, marks=pytest.mark.slow) for rest in MORE_MISTAKES)]
 )
 def test_launch_answers_a_mistake_with_one_line_and_its_exit_code(arguments, code, said, tmp_path):
     before = _seconds_of_children()

@@ -84,6 +84,7 @@ def test_a_seed_gives_the_same_samples_in_every_format(run, sampled):
     np.testing.assert_array_equal(Image.open(place / f"{name}.png"), cells)
 
 
+@pytest.mark.slow
 def test_files_of_all_classes_are_data(run, sampled, capsys, tmp_path_factory, monkeypatch):
     place = sampled(count=1_005, format="npz")
     data = DATASETS["npz"](path=str(place / f"{STEM}_examples.npz"), validation_examples=0)

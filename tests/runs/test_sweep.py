@@ -95,6 +95,7 @@ def test_values_are_parted_by_commas_outside_of_parentheses():
     assert [setting.changes["generator.activation"] for setting in settings] == [("relu", "tanh"), ("relu",)]
 
 
+@pytest.mark.slow
 def test_draws_lie_in_their_ranges_and_depend_on_the_seed_and_their_own_field_alone():
     text = "generator_optimizer.learning_rate=log(1e-5,1e-2); generator_optimizer.b1=uniform(.1,.9)"
     config = _config(random=f"{text}; batch_size=uniform(10,100); loss=choice(hinge,minimax)", draws=100)
@@ -633,6 +634,7 @@ def test_a_cpu_gets_a_device_for_each_core_unless_told_otherwise(monkeypatch):
     assert os.environ["XLA_FLAGS"] == "--xla_cpu_multi_thread_eigen=false"
 
 
+@pytest.mark.slow
 def test_launch_answers_a_mistake_with_one_line():
     arguments = ["--mode=sweep", "--config=configs/ring.py", "--workdir=x", "--config.population.grid=los=a;seed=3"]
     result = subprocess.run([sys.executable, "launch.py", *arguments], capture_output=True, text=True)

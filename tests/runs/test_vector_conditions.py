@@ -95,6 +95,7 @@ def test_a_vector_that_is_asked_for(run):
     assert np.abs(samples - _archive(run, "_condition_0p25_2")["samples"]).max() > 1e-4  # of the same latents
 
 
+@pytest.mark.slow
 def test_conditions_are_told_apart_by_the_files_names(run):
     def sampled(text):
         """The parts for the condition in the names of all files, after samples of this one."""

@@ -15,7 +15,7 @@ from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES, both_sides, smooth_real_labels, weigh_discriminator, weigh_generator
-from jaxgan.networks import maxout, mlp
+from jaxgan.networks import NETWORKS, maxout, mlp
 from jaxgan.parallel import distribute
 from jaxgan.tasks import TASKS, PlainGenerator, ScoreInputs
 from jaxgan.tasks.base import prepared
@@ -25,6 +25,7 @@ from jaxgan.tasks.inference_scores import corrupted, fit_encoder, measure, princ
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, PerExample, Sides
 from tests.games import difference, equal
+from tests.selected import slow_but
 from tests.small_runs import OF_A_FILE, assert_same_run
 from tests.tasks.test_tasks import after_moving_alone, problem_texts
 
@@ -299,7 +300,7 @@ def test_fields_that_do_not_go_together():
         build(config, DataFacts((2,), 100))
 
 
-@pytest.mark.parametrize("name", ["mlp", "maxout", "dcgan", "cifar10", "resnet", "r3gan"])
+@pytest.mark.parametrize("name", slow_but(["mlp", "dcgan"], NETWORKS))
 def test_every_discriminator_judges_pairs(name):
     config = default.get_config()
     config.task, config.precision, config.discriminator.network = "inference", "bfloat16", name

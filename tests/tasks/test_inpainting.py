@@ -84,6 +84,7 @@ def test_each_example_has_its_own_share_of_random_pixels():
         assert abs(shares.mean() - 0.5) < 0.06 and abs(shares.std() - 0.2887) < 0.03
 
 
+@pytest.mark.slow
 def test_a_mixture_has_one_kind_for_each_example(mine):
     masks = chosen(["centre", "nothing", mine], (4, 4, 3))
     drawn = np.asarray(jax.jit(lambda key: mixed(list(masks.values()))(key, 300, (4, 4, 3)))(KEY))

@@ -128,6 +128,7 @@ def test_gradients_of_the_criterion_against_finite_differences():
     np.testing.assert_allclose(through @ direction, gradient @ direction, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_two_gaussians_on_a_grid():
     edges = np.linspace(-12, 12, 2401)
     x, width = (edges[1:] + edges[:-1]) / 2, edges[1] - edges[0]

@@ -12,6 +12,7 @@ from jaxgan.theory import SOLUTIONS
 from jaxgan.theory.solutions import UNSOLVED
 from jaxgan.training.step import Game, discriminator_update, init_state
 from jaxgan.types import Latent, Network
+from tests.selected import slow_but
 
 # Of 64 examples: likelier as data, likelier as generated, alike, and one point for either alone.
 COUNTS_DATA = np.array([20, 6, 12, 16, 10, 0])
@@ -36,7 +37,7 @@ def within(bound):
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
-@pytest.mark.parametrize("name", SOLUTIONS)
+@pytest.mark.parametrize("name", slow_but(["minimax", "wasserstein", "f_kl", "hinge"], SOLUTIONS))
 def test_a_tabular_discriminator_trained_by_the_loss_reaches_the_optimal_one(name):
     solution = SOLUTIONS[name]
     counts = COUNTS_BOTH if name in UNBOUNDED else (COUNTS_DATA, COUNTS_GENERATOR)
@@ -96,7 +97,7 @@ def test_values_at_equilibrium(name):
     np.testing.assert_allclose(solution.divergence(p, p), 0, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", SOLUTIONS)
+@pytest.mark.parametrize("name", slow_but(["minimax", "wasserstein", "f_kl", "hinge"], SOLUTIONS))
 def test_the_generator_follows_the_gradient_of_the_divergence(name):
     rng = np.random.default_rng(1)
     solution = SOLUTIONS[name]

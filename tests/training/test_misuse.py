@@ -15,6 +15,7 @@ from jaxgan.losses.penalties import PENALTIES
 from jaxgan.losses.terms import TERMS
 from jaxgan.training.coordination import Coordination
 from jaxgan.types import Loss, Network, Term, TrainState
+from tests.selected import slow_but
 
 KEY = jax.random.key(0)
 
@@ -252,7 +253,7 @@ NEEDS_NO_LOSS = {
 }
 
 
-@pytest.mark.parametrize("name", NEEDS_NO_LOSS)
+@pytest.mark.parametrize("name", slow_but(["sam", "masked", "inject"], NEEDS_NO_LOSS))
 def test_other_transformations_with_extra_arguments_train(name):
     tx = {"discriminator_tx": NEEDS_NO_LOSS[name]()}
     state, batch = begin(**tx), {"real": jax.random.normal(KEY, (1, 6, 4))}

@@ -230,6 +230,7 @@ def test_four_devices_augment_as_one_does(mapping, names):
     assert difference(*found) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mapping", ["jit", pytest.param("shard_map", marks=pytest.mark.slow)])
 def test_an_adaptive_probability_trains_and_is_in_the_state(mapping):
     options = {"probability": 0.5, "adaptive_target": 0.6, "adaptive_speed": 0.1}

@@ -208,6 +208,7 @@ def test_it_resumes_bit_for_bit_and_streams_the_same_labels(changes, conditional
         np.testing.assert_allclose(first[1][name], value, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_its_samples_follow_their_labels_in_every_mode(conditional):
     runs.run("sample", None, {}, str(conditional), {"count": 24})
     archive = np.load(conditional / "samples" / "sample_step_00000020_seed_0.npz")

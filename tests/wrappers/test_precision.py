@@ -11,6 +11,7 @@ from jaxgan.networks import dcgan, maxout, mlp, r3gan, resnet
 from jaxgan.training.step import make_train_step
 from jaxgan.types import DiscriminatorOutput, Network
 from jaxgan.wrappers.precision import bfloat16_products, compute_in, precision_in_words
+from tests.selected import slow_but
 
 KEY = jax.random.key(0)
 NETWORKS = {
@@ -35,10 +36,7 @@ def _products(jaxpr):
                     yield from _products(getattr(part, "jaxpr", part))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ("mlp", "maxout", "dcgan"))) for name in NETWORKS],
-)
+@pytest.mark.parametrize("name", slow_but(["mlp", "dcgan"], NETWORKS))
 def test_products_are_in_bfloat16_and_everything_else_is_float32(name):
     network, shape = NETWORKS[name]
     inputs = jax.random.normal(KEY, shape)
@@ -78,10 +76,7 @@ def units(monkeypatch):
     return there
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name not in ("mlp", "maxout", "dcgan"))) for name in NETWORKS],
-)
+@pytest.mark.parametrize("name", slow_but(["mlp", "dcgan"], NETWORKS))
 def test_only_operands_of_products_are_rounded(name, units):
     network, shape = NETWORKS[name]
     inputs = jax.random.normal(KEY, shape)
