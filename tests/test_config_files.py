@@ -95,7 +95,7 @@ def test_a_wheel_has_the_configs_in_the_package(tmp_path):
         "print(config_files.find('quickstart')[0], config_files.load('quickstart').steps)"
     )
     found = _python(program, tmp_path, tmp_path / "place")
-    assert found.stdout == f"{tmp_path}/place/jaxgan/packaged/configs/quickstart.py 15000\n", found.stderr
+    assert found.stdout == f"{tmp_path}/place/jaxgan/packaged/configs/quickstart.py 6000\n", found.stderr
 
 
 def _python(program, directory, path):

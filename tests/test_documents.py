@@ -156,12 +156,19 @@ def test_the_evaluations_functions_tests_fields_and_alarms_exist():
     assert f"`alarms.patience` = {config.alarms.patience} " in text
 
 
-def test_the_scores_that_the_quickstart_expects_are_those_of_the_results():
-    text = pathlib.Path("configs/quickstart.py").read_text()
-    found = results("scores/quickstart")
-    assert len(found["seeds"]) == 4 and found["step"] == 15_000 and not any(found["alarms"].values())
-    for name, digits in (("parzen_paper", 1), ("precision", 3), ("recall", 3), ("frechet", 1)):
-        share_of = {"precision": 10_000, "recall": 500}.get(name)
+@pytest.mark.parametrize(
+    ("config", "steps", "names"),
+    [
+        ("digits", 15_000, {"parzen_paper": 1, "precision": 3, "recall": 3, "frechet": 1}),
+        ("quickstart", 6_000, {"high_quality": 3, "parzen_paper": 1, "precision": 3, "recall": 3, "frechet": 1}),
+    ],
+)
+def test_the_scores_that_a_config_of_digits_expects_are_those_of_the_results(config, steps, names):
+    text = " ".join(pathlib.Path(f"configs/{config}.py").read_text().split())
+    found = results(f"scores/{config}")
+    assert len(found["seeds"]) == 4 and found["step"] == steps and not any(found["alarms"].values())
+    for name, digits in names.items():
+        share_of = {"precision": 10_000, "high_quality": 10_000, "recall": 500}.get(name)
         assert f"{name} {scores.cell(found['scores'][name], digits, 1, share_of)}" in text
     assert found["scores"]["modes"]["values"] == [10] * 4
 

@@ -244,10 +244,10 @@ def test_what_alarms_measure_does_not_touch_the_training(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
-def test_the_healthy_quickstart_sets_off_hardly_an_alarm(tmp_path, seed):
+def test_a_healthy_run_sets_off_hardly_an_alarm(tmp_path, seed):
     """Two minutes for each seed. One line of lost modes was seen, with seed 3 and one version of jax."""
     overrides = {"seed": str(seed), "mapping": "jit"}
-    runs.run("train", "configs/quickstart.py", overrides, str(tmp_path), {})
+    runs.run("train", "configs/digits.py", overrides, str(tmp_path), {})
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     on = [any(value for name, value in line.items() if name.startswith("alarm_")) for line in lines]
     assert len(lines) == 150 and lines[-1]["modes"] >= 9

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import quickstart, ring
+from configs import digits, ring
 from jaxgan.datasets import DATASETS, Mixture, mixtures
 from jaxgan.errors import DataError
 from jaxgan.runs import data, run
@@ -71,7 +71,7 @@ def test_checkpoints_that_do_not_record_the_mixture_know_ours_by_name():
 def _words(path, arrays, **changes):
     """What a run on an .npz file of these arrays says of its data."""
     np.savez(path, **arrays)
-    config = quickstart.get_config().to_dict()
+    config = digits.get_config().to_dict()
     config["dataset"] |= {"name": "npz", "path": str(path)} | changes
     config["batch_size"] = 4
     return data.data_in_words(config, data.read_inputs(config))
@@ -92,7 +92,7 @@ def test_a_run_says_the_classes_of_its_splits_and_warns_of_those_that_are_missin
         "there is no example of classes 2 to 3: store numpy.unique(labels, return_inverse=True)[1]",
     ]
     # Labels that are no classes: a dataset of one's own, or of tensorflow-datasets, may have -1 for unlabelled ones.
-    config = quickstart.get_config().to_dict()
+    config = digits.get_config().to_dict()
     inputs = data.read_inputs(config)
     strange = dataclasses.replace(inputs.dataset.test, labels=np.where(np.arange(len(inputs.dataset.test)) < 3, -1, 10))
     strange = dataclasses.replace(inputs.dataset, test=strange)
@@ -110,7 +110,7 @@ def test_a_run_says_the_names_of_its_classes_and_which_files_were_not_read(tmp_p
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (4, 4), (5 * number, 255, 0)).save(place)
     (tmp_path / "pictures" / "c00" / "text.txt").write_text("words")
-    config = quickstart.get_config().to_dict()
+    config = digits.get_config().to_dict()
     config["dataset"] |= {"name": "images", "path": str(tmp_path / "pictures"), "size": 4}
     config |= {"batch_size": 4, "condition": "labels"}
     lines, warnings = data.data_in_words(config, data.read_inputs(config))
@@ -137,7 +137,7 @@ def test_images_of_one_value_and_unscaled_floats_are_said(tmp_path):
     assert warning == "the images are all of one value, 7"
     floats = np.random.default_rng(0).uniform(0, 255, (12, 8, 8, 1))
     floats[0, 0, 0] = 255
-    config = quickstart.get_config().to_dict()
+    config = digits.get_config().to_dict()
     np.savez(tmp_path / "data.npz", examples=floats)
     config["dataset"] |= {"name": "npz", "path": str(tmp_path / "data.npz")}
     config["batch_size"] = 4
