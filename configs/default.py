@@ -91,7 +91,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.name = "uniform"  # U(-sqrt 3, sqrt 3); "uniform_unit": U(-1, 1); "normal": N(0, I);
     # "truncated_normal": within a bound; "sphere": of radius sqrt dim; "categorical": classes, codes
     # and noise (InfoGAN); "mixture": of Gaussians that the generator learns (DeLiGAN); "fixed_mixture": that stay
-    config.latent.dim = 100
+    config.latent.dim = 100  # numbers in a latent
     config.latent.bound = 2.0  # truncated_normal: b, in deviations
     config.latent.categories = 10  # categorical: equally likely classes
     config.latent.continuous = 2  # categorical: codes of U(-1, 1) behind them
@@ -247,7 +247,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.log_every = 100  # a line of metrics.jsonl: means over these steps
     config.sample_every = 1_000  # a picture in samples/, always of the same latents
     config.sample_count = 100  # examples in that picture
-    config.checkpoint_every = 1_000
+    config.checkpoint_every = 1_000  # a checkpoint, from which the run can resume
     config.keep_checkpoints = 3  # the newest so many
     config.peer_timeout = 30  # several processes: seconds of silence after which another one counts as gone
     config.save_patience = 600.0  # seconds to train on while no checkpoint can be saved
@@ -261,7 +261,7 @@ def _network() -> ConfigDict:
     # resnet, r3gan: channels of the smallest image and after every doubling, and the other way round
     network.activation = ("relu",)  # relu, leaky_relu, ...: one for all hidden layers, or one for each
     network.output = "linear"  # a discriminator's output is a logit: linear
-    network.output_bias = "zero"
+    network.output_bias = "zero"  # where the last layer's biases start
     network.pieces = 5  # maxout, cifar10: linear pieces per unit
     network.normalization = "auto"  # mlp, dcgan, resnet: "batch" (over all devices), "layer", "none", and of weights
     # "spectral", "weight", "equalized"; mlp alone "weight_from_data", whose hidden scales stay; not in mlp "instance",
@@ -297,7 +297,7 @@ def _network() -> ConfigDict:
 def _optimizer() -> ConfigDict:
     optimizer = ConfigDict()
     optimizer.name = "adam"  # sgd, adam, adamw, rmsprop, optimistic_adam
-    optimizer.learning_rate = 2e-4
+    optimizer.learning_rate = 2e-4  # at the start; rate_schedule and config.schedules change it
     optimizer.b1 = 0.5  # adam, adamw, optimistic_adam: decay of the mean gradient
     optimizer.b2 = 0.999  # all but sgd: decay of the mean squared gradient
     optimizer.eps = 1e-8  # all but sgd
