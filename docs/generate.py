@@ -1,12 +1,11 @@
-"""The pages of the reference that are written from the program: the fields of a config, and the flags of the command."""
+"""What the pages of the reference say from the program itself: a config's fields, and the command's flags."""
 
 import contextlib
 import inspect
 import io
 import math
-import pathlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from configs import default
@@ -59,26 +58,16 @@ KINDS = {
 def config_reference() -> str:
     """One row for each field: its name, type and range, default and meaning."""
     fields, defaults = schema.rows(default.get_config().to_dict()), schema.flattened(default.get_config().to_dict())
-    notes = meanings()
-    lines = [
-        "# Config fields",
-        "",
-        "Every field of a config, with its type, range and default. Set one on the command line with",
-        "`--config.FIELD=VALUE`, or in a config's file with `config.FIELD = VALUE`. A misspelt name, a value out of range",
-        "and a field that would have no effect are errors, reported before any data is read. This page is generated from",
-        "the schema of the program and the comments of [configs/default.py](../../configs/default.py).",
-        "",
-        "A field **changes on resume** if a run may resume with another value (marked ↻). Fields that may have a",
-        "[schedule](../zoo.md#schedules) are marked ∿.",
-    ]
+    notes, intros = meanings(), introductions(inspect.getsource(default))
+    lines: list[str] = []
     for section, heading in SECTIONS.items():
         own = {name: row for name, row in fields.items() if name.rpartition(".")[0] == section}
-        lines += ["", f"## {heading}", "", *([f"`config.{section}`", ""] if section else [])]
+        lines += ["", f"## {heading}", "", *([f"`config.{section}`. {intros.get(section, '')}", ""] if section else [])]
         lines += ['<div class="fields" markdown>', "", "| field | takes | default | meaning |", "|---|---|---|---|"]
         for name, row in own.items():
             value = defaults.get(name, row.spec.default)
             marks = " ↻" * row.spec.field.resume + " ∿" * schema.may_vary(defaults, name, fields)
-            cells = [f"`{name.rpartition('.')[2]}`{marks}", takes(row.spec), shown(value), notes.get(name, "")]
+            cells = [f"`{name.rpartition('.')[2]}`{marks}", takes(row.spec), shown(value), linked(notes.get(name, ""))]
             lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
         lines += ["", "</div>"]
     left = {name.rpartition(".")[0] for name in fields} - set(SECTIONS)
@@ -126,6 +115,12 @@ def meanings() -> dict[str, str]:
     return found
 
 
+def introductions(source: str) -> dict[str, str]:
+    """The comment above each section of configs/default.py."""
+    found = re.findall(r"((?:^    # .*\n)+)^    config\.(\w+) = (?:ConfigDict|_\w+)\(\)$", source, re.M)
+    return {name: linked(" ".join(re.findall(r"^    # (.*)$", text, re.M))) for text, name in found}
+
+
 def comments(source: str) -> Iterator[tuple[str, str]]:
     """The fields that a config's program sets, each with the comment behind it and below it."""
     name, text = "", ""
@@ -149,29 +144,24 @@ def command_reference() -> str:
     """One section for each verb, with its flags."""
     flags.read(["jaxgan", "--mode=train", "--workdir=DIR"], "")  # which defines them
     known = {flag.name: flag for flag in flags.FLAGS.get_flags_for_module(flags.__name__)}
-    lines = [
-        "# Command line",
-        "",
-        "`jaxgan VERB` works where jaxgan is installed. In a clone of the repository `python launch.py --mode=VERB` does",
-        "the same: a verb is a mode, and its argument `CONFIG` or `DIR` is the flag `--config` or `--workdir`. This page is",
-        "generated from the program.",
-        "",
-        "A config's fields are flags too: `--config.steps=5000`. [Config fields](config.md) lists them all. A `CONFIG` is",
-        "the name of one that comes with jaxgan (`quickstart`, `ring`, `mnist`, …) or the path of a Python file. A `DIR` is",
-        "[a run's directory](../runs.md), which also lists the exit codes.",
-        "",
-        "## Flags of every verb",
-        "",
-        *table(known[name] for name in flags.EVERYWHERE),
-    ]
+    lines = ["## Flags of every verb", "", *table(known[name] for name in flags.EVERYWHERE)]
     for verb, mode in runs.MODES.items():
         argument = "CONFIG --workdir=DIR" if mode.trains else "DIR"
-        lines += ["", f"## jaxgan {verb} {{ #{verb} }}", "", f"{sentence(mode.summary)}", "", "```sh"]
+        lines += ["", f"## jaxgan {verb} {{ #{verb} }}", "", sentence(mode.summary), "", "```sh"]
         lines += [f"jaxgan {verb} {argument}", "```"]
         if mode.options:
             lines += ["", *table(known[name] for name in mode.options)]
     for verb, (summary, _) in command.OTHERS.items():
-        lines += ["", f"## jaxgan {verb} {{ #{verb} }}", "", f"{sentence(summary)}", "", "```text", *helped(verb), "```"]
+        lines += [
+            "",
+            f"## jaxgan {verb} {{ #{verb} }}",
+            "",
+            f"{sentence(summary)}",
+            "",
+            "```text",
+            *helped(verb),
+            "```",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -188,8 +178,12 @@ def meaning(flag: Any) -> str:
     """The help of a flag, without the modes that take it, and its choices."""
     choices = getattr(flag.parser, "enum_values", None)
     text = re.sub(r"^(?:<.*?>: )?(?:--mode=[a-z, ]+: )?", "", flag.help).replace("|", "\\|")
-    text = re.sub(r"docs/(\w+)\.md", r"[\1](../\1.md)", text)
-    return text + (f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else "")
+    return linked(text) + (f" One of {', '.join(f'`{choice}`' for choice in choices)}." if choices else "")
+
+
+def linked(text: str) -> str:
+    """A text in which the names of pages are links to them."""
+    return re.sub(r"docs/(\w+)\.md", r"[\1](../\1.md)", text)
 
 
 def sentence(text: str) -> str:

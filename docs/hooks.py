@@ -1,14 +1,14 @@
 """What the documentation site needs beside Markdown; mkdocs calls the functions `on_…` (mkdocs.yml, `hooks`).
 
-Files that pages link to and that lie outside of docs/ become part of the site, below `repository/`: programs and JSON as
-pages of code, documents as pages, pictures as they are. So every link of docs/*.md works both in the repository and in
-the site, and the site needs nothing else. Names of tests become links to them, arXiv numbers links to arXiv, and
-formulas between dollars MathML, which browsers draw by themselves.
+Files outside of docs/ that pages link to become part of the site, below `repository/`: programs and JSON as pages of
+code, documents as pages, pictures as they are. So every link of docs/*.md works both in the repository and in the site,
+and the site needs nothing else. Names of tests become links to them, arXiv numbers links to arXiv, and formulas between
+dollars MathML, which browsers draw by themselves.
 """
 
-import ast
 import functools
 import html
+import logging
 import pathlib
 import posixpath
 import re
@@ -24,14 +24,20 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+log = logging.getLogger("mkdocs.hooks.jaxgan")
+
 ROOT = pathlib.Path(__file__).parent.parent
 INSIDE = "repository"
 CODE = {".py": "python", ".ipynb": "json", ".json": "json", ".txt": "text", ".toml": "toml", ".yml": "yaml"}
 PICTURES = (".gif", ".jpg", ".png", ".webp")
 LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#:]+)(?P<rest>(?:#[^)\s]*)?)(?=[)\s])")
 TEST = re.compile(r"(?<!\[)`(?P<path>tests/[\w/]+\.py)(?:::(?P<name>\w+))?`")
-GENERATED = {"reference/config.md": generate.config_reference, "reference/command.md": generate.command_reference}
-"""Pages that are written anew for every build."""
+GENERATED = re.compile(r"^<!-- generated: (?P<function>\w+) -->$", re.M)
+"""Stands in a page for what a function of docs/generate.py writes, anew in every build."""
+OUTSIDE = re.compile(
+    r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\"https?:|<link\b(?![^>]*rel=\"canonical)[^>]*\bhref=\"https?:"
+)
+"""What a page would load from elsewhere when it is opened."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -40,8 +46,6 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    for name, make in GENERATED.items():
-        files.append(File.generated(config, name, content=make()))
     for path in sorted(linked_files()):
         source, name = ROOT / path, source_name(path)
         if path.endswith(PICTURES):
@@ -52,10 +56,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    markdown = GENERATED.sub(lambda found: getattr(generate, found["function"])(), markdown)
     return rewritten(markdown, repository_path(page.file.src_uri), page.file.src_uri)
 
 
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    if found := OUTSIDE.search(output):
+        log.warning("%s loads something from elsewhere: %s", page.file.src_uri, found[0])
+    return output
+
+
 def on_page_content(content: str, **_: Any) -> str:
+    # mkdocs does not know the anchors of lines in pages of code, so that they are added after it has checked the links.
+    content = re.sub(r'(<a class="test" href="[^"]+)" line="(\d+)"', r'\1#__span-0-\2"', content)
     return re.sub(
         r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<latex>.*?)\\[)\]]</(?P=tag)>',
         lambda found: mathml(html.unescape(found["latex"]), found["tag"] == "div"),
@@ -70,7 +83,7 @@ def on_page_content(content: str, **_: Any) -> str:
 @functools.cache
 def linked_files() -> Mapping[str, None]:
     """The files outside of docs/ that pages of the site lead to, by their paths in the repository."""
-    waiting = [f"docs/{path.relative_to(ROOT / 'docs').as_posix()}" for path in (ROOT / "docs").rglob("*.md")]
+    waiting = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")]
     found: dict[str, None] = {}
     for document in waiting:  # which grows meanwhile
         for target in targets((ROOT / document).read_text(encoding="utf-8"), document):
@@ -142,39 +155,35 @@ def rewritten(markdown: str, document: str, name: str) -> str:
     def test(found: re.Match[str]) -> str:
         if found["path"] not in linked_files():
             return found[0]
-        words = found["name"].removeprefix("test_").replace("_", " ") if found["name"] else found["path"]
-        anchor = f"#{anchor_of(found['path'], found['name'])}" if found["name"] else ""
-        return f'[test]({relative(found["path"])}{anchor} "{words}"){{.test}}'
+        if not found["name"]:
+            return f"[`{found['path']}`]({relative(found['path'])})"
+        words, line = found["name"].removeprefix("test_").replace("_", " "), line_of(found["path"], found["name"])
+        return f'[test]({relative(found["path"])} "{words}"){{.test line={line}}}'
 
     blocks = re.split(r"(^ *(?:`{3,}|~{3,}).*?^ *(?:`{3,}|~{3,})$)", markdown, flags=re.M | re.S)
     return "".join(text if i % 2 else TEST.sub(test, LINK.sub(link, text)) for i, text in enumerate(blocks))
 
 
-def anchor_of(path: str, function: str) -> str:
-    """The anchor of a function's first line on the page that shows its file."""
-    for node in ast.walk(syntax_of(path)):
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            return f"__span-0-{node.lineno}"
-    raise ValueError(f"{path} has no function {function}")
-
-
 @functools.cache
-def syntax_of(path: str) -> ast.Module:
-    """The syntax of a file of the repository."""
-    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+def line_of(path: str, function: str) -> int:
+    """The line of a file in which a function begins."""
+    for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith(f"def {function}("):
+            return number
+    raise ValueError(f"{path} has no function {function}")
 
 
 class ArxivLinks(Extension):
     """arXiv:1406.2661 is a link."""
 
-    def extendMarkdown(self, md: Any) -> None:  # noqa: N802
+    def extendMarkdown(self, md: Any) -> None:
         md.inlinePatterns.register(_ArxivLink(r"\barXiv:(\d{4}\.\d{4,5})", md), "arxiv", 75)
 
 
 class _ArxivLink(InlineProcessor):
     ANCESTOR_EXCLUDES = ("a",)
 
-    def handleMatch(self, m: re.Match[str], data: str) -> tuple[ElementTree.Element, int, int]:  # type: ignore[override]  # noqa: N802
+    def handleMatch(self, m: re.Match[str], data: str) -> tuple[ElementTree.Element, int, int]:  # type: ignore[override]
         link = ElementTree.Element("a", href=f"https://arxiv.org/abs/{m[1]}")
         link.text = f"arXiv:{m[1]}"
         return link, m.start(), m.end()
