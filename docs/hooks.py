@@ -192,6 +192,13 @@ class _ArxivLink(InlineProcessor):
 # --- Formulas
 
 
+FUNCTION = re.compile(r"<mi>(log|exp)</mi>(?P<parenthesis><mo stretchy=\"false\">&#x00028;)?")
+UNARY = re.compile(r"(?<!&#x00029;)(?<!&#x0005D;)</mo><mo>&#x02212;</mo>")
+
+
 def mathml(latex: str, block: bool) -> str:
-    """A formula as MathML."""
-    return convert(latex.strip(), display="block" if block else "inline")
+    """A formula as MathML, with the spaces that TeX leaves around log, and none behind the sign of a number."""
+    space = '<mspace width="0.17em" />'
+    formula = convert(latex.strip(), display="block" if block else "inline")
+    formula = UNARY.sub('</mo><mo form="prefix">&#x02212;</mo>', formula)
+    return FUNCTION.sub(lambda m: f"{space}<mi>{m[1]}</mi>{m['parenthesis'] or space}", formula)
