@@ -31,9 +31,13 @@ INSIDE = "repository"
 CODE = {".py": "python", ".ipynb": "json", ".json": "json", ".txt": "text", ".toml": "toml", ".yml": "yaml"}
 PICTURES = (".gif", ".jpg", ".png", ".webp")
 LINK = re.compile(r"(?<=\]\()(?P<path>[^)\s#:]+)(?P<rest>(?:#[^)\s]*)?)(?=[)\s])")
+BEGINS = re.compile(r"(?:^(?![-*|#\s]|\d+\. ).+\n|\A\n)(?=[-*] |1\. |\|)", re.M)
+"""A line of text before a list or a table: GitHub needs no empty line between them, Python-Markdown does."""
 TEST = re.compile(r"(?<!\[)`(?P<path>tests/[\w/]+\.py)(?:::(?P<name>\w+))?`")
 GENERATED = re.compile(r"^<!-- generated: (?P<function>\w+) -->$", re.M)
 """Stands in a page for what a function of docs/generate.py writes, anew in every build."""
+UNREAD = re.compile(r"<p>(?:(?!</p>).)*(?:\|-{3}|\n[-*] )", re.S)
+"""A table or a list that Markdown took for text."""
 OUTSIDE = re.compile(
     r"<(?:script|img|iframe|source)\b[^>]*\bsrc=\"https?:|<link\b(?![^>]*rel=\"canonical)[^>]*\bhref=\"https?:"
 )
@@ -66,7 +70,9 @@ def on_post_page(output: str, page: Page, **_: Any) -> str:
     return output
 
 
-def on_page_content(content: str, **_: Any) -> str:
+def on_page_content(content: str, page: Page, **_: Any) -> str:
+    if found := UNREAD.search(content):
+        log.warning("%s has a table or a list that is shown as text: %s", page.file.src_uri, found[0][-60:])
     # mkdocs does not know the anchors of lines in pages of code, so that they are added after it has checked the links.
     content = re.sub(r'(<a class="test" href="[^"]+)" line="(\d+)"', r'\1#__span-0-\2"', content)
     return re.sub(
@@ -160,8 +166,11 @@ def rewritten(markdown: str, document: str, name: str) -> str:
         words, line = found["name"].removeprefix("test_").replace("_", " "), line_of(found["path"], found["name"])
         return f'[test]({relative(found["path"])} "{words}"){{.test line={line}}}'
 
+    def text(part: str) -> str:
+        return BEGINS.sub(r"\g<0>\n", TEST.sub(test, LINK.sub(link, part)))
+
     blocks = re.split(r"(^ *(?:`{3,}|~{3,}).*?^ *(?:`{3,}|~{3,})$)", markdown, flags=re.M | re.S)
-    return "".join(text if i % 2 else TEST.sub(test, LINK.sub(link, text)) for i, text in enumerate(blocks))
+    return "".join(part if i % 2 else text(part) for i, part in enumerate(blocks))
 
 
 @functools.cache

@@ -76,13 +76,14 @@ for number in range(STEPS + 1):
     batch = real_batch(jax.random.fold_in(jax.random.key(1), number))
     state, metrics = step(state, {"real": batch[None]})
     history.append(metrics)
-curves = {name: np.array([float(metrics[name]) for metrics in history]) for name in history[0]}
+history = jax.device_get(history)
+curves = {name: np.stack([metrics[name] for metrics in history]) for name in history[0]}
 print(", ".join(f"{name} {values[-1_000:].mean():.3f}" for name, values in curves.items()))
 
 # The pictures: samples over what the discriminator thinks of every point of the plane, and the losses.
 options.out.mkdir(parents=True, exist_ok=True)
 grid = np.stack(np.meshgrid(*[np.linspace(-1.6, 1.6, 161)] * 2), axis=-1)
-figure, axes = plt.subplots(1, len(snapshots), figsize=(3 * len(snapshots), 3.2), layout="constrained")
+figure, axes = plt.subplots(1, len(snapshots), figsize=(3 * len(snapshots), 3.6), layout="constrained")
 for axis, (number, then) in zip(axes, snapshots.items(), strict=True):
     logits, _ = parts["discriminator"].apply(then.discriminator.variables, jnp.asarray(grid.reshape(-1, 2)))
     probability = np.asarray(jax.nn.sigmoid(logits)).reshape(161, 161)
@@ -91,20 +92,20 @@ for axis, (number, then) in zip(axes, snapshots.items(), strict=True):
     axis.scatter(*np.asarray(CENTERS).T, s=60, marker="+", color="black", label="centres of the data")
     axis.scatter(*np.asarray(samples).T, s=3, color="tab:green", label="samples of G")
     axis.set(title=f"step {number:,}", xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), xticks=[], yticks=[], aspect="equal")
-axes[0].legend(loc="lower left", fontsize="small")
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 figure.colorbar(shown, ax=axes, label="D(x)", shrink=0.8)
 figure.savefig(options.out / "first_gan_samples.png", dpi=100)
 
 width = max(1, STEPS // 100)  # means over so many steps
 smooth = {name: values[: STEPS // width * width].reshape(-1, width).mean(1) for name, values in curves.items()}
 at = width * (np.arange(len(smooth["d_loss"])) + 0.5)
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 left.plot(at, smooth["d_loss"], label="d_loss")
 left.plot(at, smooth["g_loss"], "--", label="g_loss")
 left.axhline(2 * np.log(2), color="tab:blue", linewidth=0.7, label="2 log 2 and log 2: D = ½ everywhere")
 left.axhline(np.log(2), color="tab:orange", linewidth=0.7)
 left.set(xlabel="step", ylabel="nats", title="the losses")
-left.legend()
+figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 right.plot(at, smooth["d_accuracy"], color="tab:purple")
 right.axhline(0.5, color="gray", linewidth=0.7)
 right.set(xlabel="step", ylim=(0.4, 1), title="d_accuracy: how often D is right")
