@@ -132,7 +132,7 @@ def repository_path(name: str) -> str:
 def page_of(path: str) -> str:
     """The Markdown of a page that shows a file: a document as it is, anything else as code."""
     text = (ROOT / path).read_text(encoding="utf-8")
-    hidden = "---\nsearch:\n  exclude: true\n---\n"
+    hidden = "---\nhide: [navigation, toc]\nsearch:\n  exclude: true\n---\n"
     if path.endswith(".md"):
         return text
     language = CODE.get(pathlib.Path(path).suffix, "text")

@@ -24,7 +24,7 @@ arguments = argparse.ArgumentParser()
 arguments.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/why_gans_fail"))
 options = arguments.parse_args()
 
-STEPS, CHUNK, BATCH = 6_000, 200, 256
+STEPS, CHUNK, BATCH = 4_000, 200, 128
 ANGLES = 2 * np.pi * np.arange(8) / 8
 CENTERS = jnp.asarray(np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1), jnp.float32)
 LATENT = jaxgan.LATENTS["normal"](2)
@@ -32,7 +32,7 @@ LATENT = jaxgan.LATENTS["normal"](2)
 
 def network(outputs):
     shape = () if outputs == 1 else (outputs,)
-    return jaxgan.NETWORKS["mlp"](output_shape=shape, widths=(128, 128), initializer="he_normal")
+    return jaxgan.NETWORKS["mlp"](output_shape=shape, widths=(64, 64), initializer="he_normal")
 
 
 def batches(key):
@@ -61,9 +61,10 @@ def train(*, loss="non_saturating", rates=(1e-3, 1e-3), b1=0.5, sgd=False, penal
     state = jaxgan.init_state(jax.random.key(3), **parts, example=CENTERS)
     if start:
         frozen = jaxgan.make_train_step(**parts | {"generator_tx": optax.set_to_zero()}, **game)
+        ahead = jax.jit(jaxgan.scan_steps(frozen))
         idle = state.replace(generator=state.generator.replace(opt_state=optax.EmptyState()))
         for i in range(start // CHUNK):
-            idle, _ = jax.jit(jaxgan.scan_steps(frozen))(idle, batches(jax.random.fold_in(jax.random.key(5), i)))
+            idle, _ = ahead(idle, batches(jax.random.fold_in(jax.random.key(5), i)))
         state = state.replace(discriminator=idle.discriminator)
     step = jax.jit(jaxgan.scan_steps(jaxgan.make_train_step(**parts, **game)))
     samples, history = [], []
