@@ -21,9 +21,10 @@ INSTALL = @$(PY) -m pip --version > /dev/null 2>&1 || $(PY) -m ensurepip; \
   $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),--upgrade --upgrade-strategy eager) --editable
 DEMO := $(VENV)/.jaxgan-demo
 TEST := $(VENV)/.jaxgan-test
+DOCS := $(VENV)/.jaxgan-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart test test-all test-lowest test-newest gpu-check lint clean
+.PHONY: help venv quickstart docs test test-all test-lowest test-newest gpu-check lint clean
 
 help:
 	@echo "make quickstart   train a small GAN on a CPU; the results go to runs/quickstart"
@@ -33,6 +34,7 @@ help:
 	@echo "make test-newest  the fast tests with the newest ones, in $(VENV)-newest"
 	@echo "make gpu-check    tests, compiles and times the steps on this machine's GPU or TPU; results go to results/gpu"
 	@echo "make lint         ruff check, ruff format --check, mypy"
+	@echo "make docs         build the documentation site into site/; a warning is an error"
 	@echo "make venv         only make $(VENV), with all that the tests and the linters need"
 	@echo "make clean        remove caches and build output ($(VENV) and runs/ stay)"
 
@@ -65,8 +67,13 @@ lint: $(TEST)
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 
+# NO_MKDOCS_2_WARNING: the theme's advertisement of its successor.
+docs: $(DOCS)
+	NO_MKDOCS_2_WARNING=1 JAX_PLATFORMS=cpu $(PY) -m mkdocs build --strict --quiet
+	@echo "open site/index.html, or with search: $(PY) -m http.server --directory site"
+
 clean:
-	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .jax_cache
+	@rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .jax_cache
 	@find benchmarks configs examples jaxgan notebooks tests -type d \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 	  -exec rm -rf {} + 2>/dev/null || true
 
@@ -80,6 +87,10 @@ $(TEST): pyproject.toml $(CONSTRAINTS) | $(PY)
 	@echo "installing jaxgan, its tests and linters into $(VENV); this takes a few minutes the first time"
 	$(INSTALL) '.[demo,test]'
 	@touch $(DEMO) $@
+
+$(DOCS): pyproject.toml $(CONSTRAINTS) | $(PY)
+	$(INSTALL) '.[docs]'
+	@touch $@
 
 $(VENV)/lowest.txt: pyproject.toml tests/lowest.py | $(PY)
 	@$(PY) tests/lowest.py demo test > $@ || { rm -f $@; exit 1; }

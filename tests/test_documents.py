@@ -25,10 +25,8 @@ from jaxgan.types import Network
 
 README = pathlib.Path("README.md").read_text()
 TASKS_PAGE = pathlib.Path("docs/tasks.md").read_text()
-DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/theory.md", "docs/evaluation.md"]
-DOCUMENTS += ["docs/zoo.md", "docs/scaling.md", "docs/speed.md", "docs/sweeps.md", "docs/tasks.md", "docs/modes.md"]
-DOCUMENTS += ["docs/own_networks.md"]
-DOCUMENTS += ["docs/pictures.md", "docs/sampling.md", "docs/logging.md", "docs/export.md", "results/README.md"]
+DOCUMENTS = ["README.md", "BUILD.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md"]
+DOCUMENTS += sorted(str(path) for path in pathlib.Path("docs").rglob("*.md"))
 
 
 def results(name):
@@ -42,16 +40,15 @@ def row(text, name):
     return line
 
 
-def test_the_readmes_program_runs():
+def test_the_readmes_program_runs(tmp_path, monkeypatch, capsys):
+    """As it is pasted, but for the number of its steps."""
     program = re.search(r"```python\n(.*?)```", README, re.S)[1]
-    names = {
-        "my_generator": mlp(output_shape=(5,), widths=(8,), output="sigmoid"),
-        "my_discriminator": maxout(widths=(6,), pieces=2),
-        "images": jnp.linspace(0, 1, 70 * 5).reshape(70, 5),
-    }
-    exec(program, names)
-    assert names["samples"].shape == (100, 5)
-    assert int(names["state"].step) == 1
+    assert "range(5_000)" in program and len(program.splitlines()) < 30
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(program.replace("range(5_000)", "range(3)"), names)
+    assert names["samples"].shape == (100, 28, 28, 1) and int(names["state"].step) == 3
+    assert capsys.readouterr().out.startswith("0 {'d_accuracy': ") and (tmp_path / "digits.png").stat().st_size > 1000
 
 
 OWN_NETWORKS = pathlib.Path("docs/own_networks.md").read_text()
@@ -111,17 +108,17 @@ def test_the_export_pages_distributions_are_those_of_the_priors():
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_and_files_exist(document):
+def test_files_exist(document):
     text = pathlib.Path(document).read_text()
-    links = [target for target in re.findall(r"\[[^\]\"]*\]\(([^)#]+)\)", text) if "://" not in target]
-    targets = [pathlib.Path(document).parent / target for target in links]
-    targets += map(pathlib.Path, re.findall(r"(?:configs|examples|notebooks)/\w+\.\w+", text))
-    assert all(target.exists() for target in targets), targets
+    targets = map(pathlib.Path, re.findall(r"(?:configs|examples|notebooks)/\w+\.\w+", text))
+    assert [target for target in targets if not target.exists()] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_config_fields_exist(document):
-    for path in re.findall(r"--config\.([\w.]+)", pathlib.Path(document).read_text()):
+    for path in re.findall(r"--config\.([a-z][\w.]+)", pathlib.Path(document).read_text()):
+        if path.startswith("loss_options."):  # of a loss of the reader's own
+            continue
         assert path in schema.rows({}) or path in schema.sections(schema.rows({})), f"{document}: --config.{path}"
 
 
@@ -241,7 +238,8 @@ def test_the_theorys_programs_give_what_their_comments_say(block):
         np.testing.assert_allclose(eval(expression, names), ast.literal_eval(comment), atol=1e-4)
 
 
-def test_the_projects_table_of_names_is_complete():
+def test_the_page_of_the_library_names_every_entry_of_its_tables():
+    library = pathlib.Path("docs/library.md").read_text()
     from jaxgan.latents import LATENTS
     from jaxgan.losses import LOSSES
     from jaxgan.losses.penalties import PENALTIES
@@ -251,7 +249,7 @@ def test_the_projects_table_of_names_is_complete():
     from jaxgan.tasks import TASKS
 
     for table in (LOSSES, LATENTS, NETWORKS, OPTIMIZERS, PENALTIES, TASKS, TERMS):
-        assert all(re.search(rf"\b{name}\b", README) for name in table)
+        assert all(re.search(rf"\b{name}\b", library) for name in table)
 
 
 def test_the_zoo_is_complete():

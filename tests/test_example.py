@@ -85,3 +85,26 @@ def test_the_loop_resumes_bit_for_bit(tmp_path, monkeypatch, capsys):
     samples = [np.load(tmp_path / name / "samples.npy") for name in ("whole", "parts")]
     np.testing.assert_array_equal(*samples)
     assert samples[0].shape == (1_000, 28, 28, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "constants", "pictures"),
+    [
+        ("first_gan", "STEPS, BATCH, MOMENTS = 12, 16, (0, 12)", {"first_gan_samples.png", "first_gan_curves.png"}),
+        ("why_gans_fail", "STEPS, CHUNK, BATCH = 800, 200, 16", {"why_gans_fail.png"}),
+    ],
+)
+def test_the_programs_of_the_pages_draw_their_pictures(name, constants, pictures, tmp_path, monkeypatch, capsys):
+    path = pathlib.Path(f"examples/{name}.py")
+    program, replaced = re.subn(r"^STEPS, .* = .*$", constants, path.read_text(), flags=re.M)
+    monkeypatch.setattr(sys, "argv", [str(path), f"--out={tmp_path}"])
+    exec(compile(program, path, "exec"), {"__name__": "__main__"})
+    assert replaced == 1 and {file.name for file in tmp_path.iterdir()} == pictures
+    lines = capsys.readouterr().out.strip().splitlines()
+    if name == "first_gan":
+        assert lines[:2] == ["step      0: a snapshot", "step     12: a snapshot"]
+        accuracy, loss = (float(re.search(rf"{metric} ([\d.]+)", lines[2])[1]) for metric in ("d_accuracy", "d_loss"))
+        assert 0 <= accuracy <= 1 and 0 < loss < 5
+    else:
+        assert len(lines) == 8 and all(re.search(r" \d of 8 modes, .*d_loss ", line) for line in lines)
