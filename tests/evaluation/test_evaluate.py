@@ -256,7 +256,13 @@ def test_the_same_evaluation_gives_the_same_numbers_and_another_seed_others(imag
 
 def test_the_time_that_is_left_is_that_of_the_same_parts_of_real_data():
     stream, clock = io.StringIO(), iter([0.0, 10.0, 10.0, 40.0, 40.0, 41.0, 41.0, 53.0, 53.0, 80.0])
-    parts = Parts(Progress(0, unit="part", stream=stream, interval=0), clock=lambda: next(clock))
+    progress = Progress(0, unit="part", stream=stream, interval=0)
+
+    def show(done, total, name, seconds_left):
+        progress.total = total
+        progress.update(done, note=name, seconds_left=seconds_left)
+
+    parts = Parts(show, clock=lambda: next(clock))
     for _ in range(2):  # another generator, whose real data is known: its parts are twice as many as are run
         parts.expect(["modes", "parzen"], task=False)
         if not stream.getvalue():
