@@ -315,7 +315,7 @@ def test_with_an_output_nothing_in_the_runs_directory_changes(run, tmp_path):
     scored = [f"step_00000010_seed_0{end}" for end in (".json", "_classes.png", "_interpolation.png", "_nearest.png")]
     assert sorted(os.listdir(tmp_path / "scores")) == ["curves.png", "report.html", *scored]
     page = (tmp_path / "scores/report.html").read_text()
-    assert page.count("data:image/png") == 5  # three of the evaluation, the samples of the training and the curves
+    assert page.count("data:image/png") == 4  # three of the evaluation, and the samples of the training
 
 
 @pytest.mark.slow

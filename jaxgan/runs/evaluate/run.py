@@ -81,7 +81,7 @@ def evaluate(
     pictures = draw(report, evaluation, run, path.with_suffix(""))
     content = to_json(report, evaluation, run.directory.path.name, pictures)
     write_json(path, content)
-    page = write_report(run.directory, path, None if output is None else folder)
+    page = write_report(run.directory, path, None if output is None else folder, run)
     train = evaluation.data.train
     part = f"training data: {len(train):,} of {train.of:,} examples were read for this"
     print(as_text(content, str(run.directory.path), [part] if len(train) < train.of else []))

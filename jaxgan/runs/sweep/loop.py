@@ -15,7 +15,7 @@ from jaxgan.io.atomic import write_json, write_text
 from jaxgan.io.metric_writers import Progress, check_installed, duration
 from jaxgan.runs.data import data_in_words
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.evaluate.report import write_report
+from jaxgan.runs.evaluate.report import trained, write_report
 from jaxgan.runs.facts import announce, devices_in_words, game_in_words, players_in_words
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.population_trainer import PopulationTrainer
@@ -201,7 +201,7 @@ class _Sweep:
         best, text = results.best(), table(results, str(self.path))
         write_text(self.path / TABLE, text + "\n")
         if best is not None:
-            write_report(best.directory)
+            write_report(best.directory, run=trained(best.directory))
             link_best(self.directory, best.name)
         self._write(finished=True, results=results)  # the last file: without it the same command makes all of them
         print(text)

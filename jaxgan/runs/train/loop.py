@@ -32,6 +32,7 @@ from jaxgan.runs.facts import (
     read_facts,
     write_facts,
 )
+from jaxgan.runs.load import TrainedRun
 from jaxgan.runs.sampling import NoSamplesError, SampleGrid
 from jaxgan.runs.saved import best_step, read_divergences, read_run
 from jaxgan.runs.train import hosts
@@ -202,7 +203,7 @@ class Run(HostLoop):
                 if lacks_evaluation(self.config, self.directory, first):
                     self.output.evaluate(own(state))
             if first < self.total:
-                self.train(first, self.total, state)
+                state = self.train(first, self.total, state)
                 self._note_facts()
             if self.output is not None:
                 self.output.board.write_summary(self.output.scores)
@@ -211,7 +212,7 @@ class Run(HostLoop):
         if self.stop.signal_name is not None:
             raise self._preempted(self.stop.signal_name, self.total)
         if self.output is not None:
-            write_report(self.directory)
+            write_report(self.directory, run=self.trained(state))
             self.output.summarise(first, self.total, time.monotonic() - self.started, self.config["logging"]["writers"])
 
     def first_state(self) -> tuple[TrainState, dict[str, Any]]:
@@ -330,7 +331,7 @@ class Run(HostLoop):
         if end is not None:
             self.checkpoints.wait()
             if self.output is not None and not isinstance(end, PreemptedError):  # which may have seconds left
-                write_report(self.directory)
+                write_report(self.directory, run=self.trained(state))
             raise end
         return False
 
@@ -349,6 +350,10 @@ class Run(HostLoop):
             print(f"jaxgan: warning: {error.what}; {error.why}; it {how}", file=sys.stderr, flush=True)
         if self.several:
             int(any_process()(0))  # the others wait for it
+
+    def trained(self, state: TrainState) -> TrainedRun:
+        """The run with a state, for its report."""
+        return TrainedRun(self.directory, self.config, self.inputs.describe(), self.experiment, own(state))
 
     def _note_facts(self) -> None:
         """Writes what the run is, and how long its training has taken so far."""
