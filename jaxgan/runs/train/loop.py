@@ -197,6 +197,8 @@ class Run(HostLoop):
             if self.output is not None:
                 if first > 0:
                     self.output.progress.message(f"going on from step {first:,} in {self.directory.path}")
+                if first < self.total:
+                    self.output.progress.note(COMPILING)  # pictures and alarms are compiled, too
                 # The first picture, or what a run that ended here did not come to.
                 if first == 0 or lacks_picture(self.config, self.directory, first):
                     self.output.draw(first, own(state))
@@ -244,8 +246,6 @@ class Run(HostLoop):
             file = stack.enter_context(open_metrics(self.directory, self.config, first))
             self.progress = progress = stack.enter_context(Progress(self.total, first))
             self.output.progress = progress
-            if first < self.total:
-                progress.note(COMPILING)  # pictures and alarms are compiled, too
             board = stack.enter_context(open_writers(self.directory, self.config, first, self.output.warn))
             self.output.board = board
             writer = MultiWriter(file, board)
