@@ -38,7 +38,8 @@ def chart(lines: Mapping[str, Curve], label: str) -> str:
     low, high = (float(every.min()), float(every.max())) if len(every) else (0.0, 1.0)
     edge = 0.06 * (high - low) or max(abs(low), 1e-6) / 10
     low, high = low - edge, high + edge
-    last = max((float(steps[-1]) for steps, *_ in shown.values() if len(steps)), default=1.0) or 1.0
+    last = max((float(steps.max()) for steps, *_ in shown.values() if len(steps)), default=1.0)
+    last = last if last > 0 else 1.0
 
     def x(steps):
         return LEFT + (WIDTH - LEFT - RIGHT) * (steps / last)

@@ -58,7 +58,7 @@ def test_long_curves_keep_their_extremes():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("values", [[], [np.nan], [1e308, -1e308], [0.0, 0.0], [1e-320, 0.0], [np.inf, 3.0], [-1e301]])
-@pytest.mark.parametrize("first", [0, 2**62])
+@pytest.mark.parametrize("first", [0, 2**62, -5])
 def test_anything_is_drawn(values, first):
     curve = Curve(first + np.arange(len(values)), values, [np.inf] * len(values), reference=np.nan)
     svg = figures.chart({"a": curve}, figures.in_words({"a": curve}))

@@ -79,7 +79,7 @@ def _names(directories: Sequence[RunDirectory]) -> list[str]:
         names = [os.path.join(*parts[-length:]) for parts in paths]
         if len(set(names)) == len(names):
             break
-    return [in_one_line(name) for name in names]
+    return [in_one_line(f"{name} ({i})" if names.count(name) > 1 else name) for i, name in enumerate(names, 1)]
 
 
 def _differences(runs: Sequence[_Run]) -> str:

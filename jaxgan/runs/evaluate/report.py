@@ -79,6 +79,9 @@ FRAMES, FILM_BYTES = 40, 2**22
 LIVE_NUMBERS = 1_500_000
 """Most numbers of a generator that a report contains: 4 MB."""
 
+SCORES = 50
+"""Most scores that have a curve."""
+
 CONFIG_BYTES, METRICS_BYTES = 2**20, 2**28
 """Of `config.json` and `metrics.jsonl`; what is larger is left out."""
 
@@ -214,17 +217,16 @@ def _live(run: TrainedRun | None) -> tuple[str, list[str]]:
         run = trained(run.directory, int(run.state.step))
     if run is None or not figures.is_image(run.experiment.example_shape):
         return "", []
-    from jaxgan.portable.generator import NotPortable
     from jaxgan.portable.page import plain_generator
     from jaxgan.runs.export import portable_of
 
     size = sum(leaf.size for leaf in jax.tree.leaves(run.state.generator.params))
     vectors = run.experiment.conditions is not None and run.experiment.classes is None
     try:
-        if size > LIVE_NUMBERS or vectors:
-            raise NotPortable("no generator in the report", f"of {size:,} numbers", "export it")
-        generator = plain_generator(portable_of(run))
-    except NotPortable:
+        generator = None if size > LIVE_NUMBERS or vectors else plain_generator(portable_of(run))
+    except Exception:  # a network of one's own may do anything, and a run that has ended has a report
+        generator = None
+    if generator is None:
         sentence = "<code>jaxgan export DIR</code> makes a page in which this generator runs, in any browser."
         return pages.section("The generator itself", f'<p class="note">{sentence}</p>', id="generator"), []
     said = (
@@ -306,7 +308,7 @@ def panels_of(directory: RunDirectory, reports: Sequence[Mapping[str, Any]]) -> 
         # Only scores that were computed in the same way form a curve.
         keys = ("seed", "samples", "sampling", "features")
         alike = [r for r in reports if all(r[key] == reports[-1][key] for key in keys)]
-        for score in reports[-1]["scores"]:
+        for score in reports[-1]["scores"][:SCORES]:
             title = score["name"].replace("$", r"\$")  # which begins a formula in matplotlib
             if (curve := _score_curve(alike, score["name"])) is not None:
                 panels[title] = {title: curve}
