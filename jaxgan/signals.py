@@ -62,13 +62,13 @@ class StopRequest:
     which releases it.
 
     Args:
-      answer: what is printed at the first signal.
+      answer: what is printed at the first signal, behind "stopping".
 
     Attributes:
       signal_name: name of the signal received, or None.
     """
 
-    def __init__(self, answer: str = "stops with a checkpoint when the steps that are running are done") -> None:
+    def __init__(self, answer: str = "after this chunk of steps, with a checkpoint") -> None:
         self.signal_name: str | None = None
         self.answer = answer
         self._watcher: _Watcher | None = None
@@ -131,12 +131,14 @@ def _answer(name: str) -> None:
     if _holder.signal_name is not None:
         abandon(stopped(f"a second signal, {name}"))
     _holder.signal_name = name
-    _say(f"jaxgan: {name}: {_holder.answer}; again to stop at once")
+    again = "press Ctrl-C again" if name == "SIGINT" else "send it again"
+    _say(f"jaxgan: {name}: stopping {_holder.answer}; {again} to quit at once")
 
 
 def _say(line: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-        print(line, file=sys.stderr, flush=True)
+        # A terminal has a bar, and ^C, in the line where the cursor is.
+        print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr, flush=True)
 
 
 def _forget() -> None:

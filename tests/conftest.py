@@ -4,6 +4,7 @@ import gc
 import importlib.metadata
 import os
 import pathlib
+import shutil
 
 os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
 if not os.environ.get("JAXGAN_TEST_OPTIMIZE"):
@@ -33,3 +34,21 @@ def _forget_compiled():
     """Frees a file's compiled programs: Linux allows a process some 65,000 memory maps, and ends it beyond that."""
     yield
     jax.clear_caches()  # collects garbage too
+
+
+BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+BROWSER += ["--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium, of Playwright."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ModuleNotFoundError:
+        pytest.skip("playwright is not installed: pip install playwright")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("Chromium is not installed: apt install chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=path, args=BROWSER)

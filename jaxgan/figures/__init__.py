@@ -1,5 +1,8 @@
 """Pictures of samples, of what a generator has learned, and of how its training went."""
 
+from jaxgan.figures.charts import chart as chart
+from jaxgan.figures.charts import in_words as in_words
+from jaxgan.figures.charts import key as key
 from jaxgan.figures.images import ANIMATIONS as ANIMATIONS
 from jaxgan.figures.images import as_bytes as as_bytes
 from jaxgan.figures.images import class_sheet as class_sheet

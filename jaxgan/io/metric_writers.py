@@ -511,7 +511,7 @@ def check_installed(names: Iterable[str]) -> None:
 
 
 class Progress:
-    """How far the run is: a bar on a terminal, elsewhere a plain line every few seconds.
+    """How far the run is: a bar on a terminal, elsewhere (and with TERM=dumb) a plain line every few seconds.
 
     Args:
       total: the step at which the run ends.
@@ -521,7 +521,6 @@ class Progress:
       stream: where to write.
       interval: seconds between plain lines, at least; the first and the last `update` are always written.
       clock: seconds; for tests.
-      unit: what is counted.
     """
 
     def __init__(
@@ -539,11 +538,13 @@ class Progress:
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
         self._base: tuple[int, float] | None = None  # where the rate is measured from: after the compilation
-        self._reported: tuple[int, float] | None = None  # the last plain line
+        self._reported: tuple[int, float] | None = None  # the last plain line of steps
+        self._written = -math.inf  # when the last plain line was written
         self._unreported: list[str] | None = None
         self._quiet_until = clock() + quiet if quiet else -math.inf
+        self._has_bar = self._stream.isatty() and os.environ.get("TERM") != "dumb"
         self._bar: Any = None
-        if self._stream.isatty() and not quiet:
+        if self._has_bar and not quiet:
             self._open_bar()
 
     def __enter__(self) -> "Progress":
@@ -552,10 +553,30 @@ class Progress:
     def __exit__(self, *_) -> None:
         self.close()
 
+    def note(self, text: str) -> None:
+        """Shows what is done now that is no step, such as a compilation, until the next `update`.
+
+        Without a bar it is a line, unless the last one is younger than the interval.
+
+        Args:
+          text: "" for nothing more.
+        """
+        now = self._clock()
+        if now < self._quiet_until:
+            return
+        if self._has_bar:
+            (self._bar or self._open_bar()).set_postfix_str(text)
+        elif text and now - self._written >= self.interval:
+            self._line(text, now)
+
+    def measure(self) -> None:
+        """Measures rates from the first such call on; else it is from the first `update` on, after the compilation."""
+        self._base = self._base or (self.step, self._clock())
+
     def update(
         self, step: int, values: Values | None = None, *, note: str = "", seconds_left: float | None = None
     ) -> None:
-        """Reports how many steps are done. Rates are measured from the first call on, which excludes the compilation.
+        """Reports how many steps are done. At the last step the rate is that of all steps.
 
         Args:
           step: training steps done.
@@ -567,11 +588,11 @@ class Progress:
         self.step = step
         details = [note] if note else self._details(values or {}, now)
         if note and seconds_left is not None:
-            details.append(f"about {_duration(seconds_left)} left")
+            details.append(f"about {duration(seconds_left)} left")
         self._base = self._base or (step, now)
         if now < self._quiet_until:
             return
-        if self._stream.isatty():
+        if self._has_bar:
             bar = self._bar or self._open_bar()
             bar.set_postfix_str("  ".join(details), refresh=bool(note))
             bar.update(step - bar.n)
@@ -611,19 +632,27 @@ class Progress:
 
     def _report(self, details: list[str], now: float) -> None:
         share = 100 * self.step // max(self.total, 1)
-        head = f"{self.unit} {self.step:,}/{self.total:,} ({share} %)"
-        print("  ".join([head, *details]), file=self._stream, flush=True)
+        self._line("  ".join([f"{self.unit} {self.step:,}/{self.total:,} ({share} %)", *details]), now)
         self._reported, self._unreported = (self.step, now), None
+
+    def _line(self, text: str, now: float) -> None:
+        print(text, file=self._stream, flush=True)
+        self._written = now
 
     def _details(self, values: Values, now: float) -> list[str]:
         parts = [f"{name} {float(values[name]):.4g}" for name in ("d_loss", "g_loss") if name in values]
-        recent = _rate(self._reported or self._base, self.step, now)
         average = _rate(self._base, self.step, now)
+        if self.step >= self.total:
+            return parts if average is None else [*parts, f"{self._rate_in_words(average)} on average"]
+        recent = _rate(self._reported or self._base, self.step, now)
         if recent is not None:
-            parts.append(f"{recent:,.{0 if recent >= 10 else 2}f} {self.unit}s/s")
+            parts.append(self._rate_in_words(recent))
         if average:
-            parts.append(f"{_duration((self.total - self.step) / average)} left")
+            parts.append(f"{duration((self.total - self.step) / average)} left")
         return parts
+
+    def _rate_in_words(self, rate: float) -> str:
+        return f"{rate:,.{0 if rate >= 10 else 2}f} {self.unit}s/s"
 
 
 def _rate(since: tuple[int, float] | None, step: int, now: float) -> float | None:
@@ -633,7 +662,8 @@ def _rate(since: tuple[int, float] | None, step: int, now: float) -> float | Non
     return (step - since[0]) / (now - since[1])
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words, rounded up to whole seconds: "3 min 29 s"."""
     seconds = math.ceil(seconds)
     if seconds < 60:
         return f"{seconds} s"

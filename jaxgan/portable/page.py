@@ -8,7 +8,7 @@ import json
 import pathlib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -90,30 +90,11 @@ def to_page(
       NotPortable: samples are not images, the prior has no recipe, a primitive has no converter, or onnxruntime-web is
         needed and not there.
     """
-    shape = generator.output.shape
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
-        raise NotPortable(
-            "there is no page for this generator", f"its samples {list(shape)} are no images", "choose other forms"
-        )
-    if generator.latent.recipe is None:
-        raise NotPortable(
-            "there is no page for this generator",
-            "its prior does not say how other programs draw it",
-            "set Latent(recipe=...), see docs/export.md",
-        )
+    _check(generator)
     graph = to_graph(generator) if graph is None else graph
     vector = np.zeros(_vector_size(generator), np.float32) if vector is None else vector
     key = jax.random.key(0)
-    low, high = generator.low, generator.high
-    parts = list(generator.latent.recipe())
-    arcs = any(part["distribution"] in ("normal", "sphere") for part in parts)
-    model: dict[str, Any] = {
-        "shape": [*shape, 1] if len(shape) == 2 else list(shape),
-        "low": low,
-        "high": high,
-        "inputs": [array._asdict() for array in generator.inputs],
-        "latents": parts,
-        "classes": generator.classes,
+    model = _model(generator) | {
         "vector": vector.tolist(),
         "directions": [
             {"step": np.round(step, 5).tolist(), "share": share}
@@ -131,14 +112,80 @@ def to_page(
     filled = {
         "title": html.escape(title),
         "summary": html.escape(summary),
-        "path": ", on an arc" if arcs else ", on a straight line",
+        "path": ", on an arc" if _goes_on_arcs(model) else ", on a straight line",
         "facts": "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in facts.items()),
-        "model": json.dumps(model, separators=(",", ":")).replace("<", "\\u003c"),
+        "model": _as_json(model),
         "operators": _inline(_source("operators.js")),
         "engine": scripts,
-        "program": _inline(_source("page.js")),
+        "program": _inline(_source("generator.js") + _source("page.js")),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: filled[match[1]], _source("page.html"))
+
+
+class PlainGenerator(NamedTuple):
+    """A generator as a part of another page.
+
+    Attributes:
+      model: JSON, the content of a script element of the type application/json whose id is "model".
+      program: the content of a script element behind it, which defines what `generator.js` has.
+      numbers: how many the generator's constants are.
+    """
+
+    model: str
+    program: str
+    numbers: int
+
+
+def plain_generator(generator: PortableGenerator) -> PlainGenerator:
+    """A generator that runs in plain JavaScript, for a page that has its own ways to use it.
+
+    Raises:
+      NotPortable: as for `to_page`, or it needs onnxruntime-web.
+    """
+    _check(generator)
+    graph = to_graph(generator)
+    if needs_engine(graph):
+        raise NotPortable("this generator needs a page of its own", "its layers need onnxruntime-web", "use to_page")
+    model = _model(generator) | {"graph": _graph_json(graph)}
+    numbers = sum(constant.size for constant in graph.constants.values())
+    return PlainGenerator(_as_json(model), _inline(_source("operators.js") + _source("generator.js")), numbers)
+
+
+def _check(generator: PortableGenerator) -> None:
+    """Raises NotPortable if no page can show a generator's samples, or draw its latents."""
+    shape = generator.output.shape
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
+        raise NotPortable(
+            "there is no page for this generator", f"its samples {list(shape)} are no images", "choose other forms"
+        )
+    if generator.latent.recipe is None:
+        raise NotPortable(
+            "there is no page for this generator",
+            "its prior does not say how other programs draw it",
+            "set Latent(recipe=...), see docs/export.md",
+        )
+
+
+def _model(generator: PortableGenerator) -> dict[str, Any]:
+    """What every page needs to know of a generator."""
+    shape, recipe = generator.output.shape, generator.latent.recipe
+    return {
+        "shape": [*shape, 1] if len(shape) == 2 else list(shape),
+        "low": generator.low,
+        "high": generator.high,
+        "inputs": [array._asdict() for array in generator.inputs],
+        "latents": [] if recipe is None else list(recipe()),
+        "classes": generator.classes,
+    }
+
+
+def _goes_on_arcs(model: Mapping[str, Any]) -> bool:
+    return any(part["distribution"] in ("normal", "sphere") for part in model["latents"])
+
+
+def _as_json(model: Mapping[str, Any]) -> str:
+    """JSON as the content of a script element."""
+    return json.dumps(model, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def principal_directions(

@@ -40,7 +40,7 @@ MODES = {
         "write a run's generator for other programs: StableHLO, ONNX, safetensors, a page",
         ("output", "forms", "step", "onnxruntime_web", "license"),
     ),
-    "report": Mode("write a run's report.html and curves.png again, from what the run has"),
+    "report": Mode("write a run's report.html again, or a page that compares several runs", ("output", "compare")),
 }
 """The modes of `launch.py`, and the verbs of `jaxgan`."""
 
@@ -59,6 +59,7 @@ _INSTEAD = {
     "step": "a run goes on from its newest checkpoint",
     **dict.fromkeys(("forms", "onnxruntime_web", "license"), "it is of --mode=export"),
     "profile": "a trace is of training steps",
+    "compare": "it is of --mode=report",
     **dict.fromkeys(("coordinator_address", "num_processes", "process_id"), "several processes only train"),
 }
 
@@ -84,9 +85,9 @@ def run(
         if name not in MODES[mode].options:
             raise UsageError("the command line", f"--{name} does not go with --mode={mode}", _INSTEAD[name])
     if mode == "report":
-        from jaxgan.runs.evaluate.report import report
+        from jaxgan.runs.report import report
 
-        report(workdir, overrides)
+        report(workdir, options.get("compare") or (), output=options.get("output"), overrides=overrides)
         return
     if mode == "sweep":
         devices.use_all_cores()

@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None, *, answers_signals: bool = True
             print(jaxgan.__version__)
         elif verb in runs.MODES:
             mode = runs.MODES[verb]
-            usage = f"jaxgan {verb} {'CONFIG --workdir=DIR' if mode.trains else 'DIR'} [FLAGS]"
+            several = " [DIR ...]" if "compare" in mode.options else ""
+            usage = f"jaxgan {verb} {'CONFIG --workdir=DIR' if mode.trains else f'DIR{several}'} [FLAGS]"
             _run([f"jaxgan {verb}", *rest], f"jaxgan {verb}: {mode.summary}\n\nusage: {usage}", verb)
         elif verb in OTHERS:
             sys.exit(OTHERS[verb][1](rest))

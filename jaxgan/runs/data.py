@@ -171,8 +171,8 @@ def same_data(config: Mapping[str, Any]) -> list[Any]:
     return parts
 
 
-def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str], list[str]]:
-    """What a run says of its data when it begins: lines, and warnings."""
+def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[tuple[str, str]], list[str]]:
+    """What a run says of its data when it begins: facts, each a name and a text, and warnings."""
     dataset, section = inputs.dataset, config["dataset"]
     train, classes = dataset.train.examples, dataset.num_classes
     counts = _class_counts(dataset)
@@ -190,7 +190,7 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
         if isinstance(train, np.ndarray):
             part = train[:: max(len(train) // COUNTED, 1)]
             darkest, lightest = int(part.min()), int(part.max())
-            span = f" {darkest} to {lightest}"
+            span = f" {darkest} to {lightest}" if (darkest, lightest) != (0, 255) else ""
             if lightest == darkest:
                 warnings.append(f"the images are all of one value, {lightest}")
             elif lightest < DARK:
@@ -198,26 +198,26 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
                     f"the largest byte of the images is {lightest}, and white is 255, so they are dark; if "
                     f"{lightest} is white in them, store images * (255 / {max(lightest, 1)})"
                 )
-        values = f"bytes{span}, of which 0 to 255 become [{low:g}, {high:g}]"
+        values = f"bytes{span}, 0 to 255 as [{low:g}, {high:g}]"
     if len(shape := dataset.example_shape) == 3 and shape[-1] in (2, 4):
         kept = f"examples[..., :{shape[-1] - 1}]"
         notes.append(f"the images have {shape[-1]} channels, all of which are learned; without alpha, store {kept}")
 
     # The splits.
     place = f" of {section['path']}" if section["path"] else ""
-    lines = [
-        f"data: {dataset.name}{place}, examples {list(shape)}, {values}" + (f", {classes} classes" * bool(classes))
-    ]
+    classed = f", {classes} classes" if classes else ""
+    facts = [("data", f"{dataset.name}{place}, examples {list(shape)}, {values}{classed}")]
     if names := dataset.class_names:
         listed = ", ".join(f"{number} {in_one_line(name)}" for number, name in enumerate(names[:LISTED]))
-        lines.append(f"  classes: {listed}" + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""))
-    for name in ("train", "validation", "test"):
-        size = len(getattr(dataset, name).examples)
-        lines.append(f"  {name} {size:,}" + (" and their mirror images" if name == "train" and inputs.mirror else ""))
-        if size and (count := counts.get(name)) is not None:
-            seen, count = int(count.sum()), count[:-1]
-            each = " ".join(f"{n:,}" for n in count) if len(count) <= LISTED else f"{count.min():,} to {count.max():,}"
-            lines[-1] += f", by class {each}" + (f" of {seen:,} at random" if seen < size else "")
+        facts.append(("classes", listed + (f" and {len(names) - LISTED:,} more" if len(names) > LISTED else "")))
+    sizes = [f"{name} {len(getattr(dataset, name)):,}" for name in ("train", "validation", "test")]
+    if inputs.mirror:
+        sizes[0] += " and mirrored"
+    if (count := counts.get("train")) is not None and len(count) > 1:
+        low, high, seen = count[:-1].min(), count[:-1].max(), int(count.sum())
+        each = f"{low:,} to {high:,}" if low < high else f"{low:,}"
+        sizes[0] += f" ({each} of each class" + (f" in {seen:,} of them)" if seen < inputs.size else ")")
+    facts.append(("examples", ", ".join(sizes)))
 
     # Labels that are no classes, and classes that are missing: in a split, or in all.
     for name, (*_, strange) in counts.items():
@@ -236,7 +236,7 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[str],
         warnings.append(
             f"there is no example of {_classes(nowhere)}: store numpy.unique(labels, return_inverse=True)[1]"
         )
-    return [*lines, *(f"  note: {note}" for note in notes)], warnings
+    return [*facts, *(("note", note) for note in notes)], warnings
 
 
 def _class_counts(dataset: Dataset) -> dict[str, np.ndarray]:

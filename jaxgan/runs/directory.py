@@ -63,6 +63,7 @@ class RunDirectory:
         self.tensorboard = self.path / "tensorboard"
         self.wandb = self.path / "wandb"
         self.divergences = self.path / "divergences.json"
+        self.facts_file = self.path / "facts.json"
         self.sweep_file = self.path / "sweep.json"
         self.members = self.path / "members"
         self._lock_file = self.path / ".lock"
@@ -163,7 +164,7 @@ class RunDirectory:
         used: tuple[pathlib.Path, ...]
         used = (self.config_file, self.checkpoints, self.samples, self.evaluation, self.curves, self.report)
         used += (self.metrics_file, self.tensorboard, self.path / "profile", self.sweep_file, self.members)
-        used += (self.wandb, self.wandb / "run.json", self.wandb / "cache")
+        used += (self.wandb, self.wandb / "run.json", self.wandb / "cache", self.facts_file)
         for path in (*used, self.path / "sweep.txt", self.path / "sweep.png", self._lock_file):
             try:
                 if path.is_symlink():

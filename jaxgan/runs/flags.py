@@ -79,8 +79,9 @@ def _define() -> None:
     )
     flags.DEFINE_string("grid", None, "--mode=sample: ROWSxCOLUMNS of the picture or video; a row for each condition.")
     flags.DEFINE_string(
-        "output", None, "--mode=sample, evaluate, export: a directory for the files; in the run's by default."
+        "output", None, "--mode=sample, evaluate, export, report: a directory for the files; in the run's by default."
     )
+    flags.DEFINE_list("compare", None, "--mode=report: directories of further runs, or of sweeps, to compare.")
     walks = ("latents", "conditions")
     flags.DEFINE_enum("along", "latents", walks, "--mode=sample: what changes in a video.")
     whole("stops", 8, "--mode=sample: latents, or conditions, on a video's way.", lower_bound=1)
@@ -177,7 +178,7 @@ def argument_of(verb: str) -> str:
 
 
 def _take_argument(verb: str, rest: list[str]) -> list[str]:
-    """Sets the flag that the first argument without a flag stands for; the others."""
+    """Sets the flag of the first argument without a flag, and for `report` that of the others; returns what is left."""
     flag = argument_of(verb)
     if not rest or "=" in rest[0]:
         return rest
@@ -185,6 +186,9 @@ def _take_argument(verb: str, rest: list[str]) -> list[str]:
         why = f"it has two: {rest[0]} and --{flag}={FLAGS[flag].value}"
         raise UsageError(f"jaxgan {verb} takes one {flag}", why, "leave one of them out")
     FLAGS[flag].value = rest[0]
+    if "compare" in runs.MODES[verb].options and rest[1:] and not FLAGS["compare"].present:
+        FLAGS["compare"].value, FLAGS["compare"].present = rest[1:], 1
+        return []
     return rest[1:]
 
 

@@ -126,7 +126,7 @@ def sample(
     folder = made_folder(run.directory.samples if output is None else local_path(output, "--output="), REMEDY)
     stem = folder / f"sample_step_{int(run.state.step):08d}_seed_{seed}{name}"
     # The samples.
-    with StopRequest("stops when the samples that are being drawn are done") as stop, reported(stem, REMEDY):
+    with StopRequest("after this batch of samples") as stop, reported(stem, REMEDY):
         draw = _Draw(run, jax.random.key(seed), stop)
         if video:
             draw.video(stem.with_suffix(f".{format}"), shape, Walk(**given))

@@ -80,10 +80,10 @@ PRECISIONS: dict[str, Callable[[Network], Network]] = Table("precision") | {
 
 
 def precision_in_words(name: str) -> str:
-    """The line on a precision with which a run begins."""
+    """What a run says of its precision when it begins."""
     without = name == "bfloat16_products" and jax.default_backend() == "cpu" and not cpu_gains()
     why = ", here float32, since this processor has no units for bfloat16 (amx_bf16)"
-    return f"precision: {name}{why if without else ''}"
+    return f"{name}{why if without else ''}"
 
 
 def _cast(tree: chex.ArrayTree, dtype: Any) -> chex.ArrayTree:

@@ -164,13 +164,13 @@ def test_plain_lines_are_exact():
     clock.now += 39.0
     bar.update(10_000, {"d_loss": 1.0, "g_loss": 2.0})
     bar.close()
-    # 10 s for 1,000 steps: 100 steps/s and (10,000 - 1,100) / 100 = 89 s left. At the end, 7,900 steps since 2,100
-    # in 40 s are 197.5 a second.
+    # 10 s for 1,000 steps: 100 steps/s and (10,000 - 1,100) / 100 = 89 s left. At the end, 9,900 steps since 100
+    # in 60 s are 165 a second.
     assert stream.getvalue().splitlines() == [
         "step 100/10,000 (1 %)  d_loss 1.386  g_loss 0.5",
         "step 1,100/10,000 (11 %)  d_loss 1.234  g_loss 0.8  100 steps/s  1 min 29 s left",
         "step 2,100/10,000 (21 %)  d_loss 1.234  g_loss 0.8  100 steps/s  1 min 19 s left",
-        "step 10,000/10,000 (100 %)  d_loss 1  g_loss 2  198 steps/s  0 s left",
+        "step 10,000/10,000 (100 %)  d_loss 1  g_loss 2  165 steps/s on average",
     ]
 
 
@@ -190,7 +190,8 @@ def test_an_early_end_writes_the_line_held_back():
     ]
 
 
-def test_the_bar_on_a_terminal():
+def test_the_bar_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     clock, bar = progress(stream, total=200, start=100)
     bar.update(110, {"d_loss": 1.5, "g_loss": 0.25})
@@ -204,7 +205,52 @@ def test_the_bar_on_a_terminal():
     assert "checkpoint 120\n" in text
     # 90 steps in 4.5 s since the first chunk
     assert "100%" in text
-    assert text.split("\r")[-1].strip().endswith("200/200, d_loss 1  g_loss 0.75  20 steps/s  0 s left")
+    assert text.split("\r")[-1].strip().endswith("200/200, d_loss 1  g_loss 0.75  20 steps/s on average")
+
+
+def test_a_compilation_is_shown_until_the_first_steps(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = io.StringIO()
+    clock, plain = progress(stream, total=200)
+    for text in ("compiling ...", "compiling ...", ""):  # the loop's own note follows that of what is before it
+        plain.note(text)
+        clock.now += 5.0
+    plain.measure()
+    clock.now += 2.0
+    plain.update(100)
+    plain.note("evaluating")  # too soon for a line
+    clock.now += 20.0
+    plain.note("evaluating")
+    plain.measure()  # of a second program: rates are still those from the first one on
+    clock.now += 8.0
+    plain.update(200)
+    # 100 steps in 2 s; 200 in 30.
+    assert stream.getvalue().splitlines() == [
+        "compiling ...",
+        "step 100/200 (50 %)  50 steps/s  2 s left",
+        "evaluating",
+        "step 200/200 (100 %)  6.67 steps/s on average",
+    ]
+    stream = Terminal()
+    clock, bar = progress(stream, total=200)
+    bar.note("compiling ...")
+    assert stream.getvalue().endswith("0/200, compiling ...")
+    bar.note("")
+    assert stream.getvalue().split("\r")[-1].rstrip().endswith("0/200")
+    bar.close()
+
+
+@pytest.mark.parametrize(("terminal", "kind"), [(False, "xterm"), (True, "dumb")])
+def test_only_a_terminal_gets_control_characters(terminal, kind, monkeypatch):
+    monkeypatch.setenv("TERM", kind)
+    stream = Terminal() if terminal else io.StringIO()
+    _, bar = progress(stream, total=200, interval=0.0)
+    with bar:
+        bar.note("compiling ...")
+        for step in (100, 200):
+            bar.update(step, {"d_loss": 1.0})
+            bar.message(f"checkpoint {step}")
+    assert stream.getvalue().replace("\n", "").isprintable() and stream.getvalue().count("\n") == 5
 
 
 def test_progress_in_other_units():

@@ -1,6 +1,7 @@
 """What a run's data brings with it: its mixture, its seed, its range."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from configs import digits, ring
 from jaxgan.datasets import DATASETS, Mixture, mixtures
 from jaxgan.errors import DataError
 from jaxgan.runs import data, run
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.facts import read_facts
 from jaxgan.runs.load import load_run
 
 PAIR = Mixture(np.float32([[-1.0, 0.1], [1.0, 0.3]]), 0.05)
@@ -46,15 +49,24 @@ def test_a_mixture_of_ones_own_is_drawn_with_the_seed_and_is_known_without_the_d
     # What the run said first: 200 examples of two modes, 4 · 2 + 4 and … parameters in two layers of each player.
     said = capsys.readouterr().out.splitlines()
     modes = np.bincount(DATASETS["pair"](examples=200).train.labels)
-    assert said[0].startswith("data: pair, examples [2], floats within [-1.") and said[0].endswith(", 2 classes")
-    assert said[1] == f"  train 200, by class {modes[0]} {modes[1]}"
-    assert [line.split()[0] for line in said[2:4]] == ["validation", "test"]
-    assert said[4] == "loss: non_saturating, average_decay 0.999; 1 steps, each of 1 x 8 examples; seed 0"
-    assert said[5] == "devices: 4 x cpu, mapping jit" and said[6] == f"written to: {tmp_path}"
+    assert said[0].startswith("data           pair, examples [2], floats within [-1.")
+    assert said[0].endswith(", 2 classes")
+    sizes = [len(part) for part in (DATASETS["pair"](examples=200).validation, DATASETS["pair"](examples=200).test)]
+    each = f"{modes.min()} to {modes.max()} of each class"
+    assert said[1] == f"examples       train 200 ({each}), validation {sizes[0]}, test {sizes[1]}"
+    assert said[2] == "loss           non_saturating, average_decay 0.999"
+    assert said[3] == "training       1 steps of 8 examples, seed 0"
+    assert said[4] == "device         4 x cpu, mapping jit" and said[5] == f"written to     {tmp_path}"
     latent = load_run(str(tmp_path)).config["latent"]["dim"]
     generator, discriminator = 4 * latent + 4 + 4 * 2 + 2, 4 * 2 + 4 + 4 + 1
-    assert said[7].startswith(f"generator: mlp, {generator} parameters, adam at 0.001")
-    assert said[8].startswith(f"discriminator: mlp, {discriminator} parameters, adam at 0.001")
+    assert said[6] == f"generator      mlp, {generator} parameters, adam at 0.001"
+    assert said[7] == f"discriminator  mlp, {discriminator} parameters, adam at 0.001"
+    assert said[8].startswith("Done: steps 0 to 1 in ") and said[9] == f"look at        {tmp_path / 'report.html'}"
+    assert len(said) == 13 and max(map(len, said)) <= max(100, 15 + len(str(tmp_path / "report.html")))
+    # The same is kept, for the report, with what computed it.
+    facts = read_facts(RunDirectory(str(tmp_path), create=False))
+    assert {f"{name:<13}  {text}" for name, text in facts.facts.items()} == {*said[:5], *said[6:8]}
+    assert facts.versions["numpy"] == np.__version__ and 0 < facts.seconds < 600
     trained = load_run(str(tmp_path))
     monkeypatch.delitem(DATASETS, "pair")  # the checkpoint says it, not the loader
     mixture = data.mixture_of(trained.data, trained.config)
@@ -69,24 +81,23 @@ def test_checkpoints_that_do_not_record_the_mixture_know_ours_by_name():
 
 
 def _words(path, arrays, **changes):
-    """What a run on an .npz file of these arrays says of its data."""
+    """What a run on an .npz file of these arrays says of its data: by name, and its warnings."""
     np.savez(path, **arrays)
     config = digits.get_config().to_dict()
     config["dataset"] |= {"name": "npz", "path": str(path)} | changes
     config["batch_size"] = 4
-    return data.data_in_words(config, data.read_inputs(config))
+    facts, warnings = data.data_in_words(config, data.read_inputs(config))
+    return dict(facts), warnings
 
 
 def test_a_run_says_the_classes_of_its_splits_and_warns_of_those_that_are_missing(tmp_path):
     images = np.arange(60 * 16, dtype=np.uint8).reshape(60, 4, 4)
     labels = np.arange(50) % 3 + 2 * (np.arange(50) % 3 > 1)  # of classes 0, 1 and 4
     arrays = {"x_train": images[:50], "y_train": labels, "x_test": images[50:], "y_test": np.arange(10) % 2}
-    lines, warnings = _words(tmp_path / "data.npz", arrays, validation_examples=10)
+    said, warnings = _words(tmp_path / "data.npz", arrays, validation_examples=10)
     counts = np.bincount(labels[:40], minlength=5)
-    assert lines[0].endswith("examples [4, 4, 1], bytes 0 to 255, of which 0 to 255 become [0, 1], 5 classes")
-    assert (
-        lines[1] == f"  train 40, by class {' '.join(map(str, counts))}" and lines[3] == "  test 10, by class 5 5 0 0 0"
-    )
+    assert said["data"].endswith("examples [4, 4, 1], bytes, 0 to 255 as [0, 1], 5 classes")
+    assert said["examples"] == f"train 40 (0 to {counts.max()} of each class), validation 10, test 10"
     assert warnings == [
         "the test split has no example of class 4, and another split has some",
         "there is no example of classes 2 to 3: store numpy.unique(labels, return_inverse=True)[1]",
@@ -100,8 +111,8 @@ def test_a_run_says_the_classes_of_its_splits_and_warns_of_those_that_are_missin
     assert f"{len(strange.test):,} labels of the test split are not 0 to 9, the classes" in warnings
     # Many classes are counted together.
     many = {"examples": np.repeat(images, 2, 0), "labels": np.repeat(np.arange(20), 6)}
-    lines, _ = _words(tmp_path / "many.npz", many)
-    assert "  train 80, by class " in lines[1] and " to " in lines[1]
+    said, _ = _words(tmp_path / "many.npz", many)
+    assert re.match(r"train 80 \(\d to \d of each class\), validation", said["examples"])
 
 
 def test_a_run_says_the_names_of_its_classes_and_which_files_were_not_read(tmp_path):
@@ -113,23 +124,23 @@ def test_a_run_says_the_names_of_its_classes_and_which_files_were_not_read(tmp_p
     config = digits.get_config().to_dict()
     config["dataset"] |= {"name": "images", "path": str(tmp_path / "pictures"), "size": 4}
     config |= {"batch_size": 4, "condition": "labels"}
-    lines, warnings = data.data_in_words(config, data.read_inputs(config))
-    assert lines[0].endswith(", 15 classes")
-    assert lines[1] == f"  classes: {', '.join(f'{i} c{i:02}' for i in range(12))} and 3 more"
+    facts, warnings = data.data_in_words(config, data.read_inputs(config))
+    assert facts[0][0] == "data" and facts[0][1].endswith(", 15 classes")
+    assert facts[1] == ("classes", f"{', '.join(f'{i} c{i:02}' for i in range(12))} and 3 more")
     assert "1 of 46 files were not read: c00/text.txt has not the name of a picture" in warnings
 
 
 @pytest.mark.parametrize(("channels", "said"), [(2, "..., :1]"), (4, "..., :3]"), (1, ""), (3, "")])
 def test_a_channel_that_may_be_alpha_is_said(channels, said, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (12, 4, 4, channels), dtype=np.uint8)
-    notes = [line for line in _words(tmp_path / "data.npz", {"examples": images})[0] if "note:" in line]
-    assert bool(notes) == bool(said) and all(f"the images have {channels} channels" in n and said in n for n in notes)
+    note = _words(tmp_path / "data.npz", {"examples": images})[0].get("note", "")
+    assert bool(note) == bool(said) and (not said or (f"the images have {channels} channels" in note and said in note))
 
 
 def test_dark_images_are_said_with_their_largest_byte(tmp_path):
     images = np.random.default_rng(0).integers(0, 17, (12, 8, 8), dtype=np.uint8)
-    lines, (warning,) = _words(tmp_path / "data.npz", {"examples": images})
-    assert "bytes 0 to 16," in lines[0] and "the largest byte of the images is 16, and white is 255" in warning
+    facts, (warning,) = _words(tmp_path / "data.npz", {"examples": images})
+    assert "bytes 0 to 16," in facts["data"] and "the largest byte of the images is 16, and white is 255" in warning
 
 
 def test_images_of_one_value_and_unscaled_floats_are_said(tmp_path):

@@ -67,7 +67,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_with_another_key_and_lower_rat
     train(tmp_path, divergence__attempts=3, divergence__factor=1e-30)
     assert not left.exists()
     out, said = capfd.readouterr()
-    assert "both learning rates times 1e-30, because the run diverged\n" in out
+    assert "\nrates          both times 1e-30, because the run diverged\n" in out
     assert "the run diverged at step 41; " in said and "it goes back to step 40 with a new key" in said
     first, last = _params(tmp_path, 40), _params(tmp_path, 60)
     assert len(first) > 4 and all((last[path] == leaf).all() for path, leaf in first.items())

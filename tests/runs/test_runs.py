@@ -214,7 +214,7 @@ def test_the_report_is_made_anew_whatever_the_clock_says(tmp_path, monkeypatch, 
         os.utime(path, (time.time() + 1e6,) * 2)  # the clock is set back afterwards
     before = (tmp_path / "report.html").read_text()
 
-    def kill(*_):
+    def kill(*_, **__):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -114,7 +114,7 @@ def test_the_first_signal_is_answered_at_once_and_a_second_one_ends_it():
     process = _start("-c", WORKS, "held")
     assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGINT)
-    assert process.stderr.readline().startswith("jaxgan: SIGINT: stops with a checkpoint")
+    assert process.stderr.readline().startswith("jaxgan: SIGINT: stopping after this chunk of steps, ")
     process.send_signal(signal.SIGTERM)
     code, _, err = _ended(process, 5)
     assert code == 75 and err.startswith("jaxgan: error: stopped by a second signal, SIGTERM; ")

@@ -203,7 +203,7 @@ def test_a_name_that_is_no_utf8_is_written(tmp_path):
     directory.write_config({"a": 1})
     write_report(directory)
     assert json.loads(directory.config_file.read_text()) == {"a": 1}
-    assert "run?" in directory.report.read_text("utf-8")
+    assert r"<h1>run\udcff</h1>" in directory.report.read_text("utf-8")
 
 
 @pytest.mark.slow

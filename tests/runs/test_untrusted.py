@@ -261,7 +261,7 @@ def test_odd_evaluations_are_left_out_or_shown(stranger, capsys):
             body = "".join(_page(directory))
             lines = capsys.readouterr().err.splitlines()
             fits = not misfit(odd, EVALUATION, "")
-            assert ("Scores at step" in body) == fits
+            assert (" and seed " in body) == fits
             assert fits or (len(lines) == 1 and len(lines[0]) < 500 and f"{file} is left out; " in lines[0]), lines
 
 

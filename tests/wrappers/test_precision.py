@@ -102,8 +102,8 @@ def test_only_operands_of_products_are_rounded(name, units):
 
 
 def test_a_run_says_its_precision(units):
-    assert precision_in_words("bfloat16") == "precision: bfloat16"
-    assert precision_in_words("bfloat16_products") == "precision: bfloat16_products"
+    assert precision_in_words("bfloat16") == "bfloat16"
+    assert precision_in_words("bfloat16_products") == "bfloat16_products"
     units(False)
     line = precision_in_words("bfloat16_products")
     assert "here float32, since this processor has no units for bfloat16 (amx_bf16)" in line

@@ -6,11 +6,9 @@ import datetime
 import functools
 import math
 import pathlib
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import metadata
 from typing import Any, NamedTuple
 
 import jax
@@ -23,12 +21,12 @@ from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.evaluation.inputs import NonFiniteError, check_finite
-from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.data import Inputs, lend
 from jaxgan.runs.directory import PLAIN, sampling_name
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
 from jaxgan.runs.evaluate.tables import finite
+from jaxgan.runs.facts import versions
 from jaxgan.runs.sampling import sampler
 from jaxgan.tasks import Scores
 from jaxgan.types import TrainState, stream
@@ -41,22 +39,25 @@ DRAW, TASK = "draws samples", "the task's scores"
 """Parts of an evaluation beside its evaluators."""
 
 
+Show = Callable[[int, int, str, float | None], None]
+
+
 class Parts:
     """The parts of an evaluation: each evaluator of real data and of samples, the samples, and the task's scores.
 
     Real data takes about as long as samples, so the first half of the parts tells how long the second one takes.
 
     Args:
-      progress: shows them; None for nobody. Its total is set once they are known.
+      show: takes how many are done, of how many, the name of the next, and an estimate of the seconds left or None.
 
     Attributes:
       done: how many are.
       total: how many there are; 0 before they are known.
     """
 
-    def __init__(self, progress: Progress | None = None, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, show: Show = lambda *_: None, clock: Callable[[], float] = time.monotonic):
         self.done = self.total = 0
-        self._progress, self._clock = progress, clock
+        self._show, self._clock = show, clock
         self._left: list[str] = []
         self._seconds: dict[str, float] = {}
         self._running: tuple[str, float] | None = None
@@ -71,15 +72,12 @@ class Parts:
         if self._running is not None:
             self._finish()
         self._running = name, self._clock()
-        if self._progress is not None:
-            self._progress.total = self.total
-            self._progress.update(self.done, note=f"{name} of {of}" if of else name, seconds_left=self._seconds_left())
+        self._show(self.done, self.total, f"{name} of {of}" if of else name, self._seconds_left())
 
     def end(self) -> None:
         """The last one ends."""
         self._finish()
-        if self._progress is not None:
-            self._progress.update(self.done, note="done")
+        self._show(self.done, self.total, "done", None)
 
     def _finish(self) -> None:
         assert self._running is not None
@@ -312,9 +310,3 @@ def notes(evaluation: Evaluation) -> list[str]:
     if (psi := evaluation.config["sampling"]["truncation"]) != 1:
         found.insert(0, f"Samples of latents truncated to {psi:g}: no score of them is comparable with that of others.")
     return found
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that computed the numbers."""
-    names = ("jaxgan", "jax", "jaxlib", "flax", "numpy")
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}

@@ -1,74 +1,98 @@
-"""`report.html`: a run's scores, newest samples, curves and config in one self-contained file."""
+"""`report.html`: what a run is, how its samples, scores and curves came to be, and its settings, in one file."""
 
 import base64
 import html
+import json
 import os
 import pathlib
 import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
+
 from jaxgan import figures
-from jaxgan.errors import UsageError, in_one_line
+from jaxgan.config import complete, problems_of, schema
+from jaxgan.config.values import shown as as_text
+from jaxgan.errors import JaxganError, in_one_line
 from jaxgan.figures import Curve
 from jaxgan.io.atomic import write_text
-from jaxgan.io.metric_writers import read_lines
+from jaxgan.io.metric_writers import duration, read_lines
 from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.evaluate import pages
 from jaxgan.runs.evaluate.tables import as_html
+from jaxgan.runs.facts import game_in_words, read_facts
+from jaxgan.runs.load import TrainedRun, load_run
 from jaxgan.runs.saved import read_evaluation
 
-_STYLE = """body{font:15px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}
-table{border-collapse:collapse}td,th{text-align:left;padding:.15em 1.2em .15em 0;border-bottom:1px solid #ddd}
-td.n{text-align:right;font-variant-numeric:tabular-nums}img{max-width:100%;image-rendering:pixelated}
-pre{background:#f4f4f4;padding:1em;overflow:auto}"""
-
-
 METRICS = {
-    "losses": ("d_loss", "g_loss"),
-    "discriminator's accuracy": ("d_accuracy",),
-    "Wasserstein estimate, of a Lipschitz critic": ("d_wasserstein",),
-    "terms of the losses": ("d_terms", "g_terms"),
-    "gradient norms": ("d_gradient_norm", "g_gradient_norm"),
-    "diversity of the samples, relative to the data's": ("diversity",),
-    "modes hit": ("modes",),
+    "losses": (
+        ("d_loss", "g_loss"),
+        "What each network minimises. They pull against each other, so neither has to fall.",
+    ),
+    "discriminator's accuracy": (
+        ("d_accuracy",),
+        "The share of real and generated examples that it tells apart; 0.5 is guessing.",
+    ),
+    "Wasserstein estimate, of a Lipschitz critic": (
+        ("d_wasserstein",),
+        "How far the samples are from the data, as the critic sees it; lower is better.",
+    ),
+    "terms of the losses": (("d_terms", "g_terms"), "The penalties and terms that are added to the two losses."),
+    "gradient norms": (
+        ("d_gradient_norm", "g_gradient_norm"),
+        "How strongly a step pulls at each network; near 0 it learns nothing.",
+    ),
+    "diversity of the samples, relative to the data's": (
+        ("diversity",),
+        "How much samples differ from each other; 1 is as much as the data do, and near 0 they are all alike.",
+    ),
+    "modes hit": (("modes",), "How many of the data's modes have samples."),
 }
-"""The metrics in each panel of curves."""
+"""The metrics in each panel of curves, and what they mean."""
+
+OF_SCORES = "A score of the evaluations in training, with its standard errors."
+"""What a curve is that is none of a metric."""
+
+DRAWN = {
+    "nearest": (
+        "Samples and their nearest training images",
+        "At the end of each row stands the training image nearest to the sample beside it. A generator that has "
+        "learned its data by heart would show the same image twice.",
+    ),
+    "interpolation": (
+        "From one latent to another",
+        "Each row goes from one latent to another, in a line above the gap and on an arc below it. Where the images "
+        "change smoothly, the generator has learned more than single examples.",
+    ),
+    "classes": ("Samples by class", "Each row has samples of one class, as the condition or a classifier says."),
+    "samples": ("The samples that were scored", "Over the true density in grey, where it is known."),
+}
+"""Titles and sentences of an evaluation's pictures, by the end of their names."""
 
 PICTURE, REPORT = re.compile(r"step_\d{1,18}\.png"), re.compile(r"step_\d+_seed_\d+(_\w+)?\.json")
 """Names of the pictures of samples, and of evaluations."""
 
-PNG = b"\x89PNG\r\n"
-"""How a PNG begins."""
+FRAMES, FILM_BYTES = 40, 2**22
+"""Most pictures of a film, and of all of their files."""
+
+LIVE_NUMBERS = 1_500_000
+"""Most numbers of a generator that a report contains: 4 MB."""
+
+SCORES = 50
+"""Most scores that have a curve."""
+
+CONFIG_BYTES, METRICS_BYTES = 2**20, 2**28
+"""Of `config.json` and `metrics.jsonl`; what is larger is left out."""
 
 Panels = dict[str, dict[str, Curve]]
 
 
-def report(workdir: str, overrides: Mapping[str, str] = {}) -> None:
-    """`--mode=report`: writes a run's report and curves again, and prints where they are.
-
-    Args:
-      workdir: the run's directory.
-      overrides: fields of the config; a report takes none.
-
-    Raises:
-      UsageError: there is no run, or a field is given.
-      WriteError: a file cannot be written.
-    """
-    for name in overrides:
-        raise UsageError("--mode=report", f"it takes no --config.{name}", "a report has what the run has; leave it out")
-    directory = RunDirectory(workdir, create=False)
-    if not directory.config_file.is_file():
-        what, remedy = f"--workdir={directory.path} has no run", "name the directory of a run"
-        if directory.sweep_file.exists():
-            what, remedy = f"--workdir={directory.path} is a sweep", f"name one, such as {directory.path / 'best'}"
-        raise UsageError(what, f"{directory.config_file.name} is not there", remedy)
-    write_report(directory)
-    print(f"Written: {directory.report}", flush=True)
-
-
 def write_report(
-    directory: RunDirectory, shown: pathlib.Path | None = None, folder: pathlib.Path | None = None
+    directory: RunDirectory,
+    shown: pathlib.Path | None = None,
+    folder: pathlib.Path | None = None,
+    run: TrainedRun | None = None,
 ) -> pathlib.Path:
     """Writes `curves.png` and `report.html`, and returns the path of the latter.
 
@@ -76,77 +100,169 @@ def write_report(
       directory: of the run.
       shown: the evaluation whose scores are in it; None for that of the last step.
       folder: where the files are written; None for the run's directory.
+      run: whose generator is part of the page, if it is small and runs in plain JavaScript; None for no generator.
 
     Raises:
       WriteError: one cannot be written.
     """
-    config = (_read(directory.path, "config.json") or b"{}").decode("utf-8", "replace")
     folder = folder or directory.path
-    name, reports = html.escape(directory.path.name), read_evaluations(directory, shown)
-    body = [f"<h1>{name}</h1>", *_evaluation(directory.evaluation if shown is None else shown.parent, reports)]
-    if pictures := sorted(filter(PICTURE.fullmatch, _names(directory.samples))):
-        step = int(pictures[-1].partition("_")[2].partition(".")[0])
-        body.append(f"<h2>Samples at step {step:,}</h2>{_image(directory.samples, pictures[-1])}")
-    if panels := panels_of(directory, reports):
+    reports, config = read_evaluations(directory, shown), read_config(directory)
+    panels = panels_of(directory, reports)
+    if panels:
         figures.save_png(folder / directory.curves.name, figures.curves(panels))
-        body.append(f"<h2>Curves</h2>{_image(folder, directory.curves.name)}")
-    body += ["<h2>Config</h2>", f"<pre>{html.escape(config)}</pre>"]
-    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style>'
-    write_text(folder / directory.report.name, page + "\n".join(body) + "</html>\n")
-    return folder / directory.report.name
+    name = in_one_line(directory.path.name)
+    film, film_scripts = _film(directory, reports[-1]["step"] if reports else None)
+    live, live_scripts = _live(run)
+    body = [
+        pages.header(name, "A generative adversarial network, trained with jaxgan."),
+        pages.section("The run", pages.listed(facts_of(directory, config))),
+        film,
+        live,
+        *_evaluation(directory.evaluation if shown is None else shown.parent, reports),
+        _curves(panels),
+        _settings(config),
+    ]
+    path = folder / directory.report.name
+    write_text(path, pages.page(name, filter(None, body), [*film_scripts, *live_scripts]))
+    return path
 
 
-def _evaluation(folder: pathlib.Path, reports: list[dict[str, Any]]) -> Iterator[str]:
-    if not reports:
-        yield "<p>Not evaluated yet: <code>jaxgan evaluate DIR</code></p>"
-        return
-    yield from as_html(reports[-1])
-    for name in reports[-1].get("pictures", ()):
-        if image := _image(folder, name):
-            yield f"<h3>{html.escape(name.removesuffix('.png').rpartition('_')[2])}</h3>{image}"
+def facts_of(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, str]:
+    """What a run is: what it said when it began, the time that it has taken, and what computed it."""
+    known = read_facts(directory)
+    # Runs of earlier versions have no such file.
+    facts = dict(known.facts) or dict(game_in_words(config) if config and not problems_of(config) else ())
+    found = {in_one_line(name).capitalize(): in_one_line(text) for name, text in list(facts.items())[:50]}
+    if known.seconds > 0:
+        found["Time taken"] = duration(known.seconds)
+    found["Versions"] = ", ".join(f"{in_one_line(name)} {in_one_line(text)}" for name, text in known.versions.items())
+    return found | {"Commit": in_one_line(known.commit)}
 
 
-def _image(folder: pathlib.Path, name: str) -> str:
-    content = _read(folder, name)
-    if not content.startswith(PNG):
-        return ""
-    return f'<p><img alt="" src="data:image/png;base64,{base64.b64encode(content).decode()}"></p>'
-
-
-def _read(folder: pathlib.Path, name: str) -> bytes:
-    """The content of a file of the run, which may be a stranger's; nothing, with a warning, if it lies elsewhere."""
+def read_config(directory: RunDirectory) -> dict[str, Any]:
+    """A run's config, complete, whose values may be anything; {} if it cannot be read."""
     try:
-        path = os.path.realpath(folder / name)
-        if os.path.dirname(path) != os.path.realpath(folder):
-            print(
-                f"jaxgan: warning: report.html leaves {in_one_line(name)} out; it is not in {folder}", file=sys.stderr
-            )
-        elif os.path.isfile(path):  # and not a device or a pipe
-            return pathlib.Path(path).read_bytes()
-    except (OSError, ValueError):  # it cannot be read, or is no name of a file
-        pass
-    return b""
+        found = json.loads(pages.read_file(directory.path, directory.config_file.name, CONFIG_BYTES))
+    except (ValueError, RecursionError):
+        return {}
+    return complete(found) if isinstance(found, dict) else {}
 
 
-def _names(folder: pathlib.Path) -> list[str]:
-    return os.listdir(folder) if folder.is_dir() else []
+def trained(directory: RunDirectory, step: int | None = None) -> TrainedRun | None:
+    """The run of a directory in float32, for its report; None if there is none, or it cannot be used.
+
+    Args:
+      directory: of the run.
+      step: of the checkpoint; None for the newest.
+    """
+    try:
+        return load_run(str(directory.path), step, {"precision": "float32"}, "export")
+    except JaxganError:
+        return None
 
 
-def panels_of(directory: RunDirectory, reports: list[dict[str, Any]]) -> Panels:
-    """Panels for `jaxgan.figures.curves`: the logged metrics, and each score of the newest evaluation that comparable
-    evaluations of other steps have too."""
-    lines = read_lines(directory.metrics_file)
-    panels = {title: {name: _curve(lines, name) for name in names} for title, names in METRICS.items()}
-    panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
-    if reports:
-        # Only scores that were computed in the same way form a curve.
-        keys = ("seed", "samples", "sampling", "features")
-        alike = [r for r in reports if all(r[key] == reports[-1][key] for key in keys)]
-        for score in reports[-1]["scores"]:
-            title = score["name"].replace("$", r"\$")  # which begins a formula in matplotlib
-            if (curve := _score_curve(alike, score["name"])) is not None:
-                panels[title] = {title: curve}
-    return {title: found for title, found in panels.items() if found}
+# --- Samples, and the generator itself
+
+
+def pictures_of(directory: RunDirectory) -> dict[int, str]:
+    """The names of a run's pictures of samples, by step, in their order."""
+    return {int(name[5:-4]): name for name in sorted(filter(PICTURE.fullmatch, _names(directory.samples)))}
+
+
+def _film(directory: RunDirectory, step: int | None) -> tuple[str, list[str]]:
+    """The pictures of the training with a slider, which begins at a step if there is one of it, else at the last."""
+    known, folder = pictures_of(directory), directory.samples
+    sizes = {each: os.path.getsize(folder / name) for each, name in known.items() if os.path.isfile(folder / name)}
+    contents = {each: pages.read_picture(folder, known[each]) for each in evenly(sizes, FRAMES, FILM_BYTES)}
+    frames = {each: content for each, content in contents.items() if content}
+    if not frames:
+        return "", []
+    start = list(frames).index(step) if step in frames else len(frames) - 1
+    text = f"step {list(frames)[start]:,}"
+    image = pages.picture(list(frames.values())[start], f"Samples of the generator at {text}", id="frame")
+    said = "Drawn by the generator from random numbers that are the same at every step."
+    if len(frames) == 1:
+        return pages.section(f"Samples at {text}", pages.note(said), image, id="samples"), []
+    left_out = f" {len(known) - len(frames):,} further pictures are in samples/." if len(known) > len(frames) else ""
+    said += f" The slider goes through the training; the arrow keys move it, too.{left_out}"
+    controls = (
+        '<div id="film" hidden><div class="row"><button id="play" type="button" aria-pressed="false">Play</button>'
+        f'<output id="step-text" for="step">{text}</output></div><input id="step" type="range" min="0" '
+        f'max="{len(frames) - 1}" value="{start}" aria-label="Training step"></div>'
+    )
+    stored = [{"step": each, "png": base64.b64encode(content).decode()} for each, content in frames.items()]
+    scripts = [pages.data("frames", json.dumps(stored, separators=(",", ":"))), pages.source("film.js")]
+    return pages.section("Samples during the training", pages.note(said), controls, image, id="samples"), scripts
+
+
+def evenly(sizes: Mapping[int, int], most: int, limit: int) -> list[int]:
+    """At most so many steps, the first and the last among them, and at most so many bytes, but always the last.
+
+    Args:
+      sizes: bytes by step, in order.
+      most: steps.
+      limit: bytes.
+    """
+    steps = list(sizes)
+    for count in range(min(len(steps), most), 1, -1):
+        chosen = [steps[round(i * (len(steps) - 1) / (count - 1))] for i in range(count)]
+        if sum(sizes[step] for step in chosen) <= limit:
+            return chosen
+    return steps[-1:]
+
+
+def _live(run: TrainedRun | None) -> tuple[str, list[str]]:
+    """The generator itself, where it makes images, is small and needs no library."""
+    if run is not None and run.config["precision"] != "float32":
+        run = trained(run.directory, int(run.state.step))
+    if run is None or not figures.is_image(run.experiment.example_shape):
+        return "", []
+    from jaxgan.portable.page import plain_generator
+    from jaxgan.runs.export import portable_of
+
+    size = sum(leaf.size for leaf in jax.tree.leaves(run.state.generator.params))
+    vectors = run.experiment.conditions is not None and run.experiment.classes is None
+    try:
+        generator = None if size > LIVE_NUMBERS or vectors else plain_generator(portable_of(run))
+    except Exception:  # a network of one's own may do anything, and a run that has ended has a report
+        generator = None
+    if generator is None:
+        sentence = "<code>jaxgan export DIR</code> makes a page in which this generator runs, in any browser."
+        return pages.section("The generator itself", f'<p class="note">{sentence}</p>', id="generator"), []
+    said = (
+        f"It runs in this page: {generator.numbers:,} numbers of half precision, of step {int(run.state.step):,}. "
+        "The slider goes from these samples to others."
+    )
+    controls = (
+        '<div class="row"><button id="new" type="button">New samples</button>'
+        '<label id="labels" hidden>Class <select id="label"><option value="">each in turn</option></select></label>'
+        '</div><input id="share" type="range" min="0" max="1" step="0.02" value="0" '
+        'aria-label="From these samples to others">'
+        '<div id="live" role="img" aria-label="Samples of the generator, drawn by this page"></div>'
+    )
+    scripts = [pages.data("model", generator.model), pages.program(generator.program), pages.source("live.js")]
+    # Without JavaScript there is nothing to see.
+    return pages.section("The generator itself", pages.note(said), controls, id="generator", hidden=True), scripts
+
+
+# --- Scores and their pictures
+
+
+def _evaluation(folder: pathlib.Path, reports: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not reports:
+        yield pages.section("Scores", "<p>Not evaluated yet: <code>jaxgan evaluate DIR</code></p>")
+        return
+    report = reports[-1]
+    yield pages.section(f"Scores at step {report['step']:,}", *as_html(report))
+    drawn = []
+    for name in report.get("pictures", ()):
+        if content := pages.read_picture(folder, name):
+            kind = name.removesuffix(".png").rpartition("_")[2]
+            title, sentence = DRAWN.get(kind, (in_one_line(kind), "A picture of the evaluation."))
+            image = pages.picture(content, f"{title}, at step {report['step']:,}")
+            drawn.append(pages.figure(title, sentence, image))
+    if drawn:
+        yield pages.section(f"Pictures of the scored samples, step {report['step']:,}", pages.side_by_side(drawn))
 
 
 def read_evaluations(directory: RunDirectory, last: pathlib.Path | None = None) -> list[dict[str, Any]]:
@@ -157,7 +273,49 @@ def read_evaluations(directory: RunDirectory, last: pathlib.Path | None = None) 
     return [found[path] for path in sorted(found, key=lambda path: (path == last, found[path]["step"]))]
 
 
-def _score_curve(reports: list[dict[str, Any]], name: str) -> Curve | None:
+def _names(folder: pathlib.Path) -> list[str]:
+    return os.listdir(folder) if folder.is_dir() else []
+
+
+# --- Curves
+
+
+def _curves(panels: Panels) -> str:
+    if not panels:
+        return ""
+    charts = []
+    for title, lines in panels.items():
+        if max(len(curve.steps) for curve in lines.values()) < 2:
+            continue
+        if title in METRICS:
+            charts.append(pages.chart(f"{title[0].upper()}{title[1:]}", METRICS[title][1], lines))
+        else:
+            charts.append(pages.chart(title, OF_SCORES, lines))
+    said = "Over the training steps. Each point is a mean over the steps since the point before."
+    if not charts:
+        said = "Metrics were logged at one step only; see metrics.jsonl, and log_every."
+    return pages.section("Curves", pages.note(said), pages.side_by_side(charts))
+
+
+def panels_of(directory: RunDirectory, reports: Sequence[Mapping[str, Any]]) -> Panels:
+    """Panels for `jaxgan.figures.curves`: the logged metrics, and each score of the newest evaluation that comparable
+    evaluations of other steps have too."""
+    file = directory.metrics_file
+    lines = read_lines(file) if file.is_file() and file.stat().st_size <= METRICS_BYTES else []
+    panels = {title: {name: _curve(lines, name) for name in names} for title, (names, _) in METRICS.items()}
+    panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
+    if reports:
+        # Only scores that were computed in the same way form a curve.
+        keys = ("seed", "samples", "sampling", "features")
+        alike = [r for r in reports if all(r[key] == reports[-1][key] for key in keys)]
+        for score in reports[-1]["scores"][:SCORES]:
+            title = score["name"].replace("$", r"\$")  # which begins a formula in matplotlib
+            if (curve := _score_curve(alike, score["name"])) is not None:
+                panels[title] = {title: curve}
+    return {title: found for title, found in panels.items() if found}
+
+
+def _score_curve(reports: Sequence[Mapping[str, Any]], name: str) -> Curve | None:
     """One score over the steps; None if there are fewer than two."""
     found = [(report["step"], score) for report in reports for score in report["scores"] if score["name"] == name]
     last = found[-1][1]
@@ -174,3 +332,35 @@ def _score_curve(reports: list[dict[str, Any]], name: str) -> Curve | None:
 def _curve(lines: list[dict[str, Any]], name: str) -> Curve:
     logged = [(line["step"], line[name]) for line in lines if line.get(name) is not None]
     return Curve([step for step, _ in logged], [value for _, value in logged])
+
+
+# --- Settings
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The fields that a run reads, each with its value and its default as text; {} for a config that is not right."""
+    if not config or problems_of(config):
+        return {}
+    flat, known, found = schema.flattened(config), schema.rows(config), {}
+    for name, row in known.items():
+        if name in flat and schema.unread_because(flat, name, known) is None:
+            usual = "" if row.spec.default is schema.REQUIRED else as_text(row.spec.default)
+            found[name] = in_one_line(as_text(flat[name])), usual
+    return found
+
+
+def _settings(config: Mapping[str, Any]) -> str:
+    settings = settings_of(config)
+    if not settings:
+        return pages.section("Settings", pages.note("config.json is missing, or not one of this program."))
+    escaped = {pages.field(name): tuple(map(html.escape, texts)) for name, texts in settings.items()}
+    changed = [[name, value, usual] for name, (value, usual) in escaped.items() if value != usual]
+    others = [[name, value] for name, (value, usual) in escaped.items() if value == usual]
+    said = "Those that the run reads and that differ from the defaults of configs/default.py. config.json has all."
+    summary = f"The {len(others)} others that it reads, which have their defaults"
+    return pages.section(
+        "Settings",
+        pages.note(said),
+        pages.table([["Field", "Value", "Default"], *changed]) if changed else "",
+        f"<details><summary>{summary}</summary>{pages.table([['Field', 'Value'], *others])}</details>",
+    )

@@ -67,7 +67,12 @@ def evaluate(
         run = run._replace(experiment=run.experiment.replace(conditions=inputs.facts.vectors))
     log = functools.partial(print, file=sys.stderr, flush=True)
     with Progress(0, unit="part", quiet=QUIET) as progress:
-        parts = Parts(progress)
+
+        def show(done: int, total: int, name: str, seconds_left: float | None) -> None:
+            progress.total = total
+            progress.update(done, note=name, seconds_left=seconds_left)
+
+        parts = Parts(show)
         with located(lambda: f" after {parts.done} of {parts.total} parts of the evaluation" if parts.total else ""):
             evaluation = Evaluation(run.config, inputs, run.experiment, seed, log, parts)
             report = evaluation.run(run.state)
@@ -76,7 +81,7 @@ def evaluate(
     pictures = draw(report, evaluation, run, path.with_suffix(""))
     content = to_json(report, evaluation, run.directory.path.name, pictures)
     write_json(path, content)
-    page = write_report(run.directory, path, None if output is None else folder)
+    page = write_report(run.directory, path, None if output is None else folder, run)
     train = evaluation.data.train
     part = f"training data: {len(train):,} of {train.of:,} examples were read for this"
     print(as_text(content, str(run.directory.path), [part] if len(train) < train.of else []))

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jaxgan.runs.evaluate import pages
 from jaxgan.runs.sampling import in_words
 
 Report = Mapping[str, Any]
@@ -163,27 +164,60 @@ def as_text(report: Report, run: str, remarks: Sequence[str] = ()) -> str:
     return "\n".join(parts)
 
 
+def beside_real(score: Report) -> str:
+    """How a score is beside that of real data: "better", "worse", "differs" where real data is the aim, or "as real".
+
+    Within two standard errors of their difference two scores are alike. "" if one of them is not finite.
+    """
+    real = score["real_data"]
+    if score["value"] is None or real["value"] is None:
+        return ""
+    gap = score["value"] - real["value"]
+    if abs(gap) <= 2 * math.hypot(score["standard_error"] or 0.0, real["standard_error"] or 0.0):
+        return "as real"
+    if score["better"] not in ("higher", "lower"):
+        return "differs"
+    return "better" if (gap > 0) == (score["better"] == "higher") else "worse"
+
+
+_MARKS = {
+    "better": '<span class="small better">✓ better</span>',
+    "worse": '<span class="small worse">✗ worse</span>',
+    "differs": '<span class="small worse">✗ differs</span>',
+    "as real": '<span class="small better">✓ as real</span>',
+    "": "",
+}
+
+
+def mark(score: Report) -> str:
+    """What `beside_real` says, in HTML."""
+    return _MARKS[beside_real(score)]
+
+
+def html_rows(scores: Sequence[Report]) -> list[list[str]]:
+    """The heading and the rows of the evaluators' scores in HTML; none without scores."""
+    rows = [["Score", "Samples", "Real data"]] if scores else []
+    for score, cells in zip(scores, score_rows(scores)[1:], strict=True):
+        name, value, real = map(html.escape, cells[:3])
+        against = f" against {score['against']:,} {html.escape(score['split'])}" if score["split"] else ""
+        better = f"{html.escape(score['better'])} is better" if score["better"] else "best as real data"
+        how = f"{better}; features {html.escape(score['features'])}; {score['samples']:,} samples{against}"
+        rows.append([f'{name}<span class="small">{how}</span>', value + mark(score), real])
+    return rows
+
+
 def as_html(report: Report) -> Iterator[str]:
     """An evaluation as HTML, likewise; the task's table comes first. Reports of earlier versions have no task."""
     how = in_words(report["sampling"], report["sampled"])
-    yield f"<h2>Scores at step {report['step']:,}</h2>"
-    yield html.escape(
-        f"{report['samples']:,} samples of seed {report['seed']}; dataset {report['dataset']}; "
-        f"features: {_features(report)}" + (f"; {how}." if how else ".")
+    yield pages.note(
+        f"{report['samples']:,} samples of step {report['step']:,} and seed {report['seed']}; dataset "
+        f"{report['dataset']}; features: {_features(report)}" + (f"; {how}." if how else ".")
     )
     task = report.get("task", {"scores": (), "notes": ()})
-    rows = task_rows(task["scores"])
-    yield from _html_table(rows, range(1, len(rows[0]) - 2) if rows else ())
-    yield from (f"<p>{html.escape(note)}</p>" for note in (task["notes"] if rows else ()))
-    yield from _html_table(score_rows(report["scores"]), (1, 2))
-    yield from (f"<p>{html.escape(note)}</p>" for note in report["notes"])
-
-
-def _html_table(rows: Sequence[Sequence[str]], numeric: Sequence[int]) -> Iterator[str]:
-    if not rows:
-        return
-    yield "<table><tr>" + "".join(f"<th>{html.escape(text)}" for text in rows[0]) + "</tr>"
-    for row in rows[1:]:
-        tags = ('<td class="n">' if i in numeric else "<td>" for i in range(len(row)))
-        yield f"<tr>{''.join(tag + html.escape(text) for tag, text in zip(tags, row, strict=True))}</tr>"
-    yield "</table>"
+    rows = [[html.escape(text) for text in row] for row in task_rows(task["scores"])]
+    yield pages.table(rows, range(1, len(rows[0]) - 2) if rows else ())
+    yield from (pages.note(note) for note in (task["notes"] if rows else ()))
+    yield pages.table(html_rows(report["scores"]), (1, 2))
+    if report["scores"]:
+        yield pages.note(f"{MEANING} A score is as real data's within two standard errors of their difference.")
+    yield from (pages.note(note) for note in report["notes"])

@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,23 +12,21 @@ from jaxgan.config.checks import no_accuracy
 from jaxgan.config.schema import flattened
 from jaxgan.errors import DivergedError, UsageError
 from jaxgan.io.atomic import write_json, write_text
-from jaxgan.io.metric_writers import Progress, check_installed
+from jaxgan.io.metric_writers import Progress, check_installed, duration
 from jaxgan.runs.data import data_in_words
 from jaxgan.runs.directory import RunDirectory
-from jaxgan.runs.evaluate.report import write_report
+from jaxgan.runs.evaluate.report import trained, write_report
+from jaxgan.runs.facts import announce, devices_in_words, game_in_words, players_in_words
 from jaxgan.runs.sweep.members import make_groups, make_members, read_data
 from jaxgan.runs.sweep.population_trainer import PopulationTrainer
 from jaxgan.runs.sweep.results import TABLE, SweepResults, link_best, read_sweep, spread_of, table, to_json
 from jaxgan.runs.sweep.scoring import MemberScorer, MemberScores, Ranking, read_ranking, rungs, survivors
 from jaxgan.runs.sweep.trials import Setting, draws_choices, read_settings
-from jaxgan.runs.train.host_loop import announce, game_in_words, go_back, players_in_words, select_devices
+from jaxgan.runs.train.host_loop import go_back, select_devices
 from jaxgan.signals import StopRequest
 
 ANNOUNCED = 3
 """Most compiled programs that are described when a sweep begins."""
-
-SAY_SECONDS = 10.0
-"""Seconds between messages about the progress of evaluations."""
 
 
 def problems_of_sweep(config: Any) -> list[Problem]:
@@ -126,12 +123,9 @@ class _Sweep:
         with contextlib.closing(Progress(total, self.done)) as self.progress:
             if self.done:
                 self.progress.message(f"going on in {self.path}")
-            groups = f"{len(self.groups)} compiled program{'s' if len(self.groups) > 1 else ''}"
-            self.progress.message(
-                f"{_count(len(self.settings), 'setting')} with {_count(self.seeds, 'seed')}: "
-                f"{_count(len(self.members), 'member')} in {groups}, on {_count(self.trainers[0].devices, 'device')}; "
-                "the progress is in steps of all members together"
-            )
+            self.progress.message("the progress is in steps of all members together")
+            for trainer in self.trainers:
+                trainer.progress = self.progress
             for rung in range(len(self.ends)):
                 self._run_rung(rung)
         self._finish()
@@ -139,15 +133,18 @@ class _Sweep:
     def _announce(self) -> None:
         """Prints what is trained: each dataset, and the game and the networks of each compiled program."""
         first = self.members[0]
-        lines, warnings = data_in_words(first.config, first.inputs)
-        for trainer in self.trainers[:ANNOUNCED]:
-            lines += [game_in_words(trainer.config), *players_in_words(trainer.config, trainer.shapes())]
-        if (more := len(self.trainers) - ANNOUNCED) > 0:
-            lines.append(f"and {_count(more, 'more program')} of other settings")
+        facts, warnings = data_in_words(first.config, first.inputs)
         several = len({id(member.inputs) for member in self.members})
         if several > 1:
-            lines.append(f"this is the data of the first member; the members have {several} different datasets")
-        announce([*lines, f"written to: {self.path}"], warnings)
+            facts.append(("note", f"this is the data of the first member; the members have {several} datasets"))
+        for trainer in self.trainers[:ANNOUNCED]:
+            facts += [*game_in_words(trainer.config), *players_in_words(trainer.config, trainer.shapes())]
+        if (more := len(self.trainers) - ANNOUNCED) > 0:
+            facts.append(("note", f"and {_count(more, 'more program')} of other settings"))
+        groups = _count(len(self.groups), "compiled program")
+        members = f"{_count(len(self.settings), 'setting')} with {_count(self.seeds, 'seed')}, in {groups}"
+        facts.append(("members", f"{len(self.members):,}: {members}"))
+        announce([*facts, devices_in_words(), ("written to", str(self.path))], warnings)
 
     def _run_rung(self, rung: int) -> None:
         """Trains the remaining settings to the rung's end, and gives up half of them unless it is the last rung."""
@@ -159,9 +156,11 @@ class _Sweep:
         self._write(finished=False)
         if last or rung < len(self.rungs):
             return
-        scores = []
-        for setting in left:
-            scores.append([self.scorer.rank(member) for member in self.members if member.setting == setting])
+        scores: list[list[float | None]] = [[] for _ in left]
+        ranked = [member for member in self.members if member.setting in left]
+        for number, member in enumerate(ranked, 1):
+            self.progress.note(f"evaluating member {number} of {len(ranked)}")
+            scores[left.index(member.setting)].append(self.scorer.rank(member))
         kept = [left[place] for place in survivors(self.ranking, scores)]
         named = dict(zip(map(str, left), scores, strict=True))
         self.rungs.append({"step": self.ends[rung], "score": self.ranking.name, "scores": named, "kept": kept})
@@ -202,7 +201,7 @@ class _Sweep:
         best, text = results.best(), table(results, str(self.path))
         write_text(self.path / TABLE, text + "\n")
         if best is not None:
-            write_report(best.directory)
+            write_report(best.directory, run=trained(best.directory))
             link_best(self.directory, best.name)
         self._write(finished=True, results=results)  # the last file: without it the same command makes all of them
         print(text)
@@ -210,20 +209,24 @@ class _Sweep:
             raise DivergedError(
                 "all members diverged", "no member has a score", "lower the learning rates, in another --workdir"
             )
-        seconds = time.monotonic() - self.started
-        print(
-            f"Done in {seconds:.0f} s. Look at {self.path / 'sweep.png'} first; the best member is {best.name}: "
-            f"jaxgan sample {self.path / 'best'}. All numbers are in {self.directory.sweep_file}."
+        print(f"Done: {_count(len(self.members), 'member')} in {duration(time.monotonic() - self.started)}.")
+        announce(
+            [
+                ("look at", str(self.path / "sweep.png")),
+                ("beside it", f"{TABLE} (the table), sweep.json (all numbers), members/, best (a link to {best.name})"),
+                ("go on with", "jaxgan sample DIR/best, jaxgan evaluate DIR/best; each member is a run"),
+            ]
         )
 
     def _scored(self) -> Iterator[MemberScores]:
-        """The scores of each member, with a message every few seconds."""
-        said = -math.inf
-        for done, member in enumerate(self.members):
-            if time.monotonic() - said > SAY_SECONDS:
-                said = time.monotonic()
-                print(f"evaluating member {done + 1} of {len(self.members)}", file=sys.stderr, flush=True)
-            yield self.scorer.score(member)
+        """The scores of each member, with progress."""
+        began, count = time.monotonic(), len(self.members)
+        with Progress(count, unit="member") as progress:
+            for done, member in enumerate(self.members):
+                left = (time.monotonic() - began) / done * (count - done) if done else None
+                progress.update(done, note="evaluating", seconds_left=left)
+                yield self.scorer.score(member)
+            progress.update(count, note="evaluated")
 
     def _write(self, *, finished: bool, results: SweepResults | None = None) -> None:
         content = to_json(self.config, self.settings, self.members, self.rungs, results)

@@ -15,9 +15,10 @@ from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.datasets import order
 from jaxgan.errors import DivergedError, PreemptedError
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.io.metric_writers import MultiWriter
+from jaxgan.io.metric_writers import MultiWriter, Progress
 from jaxgan.parallel import distribute_population
-from jaxgan.runs.data import CHUNK_STEPS, batching, chunk_factory, chunk_length
+from jaxgan.runs.data import CHUNK_STEPS, batching, chunk_factory, chunk_length, data_in_words
+from jaxgan.runs.facts import devices_in_words, game_in_words, players_in_words, write_facts
 from jaxgan.runs.sweep.members import Group, Member
 from jaxgan.runs.train.host_loop import HostLoop, RunLog, check_resumes, chunk_stops, open_metrics, open_writers
 from jaxgan.runs.train.start import started
@@ -36,7 +37,12 @@ class PopulationTrainer:
       group: the members, which have their data.
       stop: says whether to end early.
       advanced: is called with the number of steps made, over all members.
+
+    Attributes:
+      progress: says that a chunk is compiled; None for nobody.
     """
+
+    progress: Progress | None = None
 
     def __init__(self, group: Group, stop: StopRequest, advanced: Callable[[int], None]):
         self.group, self.stop, self.advanced = group, stop, advanced
@@ -118,7 +124,7 @@ class _Population(HostLoop):
     """
 
     def __init__(self, trainer: PopulationTrainer, members: list[Member], stack: contextlib.ExitStack):
-        self.trainer, self.members, self.stop = trainer, members, trainer.stop
+        self.trainer, self.members, self.stop, self.progress = trainer, members, trainer.stop, trainer.progress
         self.stopping = False
         self.logs: list[RunLog] = []
         states = [self._open(member, stack) for member in members]
@@ -141,6 +147,8 @@ class _Population(HostLoop):
             if config["start"]["run"]:
                 state = started(state, config, self.trainer.experiment)
             directory.write_config(config)
+            facts = [*data_in_words(config, member.inputs)[0], *game_in_words(config), devices_in_words()]
+            write_facts(directory, [*facts, *players_in_words(config, self.trainer.shapes())])
         else:
             check_resumes(checkpoints, config, directory, member.inputs)
             state, extra = checkpoints.restore(self.trainer.experiment.abstract_state())

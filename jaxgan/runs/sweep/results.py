@@ -17,8 +17,8 @@ from jaxgan.config import complete
 from jaxgan.errors import UsageError
 from jaxgan.io.atomic import atomic_path, reported
 from jaxgan.runs.directory import RunDirectory, check_same
-from jaxgan.runs.evaluate.evaluation import versions
 from jaxgan.runs.evaluate.tables import FEW, Summary, aligned, number, summarise
+from jaxgan.runs.facts import versions
 from jaxgan.runs.saved import OPTIONAL, misfit
 from jaxgan.runs.sweep.members import Member
 from jaxgan.runs.sweep.scoring import MemberScores, Ranking, setting_order

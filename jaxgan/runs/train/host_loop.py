@@ -28,8 +28,6 @@ from jaxgan.io.metric_writers import (
     Spared,
     complete_until,
 )
-from jaxgan.losses.penalties import PENALTIES
-from jaxgan.losses.terms import TERMS
 from jaxgan.parallel import everywhere, own
 from jaxgan.runs import devices
 from jaxgan.runs.data import Inputs, check_same_data
@@ -40,6 +38,9 @@ from jaxgan.types import TrainState
 
 LARGE = 1e4
 """Parameters beyond it are those of a run that is about to diverge."""
+
+COMPILING = "compiling ..."
+"""What is shown until the first chunk of steps has begun."""
 
 SAVE_AGAIN_SECONDS = 30.0
 """Between two tries to save a checkpoint where it failed."""
@@ -119,39 +120,6 @@ def before_trouble(checkpoints: Checkpoints, *, but: int | None = None) -> int |
     return sound[-1] if sound else None
 
 
-def announce(lines: list[str], warnings: list[str]) -> None:
-    """Prints what is trained; the warnings go to stderr."""
-    print("\n".join(lines), flush=True)
-    for warning in warnings:
-        print(f"jaxgan: warning: {warning}", file=sys.stderr, flush=True)
-
-
-def game_in_words(config: Mapping[str, Any]) -> str:
-    """The line on the loss, with what is added to it and to Algorithm 1."""
-    parts, usual = [config["loss"]], {"task": "none", "condition": "none", "updates": "alternating"}
-    for section, table in (("penalties", PENALTIES), ("terms", TERMS)):
-        parts += [f"{section}.{name} {config[section][name]:g}" for name in table if config[section][name]]
-    if names := config["augmentation"]["names"]:
-        parts.append(f"augmentation {' '.join(names)}")
-    averages = ("generator_batches", "average_decay", "average_half_life")
-    parts += [f"{name} {config[name]}" for name in (*usual, *averages) if config[name] != usual.get(name, 0)]
-    if config["schedules"]:
-        parts.append(f"schedules {config['schedules']}")
-    k, batch = config["discriminator_steps"], config["batch_size"]
-    return f"loss: {', '.join(parts)}; {config['steps']:,} steps, each of {k} x {batch} examples; seed {config['seed']}"
-
-
-def players_in_words(config: Mapping[str, Any], state: TrainState) -> list[str]:
-    """The lines on the networks of a state, or of the shapes of one, and on their optimizers."""
-    lines = []
-    for player in ("generator", "discriminator"):
-        count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(getattr(state, player).params))
-        optimizer = config[f"{player}_optimizer"]
-        rate = f"{optimizer['name']} at {optimizer['learning_rate']:g}"
-        lines.append(f"{player}: {config[player]['network']}, {count:,} parameters, {rate}")
-    return lines
-
-
 def open_metrics(directory: RunDirectory, config: Mapping[str, Any], first: int) -> MetricsFile:
     """The run's `metrics.jsonl`, without the lines after the step at which it starts or resumes."""
     file = MetricsFile(directory.metrics_file)
@@ -208,9 +176,11 @@ class HostLoop(abc.ABC):
 
     Attributes:
       stop: held once the first chunk is compiled and dispatched, for before there is nothing to save.
+      progress: says that the first chunk is compiled; None for nobody.
     """
 
     stop: StopRequest
+    progress: Progress | None = None
 
     def loop(self, state: Any, stops: list[int], batches: Iterable[Any]) -> Any:
         """Runs the chunks from stops[i] to stops[i + 1], one for each of `batches`, and returns the last state.
@@ -218,10 +188,15 @@ class HostLoop(abc.ABC):
         The buffers of `state` are donated. What `record` and `settle` raise ends the loop.
         """
         waiting: Any = None
+        if self.progress is not None:
+            self.progress.note(COMPILING)
         for start, stop, batch in zip(stops, stops[1:], batches, strict=False):
-            # Dispatch a chunk, which returns at once.
+            # Dispatch a chunk, which returns at once, but for the first, which is compiled.
             state, metrics = self.advance(state, batch, start)
             self.stop.hold()
+            if self.progress is not None and start == stops[0]:
+                self.progress.note("")
+                self.progress.measure()
             # Read the metrics of the chunk before, which is done or soon will be.
             if waiting is not None:
                 self.record(*waiting)

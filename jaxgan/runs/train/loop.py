@@ -7,7 +7,7 @@ import contextlib
 import functools
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,28 +17,36 @@ from jaxgan.config.build import stacked_hyperparameters
 from jaxgan.errors import DivergedError, JaxganError, PreemptedError, UsageError, WriteError
 from jaxgan.io.atomic import write_json
 from jaxgan.io.checkpoints import Checkpoints, set_aside
-from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, check_installed
+from jaxgan.io.metric_writers import MetricWriter, MultiWriter, Progress, check_installed, duration
 from jaxgan.parallel import any_process, distribute, own, share
 from jaxgan.runs.data import Inputs, chunk_factory, chunk_length, chunks, data_in_words, read_inputs
 from jaxgan.runs.directory import RunDirectory, sampling_name
-from jaxgan.runs.evaluate.evaluation import Evaluation, to_json
+from jaxgan.runs.evaluate.evaluation import Evaluation, Parts, to_json
 from jaxgan.runs.evaluate.report import write_report
+from jaxgan.runs.facts import (
+    Fact,
+    announce,
+    devices_in_words,
+    game_in_words,
+    players_in_words,
+    read_facts,
+    write_facts,
+)
+from jaxgan.runs.load import TrainedRun
 from jaxgan.runs.sampling import NoSamplesError, SampleGrid
 from jaxgan.runs.saved import best_step, read_divergences, read_run
 from jaxgan.runs.train import hosts
 from jaxgan.runs.train.alarms import Health
 from jaxgan.runs.train.host_loop import (
+    COMPILING,
     HostLoop,
     RunLog,
-    announce,
     before_trouble,
     check_resumes,
     chunk_stops,
-    game_in_words,
     go_back,
     open_metrics,
     open_writers,
-    players_in_words,
     select_devices,
 )
 from jaxgan.runs.train.start import started
@@ -106,19 +114,19 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             return True
         # The data, and the run's parts that depend on it.
         inputs = read_inputs(plain)
+        facts, warnings = data_in_words(plain, inputs)
+        facts += [*game_in_words(plain), devices_in_words(plain["mapping"])]
+        if plain["precision"] != "float32":
+            facts.append(("precision", precision_in_words(plain["precision"])))
         if jax.process_index() == 0:
-            lines, warnings = data_in_words(plain, inputs)
-            devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}, mapping {plain['mapping']}"
-            if plain["precision"] != "float32":
-                lines.append(precision_in_words(plain["precision"]))
-            lines += [game_in_words(plain), f"devices: {devices}", f"written to: {directory.path}"]
-            announce(lines, warnings)
+            announce([*facts, ("written to", str(directory.path))], warnings)
         if latest is not None:
             check_resumes(checkpoints, plain, directory, inputs)
         experiment = build(plain, inputs.facts)
         if jax.process_index() == 0:
             directory.write_config(plain)
         run = Run(plain, directory, checkpoints, inputs, experiment, stop, profile)
+        run.facts = facts
         setbacks = len(run.divergences)
         # The loop. What ends only this process must end the others too.
         try:
@@ -140,7 +148,13 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
 
 
 class Run(HostLoop):
-    """One run's loop and what it holds on to; `benchmarks.overhead` takes it apart."""
+    """One run's loop and what it holds on to; `benchmarks.overhead` takes it apart.
+
+    Attributes:
+      facts: that its `facts.json` has; those of its players are added.
+    """
+
+    facts: Sequence[Fact] = ()
 
     def __init__(
         self,
@@ -168,7 +182,7 @@ class Run(HostLoop):
         self.agreed = 0
         self.sent: Any = 0
         self._long = False
-        self._began = 0.0
+        self._began = self._seconds = 0.0
         # Pictures, scores and alarms, in the process that writes.
         writes = jax.process_index() == 0
         self.output = Output(config, directory, inputs, experiment) if writes else None
@@ -183,13 +197,16 @@ class Run(HostLoop):
             if self.output is not None:
                 if first > 0:
                     self.output.progress.message(f"going on from step {first:,} in {self.directory.path}")
+                if first < self.total:
+                    self.output.progress.note(COMPILING)  # pictures and alarms are compiled, too
                 # The first picture, or what a run that ended here did not come to.
                 if first == 0 or lacks_picture(self.config, self.directory, first):
                     self.output.draw(first, own(state))
                 if lacks_evaluation(self.config, self.directory, first):
                     self.output.evaluate(own(state))
             if first < self.total:
-                self.train(first, self.total, state)
+                state = self.train(first, self.total, state)
+                self._note_facts()
             if self.output is not None:
                 self.output.board.write_summary(self.output.scores)
         self.checkpoints.wait()
@@ -197,8 +214,8 @@ class Run(HostLoop):
         if self.stop.signal_name is not None:
             raise self._preempted(self.stop.signal_name, self.total)
         if self.output is not None:
-            write_report(self.directory)
-            self.output.summarise(first, self.total, time.monotonic() - self.started)
+            write_report(self.directory, run=self.trained(state))
+            self.output.summarise(first, self.total, time.monotonic() - self.started, self.config["logging"]["writers"])
 
     def first_state(self) -> tuple[TrainState, dict[str, Any]]:
         """The state to begin with, and the values of the steps since the last line of metrics."""
@@ -219,12 +236,15 @@ class Run(HostLoop):
         """Opens what takes metrics, pictures and messages; the stack closes it. Other processes write nothing."""
         writer, monitor, progress = MetricWriter(), None, None
         if self.output is not None:
-            lines = players_in_words(self.config, state)
+            players = players_in_words(self.config, state)
             if self.divergences:
-                lines.append(f"both learning rates times {self._rate_factor():g}, because the run diverged")
-            print("\n".join(lines), flush=True)
+                players.append(("rates", f"both times {self._rate_factor():g}, because the run diverged"))
+            announce(players)
+            self.facts, self._seconds = [*self.facts, *players], read_facts(self.directory).seconds if first else 0.0
+            if first < self.total or not self.directory.facts_file.exists():
+                self._note_facts()
             file = stack.enter_context(open_metrics(self.directory, self.config, first))
-            progress = stack.enter_context(Progress(self.total, first))
+            self.progress = progress = stack.enter_context(Progress(self.total, first))
             self.output.progress = progress
             board = stack.enter_context(open_writers(self.directory, self.config, first, self.output.warn))
             self.output.board = board
@@ -302,6 +322,7 @@ class Run(HostLoop):
             # Who asked a run to end does not wait for a disk.
             patience = 0.0 if isinstance(end, PreemptedError) else None
             self.log.save(stop, state, wait=last or end is not None, patience=patience)
+            self._note_facts()
         # A run that ends early here evaluates when it resumes.
         goes_on = end is None or (last and not isinstance(end, PreemptedError))
         evaluates = goes_on and _is_multiple(stop, self.config["evaluation"]["every"])
@@ -310,7 +331,7 @@ class Run(HostLoop):
         if end is not None:
             self.checkpoints.wait()
             if self.output is not None and not isinstance(end, PreemptedError):  # which may have seconds left
-                write_report(self.directory)
+                write_report(self.directory, run=self.trained(state))
             raise end
         return False
 
@@ -329,6 +350,15 @@ class Run(HostLoop):
             print(f"jaxgan: warning: {error.what}; {error.why}; it {how}", file=sys.stderr, flush=True)
         if self.several:
             int(any_process()(0))  # the others wait for it
+
+    def trained(self, state: TrainState) -> TrainedRun:
+        """The run with a state, for its report."""
+        return TrainedRun(self.directory, self.config, self.inputs.describe(), self.experiment, own(state))
+
+    def _note_facts(self) -> None:
+        """Writes what the run is, and how long its training has taken so far."""
+        if self.output is not None:
+            self.output.describe(self.facts, self._seconds + time.monotonic() - self.started)
 
     def _confer(self, *, wait: bool = False) -> None:
         """Several processes: sends the others whether this one is to end, and receives what they sent a chunk ago."""
@@ -380,7 +410,7 @@ class Output:
         self._evaluation = None
         if config["evaluation"]["every"]:
             log = functools.partial(print, file=sys.stderr, flush=True)
-            self._evaluation = Evaluation(config, inputs, experiment, 0, log)
+            self._evaluation = Evaluation(config, inputs, experiment, 0, log, Parts(self._show_part))
 
     def draw(self, step: int, state: TrainState) -> None:
         """Writes the picture of some samples."""
@@ -409,6 +439,15 @@ class Output:
         )
         self.progress.message(f"step {report.step:,}: {scores}")
 
+    def describe(self, facts: Sequence[Fact], seconds: float) -> None:
+        """Writes the run's facts, and the seconds that it has taken."""
+        with self._spared():
+            write_facts(self.directory, facts, seconds)
+
+    def _show_part(self, done: int, total: int, name: str, seconds_left: float | None) -> None:
+        left = "" if seconds_left is None else f", about {duration(seconds_left)} left"
+        self.progress.note(f"evaluating, part {done + 1} of {total}: {name}{left}" if done < total else "")
+
     def warn(self, text: str) -> None:
         """Prints a warning above the progress."""
         self.progress.message(f"jaxgan: warning: {text}")
@@ -423,15 +462,17 @@ class Output:
                 self.warn(f"{error.what}; {error.why}; the training goes on without such files")
             self._warned = True
 
-    def summarise(self, first: int, total: int, seconds: float) -> None:
-        """Prints what to look at."""
-        last = self.directory.picture(total)
-        print(
-            f"Done: steps {first:,} to {total:,} in {seconds:.0f} s. Look at {last} first (the other pictures in "
-            f"{self.directory.samples} show how it got there); the losses are in {self.directory.metrics_file} and in "
-            f"TensorBoard (tensorboard --logdir={self.directory.path}); the checkpoints in "
-            f"{self.directory.checkpoints}; all of it to look at in {self.directory.report}. For more samples, or for "
-            f"scores: jaxgan sample {self.directory.path}, or jaxgan evaluate {self.directory.path}"
+    def summarise(self, first: int, total: int, seconds: float, writers: Sequence[str]) -> None:
+        """Prints what to look at, and what to do next."""
+        losses = " and ".join(["metrics.jsonl", *(f"{name}/" for name in writers)])
+        print(f"Done: steps {first:,} to {total:,} in {duration(seconds)}.")
+        announce(
+            [
+                ("look at", str(self.directory.report)),
+                ("beside it", f"{self.directory.samples.name}/ (pictures), {losses} (losses), checkpoints/"),
+                ("go on with", "jaxgan evaluate DIR (scores), jaxgan sample DIR, jaxgan export DIR"),
+                ("train longer", "the same command with more steps, --config.steps=NUMBER"),
+            ]
         )
 
 

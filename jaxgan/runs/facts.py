@@ -1,0 +1,142 @@
+"""What a run is, in words: on the terminal when it begins, in its `facts.json`, and on top of its report."""
+
+import functools
+import json
+import math
+import pathlib
+import platform
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from typing import Any, NamedTuple
+
+import jax
+
+import jaxgan
+from jaxgan.io.atomic import write_json
+from jaxgan.losses.penalties import PENALTIES
+from jaxgan.losses.terms import TERMS
+from jaxgan.runs.directory import RunDirectory
+from jaxgan.runs.saved import LARGEST_FILE, misfit
+from jaxgan.types import TrainState
+
+Fact = tuple[str, str]
+"""A name, and a text."""
+
+NAME, WIDTH = 13, 100
+"""Letters of the longest name, and columns of the terminal's lines; longer texts go on in further lines."""
+
+FACTS = {"facts": {...: str}, "versions": {...: str}, "commit": str, "seconds": int | float}
+"""The pattern of `facts.json`."""
+
+
+def announce(facts: Iterable[Fact], warnings: Sequence[str] = ()) -> None:
+    """Prints facts, one a line; the warnings go to stderr."""
+    for name, text in facts:
+        indent = " " * (NAME + 2)
+        print(
+            textwrap.fill(
+                text,
+                WIDTH,
+                initial_indent=f"{name:<{NAME}}  ",
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
+    sys.stdout.flush()
+    for warning in warnings:
+        print(f"jaxgan: warning: {warning}", file=sys.stderr, flush=True)
+
+
+def game_in_words(config: Mapping[str, Any]) -> list[Fact]:
+    """The loss, with what is added to it and to Algorithm 1, and how long the training is."""
+    parts, usual = [config["loss"]], {"task": "none", "condition": "none", "updates": "alternating"}
+    for section, table in (("penalties", PENALTIES), ("terms", TERMS)):
+        parts += [f"{section}.{name} {config[section][name]:g}" for name in table if config[section][name]]
+    if names := config["augmentation"]["names"]:
+        parts.append(f"augmentation {' '.join(names)}")
+    averages = ("generator_batches", "average_decay", "average_half_life")
+    parts += [f"{name} {config[name]}" for name in (*usual, *averages) if config[name] != usual.get(name, 0)]
+    if config["schedules"]:
+        parts.append(f"schedules {config['schedules']}")
+    k, batch = config["discriminator_steps"], config["batch_size"]
+    each = f"{k} x {batch}" if k > 1 else f"{batch}"
+    training = f"{config['steps']:,} steps of {each} examples, seed {config['seed']}"
+    return [("loss", ", ".join(parts)), ("training", training)]
+
+
+def players_in_words(config: Mapping[str, Any], state: TrainState) -> list[Fact]:
+    """The networks of a state, or of the shapes of one, and their optimizers."""
+    facts = []
+    for player in ("generator", "discriminator"):
+        count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(getattr(state, player).params))
+        optimizer = config[f"{player}_optimizer"]
+        rate = f"{optimizer['name']} at {optimizer['learning_rate']:g}"
+        facts.append((player, f"{config[player]['network']}, {count:,} parameters, {rate}"))
+    return facts
+
+
+def devices_in_words(mapping: str = "") -> Fact:
+    """The devices, and how a step is mapped over several of them; "" if each member of a sweep has one."""
+    count, kind = jax.device_count(), jax.devices()[0].device_kind
+    return "device", f"{count} x {kind}" + (f", mapping {mapping}" if count > 1 and mapping else "")
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python and of the libraries that compute the numbers."""
+    names = ("jaxgan", "jax", "jaxlib", "flax", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+@functools.cache
+def commit() -> str:
+    """The commit of a clone in which this package lies, with "-dirty" behind it if files differ; "" if not known."""
+    folder = pathlib.Path(jaxgan.__file__).parent.parent
+    if not (folder / ".git").exists():
+        return ""
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return found.stdout.strip()
+
+
+class RunFacts(NamedTuple):
+    """What `facts.json` says of a run.
+
+    Attributes:
+      facts: texts by name.
+      versions: of the program that trained last, by library.
+      commit: of the same; "" if it is not known.
+      seconds: that all of the training took, compilation, pictures and scores included; 0 if it is not known.
+    """
+
+    facts: Mapping[str, str] = {}
+    versions: Mapping[str, str] = {}
+    commit: str = ""
+    seconds: float = 0.0
+
+
+def write_facts(directory: RunDirectory, facts: Iterable[Fact], seconds: float = 0.0) -> None:
+    """Writes a run's `facts.json`; raises WriteError if that fails."""
+    texts: dict[str, str] = {}
+    for name, text in facts:  # of some, such as notes, there may be several
+        texts[name] = f"{texts[name]}; {text}" if name in texts else text
+    found = RunFacts(texts, versions(), commit(), round(seconds, 1))
+    write_json(directory.facts_file, found._asdict())
+
+
+def read_facts(directory: RunDirectory) -> RunFacts:
+    """What a run's `facts.json` says, which may be a stranger's; nothing if it is missing or not one of a run."""
+    path = directory.facts_file
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
+            return RunFacts()
+        found = json.loads(path.read_bytes())
+        return RunFacts() if misfit(found, FACTS, "it") else RunFacts(**{name: found[name] for name in FACTS})
+    except (OSError, ValueError, RecursionError):
+        return RunFacts()
