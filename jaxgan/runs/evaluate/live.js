@@ -4,7 +4,7 @@
 {
   const LABELS = model.classes || 0;
   // A column for each class, if there are few.
-  const COLUMNS = LABELS > 1 && LABELS <= 12 ? LABELS : 6, COUNT = COLUMNS * (COLUMNS > 6 ? 3 : 4);
+  const COLUMNS = LABELS > 1 && LABELS <= 12 ? LABELS : 6, COUNT = 4 * COLUMNS;
   const canvases = [], share = element("share"), label = element("label");
   let here = [], there = [], make = null;
 

@@ -349,6 +349,7 @@ def _curve(lines: list[dict[str, Any]], name: str) -> Curve:
 def settings_of(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """The fields that a run reads, each with its value and its default as text; {} without a config."""
     read = schema.read_by(config) if config else {}
+    read = {name: read[name] for name in sorted(read, key=lambda name: "." in name)}  # first those of no section
     given, usual = zip(*read.values(), strict=True) if read else ((), ())
     texts = map(in_one_line, list(map(as_text, given)))
     defaults = map(as_text, ["" if value is schema.REQUIRED else value for value in usual])
