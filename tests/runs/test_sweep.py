@@ -466,7 +466,7 @@ def test_the_worse_half_is_given_up(tmp_path, monkeypatch, capsys):
     # It begins by saying what it is.
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("data           ring, examples [2], floats within") and " train " in said[1]
-    names = ["note", "loss", "training", "generator", "discriminator", "members", "device", "written to"]
+    names = ["loss", "training", "generator", "discriminator", "note", "members", "device", "written to"]
     first_words = [line[:13].strip() for line in said[2:]]
     first_words = [word for word in first_words if word]  # without the further lines of a long one
     assert first_words[: len(names)] == names
