@@ -35,8 +35,8 @@ from collections.abc import Iterator
 from absl import app, flags
 
 BOUNDS = {
-    "walk_files": 33,
-    "walk_switches": 370,
+    "walk_files": 37,
+    "walk_switches": 440,
     "floors": 9,
     "tables": 3,
     "field_places": 3,

@@ -649,6 +649,22 @@ def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
+def read_by(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The fields that a run reads, each with its value and its default, which may be `REQUIRED`.
+
+    Args:
+      config: complete; its values may be anything, so a field whose choice cannot be read is left out.
+    """
+    flat, known, found = flattened(config), rows(config), {}
+    for name, row in known.items():
+        try:
+            if name in flat and unread_because(flat, name, known) is None:
+                found[name] = flat[name], row.spec.default
+        except TypeError:  # a value of another kind
+            continue
+    return found
+
+
 def code(config: Mapping[str, Any]) -> dict[str, str]:
     """The fields, with dots, whose value names code to run: FILE.py:FUNCTION."""
     flat = flattened(config)

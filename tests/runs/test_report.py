@@ -238,9 +238,18 @@ def test_what_is_too_large_is_left_out(run, monkeypatch, capsys):
     monkeypatch.setattr(report_module, "METRICS_BYTES", 10)
     page = page_of(run)
     assert [frame["step"] for frame in stored(page, "frames")] == [0, 5, 15, 20]
-    assert "<h2>Curves</h2>" not in page and "config.json is missing" in page
+    assert "<h2>Curves</h2>" not in page and "config.json is missing, or cannot be read" in page
     said = capsys.readouterr().err.splitlines()
     assert [line.partition("leaves ")[2].split()[0] for line in said] == ["config.json", "step_00000010.png"]
+
+
+def test_a_run_that_has_not_ended_says_so(run):
+    assert "Its log ends" not in page_of(run)
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"steps": 5_000}))
+    assert "Its log ends at step 20 of 5,000." in page_of(run)
+    (run / "config.json").write_text(json.dumps(config | {"steps": "x"}))
+    assert "Its log ends" not in page_of(run)
 
 
 def test_a_run_of_an_earlier_version_has_what_its_config_says(run):
@@ -362,8 +371,8 @@ def test_pages_in_chromium(browser, run, tmp_path, width, scheme):
     tab.press("#step", "Home")
     assert said()[0] == "step 0"
     tab.press("#play", "Enter")
-    tab.wait_for_function("document.getElementById('step-text').textContent === 'step 20'")
-    tab.wait_for_function("document.getElementById('play').textContent === 'Play'")
+    for id, text in (("step-text", "step 20"), ("play", "Play")):
+        tab.wait_for_function("([id, text]) => document.getElementById(id).textContent === text", arg=[id, text])
 
     def changes(action):
         before = tab.evaluate("document.querySelector('#live canvas').toDataURL()")
@@ -371,7 +380,7 @@ def test_pages_in_chromium(browser, run, tmp_path, width, scheme):
         tab.wait_for_function("(b) => document.querySelector('#live canvas').toDataURL() !== b", arg=before)
 
     # The generator itself.
-    assert tab.locator("#live canvas").count() == 24
+    assert tab.locator("#live canvas").count() == 12  # four rows of the three classes
     changes(lambda: tab.press("#new", "Enter"))
     changes(lambda: [tab.press("#share", "ArrowRight") for _ in range(10)])
     changes(lambda: tab.select_option("#label", "2"))

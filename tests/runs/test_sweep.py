@@ -466,10 +466,12 @@ def test_the_worse_half_is_given_up(tmp_path, monkeypatch, capsys):
     # It begins by saying what it is.
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("data           ring, examples [2], floats within") and " train " in said[1]
-    names = ["loss", "training", "generator", "discriminator", "members", "device", "written to"]
-    assert [line[:13].strip() for line in said[2:9]] == names and "mlp, " in said[4]
-    assert said[6] == "members        8: 4 settings with 2 seeds, in 1 compiled program"
-    assert said[8] == f"written to     {tmp_path}"
+    names = ["loss", "training", "generator", "discriminator", "note", "members", "device", "written to"]
+    first_words = [line[:13].strip() for line in said[2:]]
+    first_words = [word for word in first_words if word]  # without the further lines of a long one
+    assert first_words[: len(names)] == names
+    assert "members        8: 4 settings with 2 seeds, in 1 compiled program" in said
+    assert f"written to     {tmp_path}" in said
     # 70·1/7 = 10, 70·3/7 = 30.
     assert [(rung["step"], rung["kept"]) for rung in found["rungs"]] == [(10, [1, 2]), (30, [1])]
     assert [member["step"] for member in found["members"]] == [10, 10, 70, 70, 30, 30, 10, 10]

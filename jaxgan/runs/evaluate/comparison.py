@@ -139,13 +139,13 @@ def _scores(runs: Sequence[_Run]) -> str:
             if (score := of_name.get(i)) is None:
                 cells.append("–")
                 continue
-            text = html.escape(number(score["value"], score["standard_error"]))
+            text = pages.number(number(score["value"], score["standard_error"]))
             text = f"<strong>{text}</strong> (best)" if i == best else text
             cells.append(text + mark(score))
         real = first["real_data"]
         better = f"{first['better']} is better" if first["better"] else "as real data"
         label = f'{html.escape(name)}<span class="small">{html.escape(better)}</span>'
-        rows.append([label, *cells, html.escape(number(real["value"], real["standard_error"]))])
+        rows.append([label, *cells, pages.number(number(real["value"], real["standard_error"]))])
     said = "Of each run's last evaluation, with standard errors. Real data is that of the first run that has the score."
     ways = {(r["seed"], r["samples"], str(r["sampling"]), r["features"]["name"], r["dataset"]) for r in known.values()}
     if len(ways) > 1:

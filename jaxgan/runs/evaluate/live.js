@@ -2,7 +2,9 @@
 "use strict";
 
 {
-  const COUNT = 24, LABELS = model.classes || 0;
+  const LABELS = model.classes || 0;
+  // A column for each class, if there are few.
+  const COLUMNS = LABELS > 1 && LABELS <= 12 ? LABELS : 6, COUNT = 4 * COLUMNS;
   const canvases = [], share = element("share"), label = element("label");
   let here = [], there = [], make = null;
 
@@ -23,6 +25,7 @@
     return paintAll();
   }
 
+  element("live").style.gridTemplateColumns = `repeat(${COLUMNS}, 1fr)`;
   for (let i = 0; i < COUNT; i++) {
     canvases.push(document.createElement("canvas"));
     element("live").append(canvases[i]);

@@ -89,6 +89,11 @@ def listed(facts: Mapping[str, str]) -> str:
     return f"<dl>{''.join(pairs)}</dl>"
 
 
+def number(text: str) -> str:
+    """A number with its error, plain text, which breaks in front of the ± only."""
+    return html.escape(text).replace("± ", "±&nbsp;")
+
+
 def field(name: str) -> str:
     """The name of a field, whose lines may break behind its dots and underscores."""
     return re.sub(r"([._])", r"\1<wbr>", html.escape(name))

@@ -114,7 +114,7 @@ def write_report(
     film, film_scripts = _film(directory, reports[-1]["step"] if reports else None)
     live, live_scripts = _live(run)
     body = [
-        pages.header(name, "A generative adversarial network, trained with jaxgan."),
+        pages.header(name, f"A generative adversarial network, trained with jaxgan.{_unfinished(config, panels)}"),
         pages.section("The run", pages.listed(facts_of(directory, config))),
         film,
         live,
@@ -127,15 +127,24 @@ def write_report(
     return path
 
 
+def _unfinished(config: Mapping[str, Any], panels: Panels) -> str:
+    """A sentence on a run whose log ends before its last step."""
+    steps, ends = config.get("steps"), [curve.steps[-1] for lines in panels.values() for curve in lines.values()]
+    if not ends or not isinstance(steps, int) or steps <= (last := max(ends)):
+        return ""
+    return f" Its log ends at step {last:,} of {steps:,}."
+
+
 def facts_of(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, str]:
     """What a run is: what it said when it began, the time that it has taken, and what computed it."""
     known = read_facts(directory)
     # Runs of earlier versions have no such file.
     facts = dict(known.facts) or dict(game_in_words(config) if config and not problems_of(config) else ())
-    found = {in_one_line(name).capitalize(): in_one_line(text) for name, text in list(facts.items())[:50]}
+    names, texts = (list(map(in_one_line, part)) for part in (list(facts)[:50], list(facts.values())[:50]))
+    found = {name.capitalize(): text for name, text in zip(names, texts, strict=True)}
     if known.seconds > 0:
         found["Time taken"] = duration(known.seconds)
-    found["Versions"] = ", ".join(f"{in_one_line(name)} {in_one_line(text)}" for name, text in known.versions.items())
+    found["Versions"] = in_one_line(", ".join([f"{name} {text}" for name, text in known.versions.items()]))
     return found | {"Commit": in_one_line(known.commit)}
 
 
@@ -338,21 +347,19 @@ def _curve(lines: list[dict[str, Any]], name: str) -> Curve:
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """The fields that a run reads, each with its value and its default as text; {} for a config that is not right."""
-    if not config or problems_of(config):
-        return {}
-    flat, known, found = schema.flattened(config), schema.rows(config), {}
-    for name, row in known.items():
-        if name in flat and schema.unread_because(flat, name, known) is None:
-            usual = "" if row.spec.default is schema.REQUIRED else as_text(row.spec.default)
-            found[name] = in_one_line(as_text(flat[name])), usual
-    return found
+    """The fields that a run reads, each with its value and its default as text; {} without a config."""
+    read = schema.read_by(config) if config else {}
+    read = {name: read[name] for name in sorted(read, key=lambda name: "." in name)}  # first those of no section
+    given, usual = zip(*read.values(), strict=True) if read else ((), ())
+    texts = map(in_one_line, list(map(as_text, given)))
+    defaults = map(as_text, ["" if value is schema.REQUIRED else value for value in usual])
+    return dict(zip(read, zip(texts, list(defaults), strict=True), strict=True))
 
 
 def _settings(config: Mapping[str, Any]) -> str:
     settings = settings_of(config)
     if not settings:
-        return pages.section("Settings", pages.note("config.json is missing, or not one of this program."))
+        return pages.section("Settings", pages.note("config.json is missing, or cannot be read."))
     escaped = {pages.field(name): tuple(map(html.escape, texts)) for name, texts in settings.items()}
     changed = [[name, value, usual] for name, (value, usual) in escaped.items() if value != usual]
     others = [[name, value] for name, (value, usual) in escaped.items() if value == usual]

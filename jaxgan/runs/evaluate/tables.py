@@ -198,7 +198,7 @@ def html_rows(scores: Sequence[Report]) -> list[list[str]]:
     """The heading and the rows of the evaluators' scores in HTML; none without scores."""
     rows = [["Score", "Samples", "Real data"]] if scores else []
     for score, cells in zip(scores, score_rows(scores)[1:], strict=True):
-        name, value, real = map(html.escape, cells[:3])
+        name, value, real = html.escape(cells[0]), *map(pages.number, cells[1:3])
         against = f" against {score['against']:,} {html.escape(score['split'])}" if score["split"] else ""
         better = f"{html.escape(score['better'])} is better" if score["better"] else "best as real data"
         how = f"{better}; features {html.escape(score['features'])}; {score['samples']:,} samples{against}"

@@ -25,9 +25,6 @@ from jaxgan.runs.sweep.trials import Setting, draws_choices, read_settings
 from jaxgan.runs.train.host_loop import go_back, select_devices
 from jaxgan.signals import StopRequest
 
-ANNOUNCED = 3
-"""Most compiled programs that are described when a sweep begins."""
-
 
 def problems_of_sweep(config: Any) -> list[Problem]:
     """What is wrong with a config's section `population`, whose fields are right by themselves."""
@@ -131,16 +128,13 @@ class _Sweep:
         self._finish()
 
     def _announce(self) -> None:
-        """Prints what is trained: each dataset, and the game and the networks of each compiled program."""
+        """Prints what is trained: the data, the game and the networks of the first member, and how many there are."""
         first = self.members[0]
         facts, warnings = data_in_words(first.config, first.inputs)
-        several = len({id(member.inputs) for member in self.members})
-        if several > 1:
-            facts.append(("note", f"this is the data of the first member; the members have {several} datasets"))
-        for trainer in self.trainers[:ANNOUNCED]:
-            facts += [*game_in_words(trainer.config), *players_in_words(trainer.config, trainer.shapes())]
-        if (more := len(self.trainers) - ANNOUNCED) > 0:
-            facts.append(("note", f"and {_count(more, 'more program')} of other settings"))
+        trainer = self.trainers[0]
+        facts += [*game_in_words(trainer.config), *players_in_words(trainer.config, trainer.shapes())]
+        if len(self.trainers) > 1 or len({id(member.inputs) for member in self.members}) > 1:
+            facts.append(("note", "these are the first member's; others have other data, losses or networks"))
         groups = _count(len(self.groups), "compiled program")
         members = f"{_count(len(self.settings), 'setting')} with {_count(self.seeds, 'seed')}, in {groups}"
         facts.append(("members", f"{len(self.members):,}: {members}"))
