@@ -92,7 +92,7 @@ def test_the_loop_resumes_bit_for_bit(tmp_path, monkeypatch, capsys):
     ("name", "constants", "pictures"),
     [
         ("first_gan", "STEPS, BATCH, MOMENTS = 12, 16, (0, 12)", {"first_gan_samples.png", "first_gan_curves.png"}),
-        ("why_gans_fail", "STEPS, CHUNK, BATCH = 800, 200, 16", {"why_gans_fail.png"}),
+        ("why_gans_fail", "STEPS, CHUNK, BATCH = 8, 2, 16", {"why_gans_fail.png"}),
     ],
 )
 def test_the_programs_of_the_pages_draw_their_pictures(name, constants, pictures, tmp_path, monkeypatch, capsys):
@@ -107,4 +107,4 @@ def test_the_programs_of_the_pages_draw_their_pictures(name, constants, pictures
         accuracy, loss = (float(re.search(rf"{metric} ([\d.]+)", lines[2])[1]) for metric in ("d_accuracy", "d_loss"))
         assert 0 <= accuracy <= 1 and 0 < loss < 5
     else:
-        assert len(lines) == 8 and all(re.search(r" \d of 8 modes, .*d_loss ", line) for line in lines)
+        assert len(lines) == 6 and all(re.search(r" \d of 8 modes, .*d_loss ", line) for line in lines)
