@@ -11,6 +11,7 @@ Edit a notebook in Jupyter, then run this. It needs the extra `test`. Each noteb
 import argparse
 import base64
 import io
+import os
 import pathlib
 import re
 import sys
@@ -118,7 +119,7 @@ def link(notebook: nbformat.NotebookNode, name: str, address: str) -> None:
 
 
 def execute(notebook: nbformat.NotebookNode) -> float:
-    """Runs a notebook in an empty directory, with its outputs in it afterwards.
+    """Runs a notebook in an empty directory, with its outputs in it afterwards. Paths in texts are relative to it.
 
     Returns:
       Seconds of processor time, of the notebook and the programs that it starts.
@@ -127,14 +128,18 @@ def execute(notebook: nbformat.NotebookNode) -> float:
     notebook.cells.append(clock)
     with tempfile.TemporaryDirectory() as folder:
         options = {"timeout": 1_200, "kernel_name": "python3", "record_timing": False, "coalesce_streams": True}
-        NotebookClient(notebook, resources={"metadata": {"path": folder}}, **options).execute()
+        client = NotebookClient(notebook, resources={"metadata": {"path": folder}}, **options)
+        client.execute(env={**os.environ, "JAXGAN_CACHE_DIR": f"{folder}/cache"})
     notebook.cells.remove(clock)
     notebook.metadata = METADATA
-    for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            if "image/png" in (data := output.get("data", {})):
-                data.pop("image/jpeg", None)
-                data["image/png"] = _smaller(data["image/png"])
+    for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+        data = output.get("data", {})
+        if "image/png" in data:
+            data.pop("image/jpeg", None)
+            data["image/png"] = _smaller(data["image/png"])
+        for texts, name in ((output, "text"), (data, "text/plain")):
+            if name in texts:
+                texts[name] = texts[name].replace(f"{folder}/", "").replace("\r\n", "\n")
     return float(clock.outputs[0].text)
 
 
