@@ -24,7 +24,7 @@ TEST := $(VENV)/.jaxgan-test
 DOCS := $(VENV)/.jaxgan-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart docs test test-all test-lowest test-newest gpu-check lint clean
+.PHONY: help venv quickstart docs test test-all test-lowest test-newest gpu-check notebooks lint clean
 
 help:
 	@echo "make quickstart   train a small GAN on a CPU; the results go to runs/quickstart"
@@ -33,6 +33,7 @@ help:
 	@echo "make test-lowest  the fast tests with the lowest versions that pyproject.toml allows, in $(VENV)-lowest"
 	@echo "make test-newest  the fast tests with the newest ones, in $(VENV)-newest"
 	@echo "make gpu-check    tests, compiles and times the steps on this machine's GPU or TPU; results go to results/gpu"
+	@echo "make notebooks    execute the notebooks and store their outputs; NOTEBOOKS=theory for one of them"
 	@echo "make lint         ruff check, ruff format --check, mypy"
 	@echo "make docs         build the documentation site into site/; a warning is an error"
 	@echo "make venv         only make $(VENV), with all that the tests and the linters need"
@@ -61,6 +62,9 @@ test-newest:
 
 gpu-check: $(TEST)
 	$(PY) -m benchmarks.gpu_check
+
+notebooks: $(TEST)
+	$(PY) notebooks/execute.py $(NOTEBOOKS)
 
 lint: $(TEST)
 	$(PY) -m ruff check .
