@@ -185,7 +185,7 @@ def test_the_scores_that_a_config_of_a_task_expects_are_those_of_the_results():
         assert f"{name} {short(found['scores'][name]['mean'], digits)}" in text
         assert f"{short(found['scores'][name]['real_data'], digits)})" in text
 
-    text, found = said("avatars", 4_000, [0], "../scores/avatars")
+    text, found = said("avatars", 6_000, [0], "../scores/avatars")
     assert f"by {found['samples']:,} samples" in text
     for name, digits in (("label_accuracy", 3), ("within_class_diversity", 3), ("frechet", 1)):
         own, real = (short(found["scores"][name][of], digits) for of in ("mean", "real_data"))
