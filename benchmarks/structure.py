@@ -36,7 +36,7 @@ from absl import app, flags
 
 BOUNDS = {
     "walk_files": 37,
-    "walk_switches": 440,
+    "walk_switches": 430,
     "floors": 9,
     "tables": 3,
     "field_places": 3,
