@@ -34,7 +34,7 @@ SHOWN = 400
 """Most images in the picture without a grid; the array has all of them."""
 
 KEPT = 2**27
-"""Most numbers of examples that are no images, and are kept for their picture."""
+"""Most numbers of examples that are not images, and are kept for their picture."""
 
 CELLS = 2_500
 """Most images in a grid."""
@@ -112,7 +112,9 @@ def sample(
     is_image = figures.is_image(run.experiment.example_shape)
     if not is_image and (grid is not None or format not in (None, "png", "npz")):
         what = f"--format={format}" if grid is None else f"--grid={grid}"
-        raise UsageError(what, f"the examples are {list(run.experiment.example_shape)}, and no images", "leave it out")
+        raise UsageError(
+            what, f"the examples are {list(run.experiment.example_shape)}, which are not images", "leave it out"
+        )
     method = run.config["sampling"]["method"]
     has_sheet = run.experiment.task.sheet is not None and is_image and not plain and method == PLAIN
     if has_sheet and (grid is not None or format not in (None, "png")):

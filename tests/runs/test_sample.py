@@ -148,7 +148,7 @@ def test_what_cannot_be_drawn_is_one_line(run, sampled, options, said):
 def test_points_have_no_videos_grids_and_folders(tmp_path):
     train(tmp_path / "run")
     for options in ({"format": "webp"}, {"format": "folder"}, {"grid": "2x2"}):
-        with pytest.raises(UsageError, match=r"the examples are \[2\], and no images; leave it out"):
+        with pytest.raises(UsageError, match=r"the examples are \[2\], which are not images; leave it out"):
             runs.run("sample", None, {}, str(tmp_path / "run"), options)
     runs.run("sample", None, {}, str(tmp_path / "run"), {"format": "npz", "count": 30, "output": str(tmp_path)})
     data = DATASETS["npz"](path=str(tmp_path / "sample_step_00000060_seed_0_examples.npz"), validation_examples=0)
