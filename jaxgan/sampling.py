@@ -64,9 +64,9 @@ class TooFewAccepted(ValueError):
 def discriminate(
     discriminator: Network, state: TrainState, examples: chex.Array, *, condition: chex.ArrayTree | None = None
 ) -> chex.Array:
-    """D's logits [batch] of examples [batch, ...], outside of training."""
+    """D's logits [batch] of examples [batch, ...], outside of training; of patches their mean."""
     outputs, _ = discriminator.apply(state.discriminator.variables, examples, condition=condition, train=False)
-    return outputs.logits if isinstance(outputs, DiscriminatorOutput) else outputs
+    return DiscriminatorOutput.of(outputs).example_logits
 
 
 def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.Numeric = 0.0) -> chex.Array:

@@ -85,14 +85,38 @@ class DiscriminatorOutput(NamedTuple):
     """What a discriminator may return instead of bare logits.
 
     Attributes:
-      logits: [batch]; sigmoid(logits) is the probability that an example came from the data.
+      logits: [batch]; sigmoid(logits) is the probability that an example came from the data. Or [batch, ...], one for
+        each patch of an example, or a pytree of such arrays, one for each of several discriminators.
       features: [batch, features], for feature matching, or None.
       class_logits: [batch, classes], for auxiliary classifiers, or None.
     """
 
-    logits: chex.Array
+    logits: chex.ArrayTree
     features: chex.Array | None = None
     class_logits: chex.Array | None = None
+
+    @property
+    def example_logits(self) -> chex.Array:
+        """[batch]: of each example the mean over its patches, and then over the discriminators."""
+        leaves = jax.tree.leaves(self.logits)
+        means = [leaf.reshape(leaf.shape[0], -1).mean(1) if leaf.ndim > 1 else leaf for leaf in leaves]
+        return means[0] if len(means) == 1 else sum(means[1:], means[0]) / len(means)
+
+    @classmethod
+    def of(cls, outputs: Any) -> "DiscriminatorOutput":
+        """What a discriminator returned, with bare logits in it.
+
+        Raises:
+          ValueError: it is a list, tuple or dict, of which nothing says what it holds.
+        """
+        if isinstance(outputs, cls):
+            return outputs
+        if not hasattr(outputs, "shape"):
+            raise ValueError(
+                f"a discriminator must return logits or a jaxgan.DiscriminatorOutput, got a {type(outputs).__name__}; "
+                "logits of several discriminators are DiscriminatorOutput(logits=[...])"
+            )
+        return cls(outputs)
 
 
 class DiscriminatorInputs(NamedTuple):

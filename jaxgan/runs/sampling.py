@@ -81,7 +81,7 @@ def discriminator_in_parts(experiment: Experiment) -> Callable[[Any, np.ndarray]
     @jax.jit
     def apply(variables, examples):
         judged, _ = experiment.discriminator.apply(variables, examples, condition=None, train=False)
-        return judged if isinstance(judged, DiscriminatorOutput) else DiscriminatorOutput(judged)
+        return DiscriminatorOutput.of(judged)
 
     def judgement(variables: Any, examples: np.ndarray) -> DiscriminatorOutput:
         parts = [apply(variables, examples[start : start + BATCH]) for start in range(0, len(examples), BATCH)]

@@ -165,9 +165,10 @@ def _check_outputs(
             f"[batch, ...], and has the shape {example.shape}"
         )
     output = outputs_of(discriminator, state.discriminator, example)
-    logits = output.logits if isinstance(output, DiscriminatorOutput) else output
-    if output is not None and getattr(logits, "ndim", None) != 1:
-        raise ValueError(f"the discriminator must return logits [batch], got {getattr(logits, 'shape', logits)}")
+    if output is not None:
+        shapes = [leaf.shape for leaf in jax.tree.leaves(DiscriminatorOutput.of(output).logits)]
+        if not shapes or () in shapes:
+            raise ValueError(f"the discriminator must return logits [batch] or [batch, ...], got {shapes or 'nothing'}")
 
 
 def check_state(state: Any, generator_tx: Any = None, discriminator_tx: Any = None) -> None:

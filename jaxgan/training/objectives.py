@@ -80,21 +80,21 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
         conditions = condition, made_condition
         real_output, fake_output, model_state = _discriminate_both(spec, shard, variables, inputs, keys, conditions)
         logits = _compared_logits(spec, shard, real_output, fake_output)
-        loss = _scalar(spec.loss.discriminator(*logits), "loss.discriminator")
+        loss = _mean([_scalar(spec.loss.discriminator(*pair), "loss.discriminator") for pair in logits])
 
         # Penalties.
         def discriminate(examples, condition=None):
             return _discriminate(spec, shard, variables, examples, keys["critic"], condition)[0]
 
         def critic(examples):
-            return discriminate(examples, condition).logits
+            return discriminate(examples, condition).example_logits
 
         for i, penalty in enumerate(spec.penalties):
             arguments = critic, inputs.real, inputs.fake, jax.random.fold_in(keys["penalty"], i), shard
             loss = _add_penalty(loss, penalty, state.step, arguments)
 
         # Terms and metrics.
-        metrics = _metrics(spec, *logits)
+        metrics = jax.tree.map(lambda *values: _mean(values), *(_metrics(spec, *pair) for pair in logits))
         terms = _terms(spec, "discriminator", shard, batch, real_output, fake_output, discriminate, inputs.extra)
         if spec.latent_optimization is not None:
             metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
@@ -126,8 +126,8 @@ def generator_objective(
         # The loss.
         real_output, _ = _discriminate(spec, shard, opponent, inputs.real, keys["real"], condition)
         fake_output, _ = _discriminate(spec, shard, opponent, inputs.fake, keys["fake"], made_condition)
-        loss = spec.loss.generator(*_compared_logits(spec, shard, real_output, fake_output))
-        loss = _scalar(loss, "loss.generator")
+        logits = _compared_logits(spec, shard, real_output, fake_output)
+        loss = _mean([_scalar(spec.loss.generator(*pair), "loss.generator") for pair in logits])
 
         # Terms.
         def discriminate(examples, condition=None):
@@ -149,7 +149,7 @@ def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discr
     def logits_of(latents):
         made, _ = shard.apply(spec.generator, generator, latents, keys["generator"], batch["made_condition"])
         fake = _discriminator_inputs(batch["real"], made).fake
-        return _discriminate(spec, shard, discriminator, fake, keys["fake"], batch["made_condition"])[0].logits
+        return _discriminate(spec, shard, discriminator, fake, keys["fake"], batch["made_condition"])[0].example_logits
 
     return spec.latent_optimization.move(batch["latent"], logits_of, spec.latent)
 
@@ -174,11 +174,7 @@ def _discriminate(
     spec: GANSpec, shard: BatchShard, variables, inputs, key, condition
 ) -> tuple[DiscriminatorOutput, Any]:
     outputs, model_state = shard.apply(spec.discriminator, variables, inputs, key, condition)
-    return _as_output(outputs), model_state
-
-
-def _as_output(outputs) -> DiscriminatorOutput:
-    return outputs if isinstance(outputs, DiscriminatorOutput) else DiscriminatorOutput(outputs)
+    return DiscriminatorOutput.of(outputs), model_state
 
 
 def _discriminate_both(
@@ -200,17 +196,27 @@ def _discriminate_both(
     both_conditions = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *conditions)
     both = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), inputs.real, inputs.fake)
     outputs, state = spec.discriminator.apply(variables, both, condition=both_conditions, key=both_keys, train=True)
-    real_output, fake_output = (jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], _as_output(outputs)) for i in range(2))
+    output = DiscriminatorOutput.of(outputs)
+    real_output, fake_output = (jax.tree.map(lambda x, i=i: jnp.split(x, 2)[i], output) for i in range(2))
     return real_output, fake_output, state
 
 
 def _compared_logits(
     spec: GANSpec, shard: BatchShard, real: DiscriminatorOutput, fake: DiscriminatorOutput
-) -> tuple[chex.Array, chex.Array]:
-    """The logits that the loss reads: those of all devices if it compares examples, else the shard's own."""
-    if not spec.loss.compares:
-        return real.logits, fake.logits
-    return shard.gather(real.logits), shard.gather(fake.logits)
+) -> list[tuple[chex.Array, chex.Array]]:
+    """The real and fake logits that the loss reads, as vectors: a pair for each array that the discriminator returns.
+
+    They are those of all devices if the loss compares examples, else the shard's own.
+    """
+    real_leaves, fake_leaves = jax.tree.leaves(real.logits), jax.tree.leaves(fake.logits)
+    gather = shard.gather if spec.loss.compares else lambda logits: logits
+    pairs = zip(real_leaves, fake_leaves, strict=True)
+    return [(gather(real).reshape(-1), gather(fake).reshape(-1)) for real, fake in pairs]
+
+
+def _mean(values: Sequence[chex.Array]) -> chex.Array:
+    """The mean over several discriminators; of one, its value itself."""
+    return sum(values[1:], values[0]) / len(values) if len(values) > 1 else values[0]
 
 
 def _add_penalty(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.tables import Table
-from jaxgan.types import BatchShard, Network
+from jaxgan.types import BatchShard, DiscriminatorOutput, Network
 from jaxgan.wrappers.affine import PIPES, AffineMap, Pipe, combine, move
 
 Augmentation = Callable[[chex.PRNGKey, chex.Array], chex.Array]
@@ -178,7 +178,7 @@ def augmented(
         if state is None:
             return outputs, model_state
         if train:
-            signs = jnp.sign(getattr(outputs, "logits", outputs))
+            signs = jnp.sign(DiscriminatorOutput.of(outputs).example_logits)
             state = _adapted(state, BatchShard(axis_name).mean(signs), target, adaptive_speed)
         return outputs, {**model_state, STATE: state}
 
