@@ -25,7 +25,7 @@ def find(location: str) -> tuple[pathlib.Path, str]:
     """The file and the argument of `FILE[:argument]`, where FILE may be the name of one in `configs/` without `.py`.
 
     Raises:
-      UsageError: there is no such file, with those of the nearest names, or the argument is no platform.
+      UsageError: there is no such file, with those of the nearest names, or the argument is not a platform.
     """
     name, _, argument = location.partition(":")
     path = pathlib.Path(name)
@@ -35,7 +35,7 @@ def find(location: str) -> tuple[pathlib.Path, str]:
         if path == pathlib.Path(name):
             raise UsageError(f"--config={location}", f"there is no file {name}", _instead(path))
     if argument not in PLATFORMS:
-        raise UsageError(f"--config={location}", f"{argument!r} is no platform", "write :cpu, :gpu, :tpu or nothing")
+        raise UsageError(f"--config={location}", f"{argument!r} is not a platform", "write :cpu, :gpu, :tpu or nothing")
     return path, argument
 
 

@@ -58,15 +58,15 @@ class Field:
       hint: a sentence for those who chose none of them.
       files: `FILE.py:FUNCTION` is allowed too.
       entries: `choices` is a table whose chosen entry brings fields of its own into the same section.
-      provided: parameters of these entries that the program passes, so they are no fields.
+      provided: parameters of these entries that the program passes, so they are not fields.
       off: value that leaves the parameter's part out, beside its default: such a field is never reported as unused,
         and is a constant of the compiled step.
-      limit: `off` is no limit, so a schedule that leads to it is a mistake.
+      limit: `off` is not a limit, so a schedule that leads to it is a mistake.
       needs: the sibling fields that must not be off, or must have one of some values, for this one to be read; of a
         tuple of them, one.
       scheduled: the parameter is a momentum and may be a schedule.
       resume: a resumed run may have another value.
-      varies: it may have a schedule (`config.schedules`) although it is no argument of the compiled step without one.
+      varies: it may have a schedule (`config.schedules`) even where it is not an argument of the compiled step.
       sweep: a sweep may vary it.
       modes: the other modes that may set it for a trained run: "sample", "evaluate", "export".
     """
@@ -99,7 +99,7 @@ Positive = Annotated[chex.Numeric, Field(low=0, open_low=True)]
 Weight = Annotated[chex.Numeric, Field(low=0, off=0.0)]
 """A number of at least 0; 0 leaves its part out."""
 Limit = Annotated[chex.Numeric, Field(low=0, off=0.0, limit=True)]
-"""A number of at least 0 that bounds something; 0 is no bound."""
+"""A number of at least 0 that bounds something; 0 is not a bound."""
 Decay = Annotated[chex.Numeric, Field(low=0, high=1, open_high=True, off=0.0)]
 """The decay of a moving average, in [0, 1)."""
 Momentum = Annotated[chex.Numeric | optax.Schedule, Field(low=0, high=1, open_high=True, off=0.0, scheduled=True)]

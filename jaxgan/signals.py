@@ -142,7 +142,7 @@ def _say(line: str) -> None:
 
 
 def _forget() -> None:
-    """A process that was forked shares the pipe; the signals it gets, as Ctrl-C gives to all, are no second ones."""
+    """A process that was forked shares the pipe; the signals it gets, as Ctrl-C gives to all, are not second ones."""
     if any(signal.getsignal(number) is _nothing for number in SIGNALS):
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:

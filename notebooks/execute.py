@@ -109,7 +109,7 @@ def link(notebook: nbformat.NotebookNode, name: str, address: str) -> None:
     target = f"{owner}/blob/main/notebooks/{name}.ipynb" if address else ""
     first = notebook.cells[0]
     if not first.source.startswith(BADGE):
-        raise ValueError(f"{name}: the first line is no Colab badge; begin it with {BADGE}")
+        raise ValueError(f"{name}: the first line is not a Colab badge; begin it with {BADGE}")
     _, line_end, rest = first.source.partition("\n")
     first.source = f"{BADGE}(https://colab.research.google.com/github/{target}){line_end}{rest}"
     cell = next(cell for cell in notebook.cells if cell.cell_type == "code")

@@ -390,7 +390,7 @@ def _said_of_efficiency():
         f"to 100 nats {raw_steps.mean / steps.mean:.1f} times fewer steps"
         f" ({steps.mean:,.0f} against {raw_steps.mean:,.0f})",
         f"{seconds(AVERAGED, '100')} against {seconds(PAPER, '100')}",
-        f"its {raw.mean / ours.mean:.1f} times ({seconds(OURS, '100')}) are no measure",
+        f"its {raw.mean / ours.mean:.1f} times ({seconds(OURS, '100')}) measure nothing",
         f"to 100 nats {steps.mean / our_steps.mean:.1f} times fewer steps,"
         f" each of which takes {step[OURS] / step[AVERAGED]:.1f} times",
         f"{seconds(OURS, '100')} against {averaged.mean:.0f} s, {averaged.mean / ours.mean:.1f} times, which is within",

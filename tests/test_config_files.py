@@ -25,7 +25,7 @@ def test_a_config_is_found_by_its_path_and_by_its_name(location):
 def test_elsewhere_the_configs_are_those_of_the_package(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert config_files.find("ring")[0] == REPOSITORY / "configs/ring.py"
-    (tmp_path / "ring").mkdir()  # which is no file
+    (tmp_path / "ring").mkdir()  # which is not a file
     assert config_files.load("ring:cpu") == ring.get_config("cpu")
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs/ring.py").write_text("from configs import mnist\nget_config = mnist.get_config\n")
@@ -43,7 +43,7 @@ def test_elsewhere_the_configs_are_those_of_the_package(tmp_path, monkeypatch):
         ("configs/wgna_gp.py", "did you mean configs/wgan_gp.py?"),
         ("tests/small_run.py", "did you mean tests/small_runs.py?"),
         ("qqqq", "choose one of configs/acgan.py, configs/avatars.py, configs/bigan_mnist.py, "),
-        ("ring:cuda", "'cuda' is no platform; write :cpu, :gpu, :tpu or nothing"),
+        ("ring:cuda", "'cuda' is not a platform; write :cpu, :gpu, :tpu or nothing"),
         ("", "there is no file; choose one of"),
         ("configs", "there is no file configs; choose one of"),
     ],

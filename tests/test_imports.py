@@ -46,7 +46,7 @@ MAPPINGS = {"pmap", "shard_map", "Mesh", "NamedSharding", "PartitionSpec"}
 
 
 def _place(module: str) -> str:
-    """The folder of a module, or the file itself at the root; the theory's figures are no part of its folder."""
+    """The folder of a module, or the file itself at the root; the theory's figures are not part of its folder."""
     parts = module.split(".")[1:]
     return "theory.figures" if parts[:2] == ["theory", "figures"] else (parts or ["__init__"])[0]
 

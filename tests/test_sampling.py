@@ -309,7 +309,7 @@ def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
             {"steps": "70"},
             r"steps cannot be changed of a run that is trained; --mode=sample may set fields of dataset, sampling",
         ),
-        ({"sampling.methd": "driven"}, "sampling.methd is no field; did you mean sampling.method"),
+        ({"sampling.methd": "driven"}, "sampling.methd is not a field; did you mean sampling.method"),
         (
             {"sampling.method": "driving"},
             "'driving' is none of driven, optimized, plain, rejection; did you mean driven",

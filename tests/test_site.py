@@ -23,7 +23,7 @@ MKDOCS = pathlib.Path("mkdocs.yml").read_text()
 
 
 def module(name):
-    """A module of docs/, which is no package."""
+    """A module of docs/, which is not a package."""
     spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)

@@ -594,7 +594,7 @@ def _augmented(
     for name in section["names"]:
         try:
             if not is_image and name != "noise":
-                raise ValueError("they are no images [height, width, channels]")
+                raise ValueError("they are not images [height, width, channels]")
             jax.eval_shape(AUGMENTATIONS[name], jax.random.key(0), example)
         except ValueError as error:
             raise UsageError(

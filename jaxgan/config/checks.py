@@ -273,18 +273,18 @@ def _schedules(config: Values) -> Iterator[Problem]:
     known = schema.rows(config)
     for name, plan in plans.items():
         if name not in known:
-            yield _about("schedules", f": {name} is no field{nearest(name, known)}")
+            yield _about("schedules", f": {name} is not a field{nearest(name, known)}")
         elif not schema.may_vary(config, name, known):
             rate, other = name.endswith("_optimizer.learning_rate"), f"{name.partition('.')[0]}.rate_schedule"
             moved = f" with {other}={config[other]}, which changes it already" if rate else ""
-            yield _about("schedules", f": {name} is no number that may change in a run{moved}")
+            yield _about("schedules", f": {name} is not a number that may change in a run{moved}")
         elif why := schema.unread_because(config, name, known):
             yield _about("schedules", f": {name} has no effect with {why[0]}={values.shown(why[1])}")
         elif text := wrong(_closed(known[name].spec), plan.last):
             yield _about("schedules", f": {name}: {text}")
         elif known[name].spec.field.limit and not (config[name] > 0 and plan.last > 0):
             ends = f"{config[name]} and {plan.last}"
-            yield _about("schedules", f": {name}: 0 is no limit, so both ends must be above 0, not {ends}")
+            yield _about("schedules", f": {name}: 0 is not a limit, so both ends must be above 0, not {ends}")
         elif plan.shape == "exponential" and not (config[name] > 0 and plan.last > 0):
             yield _about("schedules", f": {name}: exponential needs both ends above 0, not {config[name]}, {plan.last}")
     if "augmentation.probability" in plans and config["augmentation.adaptive_target"]:
@@ -346,7 +346,7 @@ def _sampling(config: Values) -> Iterator[Problem]:
     if config["condition"] != "none":
         found.append("not of conditional runs yet; use plain")
     if method == "driven" and latent is not None and latent.from_normal is None:
-        found.append(f"latent.name {config['latent.name']} is no function of a normal one; use rejection")
+        found.append(f"latent.name {config['latent.name']} is not a function of a normal one; use rejection")
     if method == "driven" and moved:
         found.append("D judges what latent_optimization makes of the prior, and not the prior; use rejection")
     yield from (_about("sampling.method", f" {method}: {text}") for text in found)

@@ -55,13 +55,13 @@ def _override(config: dict[str, Any], name: str, text: str) -> Problem | None:
         first = next((other for other in known if other.startswith(f"{name}.")), f"{name}.")
         return Problem(name, f"{name} is a section; set its fields, such as {first}")
     if section and section not in sections:
-        return Problem(name, f"{section} is no section{nearest(section, sections)}")
+        return Problem(name, f"{section} is not a section{nearest(section, sections)}")
     if name not in known:
         others = [other for other in known if other.rpartition(".")[2] in (field, *elsewhere(field))]
         beside = [other for other in others if other.rpartition(".")[0] == section]
         hint = "" if others and not beside else schema.nearest_fields(section, field, known)
         hint = hint or f"; {did_you_mean(sorted(others))}".removesuffix("; ")
-        return Problem(name, f"{name} is no field{hint}")
+        return Problem(name, f"{name} is not a field{hint}")
     spec = known[name].spec
     try:
         value = values.parsed(spec, text)

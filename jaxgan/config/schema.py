@@ -572,9 +572,9 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
         if name in names:
             yield Problem(name, f"{name} is a section, not {value!r}; set its fields")
         elif section and section not in names:
-            yield Problem(section, f"{section} is no section{nearest(section, names)}")
+            yield Problem(section, f"{section} is not a section{nearest(section, names)}")
         elif name not in known:
-            yield Problem(name, f"{name} is no field{nearest_fields(section, field, [*known, *names])}")
+            yield Problem(name, f"{name} is not a field{nearest_fields(section, field, [*known, *names])}")
     for name, row in known.items():
         if isinstance(value := flat.get(name), EmptyPlaceholder):
             yield Problem(name, f"{name} is an empty placeholder ({value.kind}); give it: --config.{name}=VALUE")

@@ -11,7 +11,7 @@ from jaxgan.tables import nearest
 from jaxgan.training.schedules import SCHEDULES
 
 UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
-"""What `parsed` raises for a text that is no value of a field's kind."""
+"""What `parsed` raises for a text that is not a value of a field's kind."""
 
 MOST_PLANS = 100
 """Fields that have schedules, or an axis of a sweep."""

@@ -88,7 +88,7 @@ def host_memory(root: str = "/") -> int:
             own = pathlib.PurePosixPath(path.lstrip("/"))
             # In a container the path may be the one outside of it, where only the outermost group is seen.
             for group in (own, *own.parents):
-                with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                with contextlib.suppress(OSError, ValueError):  # "max" is not a number
                     limits.append(int((place / group / file).read_text()))
     return min(limits)
 

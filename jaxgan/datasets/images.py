@@ -83,7 +83,7 @@ def load(
       Hugging Face's ImageFolder (`file_name`, and a column of labels) have labels in place of folders. Names are the
       classes in their order; whole numbers are numbers of classes.
 
-    Hidden files and folders are skipped. A warning names files that are no pictures, or damaged. Nothing of a zip file
+    Hidden files and folders are skipped. A warning names files that are not pictures, or damaged. Nothing of a zip file
     is unpacked to the disk. The first use decodes all of them into the cache (`cache.directory`); a split of more
     than `memory_limit` bytes stays there, and is read as a memory map.
 
@@ -307,7 +307,7 @@ def _arranged(names: list[str], files: Files, path: str) -> _Arrangement:
         if any(name.endswith((".npy", ".npz")) for name in files.marks):
             remedy = "read arrays in an .npz file with dataset.name=npz"
         raise DataError(f"cannot load pictures from {path}", why, remedy)
-    # Folders around all pictures are no classes.
+    # Folders around all pictures are not classes.
     outer = posixpath.commonpath([posixpath.dirname(name) for name in (names[0], names[-1])]).split("/")
     outer = [folder for folder in outer if folder]
     places = ["".join(f"{folder}/" for folder in outer[:depth]) for depth in range(len(outer) + 1)]

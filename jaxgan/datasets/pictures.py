@@ -87,7 +87,7 @@ def form(*, size: int, resize: str, channels: int, background: str) -> Form:
         red, green, blue = ImageColor.getrgb(background)[:3]
     except ValueError as error:
         remedy = "set it to white, black or a colour such as #ffe0c0"
-        raise UsageError(f"dataset.background={background}", "it is no colour that CSS knows", remedy) from error
+        raise UsageError(f"dataset.background={background}", "it is not a colour that CSS knows", remedy) from error
     return Form(size, cast(Resize, resize), channels, (red, green, blue))
 
 
@@ -129,7 +129,7 @@ def decode(content: bytes, form: Form) -> Picture:
     except UnreadableError:
         raise
     except UnidentifiedImageError as error:
-        raise UnreadableError("is no picture") from error
+        raise UnreadableError("is not a picture") from error
     except Image.DecompressionBombError as error:
         raise UnreadableError(f"has too many pixels: {MOST_PIXELS:,} are allowed") from error
     except Exception as error:

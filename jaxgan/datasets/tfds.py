@@ -131,7 +131,7 @@ def file_format(directory: str) -> str:
 
 
 def check_classes(directory: str) -> None:
-    """DataError if the description of a prepared dataset names a class that is no feature of tensorflow-datasets.
+    """DataError if the description of a prepared dataset names a class that is not a feature of tensorflow-datasets.
 
     tensorflow-datasets imports the module of every class that it finds there, which runs the module's code.
     """

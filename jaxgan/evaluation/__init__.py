@@ -83,7 +83,7 @@ EVALUATORS: dict[str, Evaluator] = Table("evaluator") | {
         {"modes": "higher", "high_quality": "higher", "reverse_kl": "lower"},
         _needs(
             lambda data: data.mixture is not None or data.test.logits is not None,
-            "the data is no known mixture, and the features have no classifier",
+            "the data is not a known mixture, and the features have no classifier",
         ),
     ),
     "nearest": Evaluator(

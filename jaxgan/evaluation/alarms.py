@@ -43,7 +43,7 @@ class History(NamedTuple):
     real_modes: float
 
     def rises(self, metric: str) -> bool:
-        """Whether the metric is larger than ever before; while it improves, a low value is no failure."""
+        """Whether the metric is larger than ever before; while it improves, a low value is not a failure."""
         return self.line[metric] > self.largest.get(metric, -math.inf)
 
 

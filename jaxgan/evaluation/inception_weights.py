@@ -92,7 +92,7 @@ def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
                 arrays = read(file)
             except (_UnusableError, OSError):
                 raise
-            except Exception as error:  # bytes that are no pickle can fail in any way
+            except Exception as error:  # bytes that are not pickle can fail in any way
                 kind = type(error).__name__
                 raise _UnusableError(f"holds no weights, or is cut short or damaged ({kind}: {error})") from None
             return to_variables(arrays), style
@@ -273,7 +273,7 @@ def _unpickled(file: IO[bytes]) -> Any:
 def _set(target: dict[str, Any], items: Any) -> dict[str, Any]:
     for key, value in items:
         if type(key) is not str:  # to hash tuples of tuples of tuples may take for ever
-            raise ValueError("a key that is no text")
+            raise ValueError("a key that is not a text")
         target[key] = value
     return target
 
@@ -281,7 +281,7 @@ def _set(target: dict[str, Any], items: Any) -> dict[str, Any]:
 def _named(module: Any, name: Any) -> Any:
     """What a pickle asks for by name, if it is something that state dicts have."""
     if type(module) is not str or type(name) is not str:
-        raise ValueError("a name that is no text")
+        raise ValueError("a name that is not a text")
     if module == "torch" and name in STORAGES:
         return STORAGES[name]
     functions: dict[Any, Callable[..., Any]] = {

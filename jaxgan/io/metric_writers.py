@@ -554,7 +554,7 @@ class Progress:
         self.close()
 
     def note(self, text: str) -> None:
-        """Shows what is done now that is no step, such as a compilation, until the next `update`.
+        """Shows what is done now that is not a step, such as a compilation, until the next `update`.
 
         Without a bar it is a line, unless the last one is younger than the interval.
 

@@ -231,7 +231,7 @@ def _transpose_by_xla(outputs, kernel, window: _Window) -> chex.Array:
 
 def _kernel_gradient_on_cpu(images: chex.Array, outputs: chex.Array, window: _Window) -> chex.Array:
     padded, (channels, features) = _padded(images, window.padding), (images.shape[-1], outputs.shape[-1])
-    # In float32 even where `window.half`: these products sum over many pixels, and bfloat16 is no faster at that.
+    # In float32 even where `window.half`: these products sum over many pixels, and bfloat16 is not a faster at that.
     if window.convolves(images.dtype, 1):
         return _by_examples(padded, outputs)
     if not window.cells:

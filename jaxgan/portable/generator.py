@@ -102,7 +102,7 @@ def portable(
       variables: its parameters and other collections, such as `state.generator.variables`.
       latent: the prior of its latents.
       condition: an example of its condition, a pytree of [1, ...]; None for none. What the generator does not read of
-        it outside of training is no input.
+        it outside of training is not an input.
       classes: number of classes, where the condition is integers [batch].
       low, high: the samples' values of black and white.
       name, facts: see `PortableGenerator`.

@@ -56,7 +56,7 @@ def read_weights(path: pathlib.Path, template: Any) -> Any:
             f"{name} is {_shown(found.get(name))}, and not {dtype} {list(shape)}"
             for name, (shape, dtype) in described.items()
             if name not in found or (found[name].shape, str(found[name].dtype)) != (shape, dtype)
-        ] + [f"{name} is no variable of it" for name in found if name not in wanted]
+        ] + [f"{name} is not a variable of it" for name in found if name not in wanted]
         if differing:
             raise ValueError(differing[0])
     except Exception as error:  # the package's own errors have no common class

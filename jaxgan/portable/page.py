@@ -156,7 +156,7 @@ def _check(generator: PortableGenerator) -> None:
     shape = generator.output.shape
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
         raise NotPortable(
-            "there is no page for this generator", f"its samples {list(shape)} are no images", "choose other forms"
+            "there is no page for this generator", f"its samples {list(shape)} are not images", "choose other forms"
         )
     if generator.latent.recipe is None:
         raise NotPortable(

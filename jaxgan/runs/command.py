@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None, *, answers_signals: bool = True
         else:
             known = [*runs.MODES, *OTHERS]
             near = did_you_mean(difflib.get_close_matches(verb, known, n=2))
-            raise UsageError("jaxgan", f"{verb!r} is no verb", near or f"choose one of {', '.join(known)}")
+            raise UsageError("jaxgan", f"{verb!r} is not a verb", near or f"choose one of {', '.join(known)}")
 
 
 def launch(description: str, *, answers_signals: bool) -> None:
@@ -116,7 +116,7 @@ OTHERS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "prepare": ("write a tensorflow-datasets directory from IDX files, or an .npz file from pictures", _prepare),
     "doctor": ("print versions, devices, caches and what is missing, for a report of a problem", _doctor),
 }
-"""Verbs that are no modes: what each does, and a function of its arguments that returns the exit code."""
+"""Verbs that are not modes: what each does, and a function of its arguments that returns the exit code."""
 
 
 def _help() -> str:

@@ -219,7 +219,7 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[tuple
         sizes[0] += f" ({each} of each class" + (f" in {seen:,} of them)" if seen < inputs.size else ")")
     facts.append(("examples", ", ".join(sizes)))
 
-    # Labels that are no classes, and classes that are missing: in a split, or in all.
+    # Labels that are not classes, and classes that are missing: in a split, or in all.
     for name, (*_, strange) in counts.items():
         if strange:
             warnings.append(f"{strange:,} labels of the {name} split are not 0 to {(classes or 1) - 1}, the classes")

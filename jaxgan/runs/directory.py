@@ -180,7 +180,7 @@ class RunDirectory:
                 continue
             except (OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or str(error)
-                raise UsageError(f"--workdir={self.path} cannot be looked at", why, "name another") from error
+                raise UsageError(f"--workdir={self.path} cannot be read", why, "name another") from error
             if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                 raise UsageError(f"{path} cannot be used", "it is neither a file nor a directory", "remove it")
 

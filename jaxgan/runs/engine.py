@@ -70,7 +70,7 @@ def _fetch(place: pathlib.Path) -> None:
                     member = archive.getmember(f"package/dist/{name}")
                     content = archive.extractfile(member)
                     if content is None or member.size > LARGEST:
-                        raise ValueError(f"{name} is no file of at most {LARGEST:,} bytes")
+                        raise ValueError(f"{name} is not a file of at most {LARGEST:,} bytes")
                     atomic_write(place / name, content.read())
     except (OSError, ValueError, KeyError, tarfile.TarError, subprocess.TimeoutExpired) as error:
         raise NotPortable(

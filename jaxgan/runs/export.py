@@ -164,7 +164,7 @@ def export(
     """
     chosen = _chosen(forms)
     if license and not re.fullmatch(r"[A-Za-z0-9.-]+", license):
-        raise UsageError(f"--license={license}", "it is no identifier of a license", "give one such as apache-2.0")
+        raise UsageError(f"--license={license}", "it is not an identifier of a license", "give one such as apache-2.0")
     run = load_run(os.fspath(workdir), step, {"precision": "float32"} | dict(overrides), "export")
     folder = run.directory.path / "export" if output is None else local_path(os.fspath(output), "--output=")
     run = _with_conditions(run)

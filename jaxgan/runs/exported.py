@@ -41,7 +41,7 @@ def load_exported(directory: str | os.PathLike[str]) -> TrainedGAN:
     path = place / huggingface.CONFIG
     if not path.is_file():
         why, remedy = f"it has no {huggingface.CONFIG}", "name one that --mode=export --forms=safetensors wrote"
-        raise UsageError(f"{place} is no exported generator", why, remedy)
+        raise UsageError(f"{place} is not an exported generator", why, remedy)
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ValueError(f"it is larger than {LARGEST_FILE:,} bytes")

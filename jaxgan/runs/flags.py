@@ -137,7 +137,7 @@ def read(arguments: Sequence[str], description: str, verb: str | None = None) ->
     if rest:
         name, equals, value = rest[0].partition("=")
         hint = _meant(name, value) if equals else ""
-        raise UsageError("the command line", f"{rest[0]!r} is no flag", hint or _FLAGS_LOOK_LIKE)
+        raise UsageError("the command line", f"{rest[0]!r} is not a flag", hint or _FLAGS_LOOK_LIKE)
     if not FLAGS.workdir:
         raise UsageError("the command line", "--workdir is missing", "name a directory: --workdir=runs/NAME")
     options = {name: FLAGS[name].value for name in runs.FLAGS if FLAGS[name].present}

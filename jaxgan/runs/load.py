@@ -147,7 +147,7 @@ def _step(step: int | str | None, directory: RunDirectory, checkpoints: Checkpoi
     try:
         return step if step is None else int(step)
     except ValueError as error:
-        raise UsageError("the command line", f"--step={step} is no step", "give a number, or best") from error
+        raise UsageError("the command line", f"--step={step} is not a step", "give a number, or best") from error
 
 
 def _without_code(config: dict[str, Any], code: Mapping[str, str], mode: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ SHOWN = 400
 """Most images in the picture without a grid; the array has all of them."""
 
 KEPT = 2**27
-"""Most numbers of examples that are no images, and are kept for their picture."""
+"""Most numbers of examples that are not images, and are kept for their picture."""
 
 CELLS = 2_500
 """Most images in a grid."""

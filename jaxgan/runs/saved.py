@@ -202,7 +202,7 @@ def read_evaluation(path: Path) -> dict[str, Any] | None:
     """
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"it is no file of at most {LARGEST_FILE:,} bytes")
+            raise ValueError(f"it is not a file of at most {LARGEST_FILE:,} bytes")
         report = json.loads(path.read_bytes())
         if isinstance(report, dict):
             report = {"sampling": {"method": "plain"}, "sampled": {}} | report

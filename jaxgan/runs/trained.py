@@ -110,7 +110,9 @@ class TrainedGAN:
             raise UsageError("sample(seed=..., key=...)", "each of the two gives all draws", "leave one of them out")
         if key is None:
             if not _is_whole(seed := 0 if seed is None else seed, 0, 2**32):
-                raise UsageError(f"sample(seed={seed!r})", "it is no seed", "give a whole number from 0 to 2**32 - 1")
+                raise UsageError(
+                    f"sample(seed={seed!r})", "it is not a seed", "give a whole number from 0 to 2**32 - 1"
+                )
             key = jax.random.key(seed)
         elif not jax.dtypes.issubdtype(getattr(key, "dtype", np.float32), jax.dtypes.prng_key) or key.ndim:
             raise UsageError("sample(key=...)", "it is not one typed key", "give jax.random.key(seed), or seed=")

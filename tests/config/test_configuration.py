@@ -56,7 +56,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
     config.generator.widths = (0, 5)
     config.average_decay = 1.0
     with pytest.raises(UsageError) as error:
-        check(config.to_dict(), [values.Problem("log_evry", "log_evry is no field; did you mean log_every?")])
+        check(config.to_dict(), [values.Problem("log_evry", "log_evry is not a field; did you mean log_every?")])
     message = str(error.value)
     assert "\n" not in message
     for part in (
@@ -65,7 +65,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         "'nonsaturating' is none of f_jensen_shannon, f_kl, f_pearson, ",
         "relativistic_paired, wasserstein; did you mean non_saturating?",
         "discriminator_steps: 0 is below 1",
-        "generator_stpes is no field; did you mean generator_steps",
+        "generator_stpes is not a field; did you mean generator_steps",
         "generator.widths: (0, 5)",
         "average_decay: 1.0 does not lie in [0, 1)",
     ):
@@ -118,7 +118,10 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"sampling.method": "driven", "real_label": 0.9}, "with smoothed labels, real_label 0.9"),
         ({"sampling.method": "driven", "packing": 2}, "D judges several examples at once"),
         ({"sampling.method": "rejection", "discriminator.minibatch": "deviation"}, "D judges several examples at once"),
-        ({"sampling.method": "driven", "latent.name": "mixture"}, "latent.name mixture is no function of a normal one"),
+        (
+            {"sampling.method": "driven", "latent.name": "mixture"},
+            "latent.name mixture is not a function of a normal one",
+        ),
         ({"sampling.method": "optimized"}, "latent_optimization.step is 0, so the run moves no latents"),
         (
             {"sampling.method": "driven", "latent_optimization.step": 0.9},
@@ -161,7 +164,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ),
         ({"discriminator.network": "maxout", "discriminator.class_logits": 3}, "class_logits: maxout has none; set it"),
         ({"terms.feature_matching": 1.0}, "terms.feature_matching needs discriminator.features=True"),
-        ({"terms.feature_match": 1.0}, "terms.feature_match is no field; did you mean terms.feature_matching?"),
+        ({"terms.feature_match": 1.0}, "terms.feature_match is not a field; did you mean terms.feature_matching?"),
         ({"terms.mutual_information": 1.0}, "latent.name uniform has none; set categorical"),
         ({"terms.mutual_information": 1.0, "latent.name": "categorical"}, "discriminator.class_logits=12 or 14"),
         ({"terms.auxiliary_classifier": 1.0}, "terms.auxiliary_classifier needs condition=labels"),
@@ -172,7 +175,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"terms.adversarial": -1.0}, "terms.adversarial: -1.0 does not lie in [0, inf)"),
         (
             {"schedules": "penalties.r3=linear(1,2)"},
-            "schedules: penalties.r3 is no field; did you mean penalties.r2 or penalties.r1?",
+            "schedules: penalties.r3 is not a field; did you mean penalties.r2 or penalties.r1?",
         ),
         (
             {"schedules": "penalties.r1=linar(1,2)"},
@@ -184,7 +187,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ({"schedules": "penalties.r1=linear(-1,9)"}, "schedules: penalties.r1: -1.0 does not lie in [0, inf)"),
         ({"schedules": "penalties.r1=linear(1,9); penalties.r1=linear(2,9)"}, "penalties.r1 has two schedules"),
         ({"schedules": "penalties.r1=exponential(1,9)"}, "exponential needs both ends above 0, not 0.0, 1.0"),
-        ({"schedules": "batch_size=linear(1,9)"}, "batch_size is no number that may change in a run"),
+        ({"schedules": "batch_size=linear(1,9)"}, "batch_size is not a number that may change in a run"),
         ({"schedules": "penalties.dragan_spread=linear(1,9)"}, "dragan_spread has no effect with penalties.dragan=0.0"),
         ({"schedules": "augmentation.probability=linear(1,9)"}, "has no effect with augmentation.names=nothing"),
         (
@@ -200,7 +203,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
                 "schedules": "generator_optimizer.b1=linear(.5,9)",
                 "generator_optimizer.momentum_schedule": "linear",
             },
-            "generator_optimizer.b1 is no number that may change",
+            "generator_optimizer.b1 is not a number that may change",
         ),
         ({"generator_batches": 1, "extragradient": True}, "on one minibatch: set generator_batches to 0"),
         (
@@ -212,21 +215,21 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
             {"average_debias": True, "average_decay": 0.9, "schedules": "average_decay=linear(.99,9)"},
             "average_debias is of a decay that stays the same",
         ),
-        # 0 is no limit, and a limit of 0 lets nothing through.
+        # 0 is not a limit, and a limit of 0 lets nothing through.
         (
             {"schedules": "discriminator_optimizer.clip_weights=linear(.5,9)"},
-            "clip_weights: 0 is no limit, so both ends must be above 0, not 0.0 and 0.5",
+            "clip_weights: 0 is not a limit, so both ends must be above 0, not 0.0 and 0.5",
         ),
         (
             {
                 "schedules": "generator_optimizer.max_column_norm=cosine(0,9)",
                 "generator_optimizer.max_column_norm": 2.0,
             },
-            "max_column_norm: 0 is no limit, so both ends must be above 0, not 2.0 and 0.0",
+            "max_column_norm: 0 is not a limit, so both ends must be above 0, not 2.0 and 0.0",
         ),
         (
             {"schedules": "latent_optimization.damping=linear(0,9)", "latent_optimization.step": 0.9},
-            "damping: 0 is no limit",
+            "damping: 0 is not a limit",
         ),
         # A number with a schedule is in use, as one that is not 0.
         (
@@ -256,7 +259,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
                 "schedules": "generator_optimizer.learning_rate=linear(1e-5,9)",
                 "generator_optimizer.rate_schedule": "linear",
             },
-            "generator_optimizer.learning_rate is no number that may change in a run with "
+            "generator_optimizer.learning_rate is not a number that may change in a run with "
             "generator_optimizer.rate_schedule=linear",
         ),
         (
@@ -546,11 +549,11 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
     }
     problems = [str(problem) for problem in command_line.override(config, bad)]
     assert len(problems) == len(bad)
-    assert "generator.width is no field; did you mean generator.widths?" in problems[1]
+    assert "generator.width is not a field; did you mean generator.widths?" in problems[1]
     assert "generator_optimizer.learning_rate" in problems[2]
     assert "'many' is not a whole number" in problems[3]
     assert "latent is a section" in problems[4]
-    assert "ltent is no section; did you mean latent?" in problems[5]
+    assert "ltent is not a section; did you mean latent?" in problems[5]
 
 
 @pytest.mark.parametrize(
@@ -565,7 +568,7 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
 )
 def test_what_other_libraries_call_a_field_is_understood(name, meant):
     (problem,) = command_line.override(complete({}), {name: "1"})
-    assert str(problem) == f"{name} is no field; did you mean {meant}?"
+    assert str(problem) == f"{name} is not a field; did you mean {meant}?"
 
 
 def test_other_libraries_names_are_of_fields_and_tables_that_are_there():

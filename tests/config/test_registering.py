@@ -157,7 +157,7 @@ def test_their_fields_are_there_with_the_defaults_of_their_signatures(location):
     assert [problem.field for problem in command_line.override(config, wrong)] == list(OWN)
     mistyped = command_line.override(config, {f"{name}s": "1" for name in OWN})
     for problem, name in zip(mistyped, OWN, strict=True):
-        assert problem.text.startswith(f"{name}s is no field; did you mean {name}")
+        assert problem.text.startswith(f"{name}s is not a field; did you mean {name}")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_an_entry_without_a_default_says_which_field_is_missing(monkeypatch):
     config = schema.complete({"latent": {"name": "ranked"}, "task": "mine", "mine": {"strenght": 1.0}})
     assert sorted(map(str, problems_of(config))) == [
         "latent.rank is missing; latent.name=ranked needs it",
-        "mine.strenght is no field; did you mean mine.strength?",
+        "mine.strenght is not a field; did you mean mine.strength?",
         "mine.strength is missing; task=mine needs it",
     ]
     assert command_line.override(config, {"latent.rank": "2"}) == []

@@ -88,7 +88,7 @@ def test_validation_examples(mouths):
 
 def test_wrong_labels():
     with pytest.raises(
-        UsageError, match="dataset.label=mouth,nose; 'nose' is no attribute of avatars; choose from mouth"
+        UsageError, match="dataset.label=mouth,nose; 'nose' is not an attribute of avatars; choose from mouth"
     ):
         DATASETS["avatars"](label="mouth,nose")
     with pytest.raises(UsageError, match="it has more than 20,000 classes; combine fewer"):

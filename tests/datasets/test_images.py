@@ -196,7 +196,7 @@ def test_bombs_are_refused_before_they_take_memory():
 
 
 def test_formats_that_run_programs_are_not_opened():
-    with pytest.raises(pictures.UnreadableError, match="is no picture"):
+    with pytest.raises(pictures.UnreadableError, match="is not a picture"):
         decoded(encoded(Image.new("RGB", (8, 8)), "EPS"))
 
 
@@ -206,7 +206,7 @@ def test_formats_that_run_programs_are_not_opened():
         ({"size": 0}, "dataset.size=0; it is the pixels of a side, 1 to 4096; "),
         ({"size": 5000}, "dataset.size=5000"),
         ({"channels": 4}, "dataset.channels=4; pictures become grey"),
-        ({"background": "whitish"}, "dataset.background=whitish; it is no colour"),
+        ({"background": "whitish"}, "dataset.background=whitish; it is not a colour"),
         ({"resize": "squeeze"}, "dataset.resize=squeeze; it is crop, pad or stretch"),
     ],
 )
@@ -299,7 +299,7 @@ def test_stylegans_zip(tmp_path):
     # By name: 00000/img0, img2, img4, 00001/img1, img3, img5. Whole numbers are the classes' own.
     assert everything(data)[1].tolist() == [5, 3, 1, 4, 2, 0] and data.num_classes == 6 and data.class_names == ()
     path = write(tmp_path / "none.zip", files | {"dataset.json": b'{"labels": null}'})
-    assert load(path).num_classes is None  # its folders are no classes
+    assert load(path).num_classes is None  # its folders are not classes
     table["labels"] = [[name, [0.0, 1.0]] for name in names]
     with pytest.raises(DataError, match="its labels are vectors"):
         load(write(tmp_path / "vectors.zip", files | {"dataset.json": json.dumps(table).encode()}))
@@ -378,7 +378,7 @@ def test_what_is_not_read_is_one_warning(tmp_path, place):
     assert sum(map(len, (data.train, data.validation, data.test))) == 4
     (warning,) = data.warnings
     assert warning.startswith("5 of 9 files were not read: 3.png is damaged: ")
-    assert warning.endswith("; 4.jpg is no picture; 4.png is no picture; and 2 more")
+    assert warning.endswith("; 4.jpg is not a picture; 4.png is not a picture; and 2 more")
     assert load(tmp_path / place).warnings == data.warnings  # from the cache
 
 
@@ -479,7 +479,7 @@ def test_wrong_places(tmp_path):
     np.savez(tmp_path / "data.npz", examples=np.zeros((6, 4, 4), np.uint8))
     with pytest.raises(DataError, match="read arrays in an .npz file with dataset.name=npz"):
         load(tmp_path / "data.npz")
-    with pytest.raises(DataError, match=r"none of 2 pictures can be read: a.png is no picture; replace them"):
+    with pytest.raises(DataError, match=r"none of 2 pictures can be read: a.png is not a picture; replace them"):
         load(write(tmp_path / "bad", {"a.png": b"", "b.png": b""}))
 
 
@@ -499,7 +499,7 @@ def test_names_in_a_zip_file_are_no_paths(tmp_path):
     data = load(path)
     # Those that lead out of the archive are skipped; the others are names.
     assert sum(map(len, (data.train, data.validation, data.test))) == 3
-    assert data.warnings[0].isprintable() and r"\x1b[2J.png is no picture" in data.warnings[0]
+    assert data.warnings[0].isprintable() and r"\x1b[2J.png is not a picture" in data.warnings[0]
     assert not list(tmp_path.rglob("*evil*")) and not os.path.exists("/etc/evil.png")
 
 

@@ -1,6 +1,6 @@
 """Records what torch-fidelity's InceptionV3 makes of random weights and images: inception_layers.json.
 
-The published weights are no part of the repository, so `test_inception.py` compares the network with an independent
+The published weights are not part of the repository, so `test_inception.py` compares the network with an independent
 implementation on the random weights and images that this file makes, which need nothing but numpy.
 
     pip install torch==2.13.0 && pip install --no-deps torch-fidelity==0.4.0

@@ -197,7 +197,7 @@ def test_a_discriminator_that_is_too_strong_is_noticed_and_can_end_the_run(tmp_p
 @pytest.mark.slow
 def test_an_alarm_in_the_last_steps_counts_too(tmp_path):
     at_once = {"alarms__patience": 1, "alarms__d_accuracy": 0.5, "alarms__stop": "discriminator_wins", "steps": 20}
-    at_once["divergence__attempts"] = 2  # an alarm is no divergence
+    at_once["divergence__attempts"] = 2  # an alarm is not a divergence
     with pytest.raises(DivergedError, match="at step 20 of 20.*discriminator_wins.*all steps are done"):
         run("too_strong", tmp_path, **at_once)
     assert (tmp_path / "checkpoints" / "20").is_dir() and (tmp_path / "report.html").exists()

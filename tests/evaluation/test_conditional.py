@@ -69,7 +69,7 @@ def test_diversity_is_a_ratio_for_each_class():
     # Samples of one class that should be two: between the classes they are not compared.
     apart = np.where(labels[:, None] == 0, 0.0, 100.0) + real
     assert conditional.within_class_diversity(apart, labels, real, labels, 2).value == pytest.approx(1, rel=1e-3)
-    # A class without samples does not count; no class at all is no number.
+    # A class without samples does not count; no class at all is not a number.
     some = labels == 0
     assert conditional.within_class_diversity(scaled[some], labels[some], real, labels, 2)[::2] == (
         pytest.approx(2, rel=1e-5),

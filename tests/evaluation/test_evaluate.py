@@ -367,7 +367,7 @@ def test_raw_features_and_features_of_the_users(images, tmp_path):
         ("ring", {"evaluation__features": "classifier"}, UsageError, "is for images"),
         ("ring", {"evaluation__features": "inception"}, UsageError, "inception_weights is empty"),
         ("ring", {"steps": 50}, UsageError, "steps cannot be changed of a run that is trained; --mode=evaluate may"),
-        ("ring", {"evaluation__count": 50}, UsageError, "count is no field"),
+        ("ring", {"evaluation__count": 50}, UsageError, "count is not a field"),
         ("ring", {"step": 7}, UsageError, "no checkpoint of step 7"),
         ("images", {"dataset__path": "none.npz"}, DataError, "none.npz"),
         (

@@ -1,4 +1,4 @@
-"""Weight files built here are read as what went into them; what is no weight file is refused, and never executed."""
+"""Weight files built here are read as what went into them; what is not a weight file is refused, and never executed."""
 
 import gzip
 import io

@@ -28,7 +28,7 @@ TIMES = 9
 """How often a scenario is stopped by each of the two kinds, at least."""
 
 OF_TIME = ("date",)
-"""Fields of the JSON files that are no results."""
+"""Fields of the JSON files that are not results."""
 
 Command = tuple[str, str, dict[str, str]]
 """A mode, a config file or "", and fields."""

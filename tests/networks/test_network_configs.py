@@ -170,7 +170,7 @@ def test_recipes_with_terms_have_what_these_read():
     assert (experiment.latent.categories, experiment.latent.continuous, len(experiment.options["terms"])) == (10, 2, 1)
     experiment, generator, discriminator = _made(acgan.get_config(), (28, 28, 1), classes=10)
     assert generator["Dense_0"] == (100 + 10, 7 * 7 * 128)
-    assert discriminator["Conv_0"] == (4, 4, 1, 64)  # the label is no channel
+    assert discriminator["Conv_0"] == (4, 4, 1, 64)  # the label is not a channel
     assert discriminator["class_logits"] == (7 * 7 * 128, 10) and len(experiment.options["terms"]) == 1
     config = improved_gan.get_config()
     experiment, _, discriminator = _made(config, (28, 28, 1))

@@ -198,7 +198,7 @@ def test_one_hot_parts_have_no_sliders():
 
 
 def test_what_a_page_cannot_show(tmp_path):
-    with pytest.raises(NotPortable, match=r"its samples \[2\] are no images"):
+    with pytest.raises(NotPortable, match=r"its samples \[2\] are not images"):
         to_page(of(lambda z: z, 2))
     silent = dataclasses.replace(_identity(LATENTS["normal"](6)), latent=LATENTS["normal"](6)._replace(recipe=None))
     with pytest.raises(NotPortable, match=r"its prior does not say.*Latent\(recipe"):

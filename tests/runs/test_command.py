@@ -109,8 +109,8 @@ RATES = (
         ("--batch_size", "did you mean --config.batch_size=VALUE?"),
         ("--wrkdir=x", "Did you mean: workdir ?; see --help"),
         ("--no_such_flag", "Unknown command line flag 'no_such_flag'; see --help"),
-        ("nonsense=3", "'nonsense=3' is no flag; flags look like --mode=train; see --help"),
-        ("nonsense", "'nonsense' is no flag; flags look like --mode=train; see --help"),
+        ("nonsense=3", "'nonsense=3' is not a flag; flags look like --mode=train; see --help"),
+        ("nonsense", "'nonsense' is not a flag; flags look like --mode=train; see --help"),
     ],
 )
 def test_habits_of_other_programs_are_answered_with_what_to_type(argument, said):
@@ -139,13 +139,13 @@ for arguments in (["--help"], ["train", "--help"], ["--no_flag"], ["train", "--l
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["trian"], "jaxgan; 'trian' is no verb; did you mean train?"),
+        (["trian"], "jaxgan; 'trian' is not a verb; did you mean train?"),
         (["xyz"], "choose one of train, sweep, "),
         (["train", "ring"], "--workdir is missing"),
         (["train", "--workdir=x"], "--config is missing"),
         (["sample"], "--workdir is missing"),
         (["train", "ring", "--config=mnist", "--workdir=x"], "it has two: ring and --config=mnist"),
-        (["train", "ring", "mnist", "--workdir=x"], "'mnist' is no flag"),
+        (["train", "ring", "mnist", "--workdir=x"], "'mnist' is not a flag"),
         (["train", "ring", "--mode=sweep", "--workdir=x"], "write jaxgan sweep"),
         (["train", "rnig", "--workdir=x"], "--config=rnig; there is no file rnig; did you mean configs/ring.py"),
         (["train", "ring", "--workdir=x", "--count=3"], "--count does not go with --mode=train"),

@@ -102,7 +102,7 @@ def test_a_run_says_the_classes_of_its_splits_and_warns_of_those_that_are_missin
         "the test split has no example of class 4, and another split has some",
         "there is no example of classes 2 to 3: store numpy.unique(labels, return_inverse=True)[1]",
     ]
-    # Labels that are no classes: a dataset of one's own, or of tensorflow-datasets, may have -1 for unlabelled ones.
+    # Labels that are not classes: a dataset of one's own, or of tensorflow-datasets, may have -1 for unlabelled ones.
     config = digits.get_config().to_dict()
     inputs = data.read_inputs(config)
     strange = dataclasses.replace(inputs.dataset.test, labels=np.where(np.arange(len(inputs.dataset.test)) < 3, -1, 10))

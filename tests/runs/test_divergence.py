@@ -24,7 +24,7 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def poisoned(monkeypatch):
-    """The second time that data are read they are no numbers, and every other time that is in the set returned."""
+    """The second time that data are read they are not numbers, and every other time that is in the set returned."""
     read, times, bad = loop.read_inputs, [], {2}
 
     def read_inputs(config):
@@ -186,7 +186,7 @@ def test_the_best_checkpoint_is_kept_and_named(tmp_path, capsys):
     assert steps == ["20", "60"]
     runs.run("sample", None, {}, str(workdir), {"step": "best", "count": 4})
     assert "4 samples of step 20" in capsys.readouterr().out
-    with pytest.raises(UsageError, match="--step=worst is no step"):
+    with pytest.raises(UsageError, match="--step=worst is not a step"):
         runs.run("sample", None, {}, str(workdir), {"step": "worst"})
     # By the first score, which has a direction; of equals the earliest.
     directory = RunDirectory(str(workdir), create=False)

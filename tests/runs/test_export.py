@@ -134,7 +134,7 @@ def test_weights_that_are_not_those_of_the_config(made, tmp_path):
     save_file({key: value for key, value in weights.items() if key != name}, folder / "model.safetensors")
     refused(f"{name} is missing")
     save_file({**weights, "params.more": weights[name]}, folder / "model.safetensors")
-    refused("params.more is no variable of it")
+    refused("params.more is not a variable of it")
     with open(folder / "model.safetensors", "ab") as file:
         file.truncate(2**25)
     refused("it has 33,554,432 bytes, and these weights at most")
@@ -186,7 +186,7 @@ def test_points_in_the_plane_and_samples_by_the_discriminator(tmp_path, capsys):
     assert sorted(path.name for path in (tmp_path / "ring" / "export").iterdir()) == [
         "generator.jax", "generator.json", "generator.onnx", "huggingface",
     ]  # fmt: skip
-    assert "html is left out: there is no page for this generator; its samples [2] are no images" in said
+    assert "html is left out: there is no page for this generator; its samples [2] are not images" in said
     assert "Samples of these are plain: sampling.method=rejection needs the discriminator" in said
     with pytest.raises(UsageError, match="no images"):
         jaxgan.export(tmp_path / "ring", forms="html")

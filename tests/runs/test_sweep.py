@@ -128,7 +128,7 @@ def test_settings_that_are_drawn_twice_are_kept_once():
     [
         ({"grid": "generator_optimizer.lerning_rate=1"}, "did you mean generator_optimizer.learning_rate?"),
         ({"grid": "learning_rate=1,2"}, "did you mean discriminator_optimizer.learning_rate or generator_"),
-        ({"grid": "los=hinge"}, "los is no field; did you mean loss?"),
+        ({"grid": "los=hinge"}, "los is not a field; did you mean loss?"),
         ({"grid": "loss=hinges,minimax"}, "loss: 'hinges' is none of"),
         ({"grid": "generator_optimizer.b1=.1,2"}, "generator_optimizer.b1: 2.0 does not lie in [0, 1)"),
         ({"grid": "batch_size=many"}, "'many' is not a whole number"),
@@ -642,7 +642,7 @@ def test_launch_answers_a_mistake_with_one_line():
     arguments = ["--mode=sweep", "--config=configs/ring.py", "--workdir=x", "--config.population.grid=los=a;seed=3"]
     result = subprocess.run([sys.executable, "launch.py", *arguments], capture_output=True, text=True)
     assert result.returncode == 2 and len(result.stderr.strip().splitlines()) == 1, result.stderr
-    assert "los is no field; did you mean loss?" in result.stderr and not pathlib.Path("x").exists()
+    assert "los is not a field; did you mean loss?" in result.stderr and not pathlib.Path("x").exists()
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_it_says_what_it_is(workdir, gan):
         ({"count": 2.5}, "it is not a number of samples"),
         ({"count": True}, "it is not a number of samples"),
         ({"condition": 3}, r"sample\(condition=3\); the run has no condition; leave it out"),
-        ({"seed": -1}, r"sample\(seed=-1\); it is no seed; give a whole number from 0"),
+        ({"seed": -1}, r"sample\(seed=-1\); it is not a seed; give a whole number from 0"),
         ({"key": 3}, r"it is not one typed key; give jax.random.key\(seed\)"),
         ({"key": jax.random.PRNGKey(3)}, "it is not one typed key"),
         ({"key": jax.random.split(jax.random.key(3))}, "it is not one typed key"),
@@ -90,7 +90,7 @@ def test_wrong_use_is_one_sentence(gan, options, said):
 
 @pytest.mark.parametrize(
     ("step", "said"),
-    [(33, "no checkpoint of step 33.* has steps 20, 40"), ("last", "is no step"), ("best", "evaluation.every")],
+    [(33, "no checkpoint of step 33.* has steps 20, 40"), ("last", "is not a step"), ("best", "evaluation.every")],
 )
 def test_a_step_that_is_not_there(workdir, step, said):
     with pytest.raises(UsageError, match=said):

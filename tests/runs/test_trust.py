@@ -174,7 +174,7 @@ def test_a_directory_that_may_not_be_entered_is_an_error_of_one_line(tmp_path, m
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(pathlib.Path, "stat", refuse)
-    with pytest.raises(UsageError, match="cannot be looked at; Permission denied"):
+    with pytest.raises(UsageError, match="cannot be read; Permission denied"):
         RunDirectory(str(tmp_path), create=False)
 
 

@@ -129,7 +129,7 @@ def test_the_section_of_a_task_of_the_users_own_has_its_fields():
         assert build(config, DataFacts((4,), 100)).condition(2).shape == (2, 7)
     finally:
         del TASKS["mine"]
-    assert any("mine is no section" in problem for problem in problem_texts(config))
+    assert any("mine is not a section" in problem for problem in problem_texts(config))
 
 
 def test_without_a_task_the_step_is_as_it_was():

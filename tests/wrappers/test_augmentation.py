@@ -273,7 +273,7 @@ def test_what_a_config_may_not_say():
     assert _said(config) == []
     with pytest.raises(UsageError, match=r"ada_color does not suit the data; .*images with 1 or 3 channels, got 2"):
         build(config, DataFacts((8, 8, 2), 100))
-    with pytest.raises(UsageError, match=r"ada_color does not suit .* \[5\]: they are no images"):
+    with pytest.raises(UsageError, match=r"ada_color does not suit .* \[5\]: they are not images"):
         build(config, DataFacts((5,), 100))
     config.task = "inpainting"
     assert [text.split(" would")[0] for text in _said(config)] == ["augmentation.names: cutout"]

@@ -237,7 +237,7 @@ def test_pictures_have_a_row_for_each_class_and_the_same_latents_in_every_row(co
     assert sampling.columns_of(two, 1) is None and sampling.columns_of(two, 5) == 2
     many = run.experiment.replace(conditions=np.arange(30, dtype=np.int32))
     assert sampling.columns_of(many, 10) == 3 and len(sampling.picture_inputs(many, KEY, 10)[0]) == 9
-    assert sampling.columns_of(run.experiment.replace(example_shape=(2,)), 50) is None  # points are no rows
+    assert sampling.columns_of(run.experiment.replace(example_shape=(2,)), 50) is None  # points are not rows
     assert sampling.columns_of(run.experiment.replace(conditions=None), 50) is None
 
 

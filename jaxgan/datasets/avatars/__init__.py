@@ -82,7 +82,7 @@ def labels(label: str) -> tuple[np.ndarray, tuple[str, ...]]:
     for name in (part.strip() for part in label.split(",")):
         if name not in LABELS:
             remedy = f"choose from {', '.join(LABELS)}, or several with commas"
-            raise UsageError(f"dataset.label={label}", f"{name!r} is no attribute of avatars", remedy)
+            raise UsageError(f"dataset.label={label}", f"{name!r} is not an attribute of avatars", remedy)
         attribute = name.removesuffix("_shape")
         with _reading(), archives.opened(_path(ATTRIBUTES)) as archive:
             codes, classes = archive.read(attribute), archive.read(f"{attribute} classes").tolist()

@@ -26,7 +26,7 @@ def pack(out: str, directory: pathlib.Path) -> None:
       directory: where to write.
 
     Raises:
-      ValueError: the pictures are no doubled ones.
+      ValueError: the pictures are not doubled ones.
     """
     pixels = np.fromfile(f"{out}.rgb", np.uint8).reshape(-1, 2 * SIDE, 2 * SIDE, 3)
     small = pixels[:, ::2, ::2]

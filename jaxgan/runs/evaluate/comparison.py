@@ -149,7 +149,7 @@ def _scores(runs: Sequence[_Run]) -> str:
     said = "Of each run's last evaluation, with standard errors. Real data is that of the first run that has the score."
     ways = {(r["seed"], r["samples"], str(r["sampling"]), r["features"]["name"], r["dataset"]) for r in known.values()}
     if len(ways) > 1:
-        said += " They differ in their data, features, samples or seeds, so they are no fair comparison."
+        said += " They differ in their data, features, samples or seeds, so the comparison is not fair."
     return pages.section("Scores", pages.note(said), pages.table(rows, range(1, len(rows[0]))))
 
 

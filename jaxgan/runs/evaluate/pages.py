@@ -151,7 +151,7 @@ def read_file(folder: pathlib.Path, name: str, most: int, page: str = "report.ht
             if os.path.getsize(path) <= most:
                 return pathlib.Path(path).read_bytes()
             why = f"it has more than {most:,} bytes"
-    except (OSError, ValueError):  # it cannot be read, or is no name of a file
+    except (OSError, ValueError):  # it cannot be read, or is not a name of a file
         pass
     if why:
         print(f"jaxgan: warning: {page} leaves {in_one_line(name)} out; {why}", file=sys.stderr, flush=True)
