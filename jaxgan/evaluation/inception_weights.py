@@ -446,7 +446,7 @@ def _numbers(name: str, shape: tuple[int, ...], constant: _Constant) -> np.ndarr
 
 
 def _graph_name(name: str) -> str:
-    """PyTorch's name of an array in the graph's form: Mixed_7b.branch3x3_2a.bn.bias is mixed_9/tower/mixed/conv/…/beta."""
+    """Turns PyTorch's array name into the graph's: Mixed_7b.branch3x3_2a.bn.bias is mixed_9/tower/mixed/conv/…/beta."""
     *unit, kind, leaf = name.split(".")
     if kind == "fc":
         return {"weight": "softmax/weights", "bias": "softmax/biases"}[leaf]
