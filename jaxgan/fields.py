@@ -168,8 +168,8 @@ def parameters(function: Callable[..., Any], provided: tuple[str, ...] = ()) -> 
       function: any function.
       provided: names of parameters that the program passes.
 
-      Returns:
-        The description of each parameter, by name.
+    Returns:
+      The description of each parameter, by name.
     """
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     found = {

@@ -42,11 +42,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Args:
       path: the file, or symbolic link. Its directory is created if it does not exist.
 
-      Yields:
-        A path in the same directory, with the same suffix, that no other writer uses.
+    Yields:
+      A path in the same directory, with the same suffix, that no other writer uses.
 
-      Raises:
-        OSError: it cannot be written. An existing file is kept.
+    Raises:
+      OSError: it cannot be written. An existing file is kept.
     """
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.tmp{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,11 +66,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Args:
       path: the folder. Its parent directory is created if it does not exist.
 
-      Yields:
-        A folder in the same parent that no other writer uses.
+    Yields:
+      A folder in the same parent that no other writer uses.
 
-      Raises:
-        OSError: it cannot be written. An existing folder is kept.
+    Raises:
+      OSError: it cannot be written. An existing folder is kept.
     """
     temporary, earlier = (path.with_name(f".{path.name}.{uuid.uuid4().hex}.{end}") for end in ("tmp", "old"))
     try:
