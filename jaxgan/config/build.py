@@ -65,11 +65,9 @@ class DataFacts(NamedTuple):
       train_examples: number of training examples.
       means: mean of each pixel over the training examples, in the networks' range; None where not needed.
       classes: number of classes, if the condition is the labels; else None.
-      vectors: [m, dim] float32, the condition vectors that samples cycle through, if the condition is vectors; else
-        None.
+      vectors: [m, dim] float32, the vectors that samples cycle through, if the condition is vectors; else None.
       labelled: the examples whose labels a task may use; None if it uses none, or if nothing is trained.
-      first: examples for data-dependent initialisation, in the networks' range; None if no network uses them, or if
-        nothing is trained.
+      first: examples for data-dependent initialisation, in the networks' range; None if unused or without training.
       range: the values of black and white in the networks' range.
     """
 
@@ -455,8 +453,7 @@ def minibatches_before(config: Mapping[str, Any], step: ArrayLike) -> np.ndarray
 
 
 def updates_before(step: ArrayLike, first: int, last: int, over: int) -> np.ndarray:
-    """The number of discriminator updates before each of the given steps, int64, for k = `linear_steps(first, last,
-    over)`.
+    """The number of discriminator updates before each given step, int64, for k = `linear_steps(first, last, over)`.
 
     This equals the number of minibatches that the discriminator has used by then.
     """

@@ -361,8 +361,7 @@ class Row(NamedTuple):
       spec: its kind, range and default.
       takers: `{chooser: entries}`: the field is read if the chosen entry is one of these; empty if the program itself
         reads it.
-      needs: `{fields: values}`: the field is read if one of these fields has one of the values, or, for None, is not
-        off.
+      needs: `{fields: values}`: the field is read if one of these fields has one of the values, or for None is on.
     """
 
     spec: Spec

@@ -162,9 +162,8 @@ def assemble(
 
     A file may have its examples in any order, for example by class. So missing splits are cut after a fixed
     permutation: [train | validation | test], with as many test examples as validation examples (a sixth if there are
-      none). One case
-    is cut by position, as is usual for MNIST's 60,000 (50,000 and 10,000): if the data has its own test split and
-    `ends_like_the_rest` is true, the last training examples become the validation split.
+    none). One case is cut by position, as is usual for MNIST's 60,000 (50,000 and 10,000): if the data has its own test
+    split and `ends_like_the_rest` is true, the last training examples become the validation split.
 
     Labels 1 to K in files become the classes 0 to K − 1.
 

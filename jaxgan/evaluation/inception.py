@@ -190,9 +190,8 @@ def preprocess(images: chex.Array, *, low: float, high: float, style: str, quant
       images: [n, h, w, 1 or 3], any real type, with values in [low, high]; grey is repeated to three channels.
       low, high: the values of black and white, such as 0 and 255 for bytes, −1 and 1 for a tanh generator.
       style: "torch", as in pytorch-fid: bilinear with half-pixel centres, then scaled to [−1, 1]; "tensorflow", as in
-        the
-        original: bilinear with source = i · h / 299, then (byte − 128) / 128. Neither is antialiased. "clean", as in
-        clean-fid: PIL's bicubic, antialiased, on floats, clipped to [0, 255], then (byte − 128) / 128.
+        the original: bilinear with source = i · h / 299, then (byte − 128) / 128. Neither is antialiased. "clean", as
+        in clean-fid: PIL's bicubic, antialiased, on floats, clipped to [0, 255], then (byte − 128) / 128.
       quantize: clip to [low, high] and round to the 256 levels of a byte, as if the images were saved and read again.
         Published distances are between 8-bit images. False leaves the values unchanged.
 

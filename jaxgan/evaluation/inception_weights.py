@@ -63,8 +63,7 @@ def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
 
     Args:
       path: a state dict written by `torch.save`, in its current (zip) or its former format, with the names of
-        pytorch-fid and torch-fidelity; or TensorFlow's frozen graph. The content decides which it is, not the file
-        name.
+        pytorch-fid and torch-fidelity; or TensorFlow's frozen graph. The content decides, not the file name.
 
     Returns:
       The variables {"params": ..., "batch_stats": ...} as float32 numpy arrays; and the matching style of `preprocess`:

@@ -51,8 +51,7 @@ class Checkpoints:
     """The checkpoints of one run. A context manager that waits for the last save when it closes.
 
     Methods that read take `step`; None means the newest undamaged checkpoint, with a warning about newer damaged ones.
-    They raise UsageError if there is no such checkpoint or it does not fit the template, and DataError if it is
-    damaged.
+    They raise UsageError if the checkpoint does not exist or fit the template, and DataError if it is damaged.
 
     Args:
       directory: created if it does not exist.

@@ -127,8 +127,7 @@ def lazy(penalty: Penalty, interval: int) -> Lazy:
     With k discriminator updates per step, it applies to all updates of a step or to none, as part of the loss of these
     updates. The source instead makes a separate update for it, so k + 1 updates in place of k, and multiplies the
     learning rate and the exponents of both betas by c = k/(k + 1). Here the number of updates does not change, so no
-    correction is needed. With Adam only the gradients are equal on average, not the updates, since Adam divides by the
-    gradients' size.
+    correction is needed. Under Adam only gradients are equal on average, not updates: Adam divides by their size.
 
     Args:
       penalty: any penalty.

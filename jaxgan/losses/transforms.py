@@ -20,8 +20,7 @@ def smooth_real_labels(loss: Loss, alpha: chex.Numeric) -> Loss:
 
     Returns:
       A `Loss` without `log_ratio`, since log p_d/p_g = log D − log(α − D) exists only for D < α. The threshold of least
-      squares is α/2. For cross-entropies it stays D = ½, or is None for α ≤ ½, since then the optimal D never exceeds
-      ½.
+      squares is α/2. For cross-entropies it stays D = ½, or is None for α ≤ ½, where the optimal D never exceeds it.
 
     Raises:
       ValueError: α is outside (0, 1], or the loss has no labels.

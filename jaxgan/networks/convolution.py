@@ -85,8 +85,7 @@ def convolve(
       groups: number of groups into which channels and features are divided, in order. A feature sees only the channels
         of its own group.
       method: "native" for XLA's convolution and its derivatives; "cpu" for the fast form on CPUs, with derivatives in
-        reverse mode; "auto" to choose by the platform that the program is compiled for, with derivatives in reverse
-        mode.
+        reverse mode; "auto" for the platform that the program is compiled for, with derivatives in reverse mode.
 
     Returns:
       [n, (height + 2·padding − rows) // stride + 1, likewise, features].

@@ -2,8 +2,7 @@
 
 `CONVERTERS` has one function per primitive. Calls are inlined. Anything that depends only on parameters is computed
 here and becomes a constant. If a network has different programs per platform, as convolutions have, the default program
-is
-used: XLA's own convolution.
+is used: XLA's own convolution.
 """
 
 import string

@@ -22,8 +22,7 @@ class TrainedRun(NamedTuple):
       config: the config as used, with the requested changes.
       data: the checkpoint's record of the data.
       experiment: the run's parts.
-      state: state of the checkpoint: with the discriminator if sampling uses it, and complete if the task's scores need
-        it.
+      state: the checkpoint's state: with the discriminator if sampling uses it, and whole if the task's scores need it.
     """
 
     directory: RunDirectory

@@ -78,8 +78,7 @@ def sample(
         images in the grid, or 100.
       seed: seed of the latents, ≥ 0. A seed gives the same samples in every format.
       step: step of the checkpoint; see `load_run`.
-      condition: conditions, as text, that the samples cycle through; None: all classes, or vectors of the training
-        data.
+      condition: conditions, as text, that the samples cycle through; None: all classes, or the training data's vectors.
       plain: whether to draw samples of p_g even if the task has its own sheet; file names then say so.
       format: one of `FORMATS`. "png": the picture. "npz": "examples" (images as bytes) and "labels" or "conditions", as
         read by the dataset npz. "folder": a PNG per sample, in one folder per class; vectors are written to

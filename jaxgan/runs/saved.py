@@ -96,8 +96,7 @@ def misfit(value: Any, pattern: Any, name: str) -> str:
     Args:
       value: any value.
       pattern: a type or union of types (numbers must be finite and below 2^63, texts not too long); `[pattern]` for a
-        list; `{name: pattern}` for a mapping with these names, where `name?` is optional, and ... stands for all other
-        names.
+        list; `{name: pattern}` for a mapping with these names, where `name?` is optional and ... means all other names.
       name: name of the value.
     """
     if isinstance(pattern, list):

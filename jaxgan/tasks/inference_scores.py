@@ -130,8 +130,7 @@ def principal_components(training: np.ndarray, count: int) -> Encode:
       count: ≥ 1; at most the number of values of an example.
 
     Source: subspace iteration with twice as many directions, Halko et al. 2011 (arXiv:0909.4061), algorithm 4.4. It
-      needs
-    no [dim, dim] matrix, which would not fit in memory for large images.
+    needs no [dim, dim] matrix, which would not fit in memory for large images.
     """
     rows = training.reshape(len(training), -1)
     mean = rows.mean(0, dtype=np.float64).astype(np.float32)

@@ -15,8 +15,7 @@ class LatentOptimization:
     """One step that raises the discriminator's logit: z' = z + Δz with Δz = α·g or α/(β + ‖g‖²)·g, and g = ∂D(G(z))/∂z.
 
     Both players' losses use G(z'). No gradient is stopped: each player's gradient passes through Δz too. The
-    generator's loss has the additional term w·E‖Δz‖². Samples G(z) from unmoved latents differ from what the players
-    saw.
+    generator's loss has the additional term w·E‖Δz‖². Samples G(z) of unmoved latents are unlike those in training.
 
     Attributes:
       step: α > 0.

@@ -33,8 +33,7 @@ def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "
 
     Returns:
       A pure function of stacked states, batches [members, k, batch, ...] (or [members, steps, k, batch, ...]), stacked
-      hyperparameters and, if the member's step takes further arguments, these, shared by all members, such as a
-      dataset.
+      hyperparameters and, if the member's step takes further arguments, these arguments, shared by all members.
 
     Raises:
       ValueError: `members` is neither "vmap" nor "map".

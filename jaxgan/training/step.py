@@ -14,9 +14,8 @@
 L_D and L_G are in `jaxgan.training.objectives`; means over devices, and optimizer steps, in
 `jaxgan.training.gradients`. A player's update returns only that player's state, so it cannot change the other's
 parameters or model state. Nothing here depends on devices; `jaxgan.parallel` maps the step. Four options change the
-loops: `coordination` chooses k adaptively, `unrolled_steps` lets the generator look ahead at the discriminator's next
-  updates, `updates="simultaneous"`
-lets it face the discriminator from before the step, and `extragradient` replaces the loops.
+loops: `coordination` chooses k adaptively, `unrolled_steps` lets the generator face the discriminator after its next
+updates, `updates="simultaneous"` lets it face the one before the step, and `extragradient` replaces the loops.
 """
 
 import functools

@@ -100,8 +100,7 @@ def write_report(
       directory: the run's directory.
       shown: the evaluation whose scores it contains; None for the last step's.
       folder: where to write the files; None for the run's directory.
-      run: the run whose generator the page includes, if it is small and runs in plain JavaScript; None for no
-        generator.
+      run: the run whose generator the page includes, if it is small and runs in plain JavaScript; None for none.
 
     Raises:
       WriteError: a file cannot be written.
