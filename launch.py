@@ -3,8 +3,8 @@
 import signal
 import sys
 
-if is_command := __name__ == "__main__" and not hasattr(sys, "ps1"):  # a notebook, which has it, answers signals itself
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until they can be answered
+if is_command := __name__ == "__main__" and not hasattr(sys, "ps1"):  # a notebook has ps1 and handles signals itself
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # blocked until the run can handle them
 
 try:
     from jaxgan.runs import command

@@ -1,1 +1,1 @@
-"""Timings of jaxgan beside what a user would take instead, in one run; see results/README.md."""
+"""Timings of jaxgan and of its alternatives in the same run; see results/README.md."""

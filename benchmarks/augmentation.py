@@ -1,10 +1,10 @@
-"""What augmentations cost, and a picture of all of them.
+"""The cost of augmentations, and a picture of all of them.
 
     python -m benchmarks.augmentation --picture docs/images/augmentation.jpg
 
-Steps of configs/dcgan.py on synthetic images of 32 x 32 pixels in colour, batch 64, without and with augmentations,
-take turns in one process. Seconds are the processor's, of all threads. The picture, in docs/zoo.md, is of two
-photographs that come with scikit-learn.
+Steps of configs/dcgan.py on synthetic 32 x 32 colour images, batch 64, with and without augmentations, alternate in one
+process. Seconds are processor time of all threads. The picture, in docs/zoo.md, uses two photographs that come with
+scikit-learn.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 
 
 def stepper(names: tuple[str, ...]) -> Callable[[], None]:
-    """A function that makes one training step with these augmentations, half of them drawn."""
+    """A function that makes one training step with these augmentations, each with probability one half."""
     config = dcgan.get_config()
     config.augmentation.names, config.augmentation.probability = names, 0.5
     experiment = build(config, DataFacts((32, 32, 3), 50_000))
@@ -45,7 +45,7 @@ def stepper(names: tuple[str, ...]) -> Callable[[], None]:
 
 
 def picture(path: str) -> None:
-    """Draws each augmentation on two images, four times."""
+    """Draws each augmentation on two images, four times each."""
     import matplotlib.pyplot as plt
     from sklearn.datasets import load_sample_image
 
@@ -75,7 +75,7 @@ def picture(path: str) -> None:
 
 
 def main() -> None:
-    """Times the settings and draws the picture."""
+    """Times the settings, and draws the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/augmentation.json")
     parser.add_argument("--repeats", type=int, default=15)

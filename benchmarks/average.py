@@ -1,11 +1,11 @@
-"""The moving average of a DCGAN early in training: which batch statistics go with it, and what the first weights cost.
+"""The moving average of a DCGAN early in training: which batch statistics go with it, and the cost of initial weights.
 
     python -m benchmarks.average --out results/benchmarks/average.json
 
-`configs/dcgan.py` with a quarter of its widths. Along one run of each seed, samples are drawn from the generator as it
-is and from its averages (β = .99), and scored by the Fréchet distance of their pixels, means over 4 × 4, to the
-training digits'. Statistics that go with averaged parameters: those of the generator as it is ("raw"), their average,
-or those of the averaged generator ("its own"), as the library keeps them. Debiased averages, as `average_debias` keeps
+`configs/dcgan.py` with a quarter of its widths. Along one run per seed, samples are drawn from the current generator
+and from its averages (β = .99). Their score is the Fréchet distance of their pixels, means over 4 × 4, to the training
+digits'. With averaged parameters, the batch statistics are those of the current generator ("raw"), their average, or
+those of the averaged generator ("its own"), as the library keeps them. Debiased averages, as `average_debias` keeps
 them, are (ā_n − βⁿ·ā_0)/(1 − βⁿ); their own statistics are from 50 further batches.
 """
 
@@ -33,7 +33,7 @@ def features(images: jax.Array) -> np.ndarray:
 
 
 def variants(state, statistics, first, generator, batches):
-    """What samples are drawn from, by name: parameters and statistics."""
+    """The parameters and statistics from which samples are drawn, by name."""
     weight = DECAY ** state.step.astype(jnp.float32)
 
     def debiased(average, start):
@@ -59,7 +59,7 @@ def variants(state, statistics, first, generator, batches):
 
 
 def measure(seeds: list[int], stops: list[int]) -> dict:
-    """Distances by variant, over the seeds, after numbers of steps that are multiples of the first."""
+    """Distances by variant, over the seeds, after the given numbers of steps, which are multiples of the first."""
     config = dcgan.get_config()
     config.generator.widths, config.discriminator.widths = WIDTHS, WIDTHS[::-1]
     config.average_decay, config.batch_size = DECAY, BATCH
@@ -95,7 +95,7 @@ def measure(seeds: list[int], stops: list[int]) -> dict:
         state, done = experiment.initial_state(seed), 0
         first, statistics = state.generator, state.generator.model_state
         for stop in stops:
-            while done < stop:  # chunks of one length are compiled once
+            while done < stop:  # chunks of the same length are compiled only once
                 indices = order.batch_indices(seed, done, done + stops[0], size=inputs.size, batch_size=BATCH)
                 state, statistics = train(state, statistics, feed.gather(data, jnp.asarray(indices), inputs.range))
                 done += stops[0]
@@ -105,7 +105,7 @@ def measure(seeds: list[int], stops: list[int]) -> dict:
 
 
 def main() -> None:
-    """Measures, prints and writes."""
+    """Measures, prints and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/average.json")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])

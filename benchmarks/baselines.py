@@ -1,11 +1,11 @@
-"""What the tasks' simpler methods score without any training: the baselines of docs/tasks.md, on full MNIST.
+"""The scores of the tasks' simpler methods without any training: the baselines of docs/tasks.md, on full MNIST.
 
     python -m benchmarks.baselines --data DIRECTORY_OF_IDX_FILES --out results/tasks/baselines.json
 
-Completions by the nearest training digits in the known pixels, one and ten, and by the mean image: of the test digits
-and under the masks that an evaluation of configs/inpainting_mnist.py with the same seed has. One nearest neighbour
-among pixels and among 40 principal components, as an evaluation of configs/inference_mnist.py has them. The generators
-of these evaluations are not trained, and what depends on them is left out.
+Completions by the nearest training digits in the known pixels (one and ten) and by the mean image: for the same test
+digits and masks as in an evaluation of configs/inpainting_mnist.py with the same seed. One nearest neighbour among
+pixels and among 40 principal components, as in an evaluation of configs/inference_mnist.py. The generators in these
+evaluations are not trained, and anything that depends on them is left out.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from benchmarks import timing
 from benchmarks.scores import markdown, task_rows, task_summary
 
 FREE = ("mean fill", "nearest", "k nearest", "pixels", "pca", "mean image", "prior mean", "real data")
-"""Methods whose scores no generator changes."""
+"""Methods whose scores do not depend on the generator."""
 
 CONFIGS = {
     "configs/inpainting_mnist.py": {},
@@ -24,7 +24,7 @@ CONFIGS = {
 
 
 def completions_table(result: dict, run: dict) -> str:
-    """Scores of completions in Markdown: of a run and its latent search, and of the baselines beside them."""
+    """Scores of completions in Markdown: a run and its latent search, with the baselines beside them."""
     free = result["configs/inpainting_mnist.py"]["task"]
     task = {score: run["task"][score] | methods for score, methods in free.items()}
     methods = ("this run", "k nearest", "nearest", "latent search", "mean fill", "real data")
@@ -41,7 +41,7 @@ def codes_table(result: dict, run: dict) -> str:
 
 
 def evaluated(path: str, fields: dict[str, str], seeds: list[int]) -> dict:
-    """The scores of the methods in `FREE` over the seeds of an evaluation."""
+    """The scores of the methods in `FREE`, over the seeds of an evaluation."""
     from jaxgan.config import build
     from jaxgan.config.command_line import load_config, override
     from jaxgan.runs.data import read_inputs
@@ -63,7 +63,7 @@ def evaluated(path: str, fields: dict[str, str], seeds: list[int]) -> dict:
 
 
 def main() -> None:
-    """Measures and writes them."""
+    """Measures the scores, and writes them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.path.join(os.environ.get("JAXGAN_DATA_DIR", "."), "mnist"))
     parser.add_argument("--out", default="results/tasks/baselines.json")

@@ -1,19 +1,19 @@
-"""How often the paper's MNIST game collapses: through a run, through the bare step, on other batches, and by rounding.
+"""How often the paper's MNIST game collapses: in a run, with the bare step, on other batches, and due to rounding.
 
     python -m benchmarks.collapse --data DIRECTORY_OF_IDX_FILES --out results/theory/collapse.json
 
-The game is configs/mnist.py, with the discriminator's rate at half of the generator's. It is played with both orders
-of updates, on these paths:
+The game is configs/mnist.py, with the discriminator's rate at half of the generator's. It is played with both orders of
+updates, on these paths:
 
     run          the chunks of a run: scanned steps, data on the device, rates as arguments of the program
-    step         `make_train_step`, compiled and called for each step, on the run's own batches
+    step         `make_train_step`, compiled, one call per step, on the run's own batches
     replacement  the same, on batches drawn with replacement
-    perturbed    as `run`, from parameters that differ by 1e-7 of themselves
+    perturbed    like `run`, from parameters with relative perturbations of 1e-7
 
-A game has collapsed when the mean logit of the data is above 24 and 256 samples are nearly equal, at `STAYS` readings
-one after the other; it is stopped then. Each finished game is a line of `--state`, and a second call continues behind
-them. `--out` is written after every game. It has the rates of collapse, with intervals of Clopper and Pearson at 95 %;
-how far the games of one seed are apart, path from path; and which part of a path changes which of its numbers.
+A game has collapsed when the mean logit of the data is above 24 and 256 samples are nearly equal, at `STAYS`
+consecutive readings; it is then stopped. Each finished game is a line in `--state`, and a second call continues after
+them. `--out` is written after every game. It contains the collapse rates, with Clopper-Pearson intervals at 95 %; the
+distances between the games of one seed, by path; and which part of a path changes which of its numbers.
 """
 
 import argparse
@@ -40,20 +40,20 @@ from jaxgan.runs.data import Inputs, chunk_factory, chunks, read_inputs
 from jaxgan.types import TrainState, stream
 
 ORDERS: dict[str, dict[str, Any]] = {"alternating": {}, "simultaneous": {"updates": "simultaneous"}}
-"""What an order of updates sets in the config."""
+"""The config settings of each order of updates."""
 
 READ_EVERY = 100
 LOGIT = 24.0
 DIVERSITY = 0.1
-"""Of the data's: below it samples are nearly equal."""
+"""Fraction of the data's diversity below which samples are nearly equal."""
 
 STAYS = 2
 PERTURBATION = 1e-7
 TRACED = 64
-"""Pixels of samples of fixed latents by which games of one seed are compared."""
+"""Number of pixels, of samples with fixed latents, by which games of one seed are compared."""
 
 COMPARED = 300
-"""Steps over which the parameters of two paths are compared."""
+"""Number of steps over which the parameters of two paths are compared."""
 
 
 class Game(NamedTuple):
@@ -65,7 +65,7 @@ class Game(NamedTuple):
 
 
 def game(data: str, order: str, inputs: Inputs | None = None) -> Game:
-    """The game of one order of updates; the data is read once."""
+    """The game with one order of updates; the data is read only once."""
     config = mnist.get_config("cpu")
     config.dataset.path, config.mapping = data, "jit"
     config.discriminator_optimizer.learning_rate = config.generator_optimizer.learning_rate / 2
@@ -102,7 +102,7 @@ def run_path(played: Game, chunk: int = READ_EVERY) -> Advance:
 def step_path(
     played: Game, indices: Callable[[int, int], np.ndarray], scale: Callable[..., Any] = lambda bytes: bytes / 255
 ) -> Advance:
-    """The step by itself: a compiled call for each, rates as constants, batches scaled on the host."""
+    """The step on its own: one compiled call per step, rates as constants, batches scaled on the host."""
     step = jax.jit(played.experiment.train_step(), donate_argnums=0)
     examples = played.inputs.dataset.train.examples
 
@@ -129,7 +129,7 @@ def drawn_batches(played: Game, seed: int, start: int) -> np.ndarray:
 
 
 def perturbed(state: TrainState, seed: int) -> TrainState:
-    """Both players' parameters times 1 + PERTURBATION·ε, ε ~ N(0, 1)."""
+    """Multiplies both players' parameters by 1 + PERTURBATION·ε, ε ~ N(0, 1)."""
 
     def perturb(params, name):
         leaves, tree = jax.tree.flatten(params)
@@ -153,12 +153,12 @@ PATHS: dict[str, Callable[[Game], Advance]] = {
 
 
 def readings(played: Game, path: str, advance: Advance, seed: int, steps: int) -> Iterator[dict[str, float]]:
-    """What a game looks like after every READ_EVERY steps."""
+    """Measures a game after every READ_EVERY steps."""
     experiment, count = played.experiment, 256
     real = np.asarray(played.inputs.dataset.train.examples[:count], np.float32) / 255
     of_real = float(jax.jit(diversity)(real))
     key = stream(jax.random.key(seed), "alarms")
-    # Pixels in the middle, where digits are.
+    # Pixels near the centre, where digits are.
     random = np.random.default_rng(0)
     traced = random.integers(count, size=TRACED), *random.integers(8, 20, size=(2, TRACED))
 
@@ -179,7 +179,7 @@ def readings(played: Game, path: str, advance: Advance, seed: int, steps: int) -
 
 
 def play(played: Game, path: str, advance: Advance, seed: int, steps: int) -> dict[str, Any]:
-    """One game, to its collapse or to its last step."""
+    """Plays one game, to its collapse or its last step."""
     started, streak, seen = time.monotonic(), 0, []
     for reading in readings(played, path, advance, seed, steps):
         seen.append(reading)
@@ -196,7 +196,7 @@ def play(played: Game, path: str, advance: Advance, seed: int, steps: int) -> di
 
 
 def differences(played: Game, seed: int = 0) -> dict[str, Any]:
-    """The largest absolute difference of a parameter from the run's, on paths that differ from it in one thing more."""
+    """The largest absolute difference between a parameter and the run's, on paths with one more difference each."""
     bytes = np.arange(256, dtype=np.uint8)
     scale = jax.jit(played.inputs.range.scale)
     own = functools.partial(own_batches, played)
@@ -232,7 +232,7 @@ def _farthest(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
 
 
 def rates(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """By order and path: how many games collapsed, with the interval of Clopper and Pearson at 95 %."""
+    """By order and path: how many games collapsed, with Clopper-Pearson intervals at 95 %."""
     found: dict[str, Any] = {order: {} for order in ORDERS}
     for order, path in itertools.product(ORDERS, PATHS):
         games = [line for line in lines if (line["order"], line["path"]) == (order, path)]
@@ -248,7 +248,7 @@ def rates(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def comparisons(found: dict[str, Any]) -> dict[str, float]:
-    """Fisher's exact test of equal rates of collapse, two-sided: of a run and each other path, and of both orders."""
+    """Two-sided Fisher's exact tests of equal collapse rates: of a run and each other path, and of both orders."""
     pairs = [((order, "run"), (order, path)) for order in ORDERS for path in PATHS if path != "run"]
     pairs += [tuple((order, path) for order in ORDERS) for path in PATHS]
     probabilities = {}
@@ -267,7 +267,7 @@ def _fisher(*counts: dict[str, Any]) -> float:
 
 
 def pooled(found: dict[str, Any]) -> dict[str, Any]:
-    """The games of all paths together, by order, and the test of equal rates."""
+    """The games of all paths together, by order, with the test of equal rates."""
     result: dict[str, Any] = {}
     for order, paths in found.items():
         games, count = (sum(path[name] for path in paths.values()) for name in ("games", "collapsed"))
@@ -278,7 +278,7 @@ def pooled(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def interval(count: int, games: int, level: float = 0.95) -> list[float]:
-    """The interval of Clopper and Pearson (1934) for a probability, from `count` of `games`."""
+    """The Clopper-Pearson (1934) interval for a probability, given `count` of `games`."""
     from scipy.stats import binomtest
 
     found = binomtest(count, games).proportion_ci(level, method="exact")
@@ -286,7 +286,7 @@ def interval(count: int, games: int, level: float = 0.95) -> list[float]:
 
 
 def distances(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """Root mean squared difference of samples of the same latents, between games of one seed: the median over seeds."""
+    """Root mean squared difference of samples with the same latents, between games of one seed; median over seeds."""
     found: dict[str, Any] = {}
     for order, (one, other) in itertools.product(ORDERS, itertools.combinations(PATHS, 2)):
         pixels = {
@@ -307,7 +307,7 @@ def distances(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def table_of(result: dict[str, Any]) -> str:
-    """The rates of collapse as a table in Markdown, of the paths that have games."""
+    """The collapse rates as a Markdown table, for the paths with games."""
     lines = [f"| path | {' | '.join(f'{order}: collapsed | 95 %' for order in ORDERS)} |", "|---|---|---|---|---|"]
     for path in (path for path in PATHS if any(path in result["rates"][order] for order in ORDERS)):
         cells = [path]
@@ -320,7 +320,7 @@ def table_of(result: dict[str, Any]) -> str:
 
 
 def result_of(lines: list[dict[str, Any]], steps: int) -> dict[str, Any]:
-    """What the lines of a state say of games of so many steps."""
+    """The result of the games in a state that have this number of steps."""
     games = [line for line in lines if line.get("limit") == steps]
     found = rates(games)
     return {
@@ -338,7 +338,7 @@ def result_of(lines: list[dict[str, Any]], steps: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Plays the games that `--state` does not have, and writes the result of all that it has."""
+    """Plays the games that are missing from `--state`, and writes the result of all of its games."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="directory of MNIST's IDX files")
     parser.add_argument("--state", default="runs/collapse.jsonl", help="a line for each finished game")

@@ -1,18 +1,18 @@
-"""Cost of a training step's communication and arithmetic on several TPUs or GPUs. On paper: nothing is run.
+"""The cost of a training step's communication and arithmetic on several TPUs or GPUs, calculated without a run.
 
     python -m benchmarks.communication --out results/benchmarks/communication.json
 
 Data-parallel, as in `jaxgan.distribute`: every device holds both players and its share of the batch, and the devices
 average each player's gradient once per update. Networks are lists of layers; the tests compare the lists with the
-library's own networks. With F a network's multiplications for one example, and f those of its layers that read the
-network's input, Algorithm 1 with one update of each player takes, for one example,
+library's own networks. Let F be a network's multiplications for one example, and f those of its layers that read the
+network's input. Algorithm 1 with one update of each player then takes, for one example,
 
-    D's update   F_G forward, and on a real and on a fake example F_D forward, F_D for the gradient in the parameters
-                 and F_D − f_D for that in the layers' inputs:                            F_G + 2 (3 F_D − f_D)
-    G's update   3 F_G − f_G likewise, and F_D forward and F_D back to the fake example:  3 F_G − f_G + 2 F_D
+    D's update   F_G forward; on a real and on a fake example F_D forward, F_D for the parameters' gradient,
+                 and F_D − f_D for the gradient of the layers' inputs:                   F_G + 2 (3 F_D − f_D)
+    G's update   likewise 3 F_G − f_G; and F_D forward and F_D back to the fake example: 3 F_G − f_G + 2 F_D
 
-which is 4 F_G − f_G + 8 F_D − 2 f_D multiplications, and twice as many FLOPs. The real examples' logits in G's update
-are XLA's to drop, unless the loss reads them. Optimizers, activations and normalisations are not counted.
+In total this is 4 F_G − f_G + 8 F_D − 2 f_D multiplications, and twice as many FLOPs. XLA drops the real examples'
+logits in G's update, unless the loss reads them. Optimizers, activations and normalisations are not counted.
 """
 
 import argparse
@@ -24,23 +24,23 @@ from typing import Any, NamedTuple
 from benchmarks import timing
 
 UTILISATION = 0.4
-"""Part of the peak at which a step is assumed to compute; a small batch will not reach it."""
+"""Assumed fraction of the peak performance; a small batch does not reach it."""
 
 D_METRICS, G_METRICS = 4, 1
-"""Scalars averaged with a gradient: the loss, D's accuracy and its mean logits on real and on fake examples."""
+"""Number of scalars averaged with a gradient: the loss, D's accuracy and its mean logits on real and fake examples."""
 
 FLOAT32, BFLOAT16 = 4, 2
-"""Bytes."""
+"""Bytes per number."""
 
 
 class Level(NamedTuple):
-    """Devices, or groups of them, that average among each other.
+    """A group of devices, or of such groups, that average among each other.
 
     Attributes:
-      members: how many.
+      members: number of members.
       bandwidth: bytes per second that a device sends.
-      hops: one after another in an all-reduce, however little is sent.
-      hop: seconds of one.
+      hops: number of consecutive hops in an all-reduce, regardless of its size.
+      hop: seconds per hop.
     """
 
     members: int
@@ -53,9 +53,10 @@ class Machine(NamedTuple):
     """Devices of one kind.
 
     Attributes:
-      peak: FLOP/s of a device, bfloat16 without sparsity.
-      levels: from the innermost; every device then has an equal share of the sum to average with other groups.
-      sources: of the numbers, and which of them are assumed.
+      peak: FLOP/s of a device, in bfloat16 without sparsity.
+      levels: from the innermost outwards; after each, every device averages an equal share of the sum with other
+        groups.
+      sources: sources of the numbers, and which of them are assumed.
     """
 
     peak: float
@@ -64,7 +65,7 @@ class Machine(NamedTuple):
 
     @property
     def devices(self) -> int:
-        """In all."""
+        """Total number of devices."""
         return math.prod(level.members for level in self.levels)
 
 
@@ -100,14 +101,15 @@ Layers = list["Layer"]
 
 
 class Layer(NamedTuple):
-    """One layer's arithmetic.
+    """The arithmetic of one layer.
 
     Attributes:
-      multiply_adds: of one example, forward. Its gradient in the parameters takes as many again, and so does that in
-        its inputs. Multiplications by the zeros of a padding are not counted.
+      multiply_adds: for one example, forward. The gradients with respect to the parameters and to the inputs each take
+        as many again. Multiplications by zeros of a padding are not counted.
       parameters: kernel and bias, or scale and offset.
-      first: it reads the network's input, whose gradient the network's own update does not need.
-      channels: of a batch normalisation, which exchanges and keeps a mean and a square or variance of each; else 0.
+      first: whether it reads the network's input, whose gradient the network's own update does not need.
+      channels: channels of a batch normalisation, which exchanges and keeps a mean and a square or variance of each;
+        else 0.
     """
 
     multiply_adds: int
@@ -117,16 +119,16 @@ class Layer(NamedTuple):
 
 
 def dense(inputs: int, outputs: int, *, bias: bool = True, first: bool = False) -> Layer:
-    """A matrix, and a bias if there is one."""
+    """A matrix, with an optional bias."""
     return Layer(inputs * outputs, inputs * outputs + outputs * bias, first)
 
 
 def taps(large: int, small: int, kernel: int, stride: int, padding: int) -> int:
-    """How many pairs of a place and a cell of the kernel, along one axis, lie on a pixel and not on the padding.
+    """Along one axis, the number of pairs of a position and a kernel cell that fall on a pixel, not on the padding.
 
     Args:
-      large, small: pixels before and after a convolution; after and before a transposed one.
-      kernel, stride, padding: along the axis.
+      large, small: pixels before and after a convolution; for a transposed one, after and before.
+      kernel, stride, padding: along this axis.
     """
     places = (place * stride - padding + cell for place in range(small) for cell in range(kernel))
     return sum(0 <= pixel < large for pixel in places)
@@ -143,7 +145,7 @@ def conv(
     bias: bool = True,
     first: bool = False,
 ) -> Layer:
-    """A convolution of a square image of `size` pixels a side."""
+    """A convolution of a square image with `size` pixels per side."""
     after = (size + 2 * padding - kernel) // stride + 1
     products = taps(size, after, kernel, stride, padding) ** 2 * channels * features
     return Layer(products, kernel**2 * channels * features + features * bias, first)
@@ -152,37 +154,37 @@ def conv(
 def conv_transposed(
     size: int, channels: int, features: int, kernel: int, stride: int, *, padding: int = 0, biases: int = 0
 ) -> Layer:
-    """A transposed convolution with so many biases in all."""
+    """A transposed convolution with this total number of biases."""
     after = (size - 1) * stride + kernel - 2 * padding
     products = taps(after, size, kernel, stride, padding) ** 2 * channels * features
     return Layer(products, kernel**2 * channels * features + biases)
 
 
 def batch_norm(channels: int) -> Layer:
-    """Scale and offset; its few operations a pixel are not counted."""
+    """Scale and offset; the few operations per pixel are not counted."""
     return Layer(0, 2 * channels, channels=channels)
 
 
 def mlp(widths: Sequence[int]) -> Layers:
-    """Dense layers between these widths, from the inputs' to the outputs'."""
+    """Dense layers between these widths, from inputs to outputs."""
     return [dense(a, b, first=i == 0) for i, (a, b) in enumerate(pairwise(widths))]
 
 
 def maxout(inputs: int, widths: Sequence[int], pieces: int) -> Layers:
-    """Maxout layers and a logit."""
+    """Maxout layers and an output logit."""
     before = (inputs, *widths)
     hidden = [dense(a, b * pieces, first=i == 0) for i, (a, b) in enumerate(zip(before, widths, strict=False))]
     return [*hidden, dense(widths[-1], 1)]
 
 
 def cifar10_generator(latent: int = 100, width: int = 8000) -> Layers:
-    """The paper's: two dense layers, and a transposed convolution with a bias for every pixel."""
+    """The paper's: two dense layers, and a transposed convolution with one bias per pixel."""
     last = conv_transposed(10, 80, 3, 5, 3, biases=32 * 32 * 3)
     return [dense(latent, width, first=True), dense(width, 8000), last]
 
 
 def cifar10_discriminator(width: int = 500, pieces: int = 5) -> Layers:
-    """The paper's: three maxout convolutions of two pieces (images of 32, 16 and 7 pixels), two dense layers."""
+    """The paper's: three maxout convolutions with two pieces (images of 32, 16 and 7 pixels), and two dense layers."""
     return [
         conv(32, 3, 64, 8, padding=4, first=True),
         conv(16, 32, 64, 8, padding=3),
@@ -193,7 +195,7 @@ def cifar10_discriminator(width: int = 500, pieces: int = 5) -> Layers:
 
 
 def dcgan_generator(size: int, channels: int, widths: Sequence[int], latent: int = 100) -> Layers:
-    """Transposed convolutions of 4 × 4 and stride 2, each but the last with a batch normalisation for its bias."""
+    """Transposed 4 × 4 convolutions with stride 2; all but the last have batch normalisation instead of a bias."""
     small = size // 2 ** len(widths)
     layers = [dense(latent, small**2 * widths[0], bias=False, first=True), batch_norm(widths[0])]
     for i, (a, b) in enumerate(pairwise(widths)):
@@ -202,7 +204,7 @@ def dcgan_generator(size: int, channels: int, widths: Sequence[int], latent: int
 
 
 def dcgan_discriminator(size: int, channels: int, widths: Sequence[int]) -> Layers:
-    """Convolutions of 4 × 4 and stride 2, each but the first with a batch normalisation for its bias; a logit."""
+    """4 × 4 convolutions with stride 2, all but the first with batch normalisation instead of a bias; and a logit."""
     layers = [conv(size, channels, widths[0], 4, stride=2, padding=1, first=True)]
     for i, (a, b) in enumerate(pairwise(widths)):
         layers += [conv(size // 2 ** (i + 1), a, b, 4, stride=2, padding=1, bias=False), batch_norm(b)]
@@ -211,13 +213,13 @@ def dcgan_discriminator(size: int, channels: int, widths: Sequence[int]) -> Laye
 
 
 def resnet_generator(widths: Sequence[int], channels: int = 3, latent: int = 128) -> Layers:
-    """Blocks that double an image of 4 × 4: two convolutions of 3 × 3, and one of 1 × 1 beside them, all after the
-    doubling; batch normalisation before each of 3 × 3.
+    """Blocks that double an image from 4 × 4. After doubling, each has two 3 × 3 convolutions with batch normalisation
+    before them, and a parallel 1 × 1 convolution.
 
     Args:
-      widths: channels of the small image and after every doubling.
-      channels: of the images.
-      latent: dimensions.
+      widths: channels of the smallest image and after each doubling.
+      channels: channels of the images.
+      latent: dimension of a latent.
 
     Source: Miyato et al. 2018 (arXiv:1802.05957), appendix B, and the authors' code, pfnet-research/sngan_projection;
     without its conditions.
@@ -234,14 +236,14 @@ def resnet_generator(widths: Sequence[int], channels: int = 3, latent: int = 128
 def resnet_discriminator(
     size: int, widths: Sequence[int], halvings: int, *, channels: int = 3, bias: bool = True
 ) -> Layers:
-    """Blocks of two convolutions of 3 × 3, the first `halvings` of which halve the image behind them and have one of
-    1 × 1 beside them; a sum over the pixels and a logit. Spectral normalisation's own products are not counted.
+    """Blocks of two 3 × 3 convolutions. The first `halvings` blocks then halve the image, and have a parallel 1 × 1
+    convolution. Then a sum over the pixels, and a logit. Spectral normalisation's own products are not counted.
 
     Args:
-      size: of the images, which have `channels`.
-      widths: channels after every block.
-      halvings: how many blocks halve.
-      bias: of the logit.
+      size: side of the images, which have `channels`.
+      widths: channels after each block.
+      halvings: number of blocks that halve.
+      bias: whether the logit has a bias.
 
     Source: as for `resnet_generator`. The first block halves before its convolution of 1 × 1, the others after it.
     """
@@ -255,7 +257,7 @@ def resnet_discriminator(
 
 
 class Game(NamedTuple):
-    """A pair of networks and the batch that its authors, or its config, train it with."""
+    """A pair of networks, and the batch size with which its authors, or its config, train it."""
 
     generator: Layers
     discriminator: Layers
@@ -278,7 +280,7 @@ GAMES = {
 
 
 def step_flops(game: Game, discriminator_steps: int = 1) -> int:
-    """FLOPs of a training step for every example of the batch."""
+    """FLOPs of a training step per example of the batch."""
     (g, g_first), (d, d_first) = _products(game.generator), _products(game.discriminator)
     d_update = g + 2 * (3 * d - d_first)
     g_update = 3 * g - g_first + 2 * d
@@ -286,21 +288,21 @@ def step_flops(game: Game, discriminator_steps: int = 1) -> int:
 
 
 def _products(layers: Layers) -> tuple[int, int]:
-    """Multiplications of an example, of all layers and of those that read the input."""
+    """Multiplications for an example: of all layers, and of those that read the input."""
     return sum(layer.multiply_adds for layer in layers), sum(layer.multiply_adds for layer in layers if layer.first)
 
 
 def parameters(layers: Layers) -> int:
-    """Of all layers."""
+    """Number of parameters of all layers."""
     return sum(layer.parameters for layer in layers)
 
 
 def all_reduces(game: Game, discriminator_steps: int = 1, gradient_bytes: int = FLOAT32) -> list[int]:
-    """Bytes of every all-reduce of a training step; those of one update's end counted as one.
+    """Bytes of each all-reduce of a training step. Those at the end of an update count as one.
 
-    A batch normalisation averages a mean and a mean square of each channel over the devices, forward, and two numbers
-    of each again on the way back: in D's update of G's layers forward, and of D's both ways on real and on fake
-    examples; in G's update of all layers both ways, the fake examples' alone. At an update's end go the gradient, the
+    A batch normalisation averages over devices a mean and a mean square per channel in the forward pass, and two more
+    numbers per channel in the backward pass. In D's update: G's layers forward, and D's layers both ways on real and on
+    fake examples. In G's update: all layers both ways, but only on fake examples. An update ends with the gradient, the
     running mean and variance, and the metrics.
     """
     k = discriminator_steps
@@ -316,7 +318,7 @@ def all_reduces(game: Game, discriminator_steps: int = 1, gradient_bytes: int = 
 
 
 def seconds(machine: Machine, sizes: list[int]) -> tuple[float, float]:
-    """What all-reduces of these sizes take, one after another, and what of that they would take if they were empty."""
+    """Time for consecutive all-reduces of these sizes, and the part of it that empty ones would take."""
     moving, share = 0.0, float(sum(sizes))
     for level in machine.levels:
         moving += 2 * (level.members - 1) / level.members * share / level.bandwidth
@@ -326,14 +328,14 @@ def seconds(machine: Machine, sizes: list[int]) -> tuple[float, float]:
 
 
 def on_machine(game: Game, machine: Machine) -> dict[str, Any]:
-    """Times of a step, and the global batch from which computing takes as long as communicating."""
+    """Times of a step, and the global batch size from which computation takes as long as communication."""
     communication, latency = seconds(machine, all_reduces(game))
     halved, _ = seconds(machine, all_reduces(game, gradient_bytes=BFLOAT16))
     an_example = step_flops(game) / (machine.devices * machine.peak)
     computing = game.batch * an_example / UTILISATION
 
     def batch(time: float) -> int:
-        """A multiple of the devices."""
+        """Rounds up to a multiple of the devices."""
         return math.ceil(time / an_example / machine.devices) * machine.devices
 
     return {
@@ -348,7 +350,7 @@ def on_machine(game: Game, machine: Machine) -> dict[str, Any]:
 
 
 def calculate() -> dict[str, Any]:
-    """All networks on all machines."""
+    """Calculates all networks on all machines."""
     games = {}
     for name, game in GAMES.items():
         sizes = all_reduces(game)
@@ -374,7 +376,7 @@ def calculate() -> dict[str, Any]:
 
 
 def rows(result: dict[str, Any]) -> list[str]:
-    """The lines of docs/scaling.md's two tables."""
+    """The rows of the two tables in docs/scaling.md."""
     lines = []
     for name, game in result["games"].items():
         g, d = (f"{game['parameters'][player] / 1e6:.2f}" for player in ("generator", "discriminator"))
@@ -390,13 +392,13 @@ def rows(result: dict[str, Any]) -> list[str]:
 
 
 def _digits(value: float) -> str:
-    """Two digits, and no exponent."""
+    """Two significant digits, without an exponent."""
     places = 1 - math.floor(math.log10(value))
     return f"{round(value, places):,.{max(places, 0)}f}"
 
 
 def main() -> None:
-    """Calculates, prints and writes."""
+    """Calculates, prints and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/communication.json")
     arguments = parser.parse_args()

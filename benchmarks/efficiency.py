@@ -1,11 +1,11 @@
-"""Time and examples to a score on MNIST: the paper's settings, other priors and coordination, and a faster config.
+"""Time and examples to reach a score on MNIST: the paper's settings, other priors and coordination, a faster config.
 
     python -m benchmarks.efficiency --data DIRECTORY_OF_IDX_FILES --out results/benchmarks/efficiency.json
 
-Each setting is a sweep (`--mode=sweep`) over seeds in `--workdir`, which goes on where it was stopped; every checkpoint
-of every member is then scored: Parzen windows by the protocol of the paper's Table 1, in nats. A member reaches a
-score between two checkpoints, as on a straight line. The second of a step is that of calls of some steps, the settings
-in turn.
+Each setting is a sweep (`--mode=sweep`) over seeds in `--workdir`, and resumes if it was stopped. Every checkpoint of
+every member is then scored: Parzen windows by the protocol of the paper's Table 1, in nats. Scores between two
+checkpoints are interpolated linearly. Seconds per step are from timed calls of several steps, alternating between
+settings.
 """
 
 import argparse
@@ -27,16 +27,16 @@ PLAYERS = ("generator_optimizer", "discriminator_optimizer")
 
 
 class Setting(NamedTuple):
-    """What is compared.
+    """A setting to compare.
 
     Attributes:
-      config: its file.
-      fields: what is set in it.
-      steps: of its runs.
-      every: steps between two scores.
-      averaged: whether samples are of the generator's average, if the config keeps one, which moves no player; False:
-        of the generator itself.
-      seeds: how many.
+      config: its config file.
+      fields: config fields that are changed.
+      steps: number of steps of its runs.
+      every: number of steps between two scores.
+      averaged: whether samples are from the generator's average, if the config keeps one (it does not affect training);
+        False: from the generator itself.
+      seeds: number of seeds.
     """
 
     config: str
@@ -63,14 +63,14 @@ SETTINGS = {
     "Adam": Setting(PAPER, {f"{player}.{name}": value for player in PLAYERS for name, value in ADAM.items()}),
     "recommended, penalty every 4th step": Setting(FAST, {"penalties.interval": "4"}, 3_000, 250),
 }
-"""By name. Settings of the same config, fields, steps and seeds share their runs."""
+"""The settings by name. Settings with equal config, fields, steps and seeds share their runs."""
 
 BATCH, CHUNK = 100, 10
-"""Examples of a step, with k = 1, and steps of a call that is timed."""
+"""Examples per step, with k = 1, and steps per timed call."""
 
 
 def sweep(setting: Setting, data: str, workdir: pathlib.Path) -> list[pathlib.Path]:
-    """The members' directories, trained."""
+    """Trains the members, and returns their directories."""
     config, fields, steps, every, _, seeds = setting
     alike = {"averaged": setting.averaged, "seeds": seeds}
     same = [name for name, other in SETTINGS.items() if other._replace(**alike) == setting]
@@ -80,7 +80,7 @@ def sweep(setting: Setting, data: str, workdir: pathlib.Path) -> list[pathlib.Pa
     values |= {"sample_every": str(steps), "evaluation.metrics": "sliced_wasserstein", **fields}
     flags = [f"--config.{field}={value}" for field, value in values.items()]
     finished = (path / "sweep.json").exists() and json.loads((path / "sweep.json").read_text())["finished"]
-    if not finished or len(list((path / "members").iterdir())) != seeds:  # which the sweep refuses
+    if not finished or len(list((path / "members").iterdir())) != seeds:  # otherwise the sweep would be refused
         subprocess.run(
             [sys.executable, "launch.py", "--mode=sweep", f"--config={config}", f"--workdir={path}", *flags], check=True
         )
@@ -88,13 +88,13 @@ def sweep(setting: Setting, data: str, workdir: pathlib.Path) -> list[pathlib.Pa
 
 
 class Curves:
-    """Scores the checkpoints of runs on one dataset, which is read once."""
+    """Scores the checkpoints of runs on one dataset, which is read only once."""
 
     def __init__(self) -> None:
         self.evaluation: Any = None
 
     def __call__(self, member: pathlib.Path, averaged: bool) -> dict[int, float | None]:
-        """The score of every checkpoint of a run, by its step; None where the samples are not finite."""
+        """The score of each checkpoint of a run, by step; None where the samples are not finite."""
         kept = member / ("curve.json" if averaged else "curve_of_the_generator_itself.json")
         if not kept.exists():
             timing.write(str(kept), {str(step): value for step, value in self._scores(member, averaged).items()})
@@ -126,7 +126,7 @@ class Curves:
 
 
 def reached(curve: dict[int, float | None], target: float) -> float | None:
-    """The step at which a curve first has the score, straight between its points; None if it never has."""
+    """The step at which a curve first reaches the score, interpolated linearly; None if it never does."""
     before: tuple[int, float] | None = None
     for step, value in sorted(curve.items()):
         if value is not None and value >= target:
@@ -138,7 +138,7 @@ def reached(curve: dict[int, float | None], target: float) -> float | None:
 
 
 def calls_of_steps(data: str, names: Iterable[str]) -> dict[str, Callable[[], Any]]:
-    """By setting, a call of `CHUNK` steps as a run makes them, on minibatches that are there."""
+    """For each setting, a call of `CHUNK` steps as in a run, on minibatches that are already loaded."""
     import jax
     import numpy as np
 
@@ -169,7 +169,7 @@ def calls_of_steps(data: str, names: Iterable[str]) -> dict[str, Callable[[], An
 
 
 def to_target(curves: list[dict[int, float | None]], target: float, seconds: float, examples: int) -> dict[str, Any]:
-    """Steps, examples and seconds to a score: over the seeds, if all have reached it."""
+    """Steps, examples and seconds to a score, over the seeds, if all have reached it."""
     steps = [reached(curve, target) for curve in curves]
     found: dict[str, Any] = {"steps": over_seeds(steps)}
     if None not in steps:
@@ -179,7 +179,7 @@ def to_target(curves: list[dict[int, float | None]], target: float, seconds: flo
 
 
 def table_of(result: dict[str, Any]) -> str:
-    """The result as a table in Markdown: steps and minutes to each score, over the seeds that reach it."""
+    """The result as a Markdown table: steps and minutes to each score, over the seeds that reach it."""
     targets = list(next(iter(result["settings"].values()))["to"])
     heads = [head for target in targets for head in (f"steps to {target} nats", "minutes")]
     lines = [f"| setting | seeds | seconds of a step | {' | '.join(heads)} |", "|---" * (3 + len(heads)) + "|"]

@@ -1,11 +1,11 @@
-"""Parzen windows against scikit-learn, the Fréchet distance against scipy.
+"""Parzen windows compared with scikit-learn, and the Fréchet distance with scipy.
 
     python -m benchmarks.evaluation --out results/benchmarks/evaluation.json
 
 Parzen: the paper's whole protocol (10,000 samples, 1,000 validation examples for each of 10 widths, 10,000 test points,
-784 dimensions). scikit-learn is timed on a fraction of the points, since its time is proportional to them, with its own
-settings and with one leaf for all (without which its values are wrong here); the faster of the two counts.
-Memory: the peak above what the process holds before, with the data in place.
+784 dimensions). scikit-learn is timed on a fraction of the points, since its time is proportional to their number, with
+its default settings and with a single leaf (otherwise its values are wrong here); the faster one counts.
+Memory: the peak above the memory of the process with the data already loaded.
 """
 
 import argparse
@@ -24,26 +24,26 @@ from jaxgan.evaluation import frechet, parzen
 
 SAMPLES, VALIDATION, TEST, DIM = 10_000, 1_000, 10_000, 784
 POINTS = VALIDATION * len(parzen.PAPER_SIGMAS) + TEST
-"""Densities that the protocol takes."""
+"""Number of densities that the protocol evaluates."""
 
 FEATURES, DIM_FEATURES = 4_096, 2_048
 
 
 def images(count: int, seed: int) -> np.ndarray:
-    """[count, 784] in [0, 1], four fifths black, as digits are."""
+    """[count, 784] in [0, 1]; like digits, four fifths are black."""
     random = np.random.default_rng(seed)
     values = random.random((count, DIM), np.float32)
     return values * (random.random((count, DIM), np.float32) < 0.2)
 
 
 def paper_protocol(samples, validation, test):
-    """σ by the coarse grid, then the test points: what the authors' code computes."""
+    """Chooses σ on the coarse grid, then evaluates the test points, like the authors' code."""
     sigma, _ = parzen.select_sigma(samples, validation, parzen.PAPER_SIGMAS)
     return parzen.mean_log_likelihoods(samples, test, [sigma])
 
 
 def parzen_windows(fraction: int, repeats: int) -> dict:
-    """Seconds of the protocol, and scikit-learn's for as many points, from `fraction` points."""
+    """Seconds of the protocol, and of scikit-learn for as many points, extrapolated from `fraction` points."""
     samples, validation, test = (images(count, seed) for seed, count in enumerate((SAMPLES, VALIDATION, TEST)))
     settings = {"default settings": {}, "one leaf": {"algorithm": "kd_tree", "leaf_size": SAMPLES, "rtol": 0}}
     fitted = {name: KernelDensity(bandwidth=0.2, **options).fit(samples) for name, options in settings.items()}
@@ -69,23 +69,23 @@ def parzen_windows(fraction: int, repeats: int) -> dict:
 
 
 def memory() -> dict[str, int]:
-    """MiB at the peak of the protocol, above the process with its data."""
+    """Peak memory of the protocol in MiB, above the process with its data."""
     arrays = [jax.numpy.asarray(images(count, seed)) for seed, count in enumerate((SAMPLES, VALIDATION, TEST))]
     jax.block_until_ready([array + 0 for array in arrays])
-    pathlib.Path("/proc/self/clear_refs").write_text("5")  # the peak so far, of making the data, is forgotten
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # resets the peak, which includes making the data
     before = _status("VmRSS")
     parzen.protocol(*arrays)
     return {"before_mib": before // 1024, "above_mib": (_status("VmHWM") - before) // 1024}
 
 
 def _status(name: str) -> int:
-    """KiB, as Linux tells them."""
+    """A value in KiB, as reported by Linux."""
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def frechet_distance(repeats: int) -> dict:
-    """Seconds at 2,048 dimensions, with scipy's matrix root as the usual implementations have it."""
+    """Seconds at 2,048 dimensions; scipy's matrix root as in the usual implementations."""
     random = np.random.default_rng(0)
     mixing = random.normal(size=(DIM_FEATURES, DIM_FEATURES)) / DIM_FEATURES**0.5
     a, b = (np.maximum(random.normal(size=(FEATURES, DIM_FEATURES)) @ mixing + s, 0) for s in (0.0, 0.1))
@@ -115,7 +115,7 @@ def frechet_distance(repeats: int) -> dict:
 
 
 def main() -> None:
-    """Runs both and writes them."""
+    """Runs both comparisons, and writes the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/evaluation.json")
     parser.add_argument("--repeats", type=int, default=5)

@@ -1,10 +1,10 @@
-"""Exported generators of runs: bytes of each form, how far its samples are from JAX's, and the time of a picture.
+"""Exported generators of runs: size of each form, difference of its samples from JAX's, and time per picture.
 
     python -m benchmarks.export quickstart=runs/quickstart dcgan=runs/dcgan
 
-Times are the processor's seconds of one picture at a time, and of one of 100 at once; those of the page are by its own
-clock. The page needs Chromium and the package playwright, and one with convolutions onnxruntime-web, from
---onnxruntime_web or npm. Without Chromium the pages' numbers are left out.
+Times are processor seconds per picture: for one picture at a time, and for 100 at once. The page measures its own time.
+The page needs Chromium and the package playwright; a page with convolutions also needs onnxruntime-web, from
+--onnxruntime_web or npm. Without Chromium, the pages' numbers are omitted.
 """
 
 import argparse
@@ -28,7 +28,7 @@ BATCHES = (1, 100)
 
 
 def page_of(path: pathlib.Path) -> dict[str, float]:
-    """What a page says of itself in headless Chromium."""
+    """The results that a page reports in headless Chromium."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if browser is None:
         return {}
@@ -46,7 +46,7 @@ def page_of(path: pathlib.Path) -> dict[str, float]:
 
 
 def measure(workdir: str, onnxruntime_web: str, repeats: int) -> dict[str, Any]:
-    """The numbers of one run."""
+    """Measures one run."""
     with tempfile.TemporaryDirectory() as folder:
         made = jaxgan.export(workdir, folder, onnxruntime_web=onnxruntime_web)
         gan = jaxgan.load(workdir)
@@ -102,7 +102,7 @@ def table_of(found: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measures it."""
+    """Measures the runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", help="NAME=DIRECTORY of runs")
     parser.add_argument("--onnxruntime_web", default="")

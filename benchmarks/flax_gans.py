@@ -1,4 +1,4 @@
-"""The benchmarks' GANs as a tutorial in flax writes them: one jitted function per player, called in a Python loop."""
+"""The benchmarks' GANs, written as in a flax tutorial: one jitted function per player, called in a Python loop."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from flax import linen as nn
 
 
 class MnistDiscriminator(nn.Module):
-    """The paper's maxout network, with flax's own dropout and the largest of neighbouring outputs."""
+    """The paper's maxout network, with flax's own dropout and a maximum over neighbouring outputs."""
 
     @nn.compact
     def __call__(self, inputs, train: bool = True):
@@ -39,7 +39,7 @@ class Mlp(nn.Module):
 
 
 class DcganGenerator(nn.Module):
-    """Transposed convolutions of flax."""
+    """Transposed convolutions from flax."""
 
     size: int
     channels: int
@@ -58,7 +58,7 @@ class DcganGenerator(nn.Module):
 
 
 class DcganDiscriminator(nn.Module):
-    """Convolutions of flax."""
+    """Convolutions from flax."""
 
     widths: tuple[int, ...]
 
@@ -72,7 +72,7 @@ class DcganDiscriminator(nn.Module):
 
 
 def make_step(generator: nn.Module, discriminator: nn.Module, tx, real: jax.Array, latent: int) -> Callable[[], None]:
-    """A function that makes one step of Algorithm 1, k = 1, on a batch, and returns when it is done."""
+    """A function that makes one step of Algorithm 1, k = 1, on a batch, and returns when it is finished."""
     key = jax.random.key(0)
     draw = functools.partial(jax.random.uniform, shape=(len(real), latent), minval=-(3**0.5), maxval=3**0.5)
     g, d = generator.init(key, draw(key), train=False), discriminator.init(key, real, train=False)

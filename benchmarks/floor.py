@@ -1,4 +1,4 @@
-"""The floor of a compiled function: its matrix products alone, one after another, with nothing between them."""
+"""The floor of a compiled function: only its matrix products, one after another, with nothing in between."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _DIMENSIONS = ["lhs_batch_dims", "rhs_batch_dims", "lhs_contracting_dims", "rhs_
 
 
 class Product(NamedTuple):
-    """One `dot` of a compiled program: the operands' shapes and which of their axes are batches and contracted."""
+    """One `dot` of a compiled program: the operands' shapes, and which of their axes are batch axes or contracted."""
 
     shapes: tuple[tuple[int, ...], tuple[int, ...]]
     batch: tuple[tuple[int, ...], tuple[int, ...]]
@@ -21,7 +21,7 @@ class Product(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Two for every multiplication."""
+        """Two per multiplication."""
         left, right = self.shapes
         total = 2
         for size in left:
@@ -32,10 +32,10 @@ class Product(NamedTuple):
 
 
 def products(compiled: Any) -> list[Product]:
-    """The matrix products that a compiled function makes, loops' bodies counted once.
+    """The matrix products of a compiled function; bodies of loops count once.
 
     Args:
-      compiled: of `jax.jit(...).lower(...).compile()`.
+      compiled: the result of `jax.jit(...).lower(...).compile()`.
     """
     text = compiled.as_text()
     shapes = {}
@@ -63,7 +63,7 @@ def products(compiled: Any) -> list[Product]:
 
 
 def floor(found: list[Product]) -> Callable[[], None]:
-    """A function that makes these products, each after the one before, and returns when they are done."""
+    """A function that makes these products one after another, and returns when they are finished."""
     keys = jax.random.split(jax.random.key(0), 2 * len(found))
     operands = [
         tuple(jax.random.normal(keys[2 * i + j], shape) for j, shape in enumerate(product.shapes))

@@ -1,13 +1,13 @@
-"""What has to be seen on a GPU or TPU, in one command: make gpu-check.
+"""Everything that must be checked on a GPU or TPU, in one command: make gpu-check.
 
-    python -m benchmarks.gpu_check                       # under ten minutes; on a CPU a rehearsal
+    python -m benchmarks.gpu_check                       # under ten minutes; on a CPU, a rehearsal
     python -m benchmarks.gpu_check --configs ring --games ring --repeats 1 --out ""
 
-It runs tests of the step and of convolutions on the accelerator, the step there beside the same step on the CPU, and on
-all devices beside one; compiles every config's step; checks that states are donated and that nothing is traced twice;
-and times the steps of four games in every precision against PyTorch (`pip install torch`, with CUDA), where that is
-there. It writes DIRECTORY/DEVICE.json and a page DIRECTORY/DEVICE.md, goes on after a check that failed, and ends with
-1 then. Not run on a GPU or TPU yet.
+It runs tests of the step and of convolutions on the accelerator. It compares the step with the same step on the CPU,
+and the step on all devices with the step on one. It compiles every config's step, checks that states are donated and
+that nothing is traced twice, and times the steps of four games in every precision, also with PyTorch if that is
+installed (`pip install torch`, with CUDA). It writes DIRECTORY/DEVICE.json and a page DIRECTORY/DEVICE.md. It continues
+after a failed check, and then exits with code 1. It has not been run on a GPU or TPU yet.
 """
 
 import argparse
@@ -47,17 +47,17 @@ SIDES |= {"sngan": (32, 32, 3)}
 GAMES = ("mnist", "ring", "dcgan28", "cifar10")
 TESTS = ("tests/test_products.py", "tests/networks/test_convolution.py", "tests/training/test_step.py")
 FEW = 256
-"""Examples of each class of a config's stand-in data: what is compiled does not depend on their number."""
+"""Examples per class in a config's stand-in data; compiled programs do not depend on their number."""
 
 
 class Program(NamedTuple):
-    """A config's compiled function as a run calls it, with one step in a call.
+    """A config's compiled function as called by a run, with one step per call.
 
     Attributes:
-      config: complete.
+      config: a complete config.
       step: `(state, batches, hyperparameters, *data)`.
-      state: its first state, shapes alone.
-      rest: the other arguments, shapes alone.
+      state: shapes of its initial state.
+      rest: shapes of the other arguments.
     """
 
     config: dict[str, Any]
@@ -67,12 +67,12 @@ class Program(NamedTuple):
 
 
 def config_names() -> list[str]:
-    """The files of configs/ that are runs of their own."""
+    """The files in configs/ that can be run on their own."""
     return sorted(path.stem for path in (ROOT / "configs").glob("*.py") if path.stem not in ("__init__", "default"))
 
 
 def program(name: str, folder: pathlib.Path) -> Program:
-    """The step of configs/NAME.py on random data of the right shape, in place of data that is not there."""
+    """The step of configs/NAME.py, with random data of the right shape in place of missing data."""
     config = importlib.import_module(f"configs.{name}").get_config()
     if config.dataset.name in ("idx", "tfds", "npz"):
         config.dataset.name, config.dataset.path = "npz", str(_stand_in(folder, SIDES.get(name, (28, 28, 1))))
@@ -103,15 +103,15 @@ def _stand_in(folder: pathlib.Path, shape: tuple[int, ...]) -> pathlib.Path:
     return path
 
 
-# The checks. Each returns what it found; an AssertionError says what is wrong.
+# The checks. Each returns its findings; an AssertionError describes a failure.
 
 
 def tested(files: list[str]) -> str:
-    """Runs files of tests on this platform, with products of float32: the last line of pytest."""
+    """Runs test files on this platform, with float32 products; returns pytest's last line."""
     platform = jax.default_backend()
     platforms = {"gpu": "cuda,cpu", "cpu": "cpu"}.get(platform, f"{platform},cpu")
     settings = {"JAX_PLATFORMS": platforms, "JAX_DEFAULT_MATMUL_PRECISION": "highest", "JAXGAN_TEST_OPTIMIZE": "1"}
-    settings |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # this process holds memory, too
+    settings |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # this process uses memory too
     command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", *files]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True)
     last = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1]
@@ -120,7 +120,7 @@ def tested(files: list[str]) -> str:
 
 
 def beside_the_cpu() -> dict[str, float]:
-    """Three steps on the accelerator and on the CPU from one state: the largest difference of a parameter."""
+    """Makes three steps on the accelerator and on the CPU from one state: the largest difference of a parameter."""
     found = {}
     for name, (players, shape) in _games().items():
         with jax.default_matmul_precision("highest"):
@@ -131,7 +131,7 @@ def beside_the_cpu() -> dict[str, float]:
 
 
 def on_all_devices() -> dict[str, float]:
-    """Three steps on all devices by pmap and shard_map beside those of one."""
+    """Makes three steps on all devices, by pmap and by shard_map, and compares them with one device."""
     found = {}
     if jax.local_device_count() == 1:
         return found
@@ -147,7 +147,7 @@ def on_all_devices() -> dict[str, float]:
 
 
 def _games() -> dict[str, tuple[Callable[[str | None], tuple[Any, Any]], tuple[int, ...]]]:
-    """Networks, by axis name, and the shape of an example."""
+    """Networks, by axis name, with the shape of an example."""
 
     def ring(axis_name):
         return mlp(output_shape=(2,), widths=(64,)), mlp(output_shape=(), widths=(64,))
@@ -181,7 +181,7 @@ def _three_steps(players, shape, device, mapping="jit") -> list[np.ndarray]:
 
 
 def compiled(name: str, folder: pathlib.Path) -> dict[str, Any]:
-    """Compiles a config's step: seconds, bytes, and that the whole state is donated."""
+    """Compiles a config's step: seconds and bytes; checks that the whole state is donated."""
     started = time.perf_counter()
     part = program(name, folder)
     memory = part.step.lower(part.state, *part.rest).compile().memory_analysis()
@@ -197,7 +197,7 @@ def compiled(name: str, folder: pathlib.Path) -> dict[str, Any]:
 
 
 def traced_once(game: str) -> dict[str, Any]:
-    """Calls a game's step several times: one trace, and the state that went in is gone."""
+    """Calls a game's step several times; checks that it is traced once, and that the input state is deleted."""
     ours = steps.Ours(steps.GAMES[game])
     states = []
     for _ in range(3):
@@ -211,7 +211,7 @@ def traced_once(game: str) -> dict[str, Any]:
 
 
 def _checked(failures: list[str], what: str, function: Callable[[], Any]) -> Any:
-    """What a check found; None, and a line among the failures, if it failed."""
+    """The result of a check; if it fails, None, and a line is added to the failures."""
     print(f"{what} ...", flush=True)
     try:
         return function()
@@ -224,7 +224,7 @@ def _checked(failures: list[str], what: str, function: Callable[[], Any]) -> Any
 
 
 def page(result: dict[str, Any]) -> str:
-    """The result as Markdown."""
+    """The results as Markdown."""
     lines = [f"# {result['device']}", "", f"{result['machine']['date']}, {result['seconds']:.0f} s"]
     lines += ["", f"{len(result['failures'])} checks failed" if result["failures"] else "All checks passed", ""]
     lines += [f"- {failure}" for failure in result["failures"]]
@@ -240,7 +240,7 @@ def page(result: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Runs all checks; 1 if one failed."""
+    """Runs all checks; returns 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--configs", nargs="+", default=config_names(), choices=config_names())
     parser.add_argument("--games", nargs="+", default=list(GAMES), choices=steps.GAMES)

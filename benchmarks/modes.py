@@ -1,13 +1,14 @@
-"""Modes of the ring and the grid, by the protocol of PacGAN: every loss, or one of three configs, ten seeds each.
+"""Modes of the ring and the grid, by the protocol of PacGAN: every loss, or one of three configs, with ten seeds each.
 
     python -m benchmarks.modes losses --out results/modes/losses.json
     python -m benchmarks.modes recommended --out results/modes/recommended.json
     python -m benchmarks.modes pacgan --out results/modes/pacgan.json
     python -m benchmarks.modes unrolled --out results/modes/unrolled.json
 
-Each is a sweep (`--mode=sweep`) in `--workdir`, which goes on where it was stopped. Data and metric are the protocol's:
-100,000 training points, 2,500 samples, high quality within three deviations of the nearest mode. Networks and budget
-are those of configs/ring.py (losses, with `STEPS` steps), configs/mixture.py (recommended), pacgan.py and unrolled.py.
+Each is a sweep (`--mode=sweep`) in `--workdir`, and resumes if it was stopped. Data and metric are the protocol's:
+100,000 training points, 2,500 samples; high quality means within three deviations of the nearest mode. Networks and
+number of steps are those of configs/ring.py (losses, with `STEPS` steps), configs/mixture.py (recommended), pacgan.py
+and unrolled.py.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from jaxgan.losses import LOSSES
 
 DATA = ("ring", "grid")
 STEPS = 10_000
-"""Training steps of each run in the table of losses."""
+"""Number of training steps per run in the table of losses."""
 
 SHARED = {
     "evaluation.metrics": "modes",
@@ -41,7 +42,7 @@ TABLES: dict[str, tuple[str, dict[str, str]]] = {
     "pacgan": ("configs/pacgan.py", {}),
     "unrolled": ("configs/unrolled.py", {}),
 }
-"""A config and what is set in it."""
+"""For each table, a config and the fields that are changed."""
 
 SCORES = ("modes", "high_quality", "reverse_kl")
 KEPT = ("steps", "batch_size", "loss", "average_decay", "generator", "discriminator", "latent", "penalties")
@@ -49,7 +50,7 @@ KEPT += ("generator_optimizer", "discriminator_optimizer", "sampling")
 
 
 def sweep(table: str, data: str, seeds: int, workdir: pathlib.Path) -> dict[str, Any]:
-    """What `sweep.json` says after a sweep on one dataset; members as they were, if it is finished already."""
+    """The content of `sweep.json` after a sweep on one dataset. Members of a finished sweep are not changed."""
     config, fields = TABLES[table]
     path = workdir / f"{table}_{data}"
     values = {**SHARED, **fields, "dataset.name": data, "population.seeds": str(seeds)}
@@ -63,7 +64,7 @@ def sweep(table: str, data: str, seeds: int, workdir: pathlib.Path) -> dict[str,
 
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:
-    """By setting: means, standard errors and values of the scores, and how many members diverged."""
+    """By setting: means, standard errors and values of the scores, and the number of diverged members."""
     diverged: dict[int, int] = {}
     for member in found["members"]:
         diverged[member["setting"]] = diverged.get(member["setting"], 0) + (member["diverged"] is not None)
@@ -77,9 +78,9 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def table_of(result: dict[str, Any]) -> str:
-    """The result as a table in Markdown: modes and high quality of both datasets, mean ± standard error.
+    """The result as a Markdown table: modes and high quality for both datasets, mean ± standard error.
 
-    The error of a share has √(p(1 − p)/n) in it, of the n samples of an evaluation.
+    The error of a fraction includes √(p(1 − p)/n) for the n samples of an evaluation.
     """
     samples = int(result["set"]["evaluation.samples"])
     lines = [
@@ -98,7 +99,7 @@ def table_of(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Trains and judges one table."""
+    """Trains and evaluates one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=sorted(TABLES))
     parser.add_argument("--out", required=True)

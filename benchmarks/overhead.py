@@ -1,9 +1,9 @@
-"""What a run costs beside its training steps: input, metrics, TensorBoard, checkpoints, and alarms and pictures.
+"""The cost of a run besides its training steps: input, metrics, TensorBoard, checkpoints, alarms and pictures.
 
     python -m benchmarks.overhead --out results/benchmarks/overhead.json
 
-A run's own loop takes turns with the same chunks of steps on batches that are on the device already, with nothing
-read back; both continue the same GAN. A ratio is the loop's time by the bare chunks' of the same turn.
+A run's own loop alternates with the same chunks of steps on batches that are already on the device, without reading
+anything back; both continue the same GAN. A ratio is the loop's time divided by the bare chunks' in the same turn.
 """
 
 import argparse
@@ -31,11 +31,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "all that the config asks for": {},
 }
 CONFIGS = {"quickstart": (quickstart, 2_500), "ring": (ring, 5_000)}
-"""Each with the steps of a turn: one checkpoint, and what the config's intervals make of the rest."""
+"""Each config with the number of steps per turn, which includes one checkpoint and whatever its intervals require."""
 
 
 class Contender:
-    """One run, and its chunks alone."""
+    """A run, and its chunks on their own."""
 
     def __init__(self, module: Any, changes: dict[str, Any], steps: int, stack: contextlib.ExitStack):
         config = module.get_config()
@@ -55,7 +55,7 @@ class Contender:
         self.run.shared = lambda: self.shared  # placed once, as in a run
 
     def loop(self) -> float:
-        """Seconds of the run's own loop, the next steps."""
+        """Seconds that the run's own loop takes for the next steps."""
         first = self.done
         self.done = first + self.steps
         started = time.perf_counter()
@@ -66,7 +66,7 @@ class Contender:
         return time.perf_counter() - started
 
     def bare(self) -> float:
-        """Seconds of as many steps in the same chunks, on batches that are there."""
+        """Seconds for as many steps in the same chunks, on batches that are already loaded."""
         length = chunk_length(self.config, self.run.inputs)
         stops = list(range(self.done, self.done + self.steps + 1, length))
         placed = [self.run.place_batch(batches) for batches in chunks(self.config, self.run.inputs, stops)]
@@ -80,7 +80,7 @@ class Contender:
 
 
 def measure(module: Any, changes: dict[str, Any], steps: int, repeats: int) -> dict[str, Any]:
-    """Milliseconds of a step of both, and the ratio of pairs."""
+    """Milliseconds per step of both, and ratios of pairs."""
     with contextlib.ExitStack() as stack:
         contender = Contender(module, changes, steps, stack)
         functions: dict[str, Callable[[], float]] = {"run": contender.loop, "chunks alone": contender.bare}

@@ -1,9 +1,10 @@
-"""What real data scores under the paper's Parzen protocol: training images of MNIST in the samples' place.
+"""The score of real data under the paper's Parzen protocol: training images of MNIST in place of samples.
 
     python -m benchmarks.parzen_reference --data DIRECTORY_OF_IDX_FILES --out results/evaluation/mnist_reference.json
 
-Published for the same protocol: 241.9 ± 2.3 nats. Here 10,000 of the 50,000 training images stand in, at random for
-each of 10 seeds; σ is chosen on the first 1,000 validation images, and the mean is over the 10,000 test images.
+Published for the same protocol: 241.9 ± 2.3 nats. Here 10,000 of the 50,000 training images replace the samples, chosen
+at random for each of 10 seeds. σ is chosen on the first 1,000 validation images; the mean is over the 10,000 test
+images.
 """
 
 import argparse
@@ -20,7 +21,7 @@ SAMPLES, SEEDS = 10_000, 10
 
 
 def main() -> None:
-    """Measures and writes it."""
+    """Measures the score, and writes it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default=os.path.join(os.environ.get("JAXGAN_DATA_DIR", "."), "mnist"))
     parser.add_argument("--out", default="results/evaluation/mnist_reference.json")

@@ -1,8 +1,8 @@
-"""How fast the dataset `images` decodes JPEGs, and reads what it decoded.
+"""How fast the dataset `images` decodes JPEGs, and reads the decoded data.
 
     python -m benchmarks.pictures
 
-The JPEGs are noise with the spectrum of photographs, at quality 90. Times are of all threads.
+The JPEGs are noise with the spectrum of photographs, at quality 90. Times include all threads.
 """
 
 import argparse
@@ -20,14 +20,14 @@ from benchmarks import timing
 from jaxgan.datasets import images
 
 SIDE, SIZE = 256, 64
-"""Pixels of a side, stored and made."""
+"""Pixels per side, stored and resized."""
 
 DISTINCT = 100
-"""JPEGs that differ; the files are copies of them."""
+"""Number of distinct JPEGs; the files are copies of them."""
 
 
 def jpeg(number: int) -> bytes:
-    """Noise as photographs have it: amplitudes fall as one over the frequency, and channels are much alike."""
+    """Noise like photographs: amplitudes fall as one over the frequency, and channels are strongly correlated."""
     noise = np.random.default_rng(number).normal(size=(4, SIDE, SIDE))
     noise = np.fft.rfft2(noise[:1] + noise[1:] / 4)
     frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None])
@@ -39,7 +39,7 @@ def jpeg(number: int) -> bytes:
 
 
 def main() -> None:
-    """Decodes into an empty cache, reads from it, and resizes the same pictures by Pillow only, in turn."""
+    """Decodes into an empty cache, reads from it, and resizes the same pictures with Pillow only, in turn."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/pictures.json")
     parser.add_argument("--count", type=int, default=5_000)

@@ -1,9 +1,9 @@
-"""A population of ring GANs in one compiled step, beside one GAN at a time and PyTorch.
+"""A population of ring GANs in one compiled step, compared with one GAN at a time and with PyTorch.
 
     python -m benchmarks.population --out results/benchmarks/population.json
 
-The population runs in a process of its own, with a device per core and single-threaded products, as it should be run on
-a CPU; the others have all cores. All take turns. A rate is steps of one GAN per second.
+The population runs in its own process, with one device per core and single-threaded products, as recommended on a CPU.
+The others have all cores. All take turns. A rate is steps of one GAN per second.
 """
 
 import argparse
@@ -16,11 +16,11 @@ from collections.abc import Callable
 from benchmarks import timing
 
 MEMBERS, STEPS = 16, 100
-"""GANs, and steps in one call."""
+"""Number of GANs, and of steps per call."""
 
 
 def worker(members: int) -> None:
-    """Runs a chunk for every line read, and answers with its seconds."""
+    """Runs a chunk for each line read, and answers with its time in seconds."""
     import jax
     import jax.numpy as jnp
     import optax
@@ -59,7 +59,7 @@ def worker(members: int) -> None:
 
 
 def population(members: int) -> tuple[Callable[[], None], subprocess.Popen]:
-    """A function that has the worker run a chunk, and the worker."""
+    """A function that makes the worker run a chunk, and the worker."""
     cores = len(os.sched_getaffinity(0))
     flags = f"--xla_force_host_platform_device_count={cores} --xla_cpu_multi_thread_eigen=false"
     process = subprocess.Popen(
@@ -104,7 +104,7 @@ def measure(members: int, repeats: int) -> dict:
 
 
 def main() -> None:
-    """Times populations of one size or several."""
+    """Times populations of one or several sizes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/population.json")
     parser.add_argument("--repeats", type=int, default=9)

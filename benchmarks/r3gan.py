@@ -1,9 +1,9 @@
-"""Memory and time of a training step of R3GAN's networks for 32 x 32 images, whole and in parts.
+"""Memory and time of a training step with R3GAN's networks for 32 x 32 images, whole and in parts.
 
     python -m benchmarks.r3gan --out results/benchmarks/r3gan.json
 
-The memory is what the compiled program needs beside its arguments, by XLA's own count, so a program that is larger than
-the machine is measured too. Only the last program is run: batch 64 in 8 parts.
+The memory is what the compiled program needs besides its arguments, according to XLA, so programs that do not fit in
+the machine can be measured too. Only the last program is run: batch 64 in 8 parts.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from configs import r3gan
 from jaxgan.config import DataFacts, Experiment, build, minibatches_per_step
 
 PROGRAMS = ((512, 1), (64, 1), (64, 8))
-"""Batch size and parts."""
+"""Batch size and number of parts."""
 
 
 def experiment_of(batch_size: int, parts: int) -> tuple[Experiment, tuple[int, ...]]:
-    """The config's run at another batch size, and the shape of a step's batch."""
+    """The config's experiment at another batch size, and the shape of a step's batch."""
     config = r3gan.get_config()
     config.batch_size, config.accumulation_steps = batch_size, parts
     shape = (minibatches_per_step(config.to_dict()), batch_size, 32, 32, 3)
@@ -32,7 +32,7 @@ def experiment_of(batch_size: int, parts: int) -> tuple[Experiment, tuple[int, .
 
 
 def compiled_step(experiment: Experiment, shape: tuple[int, ...]) -> Compiled:
-    """The step, compiled for a state and a batch that are not there yet."""
+    """The step, compiled for the shapes of a state and a batch."""
     batch = {"real": jax.ShapeDtypeStruct(shape, np.float32), "condition": jax.ShapeDtypeStruct(shape[:2], np.int32)}
     step = jax.jit(experiment.train_step(), donate_argnums=0)
     return step.lower(experiment.abstract_state(), batch).compile()

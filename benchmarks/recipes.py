@@ -1,10 +1,10 @@
-"""How long every config of the folder takes: the time of a step, times its steps.
+"""How long each config in the folder takes: the time per step, times the number of steps.
 
     python -m benchmarks.recipes --out results/benchmarks/recipes.json
 
-Steps are made on synthetic examples of the data's shape, on the device that JAX finds: one in a call, or fifty where
-examples are points of the plane, as a run makes them. Input, logging, pictures and checkpoints cost a little more
-(docs/speed.md). A config whose steps are not done in `--limit` seconds is left out, and said to be.
+Steps are made on synthetic examples with the data's shape, on JAX's default device: one per call, or fifty if examples
+are points of the plane, as in a run. Input, logging, pictures and checkpoints cost a little more (docs/speed.md). A
+config whose steps are not finished within `--limit` seconds is left out, with a note.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SHAPES = {
     "npz": (48, 48, 1),
     "avatars": (32, 32, 3),
 }
-"""Of an example, by dataset; tfds: CIFAR-10, npz: the Toronto faces."""
+"""Shapes of an example, by dataset; tfds: CIFAR-10, npz: the Toronto faces."""
 
 
 NETWORKS = "other networks and features: arXiv:1711.10337"
@@ -46,11 +46,11 @@ PUBLISHED = {
     "inference_mnist": "97.44 % by one neighbour, G fixed; joint: 97.13 % (arXiv:1605.09782)",
     "semi_supervised_mnist": "93 ± 6.5 errors of 10,000 (arXiv:1606.03498)",
 }
-"""The score to expect by the literature, by config; where none is here, none is known of this data."""
+"""The expected score according to the literature, by config; other configs have no known score on this data."""
 
 
 def seconds_of_a_step(name: str, repeats: int) -> list[float]:
-    """Seconds of steps of a config, after some that compile."""
+    """Seconds of a config's steps, after some that compile."""
     import jax
     import numpy as np
 
@@ -85,7 +85,7 @@ def seconds_of_a_step(name: str, repeats: int) -> list[float]:
 
 
 def measure(name: str, repeats: int, limit: float) -> dict:
-    """The median second of a step in a process of its own, and what all steps take at that rate."""
+    """The median time per step in a separate process, and the time of all steps at that rate."""
     command = [sys.executable, "-m", "benchmarks.recipes", "--one", name, "--repeats", str(repeats), "--out", ""]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=True)
@@ -100,7 +100,7 @@ def measure(name: str, repeats: int, limit: float) -> dict:
 
 
 def table_of(result: dict) -> str:
-    """The result as a table in Markdown."""
+    """The result as a Markdown table."""
     lines = ["| config | steps | seconds of a step | the run | published score |", "|---|---|---|---|---|"]
     for name in sorted(set(result) - {"machine"}):
         found = result[name]

@@ -1,10 +1,10 @@
-"""How a step's time grows with the batch, the width, the members of a population and the devices.
+"""How the time per step grows with batch size, width, number of members of a population, and number of devices.
 
     python -m benchmarks.scaling --out results/benchmarks/scaling.json
 
-The sizes of each axis take turns. Devices are a CPU's: one that has all cores, or one for each core, with products of
-one thread, in a process of its own. On one machine they share what there is, so this shows what splitting costs, and
-not what more machines bring. Beside the JSON lies a picture of the same name.
+The sizes of each axis take turns. Devices are a CPU's, in a separate process: one device with all cores, or one per
+core, with single-threaded products. They share one machine, so this shows the cost of splitting, not the gain from more
+machines. A picture with the same name is written beside the JSON file.
 """
 
 import argparse
@@ -23,11 +23,11 @@ WIDTHS = (64, 256, 1024)
 MEMBERS = (2, 8, 32, 128)
 DEVICES = (1, 2)
 STEPS = 20
-"""Of the ring's networks, in one call."""
+"""Number of steps per call with the ring's networks."""
 
 
 def by_batch(repeats: int) -> dict[int, list[float]]:
-    """Seconds per step of the paper's MNIST pair, by batch."""
+    """Seconds per step of the paper's MNIST pair, by batch size."""
     from benchmarks.step import GAMES, Ours
 
     functions = {batch: Ours(GAMES["mnist"]._replace(batch=batch, steps=2)).chunk for batch in BATCHES}
@@ -35,7 +35,7 @@ def by_batch(repeats: int) -> dict[int, list[float]]:
 
 
 def by_width(repeats: int) -> dict[int, list[float]]:
-    """Seconds per step of two MLPs of two hidden layers on the ring, batch 256, by their width."""
+    """Seconds per step of two MLPs with two hidden layers on the ring, batch 256, by width."""
     from benchmarks.step import GAMES, Ours
     from jaxgan.networks import mlp
 
@@ -48,7 +48,7 @@ def by_width(repeats: int) -> dict[int, list[float]]:
 
 
 def by_members(repeats: int) -> dict[int, list[float]]:
-    """Seconds per step of one of a population's ring GANs, by the number of its members."""
+    """Seconds per step of one of a population's ring GANs, by number of members."""
     started = {members: population.population(members) for members in MEMBERS}
     try:
         functions = {members: chunk for members, (chunk, _) in started.items()}
@@ -60,7 +60,7 @@ def by_members(repeats: int) -> dict[int, list[float]]:
 
 
 def by_devices(repeats: int) -> dict[int, list[float]]:
-    """Seconds per step of the paper's MNIST pair, batch 100, by the number of devices its batch is split over."""
+    """Seconds per step of the paper's MNIST pair, batch 100, by number of devices that share the batch."""
     started = {count: _worker(count) for count in DEVICES}
     try:
         functions = {count: functools.partial(_ask, process) for count, process in started.items()}
@@ -80,7 +80,7 @@ AXES: dict[str, tuple[Callable[[int], dict[int, list[float]]], str]] = {
 
 
 def worker(devices: int) -> None:
-    """Makes a step for every line read, on so many devices, and answers."""
+    """Makes a step for each line read, on this number of devices, and answers."""
     import jax
     import jax.numpy as jnp
 
@@ -127,7 +127,7 @@ def _per(seconds: Any, counts: dict[int, int]) -> dict[int, list[float]]:
 
 
 def picture(result: dict[str, Any], path: pathlib.Path) -> None:
-    """Times over sizes, one panel for each axis, with the line of a time that grows with the size, or falls with it."""
+    """Times over sizes, one panel per axis, with the line of a time that grows, or falls, in proportion to the size."""
     from jaxgan.figures import blank_figure, pixels, save_png
 
     canvas, axes = blank_figure(10, 7, 2, 2)
@@ -153,7 +153,7 @@ def picture(result: dict[str, Any], path: pathlib.Path) -> None:
 
 
 def main() -> None:
-    """Times the axes."""
+    """Times all axes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/scaling.json")
     parser.add_argument("--repeats", type=int, default=9)

@@ -1,11 +1,11 @@
-"""Scores of a config over several seeds: trains each, evaluates each, and writes means with their errors.
+"""Scores of a config over several seeds: trains and evaluates each, and writes means with their errors.
 
     python -m benchmarks.scores --config configs/quickstart.py --out results/scores/quickstart.json
     python -m benchmarks.scores --config configs/bigan_mnist.py --out results/tasks/bigan.json \
         --set dataset.path=DIRECTORY --evaluate evaluation.metrics=task
 
-In the value of a field, {seed} stands for the seed: of `evaluation.other_run`, say, or `semi_supervised.seed`. Runs in
-`--workdir` already are gone on with, or only evaluated.
+In the value of a field, {seed} stands for the seed, for example in `evaluation.other_run` or `semi_supervised.seed`.
+Runs that already exist in `--workdir` are resumed, or only evaluated.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from jaxgan.runs.evaluate.tables import number, summarise
 def one_seed(
     config: str, seed: int, workdir: pathlib.Path, overrides: dict[str, str], evaluation: dict[str, str]
 ) -> dict:
-    """Trains and evaluates one seed; what the evaluation wrote, and the alarms that ever went on."""
+    """Trains and evaluates one seed. Returns the evaluation's results, and the alarms that ever turned on."""
     trained, evaluated = (
         {name: value.replace("{seed}", str(seed)) for name, value in fields.items()}
         for fields in (overrides | {"seed": str(seed)}, evaluation)
     )
     runs.run("train", config, trained, str(workdir), {})
     runs.run("evaluate", None, evaluated, str(workdir), {"seed": seed})
-    of_this_seed = re.compile(rf"step_\d+_seed_{seed}(_[a-z]+)*\.json")  # with the way of sampling behind it
+    of_this_seed = re.compile(rf"step_\d+_seed_{seed}(_[a-z]+)*\.json")  # followed by the sampling method
     written = [path for path in (workdir / "evaluation").iterdir() if of_this_seed.fullmatch(path.name)]
     newest = max(written, key=lambda path: path.stat().st_mtime_ns)
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
@@ -41,7 +41,7 @@ def one_seed(
 
 
 def summary(reports: list[dict]) -> dict[str, dict]:
-    """Every score over the seeds, with real data's mean beside it."""
+    """Each score over the seeds, with real data's mean."""
     found = {}
     for scores in zip(*(report["scores"] for report in reports), strict=True):
         own = over_seeds(*([score[of] for score in scores] for of in ("value", "standard_error")))
@@ -51,13 +51,13 @@ def summary(reports: list[dict]) -> dict[str, dict]:
 
 
 def over_seeds(values: Sequence[float | None], errors: Sequence[float | None] = ()) -> dict[str, Any]:
-    """`summarise` of some seeds as JSON; no mean where one seed has no value."""
+    """`summarise` over seeds, as JSON; no mean if a seed has no value."""
     found = summarise(values, errors)
     return (found._replace(mean=None, standard_error=None) if None in values else found)._asdict()
 
 
 def task_summary(reports: list[dict]) -> dict[str, dict]:
-    """The same of what the task measures, by number and method."""
+    """The same for the task's scores, by score and method."""
     found: dict[str, dict] = {}
     for scores in zip(*(report["task"]["scores"] for report in reports), strict=True):
         of_seeds = {method: [score["values"][method] for score in scores] for method in scores[0]["values"]}
@@ -70,16 +70,16 @@ def task_summary(reports: list[dict]) -> dict[str, dict]:
 
 SHARES = {"label_accuracy": "samples", "precision": "samples", "high_quality": "samples", "recall": "test"}
 SHARES |= {"coverage": "test"}
-"""Scores that are shares, and of what: their errors are known without having been written."""
+"""Scores that are fractions, and their denominators: their errors follow from these even if they were not saved."""
 
 
 def cell(found: dict[str, Any], digits: int | None, scale: float = 1, share_of: int | None = None) -> str:
-    """A score over seeds as tables show it; see `Summary.text`.
+    """A score over seeds, as shown in tables; see `Summary.text`.
 
     Args:
-      found: of `over_seeds`; of an earlier version it has no errors of the evaluations.
+      found: from `over_seeds`; results of an earlier version lack the evaluations' errors.
       digits, scale: of the numbers.
-      share_of: of a share that was counted on so many examples: √(p(1 − p)/n) is its error where none is in the file.
+      share_of: number of examples of which the score is a fraction: if the file has no error, it is √(p(1 − p)/n).
     """
     errors = found.get("errors", ())
     if not errors and share_of is not None:
@@ -88,18 +88,18 @@ def cell(found: dict[str, Any], digits: int | None, scale: float = 1, share_of: 
 
 
 def errors_cell(found: dict[str, Any], of: int = 10_000) -> str:
-    """The same of a number of errors among `of` test examples: ± √(n p (1 − p)) in it."""
+    """The same for a number of errors among `of` test examples, whose error includes √(n p (1 − p))."""
     return cell({"values": [value / of for value in found["values"]]}, 0, of, share_of=of)
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """Rows, the heading first, as a table in Markdown."""
+    """Rows, the heading first, as a Markdown table."""
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
 def table_of(result: dict[str, Any]) -> str:
-    """The scores of a result of this benchmark as a table in Markdown."""
+    """The scores of a result of this benchmark as a Markdown table."""
     counts = {"samples": result["samples"], "test": result["features"].get("test_examples")}
     better = {name: way for evaluator in EVALUATORS.values() for name, way in evaluator.scores.items()}
     seeds = f"{len(result['seeds'])} seeds" if len(result["seeds"]) > 1 else "one seed"
@@ -111,13 +111,13 @@ def table_of(result: dict[str, Any]) -> str:
 
 
 def task_rows(task: dict[str, dict], methods: Sequence[str], examples: int, digits: int = 3) -> list[list[str]]:
-    """The heading and a row for each of a task's scores, with a column for each method.
+    """The heading and one row per score of a task, with a column per method.
 
     Args:
-      task: of `task_summary`.
+      task: from `task_summary`.
       methods: the columns.
-      examples: of which an accuracy is a share.
-      digits: behind the point; accuracies of 10,000 examples have four.
+      examples: number of examples of which an accuracy is a fraction.
+      digits: number of decimals; accuracies over 10,000 examples have four.
     """
     rows = [["", *(f"`{method}`" for method in methods)]]
     for score, found in task.items():
@@ -128,7 +128,7 @@ def task_rows(task: dict[str, dict], methods: Sequence[str], examples: int, digi
 
 
 def _without_paths(fields: dict[str, str]) -> dict[str, str]:
-    """The fields but for where things lie on this machine."""
+    """The fields without those that are paths on this machine."""
     return {name: value for name, value in fields.items() if name not in ("dataset.path", "evaluation.other_run")}
 
 

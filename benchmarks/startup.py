@@ -1,9 +1,9 @@
-"""From the command to the first step: seconds until a run's first line of metrics, cold and with compiled code kept.
+"""From the command to the first step: seconds to a run's first line of metrics, without and with a compilation cache.
 
     python -m benchmarks.startup --out results/benchmarks/startup.json
 
-Cold: nothing compiled is kept; warm: the run before left it. The line comes after the first step
-(--config.log_every=1). The imports' shares are those of `python -X importtime`, in a process of its own.
+Cold: nothing is cached; warm: the previous run filled the cache. The line comes after the first step
+(--config.log_every=1). The imports' times are those of `python -X importtime`, in a separate process.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from benchmarks import timing
 
 COMMAND = [sys.executable, "launch.py", "--config=configs/quickstart.py", "--config.log_every=1"]
 PACKAGES = ("jax", "optax", "chex", "flax", "orbax", "tensorboardX", "matplotlib", "PIL", "ml_collections", "numpy")
-"""Whose imports are listed."""
+"""Packages whose imports are listed."""
 
 
 def first_line(cache: str, directory: str) -> float:
@@ -43,7 +43,7 @@ def first_line(cache: str, directory: str) -> float:
 
 
 def imports() -> dict[str, float]:
-    """Seconds of the imports of a whole run, by the package that is outermost in them."""
+    """Seconds of the imports of a whole run, by the outermost package."""
     with tempfile.TemporaryDirectory() as workdir:
         command = [sys.executable, "-X", "importtime", *COMMAND[1:], f"--workdir={workdir}/run", "--config.steps=1"]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stderr
@@ -57,7 +57,7 @@ def imports() -> dict[str, float]:
 
 
 def main() -> None:
-    """Times it."""
+    """Times the start-up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default="results/benchmarks/startup.json")
     parser.add_argument("--repeats", type=int, default=5)

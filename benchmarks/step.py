@@ -1,16 +1,17 @@
-"""A training step of jaxgan beside PyTorch's, a plain flax loop's, and its own matrix products alone.
+"""A training step of jaxgan compared with PyTorch's, a plain flax loop's, and its own matrix products.
 
     python -m benchmarks.step
     python -m benchmarks.step --games mnist ring --out ""
 
-All take turns in one process, on the same number of threads, after a warm-up of each; medians and ratios of pairs.
-Every contender makes the same step: Algorithm 1 with k = 1, fresh latents for both players, dropout, batch statistics,
-optimizer. PyTorch is there as its best users write it: fused optimizers, real and generated examples in one batch where
-the discriminator judges each alone, channels last, compiled, and under autocast. Each precision is compared with its
-like, and the best with the best. The floor is the products of jaxgan's own compiled step in float32, one after another
-with nothing between them, so padding and the like counts as work; XLA's convolutions are not in it. jaxgan's steps are
-many in one call, as a run makes them; where a game's steps are short, its single calls are there too. PyTorch
-(`pip install torch==2.13.0`) is left out, and said to be, if it is not there. Convolutions in the flax loop are XLA's.
+All take turns in one process, with the same number of threads, after a warm-up; results are medians and ratios of
+pairs. Every contender makes the same step: Algorithm 1 with k = 1, fresh latents for both players, dropout, batch
+statistics, optimizer. PyTorch is used as by its best users: fused optimizers, real and generated examples in one batch
+where the discriminator judges each on its own, channels last, compiled, and under autocast. Each precision is compared
+with the same precision, and the best with the best. The floor consists of the products of jaxgan's own compiled step in
+float32, one after another with nothing in between, so padding and the like counts as work; XLA's convolutions are not
+included. jaxgan makes many steps per call, as in a run; if a game's steps are short, single calls are timed too.
+PyTorch (`pip install torch==2.13.0`) is left out, with a note, if it is not installed. Convolutions in the flax loop
+are XLA's.
 """
 
 import argparse
@@ -36,18 +37,18 @@ from jaxgan.wrappers.precision import PRECISIONS
 
 
 class Game(NamedTuple):
-    """One benchmark: networks in all three libraries, and the batch.
+    """One benchmark: networks in all three libraries, and the batch size.
 
     Attributes:
       players: jaxgan's generator and discriminator.
-      flax: the flax loop's, or None.
+      flax: those of the flax loop, or None.
       torch: name of the function in `torch_gans`, and its arguments.
-      shape: of an example, channels last.
-      batch: examples.
-      latent: dimensions.
+      shape: shape of an example, channels last.
+      batch: examples per batch.
+      latent: dimension of a latent.
       optimizer: "sgd" (.1, momentum .5) or "adam" (2e-4, β₁ .5).
-      steps: of every contender in one turn.
-      joint: the discriminator may judge real and generated examples in one batch.
+      steps: steps of each contender per turn.
+      joint: whether the discriminator may judge real and generated examples in one batch.
     """
 
     players: Callable[[], tuple[Any, Any]]
@@ -121,12 +122,12 @@ GAMES = {
 
 
 def transformation(name: str) -> optax.GradientTransformation:
-    """jaxgan's own optimizer of a game."""
+    """jaxgan's optimizer for a game."""
     return OPTIMIZERS["sgd"](0.1, momentum=0.5) if name == "sgd" else OPTIMIZERS["adam"](2e-4, b1=0.5)
 
 
 class Ours:
-    """jaxgan's step, and the same step many times in one call."""
+    """jaxgan's step, and the same step many times per call."""
 
     def __init__(self, game: Game, precision: str = "float32"):
         generator, discriminator = (PRECISIONS[precision](player) for player in game.players())
@@ -153,12 +154,12 @@ class Ours:
         self.batches = {"real": jnp.broadcast_to(real[None], (game.steps, *real.shape)) + 0}
 
     def step(self) -> dict[str, jax.Array]:
-        """One step; its metrics when it is done."""
+        """Makes one step; returns its metrics when it is finished."""
         self.state, metrics = self._step(self.state, self.batch)
         return jax.block_until_ready(metrics)
 
     def chunk(self) -> None:
-        """The game's number of steps in one call."""
+        """Makes the game's number of steps in one call."""
         self.state, metrics = self._scan(self.state, self.batches)
         jax.block_until_ready((self.state, metrics))
 
@@ -168,7 +169,7 @@ class Ours:
 
 
 def contenders(game: Game) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]]:
-    """The contenders' functions, each of `game.steps` steps, and what the floor consists of."""
+    """The contenders' functions, each making `game.steps` steps, and the content of the floor."""
     ours = Ours(game)
     found = ours.products()
     functions = {"jaxgan": ours.chunk, "floor": _times(floor(found), game.steps)}
@@ -185,7 +186,7 @@ def contenders(game: Game) -> tuple[dict[str, Callable[[], Any]], dict[str, Any]
 
 
 def torch_contenders(game: Game) -> dict[str, Callable[[], Any]]:
-    """PyTorch's functions: of float32 and of autocast the quickest layout, eager and compiled; none without PyTorch."""
+    """PyTorch's functions: the fastest layout of float32 and of autocast, eager and compiled; none without PyTorch."""
     try:
         import torch
 
@@ -229,7 +230,7 @@ def torch_contenders(game: Game) -> dict[str, Callable[[], Any]]:
         compiled = contender(*best, autocast, compiled=True)
         try:
             compiled()
-        except Exception as error:  # what PyTorch cannot compile here
+        except Exception as error:  # PyTorch cannot compile this here
             print(f"torch.compile is left out: {type(error).__name__}: {str(error).splitlines()[0]}")
         else:
             found[", ".join(["torch.compile", *words])] = compiled
@@ -245,7 +246,7 @@ def _times(function: Callable[[], Any], count: int) -> Callable[[], None]:
 
 
 def measure(name: str, repeats: int) -> dict[str, Any]:
-    """Milliseconds of a step of every contender, and ratios of pairs."""
+    """Milliseconds per step of each contender, and ratios of pairs."""
     game = GAMES[name]
     functions, made_of = contenders(game)
     seconds = timing.in_turn(functions, repeats)
@@ -280,11 +281,11 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
 TINY = GAMES["ring"]._replace(
     players=lambda: (mlp(output_shape=(2,), widths=(16,)), mlp(output_shape=(), widths=(16,))), batch=32, steps=500
 )
-"""One hidden layer of 16 units: almost all of a single call's time is the call."""
+"""One hidden layer of 16 units: a single call is almost all overhead."""
 
 
 def loop(game: Game, repeats: int) -> dict[str, Any]:
-    """Many steps in one call, against a Python loop that reads the loss of every step."""
+    """Many steps in one call, compared with a Python loop that reads the loss of every step."""
     ours = Ours(game)
 
     def python_loop():
@@ -303,7 +304,7 @@ def loop(game: Game, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Times the games that are asked for."""
+    """Times the requested games."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--games", nargs="+", default=list(GAMES), choices=GAMES)
     parser.add_argument("--out", default=f"results/benchmarks/step-{timing.processor()}.json")

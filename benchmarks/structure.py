@@ -1,24 +1,24 @@
-"""What a reader of the code must hold in mind, counted by running it and by reading its syntax trees.
+"""How much a reader of the code must keep in mind, counted by running it and by reading its syntax trees.
 
     python -m benchmarks.structure [--root=.] [--json=FILE]
 
 Walk: the files under jaxgan/ whose functions a four-step run of configs/ring.py enters (main thread, alarms off), and
-the switches: how often the next function to be called stands in another file than the one called before it.
+the switches: how often the next called function is in a different file than the previous one.
 
 Floors: the longest chain of rooms in which each imports the next one at module level. A room is launch.py, configs/, a
-module at the root of jaxgan/ or a folder of jaxgan/ with all below it. Imports inside functions and under TYPE_CHECKING
-do not count, but for launch.py, which imports everything that way. `folder_floors` is the same within each folder of
-jaxgan/, where a room is a file or folder of it; None if its rooms import each other in a circle.
+module at the root of jaxgan/ or a folder of jaxgan/ with everything below it. Imports inside functions and under
+TYPE_CHECKING do not count, except in launch.py, where all imports are of this kind. `folder_floors` is the same within
+each folder of jaxgan/, where a room is a file or folder in it; None if its rooms import each other in a circle.
 
 Tables: configs/default.py, and every assignment at module level in the config's plumbing (`PLUMBING`) that is a
-collection of literals at least half of whose words are fields or sections of a config. A field that is added, or that
-changes, may have to be changed in each of them.
+collection of literals at least half of whose words are fields or sections of a config. Adding or changing a field may
+require a change in each of them.
 
-Field places: of a field whose name belongs to one section, or to one kind of section, the files of the plumbing that
-name it as a string or an attribute, configs/default.py included. The median over those fields, and the most.
+Field places: for a field whose name belongs to only one section, or one kind of section, the files of the plumbing that
+name it as a string or an attribute, including configs/default.py. The median over those fields, and the maximum.
 
 Lines: of jaxgan/**/*.py. Private names: names with one leading underscore that the tests import from jaxgan, or read
-from a module of it.
+from one of its modules.
 """
 
 import ast
@@ -43,7 +43,7 @@ BOUNDS = {
     "lines": 30_600,
     "private_names": 0,
 }
-"""The most of each that the project allows itself; a test holds them."""
+"""The project's own limits; a test checks them."""
 
 PLUMBING = (
     "configs/default.py",
@@ -53,9 +53,9 @@ PLUMBING = (
     "jaxgan/runs/",
     "jaxgan/fields.py",
 )
-"""Where configs are read, checked and passed on. What a field sets is elsewhere, and not counted."""
+"""Where configs are read, checked and passed on. Code that a field configures is elsewhere, and not counted."""
 
-# Runs in a fresh process, so that neither imports nor caches of the caller change the walk.
+# Runs in a fresh process, so that the caller's imports and caches do not change the walk.
 _WALK = """
 import json, pathlib, sys, tempfile
 from configs import ring
@@ -90,7 +90,7 @@ print(json.dumps({"files": names, "functions": len(functions), "switches": switc
 
 def walk(root: pathlib.Path) -> dict:
     """The files, functions and switches of a four-step run."""
-    # On one device, whatever the caller asks of XLA.
+    # On one device, whatever the caller's XLA settings.
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     command = [sys.executable, "-c", _WALK]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
@@ -100,14 +100,14 @@ def walk(root: pathlib.Path) -> dict:
 
 
 def modules(root: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Every module of the package, of configs/ and launch.py, by its dotted name."""
+    """All modules of the package, of configs/ and launch.py, by dotted name."""
     paths = [root / "launch.py", *(root / "configs").glob("*.py"), *sorted((root / "jaxgan").rglob("*.py"))]
     names = (path.relative_to(root).with_suffix("").as_posix().replace("/", ".") for path in paths)
     return {name.removesuffix(".__init__"): path for name, path in zip(names, paths, strict=True)}
 
 
 def imports(root: pathlib.Path) -> dict[str, set[str]]:
-    """The modules that each module imports when it is loaded."""
+    """The modules that each module imports on loading."""
     known = modules(root)
     found = {}
     for name, path in known.items():
@@ -137,7 +137,7 @@ def _when_loaded(body: list) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def floors(root: pathlib.Path, folder: str = "jaxgan", found: dict[str, set[str]] | None = None) -> list[str]:
-    """The longest chain of rooms of a folder; from launch.py down for the package as a whole. `found`: its imports."""
+    """The longest chain of rooms in a folder; for the whole package, from launch.py down. `found`: its imports."""
     depth = folder.count(".") + 2
     rooms = collections.defaultdict(set)
     for name, targets in (found or imports(root)).items():
@@ -167,7 +167,7 @@ def _room(module: str, folder: str, depth: int) -> str | None:
 
 
 def folder_floors(root: pathlib.Path) -> dict[str, int | None]:
-    """The floors of each folder of the package; None where its rooms import each other in a circle."""
+    """The floors of each folder of the package; None if its rooms import each other in a circle."""
     counts: dict[str, int | None] = {}
     found = imports(root)
     for folder in sorted({".".join(name.split(".")[:2]) for name in found if name.count(".") >= 2}):
@@ -180,7 +180,7 @@ def folder_floors(root: pathlib.Path) -> dict[str, int | None]:
 
 
 def fields(root: pathlib.Path) -> dict[str, set[str]]:
-    """The sections in which each name of a field stands; "" for the config itself."""
+    """The sections that contain each field name; "" for the config itself."""
     code = "import json; from configs import default; print(json.dumps(default.get_config().to_dict()))"
     config = json.loads(subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True).stdout)
     found = collections.defaultdict(set)
@@ -192,7 +192,7 @@ def fields(root: pathlib.Path) -> dict[str, set[str]]:
 
 
 def plumbing(root: pathlib.Path) -> dict[str, ast.Module]:
-    """The syntax trees of the files in which configs are read, checked and passed on, without docstrings."""
+    """The syntax trees of the files where configs are read, checked and passed on, without docstrings."""
     trees = {}
     for path in [root / "launch.py", root / "configs/default.py", *sorted((root / "jaxgan").rglob("*.py"))]:
         name = path.relative_to(root).as_posix()
@@ -230,7 +230,7 @@ def tables(root: pathlib.Path) -> list[str]:
 
 
 def field_places(root: pathlib.Path) -> dict[str, list[str]]:
-    """The files of the plumbing that name each field whose name is its own."""
+    """The files of the plumbing that name each field with a unique name."""
 
     def kind(section: str) -> str:
         return section.removeprefix("discriminator").removeprefix("generator")
@@ -247,12 +247,12 @@ def field_places(root: pathlib.Path) -> dict[str, list[str]]:
 
 
 def lines(root: pathlib.Path) -> int:
-    """Lines of the library."""
+    """Number of lines of the library."""
     return sum(len(path.read_text().splitlines()) for path in (root / "jaxgan").rglob("*.py"))
 
 
 def private_names(root: pathlib.Path) -> list[str]:
-    """The private names of the package that the tests reach."""
+    """The package's private names that the tests use."""
     found = []
     for path in sorted((root / "tests").rglob("*.py")):
         tree, of_package = ast.parse(path.read_text()), set()
@@ -281,7 +281,7 @@ def _private(name: str) -> bool:
 
 
 def measure(root: pathlib.Path = pathlib.Path()) -> dict:
-    """Every count, with the names behind it."""
+    """All counts, with the names behind them."""
     ran, chain, places = walk(root), floors(root), field_places(root)
     of_tables, reached = tables(root), private_names(root)
     most = max(places, key=lambda field: len(places[field]))

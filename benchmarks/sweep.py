@@ -1,9 +1,9 @@
-"""`--mode=sweep` beside `--mode=train` of its members one at a time, as a user runs them: the ring, 16 members.
+"""`--mode=sweep` compared with `--mode=train` of its members one at a time, as users run them: the ring, 16 members.
 
     python -m benchmarks.sweep --out results/benchmarks/sweep.json
 
-A rate is steps of one GAN per second, from what a longer run takes more than a shorter one, so without start-up,
-compilation and evaluation; the two modes take turns.
+A rate is steps of one GAN per second. It is the difference between a longer and a shorter run, so it excludes start-up,
+compilation and evaluation. The two modes take turns.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from benchmarks import timing
 
 SHORT, LONG = 1_000, 3_000
-"""Steps of the two runs."""
+"""Steps of the shorter and the longer run."""
 
 GRID = "generator_optimizer.learning_rate=1e-4,3e-4,1e-3,2e-3"
 FIELDS = {
@@ -30,7 +30,7 @@ FIELDS = {
 
 
 def seconds(mode: str, steps: int) -> float:
-    """Of one run from start to end."""
+    """Seconds of one run from start to end."""
     fields = [f"--config.{name}={value}" for name, value in (FIELDS | {"steps": str(steps)}).items()]
     with tempfile.TemporaryDirectory() as workdir:
         command = [sys.executable, "launch.py", f"--mode={mode}", "--config=configs/ring.py", f"--workdir={workdir}"]
@@ -48,7 +48,7 @@ def main() -> None:
     members = {"train": 1, "sweep": 16}
     found: dict[str, list[float]] = {mode: [] for mode in members}
     for mode in members:
-        seconds(mode, SHORT)  # fills the cache of compiled code
+        seconds(mode, SHORT)  # fills the compilation cache
     for _ in range(arguments.repeats):
         for mode, count in members.items():
             more = seconds(mode, LONG) - seconds(mode, SHORT)

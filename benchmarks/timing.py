@@ -1,4 +1,4 @@
-"""Timing several functions in turn, so that the noise of a shared machine falls on all of them alike."""
+"""Times several functions in turn, so that the noise of a shared machine affects all of them alike."""
 
 import datetime
 import json
@@ -17,15 +17,15 @@ from jaxgan.io.atomic import atomic_write
 def in_turn(
     functions: Mapping[str, Callable[[], Any]], repeats: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """Seconds of every call: after one call of each to warm up, all in turn, `repeats` times.
+    """Seconds of each call: after one warm-up call of each function, all are called in turn, `repeats` times.
 
     Args:
-      functions: by name; each returns when its work is done.
+      functions: by name; each returns when its work is finished.
       repeats: ≥ 1.
-      clock: `time.process_time` counts the processor's seconds of all threads, which depend less on other processes.
+      clock: `time.process_time` counts processor seconds of all threads, which depend less on other processes.
 
     Returns:
-      By name, [repeats] seconds.
+      [repeats] seconds, by name.
     """
     for function in functions.values():
         function()
@@ -39,17 +39,17 @@ def in_turn(
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
-    """Median, least and largest."""
+    """Median, minimum and maximum."""
     return {"median": statistics.median(seconds), "least": min(seconds), "largest": max(seconds), "runs": len(seconds)}
 
 
 def ratio(slow: list[float], fast: list[float]) -> dict[str, float]:
-    """How many times as long the first takes: median of the pairs' ratios, and their range."""
+    """How many times as long the first takes: the median of the pairs' ratios, and their range."""
     return summary([a / b for a, b in zip(slow, fast, strict=True)])
 
 
 def machine(*packages: str) -> dict[str, Any]:
-    """What the timings were made on."""
+    """The machine and software of the timings."""
     lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines() if os.path.exists("/proc/cpuinfo") else []
     facts = dict(map(str.strip, line.split(":", 1)) for line in lines if ":" in line)
     flags = facts.get("flags", "").split()
@@ -64,7 +64,7 @@ def machine(*packages: str) -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The processor's name for a file's, such as "intel-xeon-processor-amx": results of several lie side by side."""
+    """The processor's name in a form for file names, such as "intel-xeon-processor-amx", to keep results apart."""
     found = machine()
     words = "".join(c if c.isalnum() else " " for c in found["cpu"].lower().replace("(r)", "").replace("(tm)", ""))
     return "-".join([*words.split()[:5], *(["amx"] if "amx_bf16" in found["units"] else [])])

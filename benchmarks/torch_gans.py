@@ -1,6 +1,6 @@
-"""The benchmarks' GANs in PyTorch, written as a careful user would: fused optimizers, no gradients that nobody needs.
+"""The benchmarks' GANs in PyTorch, as written by a careful user: fused optimizers, no unnecessary gradients.
 
-`pip install torch==2.13.0`; nothing else of the project needs it.
+`pip install torch==2.13.0`; nothing else in the project needs it.
 """
 
 import itertools
@@ -12,19 +12,19 @@ from torch.nn import functional
 
 
 class Maxout(nn.Module):
-    """A linear layer, and the largest of `pieces` of its outputs for each unit."""
+    """A linear layer, and for each unit the maximum of `pieces` of its outputs."""
 
     def __init__(self, inputs: int, units: int, pieces: int):
         super().__init__()
         self.linear, self.units, self.pieces = nn.Linear(inputs, pieces * units), units, pieces
 
     def forward(self, inputs):
-        """[batch, inputs] to [batch, units]."""
+        """Maps [batch, inputs] to [batch, units]."""
         return self.linear(inputs).view(-1, self.pieces, self.units).amax(1)
 
 
 class ConvMaxout(nn.Module):
-    """A convolution, the larger of two outputs for each unit, and a spatial maximum whose last window may overhang."""
+    """A convolution, the maximum of two outputs per unit, and max pooling whose last window may overhang."""
 
     def __init__(self, inputs: int, units: int, kernel: int, padding: int, pool: int, stride: int):
         super().__init__()
@@ -32,7 +32,7 @@ class ConvMaxout(nn.Module):
         self.pool = nn.MaxPool2d(pool, stride, ceil_mode=True)
 
     def forward(self, images):
-        """[batch, channels, height, width]."""
+        """Takes [batch, channels, height, width]."""
         hidden = self.conv(images)
         return self.pool(torch.maximum(hidden[:, : self.units], hidden[:, self.units :]))
 
@@ -49,7 +49,7 @@ def mnist() -> tuple[nn.Module, nn.Module]:
 
 
 def ring(width: int = 128, latent: int = 2) -> tuple[nn.Module, nn.Module]:
-    """Two hidden layers of each player, as configs/ring.py."""
+    """Two hidden layers per player, as in configs/ring.py."""
 
     def net(inputs, outputs):
         layers = [nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, outputs)]
@@ -59,7 +59,7 @@ def ring(width: int = 128, latent: int = 2) -> tuple[nn.Module, nn.Module]:
 
 
 def dcgan(size: int, channels: int, widths: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
-    """A DCGAN of images [channels, size, size]; `widths` of the generator, the discriminator's are the reverse."""
+    """A DCGAN for images [channels, size, size]; `widths` are the generator's, the discriminator's are the reverse."""
     small = size // 2 ** len(widths)
     layers: list[nn.Module] = [nn.Linear(100, widths[0] * small * small, bias=False)]
     layers += [nn.Unflatten(1, (widths[0], small, small)), nn.BatchNorm2d(widths[0]), nn.ReLU()]
@@ -98,12 +98,12 @@ def cifar10() -> tuple[nn.Module, nn.Module]:
 
 
 def sgd(parameters):
-    """The paper's."""
+    """The paper's optimizer."""
     return torch.optim.SGD(parameters, lr=0.1, momentum=0.5, fused=True)
 
 
 def adam(parameters):
-    """DCGAN's."""
+    """DCGAN's optimizer."""
     return torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), fused=True)
 
 
@@ -117,17 +117,17 @@ def make_step(
     joint: bool = False,
     autocast: bool = False,
 ) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
-    """One step of Algorithm 1 with k = 1: `(real) -> losses`, the discriminator first, each player on fresh latents.
+    """One step of Algorithm 1 with k = 1: `(real) -> losses`, the discriminator first, each player with fresh latents.
 
     Args:
       pair: generator and discriminator.
       optimizer: `sgd` or `adam`.
-      batch: real examples of a step, and generated ones.
-      latent: dimensions.
-      compiled: both losses by `torch.compile`.
-      joint: the discriminator judges real and generated examples in one batch, which is the same without batch
-        statistics.
-      autocast: the networks compute under `torch.autocast` in bfloat16, as PyTorch's documentation recommends.
+      batch: number of real examples per step, and of generated ones.
+      latent: dimension of a latent.
+      compiled: whether both losses are compiled by `torch.compile`.
+      joint: whether the discriminator judges real and generated examples in one batch, which is equivalent without
+        batch statistics.
+      autocast: whether networks run under `torch.autocast` in bfloat16, as PyTorch's documentation recommends.
     """
     generator, discriminator = pair
     generator_tx, discriminator_tx = optimizer(generator.parameters()), optimizer(discriminator.parameters())
@@ -165,7 +165,7 @@ def make_step(
         d_loss = discriminator_loss(real, draw())
         d_loss.backward()
         discriminator_tx.step()
-        discriminator.requires_grad_(False)  # its weights' gradients are not wanted now
+        discriminator.requires_grad_(False)  # the gradients of its weights are not needed now
         generator_tx.zero_grad(set_to_none=True)
         g_loss = generator_loss(draw())
         g_loss.backward()

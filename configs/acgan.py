@@ -1,12 +1,12 @@
-"""AC-GAN: a generator of a class, and a discriminator that does not see it but tells it.
+"""AC-GAN: the generator is given a class; the discriminator does not see the class, but predicts it.
 
     python launch.py --config=configs/acgan.py --workdir=runs/acgan
 
-DCGAN networks on 5,000 labelled digits (extra `demo`): the generator gets the label as ten more latents, and the
+DCGAN networks on 5,000 labelled digits (extra `demo`). The generator gets the label as ten more latents, and the
 discriminator's second head classifies data and samples. Adam at 2e-4 with beta1 .5, batch 100, 100 normal latents.
-Pictures have a row for each class; --mode=sample writes the labels too. Another data set:
+Pictures have a row per class; --mode=sample writes the labels too. For another data set, set
 --config.discriminator.class_logits=CLASSES.
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Odena et al. 2017 (arXiv:1610.09585), section 3.
 """
 

@@ -1,16 +1,16 @@
-"""Pixel-art avatars in colour, of a mouth and a hair length that are asked for; nothing is downloaded.
+"""Pixel-art avatars in colour, with a requested mouth and hair length; nothing is downloaded.
 
     python launch.py --config=configs/avatars.py --workdir=runs/avatars
     python launch.py --mode=sample --workdir=runs/avatars --condition=0,3 --count=40
 
 Data: 20,000 avatars of 32 x 32 pixels that come with jaxgan, with four classes: happy long (0), happy short (1), sad
-long (2), sad short (3). Other attributes: --config.dataset.label=glasses, or several: jaxgan.datasets.avatars.LABELS.
-A generator of nearest-neighbour doublings and 3 x 3 convolutions, which the class scales and moves; a discriminator of
-strided convolutions without normalisation, on whose last layer the class is projected; non-saturating loss with R1 in
-every eighth step; Adam with betas 0 and .99, its rate by half a cosine from 1e-3 to 1e-4; batch 32; moving average of
-the generator .997. Pictures have a row for each class.
+long (2), sad short (3). For other attributes, set --config.dataset.label=glasses, or several: see
+jaxgan.datasets.avatars.LABELS. The generator uses nearest-neighbour doublings and 3 x 3 convolutions; the class sets
+its scales and biases. The discriminator uses strided convolutions without normalisation; the class is projected on its
+last layer. Non-saturating loss with R1 in every eighth step; Adam with betas 0 and .99, and a learning rate that falls
+from 1e-3 to 1e-4 by half a cosine; batch 32; moving average of the generator .997. Pictures have a row per class.
 
-Time: 21 minutes of steps on one core of an AMD EPYC. The pictures of step 3,000, half way, are much like the last ones.
+Time: 21 minutes of steps on one core of an AMD EPYC. The pictures of step 3,000, half way, look much like the last.
 Score, of one seed (results/scores/avatars.json): label_accuracy .885 (real avatars: .995), within_class_diversity .902
 (1.000), frechet 3.6 (.3), by 2,000 samples.
 """

@@ -7,17 +7,17 @@
 From tensorflow-datasets: --config.dataset.name=tfds --config.dataset.path=TFDS_DIRECTORY. Data: all 60,000 training
 images, in [0, 1]. Latents U(-1, 1)^200. Generator: ReLU 1024-1024, sigmoid 784. Encoder: leaky ReLU 1024-1024, linear
 200. Discriminator, of 784 pixels and 200 latents: leaky ReLU 1024-1024. Batch norm in the first two. Relativistic
-paired loss with R1 and R2, gamma .1, of pairs; Adam at 2e-4 with betas 0 and .99; batch 128; a moving average of
-generator and encoder, .999. The regressor of an evaluation, leaky ReLU 2048, sees samples through noise of up to .6,
-with up to .9 of their pixels masked. The other two methods, by the same networks:
---config.inference.method=joint_regressor, and regressor.
+paired loss with R1 and R2 of pairs, gamma .1; Adam at 2e-4 with betas 0 and .99; batch 128; a moving average of
+generator and encoder, .999. Evaluations fit a regressor, leaky ReLU 2048, to samples with noise of up to .6 and up to
+.9 of their pixels masked. For the other two methods, with the same networks, set
+--config.inference.method=joint_regressor or regressor.
 
 Time: 15 minutes on one CPU core. Score, of three seeds (results/tasks/bigan.json): 1-NN accuracy .9731 (.9721 to
 .9739) by a regressor fitted to its generator, .9534 (.9522 to .9544) by its own encoder; pixels have .9691, and 40
 principal components .9735 (results/tasks/baselines.json). Donahue et al. report 97.39 % and, for a latent regressor,
 97.44 %. configs/inference_mnist.py has better codes.
-Source: arXiv:1605.09782, section 4.1, with the loss and the penalties of Huang et al. 2024 (arXiv:2501.05441); latents
-are 50 there, players descend the cross-entropy, and 400 epochs are made.
+Source: arXiv:1605.09782, section 4.1, with the loss and the penalties of Huang et al. 2024 (arXiv:2501.05441). The
+source uses 50 latents, players that descend the cross-entropy, and 400 epochs.
 """
 
 from ml_collections import ConfigDict

@@ -1,23 +1,23 @@
-"""The convolutional pair of the paper's CIFAR-10 experiment, with the settings of the authors' code.
+"""The convolutional networks of the paper's CIFAR-10 experiment, with the settings of the authors' code.
 
     python launch.py --config=configs/cifar10.py --config.dataset.path=TFDS_DIRECTORY --workdir=runs/cifar10
 
 Data: the first 40,000 training images. Generator: 100 normal latents, ReLU 8000, sigmoid 8000 as 10 x 10 x 80,
 transposed convolution 5 x 5 of stride 3; weights U(-.05, .05). Discriminator: maxout convolutions 32, 32, 192 and 500
-maxout units; weights U(-.005, .005); dropout on layer inputs (keep .8, then .5). SGD at .004 / 1.000004^t for the
-generator and half of it for the discriminator, whose loss has the factor 1/2 in the source and none here; momentum .5
-to .7 in 250 epochs; batch 128. The images' contrast is normalised: of each its mean is taken off, and its norm is 55.
+maxout units; weights U(-.005, .005); dropout on layer inputs (keep .8, then .5). SGD with rate .004 / 1.000004^t for
+the generator, and half of it for the discriminator, whose loss has a factor of 1/2 in the source but not here; momentum
+.5 to .7 in 250 epochs; batch 128. Contrast is normalised: each image has its mean subtracted and is scaled to norm 55.
 
-Differs from the source in
-- the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
-  latents and dropout, which --config.updates=simultaneous does;
-- the last 64 images of an epoch, which fill no batch: here they are left out (other ones in every epoch);
-- the stop: 250 epochs, when the momentum is at its last value; the source names none;
-- the images: the first 40,000 in the order in which tensorflow-datasets stores them, which is random; the source has
-  the first four of CIFAR-10's files;
-- the order of the data: a new permutation every epoch, from another random generator, as all draws are.
+Differences from the source:
+- the order of updates: this is Algorithm 1. The source moves both players at once, with one batch and one draw of
+  latents and dropout; --config.updates=simultaneous does the same.
+- the last 64 images of an epoch, which do not fill a batch, are left out (different ones in every epoch).
+- the stop: 250 epochs, when the momentum reaches its last value; the source names none.
+- the images: the first 40,000 in the order of tensorflow-datasets, which is random; the source uses the first four of
+  CIFAR-10's files.
+- the order of the data: a new permutation every epoch; like all draws, it is from a different random generator.
 
-Time and scores: not run to its end; results/benchmarks/step-*.json has the time of a step.
+Time and scores: not run to its end; results/benchmarks/step-*.json has the time per step.
 Source: arXiv:1406.2661 and goodfeli/adversarial (cifar10_convolutional.yaml).
 """
 

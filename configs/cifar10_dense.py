@@ -1,20 +1,20 @@
-"""The fully connected pair of the paper's CIFAR-10 experiment, with the settings of the authors' code.
+"""The fully connected networks of the paper's CIFAR-10 experiment, with the settings of the authors' code.
 
     python launch.py --config=configs/cifar10_dense.py --config.dataset.path=TFDS_DIRECTORY --workdir=runs/cifar10_dense
 
 Data: the first 40,000 training images. Generator: 100 normal latents, ReLU 8000, sigmoid 8000, both U(-.05, .05), and
 linear 3072, U(-.5, .5). Discriminator: maxout 1600x5, 1600x5, dropout on layer inputs (keep .8, then .5), weights
-U(-.005, .005). SGD at .025 / 1.000004^t for the generator and half of it for the discriminator, whose loss has the
-factor 1/2 in the source and none here; momentum .5 in epoch 1 to .7 in epoch 250; batch 100. The images' contrast is
-normalised: of each its mean is taken off, and its norm is 55.
+U(-.005, .005). SGD with rate .025 / 1.000004^t for the generator, and half of it for the discriminator, whose loss has
+a factor of 1/2 in the source but not here; momentum .5 in epoch 1 to .7 in epoch 250; batch 100. Contrast is
+normalised: each image has its mean subtracted and is scaled to norm 55.
 
-Differs from the source in
-- the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
-  latents and dropout, which --config.updates=simultaneous does;
-- the stop: 250 epochs, when the momentum is at its last value; the source names none;
-- the images: the first 40,000 in the order in which tensorflow-datasets stores them, which is random; the source has
-  the first four of CIFAR-10's files;
-- the order of the data: a new permutation every epoch, from another random generator, as all draws are.
+Differences from the source:
+- the order of updates: this is Algorithm 1. The source moves both players at once, with one batch and one draw of
+  latents and dropout; --config.updates=simultaneous does the same.
+- the stop: 250 epochs, when the momentum reaches its last value; the source names none.
+- the images: the first 40,000 in the order of tensorflow-datasets, which is random; the source uses the first four of
+  CIFAR-10's files.
+- the order of the data: a new permutation every epoch; like all draws, it is from a different random generator.
 
 Time: docs/zoo.md, Recipes. No score was measured here.
 Source: arXiv:1406.2661 and goodfeli/adversarial (cifar10_fully_connected.yaml).

@@ -1,4 +1,4 @@
-"""Conditional MNIST: digits of a class that is asked for, p(x|c) of the paper's section 7.
+"""Conditional MNIST: digits of a requested class, p(x|c) of the paper's section 7.
 
     python launch.py --config=configs/conditional_mnist.py --config.dataset.path=DIRECTORY_OF_IDX_FILES \\
         --workdir=runs/conditional_mnist
@@ -6,10 +6,10 @@
     python launch.py --mode=sample --workdir=runs/conditional_mnist --condition=3,8 --count=40
 
 From tensorflow-datasets: --config.dataset.name=tfds --config.dataset.path=TFDS_DIRECTORY.
-Data: the first 50,000 training images, in [0, 1], with their labels. The paper's generator, whose hidden units the
-class scales and moves; leaky ReLU 1200-1200 in the discriminator, on whose last layer it is projected; relativistic
-paired loss with R1 and R2, gamma .1; Adam at 2e-4 with betas 0 and .99, batch 100, moving average of the generator
-.999. 12,000 steps are 24 epochs. Pictures have a row for each class.
+Data: the first 50,000 training images, in [0, 1], with their labels. The generator is the paper's; the class sets the
+scales and biases of its hidden units. The discriminator is leaky ReLU 1200-1200; the class is projected on its last
+layer. Relativistic paired loss with R1 and R2, gamma .1; Adam at 2e-4 with betas 0 and .99, batch 100, moving average
+of the generator .999. 12,000 steps are 24 epochs. Pictures have a row per class.
 
 Time: 24 to 36 minutes on one CPU core. Score, of two seeds (results/tasks/conditional.json): label_accuracy .9833
 (real digits: .9927), within_class_diversity .996 (.995), parzen_paper 225.6 nats (242.5); the first conditional GAN has

@@ -1,11 +1,11 @@
-"""A DCGAN on 28 × 28 digits; other images by other widths.
+"""A DCGAN on 28 × 28 digits; the widths determine the image size.
 
     python launch.py --config=configs/dcgan.py --workdir=runs/dcgan
 
 64 × 64 images from an .npz: --config.dataset.name=npz --config.dataset.path=FILE
---config.generator.widths="(512, 256, 128, 64)" --config.discriminator.widths="(64, 128, 256, 512)", a width for every
+--config.generator.widths="(512, 256, 128, 64)" --config.discriminator.widths="(64, 128, 256, 512)": one width per
 doubling from the smallest image, which is 4 × 4 there and 7 × 7 here.
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Radford et al. 2016 (arXiv:1511.06434): Adam at 2e-4 with beta1 .5, weights N(0, .02), latents U(-1, 1), tanh.
 """
 

@@ -1,14 +1,14 @@
-"""The smallest GAN of many tutorials: one hidden layer of 128 on either side, on 28 x 28 digits in [0, 1].
+"""The smallest GAN of many tutorials: both networks have one hidden layer of 128, on 28 x 28 digits in [0, 1].
 
     python launch.py --config=configs/demo1.py --workdir=runs/demo1
 
 Generator: 100 latents from U(-1, 1), ReLU 128, sigmoid 784. Discriminator: ReLU 128, a logit. Non-saturating loss, Adam
-at 2.5e-4 with beta1 .5, batch 100, 50,000 generator updates; the discriminator has one update for every two of them.
-The whole of MNIST: --config.dataset.name=idx --config.dataset.path=DIRECTORY_OF_IDX_FILES
+at 2.5e-4 with beta1 .5, batch 100, 50,000 generator updates; one discriminator update for every two of them.
+All of MNIST: --config.dataset.name=idx --config.dataset.path=DIRECTORY_OF_IDX_FILES
 
 Time: docs/zoo.md, Recipes. No score was measured here.
-Source: the settings of a public TensorFlow demonstration, with weights as its layers start them; 2 : 1 as steps of one
-discriminator and two generator updates.
+Source: the settings of a public TensorFlow demonstration, with its layers' default initialisation. The ratio 2 : 1 is
+realised by steps of one discriminator and two generator updates.
 """
 
 from ml_collections import ConfigDict

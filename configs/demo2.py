@@ -1,4 +1,4 @@
-"""The networks of configs/demo1.py with Adam as it comes: 1e-3, beta1 .9, batch 128, one update of each player a step.
+"""The networks of configs/demo1.py with Adam's defaults: 1e-3, beta1 .9; batch 128; one update of each per step.
 
     python launch.py --config=configs/demo2.py --workdir=runs/demo2
 

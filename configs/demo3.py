@@ -1,18 +1,19 @@
-"""A small DCGAN of tutorials, on 28 x 28 digits: a generator that grows images by copies of pixels.
+"""A small DCGAN as in tutorials, on 28 x 28 digits: the generator upsamples by copying pixels.
 
     python launch.py --config=configs/demo3.py --workdir=runs/demo3
 
-Generator: 128 normal latents, a linear layer to 7 x 7, twice copies of 2 x 2 and a convolution, batch norm and ReLU
-between them, tanh. Discriminator: strided convolutions, leaky ReLU, no batch norm. Non-saturating loss, Adam; the
-discriminator has two updates for one of the generator.
-The whole of MNIST: --config.dataset.name=idx --config.dataset.path=DIRECTORY_OF_IDX_FILES
+Generator: 128 normal latents, a linear layer to 7 x 7, twice a 2 x 2 copy of pixels and a convolution, with batch norm
+and ReLU between them, tanh. Discriminator: strided convolutions, leaky ReLU, no batch norm. Non-saturating loss, Adam;
+two discriminator updates for each generator update.
+All of MNIST: --config.dataset.name=idx --config.dataset.path=DIRECTORY_OF_IDX_FILES
 
-Differs from the source in
-- widths, kernels, starts, rates, batch, steps and the range of the data, which are those of configs/dcgan.py;
-- the discriminator's second update, which here has a minibatch of its own.
+Differences from the source:
+- widths, kernels, initialisation, learning rates, batch size, steps and the data range, which are those of
+  configs/dcgan.py;
+- the discriminator's second update, which here has its own minibatch.
 
 Time and score: not run here.
-Source: the third game of a public TensorFlow demonstration, whose others are configs/demo1.py and configs/demo2.py.
+Source: the third game of a public TensorFlow demonstration; the others are configs/demo1.py and configs/demo2.py.
 """
 
 from ml_collections import ConfigDict

@@ -1,9 +1,9 @@
-"""DiffAugment: few data, which the discriminator sees augmented, as it does samples.
+"""DiffAugment for small data sets: the discriminator sees data and samples with the same augmentations.
 
     python launch.py --config=configs/diffaugment.py --workdir=runs/diffaugment
 
-DCGAN networks on 5,000 digits (extra `demo`), with translations and cutouts (of no use to digits: colours).
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+DCGAN networks on 5,000 digits (extra `demo`), with translations and cutouts (colours are of no use for digits).
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Zhao et al. 2020 (arXiv:2006.10738).
 """
 

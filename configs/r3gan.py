@@ -1,27 +1,27 @@
-"""R3GAN's run on CIFAR-10: residual blocks without normalisation, the relativistic paired loss with R1 and R2.
+"""R3GAN on CIFAR-10: residual blocks without normalisation, the relativistic paired loss with R1 and R2.
 
     python launch.py --config=configs/r3gan.py --config.dataset.path=TFDS_DIRECTORY --workdir=runs/r3gan
 
 Data: CIFAR-10, all 50,000 training images and their mirror images, with their classes. Four widths of 768 channels (4
-to 32 pixels), two blocks each, 3 x 3 kernels in 96 groups of 16; 64 normal latents and 64 dimensions of the class; 768
-dimensions of it in the discriminator. Batch 512; each generator update has 512 images of its own. Adam with beta1 0.
-By half a cosine over the first 20 M images: gamma of both penalties .05 to .005, the rates 2e-4 to 5e-5, beta2 .9 to
-.99, the half-life of the average 0 to 5 M images, the probability of the ADA pipe 0 to .55 (colours at half of it);
-after them they stay. The run is 100,000 steps, 51.2 M images.
+to 32 pixels), two blocks each, 3 x 3 kernels in 96 groups of 16. The generator has 64 normal latents and embeds the
+class in 64 dimensions; the discriminator embeds it in 768. Batch 512; each generator update has 512 images of its own.
+Adam with beta1 0. These change by half a cosine over the first 20 M images, and then stay constant: gamma of both
+penalties .05 to .005, the rates 2e-4 to 5e-5, beta2 .9 to .99, the half-life of the average 0 to 5 M images, the
+probability of the ADA pipe 0 to .55 (colours at half of it). The run is 100,000 steps, 51.2 M images.
 Other data of the source: FFHQ-64 has widths (768, 768, 768, 768, 384), batch 256, no condition, gamma 2 to .2,
 half-life to .5 M, augmentation to .3, in 100 M images. ImageNet-32 and 64 have 1536 channels in groups of 32
 (group_size), gamma .5 to .05 and 1 to .1, half-life to 50 M, augmentation to .5 and .4, all over the first 200 M of
-1,000 M images, batch 4096. A width more for every doubling of the sides.
+1,000 M images, batch 4096. Each doubling of the sides needs one more width.
 
 Time and memory: docs/zoo.md, Recipes. No score was measured here.
 Source: Huang et al. 2024 (arXiv:2501.05441), sections 2.3 and 3, and table 9 in appendix D; the authors' code,
 brownvc/R3GAN, preset CIFAR10 with --cond=1 --mirror=1 --aug=1.
-Differs from the source in
-- precision: float32, in which an accelerator may round products more (jax_default_matmul_precision); the source has
-  bfloat16 in all but the 4 x 4 stages (--config.precision=bfloat16 has it in all).
-- draws: the penalties have an augmentation and a forward pass of their own, with the same draw for the i-th image of
-  the data and of the samples; the source shares those of the loss.
-- the order of the data: a permutation of all images for every epoch; the source shuffles within a window.
+Differences from the source:
+- precision: float32, in which an accelerator may round products more (jax_default_matmul_precision); the source uses
+  bfloat16 except in the 4 x 4 stages (--config.precision=bfloat16 uses it in all).
+- draws: the penalties have their own augmentation and forward pass, with the same draw for the i-th image of the data
+  and of the samples; in the source they share those of the loss.
+- the order of the data: a permutation of all images per epoch; the source shuffles within a window.
 - the length of the run: the paper's has 250 M images, 488,000 steps; the code trains until it is stopped.
 """
 
@@ -65,7 +65,7 @@ def get_config(platform: str = "") -> ConfigDict:
         "penalties.r1_r2": 0.005,
         "generator_optimizer.learning_rate & discriminator_optimizer.learning_rate": 5e-5,
         "generator_optimizer.b2 & discriminator_optimizer.b2": 0.99,
-        "average_half_life": 5e6,  # from 0: no average at first
+        "average_half_life": 5e6,  # from 0: initially no average
     }
     config.schedules = "; ".join(f"{fields}=cosine({value:g}, 2e7)" for fields, value in last.items())
     return config

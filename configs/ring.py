@@ -1,4 +1,4 @@
-"""Eight Gaussians on a ring of radius 1 (sigma .01), the toy on which mode collapse is easiest to see.
+"""Eight Gaussians on a ring of radius 1 (sigma .01), the toy problem on which mode collapse is easiest to see.
 
     python launch.py --config=configs/ring.py --workdir=runs/ring
 

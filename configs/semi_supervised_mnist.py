@@ -1,20 +1,20 @@
-"""Semi-supervised MNIST: a classifier of digits from 100 labels, the discriminator of a GAN on all digits.
+"""Semi-supervised MNIST: the discriminator of a GAN on all digits learns to classify from 100 labels.
 
     python launch.py --config=configs/semi_supervised_mnist.py --config.dataset.path=DIRECTORY_OF_IDX_FILES \
         --workdir=runs/semi_supervised
     python launch.py --mode=evaluate --workdir=runs/semi_supervised --config.evaluation.metrics=task
 
-Which digits have labels: --config.semi_supervised.seed; how many: --config.semi_supervised.labelled. From the labels
-alone, for comparison: --config.semi_supervised.unsupervised=0. Discriminator: 784-1000-500-250-250-250, weight norm
-that starts from data, Gaussian noise of deviation .3 on pixels and .5 on hidden units, ten class logits. Generator: 100
-latents, softplus 500-500 with batch norm, sigmoid 784, feature matching. Adam at .003, b1 .5, falling to 0 as a cosine;
-batch 100; a moving average of the discriminator with decay .999. The source has 180,000 steps in place of 40,000, a
-constant rate, and an average of .9999. Latents are U(-1, 1) and not U(0, 1), of which the first batch norm makes the
-same. Unlike the source, the generator's last layer has no weight norm, its batch norm learns a scale, too, and a
-labelled example may come twice in a minibatch.
+--config.semi_supervised.seed sets which digits have labels, --config.semi_supervised.labelled how many. To compare with
+training on the labels only, set --config.semi_supervised.unsupervised=0. Discriminator: 784-1000-500-250-250-250,
+weight norm initialised from data, Gaussian noise of deviation .3 on pixels and .5 on hidden units, ten class logits.
+Generator: 100 latents, softplus 500-500 with batch norm, sigmoid 784, feature matching. Adam at .003, b1 .5, falling to
+0 as a cosine; batch 100; a moving average of the discriminator with decay .999. The source has 180,000 steps instead of
+40,000, a constant rate, and an average of .9999. Latents are U(-1, 1), not U(0, 1); the first batch norm removes this
+difference. Unlike in the source, the generator's last layer has no weight norm, its batch norm also learns a scale, and
+a labelled example may occur twice in a minibatch.
 
-Time: 50 minutes on one CPU core. Score: 129 and 141 errors of 10,000, of two seeds, which choose the labelled
-examples, too (results/tasks/semi_supervised.json). Published, after 300 epochs: 93 +- 6.5.
+Time: 50 minutes on one CPU core. Score: 129 and 141 errors of 10,000, for two seeds, which also choose the labelled
+examples (results/tasks/semi_supervised.json). Published, after 300 epochs: 93 +- 6.5.
 Source: Salimans et al. 2016 (arXiv:1606.03498), sections 3.1, 5 and 6.1, and the authors' code.
 """
 

@@ -1,30 +1,30 @@
-"""SNGAN on 32 x 32 images: residual networks, the discriminator spectrally normalised, hinge loss.
+"""SNGAN on 32 x 32 images: residual networks, a spectrally normalised discriminator, hinge loss.
 
     python launch.py --config=configs/sngan.py --config.dataset.path=TFDS_DIRECTORY --workdir=runs/sngan
     python launch.py ... --config.condition=labels
 
 Data: CIFAR-10, all 50,000 training images, dequantised. Generator: 128 normal latents, 4 x 4 x 256, three blocks of 256
 with batch normalisation, tanh. Discriminator: four blocks of 128, of which the first two halve the sides, a sum over
-pixels, a logit without a bias; a power iteration for every call. Adam with betas 0 and .9, its rate from 2e-4 in a
-straight line to 0 over the 50,000 steps; five discriminator updates a step on 64 images, then one of the generator on
-128 samples. The second command is the conditional model: class by projection and conditional batch normalisation, the
-classes of generated images drawn uniformly.
+pixels, a logit without a bias; one power iteration per call. Adam with betas 0 and .9, its rate linear from 2e-4 to 0
+over the 50,000 steps. A step has five discriminator updates on 64 images each, then one generator update on 128
+samples. The second command trains the conditional model: the class enters by projection and conditional batch
+normalisation, and the classes of generated images are drawn uniformly.
 Other sizes: 48 pixels with --config.generator.widths="(512, 256, 128, 64)"
 --config.discriminator.widths="(64, 128, 256, 512, 1024)" --config.discriminator.halvings=0; see jaxgan.networks.resnet.
 
 Time: docs/zoo.md, Recipes. No score was measured here.
 Source: Miyato et al. 2018 (arXiv:1802.05957), table 4; Miyato and Koyama 2018 (arXiv:1802.05637); the authors' code,
 pfnet-research/sngan_projection, sn_cifar10_unconditional.yml and sn_cifar10_conditional.yml.
-Differs from the source in
-- the order of a step: the five discriminator updates, then the generator's; the source begins with the generator's.
-- model state: the generator's batch statistics move in its own updates only, and u of the spectral norm in the
-  discriminator's only; in the source both move in every call.
-- batch normalisation: 1e-5 is added to the variance, 2e-5 in the source; running variances are of n, not of n - 1,
-  examples, and start at 1, at 0 in the source. Conditional scales and biases start at N(1, .02^2) and N(0, .02^2), at 1
-  and 0 in the source.
-- Adam: eps is added after the correction of the second moment's bias, in the source before it.
-- the order of the data: two minibatches of a step are read for the generator's batch, whose images the loss does not
-  use, so an epoch is 111 steps, and 156 in the source.
+Differences from the source:
+- the order of a step: the five discriminator updates, then the generator's; the source starts with the generator's.
+- model state: the generator's batch statistics move only in its own updates, and u of the spectral norm only in the
+  discriminator's; in the source both move in every call.
+- batch normalisation: 1e-5 is added to the variance, 2e-5 in the source. Running variances divide by n, not n - 1, and
+  start at 1 (0 in the source). Conditional scales and biases are initialised by N(1, .02^2) and N(0, .02^2), in the
+  source by 1 and 0.
+- Adam: eps is added after the bias correction of the second moment, in the source before it.
+- the order of the data: two minibatches per step are read for the generator's batch, although the loss does not use
+  these images, so an epoch is 111 steps (156 in the source).
 """
 
 from ml_collections import ConfigDict

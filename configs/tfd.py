@@ -2,23 +2,23 @@
 
     python launch.py --config=configs/tfd.py --config.dataset.path=FACES.npz --workdir=runs/tfd
 
-Data: faces, 48 x 48, in an .npz of x_train [n, 48, 48], the unlabelled ones, and x_validation and x_test, labelled
-ones, all uint8. Without these two, parts of x_train are not trained on. Generator: 100
-normal latents, ReLU 8000, sigmoid 8000 with biases from -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0,
-1) for every pixel and its bias at the logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer
-inputs (keep .8, then .5), weights U(-.005, .005). The norm of each unit's (of maxout, each piece's) incoming weights is
-at most 1.9365 in both players; the generator's last layer starts at about 10 and is cut at its first update. SGD at .05
-/ 1.000004^t for the generator and half of it for the discriminator, whose loss has the factor 1/2 in the source and
-none here; momentum .5 in epoch 1 to .7 in epoch 250; batch 100.
+Data: 48 x 48 faces, in an .npz with x_train [n, 48, 48] (unlabelled faces), x_validation and x_test (labelled faces),
+all uint8. Without the latter two, parts of x_train are held out. Generator: 100 normal latents, ReLU 8000, sigmoid 8000
+with initial biases -2, both U(-.05, .05), sigmoid 2304 with 100 weights from N(0, 1) per pixel and its bias at the
+logit of the pixel's mean. Discriminator: maxout 1200x5, 1200x5, dropout on layer inputs (keep .8, then .5), weights
+U(-.005, .005). The norm of the incoming weights of each unit (for maxout, each piece) is at most 1.9365 in both
+players; the generator's last layer starts at about 10 and is clipped at its first update. SGD with rate .05 /
+1.000004^t for the generator, and half of it for the discriminator, whose loss has a factor of 1/2 in the source but not
+here; momentum .5 in epoch 1 to .7 in epoch 250; batch 100.
 
-Differs from the source in
-- the order of updates: this is Algorithm 1, and the source moves both players at once, from one batch and one draw of
-  latents and dropout, which --config.updates=simultaneous does;
-- the number of steps, which is that of 98,000 unlabelled faces;
-- the order of the data: a new permutation every epoch, from another random generator, as all draws are.
+Differences from the source:
+- the order of updates: this is Algorithm 1. The source moves both players at once, with one batch and one draw of
+  latents and dropout; --config.updates=simultaneous does the same.
+- the number of steps, which is that for 98,000 unlabelled faces.
+- the order of the data: a new permutation every epoch; like all draws, it is from a different random generator.
 
-Second stage, 22 epochs with a new discriminator, and with ReLU 8000 and sigmoid 100 in front of the generator that the
-first has trained:
+Second stage, 22 epochs with a new discriminator, and with ReLU 8000 and sigmoid 100 in front of the generator trained
+in the first stage:
 
     python launch.py --config=configs/tfd.py --config.dataset.path=FACES.npz --workdir=runs/tfd_second \
       --config.start.run=runs/tfd --config.start.generator=last --config.start.discriminator=none --config.steps=21560 \

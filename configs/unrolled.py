@@ -2,9 +2,9 @@
 
     python launch.py --config=configs/unrolled.py --workdir=runs/unrolled
 
-Adam 1e-3 for the generator, 1e-4 for the discriminator, beta1 .5; networks of configs/ring.py, of whose steps one here
-costs several.
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+Adam 1e-3 for the generator, 1e-4 for the discriminator, beta1 .5; networks of configs/ring.py. A step here costs as
+much as several steps of that config.
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Metz et al. 2017 (arXiv:1611.02163), section 3.1 and appendix A; its ring has radius 2, and its networks tanh.
 """
 

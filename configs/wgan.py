@@ -1,10 +1,10 @@
-"""The first Wasserstein GAN: a critic with clipped weights, five updates of it for one of the generator.
+"""The first Wasserstein GAN: a critic with clipped weights, with five updates per generator update.
 
     python launch.py --config=configs/wgan.py --workdir=runs/wgan
 
 DCGAN networks on 5,000 digits (extra `demo`), RMSProp 5e-5, weights in [-.01, .01], k = 5, batch 64. The metric
-d_wasserstein estimates the distance, up to the critic's Lipschitz constant, which is not known.
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+d_wasserstein estimates the distance, up to the critic's unknown Lipschitz constant.
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1.
 """
 

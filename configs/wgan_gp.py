@@ -1,10 +1,10 @@
-"""WGAN-GP: a critic whose gradient between data and samples is held at length 1.
+"""WGAN-GP: a critic whose gradient between data and samples is held at norm 1.
 
     python launch.py --config=configs/wgan_gp.py --workdir=runs/wgan_gp
 
 DCGAN networks on 5,000 digits (extra `demo`), no normalisation in the critic; lambda 10, k 5, Adam 1e-4 with betas 0
 and .9, batch 64. The metric d_wasserstein estimates the Wasserstein distance.
-Time, and what is published of scores: docs/zoo.md, Recipes; no score was measured here.
+Time, and published scores: docs/zoo.md, Recipes; no score was measured here.
 Source: Gulrajani et al. 2017 (arXiv:1704.00028), Algorithm 1.
 """
 

@@ -17,7 +17,7 @@ CENTERS = jnp.stack([jnp.cos(ANGLES), jnp.sin(ANGLES)], axis=1)
 
 
 def mlp(sizes):
-    """A network is two functions: `init` makes its variables, `apply` uses them."""
+    """A network is two functions: `init` creates its variables, `apply` uses them."""
 
     def init(key, inputs, condition=None):
         fans = (inputs.shape[-1], *sizes)
@@ -36,7 +36,7 @@ def mlp(sizes):
 
 
 def real_batches(key, steps):
-    """[steps, 1, BATCH, 2]: one minibatch for each of the discriminator's updates."""
+    """[steps, 1, BATCH, 2]: one minibatch per discriminator update."""
     modes, noise = jax.random.split(key)
     shape = (steps, 1, BATCH)
     return CENTERS[jax.random.randint(modes, shape, 0, 8)] + 0.02 * jax.random.normal(noise, (*shape, 2))

@@ -1,8 +1,8 @@
-"""A first GAN, from nothing: two small networks learn eight Gaussians on a ring. docs/tutorial.md explains every part.
+"""A first GAN from scratch: two small networks learn eight Gaussians on a ring. docs/tutorial.md explains every part.
 
     python examples/first_gan.py --out=runs/first_gan
 
-It writes two pictures: samples at four moments of the training, and the curves. Needs jaxgan and matplotlib.
+It writes two pictures: samples at four moments of training, and the training curves. It needs jaxgan and matplotlib.
 """
 
 import argparse

@@ -19,7 +19,7 @@ CENTERS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
 
 
 def make_generator(key):
-    """A module of one example; batch norm reads the others by the name of their axis, and remembers in its state."""
+    """A module for one example. Batch norm reads the others by the axis name, and stores statistics in its state."""
     first, second, last = jax.random.split(key, 3)
     layers = []
     for size, layer_key in ((2, first), (128, second)):
@@ -29,7 +29,7 @@ def make_generator(key):
 
 
 def real_batches(key, steps):
-    """[steps, 1, BATCH, 2]: one minibatch for each of the discriminator's updates."""
+    """[steps, 1, BATCH, 2]: one minibatch per discriminator update."""
     modes, noise = jax.random.split(key)
     shape = (steps, 1, BATCH)
     points = jnp.asarray(CENTERS)[jax.random.randint(modes, shape, 0, 8)]

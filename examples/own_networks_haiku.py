@@ -19,7 +19,7 @@ CENTERS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
 
 
 def generate(latents, is_training):
-    """A keyword `is_training` (or `train`) says whether it is; a function without one gets none."""
+    """The keyword `is_training` (or `train`) says whether the call is in training; it is optional."""
     hidden = latents
     for _ in range(2):
         hidden = jax.nn.relu(hk.BatchNorm(True, True, 0.99)(hk.Linear(128)(hidden), is_training))
@@ -32,7 +32,7 @@ def discriminate(examples):
 
 
 def real_batches(key, steps):
-    """[steps, 1, BATCH, 2]: one minibatch for each of the discriminator's updates."""
+    """[steps, 1, BATCH, 2]: one minibatch per discriminator update."""
     modes, noise = jax.random.split(key)
     shape = (steps, 1, BATCH)
     points = jnp.asarray(CENTERS)[jax.random.randint(modes, shape, 0, 8)]

@@ -19,7 +19,7 @@ CENTERS = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
 
 
 class Generator(nn.Module):
-    """A call's keyword `train` says whether the module is in training; a module without one gets none."""
+    """The keyword `train` says whether the call is in training; it is optional."""
 
     @nn.compact
     def __call__(self, latents, train):
@@ -30,7 +30,7 @@ class Generator(nn.Module):
 
 
 def real_batches(key, steps):
-    """[steps, 1, BATCH, 2]: one minibatch for each of the discriminator's updates."""
+    """[steps, 1, BATCH, 2]: one minibatch per discriminator update."""
     modes, noise = jax.random.split(key)
     shape = (steps, 1, BATCH)
     points = jnp.asarray(CENTERS)[jax.random.randint(modes, shape, 0, 8)]

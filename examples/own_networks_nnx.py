@@ -33,7 +33,7 @@ class MLP(nnx.Module):
 
 
 def real_batches(key, steps):
-    """[steps, 1, BATCH, 2]: one minibatch for each of the discriminator's updates."""
+    """[steps, 1, BATCH, 2]: one minibatch per discriminator update."""
     modes, noise = jax.random.split(key)
     shape = (steps, 1, BATCH)
     points = jnp.asarray(CENTERS)[jax.random.randint(modes, shape, 0, 8)]

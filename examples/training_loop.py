@@ -1,8 +1,8 @@
-"""A training loop of one's own: batches from any iterator of numpy arrays, log lines, and checkpoints that resume.
+"""Your own training loop: batches from any iterator of numpy arrays, log lines, and checkpoints that resume.
 
     python examples/training_loop.py --workdir=runs/loop --steps=3000
 
-Give the same command again after a stop: it goes on from the last checkpoint, and ends with the same numbers.
+To continue after a stop, run the same command: it resumes from the last checkpoint and gives the same numbers.
 """
 
 import argparse
@@ -30,13 +30,13 @@ workdir = pathlib.Path(options.workdir).absolute()
 
 
 def batches(first_step):
-    """Minibatches [1, batch, height, width, channels] without end: one for each discriminator update of a step.
+    """Endless minibatches [1, batch, height, width, channels]: one per discriminator update of a step.
 
-    A step's minibatch depends on its number only, so a resumed run sees what it would have seen.
+    A step's minibatch depends only on the step number, so a resumed run sees the same data as an uninterrupted one.
     """
     for step in itertools.count(first_step):
         rows = np.random.default_rng(step).integers(len(images), size=options.batch_size)
-        yield {"real": images[rows][None].astype(np.float32) / 255}  # in [0, 1], as the generator's sigmoid
+        yield {"real": images[rows][None].astype(np.float32) / 255}  # in [0, 1], like the generator's sigmoid
 
 
 # The two players, and everything else that the step needs.
@@ -57,14 +57,14 @@ train_step = jaxgan.make_train_step(**parts, loss=loss, penalties=penalties, ave
 train_step = jax.jit(train_step, donate_argnums=0)  # jaxgan.distribute(...) is for several devices
 state = jaxgan.init_state(jax.random.key(0), **parts, example=next(batches(0))["real"][0], average=True)
 
-# A checkpoint has the whole state: both players, their optimizers, the average, the step and the key.
+# A checkpoint contains the whole state: both players, their optimizers, the average, the step and the key.
 checkpoints = ocp.CheckpointManager(workdir / "checkpoints", options=ocp.CheckpointManagerOptions(max_to_keep=2))
 if (latest := checkpoints.latest_step()) is not None:
     abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
     state = checkpoints.restore(latest, args=ocp.args.StandardRestore(abstract))
     print(f"goes on from step {latest:,}")
 
-# The loop. Nothing in it waits for the device, except a log line and a checkpoint.
+# The loop. Only log lines and checkpoints wait for the device.
 first, path = int(state.step), workdir / "metrics.jsonl"
 lines = path.read_text().splitlines(keepends=True) if path.exists() else []
 path.write_text("".join(line for line in lines if json.loads(line)["step"] <= first))
@@ -83,7 +83,7 @@ with path.open("a") as log:
             checkpoints.save(step, args=ocp.args.StandardSave(state))
 checkpoints.close()
 
-# Samples, from the averaged generator.
+# Samples from the averaged generator.
 samples = jaxgan.sample(parts["generator"], state, jax.random.key(1), 1_000, latent=parts["latent"])
 np.save(workdir / "samples.npy", samples)
 real = images[:1_000].astype(np.float32) / 255

@@ -1,9 +1,9 @@
-"""Three ways in which a GAN fails, each with a remedy: six small trainings, one picture (docs/remedies.md).
+"""Three ways in which a GAN fails, each with a remedy: six short trainings, one picture (docs/remedies.md).
 
     python examples/why_gans_fail.py --out=runs/why_gans_fail
 
 The settings of the upper row were chosen to fail, with one seed each. The picture shows what failures look like; it is
-no measurement.
+not a measurement.
 """
 
 import argparse
@@ -46,10 +46,10 @@ def train(*, rates, sgd=False, b1=0.5, penalties=()):
     """The samples of G at the end and at three earlier moments, and the metrics of all steps.
 
     Args:
-      rates: of G's and D's optimizer.
-      sgd: plain gradient descent with the momentum b1 in place of Adam.
+      rates: learning rates of G's and D's optimizer.
+      sgd: whether to use gradient descent with momentum b1 instead of Adam.
       b1: of Adam, or the momentum.
-      penalties: of jaxgan.PENALTIES, in D's loss.
+      penalties: penalties from jaxgan.PENALTIES, for D's loss.
     """
     make = (lambda rate: optax.sgd(rate, momentum=b1)) if sgd else (lambda rate: optax.adam(rate, b1=b1))
     parts = {"generator": network(2), "discriminator": network(1), "latent": LATENT}
@@ -84,7 +84,7 @@ GAMES = {
 
 
 def draw(axis, title, samples):
-    """The samples of four moments, the last ones darkest, over the centres of the data."""
+    """Draws the samples of four moments, the last ones darkest, over the centres of the data."""
     for shade, points in zip(("#c7e9c0", "#a1d99b", "#41ab5d", "#00441b"), samples, strict=True):
         axis.scatter(*points.T, s=2, color=shade)
     axis.scatter(*np.asarray(CENTERS).T, s=50, marker="+", color="black", linewidth=0.8)

@@ -47,7 +47,7 @@ _MOVED = {
 
 
 class _MovedModule(types.ModuleType):
-    """A module at an earlier path: its names are those of the module that it has become, imported on first use."""
+    """A module at its earlier path. Its names are those of the module at its new path, imported on first use."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__all__":

@@ -5,7 +5,7 @@ import signal
 
 def main() -> None:
     """Runs the command with the process's arguments, and exits."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # until they can be answered
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))  # blocked until the run can handle them
     from jaxgan.runs import command
 
     command.main()

@@ -1,8 +1,9 @@
 """Modules of flax (linen and nnx), equinox and haiku as a `Network`, one function each.
 
-A module's call has the inputs as its first argument. It may take a keyword `condition`, and a keyword that says whether
-it is in training: one of `TRAINING`. What it does not take is not passed. Everything but its trained parameters, such
-as batch statistics, is the player's model state. Each library is imported when its function is called.
+The first argument of a module's call is its inputs. The call may also take a keyword `condition`, and a keyword that
+says whether the module is in training: one of `TRAINING`. Keywords that the call does not take are not passed. All
+variables except the trained parameters, such as batch statistics, become the player's model state. Each library is
+imported when its function is called.
 """
 
 import importlib
@@ -26,22 +27,22 @@ TRAINING = {
     "inference": False,
     "use_running_average": False,
 }
-"""Keywords of a module's call that say whether it is in training, and their value if it is."""
+"""Keywords of a module's call that say whether it is in training, with their value in training."""
 
 
 def from_linen(module: Any, *, per_example: bool = False, independent: bool = False) -> Network:
-    """A flax linen module as a network, for example `from_linen(nn.Sequential([nn.Dense(64), nn.relu, nn.Dense(2)]))`.
+    """Adapts a flax linen module, for example `from_linen(nn.Sequential([nn.Dense(64), nn.relu, nn.Dense(2)]))`.
 
     Args:
       module: the module. Collections other than "params", such as batch statistics, become the player's model state;
         values that it sows are dropped.
       per_example: the module's call takes a further keyword `keys`, one key per example, and draws its noise from
-        them, so the noise does not depend on the number of devices. Otherwise the module draws from flax's "dropout"
-        stream, and every device has its own stream.
-      independent: only with `per_example`: the output of an example depends on that example only, see `Network`.
+        these keys, so the noise does not depend on the number of devices. Otherwise the module draws from flax's
+        "dropout" stream, and every device has its own stream.
+      independent: only with `per_example`: the output of an example depends on that example only; see `Network`.
 
     Raises:
-      TypeError: the module is a class, or of another library.
+      TypeError: the module is a class, or belongs to another library.
     """
     if isinstance(module, type) or not callable(getattr(module, "apply", None)):
         raise TypeError(f"from_linen takes a flax linen module, such as nn.Dense(2), got {given(module)}")
@@ -92,16 +93,16 @@ def factory(module: Callable[..., Any]) -> Callable[..., Network]:
 def from_nnx(make: Callable[[Any], Any]) -> Network:
     """A flax nnx module as a network, for example `from_nnx(lambda rngs: nnx.Linear(2, 64, rngs=rngs))`.
 
-    The parameters are a nested dict. In training the module is in the mode of its `train()`, otherwise of its `eval()`.
-    It draws noise from the streams that it was made with, which start from the key of each call, and outside of
-    training, where there is none, from one fixed key. Every device has its own noise and, in training, its own batch
-    statistics, which are then averaged.
+    The parameters are a nested dict. The module is in `train()` mode during training and in `eval()` mode otherwise.
+    It draws noise from the streams that it was made with. In training, the streams start from the key of each call;
+    outside training there is no such key, and they start from a fixed one. Every device has its own noise and, in
+    training, its own batch statistics, which are then averaged.
 
     Args:
       make: `rngs -> module`, called with `nnx.Rngs`.
 
     Raises:
-      TypeError: `make` is a module, or does not make one.
+      TypeError: `make` is a module, or does not return one.
       ModuleNotFoundError: flax is not installed.
     """
     nnx = _library("flax.nnx")
@@ -132,7 +133,7 @@ def from_nnx(make: Callable[[Any], Any]) -> Network:
         key = jax.random.key(0) if key is None else key
 
         def stream(leaf):
-            """The key of a stream, or the number of its draws."""
+            """Returns the key of a stream, or the reset counter of its draws."""
             of_key = jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
             return jax.random.fold_in(key, next(count)) if of_key else jnp.zeros(leaf.shape, leaf.dtype)
 
@@ -151,19 +152,20 @@ def from_nnx(make: Callable[[Any], Any]) -> Network:
 def from_equinox(make: Callable[[Any], Any], *, axis_name: str | None = None) -> Network:
     """An equinox module as a network, for example `from_equinox(lambda key: eqx.nn.MLP(2, 1, 64, 2, key=key))`.
 
-    The module is of one example, as is usual there, and is mapped over the batch. Its call may take a keyword `key`,
-    which in training is the example's own, so noise does not depend on the number of devices; and, if it has state, the
-    state as its second argument: it then returns `(outputs, state)`. A discriminator's output is a scalar (`out_size=
-    "scalar"`). The parameters are its floating arrays, a dict by their places such as "layers.0.weight".
+    The module processes one example, as is usual in equinox, and is mapped over the batch. Its call may take a keyword
+    `key`. In training this is the example's own key, so noise does not depend on the number of devices. If the module
+    has state, its call takes the state as second argument and returns `(outputs, state)`. A discriminator's output is a
+    scalar (`out_size="scalar"`). The parameters are the floating arrays: a dict by path, such as "layers.0.weight".
 
     Args:
-      make: `key -> module`. What is not an array must not depend on the key.
-      axis_name: name of the axis over a device's examples, for `eqx.nn.BatchNorm(..., axis_name=...)` and the like; not
-        "batch", which is that of the devices. None: examples do not depend on each other. On several devices the step
-        then runs under "pmap", which "auto" is on one host, since JAX has no such means under "shard_map".
+      make: `key -> module`. Attributes that are not arrays must not depend on the key.
+      axis_name: name of the axis over a device's examples, for `eqx.nn.BatchNorm(..., axis_name=...)` and the like. It
+        must not be "batch", the name of the device axis. None: examples do not depend on each other. With an axis name
+        and several devices, the step runs under "pmap" (which "auto" chooses on one host), since JAX does not support
+        this under "shard_map".
 
     Raises:
-      TypeError: `make` is a module, or does not make one.
+      TypeError: `make` is a module, or does not return one.
       ModuleNotFoundError: equinox is not installed.
     """
     eqx = _library("equinox")
@@ -209,12 +211,12 @@ def from_haiku(function: Callable[..., Any]) -> Network:
     """A function that makes and calls haiku modules as a network, for example `from_haiku(lambda x: hk.Linear(2)(x))`.
 
     Args:
-      function: what `hk.transform_with_state` takes: `inputs -> outputs`, with keywords as this module's first lines
-        say. It draws noise by `hk.next_rng_key()` in training. Every device has its own noise and, in training, its own
-        batch statistics, which are then averaged.
+      function: any argument of `hk.transform_with_state`: `inputs -> outputs`, with the keywords that the docstring of
+        this file describes. In training it draws noise by `hk.next_rng_key()`. Every device has its own noise and, in
+        training, its own batch statistics, which are then averaged.
 
     Raises:
-      TypeError: `function` is a haiku module, or is transformed already.
+      TypeError: `function` is a haiku module, or is already transformed.
       ModuleNotFoundError: haiku is not installed.
     """
     hk = _library("haiku")
@@ -245,13 +247,13 @@ def _library(module: str) -> ModuleType:
 
 
 def _check_maker(name: str, make: Any, kind: type, example: str) -> None:
-    """Raises TypeError unless `make` is a function, and no module."""
+    """Raises TypeError unless `make` is a function that is not itself a module."""
     if isinstance(make, kind) or not callable(make):
         raise TypeError(f"{name} takes a function that makes the module, such as {example}, got {given(make)}")
 
 
 def _options(call: Callable[..., Any]) -> Callable[[Any, bool], dict[str, Any]]:
-    """`(condition, train) -> keywords` of those that a module's call takes."""
+    """Returns `(condition, train) -> keywords`, restricted to the keywords that a module's call takes."""
     takes = inspect.signature(call).parameters
 
     def options(condition: Any, train: bool) -> dict[str, Any]:
@@ -267,21 +269,21 @@ def _options(call: Callable[..., Any]) -> Callable[[Any, bool], dict[str, Any]]:
 
 
 def _varies_over_devices(array: jax.Array) -> bool:
-    """Whether an array is one device's under shard_map."""
+    """Whether an array varies over the devices under shard_map."""
     kind: Any = jax.typeof(array)
-    kind = getattr(kind, "manual_axis_type", kind)  # its place differs between versions of JAX
+    kind = getattr(kind, "manual_axis_type", kind)  # the attribute's place differs between versions of JAX
     return bool(getattr(kind, "varying", getattr(kind, "vma", None)))
 
 
 def _those_of(template: Any, tree: Any) -> Any:
-    """A nested dict without the entries that the template does not have, such as values that were sown."""
+    """Drops the entries of a nested dict that the template does not have, such as sown values."""
     if not isinstance(template, dict):
         return tree
     return {name: _those_of(part, tree[name]) for name, part in template.items()}
 
 
 def _is_array(leaf: Any) -> bool:
-    """Whether a leaf is an array, or the shape of one."""
+    """Whether a leaf is an array or a `ShapeDtypeStruct`."""
     return isinstance(leaf, jax.Array | jax.ShapeDtypeStruct)
 
 
@@ -294,11 +296,11 @@ def _is_other_array(leaf: Any) -> bool:
 
 
 def _by_place(tree: Any) -> dict[str, Any]:
-    """The leaves of a tree by their places in it."""
+    """The leaves of a pytree by their paths."""
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def _from_places(template: Any, leaves: dict[str, Any]) -> Any:
-    """The tree of a template whose leaves have these places."""
+    """The inverse of `_by_place`: a pytree with the template's structure and these leaves."""
     return jax.tree.unflatten(jax.tree.structure(template), [leaves[place] for place in _by_place(template)])

@@ -1,4 +1,4 @@
-"""Files of configs: those of the repository's folder `configs`, which a wheel has too, and a user's own."""
+"""Finds and loads config files: those of the repository's folder `configs`, which wheels include, and a user's own."""
 
 import difflib
 import importlib.util
@@ -16,20 +16,20 @@ _PACKAGE = pathlib.Path(__file__).parent
 
 
 def folder() -> pathlib.Path:
-    """The folder `configs`: in a wheel it is `jaxgan/packaged/configs`, in the repository beside the package."""
+    """The folder `configs`: `jaxgan/packaged/configs` in a wheel, beside the package in the repository."""
     packaged = _PACKAGE / "packaged"
     return (packaged if packaged.is_dir() else _PACKAGE.parent) / "configs"
 
 
 def find(location: str) -> tuple[pathlib.Path, str]:
-    """The file and the argument of `FILE[:argument]`, where FILE may be the name of one in `configs/` without `.py`.
+    """The file and the argument of `FILE[:argument]`. FILE may be the name of a file in `configs/`, without `.py`.
 
     Raises:
-      UsageError: there is no such file, with those of the nearest names, or the argument is not a platform.
+      UsageError: there is no such file (the message lists similar names), or the argument is not a platform.
     """
     name, _, argument = location.partition(":")
     path = pathlib.Path(name)
-    if not os.path.isfile(path):  # which is also False where it may not be looked at
+    if not os.path.isfile(path):  # also False without permission to look at it
         if path.name == name and not path.suffix:
             path = next((f / f"{name}.py" for f in _folders() if os.path.isfile(f / f"{name}.py")), path)
         if path == pathlib.Path(name):
@@ -40,13 +40,13 @@ def find(location: str) -> tuple[pathlib.Path, str]:
 
 
 def load(location: str) -> Any:
-    """The ConfigDict that a file's `get_config(argument)` makes; what it raises is a problem of the file.
+    """The ConfigDict that a file's `get_config(argument)` returns. Exceptions of the file are reported as its problems.
 
     Args:
-      location: as for `find`. The file may import `configs`, and files beside it.
+      location: as for `find`. The file may import `configs`, and files in its own folder.
 
     Raises:
-      UsageError: there is no such file, or it does not give a config.
+      UsageError: there is no such file, or it does not return a config.
     """
     from ml_collections import ConfigDict
 
@@ -67,12 +67,12 @@ def load(location: str) -> Any:
 
 
 def _folders() -> tuple[pathlib.Path, ...]:
-    """Where names are looked up: the present directory's `configs`, before ours."""
+    """Where names are looked up: first the current directory's `configs`, then the package's."""
     return pathlib.Path("configs"), folder()
 
 
 def _let_import(path: pathlib.Path) -> None:
-    """Lets a file import what lies beside it, and `configs`. Other places come first, so it replaces no module."""
+    """Lets a file import its neighbours and `configs`. Other paths take precedence, so no module is replaced."""
     beside = path.absolute().parent
     places = [beside.parent if beside.name == "configs" else beside, beside, folder().parent]
     for place in places:
@@ -81,7 +81,7 @@ def _let_import(path: pathlib.Path) -> None:
 
 
 def _instead(path: pathlib.Path) -> str:
-    """What to give in place of a file that does not exist."""
+    """Suggestions for a file that does not exist."""
     own = path.parent != pathlib.Path() or path.suffix
     places = [path.parent, *_folders()] if own else _folders()
     known: dict[str, str] = {}

@@ -1,14 +1,14 @@
-"""Failures that are the user's to mend: what happened, why, and what to do, in one line each."""
+"""Failures that the user can fix. Each error says what happened, why, and what to do, in one line."""
 
 MOST_LETTERS = 4_000
-"""Of each part of a message."""
+"""Maximum length of each part of a message, in characters."""
 
 MOST_IN_A_WORD = 300
-"""Letters of each word of a message, which may be a value, a name or a path."""
+"""Maximum length of each word of a message, which may be a value, a name or a path."""
 
 
 def in_one_line(text: object) -> str:
-    """A text for one line of a terminal: without control characters, and what is too long is cut in the middle."""
+    """Makes a text fit one line of a terminal: removes control characters and cuts long texts in the middle."""
     line = _shortened(" ".join(_shortened(word, MOST_IN_A_WORD) for word in str(text).split()), MOST_LETTERS)
     if line.isprintable():
         return line
@@ -54,18 +54,18 @@ class DataError(JaxganError):
 
 
 class DivergedError(JaxganError):
-    """A loss or a parameter stopped being finite; checkpoints, all of which are finite, are kept."""
+    """A loss or a parameter is no longer finite. Checkpoints, all of which are finite, are kept."""
 
     exit_code = 4
 
 
 class PreemptedError(JaxganError):
-    """The run was told to stop; a checkpoint is saved and the same command goes on from it."""
+    """The run was asked to stop. A checkpoint is saved; the same command resumes from it."""
 
     exit_code = 75
 
 
 class PeerLostError(JaxganError):
-    """Another process of the run is gone; checkpoints are kept and the same commands go on from the newest."""
+    """Another process of the run is gone. Checkpoints are kept; the same commands resume from the newest."""
 
     exit_code = 75

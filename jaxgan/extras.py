@@ -1,4 +1,4 @@
-"""Optional packages: which extra of jaxgan installs each, and the line that says so where one is missing."""
+"""Optional packages: the extra of jaxgan that installs each, and the error that names it if a package is missing."""
 
 import contextlib
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "haiku": {"haiku": "dm-haiku"},
     "tensorflow": {"tensorflow": "tensorflow"},
 }
-"""The modules that each extra of pyproject.toml brings, with the names of their distributions."""
+"""The modules that each extra of pyproject.toml installs, with their distribution names."""
 
 
 def install(extra: str) -> str:
@@ -39,12 +39,12 @@ def install(extra: str) -> str:
 
 
 def of(module: str) -> str:
-    """The extra that brings a module; "" for none."""
+    """The extra that installs a module; "" if none does."""
     return next((extra for extra, modules in EXTRAS.items() if module in modules), "")
 
 
 def missing(error: ModuleNotFoundError) -> UsageError | None:
-    """What to say of a module that is not installed; None if it is of no extra, so that the error is not the user's."""
+    """The error for a missing module; None if no extra installs it, since then it is not the user's mistake."""
     module = (error.name or "").partition(".")[0]
     if not (extra := of(module)):
         return None
@@ -54,9 +54,9 @@ def missing(error: ModuleNotFoundError) -> UsageError | None:
 
 @contextlib.contextmanager
 def named() -> Iterator[None]:
-    """Turns the error of a module that is not installed into a UsageError with the extra's name.
+    """Turns the import error of a missing module into a UsageError that names the extra.
 
-    For the top of a program: no import of the library needs a try of its own.
+    Used at the top of a program, so that no import in the library needs its own try.
     """
     try:
         yield

@@ -1,13 +1,13 @@
-"""Annotations that say which values a parameter takes.
+"""Annotations that describe the values that a parameter takes.
 
-The fields of a config are read off the signatures of the functions that use them, so a field is described once:
+The fields of a config come from the signatures of the functions that use them, so a field is described once:
 
     def adam(learning_rate, *, b1: Momentum = 0.5, b2: Decay = 0.999, eps: Positive = 1e-8): ...
 
 The type gives the kind of value (`int`, `float`, `bool`, `str`, `tuple[int, ...]`, `tuple[float, ...]`,
-`tuple[str, ...]`, a `Literal`); `chex.Numeric` is a float that the compiled step may take as an argument. `Field` adds
-the range and whatever else a config has to know, and a collection of names in its place their choice. Without one, any
-value of the type is allowed.
+`tuple[str, ...]`, a `Literal`). `chex.Numeric` is a float that the compiled step may take as an argument. `Field` adds
+the range and other properties of the config field. A collection of names instead of a `Field` gives the choices.
+Without either, any value of the type is allowed.
 """
 
 import dataclasses
@@ -28,11 +28,11 @@ import optax
 from jaxgan.tables import nearest
 
 REQUIRED = inspect.Parameter.empty
-"""The default of a parameter that has none."""
+"""Marks a parameter without a default."""
 
 
 class Either(Collection[str]):
-    """The names of several collections, such as a word and the entries of a table."""
+    """The names of several collections together, such as a word and the entries of a table."""
 
     def __init__(self, *parts: Collection[str]):
         self.parts = parts
@@ -49,26 +49,26 @@ class Either(Collection[str]):
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """What a config has to know of a parameter beside its type and its default.
+    """Properties of a config field besides its type and default.
 
     Attributes:
       low, high: range of a number, or of each number of a tuple.
       open_low, open_high: whether the ends are excluded.
-      choices: names that a string, or each string of a tuple, may be: a table, read when the value is checked.
-      hint: a sentence for those who chose none of them.
+      choices: names allowed for a string, or for each string of a tuple: a table, read when the value is checked.
+      hint: a sentence for users who chose none of them.
       files: `FILE.py:FUNCTION` is allowed too.
-      entries: `choices` is a table whose chosen entry brings fields of its own into the same section.
+      entries: `choices` is a table, and the chosen entry adds its own fields to the same section.
       provided: parameters of these entries that the program passes, so they are not fields.
-      off: value that leaves the parameter's part out, beside its default: such a field is never reported as unused,
-        and is a constant of the compiled step.
-      limit: `off` is not a limit, so a schedule that leads to it is a mistake.
-      needs: the sibling fields that must not be off, or must have one of some values, for this one to be read; of a
-        tuple of them, one.
+      off: value, besides the default, that turns the parameter's part off. A field with this value is never reported as
+        unused, and is a constant of the compiled step.
+      limit: `off` means "no limit", so a schedule must not lead to it.
+      needs: sibling fields that must not be off, or must have one of some values, for this field to be read; for a
+        tuple of fields, one of them suffices.
       scheduled: the parameter is a momentum and may be a schedule.
-      resume: a resumed run may have another value.
-      varies: it may have a schedule (`config.schedules`) even where it is not an argument of the compiled step.
+      resume: a resumed run may change it.
+      varies: it may have a schedule (`config.schedules`) even if it is not an argument of the compiled step.
       sweep: a sweep may vary it.
-      modes: the other modes that may set it for a trained run: "sample", "evaluate", "export".
+      modes: further modes that may set it for a trained run: "sample", "evaluate", "export".
     """
 
     low: float = -math.inf
@@ -91,21 +91,21 @@ class Field:
 
 
 Count = Annotated[int, Field(low=1)]
-"""A whole number of at least 1."""
+"""An integer of at least 1."""
 Size = Annotated[int, Field(low=0)]
-"""A whole number of at least 0."""
+"""An integer of at least 0."""
 Positive = Annotated[chex.Numeric, Field(low=0, open_low=True)]
 """A number above 0."""
 Weight = Annotated[chex.Numeric, Field(low=0, off=0.0)]
-"""A number of at least 0; 0 leaves its part out."""
+"""A number of at least 0; 0 turns its part off."""
 Limit = Annotated[chex.Numeric, Field(low=0, off=0.0, limit=True)]
-"""A number of at least 0 that bounds something; 0 is not a bound."""
+"""An upper limit of at least 0; 0 means no limit."""
 Decay = Annotated[chex.Numeric, Field(low=0, high=1, open_high=True, off=0.0)]
 """The decay of a moving average, in [0, 1)."""
 Momentum = Annotated[chex.Numeric | optax.Schedule, Field(low=0, high=1, open_high=True, off=0.0, scheduled=True)]
 """A momentum in [0, 1), or a schedule of one."""
 Widths = Annotated[tuple[int, ...], Field(low=1)]
-"""Whole numbers of at least 1, one for each layer."""
+"""Integers of at least 1, one per layer."""
 
 
 # --- Parameters of a function, and values of them
@@ -113,17 +113,17 @@ Widths = Annotated[tuple[int, ...], Field(low=1)]
 _KINDS = {bool: "bool", int: "int", float: "float", str: "str"}
 _TUPLES = {int: "ints", float: "floats", str: "names"}
 MOST_BITS = 63
-"""Of a whole number."""
+"""Maximum size of an integer, in bits."""
 
 
 class Spec(NamedTuple):
-    """A parameter, as its annotation and default describe it.
+    """A parameter as described by its annotation and default.
 
     Attributes:
       kind: "int", "float", "bool", "str", "ints", "floats", "names", or "any" without an annotation.
       traced: the compiled step may take its value as an argument.
       default: its default, or `REQUIRED`.
-      field: what else is known of it.
+      field: its other properties.
     """
 
     kind: str
@@ -133,22 +133,22 @@ class Spec(NamedTuple):
 
     @property
     def off(self) -> tuple[Any, ...]:
-        """Values that leave its part out."""
+        """Values that turn its part off."""
         return tuple(value for value in (self.default, self.field.off) if value is not REQUIRED)
 
 
 def spec_of(annotation: Any, default: Any = REQUIRED) -> Spec:
-    """What an annotation and a default say of a parameter."""
+    """The parameter that an annotation and a default describe."""
     field = Field()
     if typing.get_origin(annotation) is Annotated:
         annotation, *extras = typing.get_args(annotation)
-        extras = extras[::-1]  # of nested annotations, the outermost counts
+        extras = extras[::-1]  # the outermost of nested annotations wins
         names = next((extra for extra in extras if isinstance(extra, Collection)), None)
         field = next((extra for extra in extras if isinstance(extra, Field)), Field(choices=names))
     members = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
     if jax.Array in members:
         return Spec("float", True, default, field)
-    for member in sorted(members, key=lambda m: typing.get_origin(m) is None):  # tuples before their single values
+    for member in sorted(members, key=lambda m: typing.get_origin(m) is None):  # tuples before single values
         origin, arguments = typing.get_origin(member), typing.get_args(member)
         if origin is typing.Literal:
             return Spec("str", False, default, dataclasses.replace(field, choices=arguments))
@@ -165,11 +165,11 @@ def parameters(function: Callable[..., Any], provided: tuple[str, ...] = ()) -> 
     """The parameters of a function that are a config's fields.
 
     Args:
-      function: any.
-      provided: names of parameters that the program passes itself.
+      function: any function.
+      provided: names of parameters that the program passes.
 
     Returns:
-      What is known of each, by name.
+      The description of each parameter, by name.
     """
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     found = {
@@ -185,7 +185,7 @@ def _is_union(annotation: Any) -> bool:
 
 
 def wrong(spec: Spec, value: Any) -> str:
-    """What is wrong with a value of a field; an empty string if nothing is."""
+    """The problem with a value of a field; an empty string if there is none."""
     field = spec.field
     if spec.kind == "any":
         return ""
@@ -210,7 +210,7 @@ def wrong(spec: Spec, value: Any) -> str:
 
 
 def is_code(value: Any) -> bool:
-    """Whether a value is FILE.py:FUNCTION."""
+    """Whether a value has the form FILE.py:FUNCTION."""
     return isinstance(value, str) and ".py:" in value
 
 
@@ -240,7 +240,7 @@ def _wrong_name(value: Any, choices: Collection[str] | None) -> str:
 
 
 def describe(spec: Spec) -> str:
-    """What a field takes, in words."""
+    """The values that a field takes, in words."""
     if spec.kind == "ints":
         least = "" if spec.field.low == -math.inf else f" of at least {spec.field.low:g}"
         return f'a tuple of whole numbers{least}, such as "(256, 256)"'
@@ -255,13 +255,13 @@ def describe(spec: Spec) -> str:
 
 
 def check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """Checks keyword arguments of a function by its annotations, as a config's fields are.
+    """Checks keyword arguments of a function against its annotations, like a config's fields.
 
     Numbers that the compiled step may take as arguments are not checked.
 
     Raises:
-      TypeError: the function has no such parameter, or needs another.
-      ValueError: a value is not one that the parameter takes.
+      TypeError: the function has no such parameter, or a required one is missing.
+      ValueError: the parameter does not take this value.
     """
     name, known = function.__name__, parameters(function)
     for argument in arguments:
@@ -283,14 +283,14 @@ def check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) 
 
 
 def _plain(value: Any) -> Any:
-    """A number of numpy as one of Python; anything else as it is."""
+    """Converts a numpy number to a Python number; returns other values unchanged."""
     if isinstance(value, bool | int | float) or not isinstance(value, numbers.Real):
         return value
     return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
 def given(value: Any) -> str:
-    """A wrong value in a few words."""
+    """Describes an invalid value in a few words."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"an array of shape {value.shape} and type {value.dtype}"
     if isinstance(value, str | int | float | bool | None):
@@ -301,7 +301,7 @@ def given(value: Any) -> str:
 
 
 def check_count(name: str, count: Any, least: int) -> None:
-    """Raises ValueError unless it is a whole number of at least `least`."""
+    """Raises ValueError unless `count` is an integer of at least `least`."""
     try:
         whole = not isinstance(count, bool) and operator.index(count) is not None
     except TypeError:

@@ -16,14 +16,14 @@ from jaxgan.types import Latent, linear, of_norm
 from jaxgan.wrappers import learned_mixture
 
 TRUNCATED_AT = 2.0
-"""Where ψ = 1 cuts off a normal latent.
+"""Truncation bound of a normal latent at ψ = 1.
 
 Source: Brock et al. 2019 (arXiv:1809.11096), figure 2, whose thresholds are 2, 1, .5 and .04.
 """
 
 
 def uniform(dim: Count) -> Latent:
-    """U(−√3, √3) in every coordinate, so that each has unit variance: the paper's prior for MNIST.
+    """U(−√3, √3) in each coordinate, which has unit variance: the paper's prior for MNIST.
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial).
     """
@@ -31,7 +31,7 @@ def uniform(dim: Count) -> Latent:
 
 
 def uniform_unit(dim: Count) -> Latent:
-    """U(−1, 1) in every coordinate; variance ⅓."""
+    """U(−1, 1) in each coordinate; variance ⅓."""
     return _between(1.0, dim)
 
 
@@ -55,13 +55,13 @@ def normal(dim: Count) -> Latent:
 
 
 def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=True)] = 2.0) -> Latent:
-    """N(0, I) within [−b, b] in every coordinate, b > 0: samples nearer to the usual, and less varied.
+    """N(0, I) restricted to [−b, b] in each coordinate, b > 0: more typical and less varied samples.
 
-    Source: Brock et al. 2019 (arXiv:1809.11096), section 3.1, where it is a trick at sampling time.
+    Source: Brock et al. 2019 (arXiv:1809.11096), section 3.1, where it is applied at sampling time.
     """
     _check(dim)
 
-    def from_normal(u):  # 2Φ(z) − 1 = erf(z/√2), and within the bounds it is a part of that of u
+    def from_normal(u):  # 2Φ(z) − 1 = erf(z/√2); restricted to the bounds, this is a fraction of its value for u
         inside = math.erf(bound / math.sqrt(2)) * jax.lax.erf(u / math.sqrt(2))
         return math.sqrt(2) * jax.lax.erf_inv(inside)
 
@@ -78,12 +78,12 @@ def truncated_normal(dim: Count, bound: Annotated[float, Field(low=0, open_low=T
 
 
 def sphere(dim: Count) -> Latent:
-    """Uniform on the sphere of radius √dim, so that each coordinate has unit variance.
+    """Uniform on the sphere of radius √dim, so each coordinate has unit variance.
 
-    Where all latents have one norm, distances between them, and between codes of an encoder, are those of angles.
+    All latents have the same norm, so distances between them, and between codes of an encoder, depend only on angles.
 
     Raises:
-      ValueError: dim is 1, where the sphere has only two points.
+      ValueError: dim is 1, in which case the sphere has only two points.
 
     Source: Karras et al. 2018 (arXiv:1710.10196), appendix A.1; White 2016 (arXiv:1609.04468), section 2.1.
     """
@@ -103,17 +103,17 @@ def sphere(dim: Count) -> Latent:
 
 
 def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Latent:
-    """InfoGAN's prior: one of some categories as a one-hot vector, then codes of U(−1, 1), then U(−1, 1) noise.
+    """InfoGAN's prior: a category as a one-hot vector, then codes from U(−1, 1), then noise from U(−1, 1).
 
     Args:
-      dim: of all three together, at least `categories` + `continuous`.
-      categories: ≥ 1, equally likely.
-      continuous: codes, ≥ 0.
+      dim: total dimension, at least `categories` + `continuous`.
+      categories: number of equally likely categories, ≥ 1.
+      continuous: number of codes, ≥ 0.
 
     Raises:
-      ValueError: there is no room for the codes.
+      ValueError: `dim` is too small for the codes.
 
-    Source: Chen et al. 2016 (arXiv:1606.03657), section 7.2: 10 categories, 2 codes and 62 of noise for MNIST.
+    Source: Chen et al. 2016 (arXiv:1606.03657), section 7.2: 10 categories, 2 codes and 62 noise variables for MNIST.
     """
     _check(dim)
     if dim < categories + continuous or categories < 1:
@@ -124,7 +124,7 @@ def categorical(dim: Count, categories: Count = 10, continuous: Size = 2) -> Lat
 
 
 def _categorical(dim: int, categories: int, continuous: int, bound: float) -> Latent:
-    """`categorical` with codes and noise of U(−bound, bound)."""
+    """`categorical` with codes and noise from U(−bound, bound)."""
 
     def sample(key, count):
         chosen, rest = jax.random.split(key)
@@ -151,18 +151,18 @@ def mixture(
     learn_deviation: bool = True,
     deviation_penalty: Annotated[Weight, Field(low=0, off=0.0, needs={"learn_deviation": None})] = 0.1,
 ) -> Latent:
-    """A mixture of N Gaussians, all equally likely, whose means and deviations the generator learns: DeLiGAN.
+    """A mixture of N equally likely Gaussians whose means and deviations the generator learns: DeLiGAN.
 
-    A latent is the component as a one-hot vector, and ε ~ N(0, I); the generator makes z = μ_k + σ_k·ε of them, see
-    `learned_mixture`.
+    A latent consists of the component as a one-hot vector, and ε ~ N(0, I). The generator computes z = μ_k + σ_k·ε from
+    it, see `learned_mixture`.
 
     Args:
-      dim: of ε, and so of z.
+      dim: dimension of ε, and so of z.
       components: N ≥ 1.
-      spread: s > 0; the means start at a draw of U(−s, s).
-      deviation: every σ at the start.
-      learn_deviation: whether σ is learned; otherwise it stays as it is.
-      deviation_penalty: λ ≥ 0: the generator's gradient also has that of λ·mean (1 − σ)², see `deviation_penalty`.
+      spread: s > 0; the means are initialised from U(−s, s).
+      deviation: initial value of every σ.
+      learn_deviation: whether σ is learned; otherwise it stays constant.
+      deviation_penalty: λ ≥ 0: adds the gradient of λ·mean (1 − σ)² to the generator's, see `deviation_penalty`.
 
     Source: Gurumurthy et al. 2017 (arXiv:1706.02071).
     """
@@ -204,9 +204,9 @@ def fixed_mixture(
     spread: Annotated[float, Field(low=0, open_low=True)] = 1.0,
     deviation: Annotated[float, Field(low=0, open_low=True)] = 0.2,
 ) -> Latent:
-    """A mixture of N Gaussians, all equally likely, that nothing learns: z = μ_k + σ·ε, μ_k one draw of U(−s, s).
+    """A fixed mixture of N equally likely Gaussians: z = μ_k + σ·ε, with all μ_k drawn once from U(−s, s).
 
-    The means are the same for every run with equal numbers of components and dimensions.
+    The means are the same in every run with the same numbers of components and dimensions.
 
     Source: Ben-Yosef and Weinshall 2018 (arXiv:1808.10356), the static mixture.
     """
@@ -227,11 +227,11 @@ def fixed_mixture(
 
 
 def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
-    """Latents on the straight line between two: (1 − t)·start + t·end, t = 0 … 1.
+    """Latents on the straight line between two latents: (1 − t)·start + t·end, t = 0 … 1.
 
     Args:
       start, end: [dim].
-      count: how many, ≥ 2, both ends included.
+      count: number of latents, ≥ 2, including both ends.
 
     Source: figure 3 of Goodfellow et al. 2014 (arXiv:1406.2661).
     """
@@ -239,11 +239,11 @@ def linear_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
 
 
 def spherical(start: chex.Array, end: chex.Array, t: chex.Numeric) -> chex.Array:
-    """The point sin((1 − t)Ω)/sin Ω·start + sin(tΩ)/sin Ω·end between two [..., dim], see `spherical_path`.
+    """The point sin((1 − t)Ω)/sin Ω·start + sin(tΩ)/sin Ω·end between two latents [..., dim]; see `spherical_path`.
 
     Args:
       start, end: [..., dim].
-      t: [..., 1], or a scalar, in [0, 1].
+      t: [..., 1] or a scalar, in [0, 1].
     """
     product = (start * end).sum(-1, keepdims=True)
     cosine = product / (jnp.linalg.norm(start, axis=-1, keepdims=True) * jnp.linalg.norm(end, axis=-1, keepdims=True))
@@ -256,12 +256,13 @@ def spherical(start: chex.Array, end: chex.Array, t: chex.Numeric) -> chex.Array
 
 
 def spherical_path(start: chex.Array, end: chex.Array, count: int) -> chex.Array:
-    """Latents on the great arc between two: sin((1 − t)Ω)/sin Ω·start + sin(tΩ)/sin Ω·end, Ω the angle between them.
+    """Latents on the great arc between two: sin((1 − t)Ω)/sin Ω·start + sin(tΩ)/sin Ω·end; Ω is the angle between them.
 
-    Between two normal latents of many dimensions a straight line passes nearer to the origin than any draw comes; the
-    arc does not.
+    A straight line between two high-dimensional normal latents passes closer to the origin than samples of the prior
+    are. The arc does not.
 
-    If the two point in the same or in opposite directions, which no single arc joins, it is the straight line.
+    If the two latents point in the same or in opposite directions, the path is a straight line, because no unique arc
+    joins them.
 
     Source: White 2016 (arXiv:1609.04468), section 2.1.
     """
@@ -287,7 +288,7 @@ def _between(bound: float, dim: int) -> Latent:
 
 
 def _part(distribution: str, size: int, **numbers: Any) -> dict[str, Any]:
-    """A part of a latent's recipe."""
+    """One part of a latent's recipe."""
     return {"distribution": distribution, "size": int(size), **numbers}
 
 

@@ -1,6 +1,6 @@
-"""Optimizers with schedules for the rate and for the momentum, made of optax.
+"""Optimizers with learning rate and momentum schedules, built on optax.
 
-A schedule is a function of the number of updates done, `count -> value`; optimizers count their own updates, so with
+A schedule is a function `count -> value` of the number of updates done. Each optimizer counts its own updates, so with
 k discriminator updates per step the discriminator's schedules run k times as fast as the generator's.
 """
 
@@ -21,8 +21,8 @@ Rate: TypeAlias = optax.Schedule | chex.Numeric
 def sgd(learning_rate: Rate, *, momentum: Momentum = 0.0) -> optax.GradientTransformation:
     """Stochastic gradient descent with momentum: v ← m·v − rate·g, θ ← θ + v.
 
-    The rate multiplies the gradient as it enters the velocity, as in the paper's code. `optax.sgd` multiplies the
-    velocity as it leaves, which differs where the rate changes.
+    The learning rate multiplies the gradient before it enters the velocity, as in the paper's code. `optax.sgd`
+    multiplies the velocity afterwards, which differs if the rate changes.
 
     Args:
       learning_rate: a number or a schedule.
@@ -66,7 +66,7 @@ def adamw(
 
     Args:
       learning_rate, b1, b2, eps: as in `adam`.
-      weight_decay: λ ≥ 0; the update has −rate·λ·θ besides.
+      weight_decay: λ ≥ 0; adds −rate·λ·θ to the update.
 
     Source: Loshchilov and Hutter 2019 (arXiv:1711.05101), Algorithm 2.
     """
@@ -77,7 +77,7 @@ def adamw(
 def rmsprop(
     learning_rate: Rate, *, b2: Decay = 0.999, eps: Positive = 1e-8, momentum: Momentum = 0.0
 ) -> optax.GradientTransformation:
-    """RMSProp, the scaled gradient fed to a momentum.
+    """RMSProp; the scaled gradient then goes through momentum.
 
     Args:
       learning_rate: a number or a schedule.
@@ -93,7 +93,7 @@ def rmsprop(
 def optimistic_adam(
     learning_rate: Rate, *, b1: Momentum = 0.5, b2: Decay = 0.999, eps: Positive = 1e-8
 ) -> optax.GradientTransformation:
-    """Adam whose step is twice the present one minus the one before; arguments as in `adam`.
+    """Adam whose update is twice the current step minus the previous one; arguments as in `adam`.
 
     Source: Daskalakis et al. 2018 (arXiv:1711.00141), Algorithm 1.
     """
@@ -114,7 +114,7 @@ def _scale_by_adam(b1: Rate, b2: chex.Numeric, eps: chex.Numeric) -> optax.Gradi
 
 
 def _with_standard_promotion(function: Callable[..., Any]) -> Callable[..., Any]:
-    """optax's function where jax_numpy_dtype_promotion=strict is set: it computes with floats and whole numbers."""
+    """An optax function that works under jax_numpy_dtype_promotion=strict, although it mixes floats and integers."""
 
     def call(*arguments):
         with jax.numpy_dtype_promotion("standard"):
@@ -130,20 +130,20 @@ OPTIMIZERS: dict[str, Callable[..., optax.GradientTransformation]] = Table("opti
     "rmsprop": rmsprop,
     "optimistic_adam": optimistic_adam,
 }
-"""Optimizers by name: functions of the learning rate and of parameters of their own, which are a config's fields."""
+"""Optimizers by name: functions of the learning rate and of their own parameters, which are config fields."""
 
 
 class PastMean(NamedTuple):
-    """State of `historical_averaging`: the mean of the parameters so far, and of how many."""
+    """State of `historical_averaging`: the mean of the past parameters, and their number."""
 
     mean: chex.ArrayTree
     count: chex.Array
 
 
 def historical_averaging(weight: float) -> optax.GradientTransformation:
-    """Adds the gradient of w·‖θ − θ̄‖² to a player's, θ̄ the mean of its parameters at all updates including this one.
+    """Adds the gradient of w·‖θ − θ̄‖² to a player's; θ̄ is the mean of its parameters over all updates up to this one.
 
-    It comes before the optimizer in a chain.
+    In a chain, put it before the optimizer.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.3.
     """
@@ -161,22 +161,22 @@ def historical_averaging(weight: float) -> optax.GradientTransformation:
 
 
 class Averaged(NamedTuple):
-    """State of `keep_average`: the optimizer's own, and the parameters' moving average."""
+    """State of `keep_average`: the optimizer's state, and the moving average of the parameters."""
 
     inner: chex.ArrayTree
     average: chex.ArrayTree
 
 
 def keep_average(tx: optax.GradientTransformation, decay: chex.Numeric) -> optax.GradientTransformation:
-    """The optimizer, which also keeps ā ← β·ā + (1 − β)·θ after each of its updates, in the state `Averaged`.
+    """An optimizer that also maintains ā ← β·ā + (1 − β)·θ after each of its updates, in the state `Averaged`.
 
-    ā starts at the parameters θ. The decay β is in [0, 1).
+    ā is initialised to the parameters θ. The decay β is in [0, 1).
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), the authors' code, with β = .9999 for a discriminator.
     """
 
     def init(params):
-        # A copy: what shares a buffer with the parameters cannot be donated with them.
+        # A copy, since a buffer shared with the parameters could not be donated together with them.
         return Averaged(tx.init(params), jax.tree.map(jnp.copy, params))
 
     def update(updates, state, params):
@@ -188,7 +188,7 @@ def keep_average(tx: optax.GradientTransformation, decay: chex.Numeric) -> optax
 
 
 def clip_weights(bound: float) -> optax.GradientTransformation:
-    """Clips every parameter to [−c, c] after its update, as the first WGAN does; it follows the optimizer in a chain.
+    """Clips every parameter to [−c, c] after its update, as in the first WGAN. In a chain, put it after the optimizer.
 
     Source: Arjovsky et al. 2017 (arXiv:1701.07875), Algorithm 1, with c = .01.
     """
@@ -200,10 +200,10 @@ def clip_weights(bound: float) -> optax.GradientTransformation:
 
 
 def limit_column_norms(bound: float) -> optax.GradientTransformation:
-    """After every update, scales a unit's incoming weights that are longer than c down to the norm c.
+    """After each update, rescales the incoming weights of a unit to norm c if their norm is larger.
 
     The norm ‖W_·j‖₂ is over all but the last dimension of a kernel, for each piece of a maxout unit separately. Biases
-    and other leaves of fewer than two dimensions are not changed. It follows the optimizer in a chain.
+    and other leaves with fewer than two dimensions do not change. In a chain, put it after the optimizer.
 
     Source: the authors' code for Goodfellow et al. 2014 (goodfeli/adversarial), `max_col_norm` of pylearn2, with
     c = 1.9365 in both players for TFD.
@@ -224,7 +224,7 @@ def limit_column_norms(bound: float) -> optax.GradientTransformation:
 
 
 def constant(learning_rate: Positive) -> optax.Schedule:
-    """The same rate throughout."""
+    """A constant learning rate."""
     return optax.constant_schedule(learning_rate)
 
 
@@ -234,11 +234,11 @@ def exponential(
     rate_decay: Annotated[float, Field(low=1)] = 1.0,
     rate_floor: Weight = 0.0,
 ) -> optax.Schedule:
-    """rate / decay^t after t updates, and never below the floor.
+    """rate / decay^t after t updates, but never below the floor.
 
     Args:
-      learning_rate: of the first update.
-      rate_decay: ≥ 1; not an array, since single precision rounds the part of 1.000004 that is above 1 by 1 %.
+      learning_rate: the rate of the first update.
+      rate_decay: ≥ 1; not an array, since single precision rounds the excess of 1.000004 over 1 by 1 %.
       rate_floor: ≥ 0.
 
     Source: the paper's code, which uses a decay of 1.000004 and a floor of 1e-6.
@@ -252,7 +252,7 @@ def linear(
     rate_floor: Annotated[float, Field(low=0)] = 0.0,
     updates: float,
 ) -> optax.Schedule:
-    """A straight line from the rate to the floor over `updates` updates."""
+    """Linear from the learning rate to the floor over `updates` updates."""
     return _with_standard_promotion(optax.linear_schedule(learning_rate, rate_floor, int(updates)))
 
 
@@ -262,7 +262,7 @@ def cosine(
     rate_floor: Annotated[float, Field(low=0)] = 0.0,
     updates: float,
 ) -> optax.Schedule:
-    """Half a cosine from the rate to the floor over `updates` updates."""
+    """Half a cosine from the learning rate to the floor over `updates` updates."""
     schedule = optax.cosine_decay_schedule(learning_rate, int(updates), alpha=rate_floor / learning_rate)
     return _with_standard_promotion(schedule)
 
@@ -273,11 +273,11 @@ RATE_SCHEDULES: dict[str, Callable[..., optax.Schedule]] = Table("schedule of th
     "linear": linear,
     "cosine": cosine,
 }
-"""Schedules of the learning rate by name; `updates` is how many the optimizer makes in the run."""
+"""Learning rate schedules by name; `updates` is the number of the optimizer's updates in the run."""
 
 
 def constant_momentum(momentum: Decay) -> chex.Numeric:
-    """The same momentum throughout."""
+    """A constant momentum."""
     return momentum
 
 
@@ -288,19 +288,19 @@ def momentum_by_epoch(
     momentum_epochs: Count = 1,
     updates_per_epoch: float,
 ) -> optax.Schedule:
-    """Momentum that changes once per epoch, linearly from its first value to `momentum_final`.
+    """Momentum that changes once per epoch, linearly from its initial value to `momentum_final`.
 
     Args:
-      momentum: in the first epoch.
-      momentum_final: in epoch `momentum_epochs` and after.
+      momentum: value in the first epoch.
+      momentum_final: value from epoch `momentum_epochs` on.
       momentum_epochs: ≥ 1.
-      updates_per_epoch: how many updates of this player make an epoch.
+      updates_per_epoch: number of this player's updates per epoch.
 
     Source: the paper's code, pylearn2's `MomentumAdjustor`: 0.5 to 0.7 over 250 epochs.
     """
 
     def schedule(count):
-        epochs_done = jnp.floor((count + 0.5) / updates_per_epoch)  # half an update clear of rounding at the boundary
+        epochs_done = jnp.floor((count + 0.5) / updates_per_epoch)  # the half avoids rounding at the boundary
         return momentum + (momentum_final - momentum) * jnp.clip(epochs_done / max(momentum_epochs - 1, 1), 0.0, 1.0)
 
     return schedule
@@ -310,4 +310,4 @@ MOMENTUM_SCHEDULES: dict[str, Callable[..., optax.Schedule | chex.Numeric]] = Ta
     "constant": constant_momentum,
     "linear": momentum_by_epoch,
 }
-"""Schedules of the momentum (Adam's b1) by name."""
+"""Momentum schedules (of b1 for Adam) by name."""

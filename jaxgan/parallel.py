@@ -1,7 +1,7 @@
-"""Maps one training step over devices: the only file that names pmap, shard_map and meshes.
+"""Maps a training step over devices. Only this file uses pmap, shard_map and meshes.
 
-The step is the same pure function under jit, pmap and shard_map. Only the name of the axis over which it averages
-differs. The state has no device axis, so a checkpoint does not depend on the number of devices.
+The step is the same pure function under jit, pmap and shard_map, except for the name of the axis over which it
+averages. The state has no device axis, so a checkpoint does not depend on the number of devices.
 
 Several processes (`jax.distributed`) run the same program, each with its own devices and its share of every batch.
 """
@@ -37,23 +37,23 @@ def distribute(
     """Compiles a training step for one device or several.
 
     Args:
-      train_step_factory: called with `axis_name` (None on one device) and returns `(state, batch, *shared) ->
-        (state, metrics)`; `functools.partial(make_train_step, ...)` will do.
-      mapping: "jit" (one device), "pmap", "shard_map", or "auto": jit on one device, pmap on several devices, and
-        shard_map on the devices of several processes.
-      devices: the devices to use; by default those of all processes, or this process's first device for "jit".
-      batch_axis: the batch axis of a batch's leaves: 1 in [k, batch, ...], 2 in [steps, k, batch, ...].
-      shared: number of further arguments of the step that every device receives whole, such as a dataset.
+      train_step_factory: called with `axis_name` (None on one device); returns `(state, batch, *shared) -> (state,
+        metrics)`, for example `functools.partial(make_train_step, ...)`.
+      mapping: "jit" (one device), "pmap", "shard_map", or "auto": jit on one device, pmap on several, and shard_map on
+        the devices of several processes.
+      devices: the devices to use; by default those of all processes, or for "jit" this process's first device.
+      batch_axis: the batch axis of the leaves of a batch: 1 in [k, batch, ...], 2 in [steps, k, batch, ...].
+      shared: number of further arguments of the step that are replicated to every device, such as a dataset.
 
     Returns:
-      `(step, place_state, place_batch)`. `step` donates its state. `place_state` copies a state, or any pytree, to all
-      devices; `place_batch` splits a batch over them. With several processes each process calls all three:
-      `place_state` with the same state, `place_batch` with its own share of the batch, the rows of `share`. States of
-      "shard_map" are then global arrays, and those of "pmap" local to each process.
+      `(step, place_state, place_batch)`. `step` donates its state. `place_state` replicates a state, or any pytree, to
+      all devices; `place_batch` shards a batch over them. With several processes, each process calls all three:
+      `place_state` with the same state, and `place_batch` with its own rows of the batch (see `share`). Under
+      "shard_map" the states are then global arrays; under "pmap" they are local to each process.
 
     Raises:
-      ValueError: the mapping is unknown, or "jit" on several devices; from `place_batch`: the batch size is not a
-        multiple of the number of devices.
+      ValueError: the mapping is unknown, or "jit" is used with several devices; from `place_batch`: the batch size is
+        not a multiple of the number of devices.
     """
     if mapping not in MAPPINGS:
         raise UnknownNameError("mapping", mapping, MAPPINGS)
@@ -92,12 +92,12 @@ def distribute(
 
 
 def all_devices() -> list[jax.Device]:
-    """The devices of all processes, ordered by process, which is the order of a batch's rows."""
+    """The devices of all processes, ordered by process, like the rows of a batch."""
     return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
 
 
 def share(batch_size: int, devices: Sequence[jax.Device] | None = None) -> slice:
-    """The rows of a batch that this process feeds to its devices; `devices` are by default those of all processes."""
+    """The rows of a batch that this process provides for its devices; `devices` defaults to those of all processes."""
     devices = all_devices() if devices is None else devices
     here = [i for i, device in enumerate(devices) if device.process_index == jax.process_index()]
     rows = batch_size // len(devices)
@@ -105,7 +105,7 @@ def share(batch_size: int, devices: Sequence[jax.Device] | None = None) -> slice
 
 
 def everywhere(tree: Any) -> Any:
-    """Global arrays that every device of every process holds whole; all processes call it with the same values.
+    """Global arrays, replicated to every device of every process. All processes call it with the same values.
 
     `tree` is a pytree of arrays and typed keys. Global arrays are returned unchanged.
     """
@@ -123,12 +123,12 @@ def everywhere(tree: Any) -> Any:
 
 
 def own(tree: Any) -> Any:
-    """This process's copy of replicated arrays, for work that it does by itself, such as sampling."""
+    """This process's copy of replicated arrays, for work of this process only, such as sampling."""
     return jax.tree.map(lambda leaf: leaf if leaf.is_fully_addressable else leaf.addressable_data(0), tree)
 
 
 def any_process() -> Callable[[int], jax.Array]:
-    """A function `code -> largest code of all processes`. All processes call it; it does not wait."""
+    """Returns a function `code -> largest code of all processes`. All processes call it; it does not wait."""
     mesh = Mesh(all_devices(), (AXIS,))
     split = NamedSharding(mesh, PartitionSpec(AXIS))
     largest = jax.jit(jnp.max, out_shardings=NamedSharding(mesh, PartitionSpec()))
@@ -148,21 +148,21 @@ def distribute_population(
     devices: Sequence[jax.Device] | None = None,
     shared: int = 0,
 ) -> tuple[Callable[..., Any], Place, Place]:
-    """Compiles a population's step and spreads its members over devices, without communication between devices.
+    """Compiles a population's step and distributes its members over devices, without communication between devices.
 
     On a CPU, start the process with one device per core and single-threaded products, because small products do not
     gain from threads: XLA_FLAGS="--xla_force_host_platform_device_count=CORES --xla_cpu_multi_thread_eigen=false".
 
     Args:
-      member_step: `(hyperparameters) -> train_step`, see `jaxgan.training.population.population_step`.
-      members: how the members of one device run, "vmap" or "map", see `population_step`; "auto": "map" on a CPU, else
-        "vmap".
+      member_step: `(hyperparameters) -> train_step`; see `jaxgan.training.population.population_step`.
+      members: how the members on one device run: "vmap" or "map" (see `population_step`), or "auto": "map" on a CPU,
+        else "vmap".
       devices: the devices to use; by default those of this process.
-      shared: number of further arguments of the step that all members receive whole, such as a dataset.
+      shared: number of further arguments of the step that are replicated to all members, such as a dataset.
 
     Returns:
       `(step, place_members, place_shared)`. `step(states, batches, hyperparameters, *shared)` donates the states.
-      `place_members` splits a pytree of [members, ...] over the devices, `place_shared` copies one to all of them.
+      `place_members` shards a pytree of [members, ...] over the devices; `place_shared` replicates one to all of them.
 
     Raises:
       ValueError: from `place_members`: the number of members is not a multiple of the number of devices.
@@ -196,7 +196,7 @@ def _with_jit(train_step_factory, device) -> tuple[Callable[..., Any], Place, Pl
 
 
 def _build(train_step_factory, axis_name) -> TrainStep:
-    """Passes the axis as the keyword `axis_name` if the factory has it, else as its only argument."""
+    """Calls the factory with the keyword `axis_name` if it takes it, else with the axis as its only argument."""
     parameters = inspect.signature(train_step_factory).parameters.values()
     if sum(p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters) > 1:
         raise ValueError(

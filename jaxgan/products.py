@@ -1,4 +1,4 @@
-"""The matrix products of layers: in float32, or of operands rounded to bfloat16 and summed in float32."""
+"""Matrix products of layers: in float32, or with operands rounded to bfloat16 and sums in float32."""
 
 import functools
 import pathlib
@@ -8,18 +8,18 @@ import jax
 import jax.numpy as jnp
 
 ALGORITHM = "BF16_BF16_F32"
-"""JAX's name for bfloat16 products with float32 sums, as `jax.default_matmul_precision` and `jax.lax` take it."""
+"""JAX's name for bfloat16 products with float32 sums, for `jax.default_matmul_precision` and `jax.lax`."""
 
 
 def rounds(*operands: chex.Array) -> bool:
-    """Whether the products of these operands are to be of bfloat16: float32 operands, under `ALGORITHM`."""
+    """Whether products of these operands should use bfloat16: for float32 operands, under `ALGORITHM`."""
     wanted = jax.config.jax_default_matmul_precision == ALGORITHM  # type: ignore[attr-defined]
     return wanted and all(operand.dtype == jnp.float32 for operand in operands)
 
 
 @functools.cache
 def cpu_gains() -> bool:
-    """Whether this machine's processor has units for bfloat16 products (AMX), so that XLA makes them faster."""
+    """Whether this machine's processor has units for bfloat16 products (AMX), which make these faster in XLA."""
     try:
         text = pathlib.Path("/proc/cpuinfo").read_text()
     except OSError:  # not Linux
@@ -29,9 +29,9 @@ def cpu_gains() -> bool:
 
 
 def alike(left: chex.Array, right: chex.Array) -> tuple[chex.Array, chex.Array]:
-    """The two arrays, varying over the device axes of shard_map over which one of them does.
+    """Makes both arrays vary over every shard_map axis over which one of them varies.
 
-    JAX's own functions do this by themselves. Those with derivatives of our own need operands that vary alike.
+    JAX's own functions do this automatically. Functions with custom derivatives need operands that vary alike.
     """
     of_left, of_right = (jax.typeof(array).manual_axis_type.varying for array in (left, right))
     if missing := of_right - of_left:
@@ -44,9 +44,9 @@ def alike(left: chex.Array, right: chex.Array) -> tuple[chex.Array, chex.Array]:
 def product(inputs: chex.Array, kernel: chex.Array) -> chex.Array:
     """`inputs @ kernel`.
 
-    Under `jax.default_matmul_precision("BF16_BF16_F32")` float32 operands are rounded to bfloat16 and their products
-    summed in float32, in derivatives of every order, too. On a CPU only where that is faster: not without `cpu_gains`,
-    and not in a kernel's gradient.
+    Under `jax.default_matmul_precision("BF16_BF16_F32")` float32 operands are rounded to bfloat16, and their products
+    are summed in float32, also in derivatives of every order. On a CPU this happens only if it is faster: it needs
+    `cpu_gains`, and is never used for a kernel's gradient.
 
     Args:
       inputs: [..., features].
@@ -62,13 +62,13 @@ def product(inputs: chex.Array, kernel: chex.Array) -> chex.Array:
 
 
 def contract(rows: chex.Array, kernel: chex.Array, *, axis: int = 0, half: bool = False) -> chex.Array:
-    """Products over the last axis of the rows and an axis of a matrix, which XLA is slow to transpose in bfloat16.
+    """Products over the last axis of `rows` and one axis of a matrix, avoiding a transpose that is slow in bfloat16.
 
     Args:
       rows: [..., m].
       kernel: [m, n] for axis 0, [n, m] for axis 1.
-      axis: of the kernel.
-      half: rounds the operands to bfloat16, and sums in float32.
+      axis: the axis of the kernel.
+      half: whether to round the operands to bfloat16 and sum in float32.
 
     Returns:
       [..., n].

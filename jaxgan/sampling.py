@@ -1,7 +1,7 @@
 """Better samples of a trained GAN with its discriminator: rejection sampling, and Langevin dynamics in latent space.
 
-Both take log p_d(x)/p_g(x) from the discriminator's logit by `Loss.log_ratio`, which not every loss has. Penalties,
-augmentations and a discriminator far from its optimum make the ratio less accurate.
+Both compute log p_d(x)/p_g(x) from the discriminator's logit by `Loss.log_ratio`, which not every loss has. Penalties,
+augmentations and a discriminator far from its optimum make this ratio less accurate.
 """
 
 import functools
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxgan.types import DiscriminatorOutput, Latent, Network, TrainState
 
 METHODS = ("plain", "optimized", "rejection", "driven")
-"""From the prior; with latents moved as in training; and the two methods of this file."""
+"""From the prior; with latents optimized as in training; and the two methods of this file."""
 
 EPSILON = 1e-6
 """ε of `acceptance_logits`."""
@@ -28,8 +28,8 @@ class Rejection(NamedTuple):
     """The result of rejection sampling.
 
     Attributes:
-      candidates: how many were drawn for the samples [count, ...], without the burn-in.
-      rate: the accepted fraction; 1/max(p_d/p_g) if γ = 0 and the discriminator is optimal.
+      candidates: number of candidates drawn for the samples [count, ...], without the burn-in.
+      rate: the acceptance rate; 1/max(p_d/p_g) if γ = 0 and the discriminator is optimal.
       maximum: D̃_M, the largest log-ratio.
     """
 
@@ -44,9 +44,9 @@ class Round(NamedTuple):
 
     Attributes:
       samples: the candidates [n, ...].
-      kept: which of them are accepted, [n].
-      candidates: how many were drawn so far, without the burn-in.
-      accepted: how many of these were.
+      kept: which candidates are accepted, [n].
+      candidates: number of candidates so far, without the burn-in.
+      accepted: number of accepted candidates so far.
       maximum: D̃_M, the largest log-ratio so far.
     """
 
@@ -58,13 +58,13 @@ class Round(NamedTuple):
 
 
 class TooFewAccepted(ValueError):
-    """Rejection accepts so few candidates that it would not finish."""
+    """Rejection sampling accepts so few candidates that it would not finish."""
 
 
 def discriminate(
     discriminator: Network, state: TrainState, examples: chex.Array, *, condition: chex.ArrayTree | None = None
 ) -> chex.Array:
-    """D's logits [batch] of examples [batch, ...], outside of training; of patches their mean."""
+    """D's logits [batch] for examples [batch, ...], in evaluation mode; of patches their mean."""
     outputs, _ = discriminator.apply(state.discriminator.variables, examples, condition=condition, train=False)
     return DiscriminatorOutput.of(outputs).example_logits
 
@@ -72,8 +72,8 @@ def discriminate(
 def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.Numeric = 0.0) -> chex.Array:
     """F̂(x) = D̃(x) − D̃_M − log(1 − e^(D̃(x) − D̃_M − ε)) − γ; a sample is accepted with probability sigmoid(F̂).
 
-    With γ = 0 that is e^(D̃ − D̃_M), and accepted samples are distributed as p_d. A larger γ accepts fewer samples, of
-    larger ratios.
+    With γ = 0 this probability is e^(D̃ − D̃_M), and accepted samples are distributed as p_d. A larger γ accepts fewer
+    samples, with larger ratios.
 
     Args:
       log_ratios: D̃(x) = log p_d(x)/p_g(x), [n], at most `maximum`, which is D̃_M.
@@ -87,11 +87,11 @@ def acceptance_logits(log_ratios: chex.Array, maximum: chex.Array, gamma: chex.N
 def accept(
     key: chex.PRNGKey, log_ratios: chex.Array, maximum: chex.Array, percentile: float = 0.0
 ) -> tuple[chex.Array, chex.Array]:
-    """Which of the candidates [n] rejection keeps, and D̃_M after them.
+    """Which of the candidates [n] are accepted, and D̃_M updated by them.
 
     Args:
-      key, log_ratios, maximum: for the draws, and as for `acceptance_logits`; D̃_M before the candidates.
-      percentile: in (0, 100), γ is this percentile of F over the candidates; 0 for γ = 0.
+      key, log_ratios, maximum: for the draws, and as for `acceptance_logits`; D̃_M before these candidates.
+      percentile: if in (0, 100), γ is this percentile of F over the candidates; 0 means γ = 0.
     """
     maximum = jnp.maximum(maximum, log_ratios.max())
     logits = acceptance_logits(log_ratios, maximum)
@@ -103,7 +103,7 @@ def accept(
 def rejection_rounds(
     propose: Propose, key: chex.PRNGKey, *, burn_in: int = 10_000, percentile: float = 0.0
 ) -> Iterator[Round]:
-    """Discriminator rejection sampling without an end, a batch of candidates at a time.
+    """Endless discriminator rejection sampling, one batch of candidates at a time.
 
     Args:
       propose, key, burn_in, percentile: as for `rejection_sample`.
@@ -137,10 +137,10 @@ def rejection_sample(
     """Discriminator rejection sampling: draws batches of candidates until enough are accepted.
 
     Args:
-      propose: draws a batch of samples and their log-ratios; should be compiled.
-      key: for all draws; the first n samples of a key do not depend on the count.
+      propose: draws a batch of samples with their log-ratios; should be compiled.
+      key: for all draws; the first n samples for a key do not depend on the count.
       count: number of samples, ≥ 1.
-      burn_in: candidates that estimate D̃_M first, ≥ 1.
+      burn_in: number of candidates used first to estimate D̃_M, ≥ 1.
       percentile: as for `accept`.
 
     Raises:
@@ -152,7 +152,7 @@ def rejection_sample(
     for drawn in rejection_rounds(propose, key, burn_in=burn_in, percentile=percentile):
         samples, kept = drawn.samples, drawn.kept
         found = jnp.zeros((count, *samples.shape[1:]), samples.dtype) if found is None else found
-        # The arrays have the same shape in every round; another shape would be compiled again.
+        # The arrays have the same shape in every round, to avoid recompilation.
         places = jnp.where(kept, before + jnp.cumsum(kept) - 1, count)
         found, before = found.at[places].set(samples, mode="drop"), drawn.accepted
         if drawn.accepted >= count:
@@ -169,13 +169,13 @@ def langevin(
     step_size: chex.Numeric,
     adjusted: bool = False,
 ) -> tuple[chex.Array, chex.Array]:
-    """Langevin dynamics, one chain for each row: u ← u + ε/2·∇log p(u) + √ε·n, n ~ N(0, I).
+    """Langevin dynamics, one chain per row: u ← u + ε/2·∇log p(u) + √ε·n, n ~ N(0, I).
 
-    Its distribution tends to p up to an error that vanishes with ε. With `adjusted`, each step is a Metropolis-Hastings
-    proposal, and there is no error.
+    Its distribution converges to p, up to an error that vanishes with ε. With `adjusted`, each step is a
+    Metropolis-Hastings proposal, which removes this error.
 
     Args:
-      log_density: rows [n, dim] -> log p(u) + const [n], each of its own row only.
+      log_density: rows [n, dim] -> log p(u) + const [n]; each value depends only on its own row.
       key: for the noise.
       start: [n, dim].
       steps: ≥ 0.
@@ -183,7 +183,7 @@ def langevin(
       adjusted: whether steps can be rejected.
 
     Returns:
-      The rows after the steps, and the accepted fraction of the steps, 1 if not adjusted.
+      The rows after the steps, and the fraction of accepted steps (1 if not adjusted).
 
     Source: Che et al. 2020 (arXiv:2003.06060), Algorithm 1; adjusted: Roberts and Tweedie 1996 (Bernoulli 2), MALA.
     """
@@ -220,19 +220,19 @@ def driven_latents(
     step_size: chex.Numeric,
     adjusted: bool = False,
 ) -> tuple[chex.Array, chex.Array]:
-    """Discriminator-driven latent sampling: latents of the energy E(z) = −log p_0(z) − d(G(z)).
+    """Discriminator-driven latent sampling: draws latents with the energy E(z) = −log p_0(z) − d(G(z)).
 
-    Their examples G(z) are distributed as p_d. The chains run on u ~ N(0, I) with z = T(u), which maps a normal
-    distribution to the prior, so a bounded prior keeps its bounds: log p(u) = −‖u‖²/2 + d(G(T(u))). For a normal prior
-    u is z.
+    Their examples G(z) are distributed as p_d. The chains run on u ~ N(0, I) with z = T(u), where T maps a normal
+    distribution to the prior, so a bounded prior keeps its bounds: log p(u) = −‖u‖²/2 + d(G(T(u))). For a normal prior,
+    u = z.
 
     Args:
-      log_ratio: z [n, dim] -> d(G(z)) = log p_d/p_g of G(z), [n].
+      log_ratio: z [n, dim] -> d(G(z)) = log p_d/p_g at G(z), [n].
       latent: the prior p_0, with `from_normal`.
-      key, steps, step_size, adjusted: as for `langevin`; the key also draws the start of `count` latents.
+      key, steps, step_size, adjusted: as for `langevin`; the key also draws the initial `count` latents.
 
     Returns:
-      [count, dim], and the accepted fraction of the steps.
+      Latents [count, dim], and the fraction of accepted steps.
 
     Raises:
       ValueError: the prior has no `from_normal`.

@@ -1,7 +1,7 @@
 """SIGTERM and SIGINT (Ctrl-C): the first ends the process with one line and exit code 75, the second does so at once.
 
-A thread answers them. Python's own handlers wait for the main thread, which may be compiling for a minute; and an
-exception that a handler raises is lost where other software catches everything.
+A separate thread handles them. Python's own handlers wait for the main thread, which may be compiling for a minute; and
+an exception raised by a handler is lost if other software catches everything.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ _where: Callable[[], str] = str
 
 
 def stopped(name: str) -> PreemptedError:
-    """The error of a process that a signal ended where nothing had to be saved."""
+    """The error of a process that was ended by a signal and had nothing to save."""
     why = "it was not finished, and what was saved before is kept"
     return PreemptedError(f"stopped by {name}{_where()}", why, "run the same command again")
 
 
 @contextlib.contextmanager
 def located(where: Callable[[], str]) -> Iterator[None]:
-    """While it is held, an end by a signal says where: " after 3 of 12 parts of the evaluation"."""
+    """In this context, the message after a signal says where: " after 3 of 12 parts of the evaluation"."""
     global _where
     before, _where = _where, where
     try:
@@ -46,23 +46,23 @@ def abandon(error: JaxganError) -> NoReturn:
 
 
 def end_on_signals() -> None:
-    """From now on a signal ends this process at once, unless a `StopRequest` is held. For its main thread."""
+    """From now on a signal ends this process at once, unless a `StopRequest` is held. Call it from the main thread."""
     _Watcher()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def ignore_signals() -> None:
-    """For a process that is done, and has its exit code."""
+    """Ignores signals; for a finished process that already has its exit code."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
 class StopRequest:
-    """While it is held, the first signal only sets `signal_name`, so that there is time to save. A context manager,
-    which releases it.
+    """While it is held, the first signal only sets `signal_name`, so that there is time to save. A context manager that
+    releases it.
 
     Args:
-      answer: what is printed at the first signal, behind "stopping".
+      answer: text printed at the first signal, after "stopping".
 
     Attributes:
       signal_name: name of the signal received, or None.
@@ -80,14 +80,14 @@ class StopRequest:
         self.release()
 
     def hold(self) -> None:
-        """Holds it from now on; a second call has no effect."""
+        """Holds the request from now on; a second call does nothing."""
         global _holder
         if self._watcher is None and threading.current_thread() is threading.main_thread():
             _holder = self
-            self._watcher = _Watcher()  # its own: JAX may have set handlers since the process began
+            self._watcher = _Watcher()  # a new watcher, since JAX may have installed handlers in the meantime
 
     def release(self) -> None:
-        """Leaves signals to the handlers that were there before. Afterwards `signal_name` does not change."""
+        """Restores the previous signal handlers. Afterwards `signal_name` does not change."""
         global _holder
         if self._watcher is not None:
             self._watcher.close()
@@ -95,13 +95,13 @@ class StopRequest:
 
 
 class _Watcher:
-    """A thread that answers signals, from now until `close`."""
+    """A thread that handles signals until `close`."""
 
     def __init__(self) -> None:
         reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
         self._before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        # Without a handler in Python nothing is written to the pipe.
+        # Without a Python handler, nothing is written to the pipe.
         self._handlers: dict[Any, Any] = {number: signal.signal(number, _nothing) for number in SIGNALS}
         self._thread = threading.Thread(target=_watch, args=(reader,), name="signals", daemon=True)
         self._thread.start()
@@ -111,7 +111,7 @@ class _Watcher:
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._before)
         os.close(self._writer)
-        self._thread.join()  # it answers what came before
+        self._thread.join()  # the thread first handles earlier signals
 
 
 def _nothing(*_: object) -> None:
@@ -136,13 +136,13 @@ def _answer(name: str) -> None:
 
 
 def _say(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-        # A terminal has a bar, and ^C, in the line where the cursor is.
+    with contextlib.suppress(OSError, ValueError):  # nobody reads the output any more
+        # On a terminal, the cursor's line already has a bar or ^C.
         print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr, flush=True)
 
 
 def _forget() -> None:
-    """A process that was forked shares the pipe; the signals it gets, as Ctrl-C gives to all, are not second ones."""
+    """A forked process shares the pipe. Signals sent to all, as by Ctrl-C, must not count as second ones."""
     if any(signal.getsignal(number) is _nothing for number in SIGNALS):
         signal.set_wakeup_fd(-1)
         for number in SIGNALS:

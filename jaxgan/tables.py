@@ -1,4 +1,4 @@
-"""Tables of named things, and what is nearest to a name that is in none of them."""
+"""Tables of named entries, and suggestions for unknown names."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -59,54 +59,54 @@ ELSEWHERE = {
     "prdc": ("precision_recall",),
     "swd": ("sliced_wasserstein",),
 }
-"""Names that other libraries use for a field or an entry of a table, with the names here."""
+"""Names that other libraries use for a field or table entry, with the names used here."""
 
 
 def elsewhere(name: str) -> tuple[str, ...]:
-    """The names here of what other libraries call `name`."""
+    """The names used here for what other libraries call `name`."""
     return ELSEWHERE.get(_plain(name), ())
 
 
 def _plain(name: object) -> str:
-    """A name in the letters that names here have."""
+    """A name normalised to the spelling used here."""
     return str(name).lower().replace("-", "_")
 
 
 def near(name: object, known: Iterable[str]) -> list[str]:
-    """The known names most like `name`."""
+    """The known names most similar to `name`."""
     known, plain = list(known), _plain(name)
     same = [other for other in (plain, *elsewhere(plain)) if other in known]
     return same or difflib.get_close_matches(plain, known, n=2)
 
 
 def nearest(name: object, known: Iterable[str]) -> str:
-    """`; did you mean x?` with the known names most like `name`, or an empty string."""
+    """`; did you mean x?` with the known names most similar to `name`, or an empty string."""
     return f"; {did_you_mean(near(name, known))}".removesuffix("; ")
 
 
 def did_you_mean(names: Iterable[object]) -> str:
-    """`did you mean x or y?`, or an empty string without names."""
+    """`did you mean x or y?`; an empty string without names."""
     listed = " or ".join(map(str, names))
     return listed and f"did you mean {listed}?"
 
 
 class UnknownNameError(KeyError, ValueError):
-    """A table has no entry of this name; the message has the nearest names, or all."""
+    """A table has no entry with this name; the message lists similar names, or all."""
 
     def __init__(self, kind: str, name: object, known: Iterable[str]):
         known = list(known)
         super().__init__(f"unknown {kind} {name!r}{nearest(name, known) or '; one of ' + ', '.join(known)}")
 
     def __str__(self) -> str:
-        return self.args[0]  # and not its repr, as that of a KeyError
+        return self.args[0]  # not its repr, which KeyError would use
 
 
 class Table(dict[str, Any]):
-    """A dict in which an unknown name is an `UnknownNameError` with the nearest ones: `Table("loss") | {...}`.
+    """A dict whose unknown names raise `UnknownNameError` with suggestions: `Table("loss") | {...}`.
 
     Args:
-      kind: what an entry is, in words for the message.
-      entries: of the table.
+      kind: a description of the entries, for the message.
+      entries: entries of the table.
     """
 
     def __init__(self, kind: str, entries: Mapping[str, Any] = {}):

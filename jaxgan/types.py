@@ -1,4 +1,4 @@
-"""The types that the library shares: networks, the state of training, latents, losses, penalties and terms.
+"""Types shared by the library: networks, the training state, latents, losses, penalties and terms.
 
 Everything that holds arrays is a `NamedTuple` or a frozen dataclass registered as a pytree, so it passes through
 `jax.jit`, `jax.vmap`, `jax.pmap` and a checkpoint unchanged.
@@ -15,15 +15,15 @@ import jax.numpy as jnp
 import optax
 
 Batch = Mapping[str, chex.ArrayTree]
-"""`{"real": [k, batch, ...]}`, and `"condition": [k, batch, ...]` for a conditional GAN; k = discriminator_steps. The
-minibatches of the generator's own follow, if it has some: generator_steps times generator_batches."""
+"""`{"real": [k, batch, ...]}`, and `"condition": [k, batch, ...]` for a conditional GAN; k = discriminator_steps. If
+the generator has minibatches of its own (generator_steps times generator_batches), they follow."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PerExample:
     """An `apply` that takes one key per example: `Network(init, PerExample(f))` = `Network(init, f, per_example=True)`.
 
-    Called with one scalar key, as is usual outside a training step, it makes the examples' keys from that key.
+    Called with a single scalar key, as is usual outside a training step, it derives the examples' keys from that key.
 
     `function` takes [batch] keys; for `independent` see `Network`.
     """
@@ -55,12 +55,12 @@ class Network(_NetworkFields):
       apply: `(variables, inputs, *, condition=None, key=None, train=False) -> (outputs, model_state)`, where
         `model_state` is the dict of the other collections after this call, `{}` if there are none. With `train=True`
         the network receives a `key` for its noise.
-      per_example: `apply` takes [batch] keys, one for each example. The training step makes them from each example's
-        index in the global batch, so noise such as dropout is the same on one device and on many. Otherwise `apply`
-        takes one key, and every device has its own. `Network.apply` also accepts one scalar key and makes the
+      per_example: `apply` takes [batch] keys, one per example. The training step derives them from each example's index
+        in the global batch, so noise such as dropout does not depend on the number of devices. Otherwise `apply` takes
+        a single key, and every device has its own. `Network.apply` also accepts a single scalar key, and derives the
         examples' keys from it.
-      independent: only with `per_example`: the output of an example does not depend on the other examples of its
-        batch. A discriminator of this kind without model state sees real and fake examples in one batch, which is
+      independent: only with `per_example`: the output of an example does not depend on the other examples of its batch.
+        If a discriminator is independent and has no model state, it sees real and fake examples in one batch, which is
         faster.
     """
 
@@ -82,7 +82,7 @@ class Network(_NetworkFields):
 
 
 class DiscriminatorOutput(NamedTuple):
-    """What a discriminator may return instead of bare logits.
+    """A discriminator's output if it returns more than plain logits.
 
     Attributes:
       logits: [batch]; sigmoid(logits) is the probability that an example came from the data. Or [batch, ...], one for
@@ -120,15 +120,15 @@ class DiscriminatorOutput(NamedTuple):
 
 
 class DiscriminatorInputs(NamedTuple):
-    """What a generator may return in training instead of bare examples: everything that the discriminator sees.
+    """A generator's output in training if it determines everything that the discriminator sees.
 
-    The discriminator then sees `real` in place of the batch of data. The generator may make `real` with parameters of
-    its own, and its gradient passes through both sides. BiGAN's pairs (x, E(x)) and (G(z), z) are an example.
+    The discriminator then sees `real` in place of the batch of data. The generator may compute `real` with its own
+    parameters; its gradient passes through both sides. BiGAN's pairs (x, E(x)) and (G(z), z) are an example.
 
     Attributes:
-      real: pytree of [batch, ...], made from the data, which the generator receives as a part of its condition; None
-        for the data as they are.
-      fake: pytree of the same structure.
+      real: pytree of [batch, ...], computed from the data, which the generator receives as part of its condition; None
+        for the unchanged data.
+      fake: pytree with the same structure.
       extra: further outputs, pytree of [batch, ...], which terms read as `TermInputs.extra`; or None.
     """
 
@@ -141,20 +141,20 @@ STREAMS = {
     "task": 2,  # of a step's key, which the step itself splits into 0 and 1
     "sample_pictures": 4,  # of the run's key, which `init_state` splits into 0 to 3
     "alarms": 5,  # of the run's key
-    "condition_grid": 2**31,  # of a key whose numbers from 0 on are batches of samples
+    "condition_grid": 2**31,  # of a key whose numbers from 0 on are for batches of samples
     "interpolations": 2**31,  # likewise
     "task_scores": 2**31,  # of an evaluation's key
 }
-"""Streams with fixed numbers: changing one changes the numbers of published runs. Other names are hashed."""
+"""Streams with fixed numbers. Changing one changes the results of published runs. Other names are hashed."""
 
 
 def stream(key: chex.PRNGKey, name: str) -> chex.PRNGKey:
-    """A key for the draws of one purpose: `fold_in(key, number)`, the number from `STREAMS` or the name's CRC-32."""
+    """A key for one purpose: `fold_in(key, number)`, with the number from `STREAMS` or the name's CRC-32."""
     return jax.random.fold_in(key, STREAMS.get(name, zlib.crc32(name.encode())))
 
 
 def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> chex.PRNGKey:
-    """One key per example: `fold_in(key, i)` for the examples i = offset, ..., offset + count - 1 of the global batch.
+    """One key per example: `fold_in(key, i)` for examples i = offset, ..., offset + count - 1 of the global batch.
 
     Returns [count] keys.
     """
@@ -162,9 +162,9 @@ def example_keys(key: chex.PRNGKey, count: int, offset: chex.Numeric = 0) -> che
 
 
 def minibatch_keys(state: "TrainState", name: str, minibatches: int, count: int, axis_name: str | None) -> chex.PRNGKey:
-    """Keys [minibatches, count] for one purpose: one for each of the `count` examples of a minibatch on this device.
+    """Keys [minibatches, count] for one purpose: one per example of this device's `count` in each minibatch.
 
-    A key is that of the example's place in the global batch, so it is the same on one device and on many.
+    A key depends on the example's index in the global batch, so it does not depend on the number of devices.
     """
     first: chex.Numeric = 0 if axis_name is None else jax.lax.axis_index(axis_name) * count
     key = stream(jax.random.fold_in(state.key, state.step), name)
@@ -180,10 +180,10 @@ def device_varying(tree, axis_name: str | None):
 
 
 class BatchShard(NamedTuple):
-    """Which examples of the global batch one computation sees: part `part` of the `parts` of its device's share.
+    """The examples of the global batch that a computation sees: part `part` of the `parts` of its device's share.
 
-    Draws for examples, and numbers of the whole batch, go through these functions, so that they are the same on one
-    device and on many. The default is the whole batch on one device.
+    Random draws for examples, and statistics of the whole batch, use these methods, so that they do not depend on the
+    number of devices. The default is the whole batch on one device.
     """
 
     axis_name: str | None = None
@@ -191,7 +191,7 @@ class BatchShard(NamedTuple):
     part: chex.Numeric = 0
 
     def example_keys(self, key: chex.PRNGKey, count: int) -> chex.PRNGKey:
-        """One key for each of the shard's `count` examples, by its index in the global batch."""
+        """One key per example of the shard's `count`, by its index in the global batch."""
         offset: chex.Numeric = 0 if self.axis_name is None else jax.lax.axis_index(self.axis_name) * self.parts * count
         return example_keys(key, count, offset if self.parts == 1 else offset + self.part * count)
 
@@ -201,8 +201,8 @@ class BatchShard(NamedTuple):
         return key if self.parts == 1 else jax.random.fold_in(key, self.part)
 
     def apply(self, network: Network, variables, inputs, key: chex.PRNGKey, condition=None) -> tuple[Any, Any]:
-        """The network in training mode, with noise per example of the global batch if it supports that, else a key that
-        differs between devices."""
+        """Applies the network in training mode, with noise per example of the global batch if it supports that, else
+        with a key that differs between devices."""
         if network.per_example:
             key = self.example_keys(key, jax.tree.leaves(inputs)[0].shape[0])
         else:
@@ -210,7 +210,7 @@ class BatchShard(NamedTuple):
         return network.apply(variables, inputs, condition=condition, key=key, train=True)
 
     def draw(self, sample: Callable[[int], chex.ArrayTree], count: int) -> Any:
-        """The shard's `count` rows of `sample(number of examples in the global batch)`, a tree of such rows."""
+        """The shard's `count` rows of `sample(number of examples in the global batch)`, as a pytree."""
         if self.axis_name is None and self.parts == 1:
             return sample(count)
         shards, shard = self.parts, self.part
@@ -223,17 +223,17 @@ class BatchShard(NamedTuple):
         return jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, shard * count, count), rows)
 
     def mean(self, values: chex.Array, axis: int | None = 0) -> chex.Array:
-        """The mean over the examples of this part on all devices, [n, ...] to [...]; with axis=None of all values."""
+        """The mean over the examples of this part on all devices, [n, ...] to [...]; with axis=None over all values."""
         means = values.mean(axis)
         if self.axis_name is None:
             return means
-        # Varying again, so that the mean of the devices' gradients is the gradient of this mean.
+        # Device-varying again, so that the mean of the devices' gradients is the gradient of this mean.
         return device_varying(jax.lax.pmean(means, self.axis_name), self.axis_name)
 
     def gather(self, values: chex.Array) -> chex.Array:
-        """The rows of this part on all devices, in the order of the global batch: [n, ...] to [devices · n, ...].
+        """The rows of this part from all devices, in the order of the global batch: [n, ...] to [devices · n, ...].
 
-        A loss of gathered rows is that of all devices on each of them, and the mean of its gradients is its gradient.
+        On every device a loss of gathered rows is the loss over all devices; the mean of its gradients is its gradient.
         """
         return values if self.axis_name is None else jax.lax.all_gather(values, self.axis_name, tiled=True)
 
@@ -266,8 +266,8 @@ class TrainState:
       step: int32 scalar, the number of training steps done.
       key: one typed key, fixed for the run; step t draws from `fold_in(key, t)`.
       average_params: exponential moving average of the generator's parameters, or None.
-      average_state: the model state of the generator with these parameters, such as batch statistics; None without an
-        average or without model state.
+      average_state: the generator's model state, such as batch statistics, for these parameters; None without an
+        average or model state.
     """
 
     step: chex.Array
@@ -283,7 +283,7 @@ class TrainState:
 
 
 def linear(start: chex.Array, end: chex.Array, t: chex.Numeric) -> chex.Array:
-    """The point (1 − t)·start + t·end of the straight line between two [..., dim]; t [..., 1] or a scalar."""
+    """The point (1 − t)·start + t·end on the straight line between two points [..., dim]; t is [..., 1] or a scalar."""
     return (1 - t) * start + t * end
 
 
@@ -293,17 +293,17 @@ class Latent(NamedTuple):
     Attributes:
       sample: `(key, count) -> z [count, dim]`, float32.
       dim: length of z.
-      categories: number of entries at the start of z that are a one-hot vector, which no optimisation may move.
-      continuous: number of entries after them that are codes.
+      categories: number of entries at the start of z that form a one-hot vector, which no optimization may move.
+      continuous: number of following entries that are codes.
       bound: every coordinate lies in [−bound, bound]; None for no bound.
-      from_normal: T, a smooth map [count, dim] -> [count, dim] from N(0, I) to the prior; None if it has none.
+      from_normal: T, a smooth map [count, dim] -> [count, dim] from N(0, I) to the prior; None if there is none.
       radius: the norm of every z; None if norms differ.
-      path: `(start [..., dim], end [..., dim], t [..., 1]) -> z`, the way between two latents, t from 0 to 1.
-      truncated: `psi in (0, 1) -> Latent`, the prior's likeliest part; None if no part of it has that meaning.
-      generator: `network -> network`, for a prior that the generator learns: z is made of its latents; None for others.
-      generator_tx: `optimizer -> optimizer` of that generator; None to leave it as it is.
-      recipe: `() -> parts`, how programs without jaxgan draw z: parts of it from the first coordinate on, each a dict
-        of what JSON can hold, "distribution" and "size" among it (docs/export.md has all); None if it has none.
+      path: `(start [..., dim], end [..., dim], t [..., 1]) -> z`, the path between two latents, t from 0 to 1.
+      truncated: `psi in (0, 1) -> Latent`, the most likely part of the prior; None if that is not defined.
+      generator: `network -> network`, for a prior that the generator learns: z is computed from its latents; else None.
+      generator_tx: `optimizer -> optimizer` for that generator; None to leave it unchanged.
+      recipe: `() -> parts`, which lets programs without jaxgan draw z: parts from the first coordinate on, each a
+        JSON-serialisable dict with "distribution" and "size" (docs/export.md lists all); None if there is none.
     """
 
     sample: Callable[[chex.PRNGKey, int], chex.Array]
@@ -325,14 +325,14 @@ class Latent(NamedTuple):
         return self.generator is not None
 
     def nearest(self, latents: chex.Array) -> chex.Array:
-        """The nearest points [..., dim] that the prior's bound and radius allow."""
+        """Projects latents [..., dim] to the nearest points that the prior's bound and radius allow."""
         if self.bound is not None:
             latents = jnp.clip(latents, -self.bound, self.bound)
         return latents if self.radius is None else of_norm(latents, self.radius)
 
 
 def of_norm(latents: chex.Array, radius: float) -> chex.Array:
-    """Latents [..., dim] scaled to the norm `radius` > 0; latents of almost zero norm have no direction: 0."""
+    """Latents [..., dim] scaled to the norm `radius` > 0; those of almost zero norm, without a direction, become 0."""
     squared = jnp.square(latents).sum(-1, keepdims=True)
     directed = squared > 1e-8
     return jnp.where(directed, radius * latents * jax.lax.rsqrt(jnp.where(directed, squared, 1.0)), 0.0)
@@ -344,7 +344,7 @@ Half = Callable[[chex.Array, chex.Array], chex.Array]
 
 
 def swapped(discriminator: Half) -> Half:
-    """The discriminator's loss with real and fake swapped, the opposite goal."""
+    """The discriminator's loss with real and fake swapped: the opposite objective."""
     return lambda real_logits, fake_logits: discriminator(fake_logits, real_logits)
 
 
@@ -354,20 +354,20 @@ class Loss(NamedTuple):
     `_replace` and the functions of `jaxgan.losses.transforms` keep the facts.
 
     Attributes:
-      discriminator, generator: `(real_logits [batch], fake_logits [batch]) -> scalar`; only relativistic losses read
-        real_logits in the generator's.
-      log_ratio: `logits -> log p_d/p_g` of the optimal discriminator, which rejection and Langevin sampling need; None
-        if the ratio does not follow from the logits.
-      threshold: the discriminator takes an example for real if its logit is above this. None if no number separates
-        real from fake: there is no metric `d_accuracy`, and nothing may depend on it.
+      discriminator, generator: `(real_logits [batch], fake_logits [batch]) -> scalar`; the generator's reads
+        real_logits only in relativistic losses.
+      log_ratio: `logits -> log p_d/p_g` for the optimal discriminator, for rejection and Langevin sampling; None if the
+        logits do not determine the ratio.
+      threshold: the discriminator classifies an example as real if its logit is above this. None if no number separates
+        real from fake: then there is no metric `d_accuracy`, and nothing may depend on it.
       metrics: `(real_logits, fake_logits) -> {name: scalar}`, additional metrics of the discriminator's updates.
       smoothed: `alpha -> discriminator's half` with the label alpha for data; None if the loss has no labels.
       pair_generator: `discriminator's half -> generator's half` for a generator that makes both the real and the fake
-        side, as in BiGAN; None if the loss has no such half.
+        side, as in BiGAN; None if there is no such half.
       cross_entropy: whether the discriminator's half is the cross-entropy of the classes real and fake, so that K + 1
         classes can replace the two.
       compares: whether a half is more than a mean over the examples, or pairs, of a batch. On several devices such a
-        loss is computed of the logits of all of them, and others as the mean of the devices' losses.
+        loss is computed from the logits of all devices, and other losses as the mean over devices.
     """
 
     discriminator: Half
@@ -384,8 +384,8 @@ class Loss(NamedTuple):
 Penalty = Callable[..., chex.Array]
 """`(critic, real, fake, key) -> scalar` added to the discriminator's loss; `critic(examples) -> logits [batch]`.
 
-With a fifth argument `shard`, a `BatchShard`, it draws by `shard.draw` and takes numbers of the whole batch by
-`shard.mean`. Without it, the key is the device's own, and the penalty a mean over its examples.
+With a fifth argument `shard`, a `BatchShard`, it draws with `shard.draw` and computes statistics of the whole batch
+with `shard.mean`. Without it, the key is the device's own, and the penalty is a mean over the device's examples.
 """
 
 
@@ -399,19 +399,19 @@ class Lazy:
 
 @dataclasses.dataclass(frozen=True)
 class TermInputs:
-    """What a term reads of one minibatch, on one device.
+    """The inputs of a term for one minibatch, on one device.
 
     Attributes:
-      real_output, fake_output: the discriminator's outputs for the real and for the fake examples.
-      latents: [batch, dim], of the generated examples.
+      real_output, fake_output: the discriminator's outputs for the real and the fake examples.
+      latents: [batch, dim] of the generated examples.
       condition: [batch, ...] of the real examples, or None.
-      prior: the `Latent` that the latents are drawn from.
+      prior: the `Latent` from which the latents are drawn.
       axis_name: name of the mapped device axis, or None.
-      discriminate: `(examples [n, ...], condition=None) -> DiscriminatorOutput` of this discriminator, in training, for
-        further examples, such as labelled ones in the condition. Its updates of model state are discarded.
+      discriminate: `(examples [n, ...], condition=None) -> DiscriminatorOutput` of this discriminator, in training
+        mode, for further examples, such as labelled ones in the condition. Its updates of model state are discarded.
       extra: further outputs of the generator, see `DiscriminatorInputs`; or None.
-      made_condition: [batch, ...] of the generated examples, where they have a prior of their own, see
-        `make_train_step(condition_prior=...)`; None for `condition`.
+      made_condition: [batch, ...] of the generated examples, if they have their own prior, see
+        `make_train_step(condition_prior=...)`; None if they use `condition`.
     """
 
     real_output: DiscriminatorOutput

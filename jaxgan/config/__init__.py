@@ -1,4 +1,4 @@
-"""From a ConfigDict to checked values, and from them to the parts of a run. Nothing below this folder sees a config."""
+"""Turns a ConfigDict into checked values, then into the parts of a run. No code below this folder sees a config."""
 
 from jaxgan.config.build import DataFacts as DataFacts
 from jaxgan.config.build import Experiment as Experiment

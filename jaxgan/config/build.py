@@ -1,4 +1,4 @@
-"""From a checked config to the parts of a run, as pure functions and values."""
+"""Turns a checked config into the parts of a run: pure functions and values."""
 
 import dataclasses
 import functools
@@ -54,21 +54,21 @@ from jaxgan.wrappers.packing import pack
 from jaxgan.wrappers.precision import PRECISIONS
 
 Hyperparameters = Mapping[str, chex.Numeric]
-"""Numbers that the compiled step takes as arguments, by the names of their fields, with dots."""
+"""Numbers that the compiled step takes as arguments, by dotted field name."""
 
 
 class DataFacts(NamedTuple):
-    """What a run's parts need to know of its data.
+    """The facts about the data that a run's parts depend on.
 
     Attributes:
       example_shape: shape of one example.
       train_examples: number of training examples.
-      means: mean of each pixel over the training examples, in the range the networks see; None where not needed.
-      classes: number of classes, where labels are the condition; else None.
-      vectors: [m, dim] float32, where vectors are the condition: those that samples have, in turn; else None.
-      labelled: the examples whose labels a task sees; None for none, and where nothing is trained.
-      first: examples that networks start from, in the range they see; None where none does, and nothing is trained.
-      range: the values of black and white, as the networks see them.
+      means: mean of each pixel over the training examples, in the networks' range; None where not needed.
+      classes: number of classes, if the condition is the labels; else None.
+      vectors: [m, dim] float32, the vectors that samples cycle through, if the condition is vectors; else None.
+      labelled: the examples whose labels a task may use; None if it uses none, or if nothing is trained.
+      first: examples for data-dependent initialisation, in the networks' range; None if unused or without training.
+      range: the values of black and white in the networks' range.
     """
 
     example_shape: tuple[int, ...]
@@ -82,14 +82,14 @@ class DataFacts(NamedTuple):
 
 
 class Sampling(NamedTuple):
-    """How samples of a trained generator are drawn, see `jaxgan.sampling`.
+    """How samples of a trained generator are drawn; see `jaxgan.sampling`.
 
     Attributes:
       method: one of `jaxgan.sampling.METHODS`.
       truncation: ψ of `Latent.truncated`; 1 for the prior itself.
-      burn_in, percentile: of "rejection".
-      steps, step_size, adjusted: of "driven".
-      log_ratio: log p_d/p_g of the discriminator's logits, which "rejection" and "driven" need.
+      burn_in, percentile: settings of "rejection".
+      steps, step_size, adjusted: settings of "driven".
+      log_ratio: turns the discriminator's logits into log p_d/p_g; "rejection" and "driven" need it.
     """
 
     method: str
@@ -103,7 +103,7 @@ class Sampling(NamedTuple):
 
     @property
     def by_discriminator(self) -> bool:
-        """Whether it needs the discriminator."""
+        """Whether the method uses the discriminator."""
         return self.method != "plain"
 
 
@@ -112,20 +112,20 @@ class Experiment:
     """The parts of a GAN as pure functions and values, made from a config by `build`.
 
     Attributes:
-      networks: `axis_name, probability=None -> (generator, discriminator)`; a probability replaces that of
-        augmentations, where it has a schedule.
+      networks: `axis_name, probability=None -> (generator, discriminator)`; a probability replaces the augmentations'
+        own, if that has a schedule.
       latent: the prior.
-      task: the places at which the run differs from that of a plain GAN.
-      step_options: `hyperparameters -> arguments of make_train_step`, all but the networks, the prior and the axis.
-      hyperparameters: the numbers that the config has for them.
-      schedules: those of some hyperparameters, by field.
+      task: the hooks by which the run differs from a plain GAN.
+      step_options: `hyperparameters -> arguments of make_train_step`, without the networks, the prior and the axis.
+      hyperparameters: the config's values of these hyperparameters.
+      schedules: schedules of hyperparameters, by field.
       sampling: how samples are drawn.
-      example_shape: of one example.
-      packing: examples that the discriminator judges at once.
+      example_shape: shape of one example.
+      packing: number of examples that the discriminator judges at once.
       first: [n, ...], examples that the networks are initialised with; None for zeros.
-      first_examples: how many zeros.
+      first_examples: number of zero examples to initialise with, if `first` is None.
       classes: number of labels, or None.
-      conditions: [m, ...], those that samples have in turn; None without a condition.
+      conditions: [m, ...], the conditions that samples cycle through; None without a condition.
     """
 
     networks: Callable[..., tuple[Network, Network]]
@@ -154,11 +154,11 @@ class Experiment:
 
     @functools.cached_property
     def options(self) -> dict[str, Any]:
-        """The arguments of `make_train_step` by the config's own numbers."""
+        """The arguments of `make_train_step` for the config's own hyperparameters."""
         return self.step_options(self.hyperparameters)
 
     def options_at(self, step: chex.Array) -> dict[str, Any]:
-        """The same by the numbers of a step, where some have schedules."""
+        """The arguments of `make_train_step` for the hyperparameters of a step, which may have schedules."""
         moved = {name: schedule.at(self.hyperparameters[name], step) for name, schedule in self.schedules.items()}
         return self.step_options({**self.hyperparameters, **moved})
 
@@ -167,15 +167,15 @@ class Experiment:
         return dataclasses.replace(self, **changes)
 
     def truncated(self) -> "Experiment":
-        """The same with the prior that samples are drawn from, cut off as `sampling.truncation` says."""
+        """A copy whose prior is truncated by `sampling.truncation`, for drawing samples."""
         cut, psi = self.latent.truncated, self.sampling.truncation
         if psi == 1 or cut is None:
             return self
         return self.replace(latent=cut(psi), sampling=self.sampling._replace(truncation=1.0))
 
     def condition(self, count: int, first: int = 0) -> Any:
-        """The condition of samples number first to first + count − 1: the task's, or `conditions` in turn; None without
-        a condition."""
+        """The condition of samples first, …, first + count − 1: the task's, or `conditions` repeated cyclically; None
+        without a condition."""
         if self.task.condition is not None:
             return self.task.condition(count)
         if self.conditions is None:
@@ -186,8 +186,8 @@ class Experiment:
         """One iteration of Algorithm 1, see `make_train_step`.
 
         Args:
-          axis_name: of the mapped device axis, over which batch statistics are taken; None on one device.
-          hyperparameters: numbers in the place of the config's, which may be traced; None for the config's.
+          axis_name: name of the mapped device axis, over which batch statistics are computed; None on one device.
+          hyperparameters: values that replace the config's; they may be traced. None for the config's.
         """
 
         def step_of(values: Hyperparameters) -> TrainStep:
@@ -206,11 +206,11 @@ class Experiment:
         return jax.jit(self.state_from)(jax.random.key(seed))
 
     def abstract_state(self) -> TrainState:
-        """Shapes and types of the state, without the work of making it."""
+        """Shapes and dtypes of the state, without computing it."""
         return jax.eval_shape(self.state_from, jax.random.key(0))
 
     def state_from(self, key: jax.Array) -> TrainState:
-        """The state before the first step from the seed's key, not compiled."""
+        """The state before the first step from the seed's key; not compiled."""
         if self.first is None:
             count = self.first_examples * self.packing
             example = jnp.zeros((count, *self.example_shape))
@@ -234,15 +234,15 @@ class Experiment:
 
 
 Values = Mapping[str, Any]
-"""The values of a config by the fields' names with dots; hyperparameters among them may be traced."""
+"""The values of a config by dotted field name; hyperparameters among them may be traced."""
 
 
 def build(config: Any, facts: DataFacts) -> Experiment:
-    """The parts of a run.
+    """Builds the parts of a run.
 
     Args:
-      config: one that `check` has passed: a ConfigDict, or a nested mapping.
-      facts: what the data is like.
+      config: a config that passes `check`: a ConfigDict, or a nested mapping.
+      facts: facts about the data.
 
     Returns:
       An `Experiment`.
@@ -257,7 +257,7 @@ def build(config: Any, facts: DataFacts) -> Experiment:
     task = _task(values, facts, latent)
     make_networks = functools.partial(_networks, config, facts, task, latent)
     fixed = functools.cache(make_networks)
-    fixed(None)  # so that what does not suit the data is said now
+    fixed(None)  # builds them now, so a mismatch with the data is reported early
     return Experiment(
         networks=lambda axis, chance=None: fixed(axis) if chance is None else make_networks(axis, chance),
         latent=latent,
@@ -277,10 +277,10 @@ def build(config: Any, facts: DataFacts) -> Experiment:
 
 
 def stacked_hyperparameters(configs: Sequence[Mapping[str, Any]]) -> dict[str, jax.Array]:
-    """The hyperparameters of runs of one structure, float32 [members] by field.
+    """The hyperparameters of runs that share one program structure: float32 [members] by field.
 
-    As arguments of the compiled step they let one program train with other rates. A run by itself takes them as a
-    member of a sweep does, so both round alike, since XLA folds constants into products.
+    Since they are arguments of the compiled step, one program can train with different values. A single run takes them
+    in the same way as a member of a sweep: XLA folds constants into products, so constants would round differently.
     """
     names = traced(configs[0])
     flat = [flattened(config) for config in configs]
@@ -295,15 +295,14 @@ def _step_options(
     task: Task,
     hyperparameters: Hyperparameters,
 ) -> dict[str, Any]:
-    """The arguments of `make_train_step`. Which parts there are depends on the config only.
+    """The arguments of `make_train_step`. The config alone determines which parts of the step exist.
 
     Args:
-      config: complete.
-      values: the same by the fields' names with dots.
-      facts: what the data is like.
-      latent, task: made by these values.
-      hyperparameters: numbers in the place of those among the values; if the prior or the task has some, they are made
-        anew.
+      config: a complete config.
+      values: its values by dotted field name.
+      facts: facts about the data.
+      latent, task: built from these values.
+      hyperparameters: replace some of the values. If the prior or the task has hyperparameters, these are rebuilt.
     """
     values = {**values, **hyperparameters}
     if {name.partition(".")[0] for name in hyperparameters} & {"latent", config["task"]}:
@@ -319,8 +318,8 @@ def _step_options(
     k, m, steps = config["discriminator_steps"], config["generator_steps"], config["steps"]
     examples = facts.train_examples * (1 + config["dataset"]["mirror"])
     batches, used = max(examples // config["batch_size"], 1), int(minibatches_before(config, steps))
-    updates = used - steps * m * config["generator_batches"]  # the discriminator's, one for each minibatch that it uses
-    seen = 1 + config["extragradient"]  # gradients that an optimizer sees, and counts, for an update
+    updates = used - steps * m * config["generator_batches"]  # the discriminator's: one per minibatch that it uses
+    seen = 1 + config["extragradient"]  # gradients that an optimizer sees and counts per update
     optimizer = functools.partial(_optimizer, config, hyperparameters, values)
     generator_tx = optimizer("generator_optimizer", steps * m * seen, batches * m * seen * steps / used)
     discriminator_tx = optimizer("discriminator_optimizer", updates * seen, batches * seen * updates / used)
@@ -347,11 +346,11 @@ def _step_options(
 
 
 class MissingFieldError(KeyError):
-    """A field without a default that the config does not have, or that is wrong, was read."""
+    """Raised on reading a field that has no default and is missing from the config, or whose value is invalid."""
 
 
 def _taken(function: Callable[..., Any], values: Values) -> dict[str, Any]:
-    """Those of some values that a function takes; MissingFieldError if one that it requires is not among them."""
+    """The values that a function takes as parameters; MissingFieldError if a required one is missing."""
     found = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name in values:
@@ -367,19 +366,19 @@ def _section(values: Values, name: str) -> dict[str, Any]:
 
 
 def build_loss(values: Values) -> Loss:
-    """The loss that a config names, made with its options if it is a function of some."""
+    """The loss that a config names, built with its options if it takes any."""
     entry, options = LOSSES[values["loss"]], _section(values, "loss_options")
     return named_loss(values["loss"], **({} if isinstance(entry, Loss) else _taken(entry, options)))
 
 
 def build_latent(values: Values) -> Latent:
-    """The prior that a config names; ValueError if its dimensions do not suffice."""
+    """The prior that a config names; ValueError if it has too few dimensions."""
     entry = LATENTS[values["latent.name"]]
     return entry(**_taken(entry, _section(values, "latent")))
 
 
 def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
-    """The task, made with the section of its name and with what it asks of the program."""
+    """Builds the task from the section of its name and from the arguments that the program provides."""
     name = values["task"]
     entry = TASKS[name]
     provided = dict(zip(TASK_PROVIDED, (facts.example_shape, latent, facts.labelled), strict=True))
@@ -399,7 +398,7 @@ def _optimizer(
     updates: int,
     updates_per_epoch: float,
 ) -> optax.GradientTransformation:
-    """A player's optimizer, with its schedules and those parts before and behind it that are on."""
+    """A player's optimizer with its schedules and the enabled transformations before and after it."""
     section = config[name]
     values = _section(values, name)
     rate = RATE_SCHEDULES[section["rate_schedule"]]
@@ -426,7 +425,7 @@ def _weighted(table: Mapping[str, Callable[..., Any]], section: str, values: Val
     found = []
     for name, entry in table.items():
         weight = values.get(f"{section}.{name}", 0)
-        if not isinstance(weight, int | float) or weight != 0:  # one that is traced is not 0
+        if not isinstance(weight, int | float) or weight != 0:  # a traced weight is never off
             given = {other: values[f"{section}.{name}_{other}"] for other in further(table, name)}
             found.append(entry(weight, **given))
     return found
@@ -439,14 +438,14 @@ def _penalties(config: Mapping[str, Any], values: Values) -> tuple[Penalty | Laz
 
 
 def minibatches_per_step(config: Mapping[str, Any]) -> int:
-    """Minibatches of data in a training step: one for each discriminator update, then those of the generator's own."""
+    """Minibatches per training step: one per discriminator update, plus the generator's own."""
     return config["discriminator_steps"] + config["generator_steps"] * config["generator_batches"]
 
 
 def minibatches_before(config: Mapping[str, Any], step: ArrayLike) -> np.ndarray:
-    """The number of minibatches that a run has used before each of some steps, int64.
+    """The number of minibatches that a run has used before each of the given steps, int64.
 
-    With `coordination.accuracy_limit` it is the most that it can have used, since when D rests is not known before.
+    With `coordination.accuracy_limit` this is an upper bound, since skipped discriminator updates are not known ahead.
     """
     k, section = config["discriminator_steps"], config["coordination"]
     updates = updates_before(step, section["initial_steps"] or k, section["final_steps"] or k, section["over"])
@@ -454,9 +453,9 @@ def minibatches_before(config: Mapping[str, Any], step: ArrayLike) -> np.ndarray
 
 
 def updates_before(step: ArrayLike, first: int, last: int, over: int) -> np.ndarray:
-    """The number of discriminator updates before each of some steps, int64, for k = `linear_steps(first, last, over)`.
+    """The number of discriminator updates before each given step, int64, for k = `linear_steps(first, last, over)`.
 
-    It is also the number of minibatches that the discriminator has used in the steps before.
+    This equals the number of minibatches that the discriminator has used by then.
     """
     step = np.asarray(step, np.int64)
     if first == last:
@@ -466,7 +465,7 @@ def updates_before(step: ArrayLike, first: int, last: int, over: int) -> np.ndar
 
 @functools.lru_cache(maxsize=16)
 def _updates(first: int, last: int, over: int) -> np.ndarray:
-    with jax.ensure_compile_time_eval():  # the caller may be within a traced step
+    with jax.ensure_compile_time_eval():  # the caller may be inside a traced step
         counts = np.asarray(linear_steps(first, last, over)(jnp.arange(over)), np.int64)
     return np.concatenate([[0], np.cumsum(counts)])
 
@@ -479,7 +478,7 @@ def _condition_prior(config: Mapping[str, Any], facts: DataFacts) -> Callable[[c
 
 
 def examples_per_step(config: Mapping[str, Any]) -> int:
-    """Examples of a step's minibatches for the discriminator: the clock of schedules and half-lives."""
+    """Examples that the discriminator sees per step: the unit of time for schedules and half-lives."""
     return config["discriminator_steps"] * config["batch_size"]
 
 
@@ -489,11 +488,11 @@ def _schedules(config: Mapping[str, Any]) -> dict[str, Schedule]:
 
 
 def _average_decay(config: Mapping[str, Any], hyperparameters: Hyperparameters) -> chex.Numeric | None:
-    """The decay of a step, given as it is or by the examples after which a parameter counts half."""
+    """The decay per step, given directly or by the half-life in examples."""
     half_life = hyperparameters.get("average_half_life")
     if half_life is None:
         return hyperparameters.get("average_decay")
-    return 0.5 ** (examples_per_step(config) / (half_life + 1e-8))  # a half-life of 0: a decay of 0
+    return 0.5 ** (examples_per_step(config) / (half_life + 1e-8))  # a half-life of 0 gives a decay of 0
 
 
 def _coordination(section: Mapping[str, Any], k: int) -> Coordination | None:
@@ -511,7 +510,7 @@ def _latent_optimization(values: Values) -> LatentOptimization | None:
 
 
 def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
-    """Reads the dataset that a config names; DataError if it is missing or damaged, UsageError if it does not suit."""
+    """Reads the dataset that a config names; DataError if it is missing or damaged, UsageError if it does not fit."""
     section = config["dataset"]
     loader = DATASETS[section["name"]]
     dataset = loader(**_taken(loader, {**section, "seed": config["seed"], "memory_limit": memory_limit}))
@@ -519,7 +518,7 @@ def load_dataset(config: Mapping[str, Any], memory_limit: int) -> Dataset:
 
 
 def build_evaluators(config: Mapping[str, Any]) -> dict[str, Evaluator]:
-    """All evaluators, made with their fields of the section `evaluation`."""
+    """All evaluators, built with their fields of the section `evaluation`."""
     found = {}
     for name, evaluator in EVALUATORS.items():
         given = {other: config["evaluation"][f"{name}_{other}"] for other in evaluator_parameters(name)}
@@ -545,7 +544,7 @@ def _networks(
     axis_name: str | None,
     probability: chex.Numeric | None = None,
 ) -> tuple[Network, Network]:
-    """Both players' networks with all that is wrapped around them."""
+    """Builds both players' networks with all of their wrappers."""
     found = []
     for player, shape in (("generator", facts.example_shape), ("discriminator", ())):
         section = config[player]
@@ -586,7 +585,7 @@ def _augmented(
     axis_name: str | None,
     probability: chex.Numeric | None,
 ) -> Network:
-    """The discriminator behind the config's augmentations."""
+    """Wraps the discriminator with the config's augmentations."""
     section = config["augmentation"]
     if not section["names"]:
         return discriminator

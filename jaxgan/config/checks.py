@@ -1,4 +1,4 @@
-"""All problems of a config at once: those of its fields, and those between fields that are each allowed."""
+"""Finds all problems of a config at once: invalid fields, and conflicts between fields that are each valid."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,18 +24,18 @@ Values = Mapping[str, Any]
 PLAYERS = ("generator", "discriminator")
 
 MOST_PROBLEMS = 100
-"""Of a config, in a message."""
+"""Upper limit on the problems of a config in one message."""
 
 
 def check(config: Any, found: Iterable[Problem] = ()) -> None:
-    """Raises UsageError with all problems of a config in one message; touches no data.
+    """Raises UsageError with all problems of a config in one message. Reads no data.
 
     Args:
-      config: a ConfigDict, or a nested mapping like it.
-      found: problems that are known already, such as overrides of fields that do not exist.
+      config: a ConfigDict or a nested mapping.
+      found: problems found before, such as overrides of fields that do not exist.
     """
     texts = list(dict.fromkeys(str(problem) for problem in (*found, *problems_of(config))))[:MOST_PROBLEMS]
-    texts = [text for text in texts if not any(other.startswith(f"{text};") for other in texts)]  # said with a remedy
+    texts = [text for text in texts if not any(other.startswith(f"{text};") for other in texts)]  # with a remedy
     if texts:
         listed = texts[0] if len(texts) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(texts, 1))
         count = "a problem" if len(texts) == 1 else f"{len(texts)} problems"
@@ -51,25 +51,25 @@ def problems_of(config: Any) -> list[Problem]:
     for question in _CROSS_CHECKS:
         try:
             found += question(right)
-        except MissingFieldError:  # it asks about a field that is a problem by itself
+        except MissingFieldError:  # the check reads a field whose own value is already a problem
             continue
     return found
 
 
 class _RightValues(dict[str, Any]):
-    """The values that are allowed, by field: a check between fields cannot read others."""
+    """The valid values by field. A check between fields cannot read the others."""
 
     def __missing__(self, name: str) -> Any:
         raise MissingFieldError(name)
 
 
 def _about(field: str, rest: str) -> Problem:
-    """A problem whose sentence begins with the field."""
+    """A problem whose text begins with the field."""
     return Problem(field, field + rest)
 
 
 def _latent(config: Values) -> Latent | None:
-    """The prior; None if it cannot be made, which is a problem by itself."""
+    """The prior; None if it cannot be built, which another check reports."""
     try:
         return build_latent(config)
     except ValueError:
@@ -81,7 +81,7 @@ def _loss(config: Values) -> Loss:
 
 
 def no_accuracy(config: Values) -> str:
-    """Why the discriminator has no accuracy; "" if it has one, or the loss cannot be made, a problem by itself."""
+    """Why the discriminator has no accuracy; "" if it has one, or if the loss cannot be built (another problem)."""
     try:
         loss, smoothed = _loss(config), _loss(config)
         if config["real_label"] != 1:
@@ -95,7 +95,7 @@ def no_accuracy(config: Values) -> str:
 
 
 def unread(names: Iterable[str], *configs: Values) -> list[Problem]:
-    """`schema.unread`, and dataset.path, whoever set it: the run would be on data that is not meant."""
+    """`schema.unread`, but dataset.path is always checked: if it had no effect, the run would use the wrong data."""
     found = []
     for problem in schema.unread(dict.fromkeys([*names, "dataset.path"]), *configs):
         if problem.field == "dataset.path":
@@ -107,7 +107,7 @@ def unread(names: Iterable[str], *configs: Values) -> list[Problem]:
 
 
 def _outputs(config: Values) -> Iterator[Problem]:
-    """Each player's output, and the range of the data."""
+    """Checks each player's output, and the range of the data."""
     if config["discriminator.output"] != "linear":
         yield _about("discriminator.output", " must be linear: its output is a logit")
     if config["discriminator.output_bias"] == "data":
@@ -124,7 +124,7 @@ def _outputs(config: Values) -> Iterator[Problem]:
 
 
 def _paths(config: Values) -> Iterator[Problem]:
-    """Datasets that are read from somewhere: their loaders' `path` has no default."""
+    """Checks that a dataset has a path if its loader's `path` has no default."""
     name = config["dataset.name"]
     path = parameters(DATASETS[name]).get("path")
     if path is not None and path.default is REQUIRED and not config["dataset.path"]:
@@ -132,7 +132,7 @@ def _paths(config: Values) -> Iterator[Problem]:
 
 
 def _layers(config: Values) -> Iterator[Problem]:
-    """Values for each layer, which an mlp takes, and as many as it has layers."""
+    """Per-layer values need an mlp, and one value per layer."""
     for player in PLAYERS:
         network, hidden = config[f"{player}.network"], len(config[f"{player}.widths"])
         count = len(config[f"{player}.activation"])
@@ -148,7 +148,7 @@ def _layers(config: Values) -> Iterator[Problem]:
 
 
 def _networks(config: Values) -> Iterator[Problem]:
-    """Fields that ask for what a network does not have."""
+    """Rejects fields for features that the chosen network does not have."""
     known = schema.rows(config)
     for player in PLAYERS:
         network, normalization = config[f"{player}.network"], config[f"{player}.normalization"]
@@ -172,7 +172,7 @@ def _networks(config: Values) -> Iterator[Problem]:
 
 
 def _conditions(config: Values) -> Iterator[Problem]:
-    """A condition, and networks that take it in the way that is wanted."""
+    """Checks the condition, and that the networks support it in the chosen way."""
     for player in PLAYERS:
         field = f"{player}.conditioning"
         network, way = config[f"{player}.network"], config[field]
@@ -192,7 +192,7 @@ def _conditions(config: Values) -> Iterator[Problem]:
 
 
 def _generated_labels(config: Values) -> Iterator[Problem]:
-    """Generated examples with labels of their own do not go with penalties, which use the data's labels."""
+    """Rejects separate labels for generated examples together with penalties, which use the data's labels."""
     on = [name for name in schema.PENALTIES if is_on(config, f"penalties.{name}")]
     if config["generated_labels"] != "data" and config["condition"] == "labels" and on:
         yield _about(
@@ -202,7 +202,7 @@ def _generated_labels(config: Values) -> Iterator[Problem]:
 
 
 def _rates(config: Values) -> Iterator[Problem]:
-    """Rates that can fall to their floors."""
+    """Learning rates must be able to fall to their floors."""
     for player in PLAYERS:
         section = f"{player}_optimizer"
         if config[f"{section}.rate_floor"] > config[f"{section}.learning_rate"]:
@@ -210,7 +210,7 @@ def _rates(config: Values) -> Iterator[Problem]:
 
 
 def _evaluation(config: Values) -> Iterator[Problem]:
-    """Inception needs its weights."""
+    """Checks that Inception metrics have their weights."""
     if config["evaluation.features"] == "inception" and not config["evaluation.inception_weights"]:
         yield _about(
             "evaluation.inception_weights",
@@ -219,14 +219,14 @@ def _evaluation(config: Values) -> Iterator[Problem]:
 
 
 def _augmentation(config: Values) -> Iterator[Problem]:
-    """A factor of the probability for each augmentation."""
+    """Checks that there is one probability multiplier per augmentation."""
     names, factors = config["augmentation.names"], config["augmentation.multipliers"]
     if factors and len(factors) != len(names):
         yield _about("augmentation.multipliers", f" has {len(factors)} numbers for {len(names)} augmentation.names")
 
 
 def _alarms(config: Values) -> Iterator[Problem]:
-    """An alarm that is to end the run must be able to ring."""
+    """An alarm that shall stop the run must be able to turn on."""
     if config["alarms.stop"] and not config["alarms.patience"]:
         yield _about("alarms.stop", " names alarms, and alarms.patience 0 turns all alarms off")
     if "discriminator_wins" in config["alarms.stop"] and (why := no_accuracy(config)):
@@ -236,14 +236,14 @@ def _alarms(config: Values) -> Iterator[Problem]:
 
 
 def _divergence(config: Values) -> Iterator[Problem]:
-    """A run that goes back lowers its rates, which must be the config's own."""
+    """A run that goes back to a checkpoint lowers its learning rates, so these must be the config's own."""
     plans, _ = values.read_schedules(config["schedules"])
     if config["divergence.attempts"] and (names := [name for name in plans if name.endswith(".learning_rate")]):
         yield _about("divergence.attempts", f" lowers the rates, and schedules set {names[0]}; use rate_schedule")
 
 
 def _coordination(config: Values) -> Iterator[Problem]:
-    """No more updates than there are minibatches for."""
+    """Rejects more discriminator updates than there are minibatches."""
     k = config["discriminator_steps"]
     for name in ("initial_steps", "final_steps"):
         count = config[f"coordination.{name}"]
@@ -259,7 +259,7 @@ def _coordination(config: Values) -> Iterator[Problem]:
 
 
 def _generator_batches(config: Values) -> Iterator[Problem]:
-    """Minibatches of the generator's own follow all of the discriminator's, so their number may not change."""
+    """The generator's own minibatches follow the discriminator's, so the number of these must not change."""
     k = config["discriminator_steps"]
     counts = {config[f"coordination.{name}"] or k for name in ("initial_steps", "final_steps")}
     if config["generator_batches"] and counts != {k}:
@@ -267,7 +267,7 @@ def _generator_batches(config: Values) -> Iterator[Problem]:
 
 
 def _schedules(config: Values) -> Iterator[Problem]:
-    """Schedules of numbers that may vary, within the ranges of their fields."""
+    """Schedules need fields that may vary, and values within their ranges."""
     plans, texts = values.read_schedules(config["schedules"])
     yield from (_about("schedules", f": {text}") for text in texts)
     known = schema.rows(config)
@@ -298,12 +298,12 @@ def _schedules(config: Values) -> Iterator[Problem]:
 
 
 def _closed(spec: Spec) -> Spec:
-    """The field with its lower end: a rate has to start above 0, and its schedule may end there."""
+    """The field with its lower bound included: a rate starts above 0, but its schedule may end at 0."""
     return spec._replace(field=dataclasses.replace(spec.field, open_low=False))
 
 
 def _priors(config: Values) -> Iterator[Problem]:
-    """A prior that can be made."""
+    """Checks that the prior can be built."""
     try:
         build_latent(config)
     except ValueError as error:
@@ -311,7 +311,7 @@ def _priors(config: Values) -> Iterator[Problem]:
 
 
 def _losses(config: Values) -> Iterator[Problem]:
-    """A loss that can be made, with labels that can be smoothed."""
+    """Checks that the loss can be built, and that its labels can be smoothed."""
     try:
         loss = _loss(config)
     except ValueError as error:
@@ -325,7 +325,7 @@ def _losses(config: Values) -> Iterator[Problem]:
 
 
 def _sampling(config: Values) -> Iterator[Problem]:
-    """Samples that the discriminator chooses: by a logit that is log p_d/p_g, of one example at a time."""
+    """Samples chosen by the discriminator need logits that estimate log p_d/p_g, for one example at a time."""
     method, truncation, latent = config["sampling.method"], config["sampling.truncation"], _latent(config)
     if truncation != 1 and latent is not None and latent.truncated is None:
         why = f"latent.name {config['latent.name']} has no part that is likelier than the rest; leave it at 1"
@@ -353,7 +353,7 @@ def _sampling(config: Values) -> Iterator[Problem]:
 
 
 def _dynamics(config: Values) -> Iterator[Problem]:
-    """Ways to coordinate the players that cannot be together."""
+    """Rejects combinations of training dynamics that exclude each other."""
     for name in ("consensus", "extragradient"):
         if is_on(config, name) and config["unrolled_steps"]:
             yield _about(name, " and unrolled_steps cannot be together: set one of them to 0 or False")
@@ -380,7 +380,7 @@ def _dynamics(config: Values) -> Iterator[Problem]:
 
 
 def _terms(config: Values) -> Iterator[Problem]:
-    """What the terms of the losses read must be there."""
+    """Checks that everything that the loss terms read is present."""
     on = [name for name in schema.TERMS if is_on(config, f"terms.{name}")]
     outputs = config["discriminator.class_logits"]
 
@@ -395,7 +395,7 @@ def _terms(config: Values) -> Iterator[Problem]:
         if not outputs:
             yield needs("auxiliary_classifier", "needs discriminator.class_logits, as many as there are classes")
         projects = config["discriminator.network"] == "resnet" or config["discriminator.conditioning"] == "projection"
-        if config["discriminator.conditional"] and not projects:  # its class logits would see the label
+        if config["discriminator.conditional"] and not projects:  # otherwise its class logits would see the label
             yield needs("auxiliary_classifier", "needs discriminator.conditional=False, which cannot see the label")
     for name in ("mutual_information", "auxiliary_classifier"):
         if name in on and config["packing"] > 1:
@@ -417,7 +417,7 @@ def _terms(config: Values) -> Iterator[Problem]:
 
 
 def _inpainting(config: Values) -> Iterator[Problem]:
-    """The task of all conditionals: its condition is what is known, in place."""
+    """Checks of the inpainting task, whose condition is the known part of the example."""
     if config["task"] != "inpainting":
         return
     condition, method = config["condition"], config["sampling.method"]
@@ -436,7 +436,7 @@ def _inpainting(config: Values) -> Iterator[Problem]:
 
 
 def _semi_supervised(config: Values) -> Iterator[Problem]:
-    """The task of K + 1 classes: D has the class logits, and sees the classes of some examples only."""
+    """Checks of the semi-supervised task (K + 1 classes): D has class logits, and sees only some of the labels."""
     if config["task"] != "semi_supervised":
         return
     condition = config["condition"]
@@ -465,7 +465,7 @@ def _semi_supervised(config: Values) -> Iterator[Problem]:
 
 
 def _inference(config: Values) -> Iterator[Problem]:
-    """The task of z from x: by a discriminator of pairs, or by a regressor beside the game."""
+    """Checks of the inference task: a discriminator of pairs, or a regressor trained beside the game."""
     if config["task"] != "inference":
         return
     method, condition, latent = config["inference.method"], config["condition"], _latent(config)
@@ -508,4 +508,4 @@ _CROSS_CHECKS = (
     *(_generator_batches, _conditions, _generated_labels, _rates, _augmentation, _evaluation, _alarms, _terms),
     *(_divergence, _inpainting, _semi_supervised, _inference),
 )
-"""Problems between fields that are each allowed."""
+"""Checks between fields that are each valid."""

@@ -1,4 +1,4 @@
-"""The command line's `--config=FILE[:argument]` and `--config.field=value`, with every problem named at once."""
+"""Parses `--config=FILE[:argument]` and `--config.field=value`, and reports all problems at once."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,14 +11,14 @@ from jaxgan.tables import did_you_mean, elsewhere, nearest
 
 
 def load_config(location: str) -> dict[str, Any]:
-    """The config that a file's `get_config(argument)` makes, with every field that it lacks at its default.
+    """The config that a file's `get_config(argument)` returns. Missing fields get their defaults.
 
     Args:
-      location: a path, or the name of a file in `configs/`, with `:argument` behind it if wanted
+      location: a path, or the name of a file in `configs/`, optionally followed by `:argument`
         (`configs/mnist.py:gpu`).
 
     Raises:
-      UsageError: the file is missing or does not give a config.
+      UsageError: the file is missing or does not return a config.
     """
     return schema.complete(config_files.load(location))
 
@@ -28,13 +28,13 @@ def override(config: dict[str, Any], overrides: Mapping[str, str]) -> list[Probl
 
     Args:
       config: a complete config, changed in place.
-      overrides: field with dots to its text.
+      overrides: text by dotted field name.
 
     Returns:
       The problems found.
     """
     found = []
-    # The choice of an entry comes first: it decides how the entry's own fields are read.
+    # Entries are chosen first, because the choice decides how their own fields are parsed.
     for name in sorted(overrides, key=lambda name: name.count(".") > 0):
         if problem := _override(config, name, overrides[name]):
             found.append(problem)
@@ -42,7 +42,7 @@ def override(config: dict[str, Any], overrides: Mapping[str, str]) -> list[Probl
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Those of the fields, with dots, that `override` has given another value; others may be no fields."""
+    """Those of the dotted names whose values `override` has changed; names that are not fields are ignored."""
     old, new = schema.flattened(before), schema.flattened(after)
     return [name for name in names if name in new and (name not in old or old[name] != new[name])]
 

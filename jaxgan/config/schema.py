@@ -1,10 +1,10 @@
-"""The fields of a config: one row each, or the signature of the function that takes it.
+"""The fields of a config: each is a row below, or a parameter of a function that takes it.
 
-`Config` and the classes above it have a row for every field of the program's own: its type, its range and whatever else
-is known of it (`jaxgan.fields.Field`), and its default. A row whose choices are the entries of a table brings the
-parameters of these entries into its section: `generator_optimizer.b1` is a field because `adam` takes it. So a user's
-own entry is checked, completed, swept and resumed like the package's. `configs/default.py` is the same as a text to
-read; a test holds the two together.
+`Config` and the section classes above it have a row for every field of the program itself: its type, range and other
+properties (`jaxgan.fields.Field`), and its default. A row whose choices are the entries of a table adds the parameters
+of these entries to its section: `generator_optimizer.b1` is a field because `adam` takes `b1`. So a user's own entry
+is checked, completed, swept and resumed like the package's entries. `configs/default.py` shows the same fields as
+readable text; a test keeps the two in sync.
 """
 
 import dataclasses
@@ -55,25 +55,25 @@ from jaxgan.wrappers.precision import PRECISIONS
 
 SEED = Annotated[int, Field(low=0, high=2**32 - 1)]
 WHENEVER = Annotated[int, Field(low=1, resume=True, sweep=False)]
-"""How often, or how much, a run writes: no business of the training."""
+"""How often, or how much, a run writes; it does not affect training."""
 
 
 NETWORK_PROVIDED = ("output_shape", "means", "axis_name", "classes")
-"""Parameters of a network that the program passes, or that have no business in a config."""
+"""Parameters of a network that the program passes, or that do not belong in a config."""
 
 
 class Section:
-    """Base of the sections, whose annotated attributes are the rows.
+    """Base class of the sections. Annotated attributes are the rows.
 
     Attributes:
-      each: a table that gives every entry a row: its weight, which is 0 unless the entry is in use, and a row
+      each: a table in which every entry gets a row: its weight, which is 0 unless the entry is in use, and a row
         `ENTRY_PARAMETER` for each further parameter.
       provided: parameters of these entries that the program passes.
-      weighted: whether the entries of `each` have a weight at all.
-      chosen_by: without weights, the field that lists the entries in use; "" if all of them may be.
-      common: what holds for all fields of the section.
-      parts: its sections, by name.
-      specs: of its rows, by name.
+      weighted: whether the entries of `each` have weights.
+      chosen_by: if they have no weights, the field that lists the entries in use; "" if all may be in use.
+      common: properties shared by all fields of the section.
+      parts: its subsections, by name.
+      specs: the specs of its rows, by name.
     """
 
     each: ClassVar[Mapping[str, Any]] = {}
@@ -86,7 +86,7 @@ class Section:
 
     def __init_subclass__(cls) -> None:
         annotations: dict[str, Any] = {}
-        for part in reversed(cls.__mro__[: cls.__mro__.index(Section)]):  # with those of the sections that it extends
+        for part in reversed(cls.__mro__[: cls.__mro__.index(Section)]):  # includes the rows of base sections
             annotations |= inspect.get_annotations(part)
         cls.parts = {n: a for n, a in annotations.items() if isinstance(a, type) and issubclass(a, Section)}
         rows = {n: a for n, a in annotations.items() if a is not ClassVar and n not in cls.parts}
@@ -103,7 +103,7 @@ class Coordination(Section):
 
 
 class Augmentation(Section):
-    """What is done to the examples before the discriminator sees them: `jaxgan.wrappers.augmentation`."""
+    """Augmentations of the examples before the discriminator sees them: `jaxgan.wrappers.augmentation`."""
 
     names: Annotated[tuple[str, ...], AUGMENTATIONS] = ()
     probability: Annotated[float, Field(low=0, high=1, needs={"names": None}, varies=True)] = 1.0
@@ -127,7 +127,7 @@ class Terms(Section):
 
 
 class LossOptions(Section):
-    """Parameters of a loss that is a function of some; no loss of the package is."""
+    """Parameters of losses that take some; no loss of the package does."""
 
 
 class LatentSection(Section):
@@ -138,7 +138,7 @@ class LatentSection(Section):
 
 
 class LatentOptimizationSection(Section):
-    """Latents moved before they are used: `jaxgan.training.latent_optimization`."""
+    """Latents optimized before use: `jaxgan.training.latent_optimization`."""
 
     step: Weight = 0.0
     damping: Annotated[Weight, Field(low=0, off=0.0, limit=True, needs={"step": None})] = 5.0
@@ -195,7 +195,7 @@ class Discriminator(Player):
 
 
 class Optimizer(Section):
-    """A player's optimizer and what stands around it: `jaxgan.optimizers`."""
+    """A player's optimizer and the transformations around it: `jaxgan.optimizers`."""
 
     name: Annotated[str, Field(choices=OPTIMIZERS, entries=True, provided=("learning_rate",))] = "adam"
     learning_rate: Positive = 2e-4
@@ -213,7 +213,7 @@ STARTS = ("all", "last", "none")
 
 
 class Start(Section):
-    """Another run, with whose layers this one begins: `jaxgan.runs.train.start`."""
+    """Another run, from whose layers this run starts: `jaxgan.runs.train.start`."""
 
     run: Annotated[str, Field(sweep=False)] = ""
     generator: Annotated[str, Field(choices=STARTS, needs={"run": None})] = "all"
@@ -221,7 +221,7 @@ class Start(Section):
 
 
 class Evaluation(Section):
-    """What is measured of samples, how, and how often: `jaxgan.evaluation`."""
+    """How, and how often, samples are evaluated: `jaxgan.evaluation`."""
 
     each = EVALUATORS
     weighted = False
@@ -252,7 +252,7 @@ class Sampling(Section):
 
 
 class Logging(Section):
-    """What takes the metrics and the pictures beside `metrics.jsonl`: `jaxgan.io.metric_writers`."""
+    """Additional writers of metrics and pictures, besides `metrics.jsonl`: `jaxgan.io.metric_writers`."""
 
     each = WRITERS
     provided = ("run",)
@@ -263,7 +263,7 @@ class Logging(Section):
 
 
 class Alarms(Section):
-    """When a run warns of collapse, and whether it ends: `jaxgan.evaluation.alarms`."""
+    """When a run warns of collapse, and whether this stops it: `jaxgan.evaluation.alarms`."""
 
     common: ClassVar = {"resume": True, "sweep": False}
     patience: Size = 10
@@ -276,7 +276,7 @@ class Alarms(Section):
 
 
 class Divergence(Section):
-    """What a run does when a number stops being finite: `jaxgan.runs.train.setbacks`."""
+    """How a run handles numbers that are not finite; see `jaxgan.runs.train.loop`."""
 
     common: ClassVar = {"resume": True, "sweep": False}
     attempts: Size = 0
@@ -284,7 +284,7 @@ class Divergence(Section):
 
 
 class Population(Section):
-    """What `--mode=sweep` varies, and how it ranks: `jaxgan.runs.sweep`."""
+    """The settings that `--mode=sweep` varies, and how it ranks them: `jaxgan.runs.sweep`."""
 
     common: ClassVar = {"resume": True, "sweep": False}
     seeds: Count = 4
@@ -292,11 +292,11 @@ class Population(Section):
     random: str = ""
     draws: Count = 8
     score: str = "auto"
-    halvings: Annotated[int, Field(low=0, high=14)] = 0  # 2^14 is above the most members
+    halvings: Annotated[int, Field(low=0, high=14)] = 0  # 2^14 exceeds the maximum number of members
 
 
 class Config(Section):
-    """All fields: those of the run itself, and the sections."""
+    """All fields: the run's own, and the sections."""
 
     platform: Annotated[str, Field(choices=("", "cpu", "gpu", "tpu"), resume=True, sweep=False)] = ""
     mapping: Annotated[str, Field(choices=MAPPINGS, resume=True, sweep=False)] = "auto"
@@ -359,9 +359,9 @@ class Row(NamedTuple):
 
     Attributes:
       spec: its kind, range and default.
-      takers: `{chooser: entries}`: the field is read if the chosen entry is one of these; empty where the program reads
-        it itself.
-      needs: `{fields: values}`: it is read if one of these fields has one of the values, or, with None, is not off.
+      takers: `{chooser: entries}`: the field is read if the chosen entry is one of these; empty if the program itself
+        reads it.
+      needs: `{fields: values}`: the field is read if one of these fields has one of the values, or for None is on.
     """
 
     spec: Spec
@@ -370,10 +370,10 @@ class Row(NamedTuple):
 
 
 def rows(config: Mapping[str, Any]) -> dict[str, Row]:
-    """All fields that a config may have, by name with dots.
+    """All fields that a config may have, by dotted name.
 
     Args:
-      config: nested or flat; it says which entries are chosen. A field that several entries take is as the chosen one
+      config: nested or flat. It determines the chosen entries: if several entries take a field, the chosen one
         describes it.
     """
     flat = flattened(config)
@@ -386,7 +386,7 @@ def rows(config: Mapping[str, Any]) -> dict[str, Row]:
 
 
 def sections(known: Iterable[str]) -> list[str]:
-    """The names of all sections, given those of all fields."""
+    """The names of all sections, given the names of all fields."""
     return list(dict.fromkeys([name.rpartition(".")[0] for name in known if "." in name] + ["loss_options"]))
 
 
@@ -411,19 +411,19 @@ def _row(spec: Spec, section: type[Section], prefix: str) -> Row:
 
 
 def _with_prefix(needs: Mapping[str | tuple[str, ...], Any], prefix: str) -> dict[tuple[str, ...], Any]:
-    """The needs of a field, by the names with dots of the fields that it needs one of."""
+    """The needs of a field, with the dotted names of the fields that it depends on."""
     each = {(names,) if isinstance(names, str) else names: values for names, values in needs.items()}
     return {tuple(f"{prefix}{name}" for name in names): values for names, values in each.items()}
 
 
 def _joined(own: Row, taken: Row) -> Row:
-    """A row of the program's own that entries take as well: who takes it decides whether it is read and traced."""
+    """Joins the program's row of a field with that of the entries taking it, which decide if it is read and traced."""
     spec = own.spec._replace(traced=own.spec.traced and taken.spec.traced)
     return own._replace(spec=spec, takers=taken.takers)
 
 
 def _of_entries(chooser: str, table: Collection[str] | None, provided: tuple[str, ...], chosen: Any) -> dict[str, Row]:
-    """The parameters of all entries of a table; each is as the chosen entry describes it, or else as the first does."""
+    """The parameters of all entries of a table. The chosen entry, or else the first, describes a shared parameter."""
     assert isinstance(table, Mapping)
     taken = {name: parameters(entry, provided) for name, entry in table.items() if not isinstance(entry, Loss)}
     found = {}
@@ -436,7 +436,7 @@ def _of_entries(chooser: str, table: Collection[str] | None, provided: tuple[str
 
 
 def _of_weighted(section: type[Section], prefix: str) -> dict[str, Row]:
-    """The rows of the entries of a section that has some for each: its weight, and its further parameters."""
+    """The rows of a section with weighted entries: for each entry its weight, and its further parameters."""
     found: dict[str, Row] = {}
     for entry, names in {entry: parameters(function) for entry, function in section.each.items()}.items():
         spec = next(iter(names.values()))._replace(kind="float", default=0.0, traced=True)
@@ -447,7 +447,7 @@ def _of_weighted(section: type[Section], prefix: str) -> dict[str, Row]:
 
 
 def _of_listed(section: type[Section], prefix: str) -> dict[str, Row]:
-    """The rows of the entries of a section that has some for each, and no weights: evaluators, or writers."""
+    """The rows of a section whose entries have parameters but no weights: evaluators, or writers."""
     chooser = section.chosen_by
     if chooser:
         each = {entry: parameters(function, section.provided) for entry, function in section.each.items()}
@@ -468,24 +468,24 @@ GIVEN = 3
 
 
 def evaluator_parameters(entry: str) -> tuple[str, ...]:
-    """The names of the parameters of an evaluator that are fields."""
+    """The names of an evaluator's parameters that are fields."""
     return tuple(parameters(EVALUATORS[entry].run))[GIVEN:]
 
 
 def further(table: Mapping[str, Any], entry: str, names: Iterable[str] | None = None) -> list[str]:
-    """The parameters of an entry behind its weight; not one that is an entry of its own, as one_sided is.
+    """The parameters of an entry after its weight, except those that are entries themselves (such as one_sided).
 
     Args:
       table: penalties, or terms.
-      entry: of the table.
-      names: of its parameters, if they are known.
+      entry: name in the table.
+      names: the names of its parameters, if known.
     """
     names = parameters(table[entry]) if names is None else names
     return [name for name in list(names)[1:] if f"{entry}_{name}" not in table]
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of a nested config by the fields' names with dots."""
+    """The values of a nested config by dotted field name."""
     found: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, Mapping):
@@ -496,7 +496,7 @@ def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def value_of(config: Mapping[str, Any], name: str) -> Any:
-    """A field's value, by its name with dots; KeyError if the config does not have it."""
+    """A field's value by dotted name; KeyError if the config does not have it."""
     value: Any = config
     for part in name.split("."):
         value = value[part]
@@ -504,7 +504,7 @@ def value_of(config: Mapping[str, Any], name: str) -> Any:
 
 
 def replaced(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of a config with some fields, named with dots, set; their sections are made if they are missing."""
+    """A copy of a config with some fields changed, given by dotted name. Missing sections are created."""
     copy = {name: dict(value) if isinstance(value, Mapping) else value for name, value in config.items()}
     for name, value in changes.items():
         section, _, field = name.rpartition(".")
@@ -515,11 +515,11 @@ def replaced(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
 
 
 def complete(config: Any) -> dict[str, Any]:
-    """A config as a nested dict with all of its fields: missing ones have their defaults, and lists are tuples.
+    """A config as a nested dict with all of its fields: missing ones get their defaults, and lists become tuples.
 
     Args:
-      config: a ConfigDict, or a nested mapping, such as a run's `config.json`. Fields that are unknown, and values that
-        are wrong, stay as they are, for `problems`.
+      config: a ConfigDict, or a nested mapping such as a run's `config.json`. Unknown fields and invalid values are
+        kept, for `problems`.
     """
     found = replaced(_plain(config), {})
     known = rows(found)
@@ -535,13 +535,13 @@ def complete(config: Any) -> dict[str, Any]:
 
 
 class EmptyPlaceholder(NamedTuple):
-    """Stands in a config for a placeholder of ml_collections without a value, which the command line may give."""
+    """Marks a placeholder of ml_collections without a value, which the command line may set."""
 
     kind: str
 
 
 def _plain(config: Any) -> Mapping[str, Any]:
-    """A ConfigDict, frozen or not, as nested mappings; another mapping as it is."""
+    """A ConfigDict, frozen or not, as nested mappings; any other mapping unchanged."""
     if not hasattr(config, "to_dict"):
         return config
     found = {}
@@ -564,7 +564,7 @@ def _is_empty(reference: Any) -> bool:
 
 
 def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """What is wrong with the fields of a config, each by itself: unknown, missing, or of a wrong value."""
+    """The problems of single fields of a config: unknown, missing, or with an invalid value."""
     known, flat = rows(config), flattened(config)
     names = sections(known)
     for name, value in flat.items():
@@ -588,24 +588,24 @@ def problems(config: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def nearest_fields(section: str, field: str, known: Iterable[str]) -> str:
-    """`; did you mean SECTION.x?` with the fields of a section most like `field`, or an empty string."""
+    """`; did you mean SECTION.x?` with the most similar fields of a section, or an empty string."""
     beside = {name.rpartition(".")[2]: name for name in known if name.rpartition(".")[0] == section}
     return f"; {did_you_mean(beside[name] for name in near(field, beside))}".removesuffix("; ")
 
 
 def _also(value: Any, known: Iterable[str]) -> str:
-    """What a choice of another library stands for beside a choice here, as wgan_gp does for a loss and a penalty."""
+    """The equivalent here of a choice from another library, as wgan_gp means a loss and a penalty."""
     names = elsewhere(value) if isinstance(value, str) else ()
     fields = [name for name in known if name.rpartition(".")[2] in names[1:]]
     return f"--config.{fields[0]}=WEIGHT" if fields else ""
 
 
 def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> tuple[str, Any] | None:
-    """The choice because of which a field is not read, as (field, value); None if it is read."""
+    """The choice that keeps a field from being read, as (field, value); None if the field is read."""
     row = known[name]
     for chooser, takers in row.takers.items():
         value = flat.get(chooser)
-        # An unknown choice is a problem of its own.
+        # Another check reports unknown choices.
         if value not in takers and value in (known[chooser].spec.field.choices or ()):
             return chooser, value
     for names, wanted in row.needs.items():
@@ -618,7 +618,7 @@ def unread_because(flat: Mapping[str, Any], name: str, known: Mapping[str, Row])
 def _unmet(
     flat: Mapping[str, Any], name: str, wanted: Collection[Any] | None, known: Mapping[str, Row]
 ) -> tuple[str, Any] | None:
-    """Why a field that another needs does not do, as (field, value); None if it does."""
+    """Why a field does not meet another's need, as (field, value); None if it does."""
     value = flat[name]
     off = (not value or value == known[name].spec.field.off) and name not in schedules(flat)
     listed = value if isinstance(value, tuple) else (value,)
@@ -628,15 +628,16 @@ def _unmet(
 
 
 def unread(names: Iterable[str], *configs: Mapping[str, Any]) -> list[Problem]:
-    """Fields that were set and have no effect.
+    """Fields that were set but have no effect.
 
     Args:
-      names: fields with dots that a command has set; a config's file may well set more than it reads.
-      configs: complete configs in which they are set: one, or all of a sweep's, one of which has to read a field.
+      names: dotted names of fields set by a command. (A config's file may set more than the run reads.)
+      configs: complete configs in which they are set. A sweep passes all of its configs, one of which must read a
+        field.
 
     Returns:
-      One problem for each field that none of the configs reads. Fields that have their default, or the value that
-      leaves their part out, are never reported.
+      One problem per field that none of the configs reads. Fields at their default, or at the value that turns their
+      part off, are never reported.
     """
     described = [(flattened(config), rows(config)) for config in configs]
     found = []
@@ -653,29 +654,29 @@ def read_by(config: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The fields that a run reads, each with its value and its default, which may be `REQUIRED`.
 
     Args:
-      config: complete; its values may be anything, so a field whose choice cannot be read is left out.
+      config: a complete config. Its values may have any type; a field whose choice cannot be read is left out.
     """
     flat, known, found = flattened(config), rows(config), {}
     for name, row in known.items():
         try:
             if name in flat and unread_because(flat, name, known) is None:
                 found[name] = flat[name], row.spec.default
-        except TypeError:  # a value of another kind
+        except TypeError:  # a value of the wrong type
             continue
     return found
 
 
 def code(config: Mapping[str, Any]) -> dict[str, str]:
-    """The fields, with dots, whose value names code to run: FILE.py:FUNCTION."""
+    """The fields, by dotted name, whose value names code to run: FILE.py:FUNCTION."""
     flat = flattened(config)
     return {name: flat[name] for name, row in rows(config).items() if row.spec.field.files and is_code(flat.get(name))}
 
 
 def traced(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields, with dots, whose values are arguments of the compiled step.
+    """The dotted names of fields whose values are arguments of the compiled step.
 
-    A value that is off leaves a part of the step out, so it is a constant of the program, unless it has a schedule. The
-    momentum of a `momentum_schedule`, which is computed in double precision, is a constant too.
+    A value that turns a part of the step off is a constant of the program, unless it has a schedule. The momentum of a
+    `momentum_schedule` is a constant too, since it is computed in double precision.
     """
     known, flat = rows(config), flattened(config)
     moving = schedules(flat)
@@ -689,25 +690,25 @@ def traced(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def schedules(flat: Mapping[str, Any]) -> Mapping[str, Plan]:
-    """The schedules of a flat config by field."""
+    """The schedules of a flat config, by field."""
     text = flat.get("schedules", "")
     return read_schedules(text).by_field if text and isinstance(text, str) else {}
 
 
 def is_on(flat: Mapping[str, Any], name: str) -> bool:
-    """Whether a field has a value that is not 0, or a schedule."""
+    """Whether a field's value is not 0, or it has a schedule."""
     return bool(flat[name]) or name in schedules(flat)
 
 
 def may_vary(flat: Mapping[str, Any], name: str, known: Mapping[str, Row]) -> bool:
-    """Whether a field's value may be an argument of the compiled step, and so have a schedule."""
+    """Whether a field's value may be an argument of the compiled step, and may thus have a schedule."""
     spec = known[name].spec
     by_epoch = flat.get(f"{name.rpartition('.')[0]}.momentum_schedule", "constant") != "constant"
     return (spec.traced or spec.field.varies) and not (spec.field.scheduled and by_epoch)
 
 
 def allowed(config: Mapping[str, Any], mode: str) -> list[str]:
-    """The fields that a mode may set for a trained run: "sample", "evaluate", "export", or "resume" for one that goes
-    on."""
+    """The fields that a mode may set for a trained run: "sample", "evaluate", "export", or "resume" for a run that
+    continues."""
     fields = {name: row.spec.field for name, row in rows(config).items()}
     return [name for name, field in fields.items() if (field.resume if mode == "resume" else mode in field.modes)]

@@ -1,4 +1,4 @@
-"""Values of fields: checked against a field's description, and read from text."""
+"""Values of fields: checks them against a field's description, and parses them from text."""
 
 import ast
 import functools
@@ -11,17 +11,17 @@ from jaxgan.tables import nearest
 from jaxgan.training.schedules import SCHEDULES
 
 UNREADABLE = (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError)
-"""What `parsed` raises for a text that is not a value of a field's kind."""
+"""Exceptions of `parsed` for a text that is not a value of the field's kind."""
 
 MOST_PLANS = 100
-"""Fields that have schedules, or an axis of a sweep."""
+"""Maximum number of fields with schedules, or on an axis of a sweep."""
 
 
 class Problem(NamedTuple):
     """A problem of a config.
 
     Attributes:
-      field: its name with dots; that of a section, or "", where no single field is wrong.
+      field: its dotted name; the section, or "", if no single field is wrong.
       text: one sentence, for the user.
     """
 
@@ -33,14 +33,14 @@ class Problem(NamedTuple):
 
 
 def shown(value: Any) -> str:
-    """A value as a command line has it."""
+    """A value as written on the command line."""
     if isinstance(value, tuple):
         return ",".join(map(str, value)) or "nothing"
     return str(value) or "nothing"
 
 
 def normalised(spec: Spec, value: Any) -> Any:
-    """A list, or a text of several, as the tuple that it means; anything else as it is."""
+    """Converts a list, or a text with several values, to a tuple; returns other values unchanged."""
     if isinstance(value, list):
         return tuple(value)
     try:
@@ -50,10 +50,10 @@ def normalised(spec: Spec, value: Any) -> Any:
 
 
 def parsed(spec: Spec, text: str) -> Any:
-    """A text as a value of a field's kind; its range is not checked.
+    """Parses a text as a value of a field's kind. Its range is not checked.
 
     Raises:
-      `UNREADABLE`: it is no such value.
+      `UNREADABLE`: the text is not such a value.
     """
     if spec.kind == "str":
         return text
@@ -90,8 +90,8 @@ class Plan(NamedTuple):
 
     Attributes:
       shape: name in `SCHEDULES`.
-      last: the field's value in the end; its first value is the field's own.
-      examples: of data that the discriminator has seen by then: step · discriminator_steps · batch_size.
+      last: the field's value at the end. It starts at the field's own value.
+      examples: number of examples that the discriminator has seen by then: step · discriminator_steps · batch_size.
     """
 
     shape: str
@@ -100,21 +100,21 @@ class Plan(NamedTuple):
 
 
 class Plans(NamedTuple):
-    """The schedules by field, and what is wrong with the text, a sentence each."""
+    """The schedules by field, and one sentence per problem of the text."""
 
     by_field: Mapping[str, Plan]
     wrong: tuple[str, ...]
 
 
 def many(text: str) -> str:
-    """What is wrong with a text of `FIELD & FIELD=...; FIELD=...` that names too many fields; "" if it does not."""
+    """The problem of a text `FIELD & FIELD=...; FIELD=...` with too many fields; "" if there is none."""
     count = text.count("&") + text.count(";")
     return f"it names {count:,} fields, and {MOST_PLANS} are the most" if count > MOST_PLANS else ""
 
 
 @functools.lru_cache(maxsize=64)
 def read_schedules(text: str) -> Plans:
-    """The schedules of `FIELD & FIELD=SHAPE(LAST, EXAMPLES); FIELD=...`; fields and ranges are not checked."""
+    """Parses the schedules of `FIELD & FIELD=SHAPE(LAST, EXAMPLES); FIELD=...`. Does not check fields and ranges."""
     plans: dict[str, Plan] = {}
     wrong = []
     if too_many := many(text):

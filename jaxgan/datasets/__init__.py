@@ -1,4 +1,4 @@
-"""Datasets by name. A new one is a `Loader` and a line in the table below."""
+"""The datasets by name. To add one, write a `Loader` and add a line to the table below."""
 
 from jaxgan.datasets import avatars, digits, idx, images, mixtures, npz, stacked, tfds
 from jaxgan.datasets.base import RANGES as RANGES

@@ -1,4 +1,4 @@
-"""The types of a dataset: three splits of examples, in memory or read by index, and their true distribution."""
+"""The types of a dataset: three splits of examples, in memory or read by index, and perhaps the true distribution."""
 
 import dataclasses
 from collections.abc import Callable
@@ -16,16 +16,16 @@ class ValueRange(NamedTuple):
     high: float = 1.0
 
     def scale(self, examples: Any) -> Any:
-        """uint8 0 to 255 as float32 low·(1 − x/255) + high·x/255, within [low, high]; floats pass through unchanged.
+        """Scales uint8 0 to 255 to float32 low·(1 − x/255) + high·x/255, within [low, high]; floats pass unchanged.
 
-        The examples are an array of numpy or of JAX, traced or not. Other integers and booleans are a ValueError.
+        The examples are a numpy or JAX array, traced or not. Other integers, and booleans, raise a ValueError.
         """
         if examples.dtype != np.uint8:
             if examples.dtype.kind in "biu":
                 raise ValueError(f"only bytes and floats are scaled, got {examples.dtype}; bytes: x.astype(np.uint8)")
             return examples
         part = examples.astype(np.float32) / 255
-        # A compiler that fuses these, or divides by multiplying, may overshoot an end by one unit in the last place.
+        # A compiler that fuses these operations, or divides by multiplying, may overshoot an end by one ulp.
         return (self.low * (1 - part) + self.high * part).clip(self.low, self.high)
 
     def dequantize(self, scaled: Any, noise: Any) -> Any:
@@ -42,13 +42,13 @@ class ValueRange(NamedTuple):
 
 
 RANGES: dict[str, ValueRange] = Table("range") | {"unit": ValueRange(0.0, 1.0), "symmetric": ValueRange(-1.0, 1.0)}
-"""The ranges that `config.dataset.range` may name."""
+"""The value ranges that `config.dataset.range` may name."""
 
 
 class Source(Protocol):
-    """Examples that do not fit in memory: read by index, in any order, by several threads at once."""
+    """Examples too large for memory: read by index, in any order, by several threads at once."""
 
-    shape: tuple[int, ...]  # of one example
+    shape: tuple[int, ...]  # shape of one example
     dtype: np.dtype
 
     def __len__(self) -> int: ...
@@ -58,18 +58,18 @@ class Source(Protocol):
         ...
 
     def read_labels(self, indices: np.ndarray) -> np.ndarray | None:
-        """Their int32 labels [n], or None if the data has none."""
+        """Their int32 labels [n], or None if the data has no labels."""
         ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """One split.
+    """One split of a dataset.
 
     Attributes:
       examples: [n, height, width, channels] uint8 images (0 to 255), or [n, ...] float32; or a `Source`.
       labels: [n] int32, or None. A `Source` has its own labels.
-      conditions: [n, dim] float32, a vector for each example, or None.
+      conditions: [n, dim] float32, one vector per example; or None.
     """
 
     examples: np.ndarray | Source
@@ -81,7 +81,7 @@ class Split:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the examples are an array; False for a `Source`."""
+        """Whether the examples are an array. False for a `Source`."""
         return isinstance(self.examples, np.ndarray)
 
     @property
@@ -95,11 +95,11 @@ class Split:
         return self.examples.dtype
 
     def take(self, indices: np.ndarray) -> np.ndarray:
-        """The examples at int `indices` [n], as stored: [n, ...]."""
+        """The examples at int `indices` [n], with the dtype in which they are stored: [n, ...]."""
         return self.examples[indices] if isinstance(self.examples, np.ndarray) else self.examples.read(indices)
 
     def take_labels(self, indices: np.ndarray) -> np.ndarray | None:
-        """The int32 labels [n] of the examples at `indices`; None if the data has none."""
+        """The int32 labels [n] of the examples at `indices`; None if the data has no labels."""
         if not isinstance(self.examples, np.ndarray):
             return self.examples.read_labels(indices)
         return None if self.labels is None else self.labels[indices]
@@ -129,19 +129,19 @@ class Mixture(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """A dataset.
+    """Data in three splits, with facts about it.
 
     Attributes:
       name: its name in `DATASETS`.
       train, validation, test: its splits.
       example_shape: shape of one example.
-      num_classes: None without labels.
+      num_classes: number of classes; None without labels.
       mixture: the true distribution, if it is a mixture of Gaussians.
-      channels: the data of which every channel is an independent example, if images are made that way; else None. Of
-        the K classes of the C channels the class of an image is then Σ_c class_c · K^(C − 1 − c).
-      notes: sentences on how the loader understood the data, which a run prints when it begins.
-      warnings: sentences on data that the loader left out, which a run prints as warnings.
-      class_names: of the classes 0, 1, …, if they have names; else empty.
+      channels: a dataset, if each channel of an image is an independent example of it; else None. With its K classes
+        and C channels, the class of an image is Σ_c class_c · K^(C − 1 − c).
+      notes: sentences on how the loader interpreted the data; a run prints them at its start.
+      warnings: sentences on data that the loader left out; a run prints them as warnings.
+      class_names: the names of classes 0, 1, …; empty if they have none.
     """
 
     name: str
@@ -158,11 +158,11 @@ class Dataset:
 
 
 Loader = Callable[..., Dataset]
-"""A function of keyword parameters, which raises DataError for missing or damaged data.
+"""A function of keyword parameters that raises DataError for missing or damaged data.
 
-It is called with those of its parameters that are fields of the config's section `dataset`, with `seed` (of the run)
-and with `memory_limit` (bytes; a split larger than this becomes a `Source` where the loader can make one). Its result
-may depend on the seed only if it has that parameter. `path` is the data's file or directory. `validation_examples` is
-the number of training examples that become the validation split; −1 means a sixth (10,000 of MNIST's 60,000). Which
-they are, `jaxgan.datasets.splits.assemble` says. A UsageError says that none would be left to train on.
+Of its parameters, the program passes those that are fields of the config's section `dataset`, `seed` (of the run) and
+`memory_limit` (in bytes; a larger split becomes a `Source` if the loader can make one). The result may depend on the
+seed only through that parameter. `path` is the data's file or directory. `validation_examples` is the number of
+training examples that become the validation split; −1 means a sixth (10,000 of MNIST's 60,000).
+`jaxgan.datasets.splits.assemble` says which ones. A UsageError says that no training examples would be left.
 """

@@ -1,4 +1,4 @@
-"""Decoded splits on disk, so a dataset is decoded once and not at the start of every run."""
+"""Caches decoded splits on disk, so a dataset is decoded once and not at the start of every run."""
 
 import contextlib
 import functools
@@ -18,9 +18,9 @@ from jaxgan.io.atomic import atomic_path, local_path
 
 
 def directory() -> str:
-    """The cache's directory: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan. Not a URL.
+    """The cache directory: $JAXGAN_CACHE_DIR, else $XDG_CACHE_HOME/jaxgan, else ~/.cache/jaxgan. Never a URL.
 
-    Without a home directory it is one of the user's own in the temporary directory.
+    Without a home directory, the cache is a private directory in the temporary directory.
     """
     if place := os.environ.get("JAXGAN_CACHE_DIR"):
         return str(local_path(place, "JAXGAN_CACHE_DIR="))
@@ -30,7 +30,7 @@ def directory() -> str:
 
 @functools.cache
 def own_temporary() -> str:
-    """A directory of the user's own in the temporary one; another each time if somebody else has taken its name."""
+    """A private directory in the temporary directory; a new one each time if another user holds its usual name."""
     place = os.path.join(tempfile.gettempdir(), f"jaxgan-{os.getuid()}")
     with contextlib.suppress(OSError):
         os.mkdir(place, 0o700)
@@ -38,7 +38,7 @@ def own_temporary() -> str:
 
 
 def private(place: str) -> bool:
-    """Whether a directory is ours, and nobody else can write to it or put another in its place."""
+    """Whether we own a directory, and nobody else can write to it or replace it."""
     try:
         found = [os.lstat(path) for path in (place, *map(str, pathlib.Path(os.path.realpath(place)).parents))]
     except OSError:
@@ -46,9 +46,9 @@ def private(place: str) -> bool:
     own, *above = found
     if not stat.S_ISDIR(own.st_mode) or own.st_uid != os.getuid() or own.st_mode & 0o022:
         return False
-    closed = False  # a directory above that only we may enter
+    closed = False  # whether a directory above admits only us
     for each in reversed(above):
-        sticky = each.st_mode & stat.S_ISVTX  # as /tmp, where nobody may move what is another's
+        sticky = each.st_mode & stat.S_ISVTX  # as for /tmp, where nobody may move another user's files
         if each.st_uid not in (0, os.getuid()) or (each.st_mode & 0o022 and not sticky and not closed):
             return False
         closed = closed or not each.st_mode & 0o077
@@ -56,7 +56,7 @@ def private(place: str) -> bool:
 
 
 def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
-    """16 hexadecimal digits that change with the content of `descriptions` and the name, size and time of `shards`.
+    """16 hexadecimal digits: a hash of the content of `descriptions` and of the name, size and time of `shards`.
 
     Raises:
       OSError: one of these files is missing.
@@ -72,13 +72,13 @@ def fingerprint(descriptions: Iterable[str], shards: Iterable[str]) -> str:
 
 
 def read(path: str, count: int, shape: tuple[int | None, ...], *, labelled: bool) -> Split | None:
-    """A split from its file; None if that is missing, damaged (each array has a check sum) or does not fit.
+    """Reads a split from its file; None if the file is missing, damaged (each array has a checksum) or does not match.
 
     Args:
       path: the file.
-      count: number of its examples.
-      shape: of each of them; None for a side that is not known.
-      labelled: whether they have labels.
+      count: number of examples.
+      shape: shape of an example; None for a side of unknown length.
+      labelled: whether the examples have labels.
     """
     try:
         with archives.opened(path) as archive:
@@ -101,16 +101,16 @@ def write(path: str, split: Split) -> None:
 def write_pieces(
     path: str, shape: tuple[int, ...], pieces: Iterable[np.ndarray], others: Callable[[], Mapping[str, np.ndarray]]
 ) -> None:
-    """Writes `examples` of uint8 piece by piece, and further arrays, to an .npz file, whole or not at all.
+    """Writes uint8 `examples` in pieces, and further arrays, to an .npz file, whole or not at all.
 
     Args:
       path: the file.
-      shape: of all examples.
-      pieces: uint8 [m, ...]; together the examples.
-      others: called after the last piece.
+      shape: shape of all examples together.
+      pieces: uint8 [m, ...]; concatenated, they are the examples.
+      others: returns the further arrays; called after the last piece.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: the file cannot be written.
     """
     with atomic_path(pathlib.Path(path)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         with archive.open("examples.npy", "w", force_zip64=True) as file:

@@ -1,4 +1,4 @@
-"""Global contrast normalisation: every example with mean 0 and the same Euclidean norm."""
+"""Global contrast normalisation: gives every example mean 0 and the same Euclidean norm."""
 
 import dataclasses
 
@@ -8,15 +8,15 @@ from jaxgan.datasets.base import Dataset, Source, Split
 from jaxgan.errors import UsageError
 
 _BLOCK = 1_000
-"""Examples that are normalised at once."""
+"""Number of examples normalised at once."""
 
 
 def contrast_normalized(examples: np.ndarray, norm: float) -> np.ndarray:
-    """x ← s·(x − mean x)/‖x − mean x‖, for each example by itself; one without contrast becomes 0.
+    """x ← s·(x − mean x)/‖x − mean x‖, for each example separately; an example without contrast becomes 0.
 
     Args:
-      examples: [n, ...], of any numbers.
-      norm: s > 0; √dim gives the elements of an example a deviation of 1.
+      examples: [n, ...], of any numeric dtype.
+      norm: s > 0; s = √dim gives the elements of an example standard deviation 1.
 
     Returns:
       [n, ...] float32.
@@ -35,10 +35,10 @@ def contrast_normalized(examples: np.ndarray, norm: float) -> np.ndarray:
 
 
 def with_contrast_norm(dataset: Dataset, norm: float) -> Dataset:
-    """A dataset whose examples are normalised: at once if they are in memory, else as they are read.
+    """A dataset with normalised examples: normalised now if they are in memory, otherwise as they are read.
 
     Raises:
-      UsageError: it is a mixture, whose points have no contrast, or its channels are images by themselves.
+      UsageError: the data is a mixture, whose points have no contrast, or its channels are separate images.
     """
     why = "its examples are points of a known mixture, not images" if dataset.mixture is not None else ""
     if dataset.channels is not None:

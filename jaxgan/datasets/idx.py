@@ -26,15 +26,15 @@ _PIECE = 2**20
 
 
 def load(*, path: str, transpose: bool = False, validation_examples: int = -1) -> Dataset:
-    """The images of a directory of IDX files, under their canonical names with any prefix.
+    """Loads the images of a directory of IDX files, which have their canonical names with any prefix.
 
-    Without files of labels the splits have none. Without a test set (`test-…` or `t10k-…`) one is cut off, see
-    `splits.assemble`. If a file exists both plain and gzipped, the plain one is read.
+    Without label files, the splits have no labels. Without a test set (`test-…` or `t10k-…`), a test split is cut off
+    (see `splits.assemble`). If a file exists both plain and gzipped, the plain one is read.
 
     Args:
       path, validation_examples: as for every `Loader`.
-      transpose: whether to exchange the rows and columns of each image. The files of EMNIST hold every image
-        transposed, so that letters lie on their side and mirrored without it.
+      transpose: whether to exchange the rows and columns of each image. EMNIST's files store every image transposed;
+        without this option its letters lie on their side and are mirrored.
 
     Returns:
       The dataset; uint8 images [n, height, width, 1], or float32 if the files hold floats.
@@ -52,14 +52,14 @@ def find(directory: str) -> dict[tuple[str, str], str]:
     """The paths of a directory's IDX files, by ("train" or "test", "images" or "labels").
 
     Raises:
-      DataError: no such directory, no training images in it, or files of several datasets.
+      DataError: there is no such directory, it has no training images, or it has files of several datasets.
     """
     place = os.path.expanduser(directory)
     if not os.path.isdir(place):
         state = "a file" if os.path.exists(place) else "missing"
         why = f"{directory} is {state}" if directory else "the path is empty"
         raise DataError("cannot load IDX files", why, "give the directory that holds train-images-idx3-ubyte.gz")
-    # Sorted, plain names come before gzipped ones, and t10k before test: the first wins.
+    # In sorted order, plain names precede gzipped ones, and t10k precedes test. The first match wins.
     matches = [match for name in sorted(os.listdir(place)) if (match := _NAME.fullmatch(name))]
     matches = [match for match in matches if os.path.isfile(os.path.join(place, match[0]))]
     prefixes = sorted({match["prefix"] for match in matches})
@@ -84,9 +84,9 @@ def find(directory: str) -> dict[tuple[str, str], str]:
 
 
 def read_split(files: dict[tuple[str, str], str], split: str, *, transpose: bool = False) -> Split:
-    """The split "train" or "test" of the files that `find` returned; uint8 or float32 images [n, height, width, 1].
+    """Reads "train" or "test" from the files that `find` returned; uint8 or float32 images [n, height, width, 1].
 
-    QMNIST has int32 labels [n, 8], of which the first column is the class; the others say who wrote the digit.
+    QMNIST has int32 labels [n, 8]. The first column is the class; the others say who wrote the digit.
 
     Raises:
       DataError: a file is damaged or does not hold images, or the numbers of images and labels differ.
@@ -111,21 +111,21 @@ def read_split(files: dict[tuple[str, str], str], split: str, *, transpose: bool
 
 
 def read_idx(path: str) -> np.ndarray:
-    """The array in one IDX file, in the machine's byte order: uint8, int8, int16, int32, float32 or float64.
+    """Reads the array of one IDX file, in native byte order: uint8, int8, int16, int32, float32 or float64.
 
     Raises:
-      DataError: missing, unreadable, truncated or corrupt, not IDX, or of another size than its header says.
+      DataError: the file is missing, unreadable, truncated or corrupt, not IDX, or its size contradicts its header.
     """
     try:
         with open(path, "rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"  # a gzip file, whatever its name
+            packed = file.read(2) == b"\x1f\x8b"  # a gzip file, whatever its name is
             file.seek(0)
             if not packed:
                 return _parse(file, path)
             with gzip.GzipFile(fileobj=file) as content:
                 return _parse(cast(BinaryIO, content), path)
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        # Includes gzip's own errors: a bad header or checksum, or a truncated file; and numpy's of an impossible shape.
+        # Includes gzip's errors (bad header or checksum, truncated file) and numpy's error for an impossible shape.
         raise _damaged(path, str(error) or type(error).__name__) from error
 
 
@@ -144,7 +144,7 @@ def _parse(content: BinaryIO, path: str) -> np.ndarray:
     dtype = np.dtype(_TYPES[magic[2]])
     claimed = math.prod(shape) * dtype.itemsize
     values = bytearray()
-    # In pieces: a single read would allocate whatever a damaged header claims.
+    # Reads in pieces: a single read would allocate whatever size a damaged header claims.
     while piece := content.read(min(_PIECE, claimed + 1 - len(values))):
         values += piece
     if len(values) != claimed:

@@ -1,6 +1,6 @@
-"""Pictures of your own: a folder or a zip file of them, with classes by folders or by a table beside them.
+"""Your own pictures: a folder or a zip file, with classes given by folders or by a table beside the pictures.
 
-Decoded once, to bytes of one size, into the cache.
+They are decoded once, to bytes of one size, into the cache.
 """
 
 import contextlib
@@ -40,26 +40,26 @@ SPLITS = {
     "test": "test",
     "testing": "test",
 }
-"""Names of folders, in lower case, that are splits and no classes, if one is the training split and all are splits."""
+"""Lower-case names of folders that are splits, not classes, if all are, or if "train" and another split are there."""
 
 TABLES = ("dataset.json", "metadata.jsonl", "metadata.csv")
 """Files with the pictures' labels: StyleGAN's, and those of Hugging Face's ImageFolder."""
 
 LISTED = 3
-"""Files that are named where there are more."""
+"""How many file names a message lists."""
 
 MOST_TABLE = 2**26
-"""Bytes of a table."""
+"""Maximum size of a table, in bytes."""
 
 MOST_DIRECTORY = 2**27
-"""Bytes of a zip file's directory: some two million names."""
+"""Maximum size of a zip file's directory, in bytes: some two million names."""
 
 DEEPEST = 32
-"""Folders within folders."""
+"""Maximum depth of nested folders."""
 
-_BLOCK, _TASK = 256, 32  # pictures between two reports of progress, and those that a thread decodes in a row
+_BLOCK, _TASK = 256, 32  # pictures per progress report, and pictures that a thread decodes at a time
 _WORKERS = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
-_OTHERS_FOLDERS = ("__MACOSX", "@eaDir")  # of copies and thumbnails that systems make
+_OTHERS_FOLDERS = ("__MACOSX", "@eaDir")  # of copies and thumbnails that operating systems create
 
 
 def load(
@@ -73,36 +73,37 @@ def load(
     validation_examples: int = -1,
     memory_limit: int = 2**62,
 ) -> Dataset:
-    """The pictures of a folder or a zip file, at any depth, in the order of their names.
+    """Loads the pictures of a folder or a zip file, at any depth, in the order of their names.
 
     - Folders are classes, in the order of their names: `cats/1.png`, `dogs/2.jpg`. Without folders, or with pictures
       beside them, there are no labels.
-    - Folders `train`, `valid` (or `val`, `validation`) and `test` above them are splits. Without them, splits are cut
-      off after a fixed permutation, see `splits.assemble`; so is a validation split if `validation_examples` is not −1.
-    - `dataset.json` of StyleGAN's tools, {"labels": [["00000/a.png", 6], …]}, and `metadata.jsonl` or `metadata.csv` of
-      Hugging Face's ImageFolder (`file_name`, and a column of labels) have labels in place of folders. Names are the
-      classes in their order; whole numbers are numbers of classes.
+    - Folders `train`, `valid` (or `val`, `validation`) and `test` above them are splits. Missing splits are cut off
+      after a fixed permutation (see `splits.assemble`); so is the validation split if `validation_examples` is not −1.
+    - Labels may come from a table instead of folders: `dataset.json` of StyleGAN's tools,
+      {"labels": [["00000/a.png", 6], …]}, or `metadata.jsonl` or `metadata.csv` of Hugging Face's ImageFolder
+      (`file_name`, and a column of labels). Labels that are names become classes in sorted order; whole numbers are
+      class numbers.
 
-    Hidden files and folders are skipped. A warning names files that are not pictures, or damaged. Nothing of a zip file
-    is unpacked to the disk. The first use decodes all of them into the cache (`cache.directory`); a split of more
-    than `memory_limit` bytes stays there, and is read as a memory map.
+    Hidden files and folders are skipped. A warning names files that are damaged or not pictures. Zip files are not
+    unpacked to disk. The first use decodes all pictures into the cache (`cache.directory`). A split of more than
+    `memory_limit` bytes stays there and is read as a memory map.
 
     Args:
-      path: the folder, or the zip file.
+      path: the folder or zip file.
       size: height and width of the examples, in pixels.
-      resize: "crop": the largest square in the middle; "pad": with bars of the background; "stretch".
+      resize: "crop": the largest central square; "pad": the whole picture with bars of the background; "stretch".
       channels: 1 for grey, 3 for red, green and blue.
-      background: a colour as in CSS, for what is transparent, and for bars.
-      label: the column of metadata.jsonl or metadata.csv that is the label; "": `label`, if there is one.
+      background: a CSS colour, for transparent pixels and for bars.
+      label: the column of metadata.jsonl or metadata.csv with the label; "" means `label`, if that column exists.
       validation_examples, memory_limit: as for every `Loader`.
 
     Returns:
       The dataset; uint8 images [n, size, size, channels].
 
     Raises:
-      DataError: it is missing, damaged or of another kind; no picture in it can be read; pictures have no label, and
-        others have; no room in the cache for what does not fit in memory.
-      UsageError: the size, channels or background are impossible, or there is no such column.
+      DataError: the path is missing, damaged or of another kind; no picture can be read; only some pictures have
+        labels; or the cache has no room for a split that does not fit in memory.
+      UsageError: the size, channels or background are invalid, or there is no such column.
     """
     form = pictures.form(size=size, resize=resize, channels=channels, background=background)
     found = read(path, form, label=label, memory_limit=memory_limit)
@@ -123,7 +124,7 @@ class Pictures(NamedTuple):
     """All pictures of a folder or a zip file.
 
     Attributes:
-      parts: "train", and "validation" and "test" if they have folders of their own.
+      parts: "train"; also "validation" and "test", if they have their own folders.
       num_classes, class_names, notes, warnings: see `Dataset`.
     """
 
@@ -135,7 +136,7 @@ class Pictures(NamedTuple):
 
 
 def read(path: str, form: Form, *, label: str = "", memory_limit: int = 2**62) -> Pictures:
-    """The pictures as they lie, before splits are cut off. Arguments and errors as for `load`."""
+    """Reads the pictures as they are stored, before splits are cut off. Arguments and errors as for `load`."""
     with contextlib.closing(_opened(path)) as files:
         names = sorted(name for name in files.marks if name.lower().endswith(pictures.SUFFIXES))
         lie = _arranged(names, files, path)
@@ -156,7 +157,7 @@ def read(path: str, form: Form, *, label: str = "", memory_limit: int = 2**62) -
 
 
 def _skipped_in_words(skipped: Mapping[str, str], total: int) -> str:
-    """One sentence on files that were not read, with the first few, and why."""
+    """One sentence on the skipped files: the first few, and why they were not read."""
     first = [f"{in_one_line(name)} {reason}" for name, reason in list(skipped.items())[:LISTED]]
     more = [f"and {len(skipped) - LISTED:,} more"] if len(skipped) > LISTED else []
     return f"{len(skipped):,} of {total:,} files were not read: {'; '.join(first + more)}"
@@ -166,25 +167,25 @@ def _skipped_in_words(skipped: Mapping[str, str], total: int) -> str:
 
 
 class Files:
-    """Files by name, with slashes between folders, as in `cats/1.png`.
+    """Files by name, with slashes between folders, such as `cats/1.png`.
 
     Attributes:
-      marks: of each file its size and what changes with its content.
+      marks: for each file, its size and a value that changes with its content.
     """
 
     def __init__(self) -> None:
         self.marks: dict[str, str] = {}
 
     def read(self, name: str, most: int = pictures.MOST_BYTES) -> bytes:
-        """A file's content. UnreadableError if it cannot be read, or has more bytes."""
+        """Returns a file's content. UnreadableError if it cannot be read, or is larger than `most` bytes."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Closes what is open."""
+        """Closes open files."""
 
 
 def _opened(path: str) -> Files:
-    """The files of a folder or a zip file. DataError if it is neither."""
+    """The files of a folder or a zip file. DataError if the path is neither."""
     place = os.path.expanduser(path)
     try:
         kind = os.stat(place).st_mode if path else None
@@ -203,7 +204,7 @@ def _opened(path: str) -> Files:
 
 
 def _skipped(parts: Sequence[str]) -> bool:
-    """Whether a file is hidden, or in a folder that is."""
+    """Whether a file is hidden, or inside a hidden folder."""
     return any(part.startswith(".") or part in _OTHERS_FOLDERS for part in parts)
 
 
@@ -213,7 +214,7 @@ def _bounded(size: int, most: int) -> None:
 
 
 class _Folder(Files):
-    """A folder's regular files, those in links to folders too."""
+    """A folder's regular files, including those in linked folders."""
 
     def __init__(self, place: str):
         super().__init__()
@@ -221,7 +222,7 @@ class _Folder(Files):
         self._walk(place, "", ())
 
     def _walk(self, place: str, prefix: str, above: tuple[tuple[int, int], ...]) -> None:
-        """Adds the regular files of a folder; links are followed, but not to a folder that this one is in."""
+        """Adds the regular files of a folder. Follows links, except to folders that contain this one."""
         state = os.stat(place)
         own = (state.st_dev, state.st_ino)
         if own in above or len(above) > DEEPEST:
@@ -247,7 +248,7 @@ class _Folder(Files):
 
 
 class _Zip(Files):
-    """A zip file's members. Their names are keys of a table, and never paths; those with .. in them are hidden ones."""
+    """A zip file's members. Names are only keys of a table, never paths; names that contain .. count as hidden."""
 
     def __init__(self, place: str):
         super().__init__()
@@ -283,12 +284,12 @@ class _Zip(Files):
 
 
 class _Arrangement(NamedTuple):
-    """How pictures lie.
+    """How the pictures are organised.
 
     Attributes:
-      splits: the names of the pictures of "train", and of "validation" and "test" if they have folders.
-      folders: of each picture, the folder that may be its class; "" for one beside such folders.
-      places: the folders in which a table may lie, each ending in a slash; "" for the outermost.
+      splits: picture names by split: "train"; also "validation" and "test", if they have folders.
+      folders: for each picture, the folder that may be its class; "" for a picture beside such folders.
+      places: the folders that may hold a table, each ending in a slash; "" for the outermost.
       notes: for `Dataset.notes`.
     """
 
@@ -299,7 +300,7 @@ class _Arrangement(NamedTuple):
 
 
 def _arranged(names: list[str], files: Files, path: str) -> _Arrangement:
-    """The splits and class folders of pictures, by their names in order. DataError if there are none to train on."""
+    """Sorts pictures (names in order) into splits and class folders. DataError if none are left to train on."""
     if not names:
         count = len(files.marks)
         why = f"none of its {count:,} files has the name of a picture" if count else "there is no file in it"
@@ -307,13 +308,13 @@ def _arranged(names: list[str], files: Files, path: str) -> _Arrangement:
         if any(name.endswith((".npy", ".npz")) for name in files.marks):
             remedy = "read arrays in an .npz file with dataset.name=npz"
         raise DataError(f"cannot load pictures from {path}", why, remedy)
-    # Folders around all pictures are not classes.
+    # Folders that contain all pictures are not classes.
     outer = posixpath.commonpath([posixpath.dirname(name) for name in (names[0], names[-1])]).split("/")
     outer = [folder for folder in outer if folder]
     places = ["".join(f"{folder}/" for folder in outer[:depth]) for depth in range(len(outer) + 1)]
     inner = {name: name[len(places[-1]) :].split("/") for name in names}
 
-    # Folders that are splits: all are, or one is for training and another one for something else.
+    # Folders are splits if all of them are, or if one is "train" and another one is a further split.
     tops = sorted({parts[0] for parts in inner.values() if len(parts) > 1})
     kinds = {top: SPLITS.get(top.lower()) for top in tops}
     known = set(kinds.values()) - {None}
@@ -336,13 +337,13 @@ def _arranged(names: list[str], files: Files, path: str) -> _Arrangement:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names, the first few of them if they are many."""
+    """Names as text; only the first few of a long list."""
     more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
     return in_one_line(", ".join(names[:LISTED]) + more)
 
 
 class _Labels(NamedTuple):
-    """Labels of all pictures: int32 [n] by split, none if there are none; and what is known of their classes."""
+    """Labels of all pictures by split, int32 [n], empty if there are none; and facts about their classes."""
 
     by_split: Mapping[str, np.ndarray] = types.MappingProxyType({})
     num_classes: int | None = None
@@ -351,7 +352,7 @@ class _Labels(NamedTuple):
 
 
 def _labelled(lie: _Arrangement, files: Files, column: str, path: str) -> _Labels:
-    """The labels by the tables, or else by the folders."""
+    """The labels from the tables, or else from the folders."""
     names = [name for members in lie.splits.values() for name in members]
     tables = [place + table for place in lie.places for table in TABLES if place + table in files.marks]
     notes: list[str] = []
@@ -388,9 +389,9 @@ def _labelled(lie: _Arrangement, files: Files, column: str, path: str) -> _Label
 
 
 def _numbered(values: list[Any], where: str) -> tuple[np.ndarray, int, tuple[str, ...], tuple[str, ...]]:
-    """Labels as int32 class numbers [n], the number of classes, their names and notes.
+    """Labels as int32 class numbers [n]; also the number of classes, their names, and notes.
 
-    Whole numbers, as text too, are class numbers. Other labels are names, whose order is that of the classes.
+    Whole numbers, also as text, are class numbers. Other labels are names, and the classes are in sorted order.
     """
     texts = [str(value) for value in values]
     if all(re.fullmatch(r"-?\d{1,18}", text, re.ASCII) for text in texts):
@@ -402,9 +403,9 @@ def _numbered(values: list[Any], where: str) -> tuple[np.ndarray, int, tuple[str
 
 
 def _read_table(files: Files, table: str, column: str, path: str) -> tuple[dict[str, Any] | None, list[str]]:
-    """The label of each picture by its name, as far as a table has them, and notes.
+    """The label of each picture that a table lists, by name; and notes.
 
-    None if the table has no labels; an empty dict if it says that the pictures have none.
+    The labels are None if the table has no labels, and an empty dict if it states that the pictures have none.
     """
 
     def wrong(why: str) -> DataError:
@@ -443,10 +444,10 @@ class _Decoded(NamedTuple):
     """The pictures of one split.
 
     Attributes:
-      examples: uint8 [n, size, size, channels], in memory or a memory map; 0 where a picture was not read.
-      kept: int32 [m], the indices of those that were read.
-      skipped: why the others were not, by name.
-      enlarged: how many are smaller than their examples.
+      examples: uint8 [n, size, size, channels], in memory or as a memory map; 0 for pictures that were not read.
+      kept: int32 [m], the indices of pictures that were read.
+      skipped: why the others were not read, by name.
+      enlarged: number of pictures that are smaller than the examples.
     """
 
     examples: np.ndarray
@@ -462,7 +463,7 @@ class _Decoded(NamedTuple):
 
 
 class Stored:
-    """Examples of a memory map at the indices `kept` [n], with their labels: a `Source`."""
+    """A `Source` of the examples of a memory map at the indices `kept` [n], with their labels."""
 
     def __init__(self, examples: np.ndarray, kept: np.ndarray, labels: np.ndarray | None):
         self.shape, self.dtype = examples.shape[1:], examples.dtype
@@ -481,7 +482,7 @@ class Stored:
 
 
 def _decoded(files: Files, names: list[str], form: Form, memory_limit: int, where: str) -> _Decoded:
-    """The pictures of those names in `where`, from the cache if it has them. DataError if none can be read."""
+    """Decodes the named pictures of `where`, or reads them from the cache. DataError if none can be read."""
     shape = (len(names), *form.shape)
     mapped = math.prod(shape) > memory_limit
     path = _cached(files, names, form, where)
@@ -497,7 +498,7 @@ def _decoded(files: Files, names: list[str], form: Form, memory_limit: int, wher
 
 
 def _decode(files: Files, names: list[str], form: Form, mapped: bool, path: str, where: str) -> _Decoded:
-    """Decodes all pictures, and writes them to the cache's file `path`, or to memory and there if it can be."""
+    """Decodes all pictures into the cache's file `path`; if not `mapped`, into memory and, if possible, the file."""
     from jaxgan.io.metric_writers import Progress
 
     kept: list[int] = []
@@ -519,7 +520,7 @@ def _decode(files: Files, names: list[str], form: Form, mapped: bool, path: str,
             for start in range(0, len(names), _BLOCK):
                 block = names[start : start + _BLOCK]
                 piece = np.zeros((len(block), *form.shape), np.uint8)
-                # Several at once: waking threads for each picture takes a sixth as long as decoding it.
+                # Several per task: waking a thread for each picture costs a sixth of the time to decode it.
                 tasks = [block[first : first + _TASK] for first in range(0, len(block), _TASK)]
                 results = itertools.chain.from_iterable(pool.map(read_several, tasks))
                 for place, result in enumerate(results):
@@ -565,7 +566,7 @@ def _decode(files: Files, names: list[str], form: Form, mapped: bool, path: str,
 
 
 def _cached(files: Files, names: list[str], form: Form, where: str) -> str:
-    """The cache's file for pictures in a form."""
+    """The cache file for these pictures in this form."""
     digest = hashlib.sha256(f"pictures 1 {tuple(form)}\n".encode())
     for name in names:
         digest.update(f"{name}\0{files.marks[name]}\n".encode(errors="backslashreplace"))
@@ -574,7 +575,7 @@ def _cached(files: Files, names: list[str], form: Form, where: str) -> str:
 
 
 def _from_cache(path: str, names: list[str], shape: tuple[int, ...], mapped: bool) -> _Decoded | None:
-    """What `_decode` wrote; None if that is missing or damaged."""
+    """Reads what `_decode` wrote; None if the file is missing or damaged."""
     try:
         with archives.opened(path) as archive:
             examples = archive.map("examples") if mapped else archive.read("examples")

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians, whose true density is known.
+"""Mixtures of Gaussians, whose true densities are known.
 
 Source: ring and grid as in PacGAN (Lin et al. 2018, arXiv:1712.04086), section 4.1, after VEEGAN (Srivastava et al.
 2017); the one-dimensional Gaussian is the illustration of figure 1 in Goodfellow et al. 2014 (arXiv:1406.2661).
@@ -21,9 +21,9 @@ MIXTURES: dict[str, Mixture] = Table("mixture") | {
 
 
 def ring(*, examples: int = 100_000, seed: int = 0) -> Dataset:
-    """Eight Gaussians evenly on the unit circle, σ = 0.01; examples [n, 2], mode 0 at (1, 0), then anticlockwise.
+    """Eight Gaussians evenly spaced on the unit circle, σ = 0.01; examples [n, 2], mode 0 at (1, 0), anticlockwise.
 
-    The labels are the modes, 0 to 7; `examples` and `seed` are those of `draw`.
+    The labels are the modes, 0 to 7. `examples` and `seed` are as for `draw`.
     """
     return draw("ring", MIXTURES["ring"], examples, seed)
 
@@ -31,31 +31,31 @@ def ring(*, examples: int = 100_000, seed: int = 0) -> Dataset:
 def grid(*, examples: int = 100_000, seed: int = 0) -> Dataset:
     """Twenty-five Gaussians at {−4, −2, 0, 2, 4}², σ = 0.05; examples [n, 2], mode 5·i + j at (2i − 4, 2j − 4).
 
-    The labels are the modes, 0 to 24; `examples` and `seed` are those of `draw`.
+    The labels are the modes, 0 to 24. `examples` and `seed` are as for `draw`.
     """
     return draw("grid", MIXTURES["grid"], examples, seed)
 
 
 def gaussian(*, examples: int = 100_000, seed: int = 0) -> Dataset:
-    """One standard Gaussian N(0, 1) in one dimension; examples [n, 1], for looking at a density by eye.
+    """One standard Gaussian N(0, 1) in one dimension; examples [n, 1]; for plots of its density.
 
-    The labels are all 0; `examples` and `seed` are those of `draw`.
+    The labels are all 0. `examples` and `seed` are as for `draw`.
     """
     return draw("gaussian", MIXTURES["gaussian"], examples, seed)
 
 
 def draw(name: str, mixture: Mixture, examples: int, seed: int) -> Dataset:
-    """A dataset drawn from a mixture, with labels = the mode; for mixtures of your own, too.
+    """Draws a dataset from a mixture, with the modes as labels. Also for your own mixtures.
 
     Args:
       name: the dataset's name.
       mixture: the true distribution.
-      examples: training examples to draw, at least one for each mode; a tenth as many again for validation, and for
-        test.
-      seed: of the draw.
+      examples: number of training examples, at least one per mode; the validation and test splits each have a tenth as
+        many.
+      seed: seed of the draw.
 
     Raises:
-      UsageError: too few examples.
+      UsageError: there are too few examples.
     """
     modes, dim = mixture.centers.shape
     if examples < modes:
@@ -66,7 +66,7 @@ def draw(name: str, mixture: Mixture, examples: int, seed: int) -> Dataset:
         )
     held_out = -(-examples // 10)
     sizes = (examples, held_out, held_out)
-    # A stream for each split, so that more training examples do not change the test set.
+    # A separate stream per split, so the number of training examples does not change the test set.
     streams = [np.random.default_rng([seed & (2**64 - 1), number]) for number in range(3)]
     train, validation, test = (_split(mixture, size, stream) for size, stream in zip(sizes, streams, strict=True))
     return Dataset(name, train, validation, test, (dim,), modes, mixture)

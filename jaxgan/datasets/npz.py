@@ -16,17 +16,17 @@ _KEYS = "x_train (and y_train, c_train, and the same with _validation and _test)
 
 
 def load(*, path: str, validation_examples: int = -1) -> Dataset:
-    """The examples of an .npz file, under one of two sets of names.
+    """Loads the examples of an .npz file, under one of two sets of names.
 
-    - `x_train` and optionally `y_train`, `x_test`, `y_test`: the layout of Keras' mnist.npz; `x_validation` and
-      `y_validation`; `c_train`, `c_validation` and `c_test` are conditions;
+    - `x_train` and optionally `y_train`, `x_test`, `y_test`, as in Keras' mnist.npz; optionally `x_validation` and
+      `y_validation`, and the conditions `c_train`, `c_validation` and `c_test`;
     - `examples` and optionally `labels` and `conditions`.
 
-    A note names the arrays that are not read.
+    A note names the arrays that were not read.
 
-    Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training, or the same of bool, whose
-    True is white; floats [n, ...] are used as they are. Labels are integers [n] or [n, 1], conditions numbers [n, dim]
-    or [n], used as they are. How other splits are cut off: `splits.assemble`.
+    Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training. They may also be bool,
+    where True is white. Floats [n, ...] are used unchanged. Labels are integers [n] or [n, 1]. Conditions are numbers
+    [n, dim] or [n], used unchanged. `splits.assemble` says how missing splits are cut off.
 
     Args:
       path, validation_examples: as for every `Loader`.
@@ -35,8 +35,8 @@ def load(*, path: str, validation_examples: int = -1) -> Dataset:
       The dataset; uint8 [n, height, width, channels], or float32 [n, ...].
 
     Raises:
-      DataError: the file is missing or damaged, holds Python objects, has none of the names or some of both sets, or
-        its arrays do not fit.
+      DataError: the file is missing or damaged, holds Python objects, mixes both sets of names or has none of them, or
+        its arrays do not match each other.
     """
     arrays, others = _read(path)
     layout = _LAYOUTS["x_train" not in arrays]
@@ -49,7 +49,7 @@ def load(*, path: str, validation_examples: int = -1) -> Dataset:
 
 
 def _read(path: str) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The arrays of one of the layouts, by name, and the names of the others."""
+    """The arrays of one of the two layouts, by name, and the names of all other arrays."""
     place = os.path.expanduser(path)
     if not os.path.isfile(place):
         folder = os.path.isdir(place)
@@ -64,7 +64,7 @@ def _read(path: str) -> tuple[dict[str, np.ndarray], list[str]]:
         remedy = "give a file that you may read"
         raise DataError(f"cannot read {path}", error.strerror or str(error), remedy) from error
     if not whole:
-        # A zip file's index is at its end, so a truncated one only starts like a zip file.
+        # A zip file's index is at its end, so a truncated file only begins like a zip file.
         why = "it is truncated" if start[:2] == b"PK" else "it is not an .npz file"
         raise DataError(f"cannot read {path}", why, "write it again with numpy.savez_compressed")
     try:

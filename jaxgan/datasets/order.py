@@ -1,8 +1,8 @@
-"""Which examples a step sees: a pure function of (seed, step), so a resumed run needs nothing but its step number.
+"""Which examples a step sees: a pure function of (seed, step), so a resumed run needs only its step number.
 
-A step begins at batch number step · minibatches, or where the caller's `first` says. Batch number m belongs to epoch
-⌊m / per_epoch⌋, with per_epoch = ⌊size / batch_size⌋. Every epoch has a permutation of its own; within it nothing is
-seen twice, and the remainder that fills no batch is dropped.
+A step begins at batch step · minibatches, or at the batch that the caller's `first` returns. Batch m belongs to epoch
+⌊m / per_epoch⌋, with per_epoch = ⌊size / batch_size⌋. Every epoch has its own permutation. Within an epoch no example
+is seen twice, and the remainder that does not fill a batch is dropped.
 """
 
 import functools
@@ -17,10 +17,10 @@ _WORD = 2**64 - 1
 
 @functools.lru_cache(maxsize=2)
 def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
-    """The order of the examples in one epoch.
+    """The order of the examples in an epoch.
 
-    The order sorts the raw words of a Philox stream: numpy promises those for good, but not what
-    `Generator.permutation` makes of them, and a run must resume the same under a later numpy.
+    It sorts the raw words of a Philox stream. numpy guarantees these words for all versions, but not the output of
+    `Generator.permutation`, and a run must resume identically under a later numpy.
 
     Args:
       seed: any integer; taken modulo 2⁶⁴.
@@ -28,7 +28,7 @@ def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
       size: number of examples.
 
     Returns:
-      [size] int32, read-only: it is cached and shared.
+      [size] int32; read-only, since it is cached and shared.
     """
     key = np.array([seed & _WORD, epoch & _WORD], np.uint64)
     order = np.argsort(np.random.Philox(key=key).random_raw(size), kind="stable").astype(np.int32)
@@ -37,11 +37,11 @@ def permutation(seed: int, epoch: int, size: int) -> np.ndarray:
 
 
 SUBSETS = {"examples": 0, "anchors": 1, "conditions": 2, "splits": 3}
-"""Names of fixed random orders of the examples, which do not depend on a run's seed, and their epochs of seed 0."""
+"""Names of fixed random orders of the examples, independent of a run's seed: each is an epoch of seed 0."""
 
 
 def subset(name: str, size: int, count: int | None = None) -> np.ndarray:
-    """The first `count` (None for all) of `size` examples in a random order that is the same in every run.
+    """The first `count` of `size` examples (None: all) in a random order that is the same in every run.
 
     Args:
       name: one of `SUBSETS`.
@@ -54,7 +54,7 @@ def subset(name: str, size: int, count: int | None = None) -> np.ndarray:
 
 
 def batches_per_epoch(*, size: int, batch_size: int) -> int:
-    """Number of whole batches in an epoch, ⌊size / batch_size⌋ ≥ 1. DataError if the batch is empty or too large."""
+    """Number of whole batches in an epoch, ⌊size / batch_size⌋ ≥ 1. DataError if a batch is empty or too large."""
     if not 1 <= batch_size <= size:
         raise DataError(
             "cannot form a batch",
@@ -82,16 +82,16 @@ def batch_indices(
       stop: one past the last step.
       size: number of examples.
       batch_size: examples in a batch, at most `size`.
-      minibatches: batches that one step sees (k of Algorithm 1), at least 1.
-      first: `steps -> number of the first batch of each`, increasing, if steps use fewer than they see; None
-        for step · minibatches.
+      minibatches: batches per step (k of Algorithm 1), at least 1.
+      first: `steps -> number of each step's first batch`, increasing, for steps that use fewer batches than they see;
+        None means step · minibatches.
 
     Returns:
       [stop − start, minibatches, batch_size] int32 indices, 0 to size − 1.
 
     Raises:
       DataError: the batch does not fit the data.
-      ValueError: the steps do not make a range.
+      ValueError: the steps do not form a range.
     """
     if not 0 <= start <= stop or minibatches < 1:
         raise ValueError(f"need 0 <= start <= stop and minibatches >= 1, got {start}, {stop} and {minibatches}")
@@ -107,5 +107,5 @@ def batch_indices(
 
 
 def epoch_of(step: int, *, size: int, batch_size: int, minibatches: int = 1) -> float:
-    """Epochs done before a step, step · minibatches / ⌊size / batch_size⌋; arguments as for `batch_indices`."""
+    """Epochs completed before a step: step · minibatches / ⌊size / batch_size⌋. Arguments as for `batch_indices`."""
     return step * minibatches / batches_per_epoch(size=size, batch_size=batch_size)

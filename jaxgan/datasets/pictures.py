@@ -1,4 +1,4 @@
-"""One picture of any common kind, decoded to bytes of one size. Files may be anybody's: bounded, and no code runs."""
+"""Decodes one picture of a common format to bytes of one size. Files are untrusted: bounded in size, no code runs."""
 
 import contextlib
 import io
@@ -19,18 +19,18 @@ FORMATS = {
     "TIFF": (".tif", ".tiff"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
-"""Pillow's names of the formats that are read, and the ends of their files' names. Others, as EPS, run programs."""
+"""Formats that are read: Pillow's name and the file name endings. Some others, such as EPS, run programs."""
 
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 
 MOST_BYTES = 2**28
-"""Of a picture's file, which is read as a whole."""
+"""Maximum size of a picture's file in bytes; the file is read as a whole."""
 
 MOST_PIXELS = 2**30 // 12
-"""Of a picture as it is stored: 89 million, as Pillow warns of. As RGBA they take 0.33 GiB."""
+"""Maximum pixels of a stored picture: 89 million, where Pillow warns too. As RGBA they take 0.33 GiB."""
 
 LARGEST_SIDE = 4096
-"""Most pixels of a side of what is made."""
+"""Maximum pixels per side of the output."""
 
 Resize = Literal["crop", "pad", "stretch"]
 
@@ -40,18 +40,18 @@ _DEEP = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
 class UnreadableError(Exception):
-    """Why a picture is not read, as the end of a sentence."""
+    """Why a picture cannot be read, worded as the end of a sentence."""
 
 
 class Form(NamedTuple):
-    """What every picture is made into.
+    """The form to which every picture is converted.
 
     Attributes:
       size: height and width in pixels.
-      resize: "crop": the largest square in the middle; "pad": the whole picture with bars of the background;
-        "stretch": the whole picture, whose proportions change.
+      resize: "crop": the largest central square; "pad": the whole picture with bars of the background; "stretch": the
+        whole picture, with changed proportions.
       channels: 1 for grey, 3 for red, green and blue.
-      background: red, green and blue, 0 to 255: of what is transparent, and of bars.
+      background: red, green and blue, 0 to 255, for transparent pixels and for bars.
     """
 
     size: int
@@ -61,16 +61,16 @@ class Form(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of a picture that is made: height, width, channels."""
+        """Shape of the output: height, width, channels."""
         return self.size, self.size, self.channels
 
 
 def form(*, size: int, resize: str, channels: int, background: str) -> Form:
-    """The form that the fields of a config describe. UsageError if they describe none.
+    """The form that a config's fields describe. UsageError if they are invalid.
 
     Args:
       size, resize, channels: see `Form`.
-      background: a colour as in CSS, such as white or #ffe0c0.
+      background: a CSS colour, such as white or #ffe0c0.
     """
     from PIL import ImageColor
 
@@ -96,7 +96,7 @@ class Picture(NamedTuple):
 
     Attributes:
       pixels: uint8 [size, size, channels].
-      smallest: the shorter side of what was resized, in pixels; less than `size` if the picture was enlarged.
+      smallest: the shorter side of the picture before resizing, in pixels; below `size` if it was enlarged.
     """
 
     pixels: np.ndarray
@@ -104,16 +104,16 @@ class Picture(NamedTuple):
 
 
 def decode(content: bytes, form: Form) -> Picture:
-    """A picture, upright by its EXIF orientation, over the background, resized by plain LANCZOS.
+    """Decodes a picture: upright by its EXIF orientation, on the background, resized by plain LANCZOS.
 
-    Of an animation and of pages the first is read. 16 bits become 8 by x/257, rounded. Colour profiles are not applied.
+    Reads the first frame or page. Converts 16 bits to 8 by x/257, rounded. Does not apply colour profiles.
 
     Args:
-      content: of a file of one of `FORMATS`.
-      form: what to make of it.
+      content: the bytes of a file in one of `FORMATS`.
+      form: the form of the output.
 
     Raises:
-      UnreadableError: it is damaged, truncated, of another format, or larger than `MOST_PIXELS`.
+      UnreadableError: the picture is damaged, truncated, of another format, or larger than `MOST_PIXELS`.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -122,7 +122,7 @@ def decode(content: bytes, form: Form) -> Picture:
             if image.width * image.height > MOST_PIXELS:
                 raise UnreadableError(f"has {image.width * image.height:,} pixels, and {MOST_PIXELS:,} are allowed")
             image.load()
-            with contextlib.suppress(Exception):  # What EXIF says may be damaged where the picture is not.
+            with contextlib.suppress(Exception):  # EXIF data may be damaged even if the picture is not.
                 ImageOps.exif_transpose(image, in_place=True)
             plain = _over_background(image, form)
             return Picture(_resized(plain, form), min(plain.size))
@@ -139,14 +139,14 @@ def decode(content: bytes, form: Form) -> Picture:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Leaves out Pillow's warnings. Not in a thread beside others: Python's filters are those of the process."""
+    """Suppresses Pillow's warnings. Not for concurrent threads: Python's warning filters belong to the process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _over_background(image, form: Form):
-    """The image as L or RGB, and where it is transparent, the background."""
+    """The image as L or RGB, with transparent pixels blended with the background."""
     from PIL import Image
 
     mode = _MODES[form.channels]
@@ -171,7 +171,7 @@ def _resized(image, form: Form) -> np.ndarray:
     if form.resize == "crop" and width != height:
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
-        image = image.crop((left, top, left + side, top + side))  # resize's own `box` reads pixels around it, too
+        image = image.crop((left, top, left + side, top + side))  # resize's own `box` also reads pixels around the box
     elif form.resize == "pad":
         longest = max(width, height)
         size = (max(round(form.size * width / longest), 1), max(round(form.size * height / longest), 1))

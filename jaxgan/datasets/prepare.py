@@ -1,11 +1,12 @@
-"""Writes files of one kind from those of another, without TensorFlow and without a network.
+"""Converts data files to another format, without TensorFlow and without network access.
 
     jaxgan prepare mnist --from DIRECTORY [--to DATA_DIR]
     jaxgan prepare images --from FOLDER_OR_ZIP --to FILE.npz [--size 64]
 
-The first writes a tensorflow-datasets directory from IDX files. A stock `tfds.builder("mnist", data_dir=DATA_DIR)`
-reads the result. Its examples are in the order of the IDX files, so a run on `tfds` sees the same batches as one on
-`idx`. The second writes pictures as arrays. A run on `npz` sees the same batches as one on `images`.
+The first command writes a tensorflow-datasets directory from IDX files. A stock
+`tfds.builder("mnist", data_dir=DATA_DIR)` reads the result. Its examples are in the order of the IDX files, so a run
+on `tfds` sees the same batches as one on `idx`. The second command writes pictures as arrays. A run on `npz` sees the
+same batches as one on `images`.
 """
 
 import argparse
@@ -32,16 +33,16 @@ _BUILDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIS
 
 
 def prepare(name: str, source: str, data_dir: str, *, progress: bool = False) -> tuple[str, bool]:
-    """Writes one dataset as array_record files.
+    """Writes a dataset as array_record files.
 
     Args:
       name: "mnist", "fashion_mnist" or "kmnist".
-      source: directory of its IDX files, images and labels of both splits.
-      data_dir: of tensorflow-datasets; created if missing.
+      source: directory of its IDX files: images and labels of both splits.
+      data_dir: tensorflow-datasets' data_dir; created if missing.
       progress: whether to show progress bars.
 
     Returns:
-      The directory of the prepared dataset, and whether it was written now (False: it existed already).
+      The directory of the prepared dataset, and whether it was written now (False: it already existed).
 
     Raises:
       DataError: the IDX files are missing, damaged or not of this dataset, or the target cannot be written.
@@ -62,8 +63,8 @@ def prepare(name: str, source: str, data_dir: str, *, progress: bool = False) ->
     try:
         os.makedirs(data_dir, exist_ok=True)
         builder = _builder(name, splits)(data_dir=data_dir, file_format="array_record")
-        # tensorflow-datasets writes to a directory of another name and renames it when all is there. It announces a
-        # download on stdout, and makes a directory for one.
+        # tensorflow-datasets writes to a temporary directory and renames it when complete. It announces a download on
+        # stdout, and creates a directory for it.
         with tempfile.TemporaryDirectory() as downloads, contextlib.redirect_stdout(io.StringIO()):
             builder.download_and_prepare(download_dir=downloads)
     except OSError as error:
@@ -91,7 +92,7 @@ def _read(name: str, source: str) -> dict[str, Split]:
 
 
 def _builder(name: str, splits: dict[str, Split]) -> type:
-    """A subclass of the stock builder that takes its examples from memory, in their order."""
+    """A subclass of the stock builder that takes its examples from memory, in order."""
     import tensorflow_datasets
     from tensorflow_datasets.image_classification import mnist
 
@@ -104,7 +105,7 @@ def _builder(name: str, splits: dict[str, Split]) -> type:
             info = super()._info()
             kept = ("description", "features", "supervised_keys", "homepage", "citation")
             facts = {name: getattr(info, name) for name in kept}
-            # Shuffling would order the examples by a hash.
+            # Shuffling would sort the examples by a hash.
             return tensorflow_datasets.core.DatasetInfo(builder=self, disable_shuffling=True, **facts)
 
         def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
@@ -116,14 +117,14 @@ def _builder(name: str, splits: dict[str, Split]) -> type:
                 yield number, {"image": _png(image[..., 0]), "label": int(label)}
 
     Local.name = name
-    Local.__module__ = stock.__module__  # It goes into the dataset's description.
+    Local.__module__ = stock.__module__  # The module name is part of the dataset's description.
     return Local
 
 
 def _png(image: np.ndarray) -> bytes:
     from PIL import Image
 
-    # The stock builder's PNG encoder needs TensorFlow; bytes are stored as they are.
+    # The stock builder's PNG encoder needs TensorFlow, so bytes are stored directly.
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, format="PNG")
     return buffer.getvalue()
@@ -133,15 +134,15 @@ def prepare_images(source: str, target: str, form: pictures.Form, *, label: str 
     """Writes the pictures of a folder or a zip file to an .npz file that the dataset `npz` reads.
 
     Args:
-      source, label: as the dataset `images` takes `path` and `label`.
-      target: the file, which is replaced if it exists.
-      form: what pictures are made into.
+      source, label: as the parameters `path` and `label` of the dataset `images`.
+      target: the output file; an existing file is replaced.
+      form: the form to which pictures are converted.
 
     Returns:
-      The pictures. Their class numbers are in the file, and their classes' names are not.
+      The pictures. The file contains their class numbers, but not the class names.
 
     Raises:
-      DataError, UsageError: as for `images`, or the target is no .npz file.
+      DataError, UsageError: as for `images`, or the target is not an .npz file.
       WriteError: the target cannot be written.
     """
     if not target.endswith(".npz"):
@@ -159,7 +160,7 @@ def prepare_images(source: str, target: str, form: pictures.Form, *, label: str 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line, with the process's `arguments` for None. Returns the exit code, after printing an error."""
+    """The command line; None takes the process's arguments. Prints any error and returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="jaxgan prepare",
         description="Writes a tensorflow-datasets directory from local IDX files, or an .npz file from pictures.",

@@ -1,6 +1,6 @@
-"""What loaders of files share: checking arrays, and cutting off a validation and a test split.
+"""Shared by file loaders: checks arrays, and cuts off validation and test splits.
 
-`where` is what holds the data, for the messages of DataErrors.
+`where` names the source of the data in DataErrors.
 """
 
 import numpy as np
@@ -10,13 +10,13 @@ from jaxgan.datasets.base import Dataset, Source, Split
 from jaxgan.errors import DataError, UsageError
 
 CHECKED = 1_000
-"""Labels of each part that are compared to tell whether examples are in random order."""
+"""Number of labels per part that are compared to tell whether examples are in random order."""
 
 MOST_CLASSES = 1_000
-"""Labels below it are taken as class numbers even if there are fewer examples."""
+"""Labels below this are accepted as class numbers even if there are fewer examples."""
 
 LOOKED_AT = 64
-"""Examples of a `Source` that are read to see which bytes there are."""
+"""Number of examples of a `Source` that are read to see which byte values occur."""
 
 
 class Part:
@@ -39,9 +39,9 @@ class Part:
 
 
 def check_channels(values: np.ndarray, where: str) -> np.ndarray:
-    """Examples as they are. DataError if they are images [n, channels, height, width], whose channels come first."""
+    """Returns examples unchanged. DataError if they are images [n, channels, height, width], with channels first."""
     first_of_four = values.ndim == 4 and values.shape[1] <= 4 < min(values.shape[2:])
-    # Floats need not be images, unless they are square.
+    # Floats need not be images unless they are square.
     if first_of_four and (values.dtype == np.uint8 or values.shape[2] == values.shape[3]):
         raise DataError(
             f"cannot use {where}",
@@ -52,7 +52,7 @@ def check_channels(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def check_finite(values: np.ndarray, where: str) -> np.ndarray:
-    """Numbers as float32. DataError if some are NaN, infinite or too large for it, with the first one's place."""
+    """Numbers as float32. DataError if any is NaN, infinite or too large; the message names the first one."""
     with np.errstate(over="ignore"):
         values = np.ascontiguousarray(values, dtype=np.float32)
     if not (finite := np.isfinite(values)).all():
@@ -67,7 +67,7 @@ def check_finite(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
-    """Labels of `count` examples, integers ≥ 0 [count] or [count, 1], as int32 [count]. DataError if they are not."""
+    """Labels of `count` examples, integers ≥ 0 [count] or [count, 1], as int32 [count]. DataError if invalid."""
     labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     right = labels.ndim == 1 and labels.dtype.kind in "iu"
     _check_rows(labels, right, count, f"the labels of {where}", "labels", "one integer class number for each example")
@@ -81,7 +81,7 @@ def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
 
 
 def check_conditions(conditions: np.ndarray, count: int, where: str) -> np.ndarray:
-    """Vectors for `count` examples, numbers [count, dim] or [count], as finite float32 [count, dim], or DataError."""
+    """Vectors for `count` examples, numbers [count, dim] or [count], as finite float32 [count, dim]; or DataError."""
     conditions = conditions[:, None] if conditions.ndim == 1 else conditions
     right = conditions.ndim == 2 and conditions.dtype.kind in "iuf" and conditions.shape[1] > 0
     _check_rows(conditions, right, count, where, "conditions", "one vector of numbers for each example, [n, dim]")
@@ -96,7 +96,7 @@ def _check_rows(rows: np.ndarray, right: bool, count: int, where: str, what: str
 
 
 def held_out(count: int, requested: int) -> int:
-    """The number of `count` examples to hold out, −1 for a sixth. UsageError if no training example would be left."""
+    """Number of the `count` examples to hold out; −1 means a sixth. UsageError if no training example would be left."""
     number = count // 6 if requested < 0 else requested
     if number >= count:
         raise UsageError(
@@ -108,18 +108,18 @@ def held_out(count: int, requested: int) -> int:
 
 
 def cut(split: Split, count: int) -> tuple[Split, Split]:
-    """The first len(split) − `count` examples of a split, and the last `count`."""
+    """Splits off the last `count` examples: returns the examples before them, and these."""
     size, middle = len(split), len(split) - count
     return _part(split, slice(middle)), _part(split, slice(middle, size))
 
 
 def permuted(split: Split) -> Split:
-    """The split in a random order that is the same in every run, so that it can be cut whatever its order was."""
+    """The split in a random order that is the same in every run, so it can be cut regardless of its original order."""
     return _part(split, order.subset("splits", len(split)))
 
 
 def _part(split: Split, chosen: slice | np.ndarray) -> Split:
-    """The examples that a slice or indices choose; slices of arrays are not copied."""
+    """The examples that a slice or an index array selects. Slices of arrays are not copied."""
     if not isinstance(split.examples, np.ndarray):
         return Split(Part(split.examples, np.arange(len(split), dtype=np.int32)[chosen]))
     labels, conditions = (None if x is None else x[chosen] for x in (split.labels, split.conditions))
@@ -127,11 +127,11 @@ def _part(split: Split, chosen: slice | np.ndarray) -> Split:
 
 
 def ends_like_the_rest(split: Split, count: int) -> bool:
-    """Whether the labels of the last `count` examples are distributed as the others, so that they can be cut off.
+    """Whether the labels of the last `count` examples are distributed like the others', so these can be cut off.
 
-    At most `CHECKED` examples of each part are compared. The number of a class in one of them is hypergeometric if the
-    order is random, and must be within three standard deviations of its mean, for every class. A single class, or none,
-    shows nothing.
+    At most `CHECKED` examples of each part are compared. In random order, the count of a class in a part is
+    hypergeometric. For every class it must be within three standard deviations of its mean. With no labels, or a single
+    class, the answer is False.
     """
     rest = len(split) - count
     parts = (np.sort(order.subset("splits", rest, CHECKED)), rest + np.sort(order.subset("splits", count, CHECKED)))
@@ -158,26 +158,26 @@ def assemble(
     num_classes: int | None = None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A dataset, whose validation split is cut off the training examples unless it is given, and a test split too.
+    """A dataset with three splits. A missing validation or test split is cut off from the training examples.
 
-    A file may have its examples in order of class, or of anything else. So splits that are not the data's own are cut
-    after a fixed permutation: [train | validation | test], with as many test examples as the validation split has (a
-    sixth if it has none). One case is cut by position, as the field does with MNIST's 60,000 (50,000 and 10,000): the
-    last training examples become the validation split of data with a test split of its own, if `ends_like_the_rest`.
+    A file may have its examples in any order, for example by class. So missing splits are cut after a fixed
+    permutation: [train | validation | test], with as many test examples as validation examples (a sixth if there are
+    none). One case is cut by position, as is usual for MNIST's 60,000 (50,000 and 10,000): if the data has its own test
+    split and `ends_like_the_rest` is true, the last training examples become the validation split.
 
-    Labels of files that are 1 to K become the classes 0 to K − 1.
+    Labels 1 to K in files become the classes 0 to K − 1.
 
     Args:
       name: the dataset's name.
       train, test, validation: the data's own splits, or None.
       validation_examples: as for every `Loader`.
-      where: what holds the data.
-      num_classes: None: one more than the largest label, if there are labels.
-      notes: what the loader has to say, for `Dataset.notes`.
+      where: names the source of the data in messages.
+      num_classes: None means one more than the largest label, if there are labels.
+      notes: the loader's notes, for `Dataset.notes`.
 
     Raises:
-      DataError: the splits differ in their examples' shape or type.
-      UsageError: nothing would be left to train on.
+      DataError: the splits' examples differ in shape or type.
+      UsageError: no training examples would be left.
     """
     for other, split in (("test", test), ("validation", validation)):
         if split is not None and _kind(split) != _kind(train):
@@ -206,14 +206,14 @@ def assemble(
 
 
 def numbering(labels: np.ndarray, where: str) -> tuple[int, int, tuple[str, ...]]:
-    """How labels of files number classes. DataError if they are too large to number any.
+    """How labels in files number the classes. DataError if they are too large for class numbers.
 
     Args:
       labels: integers ≥ 0 [n], of all splits.
-      where: what holds them.
+      where: names the source of the data in messages.
 
     Returns:
-      The label of the first class, 0 or 1; the number of classes; and a note, if the first is 1.
+      The label of the first class (0 or 1), the number of classes, and a note if the first is 1.
     """
     numbers = np.unique(labels)
     _check_classes(int(numbers[-1]), len(labels), where)
@@ -228,7 +228,7 @@ def _numbered_from_0(split: Split) -> Split:
 
 
 def _check_white(split: Split, where: str) -> None:
-    """DataError if images are bytes 0 and 1, which would be read as black."""
+    """DataError if images contain only bytes 0 and 1, which would look black."""
     if split.dtype == np.uint8 and len(split):
         images = split.take(order.subset("splits", len(split), LOOKED_AT)) if not split.in_memory else split.examples
         assert isinstance(images, np.ndarray)
@@ -241,7 +241,7 @@ def _check_white(split: Split, where: str) -> None:
 
 
 def _check_classes(largest: int, count: int, where: str) -> None:
-    """DataError if the labels of `count` examples are too large to be numbers of classes."""
+    """DataError if the labels of `count` examples are too large to be class numbers."""
     if largest >= max(count, MOST_CLASSES):
         raise DataError(
             f"cannot use the labels of {where}",

@@ -1,8 +1,8 @@
-"""Stacked MNIST: three random digits as the colour channels of one image, so that there are 1,000 modes to cover.
+"""Stacked MNIST: three random digits as the colour channels of one image, which gives 1,000 modes.
 
 Source: Metz et al. 2017 (arXiv:1611.02163), section 3.3.1, and Lin et al. 2018, PacGAN (arXiv:1712.04086), section 4.2,
-with images of 28 × 28 (fjxmlzn/PacGAN); Karras et al. 2018 (arXiv:1710.10196), section 6.4, have black borders around
-them, to 32 × 32 (tkarras/progressive_growing_of_gans).
+with images of 28 × 28 (fjxmlzn/PacGAN). Karras et al. 2018 (arXiv:1710.10196), section 6.4, add black borders, to
+32 × 32 (tkarras/progressive_growing_of_gans).
 """
 
 import math
@@ -14,16 +14,16 @@ from jaxgan.datasets.base import Dataset, Split
 from jaxgan.errors import DataError, UsageError
 
 CHANNELS = 3
-"""Digits in an image."""
+"""Digits per image."""
 
 _KEY = 0x57AC
-"""First word of the keys of the random streams that choose the digits; the second is the number of the split."""
+"""First word of the keys of the random streams that choose the digits. The second word is the split's number."""
 
 
 class Stacks:
-    """Images whose channels are the digits of a split at `chosen` [n, channels]; a `Source`, and made when it is read.
+    """Images whose channels are the digits of a split at `chosen` [n, channels]. A `Source` that stacks them when read.
 
-    Their labels are Σ_c class_c · classes^(channels − 1 − c): 0 to 999, the digits from red to blue.
+    The labels are Σ_c class_c · classes^(channels − 1 − c): 0 to 999, with the digits from red to blue.
     """
 
     def __init__(self, digits: Split, chosen: np.ndarray, classes: int):
@@ -51,25 +51,25 @@ class Stacks:
 def load(
     *, path: str, examples: int = 100_000, side: int = 28, validation_examples: int = -1, memory_limit: int = 2**62
 ) -> Dataset:
-    """Three digits of a directory of IDX files, drawn with replacement, as the channels of every image.
+    """Loads IDX files, and draws three digits with replacement as the channels of each image.
 
-    The draw is the same in every run. Each split stacks digits of its own: of the training set, of the part of it that
-    is kept for validation, and of the test set. PacGAN draws 128,000 images of all 70,000 digits, and Karras et al. a
-    million of the 60,000.
+    The draw is the same in every run. Each split stacks its own digits: those of the training set, of the part of it
+    kept for validation, and of the test set. PacGAN draws 128,000 images from all 70,000 digits, Karras et al. a
+    million from 60,000.
 
     Args:
-      path: as for `idx`; with labels.
-      examples: training images; a tenth as many again for validation, and for test.
-      side: height and width of the images; those of the digits, or more for a black border.
-      validation_examples: digits that are kept for the validation split, as for `idx`.
-      memory_limit: bytes; larger splits are stacked anew whenever they are read.
+      path: as for `idx`; labels are required.
+      examples: number of training images; the validation and test splits each have a tenth as many.
+      side: height and width of the images: the digits' own, or larger to add a black border.
+      validation_examples: number of digits kept for the validation split, as for `idx`.
+      memory_limit: bytes; larger splits are stacked anew on each read.
 
     Returns:
-      The dataset; [n, side, side, 3] of the type of the files. Its `channels` are the digits.
+      The dataset; [n, side, side, 3] in the dtype of the files. Its `channels` are the digits.
 
     Raises:
       DataError: the files are missing or damaged, or have no labels.
-      UsageError: there are to be no examples, or the images are smaller than the digits.
+      UsageError: `examples` is not positive, or the images are smaller than the digits.
     """
     digits = idx.load(path=path, validation_examples=validation_examples)
     if digits.num_classes is None:
@@ -100,7 +100,7 @@ def _padded(split: Split, side: int) -> Split:
 
 
 def _stacked(digits: Split, count: int, number: int, classes: int, memory_limit: int) -> Split:
-    if not len(digits):  # no validation split
+    if not len(digits):  # there is no validation split
         return Split(np.zeros((0, *digits.example_shape[:2], CHANNELS), digits.dtype), np.zeros(0, np.int32))
     # The raw words of a Philox stream are the same in every version of numpy.
     words = np.random.Philox(key=np.array([_KEY, number], np.uint64)).random_raw(count * CHANNELS)

@@ -1,6 +1,6 @@
-"""Image datasets of tensorflow-datasets, read without TensorFlow and without a network.
+"""Image datasets of tensorflow-datasets, read without TensorFlow and without network access.
 
-They must have been prepared before, as array_record files; where TensorFlow is installed, TFRecord files do too.
+They must be prepared beforehand as array_record files. If TensorFlow is installed, TFRecord files work too.
 """
 
 import contextlib
@@ -25,35 +25,35 @@ from jaxgan.errors import DataError
 from jaxgan.io.atomic import local_path
 
 _NAME = re.compile(r"(?P<name>\w+)(/(?P<config>[\w.\-]+))?(:(?P<version>[\d*]+\.[\d*]+\.[\d*]+))?")
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # PIL's names, by number of channels
-_BLOCK = 512  # examples that are read at once
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # PIL's mode names, by number of channels
+_BLOCK = 512  # examples read at once
 _FEATURE = re.compile(r"tensorflow_datasets\.core\.features\.\w+\.\w+", re.ASCII)
-_CLASS_KEYS = ("pythonClassName", "python_class_name", "type")  # in two spellings, and before tensorflow-datasets 4.4
-_LOCAL = ("mnist", "fashion_mnist", "kmnist")  # What `jaxgan.datasets.prepare` can write.
+_CLASS_KEYS = ("pythonClassName", "python_class_name", "type")  # two spellings, and that before tensorflow-datasets 4.4
+_LOCAL = ("mnist", "fashion_mnist", "kmnist")  # The datasets that `jaxgan.datasets.prepare` can write.
 
 
 def load(
     *, path: str = "", tfds_name: str = "mnist", validation_examples: int = -1, memory_limit: int = 2**32
 ) -> Dataset:
-    """An image dataset of tensorflow-datasets, decoded to bytes.
+    """Loads an image dataset of tensorflow-datasets, decoded to bytes.
 
-    A split of at most `memory_limit` bytes is decoded as a whole and cached (`cache.directory`); a larger one becomes a
-    `Source`, which decodes what is read. The data's own validation split is used if `validation_examples` is −1;
-    otherwise one is cut off the training split, and so is a test split if there is none: `splits.assemble`. The
-    examples of each are the same in memory and streamed.
+    A split of at most `memory_limit` bytes is decoded as a whole and cached (`cache.directory`). A larger one becomes a
+    `Source`, which decodes examples as they are read. The data's own validation split is used if `validation_examples`
+    is −1. Otherwise one is cut off from the training split; so is a test split if there is none (`splits.assemble`).
+    Splits contain the same examples in memory and streamed.
 
     Args:
-      path: its data_dir; "": $TFDS_DATA_DIR, else ~/tensorflow_datasets.
-      tfds_name: its name, with config and version if wanted ("mnist", "emnist/letters:3.1.0").
-      validation_examples: as for every `Loader`, but for −1.
+      path: tensorflow-datasets' data_dir; "" means $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+      tfds_name: the dataset's name, with config and version if wanted ("mnist", "emnist/letters:3.1.0").
+      validation_examples: as for every `Loader`, except −1.
       memory_limit: bytes.
 
     Returns:
       The dataset; uint8 images [n, height, width, channels], with the labels of its ClassLabel if it has one.
 
     Raises:
-      DataError: an unknown name; not prepared, damaged, or only readable by TensorFlow; features that are classes of
-        somebody's own, whose code would run; no images, or not all of one size and of bytes.
+      DataError: the name is unknown; the dataset is not prepared, damaged, or readable only by TensorFlow; its features
+        are custom classes, whose code would run; or it has no images, or they differ in size or are not of bytes.
     """
     data_dir = data_directory(path)
     directory = find_directory(tfds_name, data_dir)
@@ -62,7 +62,7 @@ def load(
     import tensorflow_datasets
 
     check_classes(directory)
-    with reading(directory), contextlib.redirect_stdout(io.StringIO()):  # where it says at length what is not installed
+    with reading(directory), contextlib.redirect_stdout(io.StringIO()):  # it prints which packages are missing
         builder = tensorflow_datasets.builder_from_directory(directory)
         layout = layout_of(builder.info.features, tfds_name)
         sizes = {name: split.num_examples for name, split in builder.info.splits.items() if split.num_examples}
@@ -87,23 +87,23 @@ def load(
 
 
 def data_directory(path: str) -> str:
-    """The absolute path of tensorflow-datasets' data: `path`, or for "" $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+    """The absolute path of tensorflow-datasets' data: `path`, or if empty $TFDS_DATA_DIR, else ~/tensorflow_datasets.
 
-    A URL is a UsageError.
+    A URL raises a UsageError.
     """
     place = path or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     return os.path.abspath(local_path(place, "tensorflow-datasets' data_dir "))
 
 
 def find_directory(name: str, data_dir: str) -> str | None:
-    """data_dir/name[/config]/version of a prepared dataset, or None; the newest version unless one is named.
+    """data_dir/name[/config]/version of a prepared dataset, or None. Takes the newest version unless one is named.
 
     Args:
       name: "mnist", "emnist/letters", "emnist/letters:3.1.0", "mnist:3.*.*".
-      data_dir: of tensorflow-datasets.
+      data_dir: tensorflow-datasets' data_dir.
 
     Raises:
-      DataError: the name is not one, or several configs are prepared and none is named.
+      DataError: the name is invalid, or several configs are prepared and none is named.
     """
     parsed = _NAME.fullmatch(name)
     if parsed is None:
@@ -131,9 +131,9 @@ def file_format(directory: str) -> str:
 
 
 def check_classes(directory: str) -> None:
-    """DataError if the description of a prepared dataset names a class that is not a feature of tensorflow-datasets.
+    """DataError if a prepared dataset's description names a class that is not one of tensorflow-datasets' features.
 
-    tensorflow-datasets imports the module of every class that it finds there, which runs the module's code.
+    tensorflow-datasets imports the module of every class named there, which runs the module's code.
     """
     for name in ("features.json", "dataset_info.json"):
         with reading(directory), open(os.path.join(directory, name), encoding="utf-8") as file:
@@ -149,7 +149,7 @@ def check_classes(directory: str) -> None:
 
 
 def _class_names(content: Any) -> Iterator[str]:
-    """The names of classes in a JSON value, at any depth, and in texts that are JSON themselves."""
+    """The class names in a JSON value, at any depth, including texts that are themselves JSON."""
     waiting = [content]
     while waiting:
         part = waiting.pop()
@@ -164,26 +164,26 @@ def _class_names(content: Any) -> Iterator[str]:
 
 
 class Layout(NamedTuple):
-    """Where an example has its image and its class."""
+    """Which features of an example are its image and its class."""
 
-    image: str  # name of the feature with the image
+    image: str  # name of the image feature
     channels: int
-    images: tuple[str, ...]  # names of all features that are images
-    label: str | None  # name of the feature with the class
+    images: tuple[str, ...]  # names of all image features
+    label: str | None  # name of the class feature
     num_classes: int | None
 
     def decoders(self) -> dict[str, Any]:
-        """Decoders for tensorflow-datasets that leave images as they are stored: `Records` decodes them."""
+        """Decoders that make tensorflow-datasets leave images encoded; `Records` decodes them."""
         import tensorflow_datasets
 
         return {name: tensorflow_datasets.decode.SkipDecoding() for name in self.images}
 
 
 def layout_of(features: Any, name: str) -> Layout:
-    """Finds the image and the class among the features (a FeaturesDict) of the dataset of that name.
+    """Finds the image and the class among the features (a FeaturesDict) of the named dataset.
 
-    The image is the feature `image`, or the only feature that is one; the class `label`, or the first ClassLabel by
-    name. DataError if there is no such image, or it is not of bytes with 1, 3 or 4 channels.
+    The image is the feature `image`, or the only image feature. The class is `label`, or the first ClassLabel by name.
+    DataError if there is no such image, or if it does not have bytes and 1, 3 or 4 channels.
     """
     import tensorflow_datasets
 
@@ -207,9 +207,9 @@ def layout_of(features: Any, name: str) -> Layout:
 
 
 class Records:
-    """A `Source` that decodes the images that are read, from random-access `examples` with `__getitems__`.
+    """A `Source` that decodes images as they are read, from random-access `examples` with `__getitems__`.
 
-    Safe to read from several threads. `where` is what holds the examples, for DataErrors.
+    Safe for several threads. `where` names the source of the examples in DataErrors.
     """
 
     def __init__(self, examples: Any, layout: Layout, where: str):
@@ -260,8 +260,8 @@ def stack(
     """Decodes `count` examples with images of one shape into uint8 images [count, *shape] and int32 classes [count].
 
     Raises:
-      DataError: images of different sizes.
-      ValueError: another number of examples.
+      DataError: the images differ in size.
+      ValueError: the number of examples is not `count`.
     """
     images = np.empty((count, *shape), np.uint8)
     labels = np.empty(count, np.int32)
@@ -284,7 +284,7 @@ def stack(
 
 @contextlib.contextmanager
 def reading(where: str) -> Iterator[None]:
-    """Turns any error within it into a `DataError` about damaged data."""
+    """Turns any exception raised inside it into a `DataError` about damaged data."""
     try:
         yield
     except DataError:
@@ -293,13 +293,13 @@ def reading(where: str) -> Iterator[None]:
         remedy = f"prepare it again, or install what is missing ({extras.install('tensorflow')} for TensorFlow)"
         raise DataError(f"cannot read {where}", f"it is damaged or needs more packages: {error}", remedy) from error
     except Exception as error:
-        # array_record, protobuf and PIL raise RuntimeError, ValueError, OSError, SyntaxError and more of their own.
+        # array_record, protobuf and PIL raise RuntimeError, ValueError, OSError, SyntaxError and their own exceptions.
         why = str(error).strip() or type(error).__name__
         raise DataError(f"cannot read {where}", f"it is damaged: {why}", "remove it and prepare it again") from error
 
 
 class _Stored(NamedTuple):
-    """A prepared dataset: its builder of tensorflow-datasets, and how to read it."""
+    """A prepared dataset: its tensorflow-datasets builder, and how to read it."""
 
     builder: Any
     directory: str
@@ -308,7 +308,7 @@ class _Stored(NamedTuple):
 
 
 def _split(stored: _Stored, name: str, count: int) -> Split:
-    """One stored split: arrays if they fit the memory limit, from the cache if it has them."""
+    """One stored split: as arrays if it fits the memory limit (from the cache if possible), else as a `Source`."""
     source = None
     if (kind := file_format(stored.directory)) == "array_record":
         with reading(stored.directory):
@@ -331,7 +331,7 @@ def _split(stored: _Stored, name: str, count: int) -> Split:
 
 
 def _cached(stored: _Stored, name: str) -> str:
-    """The cache's file for one split."""
+    """The cache file of one split."""
     described = [os.path.join(stored.directory, file) for file in ("dataset_info.json", "features.json")]
     with reading(stored.directory):
         mark = cache.fingerprint(described, map(os.fspath, stored.builder.info.splits[name].filepaths))
@@ -340,14 +340,14 @@ def _cached(stored: _Stored, name: str) -> str:
 
 
 def _with_tensorflow(stored: _Stored, name: str, count: int) -> Split:
-    """A whole split through TensorFlow, in stored order."""
+    """Reads a whole split through TensorFlow, in stored order."""
     import tensorflow
     import tensorflow_datasets
 
-    with contextlib.suppress(RuntimeError):  # Too late if someone has used it already.
-        tensorflow.config.set_visible_devices([], "GPU")  # Or it would take the whole GPU, which is for jax.
+    with contextlib.suppress(RuntimeError):  # Too late if TensorFlow is already initialised.
+        tensorflow.config.set_visible_devices([], "GPU")  # TensorFlow would take the whole GPU, which JAX needs.
     with reading(stored.directory):
-        # One shard after the other, rather than sixteen at once.
+        # One shard at a time, rather than sixteen at once.
         ordered = tensorflow_datasets.ReadConfig(interleave_cycle_length=1)
         data = stored.builder.as_dataset(split=name, decoders=stored.layout.decoders(), read_config=ordered)
         shape = decode(next(iter(data.take(1).as_numpy_iterator())), stored.layout).shape
@@ -372,7 +372,7 @@ def _versions(pattern: str, wanted: str | None) -> list[str]:
 
 
 def _not_prepared(name: str, data_dir: str) -> DataError:
-    """The error for a dataset that is not found: its name is wrong, or it must be prepared first."""
+    """The error for a dataset that is not found: the name is wrong, or the dataset must be prepared first."""
     import tensorflow_datasets
 
     base = re.split("[/:]", name)[0]

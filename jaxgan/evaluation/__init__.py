@@ -1,11 +1,11 @@
 """Evaluation of samples against data, after or during training. To add an evaluator, write a file with an `evaluate`
-and one line of `EVALUATORS`.
+function and add a line to `EVALUATORS`.
 
 Every metric is also a function of plain arrays: `parzen.log_likelihood`, `frechet.frechet_distance`,
 `kernel.kernel_distance`, `inception_score.inception_score`, `precision_recall.precision_recall`,
 `sliced_wasserstein.sliced_wasserstein`, `modes.mode_coverage`, `nearest.nearest_neighbors`,
 `conditional.within_class_diversity`, `frechet.intra_class_distance`, `classification_accuracy.classification_accuracy`.
-They take numpy or JAX arrays, compile their inner loops and return numbers. None can be traced.
+They take numpy or JAX arrays, compile their inner loops and return numbers. They cannot be traced.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ EVALUATORS: dict[str, Evaluator] = Table("evaluator") | {
         note="The Parzen log-likelihood does not measure quality (arXiv:1511.01844): real images can score below "
         "blurred ones. It is for comparison with published tables.",
     ),
-    # More examples than dimensions, since otherwise the covariances are singular.
+    # More examples than dimensions; otherwise the covariances are singular.
     "frechet": Evaluator(
         frechet.evaluate,
         {"frechet": "lower"},
@@ -107,7 +107,7 @@ EVALUATORS: dict[str, Evaluator] = Table("evaluator") | {
         frechet.evaluate_classes,
         {"intra_frechet": "lower"},
         _needs(lambda data: data.classes is not None, "labels are not the condition"),
-        # For each class as many as "frechet" needs, if the classes are equally frequent.
+        # Per class as many examples as "frechet" needs, if the classes are equally frequent.
         min_examples=lambda data: (data.classes or 1) * (data.test.features.shape[1] + 1),
         compares="reference",
         note="intra_frechet: the mean over the classes of the Fréchet distance between the samples and the real "

@@ -1,6 +1,6 @@
 """Alarms: rules on a run's metrics that detect failures of GAN training, each with the settings that may help.
 
-An alarm is a pure function of the lines logged so far, so a resumed run recovers from them which alarms are on.
+An alarm is a pure function of the lines logged so far, so a resumed run restores its alarms from them.
 """
 
 import math
@@ -31,10 +31,10 @@ class Limits(NamedTuple):
 
 
 class History(NamedTuple):
-    """A logged line, and of the lines before it the largest value of each metric.
+    """A logged line, and the largest value of each metric in the lines before it.
 
     Attributes:
-      real_modes: modes that equally many real examples hit.
+      real_modes: number of modes hit by an equal number of real examples.
     """
 
     line: Line
@@ -43,7 +43,7 @@ class History(NamedTuple):
     real_modes: float
 
     def rises(self, metric: str) -> bool:
-        """Whether the metric is larger than ever before; while it improves, a low value is not a failure."""
+        """Whether the metric exceeds all earlier values. While it improves, a low value is not a failure."""
         return self.line[metric] > self.largest.get(metric, -math.inf)
 
 
@@ -51,9 +51,9 @@ class Alarm(NamedTuple):
     """A failure of training, and settings that may help.
 
     Attributes:
-      metric: that it reads; if it is not logged, the alarm is never on.
+      metric: the metric that it reads; if this is not logged, the alarm is never on.
       triggered: `(history) -> bool` for one line.
-      message: a format of the fields of `History`, of `value`, the metric's, and of `lines`.
+      message: a format string with the fields of `History`, `value` (of the metric) and `lines`.
     """
 
     metric: str
@@ -79,7 +79,7 @@ def low_diversity(history: History) -> bool:
 
 
 def lost_modes(history: History) -> bool:
-    """Modes that were hit no longer are; or half of the data's modes are missing, and no more appear."""
+    """Modes that were hit are no longer hit; or half of the data's modes are missing, and the number does not grow."""
     modes = history.line["modes"]
     lost = modes < history.limits.modes * history.largest.get("modes", modes)
     return lost or (modes < 0.5 * history.real_modes and not history.rises("modes"))
@@ -117,11 +117,11 @@ ALARMS: dict[str, Alarm] = Table("alarm") | {
 
 
 class AlarmMonitor:
-    """Tracks which alarms are on, from the logged lines of a run.
+    """Tracks which alarms are on, given the logged lines of a run.
 
     Args:
-      patience: consecutive lines that trigger an alarm; 0 turns all alarms off.
-      limits, real_modes: as in `History`; 0 modes if they are unknown.
+      patience: number of consecutive triggering lines that turn an alarm on; 0 disables all alarms.
+      limits, real_modes: as in `History`; `real_modes` is 0 if unknown.
       ignored: names of alarms that do not apply to this run.
     """
 
@@ -132,8 +132,8 @@ class AlarmMonitor:
         self.largest: dict[str, float] = {}
 
     def observe(self, line: Line) -> dict[str, str]:
-        """Reads the next line, and returns the warnings of the alarms that it turns on, by name."""
-        # The metrics file has null for values that are not finite.
+        """Reads the next line. Returns the warnings of the alarms that it turns on, by name."""
+        # The metrics file contains null for values that are not finite.
         known = {n: value for n, value in line.items() if isinstance(value, int | float) and math.isfinite(value)}
         history = History(known, self.largest, self.limits, self.real_modes)
         warnings = {}
@@ -141,7 +141,7 @@ class AlarmMonitor:
             triggered = alarm.metric in known and alarm.triggered(history)
             self.streaks[name] = self.streaks[name] + 1 if triggered else 0
             if self.streaks[name] == self.patience:
-                shown = history._replace(largest=known | self.largest)  # the first line has none before it
+                shown = history._replace(largest=known | self.largest)  # on the first line, no earlier values exist
                 message = alarm.message.format(value=known[alarm.metric], lines=self.patience, **shown._asdict())
                 warnings[name] = f"{name}: {message}; {alarm.remedy}"
         self.largest |= {name: max(value, self.largest.get(name, value)) for name, value in known.items()}
@@ -153,7 +153,7 @@ class AlarmMonitor:
 
 
 class Anchors(NamedTuple):
-    """Examples [anchors, dim] whose modes [anchors] are known. A sample belongs to the mode of the nearest one."""
+    """Examples [anchors, dim] with known modes [anchors]. A sample belongs to the mode of the nearest anchor."""
 
     points: chex.Array
     modes: chex.Array
@@ -161,17 +161,17 @@ class Anchors(NamedTuple):
 
 
 def diversity(samples: chex.Array) -> chex.Array:
-    """Mean distance of each of n ≥ 2 samples [n, ...] to the nearest other: near 0 where a generator repeats itself."""
+    """Mean distance of n ≥ 2 samples [n, ...] to their nearest neighbours: near 0 if a generator repeats itself."""
     samples = samples.reshape(len(samples), -1)
     samples = samples - samples.mean(0, keepdims=True)
     distances = squared_distances(samples, samples)
     nearest = first_minimum(jnp.where(jnp.eye(len(samples), dtype=bool), jnp.inf, distances))[1]
-    # Computed again by differences: by the product, rounding would give copies a distance.
+    # Recomputed from differences: rounding in the matrix product would give copies a nonzero distance.
     return jnp.linalg.norm(samples - samples[nearest], axis=1).mean()
 
 
 def modes_hit(samples: chex.Array, anchors: Anchors) -> chex.Array:
-    """How many modes have a fair share of the samples [n, ...], at least `SHARE` of n/modes; a float."""
+    """The number of modes with a fair share of the samples [n, ...], at least `SHARE` of n/modes; a float."""
     samples = samples.reshape(len(samples), -1)
     center = anchors.points.mean(0, keepdims=True)
     nearest = first_minimum(squared_distances(samples - center, anchors.points - center))[1]
@@ -180,12 +180,12 @@ def modes_hit(samples: chex.Array, anchors: Anchors) -> chex.Array:
 
 
 def measure(samples: chex.Array, real_diversity: float, anchors: Anchors | None) -> dict[str, jax.Array]:
-    """The metrics of samples that the alarms read, computed on the device without waiting for them.
+    """The sample metrics that the alarms read. They are computed on the device, without waiting for them.
 
     Args:
-      samples: [n, ...], generated.
-      real_diversity: `diversity` of n real examples, by which that of the samples is divided; 0 leaves it out.
-      anchors: None if no modes are known, which leaves "modes" out.
+      samples: [n, ...], generated examples.
+      real_diversity: `diversity` of n real examples, which divides that of the samples; 0 omits the metric.
+      anchors: None if the modes are unknown, which omits "modes".
     """
     metrics = {"diversity": diversity(samples) / real_diversity} if real_diversity else {}
     return metrics if anchors is None else {**metrics, "modes": modes_hit(samples, anchors)}

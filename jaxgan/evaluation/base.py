@@ -1,4 +1,4 @@
-"""Examples with their features, scores, and how evaluators score samples beside real examples."""
+"""Examples and their features, scores, and how evaluators score samples and real examples."""
 
 import functools
 import inspect
@@ -27,16 +27,14 @@ class Density(Protocol):
 
 
 class Features(NamedTuple):
-    """A function of examples; its values are what evaluators compare.
+    """A function of examples whose values evaluators compare.
 
     Attributes:
-      name: in the output.
-      function: `examples [n, ...] -> (features [n, dim], logits [n, classes] or None)`, of examples in [0, 1] if they
-        are images; called on `batch` examples at a time.
+      name: name in the output.
+      function: `examples [n, ...] -> (features [n, dim], logits [n, classes] or None)`; images are in [0, 1].
       description: more facts for the output, such as accuracy or the file of weights.
-      batch: examples per call.
-      class_shares: [classes] ≥ 0, how often the data has each class of the logits; None: as often as these find it in
-        the test split.
+      batch: number of examples per call.
+      class_shares: [classes] ≥ 0, relative frequency of each class in the data; None: as predicted on the test split.
     """
 
     name: str
@@ -47,7 +45,7 @@ class Features(NamedTuple):
 
 
 RAW = Features("raw", lambda examples: (examples.reshape(len(examples), -1), None))
-"""The values themselves: pixels, coordinates."""
+"""The values themselves: pixels or coordinates."""
 
 
 class Estimate(NamedTuple):
@@ -63,12 +61,12 @@ class Examples:
     Args:
       name: "generated", "train", "validation" or "test".
       values: [n, ...] floats; images in [0, 1].
-      features: in which they are compared.
-      of: size of the whole split, if these are a part of it.
-      labels: [n] int, the classes of examples, or those that samples were generated for; None without classes.
+      features: the features in which they are compared.
+      of: size of the whole split, if these examples are a part of it.
+      labels: [n] int: classes of real examples, or classes for which samples were generated; None without classes.
 
     Raises:
-      ValueError: the values are whole numbers.
+      ValueError: the values are integers.
     """
 
     def __init__(
@@ -94,7 +92,7 @@ class Examples:
         return Examples(self.name, self.values[chosen], self.features_of, labels=labels)
 
     def some(self, count: int) -> "Examples":
-        """At most `count` of the examples: random ones, the same in every run, in their order."""
+        """At most `count` of the examples, in their order; the random choice is the same in every run."""
         if len(self) <= count:
             return self
         chosen = np.sort(order.subset("examples", len(self), count))
@@ -102,14 +100,14 @@ class Examples:
         return Examples(self.name, self.values[chosen], self.features_of, labels=labels)
 
     def cached(self, name: str, compute: Callable[[], Any]) -> Any:
-        """The result of `compute()`, computed only once for each name."""
+        """The result of `compute()`, computed once per name."""
         if name not in self._known:
             self._known[name] = compute()
         return self._known[name]
 
     @property
     def rows(self) -> np.ndarray:
-        """[n, dim], the values flattened."""
+        """[n, dim]: the flattened values."""
         return self.values.reshape(len(self.values), -1)
 
     @property
@@ -145,9 +143,9 @@ class Data(NamedTuple):
 
     Attributes:
       mixture: the data's true distribution, if it is a known mixture.
-      classes: how many, if samples are generated for classes and all sets have labels; else None.
-      reference_split: "test" or "train": with which the distances of features compare samples. Published distances of
-        CIFAR-10 and ImageNet are to the training split.
+      classes: number of classes, if samples are generated for classes and all splits have labels; else None.
+      reference_split: "test" or "train": the split used for feature distances. Published distances on CIFAR-10 and
+        ImageNet use the training split.
     """
 
     train: Examples
@@ -164,18 +162,18 @@ class Data(NamedTuple):
 
 
 class Score(NamedTuple):
-    """A number, what it is, and the same number by other methods or of real data.
+    """A number with its meaning, and the same score for other methods or for real data.
 
     Attributes:
-      value: the number; infinite or NaN only where its definition says so.
-      standard_error: of the value; None if it is not estimated.
-      better: "higher", "lower", or "" if the value should be near that of real data.
-      features: in which the examples were compared.
-      split: of the data, with which they were compared; "" for none.
-      samples, against: how many samples and how many examples of the split were used.
-      details: settings and parts of the score, for the JSON.
-      method: what the value is of: "samples", or one of the methods that a task compares.
-      baselines: the same score of other methods, or of "real data".
+      value: the number; infinite or NaN only where its definition allows that.
+      standard_error: standard error of the value; None if it is not estimated.
+      better: "higher", "lower", or "" if the value should be close to that of real data.
+      features: the features in which the examples were compared.
+      split: the split of the data with which they were compared; "" for none.
+      samples, against: number of samples, and number of examples of the split.
+      details: settings and parts of the score, for the JSON output.
+      method: the method with this value: "samples", or one of the methods that a task compares.
+      baselines: the same score for other methods, or for "real data".
     """
 
     name: str
@@ -198,11 +196,11 @@ class Score(NamedTuple):
 
 
 def compare(name: str, values: Mapping[str, tuple[float, float | None]], better: str, samples: int) -> Score:
-    """The score of the first of some methods, with the others as its baselines.
+    """The score of the first method, with those of the other methods as baselines.
 
     Args:
-      name, better, samples: as in `Score`, of every method.
-      values: value and standard error by method, at least one.
+      name, better, samples: as in `Score`; the same for every method.
+      values: value and standard error by method; at least one.
     """
     first, *others = (
         Score(name, value, error, better, samples=samples, method=method) for method, (value, error) in values.items()
@@ -211,20 +209,20 @@ def compare(name: str, values: Mapping[str, tuple[float, float | None]], better:
 
 
 class Evaluator(NamedTuple):
-    """One line of `EVALUATORS`.
+    """One entry of `EVALUATORS`.
 
     Attributes:
       run: `(samples, data, key) -> scores`.
-      scores: which way is better, "higher" or "lower", by name of the scores that can rank the settings of a sweep.
+      scores: "higher" or "lower" (whichever is better), by name of the scores that can rank the settings of a sweep.
       unsupported: `(data) -> reason` why it cannot be computed on this data, or None.
-      min_examples: `(data) -> count` of samples, of real examples in their place, and of examples of the split that it
-        compares with.
-      reference: the split whose examples, in the samples' place, give the score of real data. An evaluator that
-        compares with the reference split of the data takes the other one of "train" and "test".
-      compares: the split that it compares with: "test"; "reference": the data's reference split; "": none, or one that
-        may be of any size.
-      automatic: whether `evaluation.metrics=auto` includes it where it suits the data.
-      note: what a reader of its scores must know; printed under the table.
+      min_examples: `(data) -> count`, the minimum number of samples, of real examples in their place, and of examples
+        of the split to compare with.
+      reference: the split that replaces the samples for the score of real data. If the evaluator compares with the
+        data's reference split, the other one of "train" and "test" is used instead.
+      compares: the split to compare with: "test"; "reference": the data's reference split; "": none, or one that may
+        have any size.
+      automatic: whether `evaluation.metrics=auto` includes it on suitable data.
+      note: what readers of its scores must know; printed below the table.
     """
 
     run: Callable[..., list[Score]]
@@ -237,22 +235,22 @@ class Evaluator(NamedTuple):
     note: str = ""
 
     def with_fields(self, **fields: Any) -> "Evaluator":
-        """The evaluator with some of the keyword parameters of `run` set; `min_examples` may have them as well."""
+        """The evaluator with some keyword parameters of `run` set, also in `min_examples` if it takes them."""
         return self._replace(run=_taking(self.run, fields), min_examples=_taking(self.min_examples, fields))
 
     def compared_split(self, data: Data) -> str:
-        """The split that it compares with, or ""."""
+        """The split to compare with, or ""."""
         return data.reference_split if self.compares == "reference" else self.compares
 
     def real_split(self, data: Data) -> str:
-        """The split whose examples stand in the samples' place."""
+        """The split that replaces the samples for the score of real data."""
         if self.compares == "reference":
             return "test" if data.reference_split == "train" else "train"
         return self.reference
 
 
 def _taking(function: Callable[..., Any], fields: Mapping[str, Any]) -> Callable[..., Any]:
-    """A function with those of some values set that it takes."""
+    """The function with those of the given values set that it takes as parameters."""
     taken = {name: value for name, value in fields.items() if name in inspect.signature(function).parameters}
     return functools.partial(function, **taken) if taken else function
 
@@ -269,18 +267,18 @@ def evaluate(
     references: References | None = None,
     begin: Callable[[str], None] = lambda name: None,
 ) -> list[Score]:
-    """Scores of samples, each with that of real examples as the baseline "real data".
+    """Scores the samples, each with the score of real examples as the baseline "real data".
 
     Args:
-      samples: to evaluate.
-      data: to compare them with, in the same features.
-      evaluators: by name, for example `EVALUATORS`; the scores are in their order.
-      key: for evaluators that draw.
-      references: of `reference_scores`, if they are known already.
-      begin: takes the name of each evaluator before it is run on the samples.
+      samples: the samples to evaluate.
+      data: the data to compare with, in the same features.
+      evaluators: by name, for example `EVALUATORS`; they determine the order of the scores.
+      key: for evaluators that draw random numbers.
+      references: the result of `reference_scores`, if it is already known.
+      begin: called with the name of each evaluator before it runs on the samples.
 
     Raises:
-      UsageError: an evaluator needs more samples, or does not suit the data.
+      UsageError: an evaluator needs more samples, or does not support the data.
       DataError: a split of the data is too small for an evaluator.
       NonFiniteError: values, features or logits of the samples or of the data are NaN or infinite.
     """
@@ -304,12 +302,12 @@ def reference_scores(
     count: int,
     begin: Callable[[str], None] = lambda name: None,
 ) -> dict[str, list[Score]]:
-    """The evaluators' scores of real examples in the samples' place, by evaluator.
+    """The evaluators' scores for real examples in place of samples, by evaluator.
 
     Args:
-      data, evaluators, key: as for `evaluate`; the key also draws which examples are used.
-      count: how many are used, if the split has so many.
-      begin: takes the name of each evaluator before it is run.
+      data, evaluators, key: as for `evaluate`; the key also selects the examples.
+      count: number of examples to use, if the split has that many.
+      begin: called with the name of each evaluator before it runs.
     """
     used = {}
     for split in {evaluator.real_split(data) for evaluator in evaluators.values()}:
@@ -323,7 +321,7 @@ def reference_scores(
 
 
 def check(name: str, evaluator: Evaluator, data: Data, count: int) -> None:
-    """Raises UsageError or DataError if an evaluator cannot evaluate `count` samples with this data."""
+    """Raises UsageError or DataError if an evaluator cannot score `count` samples with this data."""
     if reason := evaluator.unsupported(data):
         raise UsageError(f"cannot compute {name}", reason, "leave it out of evaluation.metrics")
     needed = evaluator.min_examples(data)
@@ -351,11 +349,11 @@ def feature_score(
     split: str = "test",
     details: Mapping[str, Any],
 ) -> Score:
-    """A score of the samples' features against those of a whole split."""
+    """A score that compares the samples' features with those of a whole split."""
     features, counts = samples.features_of.name, (len(samples), len(getattr(data, split)))
     return Score(name, value, standard_error, "", unit, features, split, *counts, details)
 
 
 def share_error(share: float, count: int) -> float:
-    """Standard error of a share of `count` independent examples: √(p(1 − p)/n)."""
+    """Standard error of a fraction of `count` independent examples: √(p(1 − p)/n)."""
     return math.sqrt(max(share * (1 - share), 0.0) / count)

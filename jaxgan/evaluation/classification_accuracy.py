@@ -1,4 +1,4 @@
-"""Classification accuracy score: what a classifier of generated images knows of real ones."""
+"""Classification accuracy score: how well a classifier trained on generated images classifies real ones."""
 
 import jax
 import numpy as np
@@ -9,15 +9,16 @@ from jaxgan.evaluation.base import Data, Examples, Score, share_error
 def classification_accuracy(
     images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray, classes: int
 ) -> float:
-    """Share of real test images that a classifier assigns to their class after training on generated images only.
+    """Accuracy on real test images of a classifier trained only on generated images.
 
-    The classifier is the small network of `jaxgan.evaluation.classifier`, where the source has ResNet-50: compare
-    scores of this library only, with that of real images. A class that samples lack, or repeat, is not learned.
+    The classifier is the small network of `jaxgan.evaluation.classifier`; the source uses ResNet-50. So compare scores
+    only within this library, and with the score of real images. The classifier cannot learn a class that samples lack
+    or repeat.
 
     Args:
-      images: [n, height, width, channels], generated, bytes or floats in [0, 1].
-      labels: [n] int, the classes that they were generated for, 0 to classes − 1.
-      test_images, test_labels: real ones.
+      images: [n, height, width, channels], generated; bytes, or floats in [0, 1].
+      labels: [n] int, the classes for which they were generated, 0 to classes − 1.
+      test_images, test_labels: real images and labels.
       classes: number of classes, ≥ 2.
 
     Raises:
@@ -25,7 +26,7 @@ def classification_accuracy(
 
     Source: Ravuri and Vinyals 2019 (arXiv:1905.10887), section 3.
     """
-    # Imported here, since flax takes a second to load.
+    # Imported here because flax takes a second to load.
     from jaxgan.evaluation import classifier
     from jaxgan.evaluation.inputs import check_finite
 

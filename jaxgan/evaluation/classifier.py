@@ -1,7 +1,7 @@
-"""A small convolutional classifier, trained on a dataset's own labels, whose hidden layer serves as features.
+"""A small convolutional classifier, trained on a dataset's own labels. Its hidden layer serves as features.
 
-It needs no download, and it fits data such as digits, which features of photographs do not. Scores in its features
-compare only with each other, not with published ones; the output names the features.
+It needs no download, and it suits data such as digits, unlike features of photographs. Scores in its features are
+comparable only with each other, not with published ones; the output names the features.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from jaxgan.io.atomic import atomic_path
 from jaxgan.networks.convolution import patches
 
 VERSION = 1
-"""Part of a cached classifier's file name; increased when the network or its training changes."""
+"""Part of a cached classifier's file name. Increase it when the network or its training changes."""
 
 STEPS, BATCH, RATE, SHIFT, GROUPS, CHUNK = 3_000, 128, 2e-3, 2, 8, 100
-"""Steps, batch size, initial rate of Adam, largest shift in pixels, groups of a shift each, steps in one call."""
+"""Steps, batch size, initial learning rate, maximum shift in pixels, groups with one shift each, steps per call."""
 
 UNITS = 128
-"""Of the hidden layer: the number of features."""
+"""Units of the hidden layer: the number of features."""
 
 
 class Network(linen.Module):
@@ -60,9 +60,9 @@ class Classifier(NamedTuple):
     """A trained classifier.
 
     Attributes:
-      params: of `Network`.
-      mean, deviation: of the training images' values. Inputs are standardised by them.
-      accuracy: share of the test images that are classified correctly.
+      params: parameters of `Network`.
+      mean, deviation: of the training images' values; they standardise the inputs.
+      accuracy: fraction of the test images that are classified correctly.
       train_examples, test_examples: number of images for training and for testing.
     """
 
@@ -93,16 +93,16 @@ def features(classifier: Classifier) -> Features:
 
 
 def of_channels(single: Features, channels: int, classes: int) -> Features:
-    """Features of images whose channels are examples of their own, such as stacked digits.
+    """Features of images whose channels are separate examples, such as stacked digits.
 
     Args:
       single: features of one channel, with the logits of `classes` classes.
       channels: number of channels.
-      classes: of one channel.
+      classes: number of classes of one channel.
 
     Returns:
-      The features of the channels side by side; as logits log p(c_1) + … + log p(c_C) of the classes Σ c_i · K^(C − i),
-      each of which the data is taken to have equally often.
+      The concatenated features of the channels. The logits are log p(c_1) + … + log p(c_C) for the classes
+      Σ c_i · K^(C − i), which the data is assumed to contain equally often.
     """
 
     def function(images):
@@ -132,9 +132,9 @@ def train(
     Args:
       images: [n, height, width] or [n, height, width, channels], bytes or floats in [0, 1].
       labels: [n] int, 0 to num_classes − 1.
-      test_images, test_labels: measure the accuracy after training.
+      test_images, test_labels: for the accuracy after training.
       num_classes: ≥ 2.
-      seed: of the weights, the order and the shifts.
+      seed: for the weights, the order and the shifts.
       steps: a multiple of `CHUNK`; `STEPS` by default.
     """
     steps = STEPS if steps is None else steps
@@ -176,8 +176,8 @@ def _advance(network, tx, mean, deviation):
 
 
 def _shifted(key, images):
-    """Shifts images at random by up to `SHIFT` pixels, with repeated edges. Each group of images shares one shift."""
-    # One shift per image would be a gather, which takes longer on a CPU than the step itself.
+    """Shifts images at random by up to `SHIFT` pixels, repeating the edges. Each group of images shares one shift."""
+    # One shift per image would need a gather, which takes longer on a CPU than the step itself.
     pad = ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0))
     groups = jnp.split(jnp.pad(images, pad, mode="edge"), GROUPS)
     starts = jax.random.randint(key, (GROUPS, 2), 0, 2 * SHIFT + 1)
@@ -187,14 +187,14 @@ def _shifted(key, images):
 
 
 def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> float:
-    """Share of images [n, ...] whose predicted class equals their label [n]."""
+    """Fraction of images [n, ...] whose predicted class equals their label [n]."""
     logits = Examples("test", np.asarray(_unit(images)), features(classifier)).logits
     assert logits is not None
     return float((logits.argmax(1) == labels).mean())
 
 
 def path_of(directory: str | Path, *arrays: np.ndarray, num_classes: int) -> Path:
-    """The file in a cache directory of the classifier for some data, named by a hash of the data and the settings.
+    """The cache file of the classifier for some data, named by a hash of the data and the settings.
 
     The arrays are images, labels, test_images and test_labels, as for `train`.
     """
@@ -207,7 +207,7 @@ def path_of(directory: str | Path, *arrays: np.ndarray, num_classes: int) -> Pat
 
 
 def load_or_train(path: Path, *arrays: np.ndarray, num_classes: int) -> Classifier:
-    """Loads a classifier from the file that `path_of` names for the same data, or trains one and saves it there.
+    """Loads a classifier from the file that `path_of` names for this data, or trains one and saves it there.
 
     Failing to write the file is not an error.
     """
@@ -230,7 +230,7 @@ def _load(
     *,
     num_classes: int,
 ) -> Classifier | None:
-    """The classifier in a file, or None: it is missing or damaged, or is not one of this data."""
+    """The classifier in a file; None if the file is missing or damaged, or does not belong to this data."""
     shape = jax.ShapeDtypeStruct((1, *images.shape[1:], *([1] if images.ndim == 3 else [])), np.float32)
     params = jax.eval_shape(Network(num_classes).init, jax.random.key(0), shape)["params"]
     expected = {name: leaf.shape for name, leaf in traverse_util.flatten_dict(params, sep="/").items()}
@@ -240,7 +240,7 @@ def _load(
             saved = {name: archive.read(name) for name in expected}
     except archives.UnreadableError:
         return None
-    # Whoever may write to the cache's directory could have written it.
+    # The file is untrusted: anybody with write access to the cache directory may have written it.
     if {name: array.shape for name, array in saved.items()} != expected:
         return None
     if not all(array.dtype.kind in "if" and np.isfinite(array).all() for array in saved.values()):
@@ -262,6 +262,6 @@ def _moments(images: np.ndarray) -> tuple[float, float]:
 
 
 def _unit(images):
-    """Images [n, height, width, channels] in [0, 1]."""
+    """Scales images to [n, height, width, channels] in [0, 1]."""
     images = images[..., None] if images.ndim == 3 else images
     return images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images

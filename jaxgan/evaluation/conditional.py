@@ -1,4 +1,4 @@
-"""Conditional samples: do they have the requested class, and are they as diverse in it as real examples?"""
+"""Conditional samples: do they have the requested class, and are they as diverse within it as real examples?"""
 
 import math
 from typing import NamedTuple
@@ -14,15 +14,15 @@ from jaxgan.evaluation.distances import squared_distances
 from jaxgan.evaluation.inputs import check_finite, class_logits
 
 MOST = 1_000
-"""Examples of each class, at most, that are compared with each other."""
+"""Maximum number of examples per class that are compared with each other."""
 
 
 class Diversity(NamedTuple):
     """Distances between samples of a class, relative to those between its real examples.
 
     Attributes:
-      value: mean over the classes of d_c(samples)/d_c(real); NaN if no class has two of both.
-      standard_error: over the choice of samples and of real examples.
+      value: mean over the classes of d_c(samples)/d_c(real); NaN if no class has two examples in both sets.
+      standard_error: due to the choice of samples and of real examples.
       classes: number of classes in the mean.
     """
 
@@ -32,10 +32,10 @@ class Diversity(NamedTuple):
 
 
 def label_accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
-    """Share of samples whose class by a classifier's logits [n, classes] is the requested one, `labels` [n].
+    """Fraction of samples whose class, by a classifier's logits [n, classes], is the requested one, `labels` [n].
 
     Raises:
-      ValueError: the shapes do not fit, there are no samples, or the logits are not those of a classifier.
+      ValueError: the shapes do not match, there are no samples, or the logits are not a classifier's.
     """
     logits, labels = class_logits(logits), np.asarray(labels)
     if labels.shape != logits.shape[:1]:
@@ -44,7 +44,7 @@ def label_accuracy(logits: ArrayLike, labels: ArrayLike) -> float:
 
 
 def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """d_c = mean of ‖x_i − x_j‖ over the pairs i < j of 1,000 examples of each class, the same in every run.
+    """d_c = mean of ‖x_i − x_j‖ over the pairs i < j of at most 1,000 examples of class c, the same in every run.
 
     Args:
       examples: [n, ...].
@@ -52,11 +52,11 @@ def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tup
       classes: number of classes.
 
     Returns:
-      d_c [classes], NaN if a class has fewer than two examples; and their standard errors, 2·s/√n with s the
-      deviation over the examples of their mean distances to the others.
+      d_c [classes], NaN for classes with fewer than two examples; and their standard errors 2·s/√n, where s is the
+      standard deviation over the examples of their mean distances to the others.
 
     Raises:
-      ValueError: the numbers of examples and labels differ, there are none, or some are NaN or infinite.
+      ValueError: the numbers of examples and labels differ or are 0, or some values are NaN or infinite.
     """
     values, labels = np.asarray(examples), np.asarray(labels)
     if values.ndim < 1 or labels.shape != values.shape[:1] or not values.size:
@@ -77,10 +77,10 @@ def class_distances(examples: ArrayLike, labels: ArrayLike, classes: int) -> tup
 
 @jax.jit
 def _mean_distances(values, count):
-    """The mean distance of each of the first `count` rows to the others."""
+    """The mean distance of each of the first `count` rows to the other rows."""
     place = jnp.arange(len(values))
     used = place < count
-    mean = jnp.where(used[:, None], values, 0).sum(0, keepdims=True) / count  # near it fewer digits cancel
+    mean = jnp.where(used[:, None], values, 0).sum(0, keepdims=True) / count  # centring reduces cancellation
     distances = jnp.sqrt(squared_distances(values - mean, values - mean))
     pairs = used[None] & (place[:, None] != place[None])
     return jnp.where(pairs, distances, 0).sum(1) / (count - 1)
@@ -89,9 +89,9 @@ def _mean_distances(values, count):
 def within_class_diversity(
     samples: ArrayLike, labels: ArrayLike, real: ArrayLike, real_labels: ArrayLike, classes: int
 ) -> Diversity:
-    """Mean over the classes c of d_c(samples)/d_c(real), with d_c and the arguments of `class_distances`.
+    """Mean over the classes c of d_c(samples)/d_c(real), where `class_distances` defines d_c and the arguments.
 
-    It is 1 for real data, and 0 if all samples of a class are equal. The standard error is by the delta method.
+    It is 1 for real data, and 0 if all samples of a class are equal. The delta method gives the standard error.
     """
     return _diversity(class_distances(samples, labels, classes), class_distances(real, real_labels, classes))
 

@@ -1,4 +1,4 @@
-"""Distances between two sets of examples, in blocks so that memory grows with one set, and double precision."""
+"""Distances between two sets of examples, in blocks so that memory grows with only one of them; double precision."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -8,16 +8,16 @@ import jax
 import jax.numpy as jnp
 
 BLOCK_VALUES = 2**23
-"""Distances in memory at once: 32 MiB in single precision."""
+"""Number of distances in memory at once: 32 MiB in single precision."""
 
 
 def block_size(columns: int) -> int:
-    """How many rows of distances to `columns` examples are in memory at once."""
+    """How many rows of distances to `columns` examples fit in memory at once."""
     return max(1, BLOCK_VALUES // columns)
 
 
 def map_blocks(function: Callable[[jax.Array], Any], values: jax.Array, block: int) -> Any:
-    """A row-by-row function of values [n, ...], applied to `block` rows at a time, as a pytree of [n, ...].
+    """Applies a row-wise function of values [n, ...] to `block` rows at a time; returns a pytree of [n, ...].
 
     The function receives [block, ...]; the last block is padded with zeros.
     """
@@ -35,18 +35,18 @@ def squared_distances(a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def first_minimum(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`min` and `argmin` of each row [n, m]; XLA does not vectorise `argmin` on a CPU."""
+    """`min` and `argmin` of each row [n, m]. XLA does not vectorise `argmin` on CPUs."""
     smallest = values.min(1)
     columns = jnp.arange(values.shape[1], dtype=jnp.int32)
     index = jnp.where(values == smallest[:, None], columns[None], values.shape[1]).min(1)
-    return smallest, jnp.minimum(index, values.shape[1] - 1)  # no value equals NaN
+    return smallest, jnp.minimum(index, values.shape[1] - 1)  # NaN equals no value
 
 
 @contextlib.contextmanager
 def double_precision() -> Iterator[None]:
     """A context in which JAX computes in float64, for metrics that are small differences of large numbers.
 
-    A TPU has no float64 linear algebra; there the computation runs on the host's CPU.
+    A TPU has no float64 linear algebra, so the computation runs on the host's CPU.
     """
     device = jax.devices("cpu")[0] if jax.default_backend() == "tpu" else None
     with jax.enable_x64(True), jax.default_device(device):

@@ -1,4 +1,4 @@
-"""Fréchet distance between two sets of features, as Gaussians: the FID, if the features are Inception's."""
+"""Fréchet distance between two sets of features, modelled as Gaussians: the FID, if the features are Inception's."""
 
 import math
 from typing import NamedTuple
@@ -16,9 +16,9 @@ from jaxgan.evaluation.inputs import rows
 def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
     """‖μ_a − μ_b‖² + tr(Σ_a + Σ_b − 2(Σ_a Σ_b)^½), in float64.
 
-    Covariances have ddof 1. The trace of the root comes from two symmetric eigenproblems, which are exact for singular
-    covariances, unlike a general matrix root. The estimate has a positive bias of order 1/n: compare only distances of
-    equally many examples.
+    Covariances have ddof 1. The trace of the root comes from two symmetric eigenproblems. These are exact for singular
+    covariances, unlike a general matrix root. The estimate has a positive bias of order 1/n, so compare only distances
+    of equally many examples.
 
     Args:
       features_a, features_b: [n, dim] and [m, dim], at least two examples of each.
@@ -40,9 +40,9 @@ def frechet_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
 def frechet_estimate(features_a: ArrayLike, features_b: ArrayLike) -> Estimate:
     """`frechet_distance` of the same arguments, with its standard error.
 
-    The error linearises the distance in the two samples: each example's influence on it is 2(μ_a − μ_b)ᵀ(x − μ_a) +
-    (x − μ_a)ᵀ(I − T)(x − μ_a), minus its mean, with T the matrix of the optimal transport between the two Gaussians. It
-    does not include the bias.
+    The error comes from linearising the distance in the two sets. The influence of an example is 2(μ_a − μ_b)ᵀ(x − μ_a)
+    + (x − μ_a)ᵀ(I − T)(x − μ_a), minus its mean, where T is the optimal transport map between the two Gaussians. The
+    error does not include the bias.
     """
     with double_precision():
         a, b = _both_moments(features_a, features_b)
@@ -59,9 +59,9 @@ class IntraClass(NamedTuple):
     """Fréchet distances within the classes.
 
     Attributes:
-      value: their mean over the classes with at least two examples in both sets; NaN if there is none.
+      value: mean over the classes with at least two examples in both sets; NaN if there are none.
       standard_error: of the mean.
-      distances: [classes], NaN for the other classes.
+      distances: [classes]; NaN for the other classes.
     """
 
     value: float
@@ -72,7 +72,7 @@ class IntraClass(NamedTuple):
 def intra_class_distance(
     features_a: ArrayLike, labels_a: ArrayLike, features_b: ArrayLike, labels_b: ArrayLike, classes: int
 ) -> IntraClass:
-    """The mean over the classes c of `frechet_distance` between the examples of c in two sets: intra-class FID.
+    """Intra-class FID: the mean over the classes of `frechet_distance` between the examples of a class in two sets.
 
     Args:
       features_a, features_b: [n, dim] and [m, dim].
@@ -80,7 +80,7 @@ def intra_class_distance(
       classes: number of classes.
 
     Raises:
-      ValueError: a set has another number of labels, is empty, or is NaN or infinite; or the dimensions differ.
+      ValueError: a set has a different number of labels, is empty, or is NaN or infinite; or the dimensions differ.
 
     Source: Miyato and Koyama 2018 (arXiv:1802.05637), section 4.
     """
@@ -116,8 +116,8 @@ def _both_moments(features_a, features_b):
     return _moments(a), _moments(b)
 
 
-# Compiled separately: in one program XLA runs products in parallel with the threads of the eigenproblems, which is
-# several times slower.
+# Compiled separately: in a single program XLA runs products in parallel with the threads of the eigenproblems, which
+# is several times slower.
 _eigenvalues = jax.jit(jnp.linalg.eigvalsh)
 _eigenvectors = jax.jit(jnp.linalg.eigh)
 
@@ -131,7 +131,7 @@ def _moments(x):
 
 @jax.jit
 def _distance(a, b, middle):
-    """The distance, from the eigenvalues of Σ_a^½ Σ_b Σ_a^½, whose root has the trace of (Σ_a Σ_b)^½."""
+    """The distance, from the eigenvalues of Σ_a^½ Σ_b Σ_a^½, whose root has the same trace as (Σ_a Σ_b)^½."""
     shift = a.mean - b.mean
     traces = jnp.trace(a.covariance) + jnp.trace(b.covariance)
     return shift @ shift + traces - 2 * jnp.sqrt(jnp.maximum(middle, 0)).sum()
@@ -139,7 +139,7 @@ def _distance(a, b, middle):
 
 @jax.jit
 def _roots(values, vectors):
-    """The root of a symmetric matrix, and the pseudo-inverse of the root."""
+    """The square root of a symmetric matrix, and the pseudo-inverse of the root."""
     roots = jnp.sqrt(jnp.maximum(values, 0))
     there = roots > roots.max() * jnp.sqrt(len(roots) * jnp.finfo(roots.dtype).eps)
     inverse = jnp.where(there, 1 / jnp.where(there, roots, 1), 0)

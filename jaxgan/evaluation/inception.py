@@ -1,6 +1,6 @@
-"""InceptionV3 as the Fréchet Inception Distance uses it: the network and the preprocessing of images.
+"""InceptionV3 as used by the Fréchet Inception Distance: the network and the preprocessing of images.
 
-The layers have the names of the PyTorch port; `jaxgan.evaluation.inception_weights` reads their weights.
+The layers have the names of the PyTorch port. `jaxgan.evaluation.inception_weights` reads their weights.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from jaxgan.evaluation.distances import double_precision
 SIZE = 299  # height and width of the images that the network was trained on
 SMALLEST = 75  # below this, the last grid reduction has nothing left to convolve
 STYLES = ("torch", "tensorflow", "clean")
-# A distance of features is compared with published ones, so no device may round the products to fewer bits.
+# Distances are compared with published ones, so no device may compute the products with fewer bits.
 PRECISION = jax.lax.Precision.HIGHEST
 
 
@@ -25,8 +25,8 @@ class Outputs(NamedTuple):
 
     Attributes:
       features: [n, 2048], the global average pool (`pool_3`), non-negative: for the Fréchet and kernel distances.
-      logits: [n, 1008], of the classes, bias included. The Inception score's authors leave the bias out: subtract
-        `variables["params"]["fc"]["bias"]` to do as they do.
+      logits: [n, 1008] of the classes, with the bias. The Inception score's authors omit the bias: subtract
+        `variables["params"]["fc"]["bias"]` to do the same.
     """
 
     features: chex.Array
@@ -34,7 +34,7 @@ class Outputs(NamedTuple):
 
 
 class BasicConv(linen.Module):
-    """A convolution without bias, batch normalisation by the running statistics, and a rectifier."""
+    """A convolution without bias, batch normalisation by running statistics, and a ReLU."""
 
     features: int
     kernel: int | tuple[int, int]
@@ -51,14 +51,14 @@ class BasicConv(linen.Module):
 
 
 def _chain(hidden, name: str, *layers):
-    """Convolutions one after another, numbered from 1; a layer is (features, kernel), or (..., strides, padding)."""
+    """Consecutive convolutions, numbered from 1. A layer is (features, kernel), or (..., strides, padding)."""
     for i, layer in enumerate(layers, 1):
         hidden = BasicConv(*layer, name=f"{name}_{i}")(hidden)
     return hidden
 
 
 def _fork(hidden, name: str, features: int):
-    """A 1 × 3 and a 3 × 1 convolution of the same input, side by side."""
+    """Parallel 1 × 3 and 3 × 1 convolutions of the same input."""
     parts = [BasicConv(features, kernel, name=name + end)(hidden) for end, kernel in (("a", (1, 3)), ("b", (3, 1)))]
     return jnp.concatenate(parts, axis=-1)
 
@@ -132,7 +132,7 @@ class BlockD(linen.Module):
 
 
 class BlockE(linen.Module):
-    """Figure 7: forked filter banks on the 8 × 8 grid; `max_pooled` takes the maximum where the others average."""
+    """Figure 7: forked filter banks on the 8 × 8 grid. `max_pooled` replaces the average pooling by max pooling."""
 
     max_pooled: bool
 
@@ -149,11 +149,11 @@ class BlockE(linen.Module):
 
 
 class InceptionV3(linen.Module):
-    """The network whose features the Fréchet Inception Distance compares; for inference only.
+    """The network that extracts the features for the Fréchet Inception Distance; for inference only.
 
-    Called on images [n, h, w, 3] in [−1, 1], with h = w = 299 for comparable distances and at least 75, it returns
-    `Outputs`. `preprocess` converts other images, and `inception_weights.load` reads the variables.
-    `apply(..., capture_intermediates=True, mutable=["intermediates"])` gives what every layer puts out.
+    It takes images [n, h, w, 3] in [−1, 1], with h = w = 299 for comparable distances and at least 75, and returns
+    `Outputs`. `preprocess` converts other images; `inception_weights.load` reads the variables.
+    `apply(..., capture_intermediates=True, mutable=["intermediates"])` returns the output of every layer.
 
 
     Source: Szegedy et al. 2015 (arXiv:1512.00567), table 1, as the weights of 2015-12-05 have it; Heusel et al. 2017
@@ -184,21 +184,21 @@ class InceptionV3(linen.Module):
 
 
 def preprocess(images: chex.Array, *, low: float, high: float, style: str, quantize: bool = True) -> chex.Array:
-    """Images in the size and range of InceptionV3, as one of three reference programs prepares them.
+    """Converts images to the size and range of InceptionV3, in the way of one of three reference programs.
 
     Args:
       images: [n, h, w, 1 or 3], any real type, with values in [low, high]; grey is repeated to three channels.
       low, high: the values of black and white, such as 0 and 255 for bytes, −1 and 1 for a tanh generator.
-      style: "torch", as pytorch-fid: bilinear with half-pixel centres, then onto [−1, 1]; "tensorflow", as the
-        original: bilinear with source = i · h / 299, then (byte − 128) / 128; neither smooths when it shrinks. Or
-        "clean", as clean-fid: PIL's bicubic, which smooths, of floats, clipped to [0, 255], then (byte − 128) / 128.
-      quantize: clip to [low, high] and round to the 256 levels of a byte, as saving the images and reading them again
-        would. Published distances are between 8-bit images. False leaves the values as they are.
+      style: "torch", as in pytorch-fid: bilinear with half-pixel centres, then scaled to [−1, 1]; "tensorflow", as in
+        the original: bilinear with source = i · h / 299, then (byte − 128) / 128. Neither is antialiased. "clean", as
+        in clean-fid: PIL's bicubic, antialiased, on floats, clipped to [0, 255], then (byte − 128) / 128.
+      quantize: clip to [low, high] and round to the 256 levels of a byte, as if the images were saved and read again.
+        Published distances are between 8-bit images. False leaves the values unchanged.
 
     Returns:
       [n, 299, 299, 3], float32.
 
-    Source: Heusel et al. 2017 (arXiv:1706.08500); Parmar et al. 2022 (arXiv:2104.11222) on what the resizing changes.
+    Source: Heusel et al. 2017 (arXiv:1706.08500); Parmar et al. 2022 (arXiv:2104.11222) on the effects of resizing.
     """
     if style not in STYLES:
         raise ValueError(f"unknown style {style!r}; known: {', '.join(STYLES)}")
@@ -220,21 +220,21 @@ def preprocess(images: chex.Array, *, low: float, high: float, style: str, quant
 def interpolation_matrix(given: int, wanted: int, style: str) -> np.ndarray:
     """The matrix [wanted, given], float32, that resizes one axis; its rows sum to one.
 
-    The centre of target pixel i lies in the source at max(0, (i + ½) · given / wanted − ½) with the style "torch", and
-    at i · given / wanted with "tensorflow", both bilinear. With "clean" it is PIL's bicubic: source pixel j has
-    the weight k((j + ½ − (i + ½) · given / wanted)/s), with Keys' cubic k of parameter −½, and s = max(1, given /
-    wanted), so that shrinking averages.
+    With the style "torch", the centre of target pixel i lies in the source at max(0, (i + ½) · given / wanted − ½);
+    with "tensorflow", at i · given / wanted; both are bilinear. "clean" is PIL's bicubic: source pixel j has the weight
+    k((j + ½ − (i + ½) · given / wanted)/s), with Keys' cubic k of parameter −½ and s = max(1, given / wanted), so
+    shrinking averages.
     """
     if style == "clean":
         return _bicubic_matrix(given, wanted)
-    # In float32, as the references compute it: the last bit of a position 299 pixels in is 3e-5 of a pixel.
+    # In float32, like the references: at 299 pixels, the last bit of a position is 3e-5 of a pixel.
     scale = np.float32(given) / np.float32(wanted)
     target = np.arange(wanted, dtype=np.float32)
     source = target * scale if style == "tensorflow" else np.maximum((target + 0.5) * scale - 0.5, 0)
     lower = np.minimum(source.astype(int), given - 1)
     fraction = source - lower.astype(np.float32)
     matrix = np.zeros((wanted, given), np.float32)
-    # Past the last source pixel both neighbours are that pixel, so the two shares add up on it.
+    # Past the last source pixel, both neighbours are that pixel, so their two weights add up.
     np.add.at(matrix, (np.arange(wanted), lower), 1 - fraction)
     np.add.at(matrix, (np.arange(wanted), np.minimum(lower + 1, given - 1)), fraction)
     return matrix

@@ -14,20 +14,20 @@ from jaxgan.evaluation.inputs import class_logits
 from jaxgan.fields import Field
 
 SPLITS = 10
-"""Parts whose scores are averaged, as in the authors' code."""
+"""Number of parts whose scores are averaged, as in the authors' code."""
 
 
 def inception_score(logits: ArrayLike) -> float:
-    """exp E_x KL(p(y|x) ‖ p(y)), with p(y) the mean of p(y|x) = softmax(logits) over the samples; in float64.
+    """exp E_x KL(p(y|x) ‖ p(y)), where p(y) is the mean of p(y|x) = softmax(logits) over the samples; in float64.
 
-    The logarithms are natural ones, and all samples are one part. Published scores are means over ten parts:
+    Uses natural logarithms, and all samples as one part. Published scores are means over ten parts: see
     `inception_score_estimate`.
 
     Returns:
-      From 1, if p(y|x) is equal for all samples, to the number of classes.
+      Between 1, if p(y|x) is equal for all samples, and the number of classes.
 
     Raises:
-      ValueError: as `jaxgan.evaluation.inputs.class_logits`.
+      ValueError: as for `jaxgan.evaluation.inputs.class_logits`.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 4.
     """
@@ -41,7 +41,7 @@ def _score(logits):
     log_conditional = jax.nn.log_softmax(logits, axis=1)
     log_marginal = jax.nn.logsumexp(log_conditional, axis=0, keepdims=True) - math.log(len(logits))
     conditional = jnp.exp(log_conditional)
-    # 0 log 0 = 0: a class may be impossible for some samples, and for all of them.
+    # 0 log 0 = 0: a class may be impossible for some samples, or for all.
     ratio = jnp.where(conditional > 0, log_conditional - log_marginal, 0)
     return jnp.exp((conditional * ratio).sum(1).mean())
 
@@ -49,8 +49,8 @@ def _score(logits):
 def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SPLITS) -> Estimate:
     """The mean score of at least two disjoint random parts, with its standard error (ddof 1).
 
-    Published are the mean over ten parts of 5,000 samples and the standard deviation (ddof 0) over them, which is three
-    times this error. The authors cut the samples in their order. A smaller part has a lower score.
+    Published scores are the mean over ten parts of 5,000 samples, and their standard deviation (ddof 0), which is three
+    times this error. The authors split the samples in order. A smaller part has a lower score.
 
     Raises:
       ValueError: there are fewer samples than parts, or fewer than two parts.
@@ -67,7 +67,7 @@ def inception_score_estimate(key: jax.Array, logits: ArrayLike, splits: int = SP
 def evaluate(
     samples: Examples, data: Data, key: jax.Array, *, splits: Annotated[int, Field(low=2)] = SPLITS
 ) -> list[Score]:
-    """The evaluator "inception_score", by the features' classifier."""
+    """The evaluator "inception_score", computed from the features' classifier."""
     assert samples.logits is not None
     value, error = inception_score_estimate(key, samples.logits, splits)
     details = {"splits": splits, "classes": samples.logits.shape[1]}

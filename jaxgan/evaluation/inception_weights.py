@@ -23,7 +23,7 @@ REMEDY = (
     "give pytorch-fid's pt_inception-2015-12-05-6726825d.pth, complete, or TensorFlow's classify_image_graph_def.pb"
 )
 ZIP_START = b"PK\x03\x04"
-# What PyTorch before 1.6 wrote first: its magic number, pickled. The published weights, of May 2019, are of its time.
+# The first object in files of PyTorch before 1.6 (such as the weights of May 2019): its magic number, pickled.
 LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 STORAGES = {"HalfStorage": "<f2", "FloatStorage": "<f4", "DoubleStorage": "<f8", "LongStorage": "<i8"}
 TORCH_LEAVES = {"kernel": "weight", "scale": "weight", "bias": "bias", "mean": "running_mean", "var": "running_var"}
@@ -40,10 +40,10 @@ GRAPH_TOWERS_6A = {"branch3x3": "", "branch3x3dbl": "tower/"}
 
 
 MOST_PICKLED = 2**20
-"""Bytes of a file's pickles, ten times as many as the published ones take."""
+"""Maximum size of a file's pickles in bytes: ten times that of the published ones."""
 
 MOST_FIELDS = 2**17
-"""Fields of a graph's protocol buffers that are looked at: a hundred for each of a thousand nodes."""
+"""Maximum number of protocol buffer fields read from a graph: a hundred per node for a thousand nodes."""
 
 
 class _UnusableError(Exception):
@@ -51,7 +51,7 @@ class _UnusableError(Exception):
 
 
 class Layer(NamedTuple):
-    """Where an array stands in flax' variables, its shape in PyTorch, and its name in TensorFlow's graph."""
+    """Where an array belongs in flax's variables, its shape in PyTorch, and its name in TensorFlow's graph."""
 
     path: tuple[str, ...]
     shape: tuple[int, ...]
@@ -59,22 +59,22 @@ class Layer(NamedTuple):
 
 
 def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
-    """Reads the weights of `InceptionV3` from a file, as it is published.
+    """Reads the weights of `InceptionV3` from a published file.
 
     Args:
-      path: a state dict that `torch.save` wrote, in its present (zip) or its former format, with the names of
-        pytorch-fid and torch-fidelity; or TensorFlow's frozen graph. The content decides which, not the name.
+      path: a state dict written by `torch.save`, in its current (zip) or its former format, with the names of
+        pytorch-fid and torch-fidelity; or TensorFlow's frozen graph. The content decides, not the file name.
 
     Returns:
-      The variables, {"params": ..., "batch_stats": ...} of numpy arrays, float32; and the style of `preprocess` that
-      goes with them: "torch" with a state dict, as in pytorch-fid; "tensorflow" with a graph, as in torch-fidelity.
+      The variables {"params": ..., "batch_stats": ...} as float32 numpy arrays; and the matching style of `preprocess`:
+      "torch" for a state dict, as in pytorch-fid; "tensorflow" for a graph, as in torch-fidelity.
 
     Raises:
-      DataError: the file is missing, is cut short or holds something else; its pickle asks for anything but tensors and
-        dicts, none of which is executed; a layer is missing or has another shape; or it claims to hold more than twice
-        the bytes of the weights, which are not read.
+      DataError: the file is missing, truncated or holds something else; its pickle requests anything but tensors and
+        dicts (nothing is executed); a layer is missing or has another shape; or the file claims to hold more than twice
+        the bytes of the weights (these are not read).
 
-    Source: TensorFlow's names for PyTorch's are those of torch-fidelity, utils/util_convert_inception_weights.py.
+    Source: torch-fidelity, utils/util_convert_inception_weights.py, maps PyTorch's names to TensorFlow's.
     """
     try:
         with open(path, "rb", buffering=0) as raw, Pieces(raw) as file:
@@ -92,7 +92,7 @@ def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
                 arrays = read(file)
             except (_UnusableError, OSError):
                 raise
-            except Exception as error:  # bytes that are not pickle can fail in any way
+            except Exception as error:  # unpickling arbitrary bytes can fail in any way
                 kind = type(error).__name__
                 raise _UnusableError(f"holds no weights, or is cut short or damaged ({kind}: {error})") from None
             return to_variables(arrays), style
@@ -103,7 +103,7 @@ def load(path: str | pathlib.Path) -> tuple[dict[str, Any], str]:
 
 @functools.cache
 def layers() -> dict[str, Layer]:
-    """Every array of the network by PyTorch's name, for example "Mixed_5b.branch1x1.bn.running_mean"."""
+    """All arrays of the network by PyTorch name, for example "Mixed_5b.branch1x1.bn.running_mean"."""
     variables = jax.eval_shape(InceptionV3().init, jax.random.key(0), jnp.zeros((1, SMALLEST, SMALLEST, 3)))
     found = {}
     for path, leaf in flatten_dict(variables).items():
@@ -114,9 +114,9 @@ def layers() -> dict[str, Layer]:
 
 
 def to_variables(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Arrays in PyTorch's names and layout (kernels [outputs, inputs, height, width]) as flax variables in float32.
+    """Converts arrays in PyTorch's names and layout (kernels [outputs, inputs, height, width]) to flax's, in float32.
 
-    Other arrays, such as those of an auxiliary classifier, are ignored.
+    Ignores other arrays, such as those of an auxiliary classifier.
     """
     variables = {}
     for name, layer in layers().items():
@@ -137,7 +137,7 @@ class _Storage(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return self.length * np.dtype(self.dtype).itemsize
 
 
@@ -149,12 +149,12 @@ class _Tensor(NamedTuple):
 
 
 def _most_bytes() -> int:
-    """The size of the network's weights as float64, in bytes: twice that of the published float32 files."""
+    """Size of the network's weights as float64, in bytes: twice that of the published float32 files."""
     return 8 * sum(math.prod(layer.shape) for layer in layers().values())
 
 
 def _take(file: IO[bytes], size: int) -> bytearray:
-    """The next bytes of a file, at most `size`, read in pieces so that a claim takes no memory."""
+    """Reads at most `size` bytes of a file, in pieces, so that a false size does not allocate memory."""
     content = bytearray()
     while piece := file.read(min(size - len(content), MOST_PICKLED)):
         content += piece
@@ -165,7 +165,7 @@ def _take(file: IO[bytes], size: int) -> bytearray:
 
 
 def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
-    """A torch file since version 1.6: a zip archive of a pickle, and of one file for each storage."""
+    """Reads a torch file since version 1.6: a zip archive with a pickle and one file per storage."""
     with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         folders = [name.removesuffix("data.pkl") for name in names if name.endswith("/data.pkl")]
@@ -183,7 +183,7 @@ def _read_zip(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 
 def _read_legacy(file: IO[bytes]) -> dict[str, np.ndarray]:
-    """A torch file before version 1.6: five pickles in sequence, then every storage after its length."""
+    """Reads a torch file before version 1.6: five pickles in sequence, then all storages, each after its length."""
     pickles = io.BytesIO(_take(file, MOST_PICKLED))
     _, _, _, state, keys = [_unpickled(pickles) for _ in range(5)]
     places, place = {}, pickles.tell()
@@ -203,9 +203,9 @@ def _read_legacy(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 
 def _unpickled(file: IO[bytes]) -> Any:
-    """What a pickle holds, of what the state dicts of torch consist of: tensors, dicts, lists, tuples, texts, numbers.
+    """Unpickles only what torch's state dicts consist of: tensors, dicts, lists, tuples, texts, numbers.
 
-    Python's own unpickler takes the memory that a pickle of some bytes claims, and hashes keys of any kind.
+    Python's own unpickler allocates whatever size a pickle claims, and hashes keys of any type.
     """
     stack: list[Any] = []
     marks: list[int] = []
@@ -264,7 +264,7 @@ def _unpickled(file: IO[bytes]) -> Any:
                     raise ValueError("it repeats its parts")
                 stack.append(stack.pop()(*arguments))
             case "BUILD":
-                stack.pop()  # attributes, of which none is needed
+                stack.pop()  # attributes, which are not needed
             case name:
                 raise ValueError(f"{name} in a pickle of tensors")
     return stack.pop()
@@ -272,14 +272,14 @@ def _unpickled(file: IO[bytes]) -> Any:
 
 def _set(target: dict[str, Any], items: Any) -> dict[str, Any]:
     for key, value in items:
-        if type(key) is not str:  # to hash tuples of tuples of tuples may take for ever
+        if type(key) is not str:  # hashing deeply nested tuples may take forever
             raise ValueError("a key that is not a text")
         target[key] = value
     return target
 
 
 def _named(module: Any, name: Any) -> Any:
-    """What a pickle asks for by name, if it is something that state dicts have."""
+    """Resolves a name that a pickle requests, if state dicts use it."""
     if type(module) is not str or type(name) is not str:
         raise ValueError("a name that is not a text")
     if module == "torch" and name in STORAGES:
@@ -309,7 +309,7 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Te
 
 
 def _arrays(state: Any, read: Callable[[_Storage], bytearray]) -> dict[str, np.ndarray]:
-    """The network's tensors in a state dict, whose storages are read once it is known how large they are."""
+    """The network's tensors in a state dict. Storages are read only after their sizes are checked."""
     if not isinstance(state, dict):
         raise _UnusableError(f"holds a {type(state).__name__}, not a state dict")
     tensors = {name: state[name] for name in layers() if isinstance(state.get(name), _Tensor)}
@@ -325,7 +325,7 @@ def _array(tensor: _Tensor, content: bytearray) -> np.ndarray:
     if len(content) != storage.size:
         raise ValueError(f"storage {storage.key} has {len(content)} of its {storage.size} bytes")
     numbers = np.frombuffer(content, storage.dtype)
-    # as_strided does not look where its strides lead, and these come from a stranger's file.
+    # as_strided does not check its strides, and these come from an untrusted file.
     last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     if min(offset, *shape, *strides, 0) < 0 or last >= len(numbers):
         raise ValueError(f"a tensor of shape {shape} reaches beyond its {len(numbers)} numbers")
@@ -337,7 +337,7 @@ def _array(tensor: _Tensor, content: bytearray) -> np.ndarray:
 
 
 class _Constant(NamedTuple):
-    """A tensor of a graph: its numbers are `content`, or `floats`, whose last one is repeated."""
+    """A tensor of a graph. Its numbers are `content`, or `floats`, whose last number is repeated."""
 
     shape: tuple[int, ...]
     content: memoryview
@@ -345,9 +345,9 @@ class _Constant(NamedTuple):
 
 
 def _read_graph(file: IO[bytes]) -> dict[str, np.ndarray]:
-    """A GraphDef: https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/framework, graph.proto ff.
+    """Reads a GraphDef: https://github.com/tensorflow/tensorflow/tree/master/tensorflow/core/framework, graph.proto ff.
 
-    A parser of the whole would take up to fifty times the memory of a file that is made for it.
+    A full parser would need up to fifty times the memory of a maliciously crafted file.
     """
     content = _take(file, _most_bytes() + 1)
     if len(content) > _most_bytes():
@@ -361,7 +361,7 @@ def _read_graph(file: IO[bytes]) -> dict[str, np.ndarray]:
     if not constants:
         raise _UnusableError("is neither a state dict of PyTorch nor a frozen graph of TensorFlow")
     arrays = {}
-    for name, layer in layers().items():  # gamma too, though it is one throughout: tensorflow issue 564
+    for name, layer in layers().items():  # including gamma, though it is 1 everywhere: tensorflow issue 564
         if layer.graph_name not in constants:
             raise _UnusableError(f"has no layer {layer.graph_name} ({name})")
         # From [outputs, inputs, height, width] to [height, width, inputs, outputs].
@@ -372,7 +372,7 @@ def _read_graph(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 
 def _fields(message: memoryview, left: Iterator[int]) -> Iterator[tuple[int, Any]]:
-    """The fields of a protocol buffer by number: ints, and the bytes of all others. `left` counts those that may come.
+    """The fields of a protocol buffer by number: ints, or else bytes. `left` counts the fields that are still allowed.
 
     Source: https://protobuf.dev/programming-guides/encoding.
     """
@@ -406,7 +406,7 @@ def _fields(message: memoryview, left: Iterator[int]) -> Iterator[tuple[int, Any
 
 
 def _node(message: memoryview, left: Iterator[int]) -> tuple[str, _Constant | None]:
-    """A NodeDef: its name, and its value if it is a constant."""
+    """Reads a NodeDef: its name, and its value if it is a constant."""
     name = op = b""
     value = memoryview(b"")
     for number, field in _fields(message, left):
@@ -420,7 +420,7 @@ def _node(message: memoryview, left: Iterator[int]) -> tuple[str, _Constant | No
 
 
 def _constant(message: memoryview, left: Iterator[int]) -> _Constant:
-    """A TensorProto."""
+    """Reads a TensorProto."""
     shape: list[int] = []
     content, floats = memoryview(b""), bytearray()
     for number, field in _fields(message, left):
@@ -445,7 +445,7 @@ def _numbers(name: str, shape: tuple[int, ...], constant: _Constant) -> np.ndarr
 
 
 def _graph_name(name: str) -> str:
-    """PyTorch's name of an array to the graph's: Mixed_7b.branch3x3_2a.bn.bias to mixed_9/tower/mixed/conv/…/beta."""
+    """Turns PyTorch's array name into the graph's: Mixed_7b.branch3x3_2a.bn.bias is mixed_9/tower/mixed/conv/…/beta."""
     *unit, kind, leaf = name.split(".")
     if kind == "fc":
         return {"weight": "softmax/weights", "bias": "softmax/biases"}[leaf]
@@ -453,7 +453,7 @@ def _graph_name(name: str) -> str:
     if len(unit) == 1:
         return f"{_numbered('conv', GRAPH_STEM.index(unit[0]))}/{leaf}"
     block, branch = unit
-    base, _, end = branch.replace("branch_pool", "pool").partition("_")  # the end: "", "1", or "2a" in a fork
+    base, _, end = branch.replace("branch_pool", "pool").partition("_")  # the last part: "", "1", or "2a" in a fork
     tower = (GRAPH_TOWERS_6A if block == "Mixed_6a" else GRAPH_TOWERS)[base]
     conv = f"mixed/{_numbered('conv', 'ab'.index(end[1]))}" if len(end) > 1 else _numbered("conv", int(end or 1) - 1)
     return f"{_numbered('mixed', GRAPH_BLOCKS.index(block.removeprefix('Mixed_')))}/{tower}{conv}/{leaf}"

@@ -1,6 +1,6 @@
-"""What evaluators are given: sets of examples and logits, checked where they enter.
+"""Checks the inputs of evaluators: sets of examples, and logits.
 
-Scores of values that are NaN or infinite can look plausible, so every set has to be finite.
+Scores of values that are NaN or infinite can look plausible, so every set must be finite.
 """
 
 import jax
@@ -13,9 +13,9 @@ class NonFiniteError(ValueError):
     """Some examples of a set are NaN or infinite.
 
     Attributes:
-      name: of the set.
-      count, total: how many of its examples are not finite, and how many it has.
-      first: index of the first of them.
+      name: name of the set.
+      count, total: number of examples that are not finite, and number of examples.
+      first: index of the first example that is not finite.
     """
 
     def __init__(self, name: str, count: int, total: int, first: int):
@@ -26,7 +26,7 @@ class NonFiniteError(ValueError):
 
 
 def check_finite(name: str, values: ArrayLike) -> None:
-    """Raises NonFiniteError if a set of examples [n, ...] has a value that is NaN or infinite."""
+    """Raises NonFiniteError if a set of examples [n, ...] contains NaN or infinite values."""
     values = np.atleast_1d(values)
     places = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
     if places.size:
@@ -34,14 +34,14 @@ def check_finite(name: str, values: ArrayLike) -> None:
 
 
 def rows(**sets: ArrayLike) -> list[jax.Array]:
-    """Sets of examples [n, ...] as floats [n, dim], in float64 within `double_precision`.
+    """Converts sets of examples [n, ...] to floats [n, dim], in float64 inside `double_precision`.
 
     Args:
-      **sets: by their names in messages; a vector [n] is n examples of one dimension.
+      **sets: the sets, by the name to use in messages. A vector [n] is n one-dimensional examples.
 
     Raises:
       ValueError: a set has no examples or no dimensions, or the dimensions differ.
-      NonFiniteError: a set has examples that are NaN or infinite.
+      NonFiniteError: a set contains examples that are NaN or infinite.
     """
     found = []
     for name, given in sets.items():
@@ -57,7 +57,7 @@ def rows(**sets: ArrayLike) -> list[jax.Array]:
 
 
 def class_logits(logits: ArrayLike, name: str = "logits") -> np.ndarray:
-    """Logits [n, classes] of a classifier; −∞ says that a class is impossible.
+    """Checks a classifier's logits [n, classes]; −∞ means that a class is impossible.
 
     Raises:
       ValueError: they are not [n, classes] with at least one example and one class.
@@ -66,5 +66,5 @@ def class_logits(logits: ArrayLike, name: str = "logits") -> np.ndarray:
     logits = np.asarray(logits)
     if logits.ndim != 2 or 0 in logits.shape:
         raise ValueError(f"{name} must be [n, classes] with at least one example, got shape {logits.shape}")
-    check_finite(name, logits.max(1))  # NaN is the largest of all
+    check_finite(name, logits.max(1))  # the maximum is NaN if any logit is NaN
     return logits

@@ -14,15 +14,15 @@ from jaxgan.evaluation.inputs import rows
 from jaxgan.fields import Field
 
 SUBSETS = 10
-"""Subsets of the features for the standard error."""
+"""Number of subsets of the features, for the standard error."""
 
 
 def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
     """Unbiased estimate of MMD² with the kernel k(x, y) = (xᵀy/dim + 1)³, in float64.
 
     mean_{i≠j} k(a_i, a_j) + mean_{i≠j} k(b_i, b_j) − 2·mean_{i,j} k(a_i, b_j). It is unbiased for any number of
-    examples, so it may be negative if the two distributions are close. The scale is that of the source, of the degree-3
-    kernel; many tables print a thousand times as much, KID × 10³.
+    examples, so it may be negative if the two distributions are close. The scale is the source's, with the degree-3
+    kernel; many tables print KID × 10³.
 
     Args:
       features_a, features_b: [n, dim] and [m, dim], at least two examples of each.
@@ -41,10 +41,10 @@ def kernel_distance(features_a: ArrayLike, features_b: ArrayLike) -> float:
 def kernel_estimate(key: jax.Array, features_a: ArrayLike, features_b: ArrayLike, subsets: int = SUBSETS) -> Estimate:
     """`kernel_distance` of all features, with its standard error by the jackknife over random subsets.
 
-    Each set, of at least 2·subsets examples, is split at random into equal subsets, and the distance is computed
-    without each of them in turn. If the two distributions are almost equal, the error is too large by a factor √2,
-    since the estimate is then not linear in the examples. The usual KID, a mean over 100 overlapping subsets of 1,000
-    examples, estimates the same quantity less precisely, and the spread of its subsets is not a standard error.
+    Each set, of at least 2·subsets examples, is split at random into equal subsets. The distance is computed with each
+    subset left out in turn. If the two distributions are almost equal, the error is too large by a factor of √2, since
+    the estimate is then not linear in the examples. The usual KID, a mean over 100 overlapping subsets of 1,000
+    examples, estimates the same quantity less precisely, and the spread over its subsets is not a standard error.
     """
     if subsets < 2:
         raise ValueError(f"a standard error needs at least two subsets, got {subsets}")
@@ -70,7 +70,7 @@ def _checked(features_a, features_b, least):
 
 
 class _Sums(NamedTuple):
-    """Kernel sums over pairs of subsets [subsets, subsets], without i = j within a set, and sizes [subsets]."""
+    """Kernel sums over pairs of subsets [subsets, subsets], without i = j within a set; and sizes [subsets]."""
 
     within_a: jax.Array
     within_b: jax.Array
@@ -100,7 +100,7 @@ def _kernel_sums(a, b, groups_a, groups_b, subsets):
 
 @jax.jit
 def _combine(sums, kept_a, kept_b):
-    """The distance of the subsets whose entry of `kept` [subsets] is 1, not 0."""
+    """The distance computed from the subsets whose entry of `kept` [subsets] is 1; the others are 0."""
     n, m = kept_a @ sums.counts_a, kept_b @ sums.counts_b
     within = kept_a @ sums.within_a @ kept_a / (n * (n - 1)) + kept_b @ sums.within_b @ kept_b / (m * (m - 1))
     return within - 2 * kept_a @ sums.across @ kept_b / (n * m)

@@ -1,4 +1,4 @@
-"""Modes: how many the samples hit, how evenly, and how many samples belong to none."""
+"""Modes: how many the samples hit, how evenly they hit them, and how many samples belong to no mode."""
 
 import functools
 from typing import NamedTuple
@@ -13,17 +13,17 @@ from jaxgan.evaluation.distances import block_size, map_blocks
 from jaxgan.evaluation.inputs import class_logits, rows
 
 HIGH_QUALITY = 3.0
-"""A sample has high quality within this many standard deviations of the nearest mode."""
+"""A sample has high quality if it is within this many standard deviations of the nearest mode."""
 
 
 class ModeCoverage(NamedTuple):
-    """How samples cover known modes, or the classes that a classifier assigns to them.
+    """How samples cover known modes, or classes assigned by a classifier.
 
     Attributes:
-      modes: modes with at least one sample of high quality; classes with at least one sample.
-      high_quality: share of the samples within 3σ of the nearest mode, 0.9889 for the mixture itself in the plane; or
-        whose class is confident.
-      reverse_kl: KL(q ‖ p) in nats; q: shares of the samples by nearest mode or class, p: uniform, or the data's.
+      modes: number of modes with at least one high-quality sample, or of classes with at least one sample.
+      high_quality: fraction of the samples within 3σ of the nearest mode (0.9889 for the mixture itself in the plane),
+        or with a confident class.
+      reverse_kl: KL(q ‖ p) in nats; q: fractions of the samples by nearest mode or class; p: uniform, or the data's.
     """
 
     modes: int
@@ -32,14 +32,14 @@ class ModeCoverage(NamedTuple):
 
 
 def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeCoverage:
-    """Modes hit, share of high quality and reverse KL divergence over the modes, for a mixture of equal Gaussians.
+    """Number of modes hit, fraction of high quality and reverse KL over the modes, for a mixture of equal Gaussians.
 
     Args:
       samples: [n, dim].
       centers: [modes, dim].
       sigma: standard deviation of each mode, > 0.
 
-    Samples of low quality count towards the nearest mode's share, as in the source.
+    A low-quality sample still counts for its nearest mode in q, as in the source.
 
     Raises:
       ValueError: a set is empty, the dimensions differ, or sigma is not positive.
@@ -61,7 +61,7 @@ def mode_coverage(samples: ArrayLike, centers: ArrayLike, sigma: float) -> ModeC
 @functools.partial(jax.jit, static_argnums=2)
 def _nearest_centers(samples, centers, block):
     def of_block(samples):
-        # By differences, since a matrix product loses digits if σ is small relative to the centres.
+        # Computed from differences: a matrix product loses digits if σ is small relative to the centres.
         squared = jnp.square(samples[:, None] - centers[None]).sum(-1)
         return squared.argmin(1), squared.min(1)
 
@@ -69,13 +69,13 @@ def _nearest_centers(samples, centers, block):
 
 
 def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
-    """KL(q ‖ p) = Σ q log(q/p) in nats, of counts over the modes.
+    """KL(q ‖ p) = Σ q log(q/p) in nats, given counts over the modes.
 
     Args:
-      counts, expected: [modes] ≥ 0, of the samples and of the data: q and p, not normalised.
+      counts, expected: [modes] ≥ 0, of the samples (q) and of the data (p); unnormalised.
 
     Returns:
-      ≥ 0; 0 if the shares agree; infinite if samples hit a mode that the data does not have.
+      ≥ 0; 0 if q = p; infinite if samples hit a mode that the data does not have.
 
     Raises:
       ValueError: all counts of q or of p are 0.
@@ -90,33 +90,33 @@ def reverse_kl(counts: ArrayLike, expected: ArrayLike) -> float:
 
 
 def class_coverage(logits: ArrayLike, expected: ArrayLike, confident: float = 0.9) -> ModeCoverage:
-    """`mode_coverage` of images, with the classes of a classifier as the modes.
+    """`mode_coverage` for images, where the classes of a classifier are the modes.
 
-    Few samples raise the reverse KL: of n samples of p itself it is about (modes − 1)/2n on average.
+    With few samples the reverse KL is biased upwards: for n samples from p itself its mean is about (modes − 1)/2n.
 
     Args:
-      logits: [n, classes], of the samples.
-      expected: [classes] ≥ 0, how often the data has each class.
-      confident: probability above which a sample has high quality.
+      logits: [n, classes] of the samples.
+      expected: [classes] ≥ 0, relative frequency of each class in the data.
+      confident: class probability above which a sample has high quality.
 
     Raises:
       ValueError: the numbers of classes differ, or there are no samples.
 
-    Source: the count of modes of Srivastava et al. 2017 (arXiv:1705.07761), section 4.1. Lin et al. 2018
-    (arXiv:1712.04086) expect the 1,000 classes of stacked digits equally often, and have 26,000 samples.
+    Source: Srivastava et al. 2017 (arXiv:1705.07761), section 4.1, for the number of modes. Lin et al. 2018
+    (arXiv:1712.04086) expect the 1,000 classes of stacked digits equally often, and use 26,000 samples.
     """
     logits, expected = class_logits(logits).astype(np.float64), np.asarray(expected)
     if expected.shape != logits.shape[1:]:
         raise ValueError(f"logits [n, classes] and expected [classes] do not fit: {logits.shape}, {expected.shape}")
     shifted = logits - logits.max(1, keepdims=True)
-    probability = 1 / np.exp(shifted).sum(1)  # of the likeliest class
+    probability = 1 / np.exp(shifted).sum(1)  # of the most likely class
     counts = np.bincount(logits.argmax(1), minlength=logits.shape[1])
     good = float((probability >= confident).mean())
     return ModeCoverage(int((counts > 0).sum()), good, reverse_kl(counts, expected))
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "modes", of a known mixture or of the classes of the features' classifier."""
+    """The evaluator "modes", for a known mixture or for the classes of the features' classifier."""
     if data.mixture is not None:
         found = mode_coverage(samples.rows, data.mixture.centers, data.mixture.sigma)
         of, kind = len(data.mixture.centers), "mixture"

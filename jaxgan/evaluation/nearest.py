@@ -14,11 +14,11 @@ from jaxgan.evaluation.distances import block_size, double_precision, first_mini
 from jaxgan.evaluation.inputs import check_finite, rows
 
 QUERIES = 2_000
-"""Examples of each set that the evaluator looks up."""
+"""Number of examples of each set that the evaluator looks up."""
 
 
 class Neighbors(NamedTuple):
-    """Euclidean distances [queries] to the nearest training examples, and their indices, one if several are as near."""
+    """Euclidean distances [queries] to the nearest training examples, and their indices; ties give one of them."""
 
     distances: np.ndarray
     indices: np.ndarray
@@ -31,8 +31,8 @@ class Memorisation(NamedTuple):
       generated: mean distance of the generated examples.
       held_out: mean distance of the held-out examples.
       closer: probability that a generated example is closer to the training set than a held-out one; ties count half.
-        It is ½ for new data, and near 1 for copies, or examples with less detail than the data.
-      standard_error: of `closer`, if the two distributions are equal.
+        It is ½ for new data, and near 1 for copies, or for examples with less detail than the data.
+      standard_error: of `closer`, under the hypothesis that the two distributions are equal.
     """
 
     generated: float
@@ -42,9 +42,9 @@ class Memorisation(NamedTuple):
 
 
 def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
-    """The nearest training example of each query, by Euclidean distance.
+    """Finds the nearest training example of each query, by Euclidean distance.
 
-    Distances are compared in float64, which separates copies from very near neighbours.
+    Distances are compared in float64, which separates copies from very close neighbours.
 
     Args:
       queries, training: [queries, ...] and [n, ...], of the same dimension.
@@ -62,12 +62,12 @@ def nearest_neighbors(queries: ArrayLike, training: ArrayLike) -> Neighbors:
 
 @functools.partial(jax.jit, static_argnums=2)
 def _nearest(queries, training, block):
-    center = training.mean(0, keepdims=True)  # fewer digits cancel near it
+    center = training.mean(0, keepdims=True)  # centred data loses fewer digits to cancellation
     block = min(block, len(training))
     blocks = -(-len(training) // block)
 
     def search(i, best):
-        start = jnp.minimum(i * block, len(training) - block)  # the last one overlaps
+        start = jnp.minimum(i * block, len(training) - block)  # the last block overlaps
         part = jax.lax.dynamic_slice_in_dim(training, start, block)
         distances, found = first_minimum(squared_distances(queries - center, part - center))
         closer = distances < best[0]
@@ -75,15 +75,15 @@ def _nearest(queries, training, block):
 
     nothing = jnp.full(len(queries), jnp.inf, queries.dtype), jnp.zeros(len(queries), int)
     _, index = jax.lax.fori_loop(0, blocks, search, nothing)
-    # Computed again by differences, so that an exact copy has distance 0.
+    # Recomputed from differences, so an exact copy has distance 0.
     return jnp.linalg.norm(queries - training[index], axis=1), index
 
 
 def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
-    """Compares the distances to the training set of generated and of held-out examples, [n] and [m], by a rank test.
+    """Compares the distances to the training set of generated [n] and held-out examples [m], by a rank test.
 
     Raises:
-      ValueError: a set is empty, or has distances that are NaN or infinite.
+      ValueError: a set is empty, or contains distances that are NaN or infinite.
 
     Source: the rank test of Mann and Whitney 1947; used for memorisation by Meehan et al. 2020 (arXiv:2004.05675).
     """
@@ -101,7 +101,7 @@ def memorisation(generated: ArrayLike, held_out: ArrayLike) -> Memorisation:
 
 
 def evaluate(samples: Examples, data: Data, key: jax.Array) -> list[Score]:
-    """The evaluator "nearest": distances to the nearest training examples, against those of the test split."""
+    """The evaluator "nearest": distances to the nearest training examples, compared with those of the test split."""
 
     def distances(examples: Examples) -> np.ndarray:
         found = lambda: nearest_neighbors(examples.some(QUERIES).rows, data.train.rows).distances  # noqa: E731

@@ -1,7 +1,7 @@
-"""Parzen-window log-likelihood, the score of the paper's Table 1, and its protocol.
+"""Parzen-window log-likelihood, the score of the paper's Table 1, with its protocol.
 
-The score does not measure quality: it is largely independent of how samples look, and can be far above that of real
-data (Theis et al. 2016, arXiv:1511.01844). It allows comparisons with published tables.
+The score does not measure quality: it is largely independent of visual quality, and can far exceed that of real data
+(Theis et al. 2016, arXiv:1511.01844). It allows comparisons with published tables.
 """
 
 import functools
@@ -20,19 +20,19 @@ from jaxgan.evaluation.inputs import check_finite, rows
 from jaxgan.training.init import check_floats
 
 PAPER_SIGMAS = np.logspace(-1, 0, 10)
-"""The grid of widths in the authors' code, in units of the data: pixels in [0, 1]."""
+"""The grid of widths in the authors' code, in units of the data (pixels in [0, 1])."""
 
 FINE_STEPS = 20
-"""Steps of the fine grid, between the neighbours of the best σ."""
+"""Number of steps of the fine grid, between the neighbours of the best σ."""
 
 FINE_TRIALS = 8
-"""Times, at most, that the fine grid is moved; if samples equal validation examples, the best σ is 0."""
+"""Maximum number of moves of the fine grid; if samples equal validation examples, the best σ is 0."""
 
 VALIDATION = 1_000
-"""Validation examples on which the authors choose σ."""
+"""Number of validation examples on which the authors choose σ."""
 
 FEW_DIMENSIONS, ROUNDING = 32, 2e-4
-"""Means are computed in float32 for more dimensions than 32, if 2⁻²⁴·E‖x − μ‖²/2σ² is below 2e-4 nats."""
+"""Means are computed in float32 in more than 32 dimensions, if 2⁻²⁴·E‖x − μ‖²/2σ² is below 2e-4 nats."""
 
 
 class Estimate(NamedTuple):
@@ -50,8 +50,8 @@ def log_likelihood(samples: ArrayLike, points: ArrayLike, sigma: float) -> jax.A
     """log p(x) = logmeanexp_j(−‖x − μ_j‖²/2σ²) − dim·log(σ√(2π)), in nats: Gaussian windows on the samples μ_j.
 
     Args:
-      samples: [n, ...], the windows' centres μ_j, here and in the other functions.
-      points: [points, ...], where the density is evaluated; of the samples' dimension.
+      samples: [n, ...], the windows' centres μ_j; also in the other functions.
+      points: [points, ...], where the density is evaluated; same dimension as the samples.
       sigma: standard deviation of a window, > 0, in the samples' unit.
 
     Returns:
@@ -66,15 +66,15 @@ def log_likelihood(samples: ArrayLike, points: ArrayLike, sigma: float) -> jax.A
 
 
 def log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) -> jax.Array:
-    """`log_likelihood` [widths, points] for many widths, from one pass over the distances."""
+    """`log_likelihood` [widths, points] for many widths, in one pass over the distances."""
     return jnp.asarray(_log_likelihoods(samples, points, sigmas, np.float64), jnp.float32)
 
 
 def mean_log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over points of their log-likelihoods, and its standard error, for many widths.
+    """The mean log-likelihood over points, and its standard error, for many widths.
 
-    Computed in float32, several times faster, if that keeps the mean accurate to 1e-4 nats: for images, with windows
-    that are not too narrow. Single points may then be wrong by several 1e-3 nats. Otherwise computed in float64.
+    Computed in float32, several times faster, if that keeps the mean accurate to 1e-4 nats: for images, and windows
+    that are not too narrow. Single points may then be off by several 1e-3 nats. Otherwise computed in float64.
 
     Returns:
       Means [widths], in nats, and standard deviations over the points (ddof 0) / √points [widths].
@@ -89,7 +89,7 @@ def mean_log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths) 
 
 
 def _log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths, dtype: Any) -> jax.Array:
-    """[widths, points], from distances of the given floating type."""
+    """[widths, points], with distances computed in the given dtype."""
     widths = np.asarray(sigmas, np.float64)
     with double_precision():
         samples, points = (x.astype(dtype) for x in rows(samples=samples, points=points))
@@ -101,16 +101,16 @@ def _log_likelihoods(samples: ArrayLike, points: ArrayLike, sigmas: Widths, dtyp
 
 @functools.partial(jax.jit, static_argnums=4)
 def _of_windows(samples, points, precisions, constants, block):
-    # Relative to the mean fewer digits cancel.
+    # Centred data loses fewer digits to cancellation.
     center = samples.mean(0, keepdims=True)
     samples, points = samples - center, points - center
     squares = jnp.square(samples).sum(1)[None]
 
     def of_block(points):
-        # Without ‖x‖², which is equal for all windows.
+        # Without ‖x‖², which is the same for all windows.
         partial = squares - 2 * jnp.matmul(points, samples.T, precision=jax.lax.Precision.HIGHEST)
         nearest = partial.min(1, keepdims=True)
-        closer = (nearest - partial).astype(jnp.float32)  # exponents need no more digits
+        closer = (nearest - partial).astype(jnp.float32)  # exponents need no higher precision
 
         def of_width(precision):
             return jnp.log(jnp.exp(closer * precision.astype(jnp.float32)).sum(1))
@@ -122,10 +122,10 @@ def _of_windows(samples, points, precisions, constants, block):
 
 
 def select_sigma(samples: ArrayLike, validation: ArrayLike, sigmas: Widths) -> tuple[float, np.ndarray]:
-    """The width with the highest likelihood of validation examples.
+    """The width with the highest likelihood on validation examples.
 
     Returns:
-      The best width of `sigmas` [widths], and the mean log-likelihood [widths] of each, in nats.
+      The best width of `sigmas` [widths], and the mean log-likelihood for each width [widths], in nats.
     """
     scores, _ = mean_log_likelihoods(samples, validation, sigmas)
     return float(np.asarray(sigmas)[scores.argmax()]), scores
@@ -134,8 +134,8 @@ def select_sigma(samples: ArrayLike, validation: ArrayLike, sigmas: Widths) -> t
 def fine_sigmas(sigmas: Widths, scores: Widths) -> np.ndarray:
     """A finer grid around the best width of a coarse one.
 
-    `FINE_STEPS` + 1 widths, evenly spaced in the logarithm, between the neighbours of the best one by the scores of
-    `select_sigma`; at an end of the grid, half a decade beyond it.
+    `FINE_STEPS` + 1 widths, evenly spaced on a log scale, between the neighbours of the width with the best score of
+    `select_sigma`; at an end of the grid, up to half a decade beyond it.
     """
     sigmas = np.asarray(sigmas, np.float64)
     best = int(np.asarray(scores).argmax())
@@ -149,14 +149,14 @@ def protocol(samples: ArrayLike, validation: ArrayLike, test: ArrayLike) -> tupl
 
     Args:
       samples: [n, ...], generated, in [0, 1]; the authors use 10,000.
-      validation: [examples, ...], for the choice of σ; the authors use 1,000.
-      test: [points, ...], over which the log-likelihood is averaged.
+      validation: [examples, ...], to choose σ; the authors use 1,000.
+      test: [points, ...]; the log-likelihood is averaged over these.
 
     Returns:
-      The estimate with σ from `PAPER_SIGMAS`, which is coarse, and with σ from `fine_sigmas`, which is higher.
+      The estimate with σ from the coarse `PAPER_SIGMAS`, and the higher one with σ from `fine_sigmas`.
 
     Raises:
-      ValueError: some are whole numbers, for which the grid's widths are not meant.
+      ValueError: some values are integers, for which the grid's widths are not intended.
 
     Source: the authors' parzen_ll.py, goodfeli/adversarial.
     """
@@ -168,7 +168,7 @@ def protocol(samples: ArrayLike, validation: ArrayLike, test: ArrayLike) -> tupl
         sigma, scores = select_sigma(samples, validation, fine)
         if 0 < scores.argmax() < len(fine) - 1:
             break
-        fine = fine_sigmas(fine, scores)  # the best width is outside the grid
+        fine = fine_sigmas(fine, scores)  # the best width lies outside the grid
     values, errors = mean_log_likelihoods(samples, test, [coarse, sigma])
     paper, finer = map(Estimate, values.tolist(), errors.tolist(), (coarse, sigma))
     return paper, finer

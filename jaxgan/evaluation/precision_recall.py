@@ -13,24 +13,24 @@ from jaxgan.evaluation.inputs import rows
 from jaxgan.fields import Count
 
 NEIGHBOR = 5
-"""k of the evaluator, as of Naeem et al. 2020. Kynkäänniemi et al. 2019 have 3."""
+"""k of the evaluator, as in Naeem et al. 2020. Kynkäänniemi et al. 2019 use 3."""
 
 ROUNDING = 2.0**-45
-"""Examples x and y are equal if ‖x − y‖² is below this part of ‖x‖² + ‖y‖²: a matrix product rounds so much."""
+"""x and y count as equal if ‖x − y‖² is below this fraction of ‖x‖² + ‖y‖², the rounding of a matrix product."""
 
 
 class Manifolds(NamedTuple):
     """How two sets of examples cover each other. All but density are in [0, 1].
 
-    An example's ball extends to its k-th nearest neighbour in its own set, which is not in it: the ball is open, as in
-    the code of Naeem et al. (package prdc). Its centre is always in it, which differs from that code where an example
-    has k copies: its ball of radius 0 holds them, and is not empty.
+    The ball of an example extends to its k-th nearest neighbour in its own set. It is open, so it does not contain this
+    neighbour, as in the code of Naeem et al. (package prdc). Unlike in that code, the ball always contains its centre:
+    if an example has k copies, its ball of radius 0 contains them and is not empty.
 
     Attributes:
-      precision: share of the fake examples that are in the ball of a real one.
-      recall: share of the real examples that are in the ball of a fake one.
+      precision: fraction of the fake examples inside the ball of a real one.
+      recall: fraction of the real examples inside the ball of a fake one.
       density: mean number of real balls that contain a fake example, divided by k; 1 for the data itself.
-      coverage: share of the real examples whose ball contains a fake one.
+      coverage: fraction of the real examples whose ball contains a fake one.
     """
 
     precision: float
@@ -44,10 +44,10 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
 
     Args:
       real, fake: [n, dim] and [m, dim], more than k examples of each.
-      k: the neighbour, without the example itself, that gives the radius of a ball; ≥ 1.
+      k: which nearest neighbour (not counting the example itself) defines the radius of a ball; ≥ 1.
 
     Raises:
-      ValueError: k is below 1, a set has no more than k examples, or the dimensions differ.
+      ValueError: k is below 1, a set has at most k examples, or the dimensions differ.
 
     Source: Kynkäänniemi et al. 2019 (arXiv:1904.06991), equations 1 and 2; Naeem et al. 2020 (arXiv:2002.09797),
     equations 3 and 5.
@@ -65,11 +65,11 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> Manifolds:
 
 @functools.partial(jax.jit, static_argnums=2)
 def ball_counts(real, fake, k):
-    """Counts: fake examples in a real ball, real ones in a fake ball, pairs of the first kind, real balls hit.
+    """Counts fake examples in real balls, real ones in fake balls, pairs of the first kind, and real balls hit.
 
-    Beside its arguments it takes 752 MiB for two sets of 200,000 examples of 128 numbers, and 308 MiB for 50,000.
+    Besides its arguments it needs 752 MiB for two sets of 200,000 examples of 128 numbers, and 308 MiB for 50,000.
     """
-    center = real.mean(0, keepdims=True)  # near it fewer digits cancel
+    center = real.mean(0, keepdims=True)  # centred data loses fewer digits to cancellation
     real, fake = real - center, fake - center
     squares = jnp.square(real).sum(1)[None]
     real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
@@ -96,14 +96,14 @@ def ball_counts(real, fake, k):
 
 
 def _squared_radii(points, k):
-    """Squared distance of every point [n, dim] to its k-th neighbour among the others: [n]."""
+    """Squared distance of each point [n, dim] to its k-th nearest other point: [n]."""
     columns = jnp.arange(len(points))
     row = columns[None]
 
     def of_block(indices):
         distances = squared_distances(points[indices], points)
         distances = jnp.where(row == indices[:, None], jnp.inf, distances)
-        # k minima, each removed once, since top_k sorts whole rows of float64 on a CPU.
+        # Removes k minima one by one, since top_k sorts whole rows of float64 on CPUs.
         for _ in range(k - 1):
             distances = jnp.where(row == first_minimum(distances)[1][:, None], jnp.inf, distances)
         return distances.min(1)
@@ -114,7 +114,7 @@ def _squared_radii(points, k):
 def evaluate(samples: Examples, data: Data, key: jax.Array, *, k: Count = NEIGHBOR) -> list[Score]:
     """The evaluator "precision_recall", between the features of the samples and of the data's reference split.
 
-    The standard errors are those of shares of independent examples, without the variation of the balls.
+    The standard errors are those of fractions of independent examples. They ignore the variation of the balls.
     """
     found, real = precision_recall(data.reference.features, samples.features, k), len(data.reference)
     errors = {

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance: optimal transport along random directions, which is sorting."""
+"""Sliced Wasserstein distance: optimal transport along random directions, which reduces to sorting."""
 
 import functools
 import math
@@ -18,9 +18,9 @@ PROJECTIONS = 256
 def sliced_wasserstein(
     key: jax.Array, a: ArrayLike, b: ArrayLike, *, projections: int = PROJECTIONS, order: int = 2
 ) -> Estimate:
-    """(E_u W_p^p(uᵀa, uᵀb))^{1/p} over directions u, uniform on the sphere.
+    """(E_u W_p^p(uᵀa, uᵀb))^{1/p} over directions u uniform on the sphere.
 
-    Along one direction W_p^p = ∫₀¹ |F_a⁻¹(q) − F_b⁻¹(q)|^p dq, computed exactly for sets of any sizes.
+    Along each direction W_p^p = ∫₀¹ |F_a⁻¹(q) − F_b⁻¹(q)|^p dq, computed exactly for sets of any sizes.
 
     Args:
       key: draws the directions.
@@ -51,7 +51,7 @@ def _costs(key, a, b, projections, order):
     directions = jax.random.normal(key, (projections, a.shape[1]), a.dtype)
     directions = directions / jnp.linalg.norm(directions, axis=1, keepdims=True)
     index_a, index_b, lengths = _quantiles(len(a), len(b))
-    center = b.mean(0, keepdims=True)  # near the origin fewer digits cancel
+    center = b.mean(0, keepdims=True)  # data centred at the origin loses fewer digits to cancellation
     a, b = a - center, b - center
 
     def of_direction(u):
@@ -62,8 +62,8 @@ def _costs(key, a, b, projections, order):
 
 
 def _quantiles(n: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Intervals where both quantile functions of n and m values are constant: index in each, and length."""
-    # In integer multiples of 1/(n·m), so that equal steps are equal.
+    """Intervals on which both quantile functions (of n and m values) are constant: index in each, and length."""
+    # In integer multiples of 1/(n·m), so that equal breakpoints are exactly equal.
     edges = np.union1d(np.arange(n + 1) * m, np.arange(m + 1) * n)
     return edges[:-1] // m, edges[:-1] // n, np.diff(edges) / (n * m)
 

@@ -1,4 +1,4 @@
-"""Pictures of samples, of what a generator has learned, and of how its training went."""
+"""Pictures of samples, of what a generator has learned, and of the course of training."""
 
 from jaxgan.figures.charts import chart as chart
 from jaxgan.figures.charts import in_words as in_words

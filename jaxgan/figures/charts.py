@@ -1,4 +1,4 @@
-"""Curves as SVG, for pages: text that stays legible on a telephone, in the page's own colours, light or dark."""
+"""Curves as SVG for web pages: legible text on a telephone, and the page's own colours, light or dark."""
 
 import html
 import math
@@ -9,26 +9,26 @@ import numpy as np
 from jaxgan.figures.plots import Curve
 
 WIDTH, HEIGHT = 360, 200
-"""Of a chart, in CSS pixels where its column is that wide; its text is 12 of them high."""
+"""Size of a chart, in CSS pixels if its column is that wide. The text is 12 pixels high."""
 
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 8, 24
-"""Around the axes."""
+"""Margins around the axes."""
 
 HUES = 8
-"""Colours of curves, the classes c0, c1 …; further curves have them again, with dashes."""
+"""Number of colours for curves, the classes c0, c1 …; further curves reuse them with dashes."""
 
 POINTS, MARKED = 300, 20
-"""Most points of a curve, and below how many points each has a mark."""
+"""Maximum points of a curve, and the number of points below which each point gets a marker."""
 
 LARGEST = 1e300
 
 
 def chart(lines: Mapping[str, Curve], label: str) -> str:
-    """Curves over the steps as an SVG element. The page has the style of its classes: line, c0 …, mark, grid, real.
+    """Draws curves over the steps as an SVG element. The page styles the classes line, c0 …, mark, grid and real.
 
     Args:
       lines: at least one curve with a point; values that are not finite are left out.
-      label: what it shows, in words, for those who do not see it.
+      label: a description in words, for screen readers.
     """
     shown = {name: _finite(curve) for name, curve in lines.items()}
     levels = [c.reference for c in lines.values() if c.reference is not None and math.isfinite(c.reference)]
@@ -75,13 +75,13 @@ def chart(lines: Mapping[str, Curve], label: str) -> str:
 
 
 def key(number: int, kind: str = "line") -> str:
-    """The line of the curve with this number, for a legend; with the kind "real" that of its level."""
+    """The line style of a curve, by number, for a legend; with the kind "real", the style of its reference level."""
     style = f"{kind} {_style(number)}"
     return f'<svg class="key" viewBox="0 0 24 8" aria-hidden="true"><path class="{style}" d="M0 4H24"/></svg>'
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` + 1 round numbers from low to high, which are finite and differ."""
+    """At most `most` + 1 round numbers between low and high, which must be finite and different."""
     step = 10.0 ** math.floor(math.log10((high - low) / most))
     step *= next(factor for factor in (1, 2, 5, 10) if (high - low) / (factor * step) <= most)
     return [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
@@ -92,7 +92,7 @@ def _style(number: int) -> str:
 
 
 def _finite(curve: Curve) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The steps, values and errors to draw; of long curves the least and the largest value of each of many parts."""
+    """The steps, values and errors to draw. Long curves are reduced to the minimum and maximum of many parts."""
     steps, values = np.asarray(curve.steps, np.float64), np.asarray(curve.values, np.float64)
     errors = np.zeros_like(values) if curve.errors is None else np.nan_to_num(np.asarray(curve.errors, np.float64))
     chosen = np.flatnonzero(np.isfinite(values))
@@ -112,7 +112,7 @@ def _steps(number: float) -> str:
 
 
 def in_words(lines: Mapping[str, Curve]) -> str:
-    """Where curves begin and end: "d_loss 1.39 at step 100, 1.25 at step 15,000"."""
+    """Where curves start and end: "d_loss 1.39 at step 100, 1.25 at step 15,000"."""
     said: list[str] = []
     for name, curve in lines.items():
         points: Sequence[tuple[float, float]] = [

@@ -1,4 +1,4 @@
-"""Grids and sheets of images, as arrays of bytes and as files.
+"""Grids and sheets of images, as byte arrays and as files.
 
 Images are [n, height, width] or [n, height, width, 1, 3 or 4]. Pictures are uint8 [H, W] or [H, W, 3].
 """
@@ -28,21 +28,21 @@ def image_grid(
     padding: int = 1,
     scale: int | None = 1,
 ) -> np.ndarray:
-    """Images in rows, separated by grey lines.
+    """Arranges images in rows, separated by grey lines.
 
     Args:
-      images: values outside [low, high] are clipped, NaN is grey, and a fourth channel, alpha, is left out.
-      columns: images in a row; None for a nearly square picture.
-      low: the value shown black.
-      high: the value shown white.
+      images: values outside [low, high] are clipped, NaN becomes grey, and a fourth channel (alpha) is dropped.
+      columns: images per row; None for a nearly square picture.
+      low: the value shown as black.
+      high: the value shown as white.
       padding: width of the lines between images, in pixels of the result.
-      scale: every pixel becomes scale × scale; None for a grid of about 600 pixels.
+      scale: each pixel becomes scale × scale pixels; None for a grid of about 600 pixels.
 
     Returns:
-      The picture, [H, W] for images of one channel. Empty cells of the last row are grey.
+      The picture; [H, W] for images with one channel. Empty cells of the last row are grey.
 
     Raises:
-      ValueError: the shape is not that of images, or there are no images.
+      ValueError: the array does not have the shape of images, or is empty.
     """
     images = np.asarray(images)
     if images.ndim == 3:
@@ -66,13 +66,13 @@ def image_grid(
 
 
 def as_bytes(images: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Values as bytes: low is 0 and high 255; what lies beyond them is clipped, and NaN is grey."""
+    """Values as bytes: low becomes 0, high 255, and NaN grey; values outside the range are clipped."""
     values = np.clip((images.astype(np.float64) - low) / (high - low), 0, 1) * 255
     return np.where(np.isnan(values), GREY, np.rint(values)).astype(np.uint8)
 
 
 def save_png(path: str | Path, array: np.ndarray) -> None:
-    """Writes a picture as PNG, atomically, in a directory that is created if necessary. WriteError if it cannot."""
+    """Writes a picture as PNG, atomically; creates the directory if necessary. WriteError on failure."""
     from PIL import Image
 
     path = Path(path)
@@ -83,17 +83,17 @@ def save_png(path: str | Path, array: np.ndarray) -> None:
 
 
 ANIMATIONS = ("webp", "gif")
-"""The endings of the files that `save_animation` writes."""
+"""The file name endings that `save_animation` supports."""
 
 
 def save_animation(path: str | Path, frames: Sequence[np.ndarray], milliseconds: int) -> None:
-    """Writes pictures of one size as an animation without an end, atomically; WriteError if it cannot.
+    """Writes pictures of one size as an endless animation, atomically; WriteError on failure.
 
     Args:
-      path: a file that ends in one of `ANIMATIONS`. WebP keeps every pixel as it is, and so does GIF if the pictures
-        are grey; a GIF's colours are the 256 that suit each picture best.
+      path: a file name that ends in one of `ANIMATIONS`. WebP is lossless, and so is GIF for grey pictures; otherwise a
+        GIF uses the 256 colours that suit each picture best.
       frames: uint8 [H, W] or [H, W, 3].
-      milliseconds: each is shown; GIF knows multiples of ten.
+      milliseconds: duration of each frame; GIF stores multiples of ten.
     """
     from PIL import Image
 
@@ -115,21 +115,21 @@ def save_animation(path: str | Path, frames: Sequence[np.ndarray], milliseconds:
 
 
 def is_image(shape: tuple[int, ...]) -> bool:
-    """Whether an example of this shape is drawn as an image: [height, width], or that with 1, 3 or 4 channels."""
+    """Whether examples of this shape are drawn as images: [height, width], or with 1, 3 or 4 channels."""
     return len(shape) == 2 or (len(shape) == 3 and shape[-1] in (1, 3, 4))
 
 
 def nearest_sheet(samples: np.ndarray, nearest: np.ndarray, *, columns: int = 6, scale: int = 3) -> np.ndarray:
-    """The paper's figure 2: samples, and in the rightmost column the training image nearest to its neighbour.
+    """The paper's figure 2: samples; the rightmost column shows the training image nearest to the sample beside it.
 
     Args:
       samples: [rows·columns, ...] images in [0, 1], row by row.
       nearest: [rows, ...], the training image nearest to the last sample of each row.
-      columns: of samples.
+      columns: number of sample columns.
       scale: as for `image_grid`.
 
     Raises:
-      ValueError: the numbers do not fit.
+      ValueError: the numbers of images do not match.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), figure 2.
     """
@@ -141,7 +141,7 @@ def nearest_sheet(samples: np.ndarray, nearest: np.ndarray, *, columns: int = 6,
 
 
 def interpolation_sheet(linear: np.ndarray, spherical: np.ndarray, *, scale: int = 3) -> np.ndarray:
-    """The paper's figure 3: each row is a path from one latent to another, lines at the top and arcs at the bottom.
+    """The paper's figure 3: each row is a path between two latents: straight lines at the top, arcs at the bottom.
 
     Args:
       linear: [rows, count, ...] images in [0, 1].
@@ -159,10 +159,10 @@ def interpolation_sheet(linear: np.ndarray, spherical: np.ndarray, *, scale: int
 def class_sheet(
     images: np.ndarray, labels: np.ndarray, num_classes: int, *, columns: int = 12, scale: int = 3
 ) -> np.ndarray:
-    """A row with the first `columns` images of each class; empty cells are grey.
+    """One row per class with its first `columns` images. Empty cells are grey.
 
     Args:
-      images: in [0, 1].
+      images: values in [0, 1].
       labels: [n] int, 0 to num_classes − 1: the condition, or a classifier's prediction.
       num_classes: number of rows.
       columns, scale: as for `image_grid`.

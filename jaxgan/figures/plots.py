@@ -1,4 +1,4 @@
-"""Plots: samples as points, histograms and profiles, curves over the steps, and the spread of scores over seeds."""
+"""Plots: samples as points, histograms and profiles; curves over the steps; the spread of scores over seeds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,22 +12,22 @@ MARGIN = 4.0
 """The axes extend this many standard deviations beyond the outermost modes of a mixture."""
 
 NAMED = 20
-"""Classes in a legend, at most."""
+"""Maximum number of classes in a legend."""
 
 STYLES, COLORS = ("-", "--", ":", "-."), ("#08519c", "#a63603", "#1b7837", "#54278f")
 
 BOTTOM, PANEL = 0.6, 2.0
-"""Of `curves`: inches below the panels, and for each panel."""
+"""Layout of `curves`: inches below the panels, and per panel."""
 
 ROW, EDGES = 0.42, 1.1
-"""Of `spread`: inches for each setting, and around them."""
+"""Layout of `spread`: inches per setting, and around the settings."""
 
 WIDE = 30.0
-"""Ratio of the largest to the smallest value, if all are positive, above which the axis is logarithmic."""
+"""If all values are positive and max/min exceeds this ratio, the axis is logarithmic."""
 
 
 class Density(Protocol):
-    """A mixture to draw with samples: modes at `centers` [modes, dim] of standard deviation `sigma`.
+    """A mixture drawn with samples: modes at `centers` [modes, dim] with standard deviation `sigma`.
 
     `log_density` is log p(x) at points [n, dim], in nats. `jaxgan.datasets.base.Mixture` is one.
     """
@@ -51,16 +51,16 @@ def save_samples(
     columns: int | None = None,
     labels: np.ndarray | None = None,
 ) -> None:
-    """Writes a picture of samples as PNG: a grid of images, points in the plane, a histogram, or profiles.
+    """Draws samples and writes a PNG: a grid of images, points in the plane, a histogram, or profiles.
 
     Args:
-      path: the file.
-      samples: images: a grid; [n, 2]: points, over the contours of the mixture; [n] or [n, 1]: a histogram, with the
-        mixture's density; [n, features]: one line each (256 at most) over the features, their median and their middle
+      path: the output file.
+      samples: images give a grid; [n, 2] points over the contours of the mixture; [n] or [n, 1] a histogram, with the
+        mixture's density; [n, features] one line each (256 at most) over the features, with the median and the middle
         90 %.
-      low, high, columns: of images, as for `image_grid`.
+      low, high, columns: for images, as in `image_grid`.
       mixture: the true distribution, or None.
-      labels: [n], classes of points in the plane, which give their colours; None for one colour.
+      labels: [n], classes that colour points in the plane; None for a single colour.
 
     Raises:
       UsageError: the file cannot be written.
@@ -82,15 +82,15 @@ def save_samples(
 def blank_figure(
     width: float, height: float, rows: int = 1, columns: int = 1, *, layout: Any = "constrained", **options: Any
 ) -> tuple[Any, Any]:
-    """The canvas and the axes (one or an array) of a matplotlib figure without a display.
+    """The canvas and the axes (one or an array) of a matplotlib figure that needs no display.
 
     Args:
-      width, height: in inches, of 100 pixels each.
-      rows, columns: of axes.
-      layout: matplotlib's layout engine; None, which is faster, if `options` place the axes.
-      **options: for `Figure.subplots`.
+      width, height: in inches, at 100 pixels per inch.
+      rows, columns: number of axes.
+      layout: matplotlib's layout engine; None is faster, if `options` position the axes.
+      **options: arguments of `Figure.subplots`.
     """
-    # Without pyplot, which keeps every figure alive and chooses a display.
+    # Avoids pyplot, which keeps every figure alive and selects a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -105,20 +105,20 @@ def pixels(canvas: Any) -> np.ndarray:
 
 
 def _bounds(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
-    """[dim, 2]: the mixture's extent, equal for all pictures of a run; without one the samples' middle 98 %."""
+    """[dim, 2]: the mixture's extent, equal for all pictures of a run; without a mixture, the samples' middle 98 %."""
     if mixture is not None:
         reach = MARGIN * mixture.sigma
         low, high = mixture.centers.min(0) - reach, mixture.centers.max(0) + reach
     else:
         finite = samples[np.isfinite(samples).all(1)]
         low, high = np.percentile(finite, (1, 99), axis=0) if len(finite) else (finite.sum(0), finite.sum(0) + 1)
-    # Axes need a width, even if all points are equal.
+    # Axes need a positive width, even if all points are equal.
     edge = 0.12 * max((high - low).max(), 1e-3 * np.abs([low, high]).max(), 1e-6)
     return np.stack([low - edge, high + edge], axis=1).astype(np.float64)
 
 
 def _title(samples: np.ndarray, bounds: np.ndarray) -> str:
-    inside = ((samples >= bounds[:, 0]) & (samples <= bounds[:, 1])).all(1)  # NaN is outside
+    inside = ((samples >= bounds[:, 0]) & (samples <= bounds[:, 1])).all(1)  # NaN counts as outside
     share = 100 * (1 - inside.mean())
     amount = f"{share:.1f}" if share >= 0.1 else "under 0.1"
     return f"{len(samples):,} samples" + (f", {amount} % outside the axes" if share else "")
@@ -149,7 +149,7 @@ def _scatter(samples: np.ndarray, mixture: Density | None, labels: np.ndarray | 
     if mixture is not None or len(classes) > 1:
         legend = axes.figure.legend(loc="outside lower center", ncols=min(len(classes), 4) or 2, frameon=False)
         for handle in legend.legend_handles:
-            if hasattr(handle, "set_sizes"):  # of samples, not modes
+            if hasattr(handle, "set_sizes"):  # the handle of samples, not of modes
                 handle.set_sizes([20])
     axes.set(xlim=bounds[0], ylim=bounds[1], aspect="equal", title=_title(samples, bounds))
     return pixels(canvas)
@@ -160,7 +160,7 @@ def _histogram(samples: np.ndarray, mixture: Density | None) -> np.ndarray:
     canvas, axes = blank_figure(7, 4.5)
     bins = np.linspace(bounds[0, 0], bounds[0, 1], 81)
     counts = np.histogram(samples[np.isfinite(samples)], bins)[0]
-    # Divided by the number of all samples, so that mass outside the axes is missing from the bars.
+    # Divided by the number of all samples, so the bars lack the mass outside the axes.
     axes.stairs(counts / (len(samples) * np.diff(bins)), bins, fill=True, color="#9ecae1", label="samples")
     if mixture is not None:
         x = np.linspace(bounds[0, 0], bounds[0, 1], 1000)
@@ -192,16 +192,16 @@ class Curve(NamedTuple):
     """A metric over the steps."""
 
     steps: Sequence[float]
-    values: Sequence[float]  # NaN and infinite values are left out
+    values: Sequence[float]  # NaN and infinite values are omitted
     errors: Sequence[float] | None = None  # standard errors
-    reference: float | None = None  # a level, for example of real data
+    reference: float | None = None  # a reference level, for example of real data
 
 
 def curves(panels: Mapping[str, Mapping[str, Curve]]) -> np.ndarray:
-    """A picture with panels of curves over the same steps.
+    """Draws panels of curves over the same steps.
 
     Args:
-      panels: curves by label, by title; panels without curves are left out.
+      panels: by title, the curves by label; panels without curves are omitted.
 
     Raises:
       ValueError: no panel has a curve.
@@ -237,20 +237,20 @@ def _draw_curve(axes: Any, label: str, curve: Curve, style: str, color: str) -> 
 
 
 class SpreadRow(NamedTuple):
-    """One setting: the mean over its seeds with its standard error, and the value of every seed."""
+    """One setting: the mean over its seeds with its standard error, and each seed's value."""
 
-    label: str  # of one or two lines
+    label: str  # one or two lines
     mean: float | None
     standard_error: float | None
     values: Sequence[float | None]  # None for a seed without a value
 
 
 def spread(rows: Sequence[SpreadRow], *, title: str, reference: float | None = None) -> np.ndarray:
-    """A picture with a row for each setting: a dot for each seed, and the mean with its standard error.
+    """A plot with one row per setting: a dot per seed, and the mean with its standard error.
 
     Args:
       rows: from top to bottom.
-      title: of the figure.
+      title: title of the figure.
       reference: a level, for example of real data, or None.
 
     Raises:
@@ -261,7 +261,7 @@ def spread(rows: Sequence[SpreadRow], *, title: str, reference: float | None = N
     canvas, axes = blank_figure(8, EDGES + ROW * len(rows) + 0.3)
     for place, row in enumerate(rows):
         known = [value for value in row.values if value is not None]
-        # Below the mean and apart from each other, so that all are visible.
+        # Below the mean and spaced apart, so that all are visible.
         shifts = np.linspace(0.04, 0.3, len(known)) if len(known) > 1 else np.full(len(known), 0.17)
         axes.plot(known, place + shifts, "o", color="#6baed6", markersize=5, label="one seed" if not place else None)
         if row.mean is not None:

@@ -1,4 +1,4 @@
-"""Reads the arrays of .npz files that anybody may have written: no code of theirs, and no more than they hold."""
+"""Reads arrays of untrusted .npz files: runs no code from them, and allocates no more memory than they really hold."""
 
 import contextlib
 import io
@@ -16,24 +16,24 @@ from typing import IO
 import numpy as np
 
 MOST_DIRECTORY = 2**20
-"""Bytes of a zip file's directory. An entry takes some 60, and ten times as many in memory."""
+"""Maximum size of a zip file's directory in bytes. An entry takes some 60, and ten times as many in memory."""
 
 DAMAGE: tuple[type[Exception], ...] = (
     *(OSError, EOFError, ValueError, KeyError, IndexError, TypeError, SyntaxError, OverflowError, MemoryError),
     *(RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
-"""What zipfile and numpy raise for files that are damaged, or of a kind that they do not read."""
+"""Exceptions of zipfile and numpy for files that are damaged, or of an unsupported kind."""
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class UnreadableError(Exception):
-    """Why a file is no .npz file of numbers, as the end of a sentence that begins with "it"."""
+    """Why a file is not an .npz file of numbers, worded as the end of a sentence that begins with "it"."""
 
 
 class Pieces(io.BufferedReader):
-    """A file of which no read returns more than `most` bytes, whatever the file says of its parts."""
+    """A file whose reads return at most `most` bytes, whatever sizes the file claims."""
 
     def __init__(self, raw: io.RawIOBase, most: int = MOST_DIRECTORY):
         super().__init__(raw)
@@ -47,7 +47,7 @@ class Archive:
     """An open .npz file.
 
     Attributes:
-      names: of its arrays.
+      names: names of its arrays.
     """
 
     def __init__(self, archive: zipfile.ZipFile):
@@ -55,13 +55,13 @@ class Archive:
         self.names = [name.removesuffix(".npy") for name in archive.namelist()]
 
     def read(self, name: str) -> np.ndarray:
-        """The array of that name, whose size is compared with the file's before it takes memory."""
+        """The array of that name. Its claimed size is compared with the file's before memory is allocated."""
         with self._member(name) as (file, *_):
             file.seek(0)
             return np.lib.format.read_array(file, allow_pickle=False)
 
     def map(self, name: str) -> np.ndarray:
-        """An array that is stored uncompressed, in C order, as a read-only memory map. Its check sum is not read."""
+        """A read-only memory map of an array stored uncompressed, in C order. Its checksum is not verified."""
         with self._member(name) as (file, info, shape, dtype):
             offset, raw = file.tell(), self._archive.fp
             if info.compress_type != zipfile.ZIP_STORED or raw is None:
@@ -73,7 +73,7 @@ class Archive:
 
     @contextlib.contextmanager
     def _member(self, name: str) -> Iterator[tuple[IO[bytes], zipfile.ZipInfo, tuple[int, ...], np.dtype]]:
-        """An array's file behind its header, its entry in the zip file's directory, its shape and its type."""
+        """An array's file after its header, its entry in the zip file's directory, its shape and its dtype."""
         info = self._archive.getinfo(f"{name}.npy")
         if info.flag_bits & 1:
             raise UnreadableError("is encrypted")
@@ -97,11 +97,11 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Archive]:
     """Opens an .npz file.
 
     Raises:
-      UnreadableError: it is missing, damaged or no .npz file, or an array that is read within the block is.
+      UnreadableError: the file is missing, damaged or not an .npz file; or an array read within the block is damaged.
     """
     try:
         with warnings.catch_warnings(), open(path, "rb", buffering=0) as raw, zipfile.ZipFile(Pieces(raw)) as archive:
-            warnings.simplefilter("ignore")  # of headers as Python 2 wrote them
+            warnings.simplefilter("ignore")  # about headers written by Python 2
             yield Archive(archive)
     except DAMAGE as error:
         raise UnreadableError(f"is damaged: {error}") from error

@@ -1,4 +1,4 @@
-"""Files that a reader sees whole or not at all, and the paths that they have."""
+"""Writes files so that readers see them whole or not at all; and resolves local paths."""
 
 import contextlib
 import json
@@ -15,11 +15,11 @@ from jaxgan.errors import UsageError, WriteError
 
 
 def local_path(path: str, name: str) -> Path:
-    """A path as an absolute one, with ~ expanded.
+    """Makes a path absolute, and expands ~.
 
     Raises:
-      UsageError: which names `name`: it is a URL such as gs://bucket/run, which as a path would be a directory `gs:`
-        here, or begins with ~ where there is no home directory.
+      UsageError: the path is a URL such as gs://bucket/run, which would create a local directory `gs:`; or it begins
+        with ~ but there is no home directory. The message names `name`.
     """
     if scheme := re.match(r"\w[\w+.-]*://", path):
         raise UsageError(
@@ -37,16 +37,16 @@ def local_path(path: str, name: str) -> Path:
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A path to write to, which replaces `path` at the end of the block, or vanishes if the block raises.
+    """A temporary path to write to. It replaces `path` at the end of the block, or is deleted if the block raises.
 
     Args:
       path: the file, or symbolic link. Its directory is created if it does not exist.
 
     Yields:
-      A path beside it that no other writer uses, with the same suffix.
+      A path in the same directory, with the same suffix, that no other writer uses.
 
     Raises:
-      OSError: it cannot be written. An earlier file stays.
+      OSError: it cannot be written. An existing file is kept.
     """
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.tmp{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,16 +61,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder to write in, which replaces `path` at the end of the block, or vanishes if the block raises.
+    """A new folder to write to. It replaces `path` at the end of the block, or is deleted if the block raises.
 
     Args:
-      path: the folder. The directory above it is created if it does not exist.
+      path: the folder. Its parent directory is created if it does not exist.
 
     Yields:
-      A folder beside it that no other writer uses.
+      A folder in the same parent that no other writer uses.
 
     Raises:
-      OSError: it cannot be written. An earlier folder stays.
+      OSError: it cannot be written. An existing folder is kept.
     """
     temporary, earlier = (path.with_name(f".{path.name}.{uuid.uuid4().hex}.{end}") for end in ("tmp", "old"))
     try:
@@ -89,7 +89,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all, see `atomic_path`; a power cut leaves it so, too."""
+    """Writes a file whole or not at all, even in a power cut; see `atomic_path`."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         file.write(content)
         file.flush()
@@ -98,7 +98,7 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def reported(path: str | Path, remedy: str = "make room, or choose another directory") -> Iterator[None]:
-    """Turns an OSError of the block into a WriteError: the path cannot be written."""
+    """Turns an OSError of the block into a WriteError which says that the path cannot be written."""
     try:
         yield
     except OSError as error:
@@ -106,7 +106,7 @@ def reported(path: str | Path, remedy: str = "make room, or choose another direc
 
 
 def made_folder(path: Path, remedy: str) -> Path:
-    """A folder for files, made if it does not exist; WriteError, before the work for the files, if it takes none."""
+    """Creates a folder if it does not exist; WriteError, before the work for its files, if it is not writable."""
     with reported(path, remedy):
         path.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path).close()
@@ -114,11 +114,11 @@ def made_folder(path: Path, remedy: str) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """`atomic_write` of text; raises WriteError if it fails."""
+    """`atomic_write` for text; raises WriteError on failure."""
     with reported(path):
-        atomic_write(path, text.encode(errors="replace"))  # names of files may hold what UTF-8 does not
+        atomic_write(path, text.encode(errors="replace"))  # file names may contain characters that UTF-8 cannot encode
 
 
 def write_json(path: Path, content: Any) -> None:
-    """`write_text` of what JSON can hold."""
+    """`write_text` for anything that JSON can hold."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")

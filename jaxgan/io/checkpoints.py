@@ -1,7 +1,7 @@
-"""Checkpoints of a run: the whole state and a JSON dict beside it, written in the background by Orbax.
+"""Checkpoints of a run: the whole state and a JSON dict, written in the background by Orbax.
 
-A manifest lists each checkpoint's files with their sizes and checksums, so damage is noticed before it is restored:
-Orbax does not notice a flipped bit, and prints pages from its background threads about a truncated file.
+A manifest lists each checkpoint's files with their sizes and checksums, so damage is detected before restoring: Orbax
+does not detect a flipped bit, and for a truncated file its background threads print pages of output.
 """
 
 import contextlib
@@ -30,16 +30,16 @@ from jaxgan.errors import DataError, JaxganError, UsageError, WriteError
 from jaxgan.types import PlayerState, TrainState
 
 Leaves = dict[str, Any]
-"""The leaves and empty containers of a tree by their path, "generator.params.dense.kernel", as Orbax names them."""
+"""The leaves and empty containers of a pytree by path, such as "generator.params.dense.kernel", as Orbax names them."""
 
 UNRELATED = (MemoryError, RuntimeError)
-"""Errors that no file causes (JAX's own errors are RuntimeErrors). Any other may be raised for a damaged file."""
+"""Errors not caused by a file (JAX's own errors are RuntimeErrors). A damaged file may raise any other error."""
 
 MANIFEST = "manifest.json"
-"""{file: [bytes, CRC-32]}, in each checkpoint."""
+"""{file: [bytes, CRC-32]}; one per checkpoint."""
 
 _ADDED = "average_state"
-"""The field of `TrainState` that checkpoints of earlier versions do not have."""
+"""The field of `TrainState` that is missing from checkpoints of earlier versions."""
 
 PLAYERS = ("generator", "discriminator")
 
@@ -48,21 +48,21 @@ ITEMS = ("state", "run")
 
 
 class Checkpoints:
-    """The checkpoints of one run; a context manager that waits for the last save when it closes.
+    """The checkpoints of one run. A context manager that waits for the last save when it closes.
 
-    Methods that read take `step`, None for the newest that is not damaged; a newer damaged one is a warning. They raise
-    UsageError if there is no such checkpoint, or it does not fit the template, and DataError if it is damaged.
+    Methods that read take `step`; None means the newest undamaged checkpoint, with a warning about newer damaged ones.
+    They raise UsageError if the checkpoint does not exist or fit the template, and DataError if it is damaged.
 
     Args:
       directory: created if it does not exist.
-      keep: how many checkpoints to keep, the latest ones; at least 1.
-      best: which of the saved steps is kept beside them, if any.
-      every: a run that nothing stops saves multiples of these. Other steps are kept only while they are the newest,
-        so that a run keeps the same ones however often it was stopped.
-      asynchronous: `save` returns once the state is copied and writes in the background.
+      keep: number of newest checkpoints to keep, at least 1.
+      best: selects one more of the saved steps to keep, if any.
+      every: an uninterrupted run saves multiples of these. Other steps are kept only while they are the newest, so the
+        number of interruptions does not change which checkpoints are kept.
+      asynchronous: `save` returns once the state is copied, and writes in the background.
 
     Raises:
-      UsageError: `keep` < 1, or the directory cannot be made.
+      UsageError: `keep` < 1, or the directory cannot be created.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Checkpoints:
             enable_async_checkpointing=asynchronous,
             async_options=ocp.AsyncOptions(post_finalization_callback=self._finish) if asynchronous else None,
         )
-        # Naming the handlers lets Orbax read a checkpoint's metadata before anything was saved or restored.
+        # With named handlers, Orbax can read a checkpoint's metadata before anything is saved or restored.
         handlers = {"state": ocp.StandardCheckpointHandler(), "run": ocp.JsonCheckpointHandler()}
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -112,20 +112,20 @@ class Checkpoints:
             error.add_note(str(failure))  # the reader must see the first failure
 
     def save(self, step: int, state: TrainState, extra: dict[str, Any]) -> None:
-        """Starts to save a state; does nothing if that step is saved already.
+        """Starts saving a state; does nothing if that step is already saved.
 
         Args:
-          step: training steps done.
+          step: number of training steps done.
           state: its buffers may be donated as soon as this returns.
-          extra: a dict that JSON can hold, for example with the config.
+          extra: a JSON-serialisable dict, for example with the config.
 
         Raises:
-          UsageError: there is a newer checkpoint.
-          WriteError: this or the save before it failed.
-          TypeError: JSON cannot hold `extra`.
+          UsageError: a newer checkpoint exists.
+          WriteError: this save, or the one before it, failed.
+          TypeError: `extra` is not JSON-serialisable.
         """
         step, latest = int(step), self.latest_step()
-        run = json.loads(json.dumps(extra))  # a copy: the caller may go on to change its dict
+        run = json.loads(json.dumps(extra))  # a copy, since the caller may change its dict
         if step in self._manager.all_steps():
             return
         if latest is not None and step < latest:
@@ -145,37 +145,37 @@ class Checkpoints:
             self._manager.wait_until_finished()
 
     def close(self) -> None:
-        """Waits as `wait` does, and ends the background threads."""
+        """Waits like `wait`, and stops the background threads."""
         try:
             self.wait()
         finally:
             self._manager.close()
 
     def latest_step(self) -> int | None:
-        """The newest step saved (or being saved by this object), or None; half-written ones do not count."""
+        """The newest step saved, or being saved by this object; None if there is none. Unfinished ones do not count."""
         return self._manager.latest_step()
 
     def steps(self) -> list[int]:
-        """All steps saved, sorted."""
+        """All saved steps, sorted."""
         return sorted(self._manager.all_steps())
 
     def planned_steps(self) -> list[int]:
-        """The steps saved that a run saves if nothing stops it, sorted."""
+        """The saved steps that an uninterrupted run would save too, sorted."""
         return _planned(self.steps(), self._every)
 
     def extra(self, step: int | None = None) -> dict[str, Any]:
-        """Reads the dict that was saved beside a state, without the state."""
+        """Reads the dict saved with a state, without the state."""
         step = self._existing(step)
         with self._reading(step):
             return self._manager.restore(step, args=self._ocp.args.Composite(run=self._ocp.args.JsonRestore()))["run"]
 
     def restore(self, template: TrainState, step: int | None = None) -> tuple[TrainState, dict[str, Any]]:
-        """Reads a state, bit for bit as it was saved, and the dict that was saved with it.
+        """Reads a state, bit for bit as it was saved, and the dict saved with it.
 
         Args:
-          template: a state, or one of `jax.ShapeDtypeStruct`s, with the structure, shapes and types of the one saved;
-            every leaf goes where the template's leaf is, or to the default device.
-          step: of the checkpoint.
+          template: a state, or one of `jax.ShapeDtypeStruct`s, with the structure, shapes and dtypes of the saved
+            state. Each leaf is placed where the template's leaf is, or else on the default device.
+          step: step of the checkpoint.
         """
         step = self._existing(step)
         target, saved = jax.tree.map(_abstract, template), self._saved_leaves(step)
@@ -196,12 +196,12 @@ class Checkpoints:
     def restore_generator(
         self, template: TrainState, step: int | None = None, *, discriminator: bool = False
     ) -> TrainState:
-        """Reads what sampling needs, into a state whose other parts are empty.
+        """Reads only what sampling needs, into a state whose other parts are empty.
 
         Args:
-          template: as for `restore`; its optimizer states, and a discriminator that is not read, may be anything.
-          step: of the checkpoint.
-          discriminator: read the params and model_state of the discriminator too, not only of the generator.
+          template: as for `restore`; its optimizer states, and a discriminator that is not read, are ignored.
+          step: step of the checkpoint.
+          discriminator: whether to read the params and model_state of the discriminator too.
         """
         step = self._existing(step)
         names = ("generator", "discriminator") if discriminator else ("generator",)
@@ -224,7 +224,7 @@ class Checkpoints:
         return TrainState(found["step"], found["key"], read["generator"], read["discriminator"], *averages)
 
     def players(self, step: int | None = None) -> dict[str, dict[str, Any]]:
-        """Reads `{player: {"params", "model_state"}}`, of whatever networks they are, as nested dicts of arrays."""
+        """Reads `{player: {"params", "model_state"}}` for any networks, as nested dicts of arrays."""
         step = self._existing(step)
         with self._reading(step):
             _verify_manifest(self.directory / str(step))
@@ -235,7 +235,7 @@ class Checkpoints:
         return {name: {"model_state": {}} | player for name, player in found.items()}
 
     def _read(self, step: int, target: dict[str, Any]) -> dict[str, Any]:
-        """Some parts of a state; Orbax cannot restore one without leaves."""
+        """Reads parts of a state. Orbax cannot restore a part without leaves."""
         ocp = self._ocp
         with self._reading(step):
             args = ocp.args.PyTreeRestore(
@@ -245,7 +245,7 @@ class Checkpoints:
                 return reader.restore(self.directory / str(step) / "state", args=args)
 
     def _finish(self) -> None:
-        # In the background Orbax calls this just before it gives the step its final name, so that both come at once.
+        # In the background, Orbax calls this just before it gives the step its final name, so both appear together.
         for name in (f"{self._saving}.orbax-checkpoint-tmp", str(self._saving)):
             if (self.directory / name).is_dir() and jax.process_index() == 0:
                 _write_manifest(self.directory / name)
@@ -266,7 +266,7 @@ class Checkpoints:
         return step
 
     def _newest(self, steps: list[int]) -> int:
-        """The newest step that is not damaged; if all are, the newest."""
+        """The newest undamaged step; if all are damaged, the newest."""
         for step in reversed(steps):
             path = self.directory / str(step)
             if step != self._saving and step not in self._damage:
@@ -284,8 +284,8 @@ class Checkpoints:
             return _leaves(self._metadata(step))
 
     def _metadata(self, step: int) -> dict[str, Any]:
-        """Shapes and types of a saved state, as nested dicts."""
-        # Asked of the files, because the manager answers None for a checkpoint whose metadata it cannot read.
+        """Shapes and dtypes of a saved state, as nested dicts."""
+        # Read from the files, because the manager returns None for a checkpoint whose metadata it cannot read.
         with self._ocp.StandardCheckpointer() as reader:
             return reader.metadata(self.directory / str(step) / "state").item_metadata.tree
 
@@ -321,14 +321,14 @@ class Checkpoints:
             raise
         except Exception as error:
             what = f"cannot save checkpoint {self._saving} in {self.directory}"
-            if jax.process_count() == 1:  # what was written of it takes the room that is wanted
+            if jax.process_count() == 1:  # the partial checkpoint takes up needed space
                 shutil.rmtree(self.directory / f"{self._saving}.orbax-checkpoint-tmp", ignore_errors=True)
             raise WriteError(what, _reason(error), "make room or repair it, and run again to resume") from error
 
 
 @dataclasses.dataclass
 class _Preserved:
-    """Which checkpoints Orbax does not delete. Its own policies ask for a score when a checkpoint is saved."""
+    """The checkpoints that Orbax must not delete. Its own policies require a score when a checkpoint is saved."""
 
     keep: int
     best: Callable[[list[int]], int | None] | None
@@ -350,7 +350,7 @@ def _planned(steps: Sequence[int], every: Sequence[int]) -> list[int]:
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
     sharding = getattr(leaf, "sharding", None)
-    if not isinstance(sharding, jax.sharding.Sharding):  # Orbax's description of where a leaf was is of no use here
+    if not isinstance(sharding, jax.sharding.Sharding):  # Orbax's description of where a leaf was does not help here
         sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
@@ -365,9 +365,9 @@ def _with_leaves(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(leaf: Any) -> str:
-    if not jax.tree.leaves(leaf):  # Orbax restores () and {}; other containers without leaves are None there
+    if not jax.tree.leaves(leaf):  # Orbax restores () and {}; other containers without leaves become None
         return str(leaf) if type(leaf) in (tuple, dict) and not leaf else "empty"
-    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):  # on disk a typed key is the integers it is made of
+    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):  # a typed key is stored as its integers
         leaf = jax.eval_shape(jax.random.key_data, leaf)
     return f"{leaf.dtype}[{', '.join(map(str, leaf.shape))}]"
 
@@ -376,13 +376,13 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     text = getattr(error, "strerror", None) or str(error).strip().split("\n")[0] or type(error).__name__
-    if code := re.search(r"os_error_code='(\d+)'", text):  # TensorStore: a long line with this at its end
+    if code := re.search(r"os_error_code='(\d+)'", text):  # TensorStore: a long line that ends with this
         text = os.strerror(int(code[1]))
     return text if len(text) <= 160 else text[:157] + "..."
 
 
 def _check_files(path: Path) -> None:
-    """Raises ValueError if something in a checkpoint is a link or a pipe: it may be a stranger's."""
+    """Raises ValueError if a checkpoint, which may be untrusted, contains links or pipes."""
     for folder, folders, files in os.walk(path):
         for name in (*folders, *files):
             mode = os.lstat(os.path.join(folder, name)).st_mode
@@ -395,16 +395,16 @@ def _write_manifest(path: Path) -> None:
 
 
 def saved_steps(directory: Path) -> list[int]:
-    """The steps of a run's checkpoints, sorted, without opening them."""
+    """The steps of a run's checkpoints, sorted; does not open them."""
     return sorted(int(path.name) for path in directory.iterdir() if path.name.isdigit()) if directory.is_dir() else []
 
 
 def set_aside(directory: Path, unusable: Mapping[int, str]) -> None:
-    """Renames checkpoints of a run that no process trains to STEP.unusable, with a warning each.
+    """Renames checkpoints of a run to STEP.unusable, each with a warning. No process may be training the run.
 
     Args:
-      directory: of the checkpoints.
-      unusable: why, by step.
+      directory: directory of the checkpoints.
+      unusable: the reasons, by step.
     """
     for step, why in unusable.items():
         names = (f"{step}.unusable{number or ''}" for number in itertools.count())
@@ -415,7 +415,7 @@ def set_aside(directory: Path, unusable: Mapping[int, str]) -> None:
 
 
 def damage_of(path: Path) -> str | None:
-    """What is wrong with a checkpoint's files, or None."""
+    """Describes the damage to a checkpoint's files; None if there is none."""
     try:
         _check_files(path)
         _verify_manifest(path)
@@ -425,9 +425,9 @@ def damage_of(path: Path) -> str | None:
 
 
 def _verify_manifest(path: Path) -> None:
-    """Raises ValueError or OSError if a file is missing, changed or cannot be read.
+    """Raises ValueError or OSError if a file is missing, changed or unreadable.
 
-    A checkpoint of other software has no manifest, and then no other one beside it has one.
+    A missing manifest is accepted if no checkpoint beside it has one: other software wrote them.
     """
     for item in ITEMS:
         if not (path / item).is_dir():
@@ -450,7 +450,7 @@ def _checksums(path: Path) -> dict[str, list[int]]:
     return {
         file.relative_to(path).as_posix(): [file.stat().st_size, _checksum(file)]
         for file in files
-        if file.name != "commit_success.txt"  # Orbax's own mark, which it may write later
+        if file.name != "commit_success.txt"  # Orbax's own marker, which it may write later
     }
 
 
@@ -464,14 +464,14 @@ def _checksum(file: Path) -> int:
 
 @functools.cache
 def _quiet_orbax() -> None:
-    """Hides what Orbax logs beside the errors that it raises: dozens of lines a save, hundreds when a disk is full."""
-    # Other software logs through these loggers too, so records are filtered by their source and not by their level.
+    """Hides Orbax's logs about errors that it also raises: dozens of lines per save, hundreds when a disk is full."""
+    # Other software uses these loggers too, so records are filtered by source, not by level.
     for name in ("absl", "asyncio"):
         logging.getLogger(name).addFilter(_worth_showing)
     hook = sys.unraisablehook
 
     def show(unraisable):
-        # After a failed write TensorStore's threads call the event loop that Orbax has closed.
+        # After a failed write, TensorStore's threads call the event loop that Orbax has closed.
         error = unraisable.exc_value
         if not (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
             hook(unraisable)
@@ -480,7 +480,7 @@ def _quiet_orbax() -> None:
 
 
 def _worth_showing(record: logging.LogRecord) -> bool:
-    """Whether a log record is of other software, or an error of Orbax that is not raised as well."""
+    """Whether a log record is from other software, or an Orbax error that is not raised as well."""
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
         return "orbax" not in Path(record.pathname).parts or record.levelno >= logging.ERROR

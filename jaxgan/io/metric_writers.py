@@ -1,4 +1,4 @@
-"""What a run writes while it trains: metrics as JSON lines, for TensorBoard and for Weights & Biases; its progress."""
+"""Output of a run during training: metrics as JSON lines, for TensorBoard and for Weights & Biases; and progress."""
 
 import contextlib
 import importlib.util
@@ -21,22 +21,22 @@ from jaxgan.io.atomic import atomic_write, reported, write_json
 from jaxgan.tables import Table
 
 Values = Mapping[str, Any]
-"""Metrics by name: Python numbers, or arrays of one element."""
+"""Metrics by name: Python numbers, or arrays with one element."""
 
 RETRY_SECONDS = 60.0
-"""Between two tries to write where it failed."""
+"""Time between two attempts to write after a failure."""
 
 
 class LoggedRun(NamedTuple):
-    """What writers know of the run whose metrics they take.
+    """The information on a run that metric writers get.
 
     Attributes:
-      directory: of the run; a writer puts no file elsewhere.
-      step: at which it starts, or resumes: what an earlier writer logged after it is not to be seen; None for a writer
-        that is opened again.
-      config: of the run, nested, as JSON can hold it.
-      hyperparameters: numbers and texts that tell the run from others, by the fields of its config.
-      group: the sweep that the run is a member of; "" for a run of its own.
+      directory: directory of the run; a writer creates no files elsewhere.
+      step: step at which the run starts or resumes. Anything that an earlier writer logged after it must be hidden.
+        None for a writer that is reopened.
+      config: the run's config: nested, JSON-serialisable.
+      hyperparameters: numbers and texts that distinguish the run from others, by config field.
+      group: the sweep to which the run belongs; "" for a single run.
     """
 
     directory: Path
@@ -47,19 +47,19 @@ class LoggedRun(NamedTuple):
 
 
 class GoneError(WriteError):
-    """A writer that failed and is not tried again."""
+    """A writer failed and is not retried."""
 
 
 class MetricWriter:
-    """Takes the metrics and the pictures of a run; this one ignores them. A context manager, which closes it.
+    """Takes the metrics and pictures of a run; this base class ignores them. A context manager that closes it.
 
     Writers raise WriteError if their file cannot be written, for example because the disk is full. An entry of
-    `WRITERS` is a class of its own, whose first argument is a `LoggedRun`, and whose others are fields of the config:
+    `WRITERS` is a subclass. Its first argument is a `LoggedRun`; the others are config fields named
     `logging.ENTRY_PARAMETER`.
 
     Attributes:
-      requires: the module that it needs beside jaxgan's own; "" for none.
-      of_members: whether members of a sweep have one.
+      requires: the module that it needs besides jaxgan's own dependencies; "" for none.
+      of_members: whether members of a sweep get such a writer.
     """
 
     requires: ClassVar[str] = ""
@@ -76,23 +76,23 @@ class MetricWriter:
                 raise
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Writes numbers by name, at a number of training steps done."""
+        """Writes numbers by name; `step` is the number of training steps done."""
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
         """Writes pictures by name: uint8 [height, width, 1 or 3], or [height, width]."""
 
     def write_summary(self, scores: Values) -> None:
-        """Takes the last scores by name, none if there are none, of a run that has all its steps."""
+        """Takes the final scores of a finished run by name; empty if there are none."""
 
     def sync(self) -> None:
-        """Writes what is left of the numbers so that a power cut does not take them."""
+        """Flushes pending numbers to disk, so that they survive a power cut."""
 
     def close(self) -> None:
-        """Writes what is left, and closes the files."""
+        """Writes pending data, and closes the files."""
 
 
 class MultiWriter(MetricWriter):
-    """Several writers as one."""
+    """Combines several writers into one."""
 
     def __init__(self, *writers: MetricWriter):
         self._writers = writers
@@ -119,12 +119,12 @@ class MultiWriter(MetricWriter):
 
 
 class Spared(MetricWriter):
-    """A writer whose training goes on while it cannot write: the first failure is a warning, and what it was to write
-    in the meantime is left out.
+    """A writer whose failures do not stop training. The first failure is a warning, and data is dropped while the
+    writer cannot write.
 
     Args:
-      make: opens the writer, now and again after a failure.
-      warn: takes the text of the warning.
+      make: opens the writer, first now and then again after each failure.
+      warn: called with the text of the warning.
     """
 
     def __init__(self, make: Callable[[], MetricWriter], warn: Callable[[str], None]):
@@ -166,13 +166,13 @@ class Spared(MetricWriter):
 
 
 class MetricsFile(MetricWriter):
-    """`metrics.jsonl`: one JSON object per log step, `{"step": n, name: value, ...}`, names in the order given.
+    """`metrics.jsonl`: one JSON object per log step, `{"step": n, name: value, ...}`, with names in the given order.
 
-    Nothing in it depends on the time or the machine, so two equal runs write equal files. A value that is not finite
-    becomes null, since JSON has no NaN.
+    Its content does not depend on time or machine, so equal runs write equal files. A value that is not finite becomes
+    null, since JSON has no NaN.
 
     Args:
-      path: the file. It is created, with its directory, or appended to if it exists.
+      path: the file. An existing file is appended to; otherwise the file and its directory are created.
     """
 
     def __init__(self, path: str | Path):
@@ -182,30 +182,30 @@ class MetricsFile(MetricWriter):
             self._open()
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Appends a line, or keeps it for the next call while it cannot be written; "step" is not a valid name."""
+        """Appends a line, or keeps it for the next call if it cannot be written; "step" is not a valid name."""
         line = json.dumps({"step": int(step)} | {name: _plain(value) for name, value in scalars.items()})
         self._unwritten += line.encode() + b"\n"
         with contextlib.suppress(OSError):
             self._write()
 
     def sync(self) -> None:
-        """Writes all lines to the disk itself."""
+        """Flushes all lines to disk."""
         with reported(self.path):
             self._write()
             os.fsync(self._stream.fileno())
 
     def lines(self) -> list[dict[str, Any]]:
-        """The lines up to the first that is none."""
+        """The lines before the first invalid one."""
         return read_lines(self.path)
 
     def truncate(self, step: int) -> None:
-        """Drops all lines of later steps and a half-written last line, before a run resumes at `step`.
+        """Drops the lines of later steps and an incomplete last line, before a run resumes at `step`.
 
         Raises:
-          UsageError: a line before the last is not a JSON object with a step.
+          UsageError: a line other than the last is not a JSON object with a step.
         """
         before = self.path.read_bytes()
-        lines = before.decode("utf-8", "replace").split("\n")  # the last ends in no newline: half
+        lines = before.decode("utf-8", "replace").split("\n")  # a last line without a newline is incomplete
         kept = []
         for number, line in enumerate(lines[:-1], 1):
             try:
@@ -216,7 +216,7 @@ class MetricsFile(MetricWriter):
             if not late:
                 kept.append(line + "\n")
         content = "".join(kept).encode()
-        if content == before:  # a full disk has no room for a copy
+        if content == before:  # a full disk has no space for a copy
             return
         with reported(self.path):
             self._stream.close()
@@ -224,12 +224,12 @@ class MetricsFile(MetricWriter):
             self._open()
 
     def close(self) -> None:
-        """Closes the file; a second call has no effect."""
+        """Closes the file. A second call does nothing."""
         with reported(self.path), contextlib.closing(self._stream):
             self._write()
 
     def _open(self) -> None:
-        self._stream = self.path.open("ab", buffering=0)  # so that it says how much of a line was written
+        self._stream = self.path.open("ab", buffering=0)  # unbuffered, to know how much of a line was written
         self._unwritten = b""
 
     def _write(self) -> None:
@@ -238,11 +238,11 @@ class MetricsFile(MetricWriter):
 
 
 def complete_until(path: Path, every: int) -> float:
-    """The last step up to which a `metrics.jsonl` lacks no line after its first one; infinity if there is no file.
+    """The last step up to which `metrics.jsonl` has no gaps after its first line; infinity if there is no file.
 
     Args:
       path: the file.
-      every: steps from line to line.
+      every: steps between lines.
     """
     if not path.exists():
         return math.inf
@@ -261,7 +261,7 @@ def complete_until(path: Path, every: int) -> float:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl` up to the first that is none; none if the file does not exist."""
+    """The lines of a `metrics.jsonl` before the first invalid one; empty if the file does not exist."""
     found = []
     for line in path.read_bytes().decode("utf-8", "replace").splitlines() if path.exists() else ():
         try:
@@ -272,7 +272,7 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def _parsed(line: str) -> dict[str, Any]:
-    """A line, whose file may be anyone's; ValueError if it is not a JSON object with a step and numbers or null."""
+    """Parses a line of an untrusted file. ValueError unless it is a JSON object with a step and numbers or nulls."""
     try:
         found = json.loads(line)
     except RecursionError as error:
@@ -294,11 +294,11 @@ GROUPS = {
     "pictures": ("samples",),
     "samples": ("diversity", "modes"),
 }
-"""Words of metrics' names, by the group in which trackers show them."""
+"""Words in metric names, by the group in which trackers show the metric."""
 
 
 def grouped(name: str) -> str:
-    """A metric's name behind its group: "loss/d_loss", "scores/frechet" of "evaluation/frechet"."""
+    """A metric's name with its group: "loss/d_loss"; "scores/frechet" for "evaluation/frechet"."""
     words = set(name.replace("/", "_").split("_"))
     for group, known in GROUPS.items():
         if words & set(known):
@@ -307,13 +307,13 @@ def grouped(name: str) -> str:
 
 
 class TensorBoard(MetricWriter):
-    """Events for TensorBoard in `tensorboard/`, written by tensorboardX (which needs no TensorFlow).
+    """Writes TensorBoard events to `tensorboard/`, using tensorboardX (which needs no TensorFlow).
 
-    Metrics are in groups. The config is a text, and its hyperparameters are those of the tab HPARAMS, beside all last
-    values.
+    Metrics are grouped. The config is logged as text. Its hyperparameters appear in the tab HPARAMS, beside the last
+    value of each metric.
 
     Args:
-      run: whose metrics these are.
+      run: the run whose metrics are written.
     """
 
     requires = "tensorboardX"
@@ -324,20 +324,20 @@ class TensorBoard(MetricWriter):
         self._summary, self._event = tensorboardx.summary, tensorboardx.proto.event_pb2
         with reported(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
-            # Its writer without a thread: an error of the disk is raised here, where it can be reported.
+            # tensorboardX's writer without its thread: disk errors are raised here, where they can be reported.
             self._file = tensorboardx.event_file_writer.EventsWriter(str(self._directory / "events"))
         if run.step is None:
             return
-        # TensorBoard hides the purge step itself too, but the step resumed at was logged and stays.
+        # TensorBoard hides the purge step itself too, but the step at which the run resumes was logged and must stay.
         start = self._event.SessionLog(status=self._event.SessionLog.START)
         self._write(run.step + 1, session_log=start)
-        # Without an experiment, which would name the metrics, TensorBoard shows all of them, and compares all runs.
+        # Without an experiment, which would name the metrics, TensorBoard shows all metrics and compares all runs.
         _, begin, _ = self._summary.hparams(dict(run.hyperparameters), {})
         text = f"```json\n{json.dumps(run.config, indent=2, sort_keys=True, default=str)}\n```"
         self._write(run.step, begin, self._summary.text("config", text))
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Logs numbers by name, NaN and infinity included."""
+        """Logs numbers by name, including NaN and infinity."""
         self._write(step, *(self._summary.scalar(grouped(n), np.asarray(value)) for n, value in scalars.items()))
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
@@ -346,7 +346,7 @@ class TensorBoard(MetricWriter):
         self._write(step, *(self._summary.image(n, a, dataformats=layouts[a.ndim]) for n, a in arrays.items()))
 
     def write_summary(self, scores: Values) -> None:
-        """Ends the run for the tab HPARAMS; its scores are logged."""
+        """Completes the run for the tab HPARAMS. Its scores are already logged."""
         _, _, end = self._summary.hparams({}, {})
         self._write(0, end)
 
@@ -363,7 +363,7 @@ class TensorBoard(MetricWriter):
 
 
 def _import_tensorboardx() -> Any:
-    # tensorboardX imports torch if it is installed, which takes seconds and is not needed. None makes that import fail.
+    # tensorboardX imports torch if installed, which takes seconds and is not needed. None makes that import fail.
     absent: dict[str, Any] = {} if "torch" in sys.modules else {"torch": None}
     sys.modules.update(absent)
     try:
@@ -377,16 +377,17 @@ def _import_tensorboardx() -> Any:
 
 
 class WandB(MetricWriter):
-    """A run of Weights & Biases, which a resumed run continues; its files are in `wandb/`.
+    """Logs to a run of Weights & Biases, which a resumed run continues. Its files are in `wandb/`.
 
-    Where it goes is the environment's: WANDB_MODE=offline keeps everything in the directory, for `wandb sync` later.
-    Steps that it has already are not logged again, since its steps only rise. It gets metrics, the config, pictures and
-    scores, and neither code nor what is printed. It fails once: without a login, or where there is no network.
+    The environment controls where data goes: WANDB_MODE=offline keeps everything in the directory, for a later
+    `wandb sync`. Steps that were already logged are skipped, since its step numbers must increase. It receives metrics,
+    the config, pictures and scores, but neither code nor console output. A failure is final, for example without a
+    login or a network.
 
     Args:
-      run: whose metrics these are.
-      project: its name.
-      entity: account or team; "" for the user's own.
+      run: the run whose metrics are written.
+      project: name of the project.
+      entity: account or team; "" means the user's own.
     """
 
     requires = "wandb"
@@ -398,7 +399,7 @@ class WandB(MetricWriter):
         with reported(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
         saved = _read_wandb_run(self._file)
-        # Its service keeps its logs there, and is started once in a process.
+        # Its service keeps its logs there, and is started once per process.
         os.environ.setdefault("WANDB_CACHE_DIR", str(self._directory / "cache"))
         with _gone_if_it_fails():
             import wandb
@@ -410,7 +411,7 @@ class WandB(MetricWriter):
                 save_code=False,
                 disable_git=True,
                 disable_code=True,
-                init_timeout=30.0,  # seconds without a network
+                init_timeout=30.0,  # in seconds, for example without a network
                 finish_timeout=60.0,
             )
             if wandb.setup().settings.mode == "online" and not wandb.login(prompt=False):
@@ -432,13 +433,13 @@ class WandB(MetricWriter):
         self.sync()
 
     def write_scalars(self, step: int, scalars: Values) -> None:
-        """Logs numbers by name, NaN and infinity included."""
+        """Logs numbers by name, including NaN and infinity."""
         self._log(step, {grouped(name): np.asarray(value).item() for name, value in scalars.items()})
 
     def write_images(self, step: int, images: Mapping[str, np.ndarray]) -> None:
         from PIL import Image
 
-        # From files, since it would make its own ones elsewhere.
+        # Passed as files; otherwise wandb would create files of its own elsewhere.
         for number, (name, image) in enumerate(images.items()):
             path = self._directory / f"picture_{number}.png"
             with reported(path):
@@ -448,12 +449,12 @@ class WandB(MetricWriter):
             path.unlink(missing_ok=True)
 
     def write_summary(self, scores: Values) -> None:
-        """Sets the scores beside the run's name."""
+        """Sets the scores in the run's summary."""
         with _gone_if_it_fails():
             self._run.summary.update({grouped(name): np.asarray(value).item() for name, value in scores.items()})
 
     def sync(self) -> None:
-        """Notes the step up to which it has the metrics, before a checkpoint of that step is saved."""
+        """Records the last step whose metrics were logged, before a checkpoint of that step is saved."""
         write_json(self._file, {"id": self._id, "step": self._step})
 
     def close(self) -> None:
@@ -469,11 +470,11 @@ class WandB(MetricWriter):
 
 
 MOST_BYTES = 1_000
-"""Of `wandb/run.json`."""
+"""Maximum size of `wandb/run.json`."""
 
 
 def _read_wandb_run(path: Path) -> dict[str, Any]:
-    """The id and the last step of the run's earlier part, whose file may be anyone's, or of a new run."""
+    """The id and the last step of the run's earlier part, from an untrusted file; or those of a new run."""
     if not path.exists():
         return {"id": secrets.token_hex(8), "step": 0}
     try:
@@ -488,7 +489,7 @@ def _read_wandb_run(path: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _gone_if_it_fails() -> Iterator[None]:
-    """Turns whatever wandb raises into a GoneError."""
+    """Turns any exception of wandb into a GoneError."""
     try:
         yield
     except WriteError:
@@ -498,11 +499,11 @@ def _gone_if_it_fails() -> Iterator[None]:
 
 
 WRITERS: dict[str, Callable[..., MetricWriter]] = Table("writer") | {"tensorboard": TensorBoard, "wandb": WandB}
-"""What takes metrics and pictures beside `metrics.jsonl`: `(LoggedRun, *, fields) -> MetricWriter`."""
+"""The writers of metrics and pictures besides `metrics.jsonl`: `(LoggedRun, *, fields) -> MetricWriter`."""
 
 
 def check_installed(names: Iterable[str]) -> None:
-    """Raises UsageError if a package is missing that one of some entries of `WRITERS` needs."""
+    """Raises UsageError if a package is missing that one of the named entries of `WRITERS` needs."""
     for name in names:
         package = getattr(WRITERS[name], "requires", "")
         if package and importlib.util.find_spec(package) is None:
@@ -511,16 +512,16 @@ def check_installed(names: Iterable[str]) -> None:
 
 
 class Progress:
-    """How far the run is: a bar on a terminal, elsewhere (and with TERM=dumb) a plain line every few seconds.
+    """Shows the progress of a run: a bar on a terminal, otherwise (or with TERM=dumb) a plain line every few seconds.
 
     Args:
       total: the step at which the run ends.
-      start: the step it starts, or resumes, at.
-      unit: what a step is.
-      quiet: seconds at the beginning in which nothing is written, for work that may be short.
+      start: the step at which it starts or resumes.
+      unit: name of a step.
+      quiet: initial seconds without any output, for work that may be short.
       stream: where to write.
-      interval: seconds between plain lines, at least; the first and the last `update` are always written.
-      clock: seconds; for tests.
+      interval: minimum seconds between plain lines; the first and the last `update` are always written.
+      clock: returns seconds; for tests.
     """
 
     def __init__(
@@ -537,9 +538,9 @@ class Progress:
         self.total, self.step, self.unit, self.interval = total, start, unit, interval
         self._stream = sys.stderr if stream is None else stream
         self._clock = clock
-        self._base: tuple[int, float] | None = None  # where the rate is measured from: after the compilation
-        self._reported: tuple[int, float] | None = None  # the last plain line of steps
-        self._written = -math.inf  # when the last plain line was written
+        self._base: tuple[int, float] | None = None  # start of the rate measurement: after compilation
+        self._reported: tuple[int, float] | None = None  # the last plain line that reported steps
+        self._written = -math.inf  # time of the last plain line
         self._unreported: list[str] | None = None
         self._quiet_until = clock() + quiet if quiet else -math.inf
         self._has_bar = self._stream.isatty() and os.environ.get("TERM") != "dumb"
@@ -554,12 +555,12 @@ class Progress:
         self.close()
 
     def note(self, text: str) -> None:
-        """Shows what is done now that is not a step, such as a compilation, until the next `update`.
+        """Shows the current activity other than steps, such as compilation, until the next `update`.
 
-        Without a bar it is a line, unless the last one is younger than the interval.
+        Without a bar it prints a line, unless the last line is more recent than the interval.
 
         Args:
-          text: "" for nothing more.
+          text: the activity; "" clears it.
         """
         now = self._clock()
         if now < self._quiet_until:
@@ -570,19 +571,19 @@ class Progress:
             self._line(text, now)
 
     def measure(self) -> None:
-        """Measures rates from the first such call on; else it is from the first `update` on, after the compilation."""
+        """Starts measuring rates at the first call. Otherwise that happens at the first `update`, after compilation."""
         self._base = self._base or (self.step, self._clock())
 
     def update(
         self, step: int, values: Values | None = None, *, note: str = "", seconds_left: float | None = None
     ) -> None:
-        """Reports how many steps are done. At the last step the rate is that of all steps.
+        """Reports the number of steps done. At the last step, the rate is that of all steps.
 
         Args:
-          step: training steps done.
+          step: number of training steps done.
           values: the latest metrics; d_loss and g_loss are shown.
-          note: what is done now, in place of metrics and rates.
-          seconds_left: an estimate, in place of that from the rate.
+          note: the current activity, shown in place of metrics and rates.
+          seconds_left: an estimate that replaces the one from the rate.
         """
         now = self._clock()
         self.step = step
@@ -605,7 +606,7 @@ class Progress:
         import tqdm
 
         form = "{percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}"
-        # leave the bar's own rate out, as it counts the compilation
+        # omits the bar's own rate, which includes compilation
         self._bar = tqdm.tqdm(
             total=self.total,
             initial=self.step,
@@ -617,14 +618,14 @@ class Progress:
         return self._bar
 
     def message(self, line: str) -> None:
-        """Writes a line, above the bar if there is one."""
+        """Prints a line, above the bar if there is one."""
         if self._bar is not None:
             self._bar.write(line, file=self._stream)
         else:
             print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Writes the last line if it was held back, and leaves the bar on the screen."""
+        """Prints the last line if it was held back, and leaves the bar on the screen."""
         if self._bar is not None:
             self._bar.close()
         elif self._unreported is not None:
@@ -663,7 +664,7 @@ def _rate(since: tuple[int, float] | None, step: int, now: float) -> float | Non
 
 
 def duration(seconds: float) -> str:
-    """A time in words, rounded up to whole seconds: "3 min 29 s"."""
+    """A duration in words, rounded up to whole seconds: "3 min 29 s"."""
     seconds = math.ceil(seconds)
     if seconds < 60:
         return f"{seconds} s"
@@ -673,8 +674,8 @@ def duration(seconds: float) -> str:
 
 
 def _plain(value: Any) -> int | float | None:
-    """A python number; None (null) for one that is not finite."""
+    """Converts to a Python number; None (null) if it is not finite."""
     number = np.asarray(value).reshape(()).item()
-    if isinstance(number, int):  # a bool is one too
+    if isinstance(number, int):  # includes bool
         return number
     return float(number) if math.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""Samples as files that a reader sees whole or not at all, written part by part, so that not all are in memory."""
+"""Writes samples to files that readers see whole or not at all, part by part, so that not all are in memory."""
 
 import os
 import zipfile
@@ -12,13 +12,13 @@ from jaxgan.io.atomic import atomic_folder, atomic_path
 
 
 class Parts(NamedTuple):
-    """An array whose parts come one after the other.
+    """An array given in consecutive parts.
 
     Attributes:
-      name: in the file.
-      shape: of all parts together, which must fill it.
-      dtype: of the parts.
-      parts: [n, ...] each.
+      name: name in the file.
+      shape: total shape, which the parts must fill.
+      dtype: dtype of the parts.
+      parts: arrays [n, ...].
     """
 
     name: str
@@ -28,14 +28,14 @@ class Parts(NamedTuple):
 
 
 def write_arrays(path: Path, arrays: Iterable[Parts]) -> None:
-    """Writes an .npz file, byte for byte as `numpy.savez_compressed` does with whole arrays.
+    """Writes an .npz file, byte for byte like `numpy.savez_compressed` for whole arrays.
 
     Args:
       path: the file.
-      arrays: written in their order; the parts of one are taken before those of the next.
+      arrays: written in order; all parts of an array are consumed before those of the next.
 
     Raises:
-      OSError: it cannot be written. An earlier file stays.
+      OSError: it cannot be written. An existing file is kept.
     """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -53,12 +53,12 @@ def write_images(folder: Path, images: Iterable[tuple[str, np.ndarray]], lines: 
     """Writes a folder of PNG files.
 
     Args:
-      folder: an earlier one is replaced.
-      images: names within the folder, without an ending, and uint8 [height, width, 1, 3 or 4] or [height, width].
-      lines: of `metadata.jsonl`, which is written after the images; none for no such file.
+      folder: an existing folder is replaced.
+      images: file names without their ending, and uint8 [height, width, 1, 3 or 4] or [height, width].
+      lines: lines of `metadata.jsonl`, which is written after the images; no lines, no file.
 
     Raises:
-      OSError: it cannot be written. An earlier folder stays.
+      OSError: it cannot be written. An existing folder is kept.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""What is printed reaches the terminal if it can, and never ends a program."""
+"""Prints to the terminal if possible; a failure to print never ends a program."""
 
 import contextlib
 import os
@@ -8,10 +8,10 @@ from typing import Any, TextIO
 
 
 class Lenient:
-    """A stream that drops what cannot be written: the terminal or the reader is gone, or the log's disk is full.
+    """A stream that drops what cannot be written, because the terminal or reader is gone or the log's disk is full.
 
     Args:
-      stream: any.
+      stream: any text stream.
     """
 
     def __init__(self, stream: TextIO):
@@ -21,20 +21,20 @@ class Lenient:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Writes a text, or drops it."""
+        """Writes a text, or drops it if that fails."""
         with contextlib.suppress(OSError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flushes, if that is possible."""
+        """Flushes, if possible."""
         with contextlib.suppress(OSError):
             self._stream.flush()
 
 
 @contextlib.contextmanager
 def lenient_output() -> Iterator[None]:
-    """Standard output and error are lenient in this context, and replace letters that they do not have."""
+    """In this context, standard output and error are lenient, and replace characters that they cannot encode."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(_lenient, before)
     try:
@@ -46,7 +46,7 @@ def lenient_output() -> Iterator[None]:
 
 
 def _lenient(stream: TextIO | None) -> Any:
-    if stream is None:  # closed by whoever started the program
+    if stream is None:  # closed by the parent process
         return open(os.devnull, "w")
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")
@@ -54,7 +54,7 @@ def _lenient(stream: TextIO | None) -> Any:
 
 
 def _settle(stream: TextIO) -> None:
-    """Writes what is left, or sends it nowhere, so that Python does not fail to write it when it ends."""
+    """Flushes the stream, or redirects it to nowhere, so that Python's final flush does not fail."""
     try:
         stream.flush()
     except OSError:

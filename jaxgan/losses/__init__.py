@@ -1,6 +1,6 @@
-"""Pure losses on logits, penalties on the discriminator, and terms that read more than logits.
+"""Pure losses on logits, penalties on the discriminator, and loss terms that read more than logits.
 
-`adversarial` has the losses, `transforms` what makes one loss of another, `penalties` and `terms` what is added.
+`adversarial` has the losses, `transforms` functions from loss to loss, `penalties` and `terms` the additions.
 """
 
 from jaxgan.losses.adversarial import LOSSES as LOSSES

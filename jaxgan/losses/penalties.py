@@ -1,11 +1,12 @@
-"""Penalties on the discriminator, as `make_train_step(penalties=…)` takes them.
+"""Penalties on the discriminator, for `make_train_step(penalties=…)`.
 
-A penalty is `(critic, real, fake, key) -> scalar`, added to the discriminator's loss; `critic(examples) -> logits
-[batch]` is the discriminator in training. It is a mean over examples. One that draws, or reads the whole batch, has a
-fifth argument `shard`, a `jaxgan.types.BatchShard`, which makes it the same on one device and on many. `lazy` applies a
-penalty in some steps only. To add a penalty, write a function from its weight to the penalty, and one line of
-`PENALTIES`; further parameters are keyword-only. r1 and r2 have the factor ½ of their source, gradient penalties have
-none. Norms are over all dimensions of an example. All raise ValueError if a weight is negative or not a number.
+A penalty is `(critic, real, fake, key) -> scalar`, added to the discriminator's loss. `critic(examples) -> logits
+[batch]` is the discriminator in training mode. A penalty is a mean over examples. If it draws random numbers, or reads
+the whole batch, it takes a fifth argument `shard`, a `jaxgan.types.BatchShard`, which makes it independent of the
+number of devices. `lazy` applies a penalty in some steps only. To add a penalty, write a function from its weight to
+the penalty, and add a line to `PENALTIES`; further parameters are keyword-only. r1 and r2 have the factor ½ of their
+source, gradient penalties have none. Norms are over all dimensions of an example. All raise ValueError if a weight is
+negative or not a number.
 """
 
 from collections.abc import Callable
@@ -19,14 +20,14 @@ from jaxgan.tables import Table, UnknownNameError
 from jaxgan.types import BatchShard, Lazy, Penalty
 
 NOISES = ("uniform", "normal")
-"""Kinds of `dragan`'s noise."""
+"""Kinds of noise for `dragan`."""
 
 
 def r1(gamma: chex.Numeric = 1.0) -> Penalty:
-    """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖², on data: the gradient vanishes where the data are.
+    """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖² on data: makes the gradient vanish at the data.
 
     Args:
-      gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared (logit per unit of x).
+      gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared gradient.
 
     Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1.
     """
@@ -39,7 +40,7 @@ def r1(gamma: chex.Numeric = 1.0) -> Penalty:
 
 
 def r2(gamma: chex.Numeric = 1.0) -> Penalty:
-    """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖², on generated examples; γ and the source are those of `r1`."""
+    """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖² on generated examples; γ and the source are as for `r1`."""
     check_weight(gamma, "gamma")
 
     def penalty(critic, real, fake, key):
@@ -49,7 +50,7 @@ def r2(gamma: chex.Numeric = 1.0) -> Penalty:
 
 
 def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
-    """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), each norm on its own examples, with the γ of `r1`.
+    """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), with γ as for `r1`.
 
     Source: Huang et al. 2024 (arXiv:2501.05441), section 2.3, equation 3, with the relativistic paired loss.
     """
@@ -58,7 +59,7 @@ def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
 
 
 def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) -> Penalty:
-    """λ·E(‖∇_x l(x̂)‖₂ − 1)² at x̂ = ε·x_real + (1 − ε)·x_fake, one ε ~ U(0, 1) for each example.
+    """λ·E(‖∇_x l(x̂)‖₂ − 1)² at x̂ = ε·x_real + (1 − ε)·x_fake, with one ε ~ U(0, 1) per example.
 
     Args:
       weight: λ ≥ 0; 10 in the source.
@@ -79,7 +80,7 @@ def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) ->
 
 
 def gradient_penalty_one_sided(weight: chex.Numeric = 10.0) -> Penalty:
-    """`gradient_penalty` of norms above 1 only."""
+    """`gradient_penalty` that penalises only norms above 1."""
     return gradient_penalty(weight, one_sided=True)
 
 
@@ -88,13 +89,13 @@ def dragan(
 ) -> Penalty:
     """λ·E(‖∇_x l(x + δ)‖₂ − 1)² around the data, with one of two kinds of noise δ.
 
-    "uniform", of the authors' code: δ = α·c·σ(x)·u, with u ~ U(0, 1) for every value, α ~ U(0, 1) for every example and
-    σ(x) the standard deviation of all values of the batch. "normal", of the paper: δ ~ N(0, c·I).
+    "uniform" (the authors' code): δ = α·c·σ(x)·u, with u ~ U(0, 1) per value, α ~ U(0, 1) per example, and σ(x) the
+    standard deviation of all values of the batch. "normal" (the paper): δ ~ N(0, c·I).
 
     Args:
       weight: λ ≥ 0; 10 in the source.
-      spread: c ≥ 0. "uniform": in standard deviations of the data, .5 in the code. "normal": a variance, in squared
-        units of the data.
+      spread: c ≥ 0. For "uniform", in standard deviations of the data; .5 in the code. For "normal", a variance, in
+        squared units of the data.
       noise: "uniform" or "normal".
 
     Source: Kodali et al. 2017 (arXiv:1705.07215), the objective of section 2, with k = 1, and the authors' code
@@ -121,16 +122,16 @@ def dragan(
 
 
 def lazy(penalty: Penalty, interval: int) -> Lazy:
-    """The penalty in every `interval`-th step, from step 0 on, multiplied by `interval`: cheaper, and equal on average.
+    """Applies the penalty every `interval` steps, from step 0, multiplied by `interval`: cheaper, equal on average.
 
-    With k discriminator updates per step, it applies to all updates of a step or to none. It is part of the loss of
-    these updates. The source makes an update of its own for it, k + 1 for every k of the loss, and so multiplies the
-    rate and the exponents of both betas by c = k/(k + 1); here there are no more updates than without it, and no such
-    correction. Under Adam only the gradients are equal on average, not the updates: Adam divides by their size.
+    With k discriminator updates per step, it applies to all updates of a step or to none, as part of the loss of these
+    updates. The source instead makes a separate update for it, so k + 1 updates in place of k, and multiplies the
+    learning rate and the exponents of both betas by c = k/(k + 1). Here the number of updates does not change, so no
+    correction is needed. Under Adam only gradients are equal on average, not updates: Adam divides by their size.
 
     Args:
-      penalty: any.
-      interval: steps, ≥ 1; 16 in the source.
+      penalty: any penalty.
+      interval: number of steps, ≥ 1; 16 in the source.
 
     Raises:
       ValueError: the interval is below 1.
@@ -143,21 +144,21 @@ def lazy(penalty: Penalty, interval: int) -> Lazy:
 
 
 def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples: chex.Array) -> chex.Array:
-    """‖∇_x l(x)‖² of every example, over all of its dimensions.
+    """‖∇_x l(x)‖² of each example, over all of its dimensions.
 
     One backward pass of the summed logits gives the gradients of all examples. If the critic mixes the examples of a
-    batch, as batch normalisation does, a row is the gradient of the summed logits in that example. If the critic judges
-    packs of m examples, there is one norm for each pack.
+    batch (as batch normalisation does), a row is the gradient of the summed logits with respect to that example. If the
+    critic judges packs of m examples, there is one norm per pack.
 
     Args:
       critic: `examples [batch, ...] -> logits [batch]`, or [batch/m].
-      examples: [batch, ...], of floating type.
+      examples: [batch, ...], of a floating dtype.
 
     Returns:
       [batch], or [batch/m], ≥ 0.
 
     Raises:
-      ValueError: the examples are not of floating type, or the critic's output is not one logit per example or pack.
+      ValueError: the examples' dtype is not floating, or the critic's output is not one logit per example or pack.
     """
     _check_floating(examples)
 
@@ -172,13 +173,13 @@ def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples:
 
 
 def _deviation(examples: chex.Array, shard: BatchShard) -> chex.Array:
-    """The standard deviation of all values of the batch on all devices."""
+    """The standard deviation of all values of the batch, over all devices."""
     return jnp.sqrt(shard.mean(jnp.square(examples - shard.mean(examples, None)), None))
 
 
 def _distance_from_1(critic, points: chex.Array, one_sided: bool) -> chex.Array:
     squares = squared_gradient_norms(critic, points)
-    # The derivative of the root at 0 is infinite, so a flat critic gets the penalty 1 and no gradient.
+    # The derivative of the square root at 0 is infinite, so a flat critic gets the penalty 1 and no gradient.
     positive = squares > 0
     norms = jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1.0)), 0.0)
     return jnp.square(jax.nn.relu(norms - 1) if one_sided else norms - 1).mean()
@@ -190,10 +191,10 @@ def _check_floating(examples: chex.Array) -> None:
 
 
 def check_weight(weight: chex.Numeric, name: str = "weight") -> None:
-    """Raises ValueError for a negative or missing weight; traced numbers are not checked."""
+    """Raises ValueError if a weight is negative or not a number. Traced values are not checked."""
     try:
         valid = bool(weight >= 0)
-    except jax.errors.ConcretizationTypeError:  # a traced number has no value to check
+    except jax.errors.ConcretizationTypeError:  # a traced value cannot be checked
         return
     except TypeError as error:
         raise ValueError(f"{name} must be a number of at least 0, got {weight!r}") from error

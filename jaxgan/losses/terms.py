@@ -1,8 +1,8 @@
-"""Parts of the players' losses that read more than logits, as `make_train_step(terms=…)` takes them.
+"""Loss terms of the players that read more than logits, for `make_train_step(terms=…)`.
 
-A `Term` has, for each player, a function from the minibatch to a scalar that is added to the player's loss, or None.
-The functions read the discriminator's outputs for data and samples, the latents and the condition. To add a term, write
-a function from its weight to the term, and one line of `TERMS`; further parameters are keyword-only.
+A `Term` has, for each player, either a function from the minibatch to a scalar that is added to the player's loss, or
+None. The functions read the discriminator's outputs for data and samples, the latents and the condition. To add a
+term, write a function from its weight to the term, and add a line to `TERMS`; further parameters are keyword-only.
 """
 
 import math
@@ -22,14 +22,14 @@ from jaxgan.types import Term, TermInputs
 def feature_matching(weight: chex.Numeric = 1.0) -> Term:
     """λ‖E f(x) − E f(G(z))‖², added to the generator's loss: matches the mean features of samples and data.
 
-    f are the inputs of the discriminator's last layer, and the means are over the batch of all devices. In the source
+    f are the inputs of the discriminator's last layer. The means are over the whole batch on all devices. In the source
     this is the generator's only loss: see `weigh_generator`.
 
     Args:
       weight: λ ≥ 0, in units of the loss per squared unit of f.
 
     Raises:
-      ValueError: λ is negative or not a number; in use, if the discriminator returns no features.
+      ValueError: λ is negative or not a number; on use, if the discriminator returns no features.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.1.
     """
@@ -51,14 +51,14 @@ def mutual_information(weight: chex.Numeric = 1.0) -> Term:
     """−λ E log Q(c|G(z)), added to both losses: L_I = H(c) + E log Q bounds the mutual information from below.
 
     For a latent with n categories and m codes, the discriminator's class logits are n logits of the category and m
-    means of the codes' Gaussian Q. Further m outputs are its log σ; without them σ = 1. The term omits the constant
-    H(c), which is log 10 + 2 log 2 = 3.69 nats for 10 categories and 2 codes of U(−1, 1).
+    means of the codes' Gaussian Q. If there are m further outputs, these are its log σ; otherwise σ = 1. The term omits
+    the constant H(c), which is log 10 + 2 log 2 = 3.69 nats for 10 categories and 2 codes from U(−1, 1).
 
     Args:
       weight: λ ≥ 0, in units of the loss per nat.
 
     Raises:
-      ValueError: λ is negative or not a number; in use, if the latent has no codes or the class logits do not fit them.
+      ValueError: λ is negative or not a number; on use, if the latent has no codes or the class logits do not fit them.
 
     Source: Chen et al. 2016 (arXiv:1606.03657), equations 5 and 6; σ = 1 as in its code for MNIST.
     """
@@ -85,16 +85,16 @@ def mutual_information(weight: chex.Numeric = 1.0) -> Term:
 
 
 def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
-    """−λ E log P(c|x), c the label: on data and samples in the discriminator's loss, on samples in the generator's.
+    """−λ E log P(c|x), with c the label: on data and samples for the discriminator, on samples for the generator.
 
-    The labels are the conditions, integers [batch], and P is the softmax of the discriminator's class logits. The
+    The labels are the conditions, integers [batch]. P is the softmax of the discriminator's class logits. The
     discriminator should not see the label: see `jaxgan.wrappers.conditions.unconditional`.
 
     Args:
       weight: λ ≥ 0, in units of the loss per nat.
 
     Raises:
-      ValueError: λ is negative or not a number; in use, if there are no labels or no class logits.
+      ValueError: λ is negative or not a number; on use, if there are no labels or no class logits.
 
     Source: Odena et al. 2017 (arXiv:1610.09585), section 3, L_C.
     """

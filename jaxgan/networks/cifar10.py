@@ -15,34 +15,34 @@ from jaxgan.networks.convolution import Conv, ConvTranspose, max_pool
 from jaxgan.types import Network
 
 GRID, CHANNELS = 10, 80
-"""Sides and channels of the generator's hidden layer of sigmoids, seen as an image."""
+"""Side and channels of the generator's hidden sigmoid layer, seen as an image."""
 
 KERNEL, STRIDE = 5, 3
-"""Of the generator's transposed convolution: 32 = 9·3 + 5 pixels a side."""
+"""The generator's transposed convolution: 32 = 9·3 + 5 pixels per side."""
 
 LAYERS = ((32, 8, 4, 4, 2), (32, 8, 3, 4, 2), (192, 5, 3, 2, 2))
-"""Of the discriminator: units, kernel, padding, and the size and stride of the maximum that follows."""
+"""The discriminator's layers: units, kernel, padding, and the size and stride of the max pooling that follows."""
 
 SMALLEST = 8
-"""Pixels a side that these layers reduce to one."""
+"""The side in pixels that these layers reduce to one."""
 
 
 class CIFAR10(linen.Module):
     """The paper's CIFAR-10 convolutional generator (output_shape (32, 32, 3)) or discriminator (()).
 
-    Generator: ReLU 8000, sigmoid 8000 as 10 × 10 × 80, a transposed convolution of 5 × 5 and stride 3 with one bias per
-    pixel and channel. Discriminator: maxout convolutions of 32, 32 and 192 units of 2 pieces (8 × 8, 8 × 8, 5 × 5;
-    padding 4, 3, 3), each followed by a maximum over windows of 4 × 4, 4 × 4 and 2 × 2 with stride 2; 500 maxout units;
-    one logit; dropout on the inputs of every layer.
+    Generator: ReLU 8000, sigmoid 8000 as 10 × 10 × 80, a transposed 5 × 5 convolution with stride 3 and one bias per
+    pixel and channel. Discriminator: maxout convolutions with 32, 32 and 192 units of 2 pieces (8 × 8, 8 × 8, 5 × 5;
+    padding 4, 3, 3), each followed by max pooling over windows of 4 × 4, 4 × 4 and 2 × 2 with stride 2; 500 maxout
+    units; one logit; dropout on the inputs of every layer.
 
     Attributes:
       output_shape: (32, 32, 3), or () for the discriminator.
-      widths: one width: of the generator's first layer (8000), or of the discriminator's last maxout layer (500); ()
-        for these.
-      output: the paper's data is contrast-normalised and its output "linear".
+      widths: a single width: of the generator's first layer (8000), or of the discriminator's last maxout layer (500);
+        () for these defaults.
+      output: "linear" in the paper, whose data is contrast-normalised.
       pieces: linear pieces of the discriminator's last maxout layer.
-      initializer, initial_scale: the paper has U(−.05, .05) for the generator and U(−.005, .005).
-      keep_input, keep_hidden: the discriminator's probability of keeping an input in training.
+      initializer, initial_scale: the paper uses U(−.05, .05) for the generator, U(−.005, .005) for the discriminator.
+      keep_input, keep_hidden: the discriminator's probability of keeping an input, in training.
       means, remat, features: see `jaxgan.networks`.
 
     Source: Goodfellow et al. 2014, goodfeli/adversarial, cifar10_convolutional.yaml.
@@ -91,7 +91,7 @@ class CIFAR10(linen.Module):
             def layer(module, hidden, i=i, units=units, kernel=kernel, padding=padding, pool=pool, stride=stride):
                 hidden = self._dropout(keys, hidden, i)
                 hidden = Conv(2 * units, kernel, padding=padding, kernel_init=kernel_init)(hidden)
-                # Two pieces per unit, pieces before units as in `Maxout`.
+                # Two pieces per unit; the pieces precede the units, as in `Maxout`.
                 return max_pool(hidden.reshape(*hidden.shape[:3], 2, units).max(3), pool, stride)
 
             hidden = layers.rematerialized(self.remat, layer)(self, hidden)

@@ -1,4 +1,4 @@
-"""How a network reads a condition: as features behind its inputs, as scales and biases, or as a projection."""
+"""How a network reads a condition: as features after its inputs, as scales and biases, or as a projection."""
 
 from typing import Any
 
@@ -20,15 +20,15 @@ PLAYER_CONDITIONINGS = {
 
 
 def as_features(condition: chex.Array | None, classes: int | None, dtype: Any) -> chex.Array | None:
-    """A condition as [batch, features], or None.
+    """Converts a condition to [batch, features]; None stays None.
 
     Args:
       condition: [batch, ...] floats, or [batch] integers in 0, …, classes − 1; or None.
-      classes: length of the one-hot vectors that integers become.
-      dtype: of the features.
+      classes: number of classes, the length of the one-hot vectors for integers.
+      dtype: dtype of the features.
 
     Raises:
-      ValueError: integers without a number of classes.
+      ValueError: the condition has integers, but no number of classes is given.
     """
     if condition is None:
         return None
@@ -40,10 +40,10 @@ def as_features(condition: chex.Array | None, classes: int | None, dtype: Any) -
 
 
 def with_condition(images: chex.Array, condition: chex.ArrayTree | None, smallest: int) -> chex.Array:
-    """Images [n, height, width, channels] with the condition's features as further channels, constant over pixels.
+    """Images [n, height, width, channels] with the condition's features as further channels, constant over the pixels.
 
     Raises:
-      ValueError: not images, a side has fewer pixels than `smallest`, or the condition holds labels.
+      ValueError: the inputs are not images, a side is shorter than `smallest` pixels, or the condition holds labels.
     """
     check_features(condition)
     if images.ndim != 4:
@@ -57,15 +57,15 @@ def with_condition(images: chex.Array, condition: chex.ArrayTree | None, smalles
 
 
 def projection(condition: chex.Array, inputs: chex.Array, **options: Any) -> chex.Array:
-    """(Vc)ᵀφ(x), [batch], for a discriminator's logits. Called inside a module's compact call.
+    """(Vc)ᵀφ(x), [batch], to add to a discriminator's logits. Call it inside a module's compact method.
 
     Args:
       condition: c, [batch, ...] features.
-      inputs: φ(x), inputs of the last layer, [batch, features].
-      **options: of the layer `projection`, whose kernel is Vᵀ.
+      inputs: φ(x), the last layer's inputs, [batch, features].
+      **options: options of the layer `projection`, whose kernel is Vᵀ.
 
     Source: Miyato and Koyama 2018 (arXiv:1802.05637), equation 3.
     """
     features = condition.reshape(condition.shape[0], -1)
-    # First Vᵀφ, then its product with c: V is initialised as the weights of a logit are.
+    # First Vᵀφ, then its product with c: V is initialised like the weights of a logit.
     return (Dense(features.shape[-1], use_bias=False, name="projection", **options)(inputs) * features).sum(-1)

@@ -1,9 +1,9 @@
 """Convolutions, pooling and self-attention over images.
 
 A convolution y = C(x, w), its transpose in the images x = T(y, w) and its gradient in the kernel w = K(x, y) are linear
-in each argument, and the derivatives of each are the other two. Here are three functions, each with its fastest way on
-a CPU, which make derivatives of every order fast; those that XLA derives take up to a hundred times as long there. On a
-GPU or TPU all three are XLA's convolutions. Parameters and results are the same.
+in each argument, and the derivatives of each are the other two. This file has these three functions, each in its
+fastest form for CPUs, which makes derivatives of every order fast. XLA's own derivatives take up to a hundred times as
+long on a CPU. On a GPU or TPU all three are XLA's convolutions. Parameters and results are the same.
 """
 
 import functools
@@ -21,25 +21,25 @@ from jaxgan.tables import UnknownNameError
 
 METHODS = ("auto", "native", "cpu")
 FEW_CHANNELS = 16
-"""Channels of a cell below which a separate product for every cell of a kernel is too small to pay off."""
+"""Below this number of channels per cell, separate products for the cells of a kernel are too small to pay off."""
 WIDE = 128
-"""Features from which bfloat16 products, where a CPU has units for them, are faster than a convolution."""
+"""From this number of features, bfloat16 products are faster than a convolution on CPUs with units for them."""
 CACHED = 2**19
-"""Bytes of a convolution's kernel that stay in a processor's cache beside its images."""
+"""Bytes of a convolution's kernel that fit in a processor's cache beside its images."""
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 
 class _Window(NamedTuple):
-    """How a kernel passes over images.
+    """How a kernel moves over images.
 
     Attributes:
       size: rows and columns of the kernel.
       extent: height and width of the images.
-      stride, padding: of both axes.
-      groups: of channels and features.
-      rounded: products are of bfloat16, with float32 sums.
+      stride, padding: the same for both axes.
+      groups: number of groups of channels and features.
+      rounded: whether products use bfloat16, with float32 sums.
       method: "cpu" or "auto".
     """
 
@@ -59,13 +59,13 @@ class _Window(NamedTuple):
 
     @property
     def half(self) -> bool:
-        """Whether a CPU's products are of bfloat16."""
+        """Whether products use bfloat16 on a CPU."""
         return self.rounded and products.cpu_gains()
 
     def convolves(self, dtype: Any, features: int) -> bool:
-        """Whether XLA's convolution to so many features is the fastest way on a CPU.
+        """Whether XLA's convolution to this number of features is fastest on a CPU.
 
-        A product of single pixels needs no patches, and convolutions in bfloat16 are computed as in float32.
+        A kernel of a single pixel needs no patches, and XLA computes bfloat16 convolutions in float32.
         """
         if self.stride > 1 or self.padding >= min(self.size) or max(self.size) == 1 or dtype != jnp.float32:
             return False
@@ -80,18 +80,18 @@ def convolve(
     Args:
       images: [n, height, width, channels].
       kernel: [rows, columns, channels / groups, features].
-      stride: of both axes.
-      padding: zeros on every side.
-      groups: number of groups into which channels and features are divided, in order. A feature sees the channels of
-        its group only.
-      method: "native" for XLA's convolution and its derivatives; "cpu" for what is fast on a CPU, with derivatives in
+      stride: the same for both axes.
+      padding: number of zeros on every side.
+      groups: number of groups into which channels and features are divided, in order. A feature sees only the channels
+        of its own group.
+      method: "native" for XLA's convolution and its derivatives; "cpu" for the fast form on CPUs, with derivatives in
         reverse mode; "auto" for the platform that the program is compiled for, with derivatives in reverse mode.
 
     Returns:
       [n, (height + 2·padding − rows) // stride + 1, likewise, features].
 
     Raises:
-      ValueError: for an unknown method.
+      ValueError: the method is unknown.
     """
     window = _window(images.shape[1:3], images, kernel, stride=stride, padding=padding, groups=groups, method=method)
     images, kernel = products.alike(images, kernel)
@@ -101,13 +101,13 @@ def convolve(
 def convolve_transposed(
     images: chex.Array, kernel: chex.Array, *, stride: int, padding: int = 0, method: str = "auto"
 ) -> chex.Array:
-    """The transpose of a convolution: every input pixel adds a multiple of the kernel to the output.
+    """The transpose of a convolution: every input pixel adds its multiple of the kernel to the output.
 
     Args:
       images: [n, height, width, channels].
       kernel: [rows, columns, channels, features]; pixel (i, j) of the input adds `images[i, j] @ kernel[a, b]` to
         (i·stride + a − padding, j·stride + b − padding) of the output.
-      stride: of both axes.
+      stride: the same for both axes.
       padding: rows and columns removed on every side.
       method: as for `convolve`.
 
@@ -128,11 +128,11 @@ def _window(extent, images, kernel, *, stride: int, padding: int, groups: int, m
     return _Window(tuple(kernel.shape[:2]), tuple(extent), stride, padding, groups, rounded, method)
 
 
-# The three functions, and that they are each other's derivatives.
+# The three functions, with each other as derivatives.
 
 
 def _bilinear(on_cpu: Callable, elsewhere: Callable) -> Any:
-    """A function `(left, right, window)` that is linear in its first two arguments, by platform."""
+    """A function `(left, right, window)`, linear in its first two arguments, with an implementation per platform."""
 
     @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
     def function(left: chex.Array, right: chex.Array, window: _Window) -> chex.Array:
@@ -143,7 +143,7 @@ def _bilinear(on_cpu: Callable, elsewhere: Callable) -> Any:
         def native(left, right):
             if not window.rounded:
                 return elsewhere(left, right, window)
-            halves = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)  # whose sums accelerators keep in float32
+            halves = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)  # accelerators sum them in float32
             return elsewhere(*halves, window).astype(jnp.float32)
 
         return jax.lax.platform_dependent(left, right, cpu=own, default=native)
@@ -152,7 +152,7 @@ def _bilinear(on_cpu: Callable, elsewhere: Callable) -> Any:
 
 
 def _by_groups(function: Callable, groups: int, left: chex.Array, right: chex.Array) -> chex.Array:
-    """A function of two arrays, which divide into groups by their last axes; so do its results."""
+    """Applies a function to each group of its two array arguments; groups divide the last axis, also of the result."""
     if groups == 1:
         return function(left, right)
     divided = [jnp.moveaxis(x.reshape(*x.shape[:3], groups, -1), 3, 0) for x in (left, right)]
@@ -169,7 +169,7 @@ def _convolution_on_cpu(images: chex.Array, kernel: chex.Array, window: _Window)
     cells, kernel = _space_to_depth(padded, window.stride), _kernel_to_cells(kernel, window.stride)
     if cells.shape[-1] < FEW_CHANNELS:
         return product(patches(cells, 2, 2, 1), _flat(kernel))
-    # One product of all cells for every cell of the kernel, from which each takes a part: no copies of cells.
+    # One product of all cells per cell of the kernel, from which each takes a part: avoids copies of cells.
     return sum(_seen(product(cells, kernel[i, j]), i, j) for i, j in CORNERS)
 
 
@@ -190,7 +190,7 @@ def _transpose_on_cpu(outputs: chex.Array, kernel: chex.Array, window: _Window) 
     if window.convolves(outputs.dtype, channels):
         rows, columns = (size - 1 - window.padding for size in window.size)
         return _plain(outputs, kernel[::-1, ::-1].swapaxes(2, 3), (rows, columns))
-    # Cut the kernel, and later the images, into cells of stride² pixels.
+    # Cuts the kernel, and later the images, into cells of stride² pixels.
     stride, (n, height, width, features) = window.stride, outputs.shape
     down, across = (-(-size // stride) for size in window.size)
     beyond = [(0, parts * stride - size) for parts, size in zip((down, across), window.size, strict=True)]
@@ -205,7 +205,7 @@ def _transpose_on_cpu(outputs: chex.Array, kernel: chex.Array, window: _Window) 
     grid = cells.shape[1:3]
     pixels = cells.reshape(n, *grid, stride, stride, channels).transpose(0, 1, 3, 2, 4, 5)
     pixels = pixels.reshape(n, grid[0] * stride, grid[1] * stride, channels)
-    # Rows and columns at the end that no kernel reached.
+    # Rows and columns at the end that the kernel did not reach.
     ends = [max(window.padding + e - size, 0) for e, size in zip(window.extent, pixels.shape[1:3], strict=True)]
     pixels = jnp.pad(pixels, ((0, 0), *((0, end) for end in ends), (0, 0)))
     return pixels[:, window.padding :, window.padding :][:, : window.extent[0], : window.extent[1]]
@@ -231,7 +231,7 @@ def _transpose_by_xla(outputs, kernel, window: _Window) -> chex.Array:
 
 def _kernel_gradient_on_cpu(images: chex.Array, outputs: chex.Array, window: _Window) -> chex.Array:
     padded, (channels, features) = _padded(images, window.padding), (images.shape[-1], outputs.shape[-1])
-    # In float32 even where `window.half`: these products sum over many pixels, and bfloat16 is not a faster at that.
+    # In float32 even if `window.half`: these products sum over many pixels, and bfloat16 is not faster there.
     if window.convolves(images.dtype, 1):
         return _by_examples(padded, outputs)
     if not window.cells:
@@ -257,7 +257,7 @@ def _kernel_gradient_by_xla(images, outputs, window: _Window) -> chex.Array:
         (1, 1),
         pads,
         rhs_dilation=[window.stride] * 2,
-        dimension_numbers=("CHWN", "IHWO", "HWNC"),  # examples in the place of channels
+        dimension_numbers=("CHWN", "IHWO", "HWNC"),  # examples take the place of channels
         batch_group_count=window.groups,
     )
 
@@ -268,7 +268,7 @@ _kernel_gradient = _bilinear(_kernel_gradient_on_cpu, _kernel_gradient_by_xla)
 
 
 def _derive(function: Any, in_left: Callable, in_right: Callable) -> None:
-    """Sets a function's derivatives, `in_left(right, cotangents, window)` and `in_right(left, cotangents, window)`."""
+    """Sets a function's derivatives: `in_left(right, cotangents, window)` and `in_right(left, cotangents, window)`."""
 
     def forward(left, right, window):
         return function(left, right, window), (left, right)
@@ -289,11 +289,11 @@ _derive(
 _derive(_kernel_gradient, _transpose, _convolution)
 
 
-# Parts of them on a CPU.
+# Their parts on a CPU.
 
 
 def _plain(images: chex.Array, kernel: chex.Array, padding: tuple[int, int]) -> chex.Array:
-    """XLA's convolution of stride 1, of operands as XLA stores them: transposed ones, which it would take, are slow."""
+    """XLA's convolution with stride 1. The barrier keeps XLA from using transposed operands, which are slow."""
     pads = [(p, p) for p in padding]
     if any(size > extent for size, extent in zip(kernel.shape, images.shape[1:3], strict=False)):
         images, pads = jnp.pad(images, ((0, 0), *pads, (0, 0))), [(0, 0)] * 2
@@ -302,10 +302,10 @@ def _plain(images: chex.Array, kernel: chex.Array, padding: tuple[int, int]) -> 
 
 
 def _by_examples(images: chex.Array, outputs: chex.Array) -> chex.Array:
-    """The gradient [rows, columns, channels, features] of a kernel, as a convolution with examples for channels.
+    """A kernel's gradient [rows, columns, channels, features] as a convolution whose channels are the examples.
 
-    The outputs [n, height, width, features] are its kernel. If it took all examples at once, they would be read into
-    the processor's cache again for every few pixels, so it takes a few examples at a time.
+    The outputs [n, height, width, features] act as its kernel. With all examples at once, they would be read into the
+    processor's cache again for every few pixels, so this takes a few examples at a time.
     """
     n, height, width, features = outputs.shape
     parts = -(-n // max(CACHED // (height * width * features * outputs.dtype.itemsize), 1))
@@ -322,7 +322,7 @@ def _by_examples(images: chex.Array, outputs: chex.Array) -> chex.Array:
 
 
 def _over_pixels(seen: chex.Array, outputs: chex.Array) -> chex.Array:
-    """[n, height, width, a] and [n, height, width, b] to their products, summed over examples and pixels, [a, b]."""
+    """Products of [n, height, width, a] and [n, height, width, b], summed over examples and pixels: [a, b]."""
     return seen.reshape(-1, seen.shape[-1]).T @ outputs.reshape(-1, outputs.shape[-1])
 
 
@@ -339,13 +339,13 @@ def _kernel_to_cells(kernel, size: int):
 
 
 def _seen(cells, i: int, j: int):
-    """The part of cells [n, height + 1, width + 1, ...] under cell (i, j) of a kernel of two by two, at all places."""
+    """The part of cells [n, height + 1, width + 1, ...] under cell (i, j) of a two-by-two kernel, at all positions."""
     height, width = (extent - 1 for extent in cells.shape[1:3])
     return cells[:, i : i + height, j : j + width]
 
 
 def check_sides(needs: str, shape: tuple[int, ...], divisor: int) -> None:
-    """Raises ValueError unless `shape` is that of an image whose sides the divisor divides; `needs` begins it."""
+    """Raises ValueError unless `shape` is an image whose sides `divisor` divides; `needs` begins the message."""
     if len(shape) != 3 or any(side % divisor for side in shape[:2]):
         raise ValueError(f"{needs} images [height, width, channels] whose sides divide by {divisor}, not {list(shape)}")
 
@@ -354,7 +354,7 @@ class Conv(linen.Module):
     """`convolve` with a kernel [size, size, channels / groups, features] and a bias.
 
     Attributes:
-      untied_bias: the bias is [height, width, features] instead of [features].
+      untied_bias: whether the bias is [height, width, features] instead of [features].
       weights: "plain" or a name in `WEIGHTS`.
     """
 
@@ -390,11 +390,11 @@ class ConvTranspose(Conv):
 
 
 def max_pool(images: chex.Array, size: int, stride: int) -> chex.Array:
-    """Maxima of size × size windows. The last window of an axis may reach beyond its end, so no pixel is left out.
+    """Maxima of size × size windows. The last window may extend beyond the end of an axis, so no pixel is left out.
 
     Args:
       images: [n, height, width, channels].
-      size, stride: of the windows.
+      size, stride: size and stride of the windows.
 
     Returns:
       [n, ⌈(height − size) / stride⌉ + 1, likewise, channels].
@@ -402,29 +402,29 @@ def max_pool(images: chex.Array, size: int, stride: int) -> chex.Array:
     beyond = [(-(-(extent - size) // stride)) * stride + size - extent for extent in images.shape[1:3]]
     edges = ((0, 0), (0, beyond[0]), (0, beyond[1]), (0, 0))
     pooled = jnp.pad(images, edges, constant_values=-jnp.inf)
-    for axis in (1, 2):  # one axis at a time; XLA's window maximum has a slow gradient on a CPU
+    for axis in (1, 2):  # one axis at a time: the gradient of XLA's window maximum is slow on CPUs
         pooled = functools.reduce(jnp.maximum, _shifted(pooled, size, stride, axis))
     return pooled
 
 
 def _shifted(images, size: int, stride: int, axis: int):
-    """The values under each of `size` positions of a window that moves along an axis."""
+    """The values at each of `size` positions of a window that moves along an axis."""
     count = (images.shape[axis] - size) // stride + 1
     return [jax.lax.slice_in_dim(images, i, i + (count - 1) * stride + 1, stride, axis) for i in range(size)]
 
 
 def patches(padded: chex.Array, rows: int, columns: int, stride: int) -> chex.Array:
-    """The values under a kernel at every position, in the kernel's order. A convolution is their product with it.
+    """The values under a kernel at every position, in the kernel's order. Multiplied by the kernel: a convolution.
 
     Args:
       padded: [n, height, width, channels].
-      rows, columns: of the kernel.
-      stride: of both axes.
+      rows, columns: size of the kernel.
+      stride: the same for both axes.
 
     Returns:
       [n, (height − rows) // stride + 1, likewise, rows · columns · channels].
     """
-    # For large kernels columns first, then rows: a few large copies instead of one small copy per pixel.
+    # For large kernels, columns first, then rows: a few large copies instead of a small copy per pixel.
     if rows * columns <= 4:
         parts = [part for line in _shifted(padded, rows, stride, 1) for part in _shifted(line, columns, stride, 2)]
         return jnp.concatenate(parts, axis=-1)
@@ -441,11 +441,11 @@ def _space_to_depth(images, size: int):
 class SelfAttention(linen.Module):
     """x + γ · o with o_j = Conv(Σ_i β_ji h(x_i)) and β_j = softmax_i(f(x_i)ᵀ g(x_j)); γ starts at 0.
 
-    f, g, h and the last convolution are 1 × 1, with C/8, C/8, C/2 and C channels. f and h are the maxima of 2 × 2
+    f, g, h and the last convolution are 1 × 1, with C/8, C/8, C/2 and C channels. f and h are max-pooled over 2 × 2
     pixels, which leaves a quarter of the positions.
 
     Attributes:
-      weights, kernel_init: of all convolutions, as in `Conv`.
+      weights, kernel_init: for all convolutions, as in `Conv`.
 
     Source: Zhang et al. 2019 (arXiv:1805.08318), equations 1 to 3, and its code for the pooling and C/2.
     """
@@ -455,7 +455,7 @@ class SelfAttention(linen.Module):
 
     @linen.compact
     def __call__(self, images):
-        """[n, height, width, channels] to the same."""
+        """Maps [n, height, width, channels] to the same shape."""
         n, height, width, channels = images.shape
 
         def project(features, inputs):

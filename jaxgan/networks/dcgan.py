@@ -1,4 +1,4 @@
-"""DCGAN: strided convolutions without pooling, for images of any size that halves as often as there are layers."""
+"""DCGAN: strided convolutions without pooling, for images of any size that can be halved once per layer."""
 
 import math
 from typing import Annotated, Any
@@ -24,31 +24,31 @@ from jaxgan.networks.normalization import (
 from jaxgan.types import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1
-"""Of every kernel that halves or doubles an image's sides, exactly."""
+"""Parameters of each kernel, which halves or doubles an image's sides exactly."""
 
 UPSAMPLINGS = ("transposed", "nearest")
-"""How a generator doubles an image's sides: by a transposed convolution, or by copies and a convolution of 3 × 3."""
+"""How a generator doubles an image's sides: a transposed convolution, or copies of pixels and a 3 × 3 convolution."""
 
 
 class DCGAN(linen.Module):
-    """A DCGAN generator or discriminator: kernels of 4 × 4 and stride 2 throughout, batch normalisation.
+    """A DCGAN generator or discriminator: 4 × 4 kernels with stride 2 throughout, and batch normalisation.
 
     The generator takes latents [batch, dim], the discriminator images [batch, height, width, channels].
 
     Attributes:
-      widths: channels of each layer, so n widths make images whose sides divide by 2ⁿ: (128, 64) for 28 × 28,
-        (512, 256, 128, 64) for 64 × 64; a discriminator's in the opposite order.
-      activation: name in `ACTIVATIONS`; "" for relu in a generator, leaky_relu in a discriminator.
-      upsampling: of a generator, one of `UPSAMPLINGS`.
-      normalization: "batch" (statistics over all devices' examples), "layer", "instance" or, in a generator, "virtual",
-        of the outputs of every layer but a generator's last and a discriminator's first; "spectral", "weight" or
-        "equalized", of every layer's weights; or "none".
-      initializer, initial_scale: the source has "normal" of .02.
+      widths: channels of each layer. With n widths, the sides of images must be divisible by 2ⁿ: (128, 64) for 28 × 28,
+        (512, 256, 128, 64) for 64 × 64; for a discriminator in the opposite order.
+      activation: name in `ACTIVATIONS`; "" means relu in a generator, leaky_relu in a discriminator.
+      upsampling: for a generator, one of `UPSAMPLINGS`.
+      normalization: "batch" (statistics over all devices' examples), "layer", "instance" or, in a generator, "virtual"
+        normalise the outputs of every layer except a generator's last and a discriminator's first; "spectral", "weight"
+        or "equalized" normalise every layer's weights; or "none".
+      initializer, initial_scale: the source uses "normal" with .02.
       output_shape, output, means, axis_name, remat, features, minibatch, class_logits, conditioning: see
         `jaxgan.networks`.
 
     Source: Radford et al. 2016 (arXiv:1511.06434); kernels of 4 × 4 instead of 5 × 5, as in most later implementations.
-      "nearest" is of Odena et al. 2016, "Deconvolution and Checkerboard Artifacts".
+      "nearest" is from Odena et al. 2016, "Deconvolution and Checkerboard Artifacts".
     """
 
     output_shape: tuple[int, ...] = ()
@@ -91,7 +91,7 @@ class DCGAN(linen.Module):
         return play(inputs, condition, train, common)
 
     def _generate(self, latents, condition, train, common):
-        """A linear layer to a small image, then layers that double its sides."""
+        """A linear layer to a small image, then layers that double the image's sides."""
         height, width, channels = self.output_shape
         reference = 0
         if self.normalization == "virtual":
@@ -115,7 +115,7 @@ class DCGAN(linen.Module):
         return layers.OUTPUTS[self.output](_double(self.upsampling, hidden[reference:], channels, **last, **common))
 
     def _judge(self, images, condition, train, common):
-        """Convolutions that halve an image's sides, then a linear layer to the logit."""
+        """Convolutions that halve the image's sides, then a linear layer to the logit."""
         normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name)
         activate = layers.ACTIVATIONS[self.activation or "leaky_relu"]
         joined, projected = (condition, None) if self.conditioning == "concatenation" else (None, condition)
@@ -138,7 +138,7 @@ class DCGAN(linen.Module):
 
 
 def _double(upsampling: str, images: chex.Array, features: int, **options: Any) -> chex.Array:
-    """Images of twice the sides. Not a method: flax would call it for the module around a rematerialised layer."""
+    """Images with doubled sides. Not a method: flax would call it for the module around a rematerialised layer."""
     if upsampling == "transposed":
         return ConvTranspose(features, SIZE, STRIDE, PADDING, **options)(images)
     return Conv(features, 3, 1, 1, **options)(images.repeat(2, axis=1).repeat(2, axis=2))

@@ -1,4 +1,4 @@
-"""A small convolutional network through which a generator sees an image."""
+"""A small convolutional network that encodes an image for a generator."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,14 @@ from jaxgan.networks.layers import Dense
 from jaxgan.types import Network
 
 SIZE, STRIDE, PADDING = 4, 2, 1
-"""Of every kernel: it halves an image's sides exactly."""
+"""Parameters of every kernel, which halves an image's sides exactly."""
 
 FEATURES = 128
-"""About as many as the latents, which thousands of features would outweigh."""
+"""About as many as there are latents, which thousands of features would outweigh."""
 
 
 class Encoder(linen.Module):
-    """Convolutions that halve an image's sides, each with a leaky ReLU, a linear layer, layer norm.
+    """Convolutions that halve an image's sides, each with a leaky ReLU; then a linear layer and layer norm.
 
     Attributes:
       widths: channels after every halving.
@@ -32,19 +32,19 @@ class Encoder(linen.Module):
         for features in self.widths:
             hidden = jax.nn.leaky_relu(Conv(features, SIZE, STRIDE, PADDING)(hidden), 0.2)
         features = Dense(FEATURES)(hidden.reshape(hidden.shape[0], -1))
-        # Without layer norm the features grow in training and soon outweigh the latents.
+        # Without layer norm, the features grow during training and soon outweigh the latents.
         return linen.LayerNorm(use_bias=False, use_scale=False)(features)
 
 
 def encoder(widths: tuple[int, ...], example_shape: tuple[int, ...]) -> Network:
-    """From images [n, height, width, channels] to features [n, 128].
+    """Maps images [n, height, width, channels] to features [n, 128].
 
     Args:
       widths: channels after every halving of the sides, at least one.
       example_shape: [height, width, channels].
 
     Raises:
-      ValueError: the examples are not images whose sides can be halved so often.
+      ValueError: the examples are not images whose sides can be halved that often.
     """
     check_sides(f"an encoder of {len(widths)} convolutions sees", example_shape, STRIDE ** len(widths))
     return from_linen(Encoder(widths))

@@ -1,4 +1,4 @@
-"""Parts that several networks share: activations, initialisers, a linear layer, noise, inputs and outputs."""
+"""Parts shared by several networks: activations, initialisers, a linear layer, noise, inputs and outputs."""
 
 import functools
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Deviation = Annotated[float, Field(low=0)]
 Scale = Annotated[float, Field(low=0, open_low=True)]
 """Scale of an initialiser."""
 Remat = Annotated[bool, Field(resume=True)]
-"""Whether the gradient recomputes the layers' outputs instead of keeping them; it changes rounding only."""
+"""Whether the gradient recomputes the layers' outputs instead of storing them; only rounding changes."""
 
 ACTIVATIONS: dict[str, Callable[[chex.Array], chex.Array]] = Table("activation") | {
     "relu": jax.nn.relu,
@@ -56,7 +56,7 @@ NOISE = 2**16
 
 
 def sparse_normal(count: float) -> Callable:
-    """Initialiser N(0, 1) for `count` inputs of each unit and 0 for the rest. The paper's TFD output layer has 100."""
+    """Initialiser: N(0, 1) for `count` inputs of each unit, 0 for the rest. The paper's TFD output layer uses 100."""
 
     def init(key, shape, dtype=jnp.float32):
         values, order = jax.random.split(key)
@@ -67,15 +67,15 @@ def sparse_normal(count: float) -> Callable:
 
 
 def output_bias(output: str, means: chex.Array) -> chex.Array:
-    """The bias with which an output layer of zero weights returns the data's means.
+    """The bias for which an output layer with zero weights returns the data's means.
 
     Args:
       output: name in `OUTPUTS`: "sigmoid" gives the logit of the means, clipped by 1e-7 as in the paper's code; "tanh"
-        the inverse of tanh, clipped alike; "linear" the means.
+        the inverse tanh, clipped likewise; "linear" the means.
       means: mean of each output over the data, in the output's range.
 
     Returns:
-      Float32 array like `means`.
+      Float32 array with the shape of `means`.
     """
     means = jnp.asarray(means, jnp.float32)
     if output == "sigmoid":
@@ -94,18 +94,18 @@ def data_bias(output: str, means: chex.Array | None) -> Callable:
 
 
 def layer_kernel(module: Any, shape: tuple[int, ...]) -> chex.Array:
-    """The kernel that a layer computes with, by its attributes `weights` and `kernel_init`."""
+    """The kernel that a layer uses, according to its attributes `weights` and `kernel_init`."""
     if module.weights == "plain":
         return module.param("kernel", module.kernel_init, shape)
     return WEIGHTS[module.weights](module, module.kernel_init, shape)
 
 
 class Dense(linen.Module):
-    """`flax.linen.Dense`, with the same parameters, a choice of normalised weights, and `products.product`.
+    """`flax.linen.Dense` with the same parameters, optional weight normalisation, and `products.product`.
 
     Attributes:
       weights: "plain", a name in `WEIGHTS`, or `FROM_DATA`.
-      fixed: the scales of `FROM_DATA` do not learn.
+      fixed: whether the scales of `FROM_DATA` are not learned.
     """
 
     features: int
@@ -128,7 +128,7 @@ class Dense(linen.Module):
 
 
 def check_features(condition: chex.Array | None) -> None:
-    """Raises ValueError for integer labels, which a network that expects features would read as one number."""
+    """Raises ValueError for integer labels, which a network that expects features would read as numbers."""
     if condition is not None and condition.ndim == 1 and jnp.issubdtype(condition.dtype, jnp.integer):
         raise ValueError(
             "this network takes a condition's features, and integers [batch] are labels; wrap it in "
@@ -144,15 +144,15 @@ def flatten(inputs: chex.Array, condition: chex.Array | None) -> chex.Array:
 
 
 def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: int) -> chex.Array:
-    """Keeps each input with probability `keep` and divides it by `keep`. An example's mask depends on its key only.
+    """Keeps each input with probability `keep`, and divides it by `keep`. An example's mask depends only on its key.
 
     Args:
-      keys: [batch] keys, one per example; None for no dropout.
+      keys: [batch] keys, one per example; None turns dropout off.
       inputs: [batch, features].
       keep: probability in [2⁻¹⁶, 1], exact to 2⁻¹⁷.
       layer: number of the layer; different layers draw different masks.
 
-    Source: Srivastava et al. 2014, JMLR 15; the paper's code keeps .8 of the pixels and .5 of hidden units.
+    Source: Srivastava et al. 2014, JMLR 15; the paper's code keeps .8 of the pixels and .5 of the hidden units.
     """
     threshold = round(keep * 2**16)
     if keys is None or threshold >= 2**16:
@@ -160,7 +160,7 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
     features = inputs.shape[-1]
 
     def bits(key):
-        # 16 random bits per unit take half the work of a 32-bit draw.
+        # Drawing 16 random bits per unit takes half as much work as 32 bits.
         words = jax.random.bits(jax.random.fold_in(key, layer), ((features + 1) // 2,), jnp.uint32)
         return jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(-1)[:features]
 
@@ -168,7 +168,7 @@ def dropout(keys: chex.PRNGKey | None, inputs: chex.Array, keep: float, layer: i
 
 
 def gaussian_noise(keys: chex.PRNGKey | None, inputs: chex.Array, deviation: float, layer: int) -> chex.Array:
-    """x + σ·ε with ε ~ N(0, I): noise of deviation σ on a layer's inputs. Arguments are those of `dropout`.
+    """x + σ·ε with ε ~ N(0, I): noise with deviation σ on a layer's inputs. Arguments as for `dropout`.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 6, between the discriminator's layers.
     """
@@ -180,20 +180,20 @@ def gaussian_noise(keys: chex.PRNGKey | None, inputs: chex.Array, deviation: flo
 
 
 def class_head(count: int, inputs: chex.Array, **options: Any) -> chex.Array | None:
-    """A discriminator's second last layer, [batch, count], or None for a count of 0. Called inside a compact call."""
+    """A second output layer of a discriminator, [batch, count]; None if count is 0. Call it inside a compact method."""
     return Dense(count, name="class_logits", **options)(inputs) if count else None
 
 
 def judged(
     logits: chex.Array, hidden: chex.Array, features: bool, class_logits: chex.Array | None = None
 ) -> chex.Array | Judgement:
-    """A discriminator's output: bare logits, or a `Judgement` when the last layer's inputs or class logits go along."""
+    """A discriminator's output: plain logits, or a `Judgement` with the last layer's inputs or class logits too."""
     if not features and class_logits is None:
         return logits
     return Judgement(logits, hidden.reshape(hidden.shape[0], -1) if features else None, class_logits)
 
 
 def rematerialized(remat: bool, layer: Callable) -> Callable:
-    """A layer `(module, hidden) -> hidden` that, with `remat`, stores only its input for the gradient and is computed
-    again on the way back. Parameter names, and values up to rounding, do not change."""
+    """Wraps a layer `(module, hidden) -> hidden`: with `remat`, only its input is stored for the gradient, and the
+    layer is recomputed in the backward pass. Parameter names, and values up to rounding, do not change."""
     return linen.remat(layer) if remat else layer

@@ -14,17 +14,17 @@ from jaxgan.types import Network
 class Maxout(linen.Module):
     """Layers of h_i = max_j (xᵀW_ij + b_ij), then a linear layer. The defaults are the paper's MNIST discriminator.
 
-    Inputs [batch, ...] are flattened, with the condition's features appended. Dropout is drawn per example of the
+    Inputs [batch, ...] are flattened, and the condition's features are appended. Dropout is drawn per example of the
     global batch, so it does not depend on the number of devices.
 
     Attributes:
       widths: units of each maxout layer.
       pieces: linear pieces j of each unit, ≥ 1.
       keep_input: probability of keeping a pixel in training.
-      keep_hidden: probability of keeping an input of every later layer, the last included.
+      keep_hidden: probability of keeping an input of each later layer, including the last.
       output_shape, initializer, initial_scale, features: see `jaxgan.networks`; features are those before dropout.
 
-    Source: Goodfellow et al. 2013 (arXiv:1302.4389), equation 1; the settings are those of goodfeli/adversarial.
+    Source: Goodfellow et al. 2013 (arXiv:1302.4389), equation 1; the settings are from goodfeli/adversarial.
     """
 
     output_shape: tuple[int, ...] = ()
@@ -49,7 +49,7 @@ class Maxout(linen.Module):
         for i, width in enumerate(self.widths):
             hidden = dropout(keys, hidden, self.keep_hidden if i else self.keep_input, i)
             hidden = Dense(self.pieces * width, kernel_init=weights)(hidden)
-            # Pieces before units: the gradient of a maximum over the last axis is several times slower on a CPU.
+            # Pieces precede units: the gradient of a maximum over the last axis is several times slower on CPUs.
             hidden = hidden.reshape(-1, self.pieces, width).max(1)
         kept = dropout(keys, hidden, self.keep_hidden if self.widths else self.keep_input, len(self.widths))
         outputs = Dense(math.prod(self.output_shape), kernel_init=weights)(kept)

@@ -1,4 +1,4 @@
-"""Layers with which a discriminator sees how the examples of its batch differ. Real and fake are separate batches."""
+"""Layers that show a discriminator how the examples of a batch differ. Real and fake examples are separate batches."""
 
 import math
 
@@ -15,9 +15,9 @@ class MinibatchDiscrimination(linen.Module):
     """o_b(x_i) = Σ_{j≠i} exp(−‖M_ib − M_jb‖₁) with M_i = f(x_i) T ∈ R^{B×C}, appended to f(x_i).
 
     Attributes:
-      kernels: B, the number of such features.
+      kernels: B, the number of new features.
       dims: C, the dimension of the space in which each distance is measured.
-      axis_name: devices over whose examples j runs; None for the device's own.
+      axis_name: device axis over whose examples j runs; None for the device's own examples.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.2; B = 100 and C = 5 as in its code.
     """
@@ -28,24 +28,24 @@ class MinibatchDiscrimination(linen.Module):
 
     @linen.compact
     def __call__(self, features):
-        """[batch, A] to [batch, A + B]."""
+        """Maps [batch, A] to [batch, A + B]."""
         init = linen.initializers.lecun_normal()
         kernel = self.param("kernel", init, (features.shape[-1], self.kernels * self.dims))
         own = (features @ kernel).reshape(-1, self.kernels, self.dims).astype(jnp.float32)
         every = _gathered(own, self.axis_name)
         distances = jnp.abs(own[:, None] - every[None]).sum(-1)
-        closeness = jnp.exp(-distances).sum(1) - 1  # minus exp(0), an example's closeness to itself
+        closeness = jnp.exp(-distances).sum(1) - 1  # minus exp(0), the closeness of an example to itself
         return jnp.concatenate([features, closeness.astype(features.dtype)], axis=-1)
 
 
 class MinibatchDeviation(linen.Module):
-    """The standard deviation within a group of examples, averaged over features and pixels, as one more channel.
+    """The standard deviation within a group of examples, averaged over features and pixels, as a further channel.
 
     Attributes:
-      group: examples in a group, every (batch / group)th of the batch. A batch that does not divide is one group.
-      axis_name: devices over whose examples the batch goes; None for the device's own.
+      group: examples per group, taken at intervals of batch / group. A batch that `group` does not divide is one group.
+      axis_name: device axis over which the batch extends; None for the device's own examples.
 
-    Source: Karras et al. 2018 (arXiv:1710.10196), section 3; groups of 4 as in its code.
+    Source: Karras et al. 2018 (arXiv:1710.10196), section 3; groups of 4 as in their code.
     """
 
     group: int = 4
@@ -53,7 +53,7 @@ class MinibatchDeviation(linen.Module):
 
     @linen.compact
     def __call__(self, hidden):
-        """[batch, ..., channels] to [batch, ..., channels + 1]."""
+        """Maps [batch, ..., channels] to [batch, ..., channels + 1]."""
         batch, every = hidden.shape[0], _gathered(hidden, self.axis_name)
         count = every.shape[0]
         size = self.group if count % self.group == 0 else count
@@ -69,7 +69,7 @@ class MinibatchDeviation(linen.Module):
 
 
 def minibatch_layer(name: str, hidden: chex.Array, axis_name: str | None) -> chex.Array:
-    """Hidden units [batch, ..., channels] followed by those of the named layer. Called inside a module's compact call.
+    """Hidden units [batch, ..., channels] with the named layer's appended. Call it inside a module's compact method.
 
     Returns:
       [batch, ..., channels + 1] for "deviation", [batch, features + 100] for "discrimination".

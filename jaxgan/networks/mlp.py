@@ -27,22 +27,21 @@ from jaxgan.types import Network
 
 
 class MLP(linen.Module):
-    """A multilayer perceptron on inputs [batch, ...], flattened; hidden layers with an activation, and a last layer.
+    """A multilayer perceptron on flattened inputs [batch, ...]: hidden layers with an activation, and an output layer.
 
     Attributes:
       widths: units of each hidden layer; () for a linear model.
-      activation: name in `ACTIVATIONS` for all hidden layers, or one per hidden layer ("relu,sigmoid" is also one
-        per layer).
-      initializer: name in `INITIALIZERS` for all layers, or one per layer, the last included.
-      layer_scales: one scale per layer, the last included, instead of `initial_scale`; () for that.
+      activation: name in `ACTIVATIONS` for all hidden layers, or one per hidden layer (also as text: "relu,sigmoid").
+      initializer: name in `INITIALIZERS` for all layers, or one per layer, including the last.
+      layer_scales: one scale per layer, including the last, instead of `initial_scale`; () to use that.
       layer_biases: initial bias of each hidden layer; () for 0.
       keep_input, keep_hidden: probability of keeping an input of the first layer, and of later layers, in training.
-      noise_input, noise_hidden: standard deviation of the Gaussian noise on the inputs of the first layer, and of later
-        layers, the last included, in training; added after dropout.
-      normalization: "batch" (statistics over all devices' examples) or "layer", of hidden layers before their
-        activation; "spectral", "weight" or "equalized", of all layers' weights; "weight_from_data", of all weights,
-        with scales and biases that start from the examples that init sees, and hidden scales that do not learn (set
-        neither layer_biases nor means then); or "none".
+      noise_input, noise_hidden: standard deviation of Gaussian noise, in training, on the inputs of the first layer,
+        and of later layers including the last; added after dropout.
+      normalization: "batch" (statistics over all devices' examples) or "layer" normalise hidden layers before their
+        activation; "spectral", "weight" or "equalized" normalise all layers' weights; "weight_from_data" normalises all
+        weights, initialises scales and biases from the examples passed to init, and does not learn the scales of hidden
+        layers (then set neither layer_biases nor means); or "none".
       output_shape, output, initial_scale, means, axis_name, features, minibatch, class_logits, conditioning: see
         `jaxgan.networks`.
 
@@ -83,7 +82,7 @@ class MLP(linen.Module):
 
     @linen.nowrap
     def _layers(self) -> tuple[tuple, tuple, tuple]:
-        """The activation and the initial bias of each hidden layer, and the kernel initialiser of every layer."""
+        """The activation and the initial bias of each hidden layer, and the kernel initialiser of each layer."""
         hidden = len(self.widths)
         activations = _per_layer("activation", self.activation, hidden, "activations", "hidden layers")
         biases = _per_layer("layer_biases", self.layer_biases or (0.0,), hidden, "biases", "hidden layers")
@@ -99,7 +98,7 @@ class MLP(linen.Module):
         if self.normalization != "none":
             weights, own_bias = weights_for(self.normalization), has_bias(self.normalization)
         if weights == FROM_DATA and self.is_initializing():
-            keys = jax.random.split(self.make_rng("params"), len(inputs))  # layers start from noisy inputs, as trained
+            keys = jax.random.split(self.make_rng("params"), len(inputs))  # noisy inputs, as in training
         elif not train:
             keys = None
         if condition is not None:
@@ -108,7 +107,7 @@ class MLP(linen.Module):
         # Hidden layers.
         hidden = inputs.reshape(inputs.shape[0], -1) if joined is None else layers.flatten(inputs, joined)
         activations, biases, (*kernels, last) = self._layers()
-        # flax's own layers, unless their weights are normalised or their products rounded.
+        # flax's own layers, unless weights are normalised or products rounded.
         hidden_layer: Callable[..., Any] = linen.Dense
         last_layer: Callable[..., Any] = linen.Dense
         rounded = jax.config.jax_default_matmul_precision == ALGORITHM  # type: ignore[attr-defined]
@@ -123,7 +122,7 @@ class MLP(linen.Module):
             options = {"kernel_init": kernels[i], "bias_init": linen.initializers.constant(biases[i])}
             hidden = hidden_layer(width, use_bias=own_bias, **options)(hidden)
             hidden = activations[i](hidden if normalize is None else normalize(hidden))
-        # The last layer, and what a discriminator adds to it.
+        # The last layer, and the discriminator's additions to it.
         discriminator = not self.output_shape
         mixes_batch = discriminator and self.minibatch != "none"
         seen = minibatch_layer(self.minibatch, hidden, self.axis_name) if mixes_batch else hidden
@@ -148,7 +147,7 @@ class MLP(linen.Module):
 
 
 def _per_layer(field: str, given: str | tuple, count: int, what: str, of: str) -> tuple:
-    """One value per layer, from one for all, one per layer, or names separated by commas."""
+    """One value per layer, given one for all, one per layer, or names separated by commas."""
     values = tuple(name.strip() for name in given.split(",")) if isinstance(given, str) else given
     values = values * count if len(values) == 1 else values
     if len(values) != count:

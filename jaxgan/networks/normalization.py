@@ -1,6 +1,6 @@
 """Normalisations by name: of a layer's outputs, or of its weights.
 
-A normalisation of weights makes a layer compute with a function of its parameter "kernel".
+With a normalisation of weights, a layer uses a function of its parameter "kernel" as its kernel.
 """
 
 import math
@@ -25,18 +25,18 @@ FROM_DATA = "weight_from_data"
 """Name of `weight_from_data`, which is not in `WEIGHTS` because it also reads the layer's inputs."""
 
 FEWEST = 16
-"""Examples below which a fixed batch is too small: an example's own weight in its statistics is 1 / (n + 1)."""
+"""Minimum size of a fixed batch, since an example's own weight in the statistics is 1 / (n + 1)."""
 
 EPSILON = 1e-5
 
 TINY = 1e-30
-"""A weight whose entries are all smaller counts as zero, because its inverse would overflow float32."""
+"""A weight whose entries are all smaller than this counts as zero, because its inverse would overflow float32."""
 
 
 def check_normalization(network: str, player: str, name: str, leave_out: tuple[str, ...]) -> None:
     """Raises ValueError for a normalisation in `leave_out`, an unknown one, or "virtual" in a discriminator.
 
-    A discriminator sees real and fake batches, and one fixed batch cannot be both.
+    A discriminator sees real and fake batches, so a single fixed batch cannot serve for both.
     """
     left_out = leave_out if player == "generator" else (*leave_out, "virtual")
     known = [known for known in NORMALIZATIONS if known not in left_out]
@@ -49,21 +49,21 @@ def weights_for(normalization: str) -> str:
 
 
 def has_bias(normalization: str) -> bool:
-    """Whether layers need a bias of their own. A normalisation of outputs brings one."""
+    """Whether layers need their own bias. A normalisation of outputs already has one."""
     return normalization == "none" or normalization in OF_WEIGHTS
 
 
 def normalizer(
     name: str, *, train: bool, axis_name: str | None = None, condition: chex.Array | None = None, reference: int = 0
 ) -> Callable[[chex.Array], chex.Array]:
-    """A function that normalises hidden units, to be called inside a module's compact call.
+    """A function that normalises hidden units; call it inside a module's compact method.
 
     Args:
       name: one of `NORMALIZATIONS`.
-      train: batch: use the batch's statistics, and move the running ones a tenth of the way to them.
-      axis_name: batch: devices over whose examples the statistics are taken.
-      condition: its features, [batch, ...], which choose the scales and biases (`modulated`); None for learnt ones.
-      reference: virtual: the number of leading rows that are the fixed batch.
+      train: for "batch": use the batch's statistics, and move the running statistics a tenth of the way towards them.
+      axis_name: for "batch": device axis over whose examples the statistics are computed.
+      condition: features [batch, ...] that determine the scales and biases (`modulated`); None for learned ones.
+      reference: for "virtual": the number of leading rows that form the fixed batch.
 
     Returns:
       `[batch, ..., channels] -> [batch, ..., channels]`.
@@ -88,9 +88,9 @@ def _normalizer(name, train, axis_name, affine, reference) -> Callable[[chex.Arr
 
 
 def modulated(hidden: chex.Array, condition: chex.Array) -> chex.Array:
-    """h·(1 + Γc) + Bc for every channel of normalised h, with Γ and B near 0 at the start: conditional batch norm.
+    """h·(1 + Γc) + Bc for each channel of normalised h: conditional batch norm. Γ and B are initialised near 0.
 
-    Called inside a module's compact call.
+    Call it inside a module's compact method.
 
     Args:
       hidden: h, [batch, ..., channels], normalised without a scale and bias.
@@ -106,13 +106,13 @@ def modulated(hidden: chex.Array, condition: chex.Array) -> chex.Array:
 
 
 class VirtualBatchNorm(linen.Module):
-    """Normalises every example by a fixed batch of n examples and itself, which has weight 1 / (n + 1).
+    """Normalises each example by a fixed batch of n examples and itself; its own weight is 1 / (n + 1).
 
-    The first `reference` rows of the input are the fixed batch. It is normalised by its own statistics only.
+    The first `reference` rows of the input are the fixed batch, which is normalised only by its own statistics.
 
     Attributes:
       reference: n.
-      affine: multiply by a learnt scale and add a learnt bias per channel.
+      affine: whether to multiply by a learned scale and add a learned bias per channel.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 3.5.
     """
@@ -124,7 +124,7 @@ class VirtualBatchNorm(linen.Module):
     def __call__(self, hidden):
         n, channels = self.reference, hidden.shape[-1]
         examples = hidden.astype(jnp.float32).reshape(hidden.shape[0], -1, channels)
-        moments = jnp.stack([examples.mean(1), jnp.square(examples).mean(1)])  # of each example: [2, batch, channels]
+        moments = jnp.stack([examples.mean(1), jnp.square(examples).mean(1)])  # for each example: [2, batch, channels]
         fixed = moments[:, :n].mean(1, keepdims=True)
         combined = (n * fixed + moments[:, n:]) / (n + 1)
         mean, square = jnp.concatenate([jnp.broadcast_to(fixed, (2, n, channels)), combined], axis=1)[:, :, None]
@@ -139,7 +139,7 @@ class VirtualBatchNorm(linen.Module):
 def with_reference(
     module: linen.Module, inputs: chex.Array, condition: chex.Array | None
 ) -> tuple[chex.Array, chex.Array | None, int]:
-    """Puts the fixed batch in front of the inputs: the inputs and conditions with which the network was initialised.
+    """Prepends the fixed batch to the inputs: the inputs and conditions with which the network was initialised.
 
     Args:
       module: the network, whose model state holds the fixed batch.
@@ -147,7 +147,7 @@ def with_reference(
       condition: [batch, ...], or None.
 
     Returns:
-      Inputs [n + batch, ...], conditions likewise, and n. The caller drops the network's first n outputs.
+      Inputs [n + batch, ...], the conditions likewise, and n. The caller must drop the network's first n outputs.
 
     Warns:
       UserWarning: at initialisation, if n is below `FEWEST`.
@@ -167,9 +167,9 @@ def with_reference(
 
 
 def weight_norm(module: linen.Module, init: Callable, shape: tuple[int, ...]) -> chex.Array:
-    """w = g v / ‖v‖ for every feature, with parameters "kernel" (v) and "scale" (g).
+    """w = g v / ‖v‖ per feature, with parameters "kernel" (v) and "scale" (g).
 
-    g starts at ‖v‖, so w starts at the value of the plain weight.
+    g is initialised to ‖v‖, so w starts as the plain weight.
 
     Source: Salimans and Kingma 2016 (arXiv:1602.07868), equation 2; without its initialisation from data.
     """
@@ -182,15 +182,15 @@ def weight_norm(module: linen.Module, init: Callable, shape: tuple[int, ...]) ->
 def weight_from_data(
     module: linen.Module, init: Callable, inputs: chex.Array, features: int, *, fixed: bool
 ) -> tuple[chex.Array, chex.Array]:
-    """w = g v / ‖v‖ and a bias b; g and b start where wᵀx + b has mean 0 and variance 1 over the first inputs.
+    """w = g v / ‖v‖ and a bias b, initialised so that wᵀx + b has mean 0 and variance 1 over the first inputs.
 
     Args:
       module: owner of the parameters "kernel" (v), "scale" (g) and "bias" (b).
       init: initialiser of v.
-      inputs: x, [batch, n]; during initialisation, the inputs from which g and b start. For a feature that does not
-        vary in them (for example zeros, or one example), g starts at 1 and b at 0.
-      features: of the layer.
-      fixed: the gradient of g is zero. It stays a parameter, so weight decay would still move it.
+      inputs: x, [batch, n]; at initialisation, the inputs that determine g and b. For a feature that does not vary over
+        them (for example with zeros, or a single example), g starts at 1 and b at 0.
+      features: number of features of the layer.
+      fixed: whether the gradient of g is zero. g is still a parameter, so weight decay would move it.
 
     Returns:
       w [n, features] and b [features].
@@ -212,7 +212,7 @@ def weight_from_data(
 
 
 def equalized(module: linen.Module, init: Callable, shape: tuple[int, ...]) -> chex.Array:
-    """√(2 / n) w with w ~ N(0, 1) and n inputs per feature, so that all weights learn at one rate under Adam.
+    """√(2 / n) w with w ~ N(0, 1) and n inputs per feature, so that all weights learn at the same rate under Adam.
 
     Source: Karras et al. 2018 (arXiv:1710.10196), section 4.1.
     """
@@ -221,7 +221,7 @@ def equalized(module: linen.Module, init: Callable, shape: tuple[int, ...]) -> c
 
 
 def spectral(module: linen.Module, init: Callable, shape: tuple[int, ...]) -> chex.Array:
-    """A spectrally normalised kernel. Its variable u advances on every call in training and is constant otherwise."""
+    """A spectrally normalised kernel. Its variable u advances at every call in training, and is constant otherwise."""
     kernel = module.param("kernel", init, shape)
 
     def first():
@@ -235,10 +235,10 @@ def spectral(module: linen.Module, init: Callable, shape: tuple[int, ...]) -> ch
 
 
 def spectrally_normalized(kernel: chex.Array, u: chex.Array) -> tuple[chex.Array, chex.Array]:
-    """W / σ(W) after one power iteration: v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, σ = uᵀWv, with u and v constants.
+    """W / σ(W) after one power iteration: v ← Wᵀu / ‖Wᵀu‖, u ← Wv / ‖Wv‖, σ = uᵀWv, where u and v count as constants.
 
-    The true σ is never below the largest entry of W. An estimate below half of that entry is replaced by the entry.
-    So no weight, however small, gives an infinite output or gradient, and a zero weight stays finite and can learn.
+    The true σ is at least the largest entry of W. If the estimate is below half of that entry, the entry replaces it.
+    So even tiny weights give finite outputs and gradients, and a zero weight stays finite and can learn.
 
     Args:
       kernel: [..., features], W with features as its rows.
@@ -262,7 +262,7 @@ def spectrally_normalized(kernel: chex.Array, u: chex.Array) -> tuple[chex.Array
 
 
 def _lengths(kernel):
-    """The kernel in float32, and the length of each feature's vector, 1 for zeros: [1, ..., features]."""
+    """The kernel in float32, and the length of each feature's vector (1 for zeros): [1, ..., features]."""
     vectors = kernel.astype(jnp.float32)
     squares = jnp.square(vectors).sum(tuple(range(kernel.ndim - 1)), keepdims=True)
     return vectors, jnp.sqrt(jnp.where(squares > 0, squares, 1.0))
@@ -278,11 +278,11 @@ WEIGHTS: dict[str, Callable[..., chex.Array]] = {
     "weight": weight_norm,
     "equalized": equalized,
 }
-"""`(module, init, shape) -> kernel` to compute with, called inside the module's compact call. `module` owns the
-parameter "kernel" of that shape, features last, and `init` initialises it."""
+"""`(module, init, shape) -> kernel`: computes the kernel to use; call it inside the module's compact method. `module`
+owns the parameter "kernel" of that shape, with features last, and `init` initialises it."""
 
 OF_WEIGHTS = (*WEIGHTS, FROM_DATA)
 
 NORMALIZATIONS = ("batch", "none", "layer", "instance", "virtual", *OF_WEIGHTS)
-"""Statistics are taken over: the batch of all devices (batch), an example (layer), a channel of an example (instance),
-a fixed batch and the example (virtual, generators only). The others normalise weights."""
+"""Statistics are computed over the batch of all devices (batch), an example (layer), a channel of an example
+(instance), or a fixed batch and the example (virtual, only in generators). The others normalise weights."""

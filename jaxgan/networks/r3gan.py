@@ -16,21 +16,22 @@ from jaxgan.networks.layers import ACTIVATIONS, OUTPUTS, Dense, Remat, data_bias
 from jaxgan.types import Network
 
 SIDE = 4
-"""Of the smallest image, which a learnt basis turns into a vector and back."""
+"""Side of the smallest image, which a learned basis converts to a vector and back."""
 
 EXPANSION = 2
 """Inner channels of a block per outer channel."""
 
 GAIN = 2 / (1 + 0.2**2)
-"""Of the variance, before a leaky ReLU of slope .2."""
+"""Gain of the variance, before a leaky ReLU with slope .2."""
 
 
 class Block(linen.Module):
     """x + W₃ a(W₂ a(W₁ x)) with 1 × 1, grouped 3 × 3 and 1 × 1 kernels; a adds a bias and applies a leaky ReLU.
 
     Attributes:
-      blocks: L, of the whole network. As in fix-up, W₃ starts at 0 and the variance of the others is divided by √L.
-      group_size: channels in a group of the 3 × 3 kernels; all of them where they do not divide by it.
+      blocks: L, number of blocks of the whole network. As in fix-up, W₃ starts at 0, and the variance of the other
+        kernels is divided by √L.
+      group_size: channels per group of the 3 × 3 kernels; all channels, if they are not divisible by it.
     """
 
     blocks: int
@@ -50,17 +51,18 @@ class Block(linen.Module):
 class R3GAN(linen.Module):
     """R3GAN's generator or discriminator, for its relativistic loss with both gradient penalties.
 
-    The generator takes latents [batch, dim], the discriminator images [batch, side, side, channels]. A condition, of
-    floats [batch, features] or integers [batch], is embedded: in as many dimensions as there are latents, appended to
-    them, and in those of the discriminator's last width, for an inner product with the embedding of the image.
+    The generator takes latents [batch, dim], the discriminator images [batch, side, side, channels]. A condition
+    (floats [batch, features] or integers [batch]) is embedded. In the generator the embedding has as many dimensions as
+    the latents, and is appended to them. In the discriminator it has the last width, for an inner product with the
+    embedding of the image.
 
     Attributes:
-      widths: a generator's: channels at 4 × 4 pixels and after every doubling, n + 1 of them for images of 4 · 2ⁿ
-        pixels a side; a discriminator's in the opposite order. The source has (768, 768, 768, 768) for 32 pixels.
-      blocks: residual blocks of each width, ≥ 1.
-      group_size: channels in a group of the 3 × 3 kernels, where twice a width divides by it. The source has 16 with
-        768 channels and 32 with the 1536 of ImageNet.
-      output: the source has "linear".
+      widths: for a generator, the channels at 4 × 4 pixels and after each doubling: n + 1 widths for images of 4 · 2ⁿ
+        pixels per side; for a discriminator in the opposite order. The source uses (768, 768, 768, 768) for 32 pixels.
+      blocks: residual blocks per width, ≥ 1.
+      group_size: channels per group of the 3 × 3 kernels, if twice a width is divisible by it. The source uses 16 with
+        768 channels, and 32 with the 1536 of ImageNet.
+      output: "linear" in the source.
       means: None, as in the source, for a last layer without a bias.
       output_shape, classes, remat, features: see `jaxgan.networks`.
 
@@ -94,7 +96,7 @@ class R3GAN(linen.Module):
         return self._generate(inputs, labels) if self.output_shape else self._judge(inputs, labels)
 
     def _generate(self, latents, labels):
-        """A basis of 4 × 4 images, weighted by a linear function of the latents; blocks, again at every doubling."""
+        """A basis of 4 × 4 images weighted by a linear function of the latents; blocks, also after each doubling."""
         vector = latents.reshape(latents.shape[0], -1)
         if labels is not None:
             vector = jnp.concatenate([vector, _linear(vector.shape[-1])(labels)], axis=-1)
@@ -110,7 +112,7 @@ class R3GAN(linen.Module):
         return OUTPUTS[self.output](last(hidden))
 
     def _judge(self, images, labels):
-        """The generator mirrored: blocks before every halving, down to 4 × 4, products with a basis, the logit."""
+        """The generator mirrored: blocks before each halving down to 4 × 4, products with a basis, and the logit."""
         hidden = _pointwise(self.widths[0])(images)
         for i, features in enumerate(self.widths):
             if i > 0:
@@ -156,9 +158,9 @@ def _pointwise(features: int, *, use_bias: bool = False, **options: Any) -> Conv
 
 
 def doubled(images: chex.Array) -> chex.Array:
-    """[n, height, width, channels] to twice the sides, by the filter [1, 3, 3, 1]/4 of both axes.
+    """[n, height, width, channels] to doubled sides, by the filter [1, 3, 3, 1]/4 along both axes.
 
-    Every new pixel is ¾ of the nearest pixel and ¼ of the next one. Beyond the border is 0, as in the source.
+    Each new pixel is ¾ of the nearest pixel and ¼ of the next one. Pixels beyond the border are 0, as in the source.
     """
     for axis in (1, 2):
         before, after = _neighbours(images, axis)
@@ -168,7 +170,7 @@ def doubled(images: chex.Array) -> chex.Array:
 
 
 def halved(images: chex.Array) -> chex.Array:
-    """[n, height, width, channels] to half the sides, by the filter [1, 3, 3, 1]/8 of both axes; beyond them is 0."""
+    """[n, height, width, channels] to halved sides, by the filter [1, 3, 3, 1]/8 on both axes; 0 beyond the border."""
     for axis in (1, 2):
         pairs = images.reshape(*images.shape[:axis], images.shape[axis] // 2, 2, *images.shape[axis + 1 :])
         first, second = (jax.lax.index_in_dim(pairs, i, axis + 1, keepdims=False) for i in range(2))
@@ -178,7 +180,7 @@ def halved(images: chex.Array) -> chex.Array:
 
 
 def _neighbours(images, axis: int):
-    """The pixels before and after each pixel along an axis, 0 beyond the border."""
+    """The pixels before and after each pixel along an axis; 0 beyond the border."""
     padded = jnp.pad(images, [(1, 1) if i == axis else (0, 0) for i in range(images.ndim)])
     size = images.shape[axis]
     return [jax.lax.slice_in_dim(padded, start, start + size, axis=axis) for start in (0, 2)]

@@ -25,25 +25,25 @@ from jaxgan.types import Network
 
 
 class ResNet(linen.Module):
-    """A residual generator or discriminator. In the source, generators have batch and discriminators spectral norm.
+    """A residual generator or discriminator. In the source, generators use batch norm and discriminators spectral norm.
 
-    The generator takes latents [batch, dim], the discriminator images [batch, height, width, channels]. A condition, of
-    floats [batch, features] or integers [batch], chooses a generator's scales and biases after every normalisation of
-    its blocks, and is projected on a discriminator's φ(x), the sum over pixels of its last block.
+    The generator takes latents [batch, dim], the discriminator images [batch, height, width, channels]. A condition
+    (floats [batch, features] or integers [batch]) determines a generator's scales and biases after each normalisation
+    in its blocks. In a discriminator it is projected on φ(x), the sum of the last block's output over pixels.
 
     Attributes:
-      widths: a generator's: channels of the smallest image and after every doubling, so n + 1 of them make images
-        whose sides divide by 2ⁿ; the source has (256, 256, 256, 256) for 32 pixels, (512, 256, 128, 64) for 48,
-        (1024, 1024, 512, 256, 128, 64) for 128. A discriminator's: channels of each block: (128, 128, 128, 128),
-        (64, 128, 256, 512, 1024), (64, 128, 256, 512, 1024, 1024).
+      widths: for a generator, the channels of the smallest image and after each doubling. With n + 1 widths, the sides
+        of images must be divisible by 2ⁿ. The source uses (256, 256, 256, 256) for 32 pixels, (512, 256, 128, 64) for
+        48, (1024, 1024, 512, 256, 128, 64) for 128. For a discriminator, the channels of each block: (128, 128, 128,
+        128), (64, 128, 256, 512, 1024), (64, 128, 256, 512, 1024, 1024).
       activation: name in `ACTIVATIONS`.
       normalization: "batch", "layer", "instance", "virtual" (generator), "spectral", "weight", "equalized" or "none".
-      halvings: number of a discriminator's blocks, from the first, that halve the sides; 0 for all but the last. The
-        source has 2 for 32 pixels.
-      attention: side of the image that has self-attention; 0 for none.
+      halvings: how many of a discriminator's first blocks halve the sides; 0 means all but the last. The source uses 2
+        for 32 pixels.
+      attention: side of the image that gets self-attention; 0 for none.
       block_scale: factor of `initial_scale` for a block's 3 × 3 kernels. The source doubles their variance: 2 with
         glorot_uniform.
-      logit_bias: a discriminator's last layer has a bias; not in the source for 32 pixels.
+      logit_bias: whether a discriminator's last layer has a bias; it has none in the source for 32 pixels.
       features: a discriminator also returns φ(x), in a `Judgement`, for feature matching.
       initializer, initial_scale, output_shape, output, classes, means, axis_name, remat, minibatch, class_logits: see
         `jaxgan.networks`.
@@ -101,7 +101,7 @@ class ResNet(linen.Module):
         return play(inputs, labels, train, common, in_block)
 
     def _generate(self, latents, labels, train, common, in_block):
-        """A linear layer to a small image, blocks that double its sides, and a convolution to the output."""
+        """A linear layer to a small image, blocks that double its sides, and an output convolution."""
         reference = 0
         if self.normalization == "virtual":
             latents, labels, reference = with_reference(self, latents, labels)
@@ -123,13 +123,13 @@ class ResNet(linen.Module):
             hidden = layers.rematerialized(self.remat, block)(self, hidden)
             if hidden.shape[1] == self.attention:
                 hidden = SelfAttention(**common)(hidden)
-        normalize = normalizer(self.normalization, **options)  # as in the source, not of the condition
+        normalize = normalizer(self.normalization, **options)  # as in the source, without the condition
         bias = layers.data_bias(self.output, self.means)
         last = Conv(channels, 3, padding=1, bias_init=bias, untied_bias=self.means is not None, **common)
         return layers.OUTPUTS[self.output](last(activate(normalize(hidden)))[reference:])
 
     def _judge(self, images, labels, train, common, in_block):
-        """Blocks, the first of which halve the sides, φ(x) as a sum over pixels, and wᵀφ(x) + b + (V y)ᵀφ(x)."""
+        """Blocks, of which the first halve the sides, φ(x) as a sum over pixels, and wᵀφ(x) + b + (V y)ᵀφ(x)."""
         activate = layers.ACTIVATIONS[self.activation]
         normalize = normalizer(self.normalization, train=train, axis_name=self.axis_name)
         halvings = self.halvings or len(self.widths) - 1
@@ -138,7 +138,7 @@ class ResNet(linen.Module):
 
             def block(module, hidden, i=i, features=features):
                 pool = _halved if i < halvings else lambda images: images
-                # Like the input image, the first block is not normalised.
+                # The first block, like the input image, is not normalised.
                 inner = hidden if i == 0 else activate(normalize(hidden))
                 inner = Conv(features if i == 0 else hidden.shape[-1], 3, padding=1, **in_block)(inner)
                 inner = Conv(features, 3, padding=1, **in_block)(activate(inner if i == 0 else normalize(inner)))

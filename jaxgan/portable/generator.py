@@ -1,4 +1,4 @@
-"""A trained generator as one function of arrays, which every portable form is made from."""
+"""A trained generator as a single function of arrays, from which all portable forms are made."""
 
 import dataclasses
 import json
@@ -13,22 +13,22 @@ from jaxgan.errors import UsageError
 from jaxgan.types import Latent, Network
 
 FORMAT = 1
-"""Of `PortableGenerator.description`."""
+"""Format version of `PortableGenerator.description`."""
 
 LATENTS, CONDITION, SAMPLES = "latents", "condition", "samples"
-"""Names of the arrays. The parts of a condition that is a NamedTuple have its fields' names."""
+"""Names of the arrays. If a condition is a NamedTuple, its parts are named like its fields."""
 
 
 class NotPortable(UsageError):
-    """A generator has no such form."""
+    """A generator cannot be converted to the requested form."""
 
 
 class Array(NamedTuple):
     """An input or the output.
 
     Attributes:
-      name: of the array.
-      shape: of one example; the array is [batch, *shape], and the batch is free.
+      name: name of the array.
+      shape: shape of one example; the array is [batch, *shape] with a free batch size.
       dtype: "float32" or "int32".
     """
 
@@ -42,15 +42,15 @@ class PortableGenerator:
     """A generator with its parameters.
 
     Attributes:
-      name: of the network, as messages have it.
-      function: `(*inputs) -> samples`, arrays [batch, ...], deterministic. Its parameters are constants in it.
-      inputs: the latents, then what the generator reads of a condition.
+      name: name of the network in messages.
+      function: `(*inputs) -> samples`, with arrays [batch, ...]; deterministic, with the parameters as constants.
+      inputs: the latents, then the parts of the condition that the generator reads.
       output: the samples.
       latent: the prior of the latents.
-      classes: number of classes, where the condition is a class; else None.
+      classes: number of classes, if the condition is a class; else None.
       low, high: the samples' values of black and white.
-      variables: of the network: `{"params": ..., other collections}`.
-      facts: what the description says besides, such as the training step.
+      variables: variables of the network: `{"params": ..., other collections}`.
+      facts: further entries of the description, such as the training step.
     """
 
     name: str
@@ -65,7 +65,7 @@ class PortableGenerator:
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def description(self) -> dict[str, Any]:
-        """What a program that calls the generator has to know, of what JSON can hold."""
+        """The information that a program needs to call the generator; JSON-serialisable."""
 
         def described(array: Array) -> dict[str, Any]:
             return {"name": array.name, "shape": ["batch", *array.shape], "dtype": array.dtype}
@@ -79,7 +79,7 @@ class PortableGenerator:
         return {"format": FORMAT, **self.facts, "inputs": inputs, "output": output, "latents": recipe}
 
     def description_json(self) -> str:
-        """The description as text."""
+        """The description as JSON text."""
         return json.dumps(self.description(), indent=2) + "\n"
 
 
@@ -95,20 +95,20 @@ def portable(
     name: str = "generator",
     facts: Mapping[str, Any] = {},
 ) -> PortableGenerator:
-    """A generator ready for the portable forms.
+    """Prepares a generator for the portable forms.
 
     Args:
       network: the generator, from any library.
       variables: its parameters and other collections, such as `state.generator.variables`.
       latent: the prior of its latents.
-      condition: an example of its condition, a pytree of [1, ...]; None for none. What the generator does not read of
-        it outside of training is not an input.
-      classes: number of classes, where the condition is integers [batch].
+      condition: an example of its condition, a pytree of [1, ...]; None without a condition. Parts that the generator
+        does not read at inference are not inputs.
+      classes: number of classes, if the condition is integers [batch].
       low, high: the samples' values of black and white.
       name, facts: see `PortableGenerator`.
 
     Raises:
-      NotPortable: the generator cannot be traced with a free batch.
+      NotPortable: the generator cannot be traced with a free batch size.
     """
     paths, tree = jax.tree_util.tree_flatten_with_path(condition)
     given = [Array(LATENTS, (latent.dim,), "float32")]
@@ -119,7 +119,7 @@ def portable(
     def function(latents, *leaves):
         return network.apply(variables, latents, condition=jax.tree.unflatten(tree, leaves), train=False)[0]
 
-    # What the program does not read is left out.
+    # Inputs that the program does not read are dropped.
     closed = trace(function, given, name)
     read = {id(variable) for equation in closed.jaxpr.eqns for variable in equation.invars}
     read |= {id(variable) for variable in closed.jaxpr.outvars}
@@ -136,16 +136,16 @@ def portable(
 
 
 def specs(inputs: tuple[Array, ...] | list[Array]) -> list[jax.ShapeDtypeStruct]:
-    """Shapes and types of inputs, with a free batch."""
+    """Shapes and dtypes of inputs, with a free batch size."""
     (batch,) = jax.export.symbolic_shape("batch")
     return [jax.ShapeDtypeStruct((batch, *array.shape), array.dtype) for array in inputs]
 
 
 def trace(function: Callable[..., chex.Array], inputs: Any, name: str) -> Any:
-    """The jaxpr of a function of inputs with a free batch; NotPortable, which names `name`, if it has none."""
+    """The jaxpr of a function with a free batch size. If tracing fails, raises NotPortable, which mentions `name`."""
     try:
         return jax.make_jaxpr(function)(*specs(inputs))
-    except Exception as error:  # what a network does with a batch may fail in any way
+    except Exception as error:  # a network's use of the batch may fail in any way
         why = f"{type(error).__name__} with a batch of any size: {str(error).strip().splitlines()[0]}"
         remedy = "write x.shape[0] for len(x), and jax.numpy functions for those of numpy, in the network"
         raise NotPortable(f"cannot export the generator ({name})", why, remedy) from error

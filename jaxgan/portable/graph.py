@@ -1,8 +1,8 @@
-"""A generator's jaxpr as a graph of ONNX operators (operator set 18), with a free batch.
+"""Converts a generator's jaxpr to a graph of ONNX operators (operator set 18), with a free batch size.
 
-`CONVERTERS` has one function for every primitive. Calls are inlined. Whatever depends on parameters only is computed
-here and becomes a constant. Where a network has a program for each platform, as convolutions have, the program of
-platforms that are not named is taken: XLA's own convolution.
+`CONVERTERS` has one function per primitive. Calls are inlined. Anything that depends only on parameters is computed
+here and becomes a constant. If a network has different programs per platform, as convolutions have, the default program
+is used: XLA's own convolution.
 """
 
 import string
@@ -16,7 +16,7 @@ from jax.extend import core
 from jaxgan.portable.generator import NotPortable, PortableGenerator, trace
 
 TYPES = ("float32", "int32", "int64", "bool")
-"""Types of arrays in a graph."""
+"""Dtypes of arrays in a graph."""
 
 END = np.iinfo(np.int64).max
 
@@ -25,7 +25,7 @@ Value = np.ndarray | str
 
 
 class Node(NamedTuple):
-    """An operator with names of its inputs and of its output."""
+    """An operator with the names of its inputs and its output."""
 
     operator: str
     inputs: tuple[str, ...]
@@ -34,11 +34,11 @@ class Node(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """Operators in the order in which they run.
+    """Operators in execution order.
 
     Attributes:
-      nodes: the operators. The inputs and the output have the names of the generator's.
-      constants: arrays by name.
+      nodes: the operators. Inputs and output have the same names as the generator's.
+      constants: constant arrays by name.
     """
 
     nodes: tuple[Node, ...]
@@ -46,19 +46,19 @@ class Graph(NamedTuple):
 
     @property
     def operators(self) -> set[str]:
-        """Names of all operators that are used."""
+        """Names of all operators in the graph."""
         return {node.operator for node in self.nodes}
 
 
 class Unsupported(Exception):
-    """A primitive, or this use of it, has no converter."""
+    """There is no converter for a primitive, or for this use of it."""
 
 
 def to_graph(generator: PortableGenerator) -> Graph:
     """The operators that compute a generator's samples.
 
     Raises:
-      NotPortable: for a primitive without a converter, which the message names.
+      NotPortable: a primitive has no converter; the message names it.
     """
     closed = trace(generator.function, generator.inputs, generator.name)
     steps: list[Step] = []
@@ -83,11 +83,11 @@ def to_graph(generator: PortableGenerator) -> Graph:
 
 
 class Slot:
-    """The place of an array in a program without calls."""
+    """Stands for an array in a program with inlined calls."""
 
 
 class Step(NamedTuple):
-    """An equation of such a program, with its inputs, slots or constants, and the slots of its outputs."""
+    """An equation of such a program, with its inputs (slots or constants) and the slots of its outputs."""
 
     equation: Any
     inputs: list[Any]
@@ -95,7 +95,7 @@ class Step(NamedTuple):
 
 
 def _inline(jaxpr: Any, consts: Any, inputs: list[Any], steps: list[Step]) -> list[Any]:
-    """Adds the equations of a jaxpr and of all that it calls to some steps; returns slots of its outputs."""
+    """Appends the equations of a jaxpr, and of all that it calls, to `steps`; returns the slots of its outputs."""
     places: dict[Any, Any] = dict(zip(jaxpr.constvars, consts, strict=True))
     places |= dict(zip(jaxpr.invars, inputs, strict=True))
 
@@ -107,7 +107,7 @@ def _inline(jaxpr: Any, consts: Any, inputs: list[Any], steps: list[Step]) -> li
         name, parameters = equation.primitive.name, equation.params
         given = [read(variable) for variable in equation.invars]
         called = next((parameters[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in parameters), None)
-        if name == "platform_index":  # that of a platform which no branch names
+        if name == "platform_index":  # the index of the default branch
             outputs: list[Any] = [np.int32(parameters["platforms"].index(None))]
         elif name == "cond" and not isinstance(given[0], Slot):
             branch = parameters["branches"][int(np.clip(given[0], 0, len(parameters["branches"]) - 1))]
@@ -123,7 +123,7 @@ def _inline(jaxpr: Any, consts: Any, inputs: list[Any], steps: list[Step]) -> li
 
 
 def _evaluate(steps: list[Step], results: list[Any]) -> tuple[list[Step], dict[Slot, Any]]:
-    """Computes what depends on constants only, in one program; returns the other steps, and the values for them."""
+    """Computes all values that depend only on constants, in one program; returns the other steps and these values."""
     known, left = [], []
     slots: set[Slot] = set()
     for step in steps:
@@ -154,7 +154,7 @@ def _value(values: Mapping[Slot, Any], given: Any) -> Any:
 
 
 class Builder:
-    """A graph in the making; converters add operators to it.
+    """Builds a graph; converters add operators to it.
 
     Args:
       first: name of the first input, whose first dimension is the batch.
@@ -168,13 +168,13 @@ class Builder:
         self._batch_size: str | None = None
 
     def add(self, operator: str, *inputs: Value, **attributes: Any) -> str:
-        """Adds an operator of the inputs; returns its output's name."""
+        """Adds an operator with these inputs; returns the name of its output."""
         output = f"v{len(self.nodes)}"
         self.nodes.append(Node(operator, tuple(map(self.name_of, inputs)), output, attributes))
         return output
 
     def name_of(self, value: Value) -> str:
-        """The name of a value; equal constants share one."""
+        """The name of a value. Equal constants share one name."""
         if isinstance(value, str):
             return value
         array = np.ascontiguousarray(value).reshape(np.shape(value))
@@ -200,7 +200,7 @@ class Builder:
         return made if equation.primitive.multiple_results else [made]
 
     def graph(self, output: str) -> Graph:
-        """The operators and constants on which the output depends."""
+        """The graph of the operators and constants on which the output depends."""
         wanted, kept = {output}, []
         for node in reversed(self.nodes):
             if node.output in wanted:
@@ -211,7 +211,7 @@ class Builder:
 
 
 def integers(*values: int) -> np.ndarray:
-    """A constant int64 [n], as shapes and axes are."""
+    """A constant int64 [n], the dtype of shapes and axes."""
     return np.array(values, np.int64)
 
 
@@ -221,7 +221,7 @@ def is_free(dimension: Any) -> bool:
 
 
 def _shapes(equation: Any) -> tuple[Any, Any]:
-    """Shapes of the first input and of the first output."""
+    """Shapes of the first input and the first output."""
     return equation.invars[0].aval.shape, equation.outvars[0].aval.shape
 
 
@@ -233,7 +233,7 @@ def _same(operator: str) -> Callable[..., str]:
 
 
 def _like(equation: Any, number: float) -> np.ndarray:
-    """A constant of the output's type."""
+    """A constant with the output's dtype."""
     return np.asarray(number, equation.outvars[0].aval.dtype)
 
 
@@ -331,7 +331,7 @@ def _broadcast(graph, equation, x):
     before, shape = _shapes(equation)
     places = dict(zip(equation.params["broadcast_dimensions"], before, strict=True))
     aligned = _reshaped(graph, x, [places.get(axis, 1) for axis in range(len(shape))])
-    # What is already as long stays so: Expand takes 1 for it.
+    # Expand takes 1 for an axis that already has its length.
     sizes: list[Any] = [1 if axis in places and _equal(places[axis], size) else size for axis, size in enumerate(shape)]
     if all(not is_free(size) and size == 1 for size in sizes):
         return aligned
@@ -368,7 +368,7 @@ def _tile(graph, equation, x):
 
 
 def _sliced(graph: Builder, x: Value, axes: dict[int, tuple[int, int, int]]) -> Value:
-    """Axes from a start to a limit, by a step; the limit may count from the end."""
+    """Slices axes from a start to a limit, with a step; the limit may count from the end."""
     if not axes:
         return x
     starts, limits, steps = zip(*axes.values(), strict=True)
@@ -376,11 +376,11 @@ def _sliced(graph: Builder, x: Value, axes: dict[int, tuple[int, int, int]]) -> 
 
 
 def _part(graph: Builder, x: Value, before: Any, starts: Any, limits: Any, steps: Any = None) -> Value:
-    """The elements of an array of a shape from starts to limits, which may be free."""
+    """The elements of an array from starts to limits, which may depend on the batch; `before` is its shape."""
     axes = {}
     given = zip(before, starts, limits, steps or (1,) * len(before), strict=True)
     for axis, (size, start, limit, step) in enumerate(given):
-        behind = size - limit  # what is cut off at the end
+        behind = size - limit  # the number of elements cut off at the end
         if is_free(start) or (is_free(limit) and is_free(behind)):
             raise Unsupported(f"a slice of {list(before)} from {list(starts)} to {list(limits)}")
         if (start, step) != (0, 1) or is_free(behind) or behind:
@@ -401,7 +401,7 @@ def _dynamic_slice(graph, equation, x, *starts):
 
 
 def _from(graph: Builder, x: Value, before: Any, starts: Any, sizes: Any) -> Value:
-    """A part of an array with sizes, from starts that, as in XLA, move where the part would end behind the array."""
+    """A part of an array with the given sizes. As in XLA, starts move if the part would extend beyond the array."""
     places = []
     for whole, start, size in zip(before, starts, sizes, strict=True):
         most = whole - size
@@ -436,7 +436,7 @@ def _pad(graph, equation, x, value):
 
 
 def _gather(graph, equation, x, indices):
-    """Rows along one axis, as `jnp.take` gathers them, or one part, as slices of arrays with a free batch are."""
+    """Gathers rows along one axis, like `jnp.take`, or a single part, as in slices of arrays with a free batch size."""
     numbers, sizes, (before, after) = (
         equation.params["dimension_numbers"],
         equation.params["slice_sizes"],
@@ -514,7 +514,7 @@ def _convolution(graph, equation, x, kernel):
         common = {"strides": list(strides), "dilations": list(parameters["rhs_dilation"]), "group": groups}
         outputs = graph.add("Conv", images, kernel, pads=low + high, **common)
     else:
-        # ConvTranspose adds the turned kernel at every pixel, and cuts off what a padding of size − 1 would have kept.
+        # ConvTranspose adds the flipped kernel at every pixel, and cuts off what a padding of size − 1 would have kept.
         reach = [d * (size - 1) for d, size in zip(parameters["rhs_dilation"], sizes[2:], strict=True)]
         before = [most - pad for most, pad in zip(reach, low, strict=True)]
         after = [most - pad for most, pad in zip(reach, high, strict=True)]
@@ -524,7 +524,7 @@ def _convolution(graph, equation, x, kernel):
             raise Unsupported("a transposed convolution with strides, or with more padding than its kernel reaches")
         space = tuple(range(2, len(sizes)))
         turned = _reversed(graph, kernel, space)
-        # [outputs, inputs / groups, ...] to [inputs, outputs / groups, ...].
+        # From [outputs, inputs / groups, ...] to [inputs, outputs / groups, ...].
         turned = _reshaped(graph, turned, [groups, sizes[0] // groups, sizes[1], *sizes[2:]])
         turned = _transposed(graph, turned, [0, 2, 1, *(axis + 1 for axis in space)])
         turned = _reshaped(graph, turned, [groups * sizes[1], sizes[0] // groups, *sizes[2:]])
@@ -622,4 +622,4 @@ CONVERTERS: dict[str, Callable[..., Any]] = {
     "transpose": _transpose,
     "unstack": _unstack,
 }
-"""`(graph, equation, *inputs) -> value`, by the primitive's name; a list of values if it has several results."""
+"""`(graph, equation, *inputs) -> value`, by the primitive's name; a list of values for several results."""

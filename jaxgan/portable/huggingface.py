@@ -16,17 +16,17 @@ WEIGHTS, CONFIG, CARD, PICTURE = "model.safetensors", "config.json", "README.md"
 """Files of the directory."""
 
 HEADER = 2**24
-"""Most bytes of a file of weights beside the weights."""
+"""Maximum size of a weights file in excess of the weights, in bytes."""
 
 
 def names_of(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The leaves of a network's variables by name, such as params.Dense_0.kernel."""
+    """The leaves of a network's variables by name, for example params.Dense_0.kernel."""
     paths, _ = jax.tree_util.tree_flatten_with_path(variables)
     return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in paths}
 
 
 def to_safetensors(generator: PortableGenerator) -> bytes:
-    """All variables of the network, by their names, as they are; the description as "jaxgan" in the header."""
+    """All variables of the network, by name and unchanged, with the description as "jaxgan" in the header."""
     import safetensors.numpy
 
     arrays = {name: np.asarray(leaf) for name, leaf in names_of(generator.variables).items()}
@@ -34,14 +34,14 @@ def to_safetensors(generator: PortableGenerator) -> bytes:
 
 
 def read_weights(path: pathlib.Path, template: Any) -> Any:
-    """Variables from a file of weights, which may be a stranger's: arrays only, and of the shapes wanted.
+    """Reads variables from an untrusted file of weights: only arrays, and only with the expected shapes.
 
     Args:
       path: the file.
-      template: a pytree like the variables, of arrays or of their shapes and types.
+      template: a pytree with the structure of the variables, of arrays or of their shapes and dtypes.
 
     Raises:
-      DataError: the file cannot be read, or its arrays are not those of the template.
+      DataError: the file cannot be read, or its arrays do not match the template.
     """
     import safetensors.numpy
 
@@ -59,7 +59,7 @@ def read_weights(path: pathlib.Path, template: Any) -> Any:
         ] + [f"{name} is not a variable of it" for name in found if name not in wanted]
         if differing:
             raise ValueError(differing[0])
-    except Exception as error:  # the package's own errors have no common class
+    except Exception as error:  # the package's exceptions have no common base class
         raise DataError(f"cannot read {path}", in_one_line(error), "use a whole copy of the directory") from error
     return jax.tree.unflatten(jax.tree.structure(template), [found[name] for name in wanted])
 
@@ -74,12 +74,12 @@ def model_card(
     """The README.md of a repository on HuggingFace's Hub.
 
     Args:
-      title: its headline.
-      generator: that of the repository.
+      title: the headline.
+      generator: the generator in the repository.
       dataset: name of the training data.
-      tags: beside "gan" and "jax".
+      tags: tags besides "gan" and "jax".
       license: an identifier that the Hub knows, such as apache-2.0; "" leaves a line to fill in.
-      made: a sentence on the training.
+      made: a sentence about the training.
     """
     header = [
         "---",

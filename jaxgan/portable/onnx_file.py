@@ -1,4 +1,4 @@
-"""A graph as an ONNX file."""
+"""Writes a graph as an ONNX file."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from jaxgan.portable.generator import NotPortable, PortableGenerator
 from jaxgan.portable.graph import Graph, to_graph
 
 OPERATOR_SET, FILE_VERSION = 18, 9
-"""What onnxruntime reads since 1.16 (2023)."""
+"""Supported by onnxruntime since 1.16 (2023)."""
 
 LARGEST = 2**31 - 2**20
-"""Bytes of constants. A file, which is one protocol buffer, has less than 2 GiB."""
+"""Maximum size of the constants in bytes. A file is a single protocol buffer, which must be smaller than 2 GiB."""
 
 
 def to_onnx(generator: PortableGenerator) -> bytes:
-    """The generator as an ONNX model with a free batch, its description among the metadata as "jaxgan".
+    """The generator as an ONNX model with a free batch size; the metadata entry "jaxgan" has its description.
 
     Raises:
       NotPortable: a primitive has no converter, or the model is too large.
@@ -22,7 +22,7 @@ def to_onnx(generator: PortableGenerator) -> bytes:
 
 
 def graph_to_onnx(generator: PortableGenerator, graph: Graph) -> bytes:
-    """`to_onnx` of a graph that there is already."""
+    """`to_onnx` for an existing graph."""
     import onnx
     from onnx import helper, numpy_helper
 

@@ -1,4 +1,4 @@
-"""A page that runs a generator in any browser: one file, which makes no request."""
+"""A web page that runs a generator in any browser: a single file that makes no requests."""
 
 import base64
 import gzip
@@ -20,16 +20,16 @@ from jaxgan.portable.graph import Graph, to_graph
 from jaxgan.portable.onnx_file import graph_to_onnx
 
 SLIDERS = 8
-"""Most directions that have one."""
+"""Maximum number of directions with sliders."""
 
 DRAWS, AT_ONCE = 512, 64
-"""Latents from which directions are estimated."""
+"""Number of latents from which directions are estimated, and how many are processed at once."""
 
 SMALL, LARGEST_HALF = 64, 6e4
-"""Constants with more numbers are of half precision, unless one is larger than that."""
+"""Constants with more numbers than this are stored in half precision, unless a value exceeds its range."""
 
 COMPARED = 4_096
-"""Most values of a sample that the page compares with JAX's."""
+"""Maximum number of a sample's values that the page compares with JAX's."""
 
 VERSION = "1.30.0"
 ENGINE = {
@@ -59,7 +59,7 @@ def plain_operators() -> frozenset[str]:
 
 
 def needs_engine(graph: Graph) -> bool:
-    """Whether a page of the graph needs onnxruntime-web, because of operators such as convolutions."""
+    """Whether a page of the graph needs onnxruntime-web, because it has operators such as convolutions."""
     return not graph.operators <= plain_operators()
 
 
@@ -75,20 +75,20 @@ def to_page(
 ) -> str:
     """The page: samples, sliders along `principal_directions`, and paths between two latents.
 
-    Dense layers, normalisation and activations run in plain JavaScript, with weights of half precision. Other
-    generators run in onnxruntime-web, in float32, whose files the page then contains.
+    Dense layers, normalisation and activations run in plain JavaScript, with weights in half precision. Other
+    generators run in float32 in onnxruntime-web, whose files the page then contains.
 
     Args:
-      generator: of images, grey or RGB.
-      graph: what `to_graph` made of it; None to make it.
-      title, summary: in plain text.
-      facts: listed at the end, by their names.
-      vector: a condition [dim] to begin with, where the condition is a vector.
+      generator: a generator of images, grey or RGB.
+      graph: the result of `to_graph`; None to compute it.
+      title, summary: plain text.
+      facts: listed at the end, by name.
+      vector: the initial condition [dim], if the condition is a vector.
       engine: the directory of onnxruntime-web's files (`ENGINE`), if `needs_engine`.
 
     Raises:
-      NotPortable: samples are not images, the prior has no recipe, a primitive has no converter, or onnxruntime-web is
-        needed and not there.
+      NotPortable: the samples are not images, the prior has no recipe, a primitive has no converter, or onnxruntime-web
+        is needed but missing.
     """
     _check(generator)
     graph = to_graph(generator) if graph is None else graph
@@ -123,12 +123,12 @@ def to_page(
 
 
 class PlainGenerator(NamedTuple):
-    """A generator as a part of another page.
+    """A generator as part of another page.
 
     Attributes:
-      model: JSON, the content of a script element of the type application/json whose id is "model".
-      program: the content of a script element behind it, which defines what `generator.js` has.
-      numbers: how many the generator's constants are.
+      model: JSON, the content of a script element of type application/json with id "model".
+      program: the content of a script element after it, which defines the functions of `generator.js`.
+      numbers: how many numbers the generator's constants contain.
     """
 
     model: str
@@ -137,10 +137,10 @@ class PlainGenerator(NamedTuple):
 
 
 def plain_generator(generator: PortableGenerator) -> PlainGenerator:
-    """A generator that runs in plain JavaScript, for a page that has its own ways to use it.
+    """A generator that runs in plain JavaScript, for a page that uses it in its own way.
 
     Raises:
-      NotPortable: as for `to_page`, or it needs onnxruntime-web.
+      NotPortable: as for `to_page`, or if it needs onnxruntime-web.
     """
     _check(generator)
     graph = to_graph(generator)
@@ -152,7 +152,7 @@ def plain_generator(generator: PortableGenerator) -> PlainGenerator:
 
 
 def _check(generator: PortableGenerator) -> None:
-    """Raises NotPortable if no page can show a generator's samples, or draw its latents."""
+    """Raises NotPortable if no page can show a generator's samples or draw its latents."""
     shape = generator.output.shape
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
         raise NotPortable(
@@ -167,7 +167,7 @@ def _check(generator: PortableGenerator) -> None:
 
 
 def _model(generator: PortableGenerator) -> dict[str, Any]:
-    """What every page needs to know of a generator."""
+    """The information about a generator that every page needs."""
     shape, recipe = generator.output.shape, generator.latent.recipe
     return {
         "shape": [*shape, 1] if len(shape) == 2 else list(shape),
@@ -191,19 +191,19 @@ def _as_json(model: Mapping[str, Any]) -> str:
 def principal_directions(
     generator: PortableGenerator, key: chex.PRNGKey, vector: np.ndarray | None = None
 ) -> list[tuple[np.ndarray, float]]:
-    """The directions of the latent along which samples change most: eigenvectors of E[J(z)ᵀJ(z)], J the Jacobian of G.
+    """The latent directions along which samples change most: eigenvectors of E[J(z)ᵀJ(z)], with J the Jacobian of G.
 
-    The mean is estimated from products J(z)ᵀv with v ~ N(0, I), whose outer products have it as their mean. Parts that
-    are one-hot are left out.
+    The mean is estimated from products J(z)ᵀv with v ~ N(0, I): their outer products have it as their expectation.
+    One-hot parts are left out.
 
     Args:
-      generator: any.
-      key: for the draws of z and v, and of classes.
-      vector: the condition, where it is a vector.
+      generator: any portable generator.
+      key: draws z and v, and classes.
+      vector: the condition, if it is a vector.
 
     Returns:
-      At most `SLIDERS` pairs: a step [dim] of one standard deviation of the prior, whose largest coordinate is
-      positive, and the direction's share of the trace.
+      At most `SLIDERS` pairs: a step [dim] of one standard deviation of the prior, with a positive largest coordinate,
+      and the direction's fraction of the trace.
 
     Source: Constantine 2015, "Active Subspaces", chapter 3; directions of a generator by its Jacobian: Ramesh et al.
     2018 (arXiv:1812.01161).
@@ -240,7 +240,7 @@ def _vector_size(generator: PortableGenerator) -> int:
 
 
 def _conditions(generator: PortableGenerator, numbers: np.ndarray, vector: np.ndarray | None) -> list[jax.Array]:
-    """Conditions of examples with these numbers: classes in turn, one vector, and zeros for all else."""
+    """Conditions for examples with these numbers: classes cyclically, one vector, and zeros for everything else."""
     found = []
     for array in generator.inputs[1:]:
         if array.name == CONDITION and generator.classes is not None:
@@ -252,7 +252,7 @@ def _conditions(generator: PortableGenerator, numbers: np.ndarray, vector: np.nd
 
 
 def _references(generator: PortableGenerator, key: chex.PRNGKey, vector: np.ndarray) -> list[dict[str, Any]]:
-    """Two latents with their conditions, and JAX's first values of their samples."""
+    """Two latents with their conditions, and the first values of JAX's samples for them."""
     numbers = np.arange(2)
     latents = generator.latent.sample(jax.random.fold_in(key, 1), len(numbers))
     conditions = _conditions(generator, numbers, vector)
@@ -300,7 +300,7 @@ def _engine_scripts(engine: pathlib.Path | None, model: bytes) -> str:
 
 
 def _inline(program: str) -> str:
-    """A program as the content of a script element, which these texts would end."""
+    """A program as the content of a script element, escaping the texts that would end it."""
     return program.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

@@ -1,4 +1,4 @@
-"""A generator as a file that needs jax only: StableHLO for CPUs, CUDA GPUs and TPUs."""
+"""A generator as a file that needs only jax: StableHLO for CPUs, CUDA GPUs and TPUs."""
 
 import jax
 
@@ -8,12 +8,12 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def to_jax(generator: PortableGenerator) -> bytes:
-    """The generator serialised by `jax.export`: one program for all `PLATFORMS`, with a free batch.
+    """Serialises the generator with `jax.export`: one program for all `PLATFORMS`, with a free batch size.
 
-    Elsewhere: `jax.export.deserialize(bytearray(content)).call(*inputs)`.
+    To load it elsewhere: `jax.export.deserialize(bytearray(content)).call(*inputs)`.
 
     Returns:
-      The content of a file, parameters included. jax reads it for at least six months of later versions.
+      The content of a file, including parameters. Later versions of jax can read it for at least six months.
 
     Raises:
       ModuleNotFoundError: flatbuffers is not installed.

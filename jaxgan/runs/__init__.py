@@ -1,4 +1,4 @@
-"""One host loop per mode of `launch.py`; each is imported when it runs."""
+"""One host loop per mode of `launch.py`; each is imported only when it runs."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,12 +8,12 @@ from jaxgan.runs import devices
 
 
 class Mode(NamedTuple):
-    """A mode of the program, which is a verb of the command `jaxgan` as well.
+    """A mode of the program, which is also a verb of the command `jaxgan`.
 
     Attributes:
-      summary: what it does, for `jaxgan --help`.
-      options: the flags that it takes, beside those of all modes.
-      trains: it begins with a config; other modes use a run, whose config it has.
+      summary: what the mode does, for `jaxgan --help`.
+      options: its flags, besides those of all modes.
+      trains: whether it starts from a config; other modes use a trained run, which has its own config.
     """
 
     summary: str
@@ -45,7 +45,7 @@ MODES = {
 """The modes of `launch.py`, and the verbs of `jaxgan`."""
 
 FLAGS = tuple(dict.fromkeys(name for mode in MODES.values() for name in mode.options))
-"""All flags that some modes take and others do not."""
+"""All flags that only some modes take."""
 
 _INSTEAD = {
     "count": "pictures in training have --config.sample_count, evaluations --config.evaluation.samples",
@@ -71,15 +71,14 @@ def run(
 
     Args:
       mode: one of `MODES`.
-      location: the config's file, optionally with `:argument`. Modes that use a run have its config; for them it is a
-        file that adds the entries that this config names to tables such as `LOSSES`, and whose code is trusted, or
-        None.
-      overrides: fields of the config to set, as text.
+      location: the config's file, optionally with `:argument`. For modes that use a trained run, which has its own
+        config, this is None or a trusted file: it adds entries to tables such as `LOSSES` that the run's config names.
+      overrides: config fields to set, as text.
       workdir: the run's directory.
-      options: the mode's flags that were given; see `MODES`.
+      options: the mode's flags that were set; see `MODES`.
 
     Raises:
-      JaxganError: any expected failure, as one line.
+      JaxganError: any expected failure, as a single line.
     """
     for name in options:
         if name not in MODES[mode].options:
@@ -98,7 +97,7 @@ def run(
     # Modes that use a trained run.
     if not MODES[mode].trains:
         devices.check()
-        # For the entries that its file adds to tables, and the code that it names.
+        # For the entries that its file adds to tables, and for the code that it names.
         given = {} if location is None else command_line.load_config(location)
         if mode == "sample":
             from jaxgan.runs.sample import sample
@@ -120,10 +119,10 @@ def run(
     config = command_line.load_config(location)
     before = schema.replaced(config, {})
     problems = command_line.override(config, overrides)
-    # How samples are drawn is for later, when there may be another choice.
+    # Sampling settings take effect later, when other ones may be chosen.
     changed = command_line.changed(before, config, [name for name in overrides if not name.startswith("sampling.")])
     if mode == "train":
-        if not directory.config_file.exists():  # a run resumes with the command that started it
+        if not directory.config_file.exists():  # a run resumes with its original command
             problems += unread(changed, config)
         check(config, problems)
         from jaxgan.runs.train import hosts

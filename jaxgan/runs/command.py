@@ -1,4 +1,4 @@
-"""The command `jaxgan VERB …`, and `launch.py --mode=…`: one process, from its arguments to its exit code."""
+"""The command `jaxgan VERB …`, and `launch.py --mode=…`: one process, from arguments to exit code."""
 
 import contextlib
 import difflib
@@ -15,14 +15,14 @@ from jaxgan.tables import did_you_mean
 
 
 def main(arguments: Sequence[str] | None = None, *, answers_signals: bool = True) -> None:
-    """The command `jaxgan`, with the process's arguments for None.
+    """Runs the command `jaxgan`; None takes the process's arguments.
 
     Args:
-      arguments: a verb and what stands behind it; or flags only, as `launch.py` takes them.
+      arguments: a verb and its arguments; or only flags, as for `launch.py`.
       answers_signals: whether SIGTERM and SIGINT end this process with exit code 75.
 
     Raises:
-      SystemExit: always; 0, or an error's exit code.
+      SystemExit: always, with 0 or an error's exit code.
     """
     with _process(answers_signals):
         verb, *rest = [*(sys.argv[1:] if arguments is None else arguments)] or [""]
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None, *, answers_signals: bool = True
 
 
 def launch(description: str, *, answers_signals: bool) -> None:
-    """`launch.py`: flags only.
+    """Runs `launch.py`, which takes only flags.
 
     Args:
       description: the first line of the help.
@@ -58,7 +58,7 @@ def launch(description: str, *, answers_signals: bool) -> None:
 
 @contextlib.contextmanager
 def _process(answers_signals: bool) -> Iterator[None]:
-    """Ends the process with one line for an expected failure, and answers signals until then."""
+    """Turns an expected failure into a one-line message and an exit code, and handles signals until then."""
     if answers_signals:
         end_on_signals()
     with lenient_output():
@@ -87,7 +87,7 @@ def _run(arguments: Sequence[str], description: str, verb: str | None = None) ->
     from jaxgan.runs import flags
 
     def run(command: flags.Command) -> None:
-        logging.set_verbosity(logging.WARNING)  # JAX tells of every kind of device that it does not find
+        logging.set_verbosity(logging.WARNING)  # JAX reports each kind of device that it does not find
         try:
             runs.run(command.mode, command.location, command.overrides, command.workdir, command.options)
         except JaxganError:
@@ -116,7 +116,7 @@ OTHERS: dict[str, tuple[str, Callable[[Sequence[str]], int]]] = {
     "prepare": ("write a tensorflow-datasets directory from IDX files, or an .npz file from pictures", _prepare),
     "doctor": ("print versions, devices, caches and what is missing, for a report of a problem", _doctor),
 }
-"""Verbs that are not modes: what each does, and a function of its arguments that returns the exit code."""
+"""Verbs that are not modes: a description, and a function from arguments to exit code."""
 
 
 def _help() -> str:

@@ -1,4 +1,4 @@
-"""The data of a run: read, checked against the networks, and fed to the step a chunk of steps at a time."""
+"""A run's data: read, checked against the networks, and fed to the step in chunks of steps."""
 
 import functools
 import itertools
@@ -23,37 +23,37 @@ from jaxgan.tasks.semi_supervised import choose
 from jaxgan.training.step import scan_steps
 
 CHUNK_STEPS = 500
-"""Most steps in one call."""
+"""Maximum number of steps per call."""
 
 CHUNK_BYTES = 2**27
-"""Most values of streamed data in one call."""
+"""Maximum number of streamed values per call."""
 
 MEANS_FROM = 10_000
-"""Examples from which means are computed if the data is too large to be read as a whole."""
+"""Number of examples from which means are computed if the data is too large to be read as a whole."""
 
 FIRST = 500
-"""Examples from which networks with data-dependent parameters start.
+"""Number of examples for initialising networks with data-dependent parameters.
 
 Source: the code of Salimans et al. 2016 (arXiv:1606.03498).
 """
 
 VECTORS = 10_000
-"""Most condition vectors of training examples that samples take in turn."""
+"""Maximum number of training examples' condition vectors that samples cycle through."""
 
 COUNTED = 1_000
-"""How many labels of a streamed split are read to count its classes."""
+"""Number of labels of a streamed split that are read to count its classes."""
 
 LISTED = 12
-"""Most classes, or gaps between them, that are listed one by one."""
+"""Maximum number of classes, or gaps between them, that are listed individually."""
 
 DARK = 64
-"""Images whose bytes all lie below it are said to be dark."""
+"""If all bytes of the images are below this, a warning says that they are dark."""
 
 LARGE = 8
-"""Images of floats that go beyond it are said to be unscaled."""
+"""If float images exceed this, a warning says that they are not scaled."""
 
 _FIELDS = {"labels": "labels", "vectors": "conditions"}
-"""The field of a `Split` that is the condition, by `config.condition`."""
+"""The field of a `Split` that holds the condition, by `config.condition`."""
 
 
 class Inputs(NamedTuple):
@@ -61,14 +61,14 @@ class Inputs(NamedTuple):
 
     Attributes:
       dataset: all splits.
-      facts: what the networks need to know of it.
-      resident: whether it lives on the device.
-      size: training examples.
+      facts: the facts about the data that the networks depend on.
+      resident: whether the data lives on the device.
+      size: number of training examples.
       fingerprint: checksum of examples from all over the training split, which identifies the data on resuming.
-      dequantization: whether bytes have noise of their size in training.
-      mirror: whether the training images are twice as many, each as it is and flipped horizontally.
-      range: the values of black and white as the networks see them. Bytes are scaled to this range. Floats are used as
-        they are: their range is [0, 1] or [-1, 1] if they lie in it, else the interval that they span.
+      dequantization: whether noise is added to bytes in training.
+      mirror: whether each training image is also used flipped horizontally, which doubles their number.
+      range: the values of black and white in the networks' range. Bytes are scaled to it. Floats are not scaled: their
+        range is [0, 1] or [-1, 1] if they lie in it, else the interval that they span.
     """
 
     dataset: Dataset
@@ -82,16 +82,16 @@ class Inputs(NamedTuple):
 
     @property
     def epoch_size(self) -> int:
-        """Examples in an epoch: those of the training split, or twice as many."""
+        """Number of examples in an epoch: the training split's, doubled if `mirror`."""
         return self.size * (1 + self.mirror)
 
     @property
     def condition(self) -> str | None:
-        """The field of a `Split` that is the condition, or None."""
+        """The field of a `Split` that holds the condition, or None."""
         return "labels" if self.facts.classes is not None else None if self.facts.vectors is None else "conditions"
 
     def describe(self) -> dict[str, Any]:
-        """What a checkpoint records of its data."""
+        """The record of the data in a checkpoint."""
         mixture = self.dataset.mixture
         return {
             "example_shape": list(self.facts.example_shape),
@@ -117,9 +117,8 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     """Reads the dataset of a checked config.
 
     Raises:
-      DataError: the data is missing, damaged or empty, does not suit the generator's output, or is smaller than a
-        batch.
-      UsageError: the data lacks the condition, or enough labels for the task.
+      DataError: the data is missing, damaged or empty, does not fit the generator's output, or is smaller than a batch.
+      UsageError: the data lacks the condition, or does not have enough labels for the task.
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
@@ -155,12 +154,12 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
 
 
 def starts_from_data(config: Mapping[str, Any]) -> bool:
-    """Whether a network's first parameters depend on examples."""
+    """Whether the initial parameters of a network depend on examples."""
     return FROM_DATA in (config["generator"]["normalization"], config["discriminator"]["normalization"])
 
 
 def same_data(config: Mapping[str, Any]) -> list[Any]:
-    """The parts of a config that determine `read_inputs`: two runs for which they are equal can share their data."""
+    """The parts of a config that determine `read_inputs`. Two runs with equal parts can share their data."""
     generator = [config["generator"][name] for name in ("output", "output_bias")]
     parts = [dict(config["dataset"]), config["batch_size"], generator, config["condition"], starts_from_data(config)]
     if "seed" in parameters(DATASETS[config["dataset"]["name"]]):
@@ -172,7 +171,7 @@ def same_data(config: Mapping[str, Any]) -> list[Any]:
 
 
 def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[tuple[str, str]], list[str]]:
-    """What a run says of its data when it begins: facts, each a name and a text, and warnings."""
+    """A run's initial description of its data: facts, each with a name and a text, and warnings."""
     dataset, section = inputs.dataset, config["dataset"]
     train, classes = dataset.train.examples, dataset.num_classes
     counts = _class_counts(dataset)
@@ -219,14 +218,14 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[tuple
         sizes[0] += f" ({each} of each class" + (f" in {seen:,} of them)" if seen < inputs.size else ")")
     facts.append(("examples", ", ".join(sizes)))
 
-    # Labels that are not classes, and classes that are missing: in a split, or in all.
+    # Labels that are not classes, and classes that are missing in one or all splits.
     for name, (*_, strange) in counts.items():
         if strange:
             warnings.append(f"{strange:,} labels of the {name} split are not 0 to {(classes or 1) - 1}, the classes")
     counts = {name: count[:-1] for name, count in counts.items()}
     total = sum(counts.values(), np.zeros(classes or 0, np.int64))
     for name, count in counts.items():
-        # Of a streamed split some labels are read only; a class may be missing there by chance if it is rare.
+        # Only some labels of a streamed split are read, so a rare class may be missing by chance.
         exact = count.sum() == len(getattr(dataset, name).examples)
         expected = (total - count) * (count.sum() / max(total.sum() - count.sum(), 1))
         missing = np.flatnonzero((count == 0) & (expected > (0 if exact else 10)))
@@ -240,7 +239,7 @@ def data_in_words(config: Mapping[str, Any], inputs: Inputs) -> tuple[list[tuple
 
 
 def _class_counts(dataset: Dataset) -> dict[str, np.ndarray]:
-    """The examples of each class, and of none, in splits that have labels; of `COUNTED` of them in streamed splits."""
+    """Examples by class, and without a class, in labelled splits; for streamed splits, among `COUNTED` examples."""
     found = {}
     for name, split in zip(("train", "validation", "test"), _splits(dataset), strict=True):
         labels = split.labels
@@ -258,7 +257,7 @@ def _splits(dataset: Dataset) -> list[Split]:
 
 
 def _classes(numbers: np.ndarray) -> str:
-    """Numbers of classes in words, with runs of them as ranges."""
+    """Class numbers in words, with ranges for consecutive ones."""
     starts = np.flatnonzero(np.diff(numbers, prepend=-2) > 1)
     parts = [(run[0], run[-1]) for run in np.split(numbers, starts[1:])]
     listed = ", ".join(str(a) if a == b else f"{a} to {b}" for a, b in parts[:LISTED])
@@ -269,8 +268,8 @@ def _classes(numbers: np.ndarray) -> str:
 def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | None], Callable[..., Any]]:
     """A factory, by axis name, of the function that runs a chunk of steps: `(state, batches, hyperparameters, *data)`.
 
-    With resident data `batches` is `{"index": int32 [steps, k, batch]}` and the data follows as the last argument;
-    otherwise it is `{"real": [steps, k, batch, ...]}` as stored, and "condition" if there is one.
+    With resident data, `batches` is `{"index": int32 [steps, k, batch]}` and the data is the last argument. Otherwise
+    `batches` is `{"real": [steps, k, batch, ...]}` as stored, with "condition" if there is one.
     """
 
     def factory(axis_name: str | None):
@@ -293,9 +292,9 @@ def chunk_factory(experiment: Experiment, inputs: Inputs) -> Callable[[str | Non
 
 
 def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = None) -> int:
-    """Steps in one call: a divisor of all intervals, at most `limit`.
+    """Number of steps per call: a divisor of all intervals, at most `limit`.
 
-    Few enough that a stop request does not wait long, and that a chunk of streamed data fits in memory.
+    Small enough that a stop request does not wait long, and that a chunk of streamed data fits in memory.
     """
     intervals = [config[f"{interval}_every"] for interval in ("log", "sample", "checkpoint")]
     common = math.gcd(*intervals, config["evaluation"]["every"])  # gcd(n, 0) is n
@@ -307,7 +306,7 @@ def chunk_length(config: Mapping[str, Any], inputs: Inputs, limit: int | None = 
 
 
 def batching(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `order.batch_indices` that a config has."""
+    """The arguments of `order.batch_indices` that the config determines."""
     first = functools.partial(minibatches_before, config)
     return {"batch_size": config["batch_size"], "minibatches": minibatches_per_step(config), "first": first}
 
@@ -315,13 +314,13 @@ def batching(config: Mapping[str, Any]) -> dict[str, Any]:
 def chunks(
     config: Mapping[str, Any], inputs: Inputs, stops: list[int], rows: slice = slice(None)
 ) -> Iterator[dict[str, np.ndarray]]:
-    """The batches of each chunk of steps stops[i] to stops[i + 1] − 1, a pure function of the seed and these steps.
+    """The batches of each chunk of steps stops[i] to stops[i + 1] − 1: a pure function of the seed and these steps.
 
     Args:
       config: a checked config.
       inputs: the run's data.
       stops: steps at which chunks begin and end.
-      rows: of every batch, those that this process feeds to its devices; no others are read.
+      rows: the rows of each batch that this process provides for its devices; only these are read.
     """
     batch = batching(config)
     if inputs.resident:
@@ -330,7 +329,7 @@ def chunks(
             yield {"index": index[..., rows]}
     elif len(stops) > 1:
         chunk = max(stop - start for start, stop in itertools.pairwise(stops))
-        # A resumed run may begin inside a chunk, whose rest is then read by itself.
+        # A resumed run may begin inside a chunk, and then reads only the rest of it.
         for start, stop in ((stops[0], stops[1]), (stops[1], stops[-1])):
             steps = {"seed": config["seed"], "start": start, "stop": stop, "chunk": chunk}
             yield from feed.stream(
@@ -339,15 +338,15 @@ def chunks(
 
 
 def mixture_of(saved: Mapping[str, Any], config: Mapping[str, Any]) -> Mixture | None:
-    """The true mixture of the data that a checkpoint was trained on, by its record of the data; None for other data."""
+    """The true mixture of the data in a checkpoint's record; None for other data."""
     if "mixture" in saved:
         return Mixture(np.asarray(saved["mixture"]["centers"], np.float32), saved["mixture"]["sigma"])
     return MIXTURES.get(config["dataset"]["name"])  # checkpoints of earlier versions do not record it
 
 
 def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> None:
-    """Raises DataError if the data is not that of the run whose checkpoint recorded `saved`."""
-    # The fingerprint covers a mixture; the range of floats is only used by pictures.
+    """Raises DataError if the data differs from that of the run whose checkpoint recorded `saved`."""
+    # The fingerprint covers a mixture. Only pictures use the range of floats.
     ignored = {"mixture"} if inputs.dataset.train.dtype == np.uint8 else {"mixture", "low", "high"}
     differing = [
         f"{name} {saved.get(name)} then, {value} now"
@@ -366,7 +365,7 @@ def check_same_data(saved: Mapping[str, Any], inputs: Inputs, where: Any) -> Non
 
 
 def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None, np.ndarray | None]:
-    """The number of classes, and vectors [m, dim] that samples take in turn; None for what is not the condition."""
+    """The number of classes, and vectors [m, dim] that samples cycle through; None for what is not the condition."""
     name = config["condition"]
     if name == "none":
         return None, None
@@ -381,12 +380,12 @@ def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None,
 
 
 def lend(split: Split, field: str, count: int) -> np.ndarray | None:
-    """Conditions of at most `count` examples in a fixed random order, so labels come in the data's proportions."""
+    """Conditions of at most `count` examples in a fixed random order, so labels have the data's proportions."""
     return split.take_condition(order.subset("conditions", len(split), count), field)
 
 
 def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
-    """The conditions that `--condition` names: classes "0,1,2", or vectors "0.5,-1;1,2". Raises UsageError."""
+    """Parses the conditions of `--condition`: classes "0,1,2", or vectors "0.5,-1;1,2". Raises UsageError."""
     try:
         if experiment.classes is not None:
             given: Any = [int(part) for part in text.split(",")]
@@ -405,22 +404,22 @@ def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
 
 
 def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) -> np.ndarray:
-    """Classes [m] as int32, or vectors [m, dim] as float32.
+    """Converts to classes [m] as int32, or vectors [m, dim] as float32.
 
     Args:
-      given: a class or a vector, or an array or a sequence of some; anything else is an error.
-      experiment: whose conditions they are to be.
-      what, remedy: of the error's sentence.
+      given: a class or a vector, or an array or a sequence of them; anything else is an error.
+      experiment: the run whose conditions they are.
+      what, remedy: parts of the error message.
 
     Raises:
-      UsageError: the run has no condition, or `given` is none of it.
+      UsageError: the run has no condition, or `given` does not match it.
     """
     if experiment.conditions is None:
         raise UsageError(what, "the run has no condition", "leave it out")
     classes = experiment.classes
     try:
         values = np.array(given, ndmin=1 if classes is not None else 2)
-    except ValueError:  # sequences of several lengths
+    except ValueError:  # sequences of different lengths
         values = np.array([None])
     if classes is not None:
         why = f"the condition is a class, 0 to {classes - 1}"
@@ -445,7 +444,7 @@ def checksum(labelled: Labelled) -> int:
 
 
 def _labelled(config: Mapping[str, Any], dataset: Dataset, values: ValueRange) -> Labelled | None:
-    """The labelled training examples of a task whose section has the field `labelled`; None for other tasks."""
+    """The labelled training examples, if the task's section has the field `labelled`; None for other tasks."""
     name = config["task"]
     section, split = config.get(name, {}), dataset.train
     if "labelled" not in section:
@@ -486,7 +485,7 @@ def _range(split: Split, section: Mapping[str, Any], output: str) -> ValueRange:
         return RANGES[section["range"]]
     examples = _some_of(split)
     low, high = float(examples.min()), float(examples.max())
-    # Floats are used as they are, so a bounded output must be able to reach them.
+    # Floats are not scaled, so a bounded output must be able to reach them.
     bounds = {"sigmoid": RANGES["unit"], "tanh": RANGES["symmetric"]}.get(output)
     if bounds is not None and (low < bounds.low or high > bounds.high):
         raise DataError(
@@ -499,7 +498,7 @@ def _range(split: Split, section: Mapping[str, Any], output: str) -> ValueRange:
 
 
 def _remedy(low: float, high: float) -> str:
-    """What to do with floats that an output cannot reach."""
+    """The remedy for floats that an output cannot reach."""
     if low >= 0 and 2 < high <= 255:
         return "store images as images.astype(numpy.uint8), or scale other data to [0, 1]"
     if low >= -1 and high <= 1:

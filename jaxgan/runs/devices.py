@@ -1,4 +1,4 @@
-"""Settings of JAX for this process: its devices, and where it keeps what it compiles."""
+"""JAX settings for this process: its devices, and where it caches compiled code."""
 
 import contextlib
 import importlib
@@ -15,23 +15,23 @@ from jaxgan.errors import UsageError
 from jaxgan.io.atomic import atomic_write
 
 ZSTANDARD = b"\x28\xb5\x2f\xfd"
-"""How what JAX has compressed by Zstandard begins, which it prefers to zlib."""
+"""Magic number of data compressed by Zstandard, which JAX prefers to zlib."""
 
 CHECKED = "checked.json"
-"""{entry: [bytes, time of change]} of the entries of a cache of compiled code that were whole."""
+"""{entry: [bytes, modification time]} of the entries in a compilation cache that were found to be whole."""
 
 
 def use_all_cores() -> None:
-    """Makes a CPU one device per core, without threads, which do not speed up the small products of a sweep's members.
+    """Makes one single-threaded CPU device per core, since threads do not speed up a sweep's small products.
 
-    XLA reads this when JAX starts, so it has no effect afterwards. Flags that the caller has set stay as they are.
+    XLA reads these flags when JAX starts; later calls have no effect. The caller's own flags are kept.
     """
     if "jax" in sys.modules:
         return
     flags = os.environ.get("XLA_FLAGS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     wanted: dict[str, Any] = {"--xla_cpu_multi_thread_eigen": "false"}
-    if "JAX_NUM_CPU_DEVICES" not in os.environ:  # JAX takes one or the other
+    if "JAX_NUM_CPU_DEVICES" not in os.environ:  # JAX accepts only one of the two
         wanted["--xla_force_host_platform_device_count"] = cores
     added = [f"{name}={value}" for name, value in wanted.items() if name not in flags]
     os.environ["XLA_FLAGS"] = " ".join(filter(None, [flags, *added]))
@@ -42,7 +42,7 @@ def check(wanted: str = "", location: str = "") -> None:
 
     Args:
       wanted: "cpu", "gpu" or "tpu"; "" for JAX's own choice.
-      location: the config as it was given, for the message.
+      location: the config location as given, for the message.
 
     Raises:
       UsageError: JAX finds no device of that kind.
@@ -53,15 +53,15 @@ def check(wanted: str = "", location: str = "") -> None:
         jax.config.update("jax_platforms", "cuda" if wanted == "gpu" else wanted)
     try:
         jax.local_device_count()
-    except (RuntimeError, AssertionError) as error:  # the latter if JAX has no plugin for it at all
+    except (RuntimeError, AssertionError) as error:  # AssertionError if JAX has no plugin for the platform at all
         raise missing(error, wanted, location) from error
 
 
 def missing(error: Exception, wanted: str = "", location: str = "") -> UsageError:
-    """The error of a platform without devices.
+    """The error for a platform without devices.
 
     Args:
-      error: that JAX raised when it was asked for its devices.
+      error: the exception that JAX raised when asked for its devices.
       wanted, location: as for `check`.
     """
     import jax
@@ -76,23 +76,23 @@ def missing(error: Exception, wanted: str = "", location: str = "") -> UsageErro
 
 
 def cache_compiled_code() -> None:
-    """Makes JAX cache what it compiles on disk, for later processes, unless its own settings name a place already.
+    """Makes JAX cache compiled code on disk for later processes, unless its own settings already name a cache.
 
-    An entry is a program that JAX runs without asking, so the place must be ours alone, and so must the entries.
+    JAX runs a cached program without any check, so the cache and its entries must belong to us alone.
     """
     import jax
 
     from jaxgan.datasets import cache
 
     if jax.config.values["jax_compilation_cache_dir"] is None:
-        # Code for one processor may not run on another, and a home directory may be that of many machines.
+        # Code for one processor may not run on another, and several machines may share a home directory.
         processor = zlib.crc32("".join(sorted(set(_processor_flags()))).encode())
         place = os.path.join(cache.directory(), "compiled", f"{platform.machine()}-{processor:08x}")
         place = os.path.realpath(place)
         usual = os.umask(0o077)
         try:
             os.makedirs(place, exist_ok=True)
-            loose = os.stat(place).st_mode & 0o022  # as earlier versions may have made it
+            loose = os.stat(place).st_mode & 0o022  # earlier versions may have created it that way
             if loose:
                 os.chmod(place, 0o700)
             if not cache.private(place):
@@ -101,7 +101,7 @@ def cache_compiled_code() -> None:
                 return
             _clean(pathlib.Path(place), None if loose else 0o022 & usual)
         except OSError:
-            return  # only slower next time
+            return  # the next run is only slower
         finally:
             os.umask(usual)
         jax.config.update("jax_compilation_cache_dir", place)
@@ -109,13 +109,13 @@ def cache_compiled_code() -> None:
 
 
 def _clean(place: pathlib.Path, foreign: int | None) -> None:
-    """Removes the entries of a cache that are not ours alone, or torn: JAX writes them in place, and never mends one.
+    """Removes cache entries that are not ours alone, or torn: JAX writes them in place, and does not repair them.
 
-    An entry is read once, when it is new. JAX never changes one.
+    Each entry is checked once, when it is new, since JAX never changes entries.
 
     Args:
-      place: the cache, which is ours.
-      foreign: bits of the mode that JAX's own entries do not have; None if none can be trusted.
+      place: the cache directory, which is ours.
+      foreign: mode bits that JAX's own entries do not have; None if no entry can be trusted.
     """
     try:
         before = dict(json.loads((place / CHECKED).read_bytes()))
@@ -139,12 +139,12 @@ def _clean(place: pathlib.Path, foreign: int | None) -> None:
 
 
 def _is_whole(path: pathlib.Path) -> bool:
-    """Whether an entry of the cache can be unpacked."""
+    """Whether a cache entry can be decompressed."""
     content = path.read_bytes()
     unpack: Any = zlib
     if content.startswith(ZSTANDARD):
         try:
-            unpack = importlib.import_module("compression.zstd")  # since Python 3.14
+            unpack = importlib.import_module("compression.zstd")  # in Python 3.14 or later
         except ImportError:
             unpack = importlib.import_module("zstandard")
     try:

@@ -1,4 +1,4 @@
-"""A run's directory: its files, and the lock that keeps two processes from writing to it at once."""
+"""A run's directory: its files, and a lock that keeps two processes from writing to it at once."""
 
 import contextlib
 import errno
@@ -15,38 +15,38 @@ from jaxgan.errors import UsageError, WriteError
 from jaxgan.io.atomic import local_path, write_text
 
 NAMED = 10
-"""Most differing fields in a message."""
+"""Maximum number of differing fields in a message."""
 
 OWN = ("samples", "evaluation", "metrics.jsonl", "tensorboard", "profile", "members", "lost+found")
-"""What a run makes besides its config, checkpoints and lock, and what a new disk has."""
+"""What a run creates besides its config, checkpoints and lock; and what a new disk contains."""
 
 LOGS = (".err", ".log", ".out", ".txt")
-"""Suffixes of files that others may write into a run's directory before it begins, such as a cluster's manager."""
+"""Suffixes of files that other programs, such as a cluster's scheduler, may write into a run's directory beforehand."""
 
 
 PLAIN = "plain"
-"""The name of samples of the prior, which files' names leave out."""
+"""The name of samples from the prior; file names omit it."""
 
 
 def sampling_name(sampling: Mapping[str, Any]) -> str:
-    """The name of a config's way to draw samples, for names of files: "plain", "rejection", "truncated_0p7"."""
+    """The name of a config's sampling method in file names: "plain", "rejection", "truncated_0p7"."""
     method, psi = sampling["method"], sampling["truncation"]
     cut = "" if psi == 1 else f"truncated_{psi:g}".replace(".", "p").replace("-", "m")
     return "_".join(filter(None, ["" if cut and method == PLAIN else method, cut]))
 
 
 class RunDirectory:
-    """A directory that holds one run; a context manager that unlocks it.
+    """A directory that holds one run. A context manager that unlocks it.
 
-    It may be a stranger's: what jaxgan reads and writes in it may not lead to other places.
+    It may be untrusted, so paths that jaxgan reads and writes in it must not lead elsewhere.
 
     Args:
-      path: its path.
-      create: create it if it does not exist, and lock it until `close` or the end of the process.
+      path: the directory's path.
+      create: whether to create it if it does not exist, and lock it until `close` or the end of the process.
 
     Raises:
-      UsageError: it is a URL, it may not be looked at, it cannot be written, something in it is a link to another place
-        or no file, or another process trains in it.
+      UsageError: the path is a URL, is not accessible or writable, contains a link to another place or something that
+        is not a file, or another process is training in it.
       WriteError: the disk is full.
     """
 
@@ -80,11 +80,11 @@ class RunDirectory:
         self.close()
 
     def close(self) -> None:
-        """Unlocks the directory. Removes it if it was created for a run that could not begin."""
+        """Unlocks the directory, and removes it if it was created for a run that could not start."""
         if self._lock is None:
             return
         if self._made and not self.config_file.exists() and not self.sweep_file.exists():
-            with contextlib.suppress(OSError):  # something is in it
+            with contextlib.suppress(OSError):  # the directory is not empty
                 for empty in (self.samples, self.checkpoints):
                     if empty.exists():
                         empty.rmdir()
@@ -94,28 +94,28 @@ class RunDirectory:
         self._lock = None
 
     def picture(self, step: int) -> pathlib.Path:
-        """The picture of samples that training draws at a step."""
+        """The path of the picture of samples that training draws at a step."""
         return self.samples / f"step_{step:08d}.png"
 
     def evaluation_file(self, step: int, seed: int, way: str) -> pathlib.Path:
-        """The JSON of an evaluation of samples drawn in a way that `sampling_name` names."""
+        """The JSON file of an evaluation; `way` is the `sampling_name` of its samples."""
         return self.evaluation / f"step_{step:08d}_seed_{seed}{'' if way == PLAIN else f'_{way}'}.json"
 
     def forget_after(self, step: int) -> None:
-        """Removes the pictures and the scores of later steps."""
+        """Removes the pictures and scores of later steps."""
         for path in (*self.samples.glob("step_*"), *self.evaluation.glob("step_*")):
             if int(path.stem.split("_")[1]) > step:
                 path.unlink()
 
     def write_config(self, config: Mapping[str, Any]) -> None:
-        """Writes the config as used; raises WriteError if that fails."""
+        """Writes the config as used; raises WriteError on failure."""
         write_text(self.config_file, json.dumps(config, indent=2, sort_keys=True) + "\n")
 
     def lock(self) -> None:
         """Creates the directory if it does not exist, and locks it until `close` or the end of the process.
 
         Raises:
-          UsageError: it cannot be written, or another process trains in it.
+          UsageError: it cannot be written, or another process is training in it.
         """
         self._refuse_foreign()
         try:
@@ -140,11 +140,10 @@ class RunDirectory:
             pass  # a file system without locks
 
     def _refuse_foreign(self) -> None:
-        """Raises UsageError if a new run would be written among files of something else; logs and hidden files may be
-        there."""
+        """Raises UsageError if a new run would be written among unrelated files. Logs and hidden files are allowed."""
         try:
             names = sorted(os.listdir(self.path))
-        except OSError:  # it does not exist, or what comes next says why
+        except OSError:  # it does not exist, or the next step reports the reason
             return
         if {self.config_file.name, self._lock_file.name, self.checkpoints.name, self.sweep_file.name}.intersection(
             names
@@ -160,7 +159,7 @@ class RunDirectory:
             )
 
     def _check(self) -> None:
-        """Raises UsageError if the directory may not be looked at, or what jaxgan uses in it leads elsewhere."""
+        """Raises UsageError if the directory is not accessible, or something that jaxgan uses in it leads elsewhere."""
         used: tuple[pathlib.Path, ...]
         used = (self.config_file, self.checkpoints, self.samples, self.evaluation, self.curves, self.report)
         used += (self.metrics_file, self.tensorboard, self.path / "profile", self.sweep_file, self.members)
@@ -186,22 +185,22 @@ class RunDirectory:
 
 
 def check_same(old: Mapping[str, Any], new: Mapping[str, Any], where: pathlib.Path) -> None:
-    """Raises UsageError, which names the fields that differ, if a run cannot be resumed with a config.
+    """Raises UsageError, which names the differing fields, if a run cannot be resumed with a config.
 
     Args:
-      old: the config that the run's checkpoints were made with, as JSON has it.
-      new: the config wanted.
+      old: the config with which the run's checkpoints were made, in JSON form.
+      new: the requested config.
       where: the run's directory.
     """
     before, now = (schema.flattened(json.loads(json.dumps(config))) for config in (old, new))
     allowed = set(schema.allowed(new, "resume"))
     schedules = (now.get(f"{player}_optimizer.rate_schedule") for player in ("generator", "discriminator"))
     if {"linear", "cosine"} & set(schedules):
-        allowed.remove("steps")  # these schedules end with the run, so its length is part of them
+        allowed.remove("steps")  # these schedules end with the run, so they depend on its length
     rows, missing = schema.rows(new), "(not there)"
 
     def rank(name: str) -> tuple[bool, str]:
-        # Choices such as the loss come first, as they tell what the run is.
+        # Choices such as the loss come first, since they say most about the run.
         return name not in rows or rows[name].spec.field.choices is None, name
 
     differing = [

@@ -1,4 +1,4 @@
-"""`jaxgan doctor`: what a report of a problem should say of this machine, in aligned lines."""
+"""`jaxgan doctor`: the facts about this machine that a bug report needs, in aligned lines."""
 
 import importlib.metadata
 import os
@@ -18,7 +18,7 @@ from jaxgan.errors import in_one_line
 from jaxgan.runs import devices
 
 CORE = ("jax", "jaxlib", "optax", "chex", "numpy")
-"""Distributions that jaxgan does not work without."""
+"""Distributions that jaxgan requires."""
 
 VARIABLES = (
     "JAX_PLATFORMS",
@@ -36,13 +36,13 @@ VARIABLES = (
     "PYTHONPATH",
     "OMP_NUM_THREADS",
 )
-"""Environment variables that change what jaxgan does or finds."""
+"""Environment variables that affect what jaxgan does or finds."""
 
 DEVICE_SECONDS = 10.0
-"""How long JAX may look for devices: on a machine that should have a TPU and has none it takes minutes."""
+"""Time limit for JAX's search for devices, which takes minutes on a machine that should have a TPU but has none."""
 
 SIZE_SECONDS = 1.0
-"""How long the size of one directory may take."""
+"""Time limit for computing the size of one directory."""
 
 
 def main() -> int:
@@ -69,7 +69,7 @@ def main() -> int:
 
 
 def _answers(function: Callable[[], Any]) -> list[str]:
-    """The lines that a function gives; why it gives none, if it fails."""
+    """The lines that a function returns; if it fails, a line with the reason."""
     try:
         found = function()
         return [found] if isinstance(found, str) else list(found)
@@ -78,7 +78,7 @@ def _answers(function: Callable[[], Any]) -> list[str]:
 
 
 def _devices() -> Iterator[str]:
-    """The devices that JAX finds, a line for each kind; it is not waited for longer than `DEVICE_SECONDS`."""
+    """The devices that JAX finds, one line per kind; waits at most `DEVICE_SECONDS`."""
     found: list[Any] = []
 
     def ask() -> None:
@@ -86,7 +86,7 @@ def _devices() -> Iterator[str]:
 
         try:
             found.extend(jax.devices())
-        except Exception as error:  # of many kinds, by the platform
+        except Exception as error:  # the exception depends on the platform
             found.append(error)
 
     asking = threading.Thread(target=ask, daemon=True)
@@ -135,7 +135,7 @@ def _compiled() -> str:
 
 
 def _directory(path: str) -> str:
-    """A directory and the size of what is in it."""
+    """A directory and the total size of its content."""
     if not os.path.isdir(path):
         return f"{path}, which does not exist yet"
     size, count, until = 0, 0, time.monotonic() + SIZE_SECONDS
@@ -143,7 +143,7 @@ def _directory(path: str) -> str:
         for name in names:
             try:
                 size += os.lstat(os.path.join(folder, name)).st_size
-            except OSError:  # removed meanwhile
+            except OSError:  # removed in the meantime
                 continue
             count += 1
         if time.monotonic() > until:

@@ -15,24 +15,24 @@ from jaxgan.portable.page import ENGINE, VERSION
 PACKAGE = f"onnxruntime-web@{VERSION}"
 
 LARGEST = 2**26
-"""Bytes of a file."""
+"""Maximum size of a file in bytes."""
 
 WITHIN = (".", "dist", "package/dist", "onnxruntime-web/dist", "node_modules/onnxruntime-web/dist")
-"""Where in a directory the files may be."""
+"""Where the files may be inside a directory."""
 
 SECONDS = 300
-"""For npm."""
+"""Time limit for npm."""
 
 
 def find_engine(directory: str) -> pathlib.Path:
-    """The directory of onnxruntime-web's files.
+    """Finds the directory with onnxruntime-web's files.
 
     Args:
-      directory: where they are, or "" for the cache, into which npm fetches them once.
+      directory: where they are; "" for the cache, into which npm downloads them once.
 
     Raises:
-      UsageError: the directory does not have them.
-      NotPortable: npm cannot fetch them.
+      UsageError: the directory does not contain them.
+      NotPortable: npm cannot download them.
     """
     if directory:
         place = local_path(directory, "--onnxruntime_web=")

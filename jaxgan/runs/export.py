@@ -1,4 +1,4 @@
-"""`--mode=export`: a trained generator in forms that other programs use. `jaxgan.export` is `export`."""
+"""`--mode=export`: writes a trained generator in forms that other programs use. `jaxgan.export` is `export`."""
 
 import json
 import os
@@ -27,21 +27,21 @@ from jaxgan.tables import nearest
 from jaxgan.training.step import averaged
 
 DESCRIPTION = "generator.json"
-"""What the inputs and the output of the other files are."""
+"""The file that describes the inputs and the output of the other files."""
 
 SHOWN = 64
-"""Samples in a model card's picture."""
+"""Number of samples in a model card's picture."""
 
 
 class Export(NamedTuple):
-    """What the forms are made from.
+    """The inputs of the portable forms.
 
     Attributes:
-      run: the trained run, in float32, with the conditions that samples have in turn.
+      run: the trained run, in float32, with the conditions that samples cycle through.
       generator: its generator.
       output: the directory to write to.
       onnxruntime_web: the directory of onnxruntime-web's files; "" to look for them.
-      license: of the model card; "" to leave it open.
+      license: the model card's license; "" leaves it open.
     """
 
     run: TrainedRun
@@ -51,7 +51,7 @@ class Export(NamedTuple):
     license: str
 
     def write(self, name: str, content: bytes) -> pathlib.Path:
-        """Writes a file, whole or not at all; WriteError if it cannot."""
+        """Writes a file, whole or not at all; WriteError on failure."""
         path = self.output / name
         with reported(path):
             atomic_write(path, content)
@@ -67,9 +67,9 @@ def _onnx(given: Export) -> pathlib.Path:
 
 
 def _safetensors(given: Export) -> pathlib.Path:
-    """The directory of a repository on HuggingFace's Hub."""
+    """Writes a directory in the layout of HuggingFace's Hub."""
     run, generator, folder = given.run, given.generator, "huggingface"
-    weights = huggingface.to_safetensors(generator)  # first, as it may fail
+    weights = huggingface.to_safetensors(generator)  # first, since it may fail
     config = schema.replaced(run.config, _private(run.config))
     about = {
         "library_name": "jaxgan",
@@ -96,7 +96,7 @@ def _safetensors(given: Export) -> pathlib.Path:
 
 
 def _html(given: Export) -> pathlib.Path:
-    """A page that runs the generator in a browser."""
+    """Writes a page that runs the generator in a browser."""
     run, graph = given.run, to_graph(given.generator)
     config, conditions = run.config, run.experiment.conditions
     size = sum(leaf.size for leaf in jax.tree.leaves(given.generator.variables["params"]))
@@ -127,7 +127,7 @@ FORMS: dict[str, Callable[[Export], pathlib.Path]] = {
     "safetensors": _safetensors,
     "html": _html,
 }
-"""Portable forms: `Export -> the file or directory` that was written; NotPortable if a generator has no such form."""
+"""Portable forms: `Export -> path` of the file or directory written; NotPortable if a generator lacks this form."""
 
 
 def export(
@@ -140,25 +140,25 @@ def export(
     license: str = "",
     overrides: Mapping[str, str] = {},
 ) -> dict[str, pathlib.Path]:
-    """Writes a run's generator in forms that need no jaxgan: `jaxgan.export("runs/quickstart", forms="onnx")`.
+    """Writes a run's generator in forms that do not need jaxgan: `jaxgan.export("runs/quickstart", forms="onnx")`.
 
-    The generator is deterministic, of latents and conditions, and in float32. It has the averaged parameters if the run
-    keeps them, as samples have. `generator.json` beside the files says what its arrays are, and how latents are drawn.
+    The exported generator is a deterministic float32 function of latents and conditions. Like samples, it uses the
+    averaged parameters if the run has them. `generator.json` describes its arrays, and how to draw latents.
 
     Args:
       workdir: the run's directory.
       output: the directory to write to; `WORKDIR/export` by default.
-      forms: names of `FORMS`, or one text with commas between them; None for all that can be made.
-      step: of the checkpoint; see `load_run`.
-      onnxruntime_web: the directory of onnxruntime-web, for pages that need it; "" to fetch it with npm.
-      license: of the model card, such as "apache-2.0".
-      overrides: fields of the run's config to set, as text; those that the schema allows.
+      forms: names in `FORMS`, or a single text with commas; None for all possible forms.
+      step: step of the checkpoint; see `load_run`.
+      onnxruntime_web: the directory of onnxruntime-web, for pages that need it; "" to download it with npm.
+      license: license in the model card, such as "apache-2.0".
+      overrides: fields of the run's config to set, as text; only those that the schema allows.
 
     Returns:
       The file or directory of each form.
 
     Raises:
-      UsageError: there is no run, no such form, or a form that was asked for cannot be made.
+      UsageError: there is no such run or form, or a requested form is not possible.
       DataError: the checkpoint is damaged.
       WriteError: the directory cannot be written.
     """
@@ -214,7 +214,7 @@ def _chosen(forms: str | Sequence[str] | None) -> list[str]:
 
 
 def _with_conditions(run: TrainedRun) -> TrainedRun:
-    """The run with condition vectors of its data, or with zeros where the data cannot be read."""
+    """The run with condition vectors from its data, or zeros if the data cannot be read."""
     try:
         return asked_for(run, None)
     except DataError:
@@ -222,7 +222,7 @@ def _with_conditions(run: TrainedRun) -> TrainedRun:
 
 
 def _private(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Other values for the fields that say nothing of the generator, such as paths on this machine."""
+    """Replacements for fields that say nothing about the generator, such as paths on this machine."""
     known, flat = schema.rows(config), schema.flattened(config)
     names = {"start.run", *(name for mode in ("sample", "evaluate") for name in schema.allowed(config, mode))}
     found = {name: known[name].spec.default for name in names if name in flat}

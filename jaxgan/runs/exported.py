@@ -1,4 +1,4 @@
-"""Generators that `jaxgan.export` wrote as safetensors, in Python again. `jaxgan.load_exported` is `load_exported`."""
+"""Loads generators that `jaxgan.export` wrote as safetensors. `jaxgan.load_exported` is `load_exported`."""
 
 import json
 import os
@@ -18,23 +18,23 @@ from jaxgan.runs.trained import TrainedGAN
 from jaxgan.types import PlayerState, TrainState
 
 CONFIG = {"config": {...: object}, "data": RUN["data"], "generator": {"step": int, ...: object}, ...: object}
-"""The pattern of `config.json`; see `misfit`."""
+"""The pattern that `config.json` must match; see `misfit`."""
 
 
 def load_exported(directory: str | os.PathLike[str]) -> TrainedGAN:
     """Loads a generator that `jaxgan.export` wrote as safetensors: `jaxgan.load_exported(DIR).sample(16, seed=1)`.
 
-    The directory has weights and JSON, none of which is run as code.
+    The directory contains only weights and JSON; nothing in it is executed as code.
 
     Args:
-      directory: that with `config.json` and `model.safetensors`.
+      directory: the directory with `config.json` and `model.safetensors`.
 
     Returns:
-      What `load` returns of a run, without the discriminator's parameters. Samples are plain, in float32.
+      The same as `load` returns for a run, without the discriminator's parameters. Samples are plain, in float32.
 
     Raises:
-      UsageError: the directory has no generator, its config is not of this program, or the package safetensors is not
-        installed.
+      UsageError: the directory has no generator, its config does not belong to this program, or the package safetensors
+        is not installed.
       DataError: a file is damaged.
     """
     place = pathlib.Path(directory)

@@ -1,4 +1,4 @@
-"""What a run is, in words: on the terminal when it begins, in its `facts.json`, and on top of its report."""
+"""Facts about a run in words: on the terminal when it starts, in its `facts.json`, and at the top of its report."""
 
 import functools
 import json
@@ -23,17 +23,17 @@ from jaxgan.runs.saved import LARGEST_FILE, misfit
 from jaxgan.types import TrainState
 
 Fact = tuple[str, str]
-"""A name, and a text."""
+"""A name and a text."""
 
 NAME, WIDTH = 13, 100
-"""Letters of the longest name, and columns of the terminal's lines; longer texts go on in further lines."""
+"""Length of the longest name, and columns of the terminal's lines; longer texts are wrapped."""
 
 FACTS = {"facts": {...: str}, "versions": {...: str}, "commit": str, "seconds": int | float}
-"""The pattern of `facts.json`."""
+"""The pattern that `facts.json` must match."""
 
 
 def announce(facts: Iterable[Fact], warnings: Sequence[str] = ()) -> None:
-    """Prints facts, one a line; the warnings go to stderr."""
+    """Prints facts, one per line. Warnings go to stderr."""
     for name, text in facts:
         indent = " " * (NAME + 2)
         print(
@@ -52,7 +52,7 @@ def announce(facts: Iterable[Fact], warnings: Sequence[str] = ()) -> None:
 
 
 def game_in_words(config: Mapping[str, Any]) -> list[Fact]:
-    """The loss, with what is added to it and to Algorithm 1, and how long the training is."""
+    """The loss, any additions to it and to Algorithm 1, and the length of training."""
     parts, usual = [config["loss"]], {"task": "none", "condition": "none", "updates": "alternating"}
     for section, table in (("penalties", PENALTIES), ("terms", TERMS)):
         parts += [f"{section}.{name} {config[section][name]:g}" for name in table if config[section][name]]
@@ -69,7 +69,7 @@ def game_in_words(config: Mapping[str, Any]) -> list[Fact]:
 
 
 def players_in_words(config: Mapping[str, Any], state: TrainState) -> list[Fact]:
-    """The networks of a state, or of the shapes of one, and their optimizers."""
+    """The networks of a state (or of its shapes), and their optimizers."""
     facts = []
     for player in ("generator", "discriminator"):
         count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(getattr(state, player).params))
@@ -80,20 +80,20 @@ def players_in_words(config: Mapping[str, Any], state: TrainState) -> list[Fact]
 
 
 def devices_in_words(mapping: str = "") -> Fact:
-    """The devices, and how a step is mapped over several of them; "" if each member of a sweep has one."""
+    """The devices, and how a step is mapped over several of them; "" if each member of a sweep has its own device."""
     count, kind = jax.device_count(), jax.devices()[0].device_kind
     return "device", f"{count} x {kind}" + (f", mapping {mapping}" if count > 1 and mapping else "")
 
 
 def versions() -> dict[str, str]:
-    """The versions of Python and of the libraries that compute the numbers."""
+    """The versions of Python and of the libraries that affect the numbers."""
     names = ("jaxgan", "jax", "jaxlib", "flax", "numpy")
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
 @functools.cache
 def commit() -> str:
-    """The commit of a clone in which this package lies, with "-dirty" behind it if files differ; "" if not known."""
+    """The commit of the clone that contains this package, with "-dirty" if files differ; "" if unknown."""
     folder = pathlib.Path(jaxgan.__file__).parent.parent
     if not (folder / ".git").exists():
         return ""
@@ -106,13 +106,13 @@ def commit() -> str:
 
 
 class RunFacts(NamedTuple):
-    """What `facts.json` says of a run.
+    """The content of a run's `facts.json`.
 
     Attributes:
       facts: texts by name.
-      versions: of the program that trained last, by library.
-      commit: of the same; "" if it is not known.
-      seconds: that all of the training took, compilation, pictures and scores included; 0 if it is not known.
+      versions: library versions of the last program that trained the run.
+      commit: commit of that program; "" if unknown.
+      seconds: total training time, including compilation, pictures and scores; 0 if unknown.
     """
 
     facts: Mapping[str, str] = {}
@@ -122,16 +122,16 @@ class RunFacts(NamedTuple):
 
 
 def write_facts(directory: RunDirectory, facts: Iterable[Fact], seconds: float = 0.0) -> None:
-    """Writes a run's `facts.json`; raises WriteError if that fails."""
+    """Writes a run's `facts.json`; raises WriteError on failure."""
     texts: dict[str, str] = {}
-    for name, text in facts:  # of some, such as notes, there may be several
+    for name, text in facts:  # some, such as notes, may occur several times
         texts[name] = f"{texts[name]}; {text}" if name in texts else text
     found = RunFacts(texts, versions(), commit(), round(seconds, 1))
     write_json(directory.facts_file, found._asdict())
 
 
 def read_facts(directory: RunDirectory) -> RunFacts:
-    """What a run's `facts.json` says, which may be a stranger's; nothing if it is missing or not one of a run."""
+    """The content of an untrusted `facts.json`; empty if it is missing or does not match the pattern."""
     path = directory.facts_file
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_FILE:

@@ -1,4 +1,4 @@
-"""The flags of `launch.py` and of the verbs of the command `jaxgan`, read by absl."""
+"""The flags of `launch.py` and of the verbs of `jaxgan`, parsed by absl."""
 
 import copy
 import re
@@ -15,11 +15,11 @@ from jaxgan.tables import did_you_mean, elsewhere
 FLAGS = flags.FLAGS
 
 EVERYWHERE = ("config", "workdir", "debug")
-"""The flags of all modes."""
+"""The flags that all modes take."""
 
 
 class Command(NamedTuple):
-    """What a command line asks for; see `jaxgan.runs.run`, and `debug`: show the traceback of an expected failure."""
+    """A parsed command line; see `jaxgan.runs.run`. `debug`: whether to show the traceback of an expected failure."""
 
     mode: str
     location: str | None
@@ -30,7 +30,7 @@ class Command(NamedTuple):
 
 
 class _WholeNumber(flags.IntegerParser):
-    """A whole number, which may be written as 1e6."""
+    """An integer, which may also be written like 1e6."""
 
     def convert(self, argument: Any) -> int:
         try:
@@ -42,7 +42,7 @@ class _WholeNumber(flags.IntegerParser):
 
 
 def _define() -> None:
-    """Defines all flags, at their defaults: those of an earlier command in this process, as in a notebook, are gone."""
+    """Defines all flags with their defaults, discarding those of earlier commands in this process, as in a notebook."""
     for earlier in FLAGS.get_flags_for_module(__name__):
         delattr(FLAGS, earlier.name)
 
@@ -102,20 +102,20 @@ def _define() -> None:
 
 
 def read(arguments: Sequence[str], description: str, verb: str | None = None) -> Command:
-    """What the arguments of `launch.py`, or of a verb of `jaxgan`, ask for. Prints the help and exits where they do.
+    """Parses the arguments of `launch.py`, or of a verb of `jaxgan`. On --help, prints it and exits.
 
     Args:
-      arguments: the program's name, and what stands behind it.
+      arguments: the program's name, then its arguments.
       description: the first lines of the help.
-      verb: a mode, whose config or run may stand without a flag; None for `launch.py`, where --mode says it.
+      verb: a mode, whose config or run may be given without a flag; None for `launch.py`, which takes --mode.
 
     Raises:
-      UsageError: they are not right.
+      UsageError: the arguments are invalid.
     """
     _define()
     FLAGS.set_gnu_getopt(verb is not None)
     try:
-        # A file of flags may have the config's fields too.
+        # A flag file may contain config fields too.
         given = FLAGS.read_flags_from_files(list(arguments[1:]), force_gnu=False)
         others, overrides = split_overrides(given)
         if {"-h", "-help", "--help", "--helpshort", "--helpfull"}.intersection(others):  # absl would exit with 1
@@ -148,13 +148,13 @@ _FLAGS_LOOK_LIKE = "flags look like --mode=train; see --help"
 
 
 def split_overrides(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Parts `--config.field=value` (or `--config.field value`) from the other arguments.
+    """Separates `--config.field=value` (or `--config.field value`) from the other arguments.
 
     Returns:
       The other arguments, and the overrides by field.
 
     Raises:
-      UsageError: if an override has no value.
+      UsageError: an override has no value.
     """
     others, overrides = [], {}
     waiting = iter(arguments)
@@ -173,12 +173,12 @@ def split_overrides(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]
 
 
 def argument_of(verb: str) -> str:
-    """The flag that a verb's argument stands for."""
+    """The flag that a verb's positional argument sets."""
     return "config" if runs.MODES[verb].trains else "workdir"
 
 
 def _take_argument(verb: str, rest: list[str]) -> list[str]:
-    """Sets the flag of the first argument without a flag, and for `report` that of the others; returns what is left."""
+    """Sets the flags of positional arguments (`report` takes several); returns the remaining arguments."""
     flag = argument_of(verb)
     if not rest or "=" in rest[0]:
         return rest
@@ -193,7 +193,7 @@ def _take_argument(verb: str, rest: list[str]) -> list[str]:
 
 
 def _help(verb: str | None) -> str:
-    """The flags, each with its text: all, or those of a verb."""
+    """The help: all flags with their texts, or those of a verb."""
     shown = flags.FlagValues()
     for flag in map(copy.deepcopy, FLAGS.get_flags_for_module(__name__)):
         if verb and flag.name in runs.MODES[verb].options:
@@ -204,7 +204,7 @@ def _help(verb: str | None) -> str:
 
 
 def _meant(name: str, value: str) -> str:
-    """`did you mean --config.FIELD=VALUE?` for what other programs' command lines have; "" if no field is like it."""
+    """Suggests `did you mean --config.FIELD=VALUE?` for flags of other programs; "" if no field is similar."""
     try:
         fields = list(_fields(config_files.load("default").to_dict()))
     except JaxganError:
@@ -215,7 +215,7 @@ def _meant(name: str, value: str) -> str:
     exact = [field for field in fields if field == name]
     alike = [f for f in fields if f.rpartition(".")[2] in wanted and section in ("", f.rpartition(".")[0])]
     found = exact or [field for field in alike if "." not in field] or sorted(alike, key=len)
-    # What is named otherwise may be measured otherwise, as epochs are.
+    # A differently named setting may have a different unit, such as epochs.
     shown = value if value and wanted == (last,) else "VALUE"
     return did_you_mean(f"--config.{field}={shown}" for field in found[:2])
 

@@ -1,4 +1,4 @@
-"""A trained run, as the modes that use one load it: its config, its parts and the generator of a checkpoint."""
+"""Loads a trained run for the modes that use one: its config, its parts and the generator of a checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -15,14 +15,14 @@ from jaxgan.types import TrainState
 
 
 class TrainedRun(NamedTuple):
-    """What a run left.
+    """A trained run, as loaded from its directory.
 
     Attributes:
-      directory: of the run.
-      config: as used, with changes that were asked for.
-      data: what its checkpoint says of the data.
-      experiment: its parts.
-      state: of the checkpoint; with the discriminator if samples are drawn by it, and whole if the task judges.
+      directory: the run's directory.
+      config: the config as used, with the requested changes.
+      data: the checkpoint's record of the data.
+      experiment: the run's parts.
+      state: the checkpoint's state: with the discriminator if sampling uses it, and whole if the task's scores need it.
     """
 
     directory: RunDirectory
@@ -44,16 +44,15 @@ def load_run(
 
     Args:
       workdir: the run's directory.
-      step: of the checkpoint, which may be text; "best" by the first score of the evaluations in training; None for
+      step: step of the checkpoint, also as text; "best" for the best by the first score evaluated in training; None for
         the newest.
-      overrides: fields of its config to set, as text; those that the schema allows for the mode.
-      mode: "sample", "evaluate", "export", or "", which may set none.
-      given: the config that the caller named. Of the code that the run's own config names, only that which this one
-        names too is trusted.
-      whole: restore the whole state, with the discriminator and the states of the optimizers.
+      overrides: config fields to set, as text; only those that the schema allows for the mode.
+      mode: "sample", "evaluate", "export", or "", which cannot set any fields.
+      given: the caller's config. Code named by the run's own config is trusted only if this config names it too.
+      whole: whether to restore the whole state, with the discriminator and the optimizer states.
 
     Raises:
-      UsageError: there is no run, or no such checkpoint, or the config is not right or names code.
+      UsageError: there is no such run or checkpoint, or the config is invalid or names code.
       DataError: the checkpoint is damaged.
     """
     directory = RunDirectory(workdir, create=False)
@@ -78,33 +77,33 @@ def load_run(
 
 
 def check_known(config: Mapping[str, Any]) -> None:
-    """Raises UsageError if a run's config is not one of this program."""
+    """Raises UsageError if a run's config does not belong to this program."""
     if found := problems_of(config):
         known = schema.rows(config)
-        found.sort(key=lambda problem: problem.field not in known)  # a choice that is unknown tells most
+        found.sort(key=lambda problem: problem.field not in known)  # an unknown choice is the most informative
         why = " ".join(f"({i}) {problem}" for i, problem in enumerate(found[:NAMED], 1))
         remedy = "if a config's file adds that to jaxgan's tables, give the file, as --config=FILE"
         raise UsageError("the run's config is not of this program", why, remedy)
 
 
 def experiment_of(config: Mapping[str, Any], data: Mapping[str, Any]) -> Experiment:
-    """The parts of a run, given its config and what its checkpoint says of its data."""
-    # Of vectors only the dimension is known here.
+    """The parts of a run, from its config and its checkpoint's record of the data."""
+    # Of vectors, only the dimension is known here.
     vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
     shape, size = tuple(data["example_shape"]), config["batch_size"]
     return build(config, DataFacts(shape, size, classes=data.get("classes"), vectors=vectors))
 
 
 def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
-    """The run with the conditions that its samples are to have, in turn.
+    """The run with the requested conditions, which its samples cycle through.
 
     Args:
-      run: any.
-      condition: as `--condition` gives them; None: all classes, or vectors of the training data.
+      run: any trained run.
+      condition: in the format of `--condition`; None means all classes, or vectors of the training data.
 
     Raises:
-      UsageError: the run has no condition, or another one.
-      DataError: there are vectors, none is given, and the data cannot be read.
+      UsageError: the run has no condition, or one of another kind.
+      DataError: the condition is vectors, none is given, and the data cannot be read.
     """
     experiment = run.experiment
     if condition is not None:
@@ -124,8 +123,8 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
 def restore_players(
     checkpoints: Checkpoints, experiment: Experiment, step: int | None = None, whole: bool = False
 ) -> TrainState:
-    """What samples and scores need of a checkpoint: the generator; the discriminator if samples are drawn by it; the
-    whole state if the task judges, or if it is asked for."""
+    """Restores what samples and scores need: the generator; the discriminator if sampling uses it; the whole state if
+    the task's scores need it, or on request."""
     template = experiment.abstract_state()
     if whole or experiment.task.judges:
         return checkpoints.restore(template, step)[0]
@@ -134,7 +133,7 @@ def restore_players(
 
 
 def _step(step: int | str | None, directory: RunDirectory, checkpoints: Checkpoints) -> int | None:
-    """The number of a step that may be text, or "best"."""
+    """The step as a number, given a number, a text or "best"."""
     if step == "best":
         config = complete(read_run(checkpoints).config)
         way = PLAIN if problems_of(config) else sampling_name(config["sampling"])
@@ -151,7 +150,7 @@ def _step(step: int | str | None, directory: RunDirectory, checkpoints: Checkpoi
 
 
 def _without_code(config: dict[str, Any], code: Mapping[str, str], mode: str) -> dict[str, Any]:
-    """The config with the defaults of fields that name code, for modes that do not read them; others refuse it."""
+    """Resets fields that name code to their defaults if the mode does not read them; otherwise raises UsageError."""
     known = schema.rows(config)
     for name, value in code.items():
         if mode in known[name].spec.field.modes:
@@ -164,7 +163,7 @@ def _without_code(config: dict[str, Any], code: Mapping[str, str], mode: str) ->
 
 
 def _override(config: dict[str, Any], overrides: Mapping[str, str], mode: str) -> list[Problem]:
-    """Sets fields of the config in place; the problems with that."""
+    """Sets config fields in place; returns the problems found."""
     may_set = schema.allowed(config, mode) if mode else []
     before = schema.replaced(config, {})
     problems = command_line.override(config, {name: text for name, text in overrides.items() if name in may_set})

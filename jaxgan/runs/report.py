@@ -1,4 +1,4 @@
-"""`--mode=report`: writes a run's report again, or a page that compares several runs."""
+"""`--mode=report`: rewrites a run's report, or writes a page that compares several runs."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ from jaxgan.runs.evaluate.report import trained, write_report
 def report(
     workdir: str, others: Sequence[str] = (), *, output: str | None = None, overrides: Mapping[str, str] = {}
 ) -> None:
-    """Writes a run's `report.html` and `curves.png` again, or `comparison.html` of several runs; prints where they are.
+    """Rewrites a run's `report.html` and `curves.png`, or writes `comparison.html` of several runs; prints their paths.
 
     Args:
-      workdir: the run's directory; of a sweep, its members are compared.
-      others: directories of further runs, or of sweeps; the page then has all of them side by side.
-      output: a directory for the files; None for that of the run, or for a comparison the present one.
-      overrides: fields of the config; a report takes none.
+      workdir: the run's directory; for a sweep, its members are compared.
+      others: directories of further runs or sweeps; the page then shows all of them side by side.
+      output: a directory for the files; None for the run's own, or for a comparison the current directory.
+      overrides: config fields; a report takes none.
 
     Raises:
-      UsageError: there is no run, there are too many, or a field is given.
+      UsageError: there is no run, there are too many, or a field is set.
       WriteError: a file cannot be written.
     """
     for name in overrides:
@@ -42,7 +42,7 @@ def report(
 
 
 def _runs(place: str) -> list[RunDirectory]:
-    """The run in a directory, or those of a sweep."""
+    """The run in a directory, or the runs of a sweep."""
     directory = RunDirectory(place, create=False)
     if directory.config_file.is_file():
         return [directory]

@@ -25,25 +25,25 @@ from jaxgan.runs.walk import Walk, walk_frames
 from jaxgan.signals import StopRequest, located
 
 FORMATS = ("png", "npz", "folder", *figures.ANIMATIONS)
-"""What samples can be written as."""
+"""Output formats for samples."""
 
 COUNT = 100
-"""Samples, if neither a count nor a grid is given."""
+"""Number of samples, if neither a count nor a grid is given."""
 
 SHOWN = 400
-"""Most images in the picture without a grid; the array has all of them."""
+"""Maximum number of images in a picture without a grid; the array has all samples."""
 
 KEPT = 2**27
-"""Most numbers of examples that are not images, and are kept for their picture."""
+"""Maximum number of values kept for the picture if the examples are not images."""
 
 CELLS = 2_500
-"""Most images in a grid."""
+"""Maximum number of images in a grid."""
 
 NAMED = 60
-"""Most letters of a condition in the name of a file; a longer one is cut and has a checksum."""
+"""Maximum length of a condition in a file name; a longer one is cut and gets a checksum."""
 
 QUIET = 5.0
-"""Seconds; samples that are drawn in less show no progress."""
+"""If drawing takes fewer seconds than this, no progress is shown."""
 
 REMEDY = "make room, or name another directory by --output=DIRECTORY"
 
@@ -65,41 +65,41 @@ def sample(
     frames_per_second: int | None = None,
     overrides: Mapping[str, str] = {},
 ) -> None:
-    """Writes samples of one of a run's checkpoints: `samples/sample_step_STEP_seed_SEED.png` and `.npz`, or a format.
+    """Writes samples of a run's checkpoint: `samples/sample_step_STEP_seed_SEED.png` and `.npz`, or one of the formats.
 
-    The name also has the condition and the grid, if they are given, and the sampling method, if it is not "plain". The
-    arrays are "samples", in a conditional run "labels" or "conditions", and those that the run's task shows beside the
-    samples. With several conditions the picture has a row for each, of the same latents; these latents are not those of
-    the arrays.
+    The file name also contains the condition and the grid, if given, and the sampling method, unless it is "plain". The
+    arrays are "samples"; in a conditional run also "labels" or "conditions"; and those that the run's task shows beside
+    the samples. With several conditions the picture has a row per condition, with the same latents in each row. These
+    latents are not those of the arrays.
 
     Args:
       workdir: the run's directory.
-      count: number of examples, ≥ 1; if the task shows them in rows, as many rows as they fill. None: as many as the
-        grid has images, or 100.
+      count: number of examples, ≥ 1; if the task shows them in rows, as many rows as they fill. None: the number of
+        images in the grid, or 100.
       seed: seed of the latents, ≥ 0. A seed gives the same samples in every format.
-      step: of the checkpoint; see `load_run`.
-      condition: those that samples have in turn, as text; None: all classes, or vectors of the training data.
-      plain: samples of p_g even where the task has a sheet of its own; that is in the files' name, too.
-      format: one of `FORMATS`. "png": the picture. "npz": "examples", of images as bytes, and "labels" or "conditions",
-        as the dataset npz reads them. "folder": a PNG for each sample, in a folder for each class, or with vectors in
-        `metadata.jsonl`. "webp", "gif": a video of images that change as their latents do. None: the picture, and an
-        array of the generator's output as it is.
-      grid: "ROWSxCOLUMNS" of the picture or of the video. With several conditions a row has one, and a column the same
-        latent.
-      output: a directory for the files; None for that of the run.
-      along: of a video: "latents" or "conditions" change; see `Walk`.
-      stops: of a video: latents, or conditions, on its way.
-      seconds: of a video: how long it is.
-      frames_per_second: of a video.
-      overrides: fields of the run's config to set, as text; those that the schema allows.
+      step: step of the checkpoint; see `load_run`.
+      condition: conditions, as text, that the samples cycle through; None: all classes, or the training data's vectors.
+      plain: whether to draw samples of p_g even if the task has its own sheet; file names then say so.
+      format: one of `FORMATS`. "png": the picture. "npz": "examples" (images as bytes) and "labels" or "conditions", as
+        read by the dataset npz. "folder": a PNG per sample, in one folder per class; vectors are written to
+        `metadata.jsonl`. "webp", "gif": a video of images with changing latents. None: the picture, and an array of the
+        generator's unscaled output.
+      grid: "ROWSxCOLUMNS" of the picture or video. With several conditions, each row has one condition and each column
+        one latent.
+      output: a directory for the files; None for the run's own.
+      along: for a video: whether "latents" or "conditions" change; see `Walk`.
+      stops: for a video: number of latents, or conditions, that it passes through.
+      seconds: for a video: its duration.
+      frames_per_second: for a video.
+      overrides: fields of the run's config to set, as text; only those that the schema allows.
 
     Raises:
       UsageError: the directory has no run or no such checkpoint, or the samples cannot be drawn in this way.
-      DataError: the checkpoint is damaged, or the data is needed and cannot be read.
-      PreemptedError: a signal came before all were drawn. No file is left.
+      DataError: the checkpoint is damaged, or the data is needed but cannot be read.
+      PreemptedError: a signal arrived before all samples were drawn. No file is left behind.
       WriteError: a file cannot be written.
     """
-    # What was asked for.
+    # Parse the request.
     shape = None if grid is None else _parse_grid(grid)
     fields = {"along": along, "stops": stops, "seconds": seconds, "frames_per_second": frames_per_second}
     given: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
@@ -120,7 +120,7 @@ def sample(
     if has_sheet and (grid is not None or format not in (None, "png")):
         what = f"--format={format}" if grid is None else f"--grid={grid}"
         raise UsageError(what, f"task={run.config['task']} shows rows of its own", "add --plain for samples of p_g")
-    # The names of the files.
+    # The file names.
     name = "_plain" if plain and run.experiment.task.sheet is not None and is_image and method == PLAIN else ""
     name += "" if (way := sampling_name(run.config["sampling"])) == PLAIN else f"_{way}"
     name += "" if condition is None else f"_condition_{_as_file_name(condition)}"
@@ -139,7 +139,7 @@ def sample(
 
 
 class _Draw:
-    """Draws one run's samples into files, with progress, and ends at a signal."""
+    """Draws a run's samples into files, shows progress, and stops at a signal."""
 
     def __init__(self, run: TrainedRun, key: jax.Array, stop: StopRequest):
         self.run, self.key, self.stop = run, key, stop
@@ -147,7 +147,7 @@ class _Draw:
         self.facts: Mapping[str, float] = {}
 
     def sheet(self, stem: pathlib.Path, count: int, format: str | None) -> None:
-        """The samples of the run's task beside test examples, as a picture and as arrays."""
+        """Draws the samples of the run's task beside test examples, as a picture and as arrays."""
         inputs = read_inputs(self.run.config)
         check_same_data(self.run.data, inputs, self.run.directory.path)
         grid = SampleGrid(self.run.experiment.truncated(), inputs, self.key, count)
@@ -162,7 +162,7 @@ class _Draw:
         self._say(len(values), picture if format else f"{picture} shows them; {archive} holds them all", how)
 
     def samples(self, stem: pathlib.Path, count: int, format: str | None, grid: tuple[int, int] | None) -> None:
-        """Samples of p_g in one of the formats."""
+        """Draws samples of p_g in one of the formats."""
         experiment = self.run.experiment
         shape, is_image = experiment.example_shape, figures.is_image(experiment.example_shape)
         if format == "folder":
@@ -174,7 +174,7 @@ class _Draw:
             examples = Parts("examples", (count, *shape), np.uint8 if is_image else np.float32, parts)
             write_arrays(archive, [examples, *self._conditions(count)])
             return self._say(count, archive)
-        # The picture: of samples of its own, a row for each condition; or of the first ones.
+        # The picture shows its own samples, one row per condition, or else the first samples.
         conditions = 0 if experiment.conditions is None else len(experiment.conditions)
         columns = columns_of(experiment, min(count, SHOWN)) if grid is None else grid[1]
         by_condition = conditions > 1 and columns is not None
@@ -202,7 +202,7 @@ class _Draw:
         self._say(shown, picture)
 
     def video(self, path: pathlib.Path, grid: tuple[int, int] | None, walk: Walk) -> None:
-        """A loop through latents, or conditions, as an animation."""
+        """Draws a loop through latents or conditions as an animation."""
         frames = walk_frames(self.run, self.key, grid, walk, gif=path.suffix == ".gif")
         parts = self._watched(frames.pictures(), frames.length, "frame", len)
         figures.save_animation(path, [picture for part in parts for picture in part], frames.milliseconds)
@@ -210,14 +210,14 @@ class _Draw:
         print(f"{frames.length} frames of step {int(self.run.state.step):,}, {seconds:g} s ({frames.in_words}): {path}")
 
     def _drawn(self, count: int) -> Iterator[np.ndarray]:
-        """Parts of samples of p_g; `facts` has what is known of them in the end."""
+        """Draws samples of p_g in parts; at the end, `facts` describes how they were drawn."""
         parts = sampler_in_parts(self.run.experiment)(self.run.state, self.key, count)
         for part in self._watched(parts, count, "sample", lambda part: len(part.values)):
             self.facts = part.facts
             yield part.values
 
     def _watched(self, parts: Iterable[Any], count: int, unit: str, size: Callable[[Any], int]) -> Iterator[Any]:
-        """The parts of something, with progress if they take long; PreemptedError after a signal."""
+        """Passes parts through, showing progress if they take long; PreemptedError after a signal."""
         done = 0
         where, progress = (
             located(lambda: f" after {done:,} of {count:,} {unit}s"),
@@ -237,7 +237,7 @@ class _Draw:
         return figures.as_bytes(values, *self.range)
 
     def _conditions(self, count: int) -> Iterator[Parts]:
-        """The array of labels or of vectors of a conditional run."""
+        """The array of labels or vectors of a conditional run."""
         experiment = self.run.experiment
         if experiment.conditions is not None:
             of, name = experiment.conditions, "conditions" if experiment.classes is None else "labels"
@@ -245,7 +245,7 @@ class _Draw:
             yield Parts(name, (count, *of.shape[1:]), of.dtype, parts)
 
     def _named_images(self, count: int) -> Iterator[tuple[str, np.ndarray]]:
-        """The samples as bytes, with their names in a folder: of a class in one of its own."""
+        """The samples as bytes, with file names; each class has its own folder."""
         done, digits, classes = 0, max(len(str(count - 1)), 6), self.run.experiment.classes
         labels = np.zeros(1, int) if classes is None else self.run.experiment.conditions
         assert labels is not None
@@ -257,7 +257,7 @@ class _Draw:
                 done += 1
 
     def _metadata(self, count: int) -> Iterator[str]:
-        """A JSON line with the condition of each image of a folder, where conditions are vectors."""
+        """A JSON line with the condition of each image of a folder, if the conditions are vectors."""
         of, digits = self.run.experiment.conditions, max(len(str(count - 1)), 6)
         if of is not None and self.run.experiment.classes is None:
             for index in range(count):
@@ -277,15 +277,15 @@ def save_picture(
     values: np.ndarray | None = None,
     grid: tuple[int, int] | None = None,
 ) -> int:
-    """Writes a picture of samples, and returns their number, which whole rows may make smaller.
+    """Writes a picture of samples, and returns their number, which may be smaller to fill whole rows.
 
     Args:
       path: the PNG file.
-      run: whose samples they are.
+      run: the run to sample from.
       key: typed random key.
       count: how many samples.
-      values: the samples [count, ...]; None to draw them, a row of the same latents for each condition.
-      grid: rows and columns; None to choose them.
+      values: the samples [count, ...]; None to draw them, with a row of the same latents per condition.
+      grid: rows and columns; None to choose them automatically.
     """
     experiment = run.experiment
     columns = columns_of(experiment, min(count, SHOWN)) if grid is None else grid[1]
@@ -297,7 +297,7 @@ def save_picture(
 
 
 def _keeping(parts: Iterable[np.ndarray], kept: list[np.ndarray], count: int) -> Iterator[np.ndarray]:
-    """The same parts, the first `count` examples of which are kept."""
+    """Passes the parts through, and stores their first `count` examples in `kept`."""
     for part in parts:
         if count > 0:
             kept.append(part[:count])
@@ -314,7 +314,7 @@ def _parse_grid(text: str) -> tuple[int, int]:
 
 
 def _as_file_name(condition: str) -> str:
-    """A condition's text as a unique part of a file name: 0.5,-1;1,2 as 0p5_-1__1_2."""
+    """Converts a condition's text to a unique part of a file name: 0.5,-1;1,2 becomes 0p5_-1__1_2."""
     plain = "".join(condition.split()).lower()
     name = plain.replace(".", "p").replace(",", "_").replace(";", "__")
     return name if len(name) <= NAMED else f"{name[:NAMED]}_{zlib.crc32(plain.encode()):08x}"

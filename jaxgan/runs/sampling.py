@@ -1,4 +1,4 @@
-"""Samples of a trained generator: in parts, by the sampling method of its config, and as a picture."""
+"""Draws samples of a trained generator: in parts, with the config's sampling method, and as a picture."""
 
 import functools
 import math
@@ -21,10 +21,10 @@ from jaxgan.training.step import generate, sample
 from jaxgan.types import DiscriminatorOutput, TrainState, stream
 
 BATCH = 1_000
-"""Samples generated at once."""
+"""Number of samples generated at once."""
 
 COLUMNS = 20
-"""Most images in a row of a picture."""
+"""Maximum number of images in a row of a picture."""
 
 
 class NoSamplesError(UsageError):
@@ -36,7 +36,7 @@ class Drawn(NamedTuple):
 
     Attributes:
       values: [count, ...], float32, in the range of the generator's output.
-      facts: numbers by name, such as the accepted fraction; of a part, those of all parts so far.
+      facts: numbers by name, such as the acceptance rate; for a part, those of all parts so far.
     """
 
     values: np.ndarray
@@ -47,21 +47,21 @@ Draw = Callable[[TrainState, jax.Array, Any], jax.Array]
 """`(state, latents [n, dim], condition) -> examples [n, ...]`."""
 
 Sampler = Callable[..., Drawn]
-"""`(state, key, count, conditions=None) -> Drawn`. The samples have the conditions [m, ...] in turn; None for
-those of the experiment."""
+"""`(state, key, count, conditions=None) -> Drawn`. The samples cycle through the conditions [m, ...]; None for the
+experiment's own."""
 SamplerInParts = Callable[..., Iterator[Drawn]]
-"""The same as an iterator over parts of the samples."""
+"""A `Sampler` that returns an iterator over parts of the samples."""
 
 
 def compile_generator(experiment: Experiment) -> Draw:
-    """The generator of an experiment, compiled."""
+    """Compiles the generator of an experiment."""
     return jax.jit(
         lambda state, latents, condition: generate(experiment.generator, state, latents, condition=condition)
     )
 
 
 def generator_in_parts(experiment: Experiment) -> Callable[[TrainState, jax.Array, Any], np.ndarray]:
-    """A `Draw` to float32 numpy arrays, `BATCH` examples at a time."""
+    """A `Draw` that returns float32 numpy arrays, computed `BATCH` examples at a time."""
     draw = compile_generator(experiment)
 
     def examples(state: TrainState, latents: jax.Array, condition: Any) -> np.ndarray:
@@ -76,7 +76,7 @@ def generator_in_parts(experiment: Experiment) -> Callable[[TrainState, jax.Arra
 
 
 def discriminator_in_parts(experiment: Experiment) -> Callable[[Any, np.ndarray], DiscriminatorOutput]:
-    """A function `(variables, examples [n, ...]) -> DiscriminatorOutput`, float32, `BATCH` examples at a time."""
+    """A function `(variables, examples [n, ...]) -> DiscriminatorOutput` in float32, `BATCH` examples at a time."""
 
     @jax.jit
     def apply(variables, examples):
@@ -94,9 +94,9 @@ def discriminator_in_parts(experiment: Experiment) -> Callable[[Any, np.ndarray]
 
 
 def sampler(experiment: Experiment) -> Sampler:
-    """A `Sampler`; the first n samples of a key do not depend on the count.
+    """A `Sampler`. For a given key, the first n samples do not depend on the count.
 
-    Methods other than "plain" need the state's discriminator. The function raises NoSamplesError if rejection accepts
+    Methods other than "plain" need the state's discriminator. The sampler raises NoSamplesError if rejection accepts
     almost nothing.
     """
     in_parts = sampler_in_parts(experiment)
@@ -109,7 +109,7 @@ def sampler(experiment: Experiment) -> Sampler:
 
 
 def sampler_in_parts(experiment: Experiment) -> SamplerInParts:
-    """The same samples in parts of at most `BATCH`, `(state, key, count) -> iterator of Drawn`."""
+    """The same samples in parts of at most `BATCH`: `(state, key, count) -> iterator of Drawn`."""
     return _METHODS[experiment.sampling.method](experiment.truncated())
 
 
@@ -153,7 +153,7 @@ def _driven(experiment: Experiment) -> SamplerInParts:
 
 
 def _in_parts(draw: Callable[..., tuple[jax.Array, jax.Array | None]]) -> SamplerInParts:
-    """A sampler of `draw`, `(state, key, size, number of the first, conditions) -> (samples, accepted fraction or
+    """Makes a sampler from `draw`: `(state, key, size, number of the first, conditions) -> (samples, acceptance rate or
     None)`."""
 
     def samples(state: TrainState, key: jax.Array, count: int, conditions: np.ndarray | None = None) -> Iterator[Drawn]:
@@ -197,7 +197,7 @@ def _rejection(experiment: Experiment) -> SamplerInParts:
 
 
 def _generate(experiment: Experiment, state: TrainState, key: jax.Array, size: int) -> jax.Array:
-    """G(z') with latents moved as in training, or G(z) without latent optimisation."""
+    """G(z') with latents optimized as in training, or G(z) without latent optimization."""
     latents = experiment.latent.sample(key, size)
     optimization = experiment.options_at(state.step)["latent_optimization"]
 
@@ -211,7 +211,7 @@ def _generate(experiment: Experiment, state: TrainState, key: jax.Array, size: i
 
 
 def _log_ratio(experiment: Experiment) -> Callable[[TrainState, jax.Array], jax.Array]:
-    """`(state, samples) -> log p_d/p_g`, by the state's discriminator."""
+    """`(state, samples) -> log p_d/p_g`, computed with the state's discriminator."""
     of_logits = experiment.sampling.log_ratio
     assert of_logits is not None, "the config was not checked"
     return lambda state, samples: of_logits(discriminate(experiment.discriminator, state, samples))
@@ -226,7 +226,7 @@ _METHODS: dict[str, Callable[[Experiment], SamplerInParts]] = {
 
 
 def in_words(sampling: Mapping[str, Any], facts: Mapping[str, float]) -> str:
-    """How samples were drawn, in words, by the fields of `config.sampling`; "" for plain samples of the prior."""
+    """The sampling method of `config.sampling` in words; "" for plain samples from the prior."""
     parts = [] if sampling["method"] == "plain" else [f"sampling {sampling['method']}"]
     if parts and "accepted" in facts:
         of = f"{facts['candidates']:,} candidates" if "candidates" in facts else "the steps"
@@ -240,15 +240,15 @@ def in_words(sampling: Mapping[str, Any], facts: Mapping[str, float]) -> str:
 
 
 class SampleGrid:
-    """The picture of a generator's samples: always of the same latents and, if the task shows examples, of the same
-    examples. With a condition it has a row for each condition, with the same latents in every row.
+    """The picture of a generator's samples, always with the same latents (and, if the task shows examples, the same
+    examples). With conditions it has one row per condition, and the same latents in each row.
 
     Args:
       experiment: the run's parts.
-      inputs: its data.
-      key: draws the latents and everything else that is random.
-      count: most examples to generate.
-      draw: what `compile_generator` returned, if there is one already.
+      inputs: the run's data.
+      key: draws the latents and all other random values.
+      count: maximum number of examples to generate.
+      draw: the result of `compile_generator`, if available.
     """
 
     def __init__(self, experiment: Experiment, inputs: Inputs, key: jax.Array, count: int, draw: Draw | None = None):
@@ -287,21 +287,21 @@ class SampleGrid:
 
 
 def _sheet(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int) -> Sheet | None:
-    """The sheet of the run's task; None if it has none, or the examples are not images."""
+    """The sheet of the run's task; None if the task has none, or the examples are not images."""
     if experiment.task.sheet is None or not figures.is_image(inputs.facts.example_shape):
         return None
     dataset = inputs.dataset
     split = next(split for split in (dataset.test, dataset.validation, dataset.train) if len(split))
-    # Random examples, as the data may be in order of class.
+    # Random examples, since the data may be sorted by class.
     examples = jax.jit(inputs.range.scale)(split.take(order.subset("examples", len(split), count)))
     return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent)
 
 
 def columns_of(experiment: Experiment, count: int) -> int | None:
-    """Images in a row of a picture of at most `count` samples; None if it has no row for each condition.
+    """Images per row of a picture of at most `count` samples; None if it does not have a row per condition.
 
-    None for data that is not images, and for runs with fewer than two conditions. With more conditions than images, the
-    picture is a square of the first ones.
+    None for data that is not images, and for runs with fewer than two conditions. If there are more conditions than
+    images, the picture is a square with the first conditions.
     """
     rows = _rows(experiment, count)
     return None if rows < 2 or not figures.is_image(experiment.example_shape) else min(count // rows, COLUMNS)
@@ -310,11 +310,11 @@ def columns_of(experiment: Experiment, count: int) -> int | None:
 def picture_inputs(
     experiment: Experiment, key: jax.Array, count: int, grid: tuple[int, int] | None = None
 ) -> tuple[jax.Array, jax.Array | None]:
-    """Latents [n, dim] and conditions [n, ...] or None of at most `count` samples, in the order of the rows.
+    """Latents [n, dim], and conditions [n, ...] or None, for at most `count` samples, row by row.
 
     Args:
-      experiment, key, count: the run's parts, the key of the latents, and most samples.
-      grid: rows, at most as many as there are conditions, and columns; None: as many as fit.
+      experiment, key, count: the run's parts, the key of the latents, and the maximum number of samples.
+      grid: rows (at most the number of conditions) and columns; None for as many as fit.
     """
     if grid is None and (fitting := columns_of(experiment, count)) is not None:
         grid = _rows(experiment, count), fitting
@@ -330,7 +330,7 @@ def picture_inputs(
 def draw_grid(
     experiment: Experiment, state: TrainState, key: jax.Array, count: int, grid: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """The samples of a picture with a row for each condition, [n, ...] float32, from latents of their own."""
+    """The samples of a picture with one row per condition, [n, ...] float32, drawn with their own latents."""
 
     experiment = experiment.truncated()
 

@@ -1,4 +1,4 @@
-"""What a run's directory says in JSON. It may be a stranger's, so it is checked before it is used."""
+"""Reads the JSON files of a run's directory. They may be untrusted, so they are checked before use."""
 
 import json
 import math
@@ -13,13 +13,13 @@ from jaxgan.io.checkpoints import Checkpoints
 from jaxgan.runs.directory import RunDirectory
 
 LARGEST_FILE = 2**25
-"""Bytes. No evaluation's JSON is larger."""
+"""Maximum file size in bytes. No evaluation's JSON is larger."""
 
 LONGEST = 10_000
-"""Most letters of a text."""
+"""Maximum length of a text."""
 
 LARGEST = 2**31
-"""Most values of an example, and the largest number of classes."""
+"""Maximum number of values in an example, and of classes."""
 
 NUMBER = int | float
 OPTIONAL = int | float | None
@@ -42,7 +42,7 @@ RUN = {
     "setbacks?": int,
     "largest?": NUMBER,
 }
-"""The pattern of what a checkpoint has beside its arrays; see `misfit`."""
+"""The pattern of a checkpoint's JSON, stored beside the arrays; see `misfit`."""
 
 _MEASURED = {"value": OPTIONAL, "standard_error": OPTIONAL}
 EVALUATION = {
@@ -69,18 +69,18 @@ EVALUATION = {
 
 
 FORMAT = 1
-"""Of what a checkpoint has. Earlier ones do not say it; a later program that writes another number reads this too."""
+"""Format version of a checkpoint's JSON. Earlier checkpoints have none; programs with a later version read this one."""
 
 
 class SavedRun(NamedTuple):
-    """What a checkpoint has beside its arrays.
+    """The JSON of a checkpoint, stored beside its arrays.
 
     Attributes:
-      config: of the run; its fields are not checked.
-      data: what `Inputs.describe` said of its data.
-      window: values of the steps since the last line of metrics, by name.
-      setbacks: how often the run had gone back to a checkpoint because it had diverged.
-      largest: magnitude of any player's parameter.
+      config: the run's config; its fields are not checked.
+      data: the result of `Inputs.describe`.
+      window: metric values of the steps since the last line of metrics, by name.
+      setbacks: how often the run had gone back to a checkpoint because it diverged.
+      largest: largest magnitude of any parameter of the players.
     """
 
     config: Mapping[str, Any]
@@ -91,13 +91,13 @@ class SavedRun(NamedTuple):
 
 
 def misfit(value: Any, pattern: Any, name: str) -> str:
-    """Where a value that JSON gave is not as a pattern has it, in words; "" if it is.
+    """Describes where a JSON value does not match a pattern; "" if it matches.
 
     Args:
-      value: any.
-      pattern: a type, or a union of some: numbers must be finite and below 2^63, texts not long. `[pattern]`: a list.
-        `{name: pattern}`: a mapping with these names, `name?` may be missing, and ... stands for all other names.
-      name: of the value.
+      value: any value.
+      pattern: a type or union of types (numbers must be finite and below 2^63, texts not too long); `[pattern]` for a
+        list; `{name: pattern}` for a mapping with these names, where `name?` is optional and ... means all other names.
+      name: name of the value.
     """
     if isinstance(pattern, list):
         if not isinstance(value, list):
@@ -122,11 +122,11 @@ def misfit(value: Any, pattern: Any, name: str) -> str:
 
 
 def read_run(checkpoints: Checkpoints, step: int | None = None) -> SavedRun:
-    """What a checkpoint has beside its arrays.
+    """Reads the JSON of a checkpoint.
 
     Raises:
       UsageError: there is no such checkpoint.
-      DataError: it is damaged, or not one of a run.
+      DataError: it is damaged, or does not belong to a run.
     """
     extra = checkpoints.extra(step)
     if wrong := misfit(extra, RUN, "it") or wrong_data(extra["data"]):
@@ -142,7 +142,7 @@ def read_run(checkpoints: Checkpoints, step: int | None = None) -> SavedRun:
 
 
 def wrong_data(data: Mapping[str, Any]) -> str:
-    """What is wrong with what `Inputs.describe` has said of data, in words; "" if nothing is."""
+    """Describes the problem with a result of `Inputs.describe`; "" if there is none."""
     shape, centers = data["example_shape"], data.get("mixture", {}).get("centers", [])
     if not 1 <= len(shape) <= 4 or min(shape) < 1 or math.prod(shape) > LARGEST:
         return f"data.example_shape is {reprlib.repr(shape)}"
@@ -157,11 +157,11 @@ def wrong_data(data: Mapping[str, Any]) -> str:
 
 
 DIVERGENCES = [{"step": int, "back_to": int, "why": str}]
-"""The pattern of `divergences.json`: when a run diverged, and the checkpoint it went back to, 0 for its beginning."""
+"""The pattern of `divergences.json`: the steps at which a run diverged, and went back to (0 for its beginning)."""
 
 
 def read_divergences(directory: RunDirectory) -> list[dict[str, Any]]:
-    """How often a run has gone back because it diverged; DataError if the file is not one of a run."""
+    """The run's divergences, at each of which it went back; DataError if the file does not match the pattern."""
     if not directory.divergences.exists():
         return []
     try:
@@ -176,17 +176,17 @@ def read_divergences(directory: RunDirectory) -> list[dict[str, Any]]:
 
 
 def best_step(directory: RunDirectory, way: str, steps: Sequence[int]) -> int | None:
-    """The step of the best evaluation by the first of its scores; None if no step has a score.
+    """The step with the best evaluation by the first of its scores; None if no step has a score.
 
     Args:
-      directory: of a run.
-      way: in which samples were drawn; see `sampling_name`.
-      steps: to choose from.
+      directory: directory of a run.
+      way: how samples were drawn; see `sampling_name`.
+      steps: the steps to choose from.
     """
     paths = {step: directory.evaluation_file(step, 0, way) for step in steps}
     found = {step: report for step, path in paths.items() if path.exists() and (report := read_evaluation(path))}
     first = {step: report["scores"][0] for step, report in found.items() if report["scores"]}
-    name = first[max(first)]["name"] if first else ""  # which may have changed
+    name = first[max(first)]["name"] if first else ""  # the first score may have changed
     orders = {
         step: -score["value"] if score["better"] == "higher" else score["value"]
         for step, score in first.items()
@@ -196,9 +196,9 @@ def best_step(directory: RunDirectory, way: str, steps: Sequence[int]) -> int | 
 
 
 def read_evaluation(path: Path) -> dict[str, Any] | None:
-    """The report in an `evaluation/*.json`; None, with a warning that says why, if it is none.
+    """Reads an `evaluation/*.json`; None, with a warning that says why, if it is invalid.
 
-    Reports of earlier versions do not say how samples were drawn: it was the plain way.
+    Reports of earlier versions do not say how samples were drawn: always plainly.
     """
     try:
         if not path.is_file() or path.stat().st_size > LARGEST_FILE:

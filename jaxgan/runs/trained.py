@@ -21,10 +21,10 @@ from jaxgan.types import Latent, Network, TrainState
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TrainedGAN:
-    """A trained run: what `load` returns.
+    """A trained run, as returned by `load`.
 
     Attributes:
-      run: its parts, see `jaxgan.runs.load.TrainedRun`.
+      run: its parts; see `jaxgan.runs.load.TrainedRun`.
     """
 
     run: TrainedRun
@@ -36,9 +36,9 @@ class TrainedGAN:
 
     @property
     def discriminator(self) -> Network:
-        """The discriminator's network, for one device, with the augmentations and packing that it had in training.
+        """The discriminator's network, for one device, with the augmentations and packing used in training.
 
-        `gan.discriminator.apply(gan.state.discriminator.variables, examples, condition=...)[0]` are its outputs.
+        Its outputs are `gan.discriminator.apply(gan.state.discriminator.variables, examples, condition=...)[0]`.
         """
         return self._experiment.discriminator
 
@@ -49,7 +49,7 @@ class TrainedGAN:
 
     @property
     def state(self) -> TrainState:
-        """The whole state of the checkpoint, with both players and the states of their optimizers."""
+        """The whole state of the checkpoint: both players and their optimizer states."""
         return self.run.state
 
     @property
@@ -83,26 +83,26 @@ class TrainedGAN:
     def sample(
         self, count: int, *, condition: Any = None, seed: int | None = None, key: chex.PRNGKey | None = None
     ) -> np.ndarray:
-        """Samples G(z), z ~ p_z, from the averaged parameters if the run keeps them, by the run's sampling method.
+        """Samples G(z), z ~ p_z, with the averaged parameters if the run has them, by the run's sampling method.
 
-        They are those of `--mode=sample --count=COUNT --seed=SEED`, bit for bit; for a task with rows of its own, such
-        as inpainting, those of `--plain`. The first n samples of a seed are the same for every count, up to rounding.
+        They equal those of `--mode=sample --count=COUNT --seed=SEED` bit for bit; for a task with its own rows, such as
+        inpainting, those of `--plain`. The first n samples of a seed do not depend on the count, up to rounding.
 
         Args:
           count: number of samples, ≥ 1.
-          condition: of a conditional run: a class, or a sequence of classes that the samples have in turn; or a vector
-            [dim], or vectors [m, dim] in turn. None: all classes in turn, or vectors of the training data, which are
-            read for it.
-          seed: of the latents, ≥ 0; 0 if neither it nor a key is given.
-          key: one typed key in the place of a seed.
+          condition: for a conditional run: a class, or a sequence of classes that the samples cycle through; or a
+            vector [dim], or vectors [m, dim], likewise. None: all classes, or vectors of the training data, which is
+            then read.
+          seed: seed of the latents, ≥ 0; 0 if neither a seed nor a key is given.
+          key: a typed key, instead of a seed.
 
         Returns:
           Float32 array [count, ...], in the range of the generator's output.
 
         Raises:
-          UsageError: the run has no condition, or another one; the count, seed or key is none; the sampling method
-            does not finish.
-          DataError: vectors of the training data are needed, and the data cannot be read.
+          UsageError: the run has no condition, or one of another kind; the count, seed or key is invalid; or the
+            sampling method does not finish.
+          DataError: vectors of the training data are needed, but the data cannot be read.
         """
         if not _is_whole(count, 1):
             raise UsageError(f"sample(count={count!r})", "it is not a number of samples", "give 1 or more")
@@ -124,11 +124,11 @@ class TrainedGAN:
 
     @functools.cached_property
     def _of_the_data(self) -> np.ndarray | None:
-        """The conditions that samples have if none are asked for."""
+        """The conditions of samples if none are requested."""
         return asked_for(self.run, None).experiment.conditions
 
     def _conditions(self, condition: Any) -> np.ndarray | None:
-        """The conditions that samples have in turn."""
+        """The conditions that samples cycle through."""
         if condition is None:
             return self._of_the_data
         remedy = f"give {'a vector' if self._experiment.classes is None else 'a class'}, or a list of some"
@@ -142,14 +142,14 @@ def _is_whole(value: Any, low: int, below: float = math.inf) -> bool:
 def load(workdir: str | os.PathLike[str], step: int | str | None = None) -> TrainedGAN:
     """Loads a trained run: `gan = jaxgan.load("runs/quickstart"); images = gan.sample(16, seed=1)`.
 
-    Nothing that the directory holds is run as code.
+    Nothing in the directory is executed as code.
 
     Args:
-      workdir: the run's directory, or that of a member of a sweep, such as `SWEEP/best`.
-      step: of the checkpoint; "best" by the first score of the evaluations in training; None for the newest.
+      workdir: the directory of a run, or of a member of a sweep, such as `SWEEP/best`.
+      step: step of the checkpoint; "best" for the best by the first score evaluated in training; None for the newest.
 
     Raises:
-      UsageError: there is no run or no such checkpoint, or its config is not of this program.
+      UsageError: there is no such run or checkpoint, or its config does not belong to this program.
       DataError: the checkpoint is damaged.
     """
     return TrainedGAN(load_run(os.fspath(workdir), step, mode="sample", whole=True))

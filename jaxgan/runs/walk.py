@@ -1,4 +1,4 @@
-"""A video of a generator's images: a loop through latents, or through conditions, as frames."""
+"""A video of a generator's images: frames of a loop through latents or conditions."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -15,30 +15,30 @@ from jaxgan.runs.sampling import BATCH, generator_in_parts
 from jaxgan.types import linear, stream
 
 ROWS, COLUMNS = 4, 8
-"""Of a video without a grid; with conditions it has at most `CONDITIONS` rows."""
+"""Size of a video without a grid; with conditions it has at most `CONDITIONS` rows."""
 
 CONDITIONS = 10
 
 STOPS = 8
-"""Latents, or conditions, on the way of a video that does not say how many."""
+"""Default number of latents, or conditions, that a video passes through."""
 
 MOST_BYTES = 2**30
-"""Of all frames of a video."""
+"""Maximum total size of a video's frames."""
 
 CENTISECOND = 10
-"""Milliseconds; a GIF's frames last a whole number of them."""
+"""In milliseconds; the frames of a GIF last a multiple of it."""
 
 
 class Walk(NamedTuple):
-    """How a video goes.
+    """The path of a video.
 
     Attributes:
-      along: "latents": from one latent to the next, on the way that the prior has between two (`Latent.path`: arcs for
-        normal ones, lines for uniform ones), with one condition in each image all the time; "conditions": the other way
-        round, with lines between vectors, or between classes as one-hot vectors.
-      stops: latents, or conditions, on the way, from the last of which it goes back to the first; 0: `STOPS`, or all
-        conditions if they are fewer.
-      seconds: how long it is.
+      along: "latents": each image keeps its condition and moves from one latent to the next, along the prior's path
+        between them (`Latent.path`: arcs for normal latents, lines for uniform ones). "conditions": each image keeps
+        its latent, and moves along lines between vectors, or between classes as one-hot vectors.
+      stops: number of latents or conditions on the path, which returns from the last to the first; 0 means `STOPS`, or
+        all conditions if there are fewer.
+      seconds: duration.
       frames_per_second: ≥ 1.
     """
 
@@ -53,9 +53,9 @@ class Frames(NamedTuple):
 
     Attributes:
       length: number of frames.
-      milliseconds: each is shown.
-      in_words: what changes.
-      pictures: `() -> ` iterator of parts of the frames, lists of uint8 pictures.
+      milliseconds: duration of each frame.
+      in_words: a description of what changes.
+      pictures: `() ->` iterator over parts of the frames, lists of uint8 pictures.
     """
 
     length: int
@@ -65,19 +65,19 @@ class Frames(NamedTuple):
 
 
 def walk_frames(run: TrainedRun, key: jax.Array, grid: tuple[int, int] | None, walk: Walk, *, gif: bool) -> Frames:
-    """The frames of a video of a run's generator, a grid of images.
+    """The frames of a video of a run's generator: a grid of images.
 
-    With several conditions and `along="latents"` a row has one condition, and a column one way through latents.
+    With several conditions and `along="latents"`, each row has one condition and each column one path through latents.
 
     Args:
-      run: whose samples are images.
+      run: a run whose samples are images.
       key: draws the latents.
-      grid: rows and columns; None for `ROWS` and `COLUMNS`, or a row for each condition.
-      walk: how it goes.
-      gif: whether frames last a whole number of hundredths of a second.
+      grid: rows and columns; None for `ROWS` and `COLUMNS`, or one row per condition.
+      walk: the path.
+      gif: whether frames must last a multiple of a hundredth of a second.
 
     Raises:
-      UsageError: the run's samples do not change in this way, or the video is too large.
+      UsageError: the run's samples cannot change in this way, or the video is too large.
     """
     experiment = run.experiment.truncated()
     conditions = None if experiment.task.condition is not None else experiment.conditions
@@ -106,7 +106,7 @@ def walk_frames(run: TrainedRun, key: jax.Array, grid: tuple[int, int] | None, w
 
     def pictures() -> Iterator[list[np.ndarray]]:
         for first in range(0, count, at_once):
-            times = np.arange(first, min(first + at_once, count)) / count  # of the loop, whose end is its beginning
+            times = np.arange(first, min(first + at_once, count)) / count  # of the loop, which ends where it begins
             images = draw(run.state, *inputs(times))
             yield [_picture(run, part, columns) for part in np.split(images, len(times))]
 
@@ -114,13 +114,13 @@ def walk_frames(run: TrainedRun, key: jax.Array, grid: tuple[int, int] | None, w
 
 
 Inputs = Callable[[np.ndarray], tuple[jax.Array, Any]]
-"""`times [n] in [0, 1) -> latents [n·rows·columns, dim], conditions of as many or None`."""
+"""`times [n] in [0, 1) -> latents [n·rows·columns, dim], the same number of conditions or None`."""
 
 
 def _along_latents(
     experiment: Experiment, key: jax.Array, rows: int, columns: int, stops: int, by_row: bool
 ) -> tuple[Inputs, str]:
-    """Ways through latents: one for each image, or with `by_row` for each column, and a condition for each row."""
+    """Paths through latents: one per image, or with `by_row` one per column, with one condition per row."""
     stops = stops or STOPS
     latent, ways = experiment.latent, columns if by_row else rows * columns
     ends = latent.sample(key, stops * ways).reshape(stops, ways, latent.dim)
@@ -141,7 +141,7 @@ def _along_latents(
 def _along_conditions(
     experiment: Experiment, key: jax.Array, rows: int, columns: int, stops: int, by_row: bool
 ) -> tuple[Inputs, str]:
-    """One way through conditions, with another latent in each image, which stays."""
+    """One path through conditions; each image keeps its own latent."""
     assert experiment.conditions is not None
     stops = stops or min(len(experiment.conditions), STOPS if experiment.classes is None else CONDITIONS)
     ends = jnp.asarray(experiment.condition(stops))

@@ -1,5 +1,5 @@
-"""The extensions of Goodfellow et al. 2014, section 7. To add a task, write a file, one line of `TASKS` and a section
-of the config.
+"""The extensions of Goodfellow et al. 2014, section 7. To add a task, write a file, a line of `TASKS` and a section of
+the config.
 
 A task's function takes `example_shape`, `latent` (the prior) and the fields of the config section of its name. If one
 of them is `labelled`, a number of examples, the function also takes these examples as `given`.

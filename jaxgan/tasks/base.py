@@ -1,4 +1,4 @@
-"""Tasks: the few places where a run differs from that of a plain GAN."""
+"""Tasks: the few places where a run differs from a plain GAN."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -29,9 +29,9 @@ class Sheet(NamedTuple):
     Attributes:
       latents: [n, dim].
       condition: pytree of [n, ...].
-      arrange: generated examples [n, ...] to images [rows·columns, ...], row by row, in the networks' range.
-      columns: images in a row.
-      arrays: written by `--mode=sample` with the generated examples, by name.
+      arrange: maps generated examples [n, ...] to images [rows·columns, ...], row by row, in the networks' range.
+      columns: images per row.
+      arrays: arrays that `--mode=sample` writes with the generated examples, by name.
     """
 
     latents: chex.Array
@@ -42,7 +42,7 @@ class Sheet(NamedTuple):
 
 
 class PlainGenerator(NamedTuple):
-    """A generator without a condition, for example of another run on the same data; `generate` can be traced."""
+    """A generator without a condition, for example from another run on the same data; `generate` can be traced."""
 
     generate: Callable[[chex.Array], chex.Array]
     latent: Latent
@@ -50,19 +50,19 @@ class PlainGenerator(NamedTuple):
 
 
 class ScoreInputs(NamedTuple):
-    """A trained generator and the data, which a task's scores read. All examples are in the networks' range.
+    """The inputs of a task's scores: a trained generator and the data. All examples are in the networks' range.
 
     Attributes:
       generate: `(latents [n, dim], condition) -> examples [n, ...]`, compiled.
       train, test: examples [n, ...].
       train_labels, test_labels: [n], or None.
-      classify: `examples -> labels [n]` by a classifier trained on the data's labels, or None.
-      unit: converts examples to the range of scores: images in [0, 1].
+      classify: `examples -> labels [n]`, using a classifier trained on the data's labels; or None.
+      unit: converts examples to the range of the scores: images in [0, 1].
       other: the run of `evaluation.other_run`, or None.
       discriminator: the other player, if `Task.judges`.
       discriminate: `(variables, examples [n, ...]) -> DiscriminatorOutput` of numpy arrays, compiled.
       labelled: the training examples whose labels the task has seen, or None.
-      own: the run's generator without a condition, for tasks whose generators need none.
+      own: the run's generator without a condition, for tasks whose generators do not need one.
     """
 
     generate: Callable[[chex.Array, Any], np.ndarray]
@@ -83,33 +83,33 @@ class ScoreInputs(NamedTuple):
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
-    """The mean of numbers [n] and its standard error, None for a single number."""
+    """The mean of numbers [n] and its standard error; None for a single number."""
     values = np.asarray(values, np.float64)
     return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
 class Scores(NamedTuple):
-    """A task's scores, and notes: what they mean, what was left out and how to get it."""
+    """A task's scores, and notes: what they mean, what was omitted, and how to include it."""
 
     scores: tuple[Score, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 class Task(NamedTuple):
-    """The places where a task changes a run; the defaults are those of a plain GAN.
+    """The places where a task changes a run. The defaults are those of a plain GAN.
 
     Attributes:
-      generator, discriminator: wrap each player's network, before packing, augmentation and labels. A generator may
-        return `DiscriminatorInputs` in training, if it also makes what the discriminator sees of the data.
-      prepare: `(keys [k, batch], batch) -> batch`, inside the compiled step, for batches [k, batch, ...]; it may draw a
-        condition, for example. Each key belongs to one example of the global batch at one step.
+      generator, discriminator: wrap each player's network, before packing, augmentation and labels. In training, a
+        generator that also prepares the discriminator's view of the data may return `DiscriminatorInputs`.
+      prepare: `(keys [k, batch], batch) -> batch`, inside the compiled step, for batches [k, batch, ...]; for example,
+        it may draw a condition. Each key belongs to one example of the global batch at one step.
       condition: `count -> condition` of samples that are requested without one; None for labels, or no condition.
       terms: additional terms of the losses.
       loss, discriminator_tx: wrap the loss and the discriminator's optimizer.
-      sheet: `(key, count, examples, latent) -> Sheet` of `count` test examples, for pictures and `--mode=sample`; None
+      sheet: `(key, count, examples, latent) -> Sheet` for `count` test examples, for pictures and `--mode=sample`; None
         for plain samples.
       measure: `ScoreInputs -> Scores`, for `--mode=evaluate`.
-      judges: whether `measure` reads the discriminator, with its optimizer's state.
+      judges: whether `measure` reads the discriminator and its optimizer state.
     """
 
     generator: Wrap = lambda network, axis_name: network
@@ -130,7 +130,7 @@ def none(*, example_shape, latent) -> Task:
 
 
 def prepared(train_step: TrainStep, task: Task, axis_name: str | None) -> TrainStep:
-    """The step on batches that the task prepares, which are the same on one device and on many."""
+    """A step whose batches the task prepares, independently of the number of devices."""
     prepare = task.prepare
     if prepare is None:
         return train_step

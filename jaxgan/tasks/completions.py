@@ -1,4 +1,4 @@
-"""Methods that complete partly known examples, and the error of completions."""
+"""Methods that complete partially known examples, and the error of completions."""
 
 import functools
 from collections.abc import Callable
@@ -13,10 +13,10 @@ import optax
 from jaxgan.types import Latent
 
 BLOCK = 5_000
-"""Training examples that are compared at once."""
+"""Number of training examples compared at once."""
 
 STEPS, STARTS, RATE, RANGE = 200, 2, 0.05, 1_000
-"""Of a latent search: steps of Adam, starts, learning rate, and draws that estimate the prior's range."""
+"""Settings of a latent search: Adam steps, starts, learning rate, and draws that estimate the prior's range."""
 
 
 class Known(NamedTuple):
@@ -37,27 +37,27 @@ def completed(given: Known, made: chex.Array) -> chex.Array:
 
 
 def mean_fill(given: Known, training: np.ndarray) -> np.ndarray:
-    """The examples completed with the means of the training examples [n, ...]."""
+    """The examples, completed with the means of the training examples [n, ...]."""
     means = np.asarray(training.mean(0, dtype=np.float64), np.float32)
     return np.asarray(completed(given, jnp.broadcast_to(means[None], given.values.shape)))
 
 
 def nearest_known(given: Known, training: np.ndarray) -> np.ndarray:
-    """The examples completed with the training example that is nearest in the known values: argmin_t ‖m·(x − t)‖².
+    """The examples, completed with the training example nearest in the known values: argmin_t ‖m·(x − t)‖².
 
-    Of several equally near examples it is the first.
+    Ties go to the first example.
     """
     return k_nearest_known(given, training, 1)[0]
 
 
 def k_nearest_known(given: Known, training: np.ndarray, count: int) -> np.ndarray:
-    """The completions [count, n, ...] with the nearest training examples, in order; all of them if there are fewer."""
+    """The completions [count, n, ...] from the nearest training examples, in order; fewer if there are not enough."""
     indices = nearest_indices(given, training, count)
     return np.stack([np.asarray(completed(given, training[index])) for index in indices])
 
 
 def nearest_indices(given: Known, training: np.ndarray, count: int = 1) -> np.ndarray:
-    """The indices [count, n] of the training examples that are nearest in the known values; see `nearest_known`."""
+    """The indices [count, n] of the training examples nearest in the known values; see `nearest_known`."""
     values, mask = (np.asarray(x).reshape(len(x), -1) for x in given)
     best, found = np.empty((len(values), 0), np.float32), np.empty((len(values), 0), np.int64)
     for start in range(0, len(training), BLOCK):
@@ -71,24 +71,24 @@ def nearest_indices(given: Known, training: np.ndarray, count: int = 1) -> np.nd
 
 @functools.partial(jax.jit, static_argnames="count")
 def _nearest(values, mask, training, count):
-    # ‖m·(x − t)‖² without ‖m·x‖², which is equal for all t; m² = m.
+    # ‖m·(x − t)‖² without ‖m·x‖², which is the same for all t; m² = m.
     exact = functools.partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
     distances = exact(mask, jnp.square(training).T) - 2 * exact(values, training.T)
-    least, index = jax.lax.top_k(-distances, count)  # of equals the first, as argmin
+    least, index = jax.lax.top_k(-distances, count)  # the first of equals, like argmin
     return -least, index
 
 
 def latent_search(
     generate: Callable[[chex.Array], chex.Array], latent: Latent, given: Known, key: chex.PRNGKey, **options: Any
 ) -> np.ndarray:
-    """The examples completed by an unconditional generator at the latents that a `latent_searcher` finds."""
+    """The examples, completed by an unconditional generator at the latents that a `latent_searcher` finds."""
     return latent_completer(generate, latent, **options)(given, key)
 
 
 def latent_completer(
     generate: Callable[[chex.Array], chex.Array], latent: Latent, **options: Any
 ) -> Callable[[Known, chex.PRNGKey], np.ndarray]:
-    """`(given, key) -> completions` of `latent_search`, compiled once for all examples of one shape."""
+    """`(given, key) -> completions` of `latent_search`; compiled once for all examples of the same shape."""
     search = latent_searcher(generate, latent, **options)
     complete = jax.jit(lambda latents, given: completed(given, generate(latents)))
     return lambda given, key: np.asarray(complete(search(given, key), given))
@@ -102,17 +102,17 @@ def latent_searcher(
     starts: int = STARTS,
     rate: float = RATE,
 ) -> Callable[[Known, chex.PRNGKey], np.ndarray]:
-    """A function `(given, key) -> latents [n, dim]` at which an unconditional generator fits the known values best.
+    """A function `(given, key) -> latents [n, dim]` at which an unconditional generator best fits the known values.
 
-    argmin_z ‖m·(x − G(z))‖² is searched by Adam from draws of the prior. The latents stay in the range of many draws,
-    and keep the prior's norm if it has one.
+    It searches argmin_z ‖m·(x − G(z))‖² with Adam, starting from draws of the prior. The latents stay in the range of
+    many draws, and keep the prior's norm if it has one.
 
     Args:
       generate: G: `latents [n, dim] -> examples [n, ...]`, row by row; differentiable.
-      latent: its prior.
-      steps: of Adam, ≥ 1.
-      starts: searches for each example, ≥ 1; the best latent of all their steps is kept.
-      rate: learning rate of Adam, in the latents' units.
+      latent: the prior.
+      steps: number of Adam steps, ≥ 1.
+      starts: number of searches per example, ≥ 1; the best latent over all of their steps is kept.
+      rate: learning rate of Adam, in units of the latents.
 
     Source: Yeh et al. 2017 (arXiv:1607.07539), with squared distances and without its prior loss.
     """
@@ -124,11 +124,11 @@ def latent_searcher(
 
     @jax.jit
     def search(latents, given, low, high):
-        """The least distances [n] and their latents [n, dim], of all steps from these latents."""
+        """The smallest distances [n], and their latents [n, dim], over all steps from these latents."""
 
         def step(carry, _):
             z, state, best, found = carry
-            # Adam updates every coordinate by its own gradient only, so one sum serves all examples.
+            # Adam updates each coordinate only by its own gradient, so a single sum serves all examples.
             (_, far), gradient = jax.value_and_grad(lambda z: ((d := distances(z, given)).sum(), d), has_aux=True)(z)
             closer = far < best
             best, found = jnp.where(closer, far, best), jnp.where(closer[:, None], z, found)
@@ -153,7 +153,7 @@ def latent_searcher(
 
 
 def masked_rmse(completions: np.ndarray, examples: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """√(mean of (x̂ − x)² over the unknown values) of each example; NaN without unknown values.
+    """√(mean of (x̂ − x)² over the unknown values) of each example; NaN if it has no unknown values.
 
     Args:
       completions: x̂, [..., n, *example].

@@ -19,16 +19,16 @@ from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
 from jaxgan.types import DiscriminatorInputs, Latent, Network, Term, example_keys, of_norm
 
 INFERENCES = ("bigan", "joint_regressor", "regressor")
-"""Ways to learn E: in the game itself, together with the game, and after it."""
+"""Ways to learn E: in the game itself, alongside the game, and after it."""
 
 POINTS = 8
-"""Images on the path from one example to another."""
+"""Number of images on the path between two examples."""
 
 
 class Between(NamedTuple):
-    """The condition that requests G((1 − t)·E(a) + t·E(b)) from a trained generator: a, b [n, ...] and t [n].
+    """A condition that requests G((1 − t)·E(a) + t·E(b)) from a trained generator, with a, b [n, ...] and t [n].
 
-    Latents keep a prior's norm.
+    If the prior has a fixed norm, the latents keep it.
     """
 
     first: chex.Array
@@ -42,15 +42,15 @@ def as_pairs(examples: chex.Array, latents: chex.Array) -> chex.Array:
 
 
 def judging_pairs(discriminator: Network, example_shape: tuple[int, ...], dim: int) -> Network:
-    """The discriminator of pairs (x, z) as vectors [n, features + dim], see `as_pairs`.
+    """The discriminator of pairs (x, z) as vectors [n, features + dim]; see `as_pairs`.
 
     Args:
-      discriminator: of examples [n, ...] and a condition [n, dim], which is z.
-      example_shape: of one example.
-      dim: of z.
+      discriminator: takes examples [n, ...] and the condition z [n, dim].
+      example_shape: shape of one example.
+      dim: dimension of z.
 
     Raises:
-      ValueError: in use, if the inputs are not pairs.
+      ValueError: on use, if the inputs are not pairs.
     """
     features = int(np.prod(example_shape))
 
@@ -76,19 +76,19 @@ def encoding(
     corruption: Mapping[str, float] = {},
     generator_weight: float = 0.0,
 ) -> Network:
-    """The generator together with an encoder E, with the parameters "generator" and "encoder".
+    """The generator joined with an encoder E; the parameters are "generator" and "encoder".
 
-    Outside of training it returns G(z), or what the conditions `Encoded` and `Between` request.
+    Outside training it returns G(z), or what the conditions `Encoded` and `Between` request.
 
     Args:
-      generator: G, of latents [n, dim], without a condition.
-      encoder: E, of examples [n, ...] to [n, dim], without noise.
-      example_shape: of one example.
-      pairs: if true, the condition is x, and in training the network makes both sides (x, E(x)) and (G(z), z) as
-        vectors. If false, it makes G(z), and the error ‖E(c(G(z))) − z‖² for a term.
-      radius: norm of the prior's latents, if it has one, for points between two codes.
+      generator: G, takes latents [n, dim], without a condition.
+      encoder: E, maps examples [n, ...] to [n, dim], without noise.
+      example_shape: shape of one example.
+      pairs: if true, the condition is x, and in training the network returns both sides (x, E(x)) and (G(z), z) as
+        vectors. If false, it returns G(z), and the error ‖E(c(G(z))) − z‖² for a loss term.
+      radius: norm of the prior's latents, if it is fixed; for points between two codes.
       corruption: arguments of c = `corrupted`, for a regressor.
-      generator_weight: λ ≥ 0 of a regressor: the share of its error's gradient that passes through G(z) to G.
+      generator_weight: λ ≥ 0, for a regressor: the fraction of its error's gradient that passes through G(z) to G.
     """
     generate, encode = generator.apply, encoder.apply
 
@@ -115,7 +115,7 @@ def encoding(
             codes, seen = encode(seeing, condition, train=True)
             return DiscriminatorInputs(as_pairs(condition, codes), as_pairs(made, inputs)), _joined(state, seen)
         looked_at = jax.lax.stop_gradient(made)
-        if generator_weight:  # the gradient's share that passes to the generator
+        if generator_weight:  # the fraction of the gradient that passes to the generator
             looked_at = looked_at + generator_weight * (made - looked_at)
         if key is not None:
             keys = key if key.ndim else example_keys(key, len(inputs))
@@ -128,7 +128,7 @@ def encoding(
 
 
 def _of_norm(encoder: Network, radius: float) -> Network:
-    """The encoder with codes of a norm."""
+    """The encoder, with its codes scaled to a fixed norm."""
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
         codes, state = encoder.apply(variables, inputs, condition=condition, key=key, train=train)
@@ -142,14 +142,14 @@ def _part(variables: dict[str, Any], player: str) -> dict[str, Any]:
 
 
 def _joined(generator: dict[str, Any], encoder: dict[str, Any]) -> dict[str, Any]:
-    """The collections of both networks, with a part for each network that has one."""
+    """The collections of both networks; each has a part per network that uses it."""
     parts = {"generator": generator, "encoder": encoder}
     names = {name: None for variables in parts.values() for name in variables}
     return {name: {part: own[name] for part, own in parts.items() if name in own} for name in names}
 
 
 REGRESSION = Term(generator=lambda inputs: inputs.extra.mean())
-"""E ‖E(c(G(z))) − z‖²; its gradient updates E, and G by `generator_weight`."""
+"""E ‖E(c(G(z))) − z‖²; its gradient updates E, and G according to `generator_weight`."""
 
 
 def inference(
@@ -170,17 +170,18 @@ def inference(
     """The task of inferring z from x.
 
     Args:
-      example_shape: of one example.
+      example_shape: shape of one example.
       latent: the prior p_z(z).
       method: "bigan": G and E play against a discriminator of (x, E(x)) and (G(z), z); "joint_regressor": E minimises
-        ‖E(G(z)) − z‖² during the game; "regressor": E is fitted only in evaluations, to the generator of a plain GAN.
-      widths, activation, normalization: of E, see `mlp`.
-      noise, masking: corruptions of the samples that a joint or fitted regressor learns from; see `corrupted`.
-      generator_weight: λ ≥ 0 of "joint_regressor": G minimises its own loss plus λ times E's error, so that z can be
-        inferred from G(z); 0: the game does not depend on E.
-      fit_widths: of the regressor that evaluations fit; () for `widths`.
-      fit_steps: of the regressor that evaluations fit; 0 for none.
-      examples: test examples that evaluations reconstruct, at most.
+        ‖E(G(z)) − z‖² alongside the game; "regressor": E is fitted to the generator of a plain GAN, only in
+        evaluations.
+      widths, activation, normalization: settings of E; see `mlp`.
+      noise, masking: corruptions of the samples from which a joint or fitted regressor learns; see `corrupted`.
+      generator_weight: λ ≥ 0 for "joint_regressor": G minimises its own loss plus λ times E's error, so that z can be
+        inferred from G(z). 0: the game does not depend on E.
+      fit_widths: hidden layers of the regressor that evaluations fit; () means `widths`.
+      fit_steps: training steps of this regressor; 0 for no regressor.
+      examples: maximum number of test examples that evaluations reconstruct.
 
     Raises:
       ValueError: the method is unknown, or the encoder's arguments are invalid.
@@ -197,7 +198,7 @@ def inference(
         return network if latent.radius is None else _of_norm(network, latent.radius)
 
     for hidden in (tuple(widths), tuple(fit_widths or widths)):
-        dense(latent, hidden, normalization=normalization)  # raises for invalid arguments
+        dense(latent, hidden, normalization=normalization)  # raises an error for invalid arguments
     corruption = {"noise": noise, "masking": masking}
     fits = functools.partial(measure, fits=dense, steps=fit_steps, corruption=corruption)
     scores = functools.partial(fits, encodes=method != "regressor", count=examples)
@@ -223,9 +224,9 @@ def inference(
 
 
 def sheet(key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent) -> Sheet:
-    """Rows of an example, a path in z from its reconstruction to that of another example, and that example.
+    """Rows that start with an example, follow a path in z between two reconstructions, and end with another example.
 
-    The arrays are "first" and "second" [rows, ...], and "shares" [8]; image j of row i is that of `Between` with
+    The arrays are "first" and "second" [rows, ...], and "shares" [8]. Image j of row i is that of `Between` with
     t = shares[j].
     """
     rows, shape = max(count // POINTS, 1), examples.shape[1:]

@@ -1,4 +1,4 @@
-"""Scores of encoders, with those of simpler methods on the same examples."""
+"""Scores of encoders, and of simpler methods on the same examples."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -15,16 +15,16 @@ from jaxgan.tasks.completions import Known, latent_searcher, nearest_indices
 from jaxgan.types import Latent, Network, example_keys
 
 BATCH, RATE = 128, 1e-3
-"""Of a fitted regressor: latents in a step, and the initial learning rate of Adam, with cosine decay to 0."""
+"""For a fitted regressor: latents per step, and Adam's initial learning rate, with cosine decay to 0."""
 
 NOISE = 1
-"""Folded into a step's key for corruptions; the latents use the key itself."""
+"""Folded into a step's key to draw corruptions; the latents use the key itself."""
 
 PART = 1_000
-"""Examples that are encoded or compared at once."""
+"""Number of examples encoded or compared at once."""
 
 COMPONENTS, ITERATIONS = 40, 6
-"""Principal components of images, whose nearest neighbours stand beside those of codes, and steps to find them."""
+"""Number of principal components for a nearest-neighbour baseline, and number of iterations that compute them."""
 
 Encode = Callable[[np.ndarray], np.ndarray]
 """`examples [n, ...] -> codes [n, dim]`, computed in parts."""
@@ -51,13 +51,13 @@ class Encoded(NamedTuple):
 
 
 def corrupted(keys: chex.PRNGKey, examples: chex.Array, *, noise: float = 0.0, masking: float = 0.0) -> chex.Array:
-    """m·(x + σ·ε), ε ~ N(0, I). Corrupted inputs make E robust on real examples, which G cannot reproduce exactly.
+    """m·(x + σ·ε), ε ~ N(0, I). Corrupted inputs make E robust to real examples, which G cannot reproduce exactly.
 
     Args:
       keys: [n].
       examples: x [n, ...].
-      noise: ≥ 0, in units of the networks' range: σ ~ U(0, noise) for each example.
-      masking: in [0, 1]: each value of m is 0 with probability p, else 1, p ~ U(0, masking) for each example.
+      noise: ≥ 0, in units of the networks' range: σ ~ U(0, noise) per example.
+      masking: in [0, 1]: each value of m is 0 with probability p, else 1, where p ~ U(0, masking) per example.
 
     Source: the corruptions of denoising autoencoders, Vincent et al. 2010, JMLR 11, for a regressor's inputs.
     """
@@ -85,15 +85,15 @@ def fit_encoder(
     rate: float = RATE,
     corruption: Mapping[str, float] = {},
 ) -> Encode:
-    """The latent regressor of a fixed generator: argmin_E E ‖E(c(G(z))) − z‖², z ~ p_z, by Adam.
+    """Fits the latent regressor of a fixed generator: argmin_E E ‖E(c(G(z))) − z‖², z ~ p_z, by Adam.
 
     Args:
       generate: G: `latents [n, dim] -> examples [n, ...]`, traceable.
       latent: the prior p_z(z).
-      encoder: E, of examples to [n, dim], without state and noise.
+      encoder: E, maps examples to [n, dim], without state and noise.
       key: initialises E, and draws the latents.
-      steps: ≥ 1.
-      batch: latents in a step, ≥ 1.
+      steps: number of steps, ≥ 1.
+      batch: latents per step, ≥ 1.
       rate: initial learning rate of Adam, with cosine decay to 0.
       corruption: arguments of c = `corrupted`.
 
@@ -123,14 +123,14 @@ def fit_encoder(
 
 
 def principal_components(training: np.ndarray, count: int) -> Encode:
-    """The projection to the first principal components of training examples, `examples [n, ...] -> [n, count]`.
+    """Projection onto the first principal components of training examples, `examples [n, ...] -> [n, count]`.
 
     Args:
       training: [n, ...].
-      count: ≥ 1; at most as many as an example has values.
+      count: ≥ 1; at most the number of values of an example.
 
     Source: subspace iteration with twice as many directions, Halko et al. 2011 (arXiv:0909.4061), algorithm 4.4. It
-    needs no [dim, dim] matrix, which large images have no memory for.
+    needs no [dim, dim] matrix, which would not fit in memory for large images.
     """
     rows = training.reshape(len(training), -1)
     mean = rows.mean(0, dtype=np.float64).astype(np.float32)
@@ -162,7 +162,7 @@ def measure(
       trained: the generator and the data.
       encodes: whether the generator accepts the condition `Encoded`.
       fits: `prior -> network` of a regressor to fit, with `steps` (0: none) and `corruption` as in `fit_encoder`.
-      count: test examples to reconstruct, and latents to infer, at most.
+      count: maximum number of test examples to reconstruct, and of latents to infer.
     """
     example_key, fit_key, latent_key, search_key = jax.random.split(trained.key, 4)
     chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:count])
@@ -220,7 +220,7 @@ def _reconstructions(
 
 
 def _latents(trained: ScoreInputs, encoders: Encoders, key: chex.PRNGKey, count: int) -> Score:
-    """The error of E(G(z)) as an estimate of z; that of the prior's mean is the error of a blind guess."""
+    """The error of E(G(z)) as an estimate of z. The baseline, the prior's mean, is a blind guess."""
     values = {}
     for name, (encode, own) in encoders.items():
         latents = np.asarray(own.latent.sample(key, count))
@@ -231,6 +231,6 @@ def _latents(trained: ScoreInputs, encoders: Encoders, key: chex.PRNGKey, count:
 
 
 def _rmse(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """√(mean of squared differences) of each example, [n] float64."""
+    """√(mean of squared differences) per example, [n] float64."""
     squares = np.square(np.asarray(values, np.float64) - truth)
     return np.sqrt(squares.reshape(len(squares), -1).mean(1))

@@ -1,4 +1,4 @@
-"""All conditionals p(x_S | x_notS) of parts S of an example, by one generator that receives the known values."""
+"""All conditionals p(x_S | x_notS) of parts S of an example, by a single generator that receives the known values."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -34,12 +34,12 @@ UNTRAINED = (
 
 
 def completing(generator: Network, encoder: Network | None = None) -> Network:
-    """The generator of the unknown values: x̂ = m·x + (1 − m)·G(z, x·m, m), with the condition `Known`.
+    """A generator of the unknown values, x̂ = m·x + (1 − m)·G(z, x·m, m), with the condition `Known`.
 
     Args:
-      generator: G, of vectors [n, features]: z followed by x·m and m, or by their features.
-      encoder: of x·m and m, concatenated along the last axis, to features [n, ...], without state; None for the values
-        themselves. With an encoder, the parameters are "generator" and "encoder".
+      generator: G, takes vectors [n, features]: z followed by x·m and m, or by their encoded features.
+      encoder: maps x·m and m, concatenated along the last axis, to features [n, ...], without state; None to use the
+        values themselves. With an encoder, the parameters are "generator" and "encoder".
     """
 
     def joined(params, latents, condition):
@@ -65,9 +65,9 @@ def completing(generator: Network, encoder: Network | None = None) -> Network:
 
 
 def seeing_masks(discriminator: Network) -> Network:
-    """The discriminator of (x, m), concatenated along the last axis, with the condition `Known` of examples x.
+    """A discriminator of (x, m), concatenated along the last axis, with the condition `Known` of examples x.
 
-    The inner discriminator is of examples whose last axis, the channels of images, is twice as long.
+    The inner discriminator takes examples with twice as many entries on the last axis (the channels of images).
     """
 
     def init(key, inputs, condition=None):
@@ -91,12 +91,13 @@ def inpainting(
     """The task of all conditionals.
 
     Args:
-      example_shape: of one example.
+      example_shape: shape of one example.
       latent: the prior p_z(z).
-      masks: names of `MASKS`; each example gets one of them, equally likely. "all": those that suit the examples.
+      masks: names in `MASKS`; each example gets one of them, with equal probability. "all": those that suit the
+        examples.
       encoder: channels of the generator's convolutions of images, each of which halves the sides; () for none.
-      draws: completions of each example in pictures and scores, ≥ 1.
-      examples: test examples in the scores, at most.
+      draws: number of completions per example in pictures and scores, ≥ 1.
+      examples: maximum number of test examples in the scores.
 
     Raises:
       ValueError: a mask is unknown, or a mask or the encoder does not suit the examples.
@@ -127,9 +128,9 @@ def inpainting(
 def sheet(
     key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent, masks: dict[str, Mask], draws: int
 ) -> Sheet:
-    """Rows of an example, its known values (the rest is grey) and some completions; the rows cycle through the masks.
+    """Rows with an example, its known values (the rest grey) and some completions. The rows cycle through the masks.
 
-    The arrays are "originals" and "masks" [rows, ...] and "kinds" [rows]; completion j of row i is example i·draws + j.
+    The arrays are "originals", "masks" [rows, ...] and "kinds" [rows]. Completion j of row i is example i·draws + j.
     """
     draws = min(draws, count)
     originals = examples[: max(count // draws, 1)]
@@ -151,7 +152,7 @@ def sheet(
 
 
 def measure(trained: ScoreInputs, masks: Mapping[str, Mask], draws: int, examples: int) -> Scores:
-    """Errors of completions for every mask that suits the data and for their mixture; training used `masks`."""
+    """Errors of completions for each mask that suits the data, and for their mixture. Training used `masks`."""
     example_key, *keys = jax.random.split(trained.key, 2)
     chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:examples])
     tested = trained.test[chosen]

@@ -1,5 +1,5 @@
-"""Masks: which part of an example is known. To add a mask, write a function `(key, count, shape) -> mask` and one line
-of `MASKS`."""
+"""Masks: which part of an example is known. To add a mask, write a function `(key, count, shape) -> mask` and add a
+line to `MASKS`."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ from jaxgan.tables import Table
 
 Mask = Callable[[chex.PRNGKey, int, tuple[int, ...]], chex.Array]
 """`(key, count, example's shape) -> [count, ...]`, 1 where known, else 0. For images [height, width, channels] it may
-also be [count, height, width, 1], equal for all channels. It can be traced."""
+also be [count, height, width, 1], the same for all channels. It can be traced."""
 
 
 def random(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """Each value, or pixel, is known with probability u, and u ~ U(0, 1) is drawn for each example."""
+    """Each value (for images, each pixel) is known with probability u, where u ~ U(0, 1) is drawn per example."""
     shares, values = jax.random.split(key)
     shape = _pixels(shape)
     known = jax.random.uniform(shares, (count, *[1] * len(shape)))
@@ -25,7 +25,7 @@ def random(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
 
 
 def half(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """The left, right, upper or lower half of an image is known, drawn for each example.
+    """The left, right, upper or lower half of an image is known, drawn per example.
 
     If a side is odd, the upper and the left half are the smaller ones.
     """
@@ -37,7 +37,7 @@ def half(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
 
 
 def centre(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """The rectangle in the middle, half of each side, is unknown; nothing is drawn.
+    """The central rectangle, half as long as each side, is unknown; nothing is drawn.
 
     Source: the central region of Pathak et al. 2016 (arXiv:1604.07379), section 3.3.
     """
@@ -49,7 +49,7 @@ def centre(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
 
 
 def lines(key: chex.PRNGKey, count: int, shape: tuple[int, ...]) -> chex.Array:
-    """Whole rows of an image or, equally likely, columns: each is known with the example's probability u ~ U(0, 1)."""
+    """Rows or columns of an image, with equal probability: each is known with the example's probability u ~ U(0, 1)."""
     height, width = _sides("lines", shape)
     keys = jax.random.split(key, 4)
     share = jax.random.uniform(keys[0], (count, 1, 1))
@@ -74,7 +74,7 @@ MASKS: dict[str, Mask] = Table("mask") | {
 
 
 def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
-    """The masks of the table that suit examples of a shape, by name; masks of images need images."""
+    """The masks in the table that suit examples of this shape, by name. Image masks need images."""
     found: dict[str, Mask] = {}
     for name in MASKS:
         with contextlib.suppress(NotImages):
@@ -83,7 +83,7 @@ def suiting(shape: tuple[int, ...]) -> dict[str, Mask]:
 
 
 def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
-    """The named masks, or for "all" those that suit the examples; raises ValueError if one does not."""
+    """The named masks, or for "all" those that suit the examples; ValueError if a named one does not."""
     if "all" in names:
         return suiting(shape)
     for name in names:
@@ -94,7 +94,7 @@ def chosen(names: Sequence[str], shape: tuple[int, ...]) -> dict[str, Mask]:
 def check(name: str, mask: Mask, shape: tuple[int, ...]) -> None:
     """Raises ValueError if a mask fails, has the wrong shape, or has values other than 0 and 1."""
     try:
-        with jax.ensure_compile_time_eval():  # it may run while a step is traced
+        with jax.ensure_compile_time_eval():  # the caller may be tracing a step
             made = np.asarray(jax.jit(mask, static_argnums=(1, 2))(jax.random.key(0), 2, tuple(shape)))
     except NotImages:
         raise
@@ -113,7 +113,7 @@ def check(name: str, mask: Mask, shape: tuple[int, ...]) -> None:
 
 
 def mixed(masks: Sequence[Mask]) -> Mask:
-    """One of the masks for each example, equally likely."""
+    """A mask that picks one of the masks for each example, with equal probability."""
 
     def mask(key, count, shape):
         chooser, *keys = jax.random.split(key, len(masks) + 1)
@@ -125,12 +125,12 @@ def mixed(masks: Sequence[Mask]) -> Mask:
 
 
 def _whole(mask: Mask) -> Mask:
-    """The mask [count, *shape], float32."""
+    """Broadcasts a mask to [count, *shape], float32."""
     return lambda key, count, shape: jnp.broadcast_to(mask(key, count, shape), (count, *shape)).astype(jnp.float32)
 
 
 class NotImages(ValueError):
-    """A mask of images does not suit examples that are not images."""
+    """A mask for images cannot be used for examples that are not images."""
 
 
 def _sides(name: str, shape: tuple[int, ...]) -> tuple[int, int]:

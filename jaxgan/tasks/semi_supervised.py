@@ -1,4 +1,4 @@
-"""Semi-supervised learning: the discriminator classifies data, of which few labels are known."""
+"""Semi-supervised learning: the discriminator classifies data of which only a few labels are known."""
 
 import functools
 import math
@@ -20,7 +20,7 @@ from jaxgan.types import DiscriminatorOutput, Latent, Network, Term, TermInputs
 from jaxgan.wrappers.conditions import unconditional
 
 STEPS = 300
-"""Steps of L-BFGS; a few hundred parameters for each class converge in far fewer."""
+"""Number of L-BFGS steps; a few hundred parameters per class converge in far fewer."""
 
 MEANING = (
     "test_errors: of argmax_k of D's class logits over all test examples, ± √(n p (1 − p)), the error of the test set; "
@@ -33,14 +33,14 @@ NO_LABELS = "The test examples have no labels, or are too many to read: there ar
 
 
 def choose(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarray:
-    """Indices of examples whose labels are known: equally many of each class, chosen by a seed.
+    """Indices of the examples whose labels are known: equally many per class, chosen by a seed.
 
-    If the count does not divide by the classes, the seed chooses which classes have one more. With the same seed, a
-    larger count contains a smaller one, if both divide. `count == len(labels)` chooses all.
+    If the number of classes does not divide the count, the seed decides which classes get one more. With the same seed,
+    a larger count includes a smaller one, if both are divisible. `count == len(labels)` chooses all examples.
 
     Args:
       labels: [n], 0 to classes − 1.
-      count: number of examples, at least one of each class.
+      count: number of examples, at least one per class.
       classes: K.
       seed: ≥ 0.
 
@@ -70,16 +70,16 @@ def choose(labels: np.ndarray, count: int, classes: int, seed: int) -> np.ndarra
 
 
 def classifying(discriminator: Network) -> Network:
-    """The discriminator of K + 1 classes: its logit is log Z, Z = Σ_{k ≤ K} e^{l_k}.
+    """A discriminator of K + 1 classes: its logit is log Z, with Z = Σ_{k ≤ K} e^{l_k}.
 
-    The class K + 1 is that of samples, with l_{K+1} = 0 without loss of generality: D(x) = 1 − p(K + 1 | x) =
-    Z/(Z + 1) = sigmoid(log Z), and p(k | x, k ≤ K) = e^{l_k}/Z.
+    Class K + 1 means "generated", with l_{K+1} = 0 without loss of generality: D(x) = 1 − p(K + 1 | x) = Z/(Z + 1) =
+    sigmoid(log Z), and p(k | x, k ≤ K) = e^{l_k}/Z.
 
     Args:
-      discriminator: one whose `DiscriminatorOutput` has the class logits l [batch, K]; its own logits are not used.
+      discriminator: its `DiscriminatorOutput` must have the class logits l [batch, K]; its own logits are not used.
 
     Raises:
-      ValueError: in use, if there are no class logits.
+      ValueError: on use, if there are no class logits.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5.
     """
@@ -97,7 +97,7 @@ def classifying(discriminator: Network) -> Network:
 
 
 def supervised(inputs: TermInputs) -> chex.Array:
-    """−E log p(y | x, y ≤ K), the cross-entropy of the class logits on the labelled examples in the condition.
+    """−E log p(y | x, y ≤ K): the cross-entropy of the class logits on the labelled examples in the condition.
 
     Source: Salimans et al. 2016 (arXiv:1606.03498), section 5, L_supervised.
     """
@@ -111,14 +111,14 @@ def supervised(inputs: TermInputs) -> chex.Array:
 
 
 def conditional_entropy(weight: chex.Numeric) -> Term:
-    """λ E H(p(k | x, k ≤ K)) of the data, in nats, added to D's loss: favours confident classes for data.
+    """λ E H(p(k | x, k ≤ K)) on data, in nats, added to D's loss: favours confident classes for data.
 
     Source: Springenberg 2016 (arXiv:1511.06390), section 3; with feature matching, Dai et al. 2017
     (arXiv:1705.09783), section 5.
     """
 
     def discriminator(inputs: TermInputs) -> chex.Array:
-        assert inputs.real_output.class_logits is not None  # `classifying` has asked for them
+        assert inputs.real_output.class_logits is not None  # `classifying` has required them
         nats = jax.nn.log_softmax(inputs.real_output.class_logits)
         return -weight * (jnp.exp(nats) * nats).sum(-1).mean()
 
@@ -136,20 +136,20 @@ def semi_supervised(
     average_decay: Decay = 0.0,
     given: Labelled | None = None,
 ) -> Task:
-    """The task of a classifier: L_D = −E log p(y | x, y ≤ K) + λ (E sp(−log Z(x)) + E sp(log Z(G(z)))).
+    """The task of training a classifier: L_D = −E log p(y | x, y ≤ K) + λ (E sp(−log Z(x)) + E sp(log Z(G(z)))).
 
-    As many labelled examples as a minibatch has are drawn for it, with replacement. The generator's loss is unchanged;
-    in the source it is feature matching.
+    For each minibatch, as many labelled examples are drawn with replacement. The generator's loss is unchanged; the
+    source uses feature matching.
 
     Args:
-      example_shape: of one example.
+      example_shape: shape of one example.
       latent: the prior p_z(z).
-      labelled: number of labelled examples, which `choose` chooses.
-      seed: of that choice.
-      unsupervised: λ ≥ 0, ½ in the source's code; 0 for the labelled examples only.
+      labelled: number of labelled examples, chosen by `choose`.
+      seed: seed of that choice.
+      unsupervised: λ ≥ 0, ½ in the source's code; 0 to use only the labelled examples.
       entropy: weight ≥ 0 of `conditional_entropy`, in nats; 0 for none.
       average_decay: β in [0, 1) of a moving average of the discriminator, which is scored too; 0 for none.
-      given: the labelled examples; None without training.
+      given: the labelled examples; None if nothing is trained.
 
     Raises:
       ValueError: the labelled examples have the wrong shape; in `Task.loss`, if λ is negative.
@@ -180,11 +180,11 @@ def semi_supervised(
 
 
 def _is_zero(number: chex.Numeric) -> bool:
-    return isinstance(number, int | float) and number == 0  # a traced number is not
+    return isinstance(number, int | float) and number == 0  # a traced number is never 0
 
 
 def measure(trained: ScoreInputs) -> Scores:
-    """ "test_errors" of the class logits, and of linear classifiers of the labelled examples."""
+    """ "test_errors" of the class logits, and of linear classifiers trained on the labelled examples."""
     labels, given, discriminate = trained.test_labels, trained.labelled, trained.discriminate
     if labels is None:
         return Scores((), (NO_LABELS,))
@@ -213,15 +213,15 @@ def measure(trained: ScoreInputs) -> Scores:
 
 
 def errors(predicted: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """The number of wrong predictions of n, and its standard error √(n p (1 − p)), p = wrong/n."""
+    """The number of wrong predictions among n, and its standard error √(n p (1 − p)) with p = wrong/n."""
     wrong, count = int((predicted != labels).sum()), len(labels)
     return float(wrong), math.sqrt(wrong * (count - wrong) / count)
 
 
 def linear_classes(examples: chex.Array, labels: chex.Array, tested: chex.Array, classes: int) -> np.ndarray:
-    """The classes [m] that a logistic regression on labelled examples [n, ...] assigns to others, `tested` [m, ...].
+    """The classes [m] that a logistic regression on labelled examples [n, ...] predicts for `tested` [m, ...].
 
-    Values are centred by each one's mean and scaled by the deviation of all, over the labelled examples.
+    Each value is centred by its own mean and scaled by the deviation of all values, over the labelled examples.
     """
     examples, tested = (np.asarray(part, np.float32).reshape(len(part), -1) for part in (examples, tested))
     mean = examples.mean(0, keepdims=True)
@@ -231,7 +231,7 @@ def linear_classes(examples: chex.Array, labels: chex.Array, tested: chex.Array,
 
 
 def logistic_regression(examples: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """W [dim, K] and b [K] at the minimum of Σ_i −log softmax(W x_i + b)_{y_i} + ½‖W‖², by L-BFGS."""
+    """W [dim, K] and b [K] that minimise Σ_i −log softmax(W x_i + b)_{y_i} + ½‖W‖², by L-BFGS."""
     weights, biases = _minimum(jnp.asarray(examples), jnp.asarray(labels), classes)
     return np.asarray(weights), np.asarray(biases)
 

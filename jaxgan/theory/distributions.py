@@ -1,12 +1,12 @@
 """Distributions: probability vectors, and densities on a grid.
 
-A distribution is a probability vector [..., n], or a density on a grid of n cells with `cell_width` the length, area
-or volume of one cell; leading axes are a batch. Integrals over a density are sums over the cells, value at the cell's
-centre times `cell_width` (the midpoint rule), so a grid of two dimensions is passed flattened. A probability vector is
-the case `cell_width=1`.
+A distribution is a probability vector [..., n], or a density on a grid of n cells, where `cell_width` is the length,
+area or volume of a cell. Leading axes are batch axes. Integrals over a density are sums over the cells: the value at
+the cell's centre times `cell_width` (the midpoint rule). A two-dimensional grid is therefore passed flattened. A
+probability vector is the case `cell_width=1`.
 
-A vector that is negative or does not sum to 1 (within `TOLERANCE`) raises ValueError; under `jit` or `vmap`, where
-values cannot be looked at, the result is NaN instead.
+A vector that is negative or does not sum to 1 (within `TOLERANCE`) raises ValueError. Under `jit` or `vmap`, where
+values cannot be inspected, the result is NaN instead.
 """
 
 import jax
@@ -14,23 +14,23 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 TOLERANCE = 1e-3
-"""How far from 1 a total mass may lie: room for a density cut off at the ends of its grid."""
+"""Tolerance for a total mass of 1, to allow for a density cut off at the ends of its grid."""
 
 
 def distribution(p: ArrayLike, *, cell_width: float = 1.0, name: str = "p") -> jax.Array:
-    """Checks one distribution, and returns it as an array of floating type.
+    """Checks a distribution, and returns it as a floating array.
 
     Args:
       p: [..., n], probabilities, or a density.
       cell_width: length, area or volume of a cell, > 0; 1 for probabilities.
-      name: what to call it in an error.
+      name: its name in error messages.
 
     Returns:
-      [..., n]; filled with NaN where a check failed that could not raise (under `jit` or `vmap`).
+      [..., n]; filled with NaN if a check failed that could not raise (under `jit` or `vmap`).
 
     Raises:
-      ValueError: no axis or an empty one, an entry that is negative or not a number, or a total mass off 1 by more
-        than `TOLERANCE`.
+      ValueError: there is no axis, or an empty one; an entry is negative or not a number; or the total mass differs
+        from 1 by more than `TOLERANCE`.
     """
     p = floating(p)
     if p.ndim < 1 or p.shape[-1] == 0:
@@ -54,9 +54,9 @@ def distribution(p: ArrayLike, *, cell_width: float = 1.0, name: str = "p") -> j
 def pair(
     p: ArrayLike, q: ArrayLike, cell_width: float | None, names: tuple[str, str] = ("p", "q")
 ) -> tuple[jax.Array, jax.Array]:
-    """Two checked distributions over the same points; ValueError, naming both shapes, when these differ.
+    """Two checked distributions over the same points. If their shapes differ, ValueError names both.
 
-    With `cell_width` None they are any densities at the same points, and their mass is not checked.
+    If `cell_width` is None, they are arbitrary densities at the same points, and their mass is not checked.
     """
     first, second = floating(p), floating(q)
     if first.shape != second.shape:
@@ -81,7 +81,7 @@ def data_and_generator(
 
 
 def _negative(p: jax.Array, name: str) -> jax.Array:
-    """Which entries are negative or NaN; ValueError if any is."""
+    """Which entries are negative or NaN; ValueError if any are."""
     negative = ~(p >= 0)
     if known(negative.any()):
         raise ValueError(f"{name} has an entry that is negative or not a number: {number(p.min()):.6g}")
@@ -89,12 +89,12 @@ def _negative(p: jax.Array, name: str) -> jax.Array:
 
 
 def expectation(p: jax.Array, values: jax.Array, cell_width: float = 1.0) -> jax.Array:
-    """E_P[values] = Σ p·values, [...]. A point that P cannot reach counts nothing, whatever the value there.
+    """E_P[values] = Σ p·values, [...]. A point with probability 0 does not count, whatever its value.
 
     Args:
       p: [..., n], a distribution; it is not checked.
       values: [..., n].
-      cell_width: of the grid, for a density.
+      cell_width: cell width of the grid, for a density.
     """
     reached = p > 0
     return jnp.where(reached, p * jnp.where(reached, values, 0.0), p * 0).sum(-1) * cell_width
@@ -106,13 +106,13 @@ def expected_log(p: jax.Array, q: jax.Array, cell_width: float) -> jax.Array:
 
 
 def floating(p: ArrayLike) -> jax.Array:
-    """An array of floating type."""
+    """Converts to a floating array."""
     p = jnp.asarray(p)
     return p if jnp.issubdtype(p.dtype, jnp.floating) else p.astype(jnp.result_type(float))
 
 
 def known(condition: ArrayLike) -> bool | None:
-    """The truth of a condition, or None while it is being traced and has none."""
+    """The truth of a condition; None while it is traced and has no value."""
     try:
         return bool(condition)
     except jax.errors.ConcretizationTypeError:
@@ -120,12 +120,12 @@ def known(condition: ArrayLike) -> bool | None:
 
 
 def number(x: jax.Array) -> float:
-    """A scalar's value for an error message, also while its gradient is taken."""
+    """A scalar's value for an error message, even while its gradient is computed."""
     return float(jax.lax.stop_gradient(x))
 
 
 def in_base(nats: jax.Array, base: float | None) -> jax.Array:
-    """A number of nats, in units of log `base`: ValueError for a base that is not above 1."""
+    """Converts nats to units of log `base`. ValueError if the base is not above 1."""
     if base is None:
         return nats
     if not base > 1:

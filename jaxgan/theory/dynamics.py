@@ -1,12 +1,12 @@
-"""Small games whose training can be worked out, and how their players move, continuously and in steps.
+"""Small games whose training can be analysed exactly, and how their players move, continuously and in steps.
 
 A toy game is a `GANSpec` like any other, made of the library's losses, penalties and optax optimizers. A point of it is
-one vector x = (ψ, θ), [m + n], the discriminator's parameters before the generator's; another length is a ValueError.
+a vector x = (ψ, θ), [m + n]: the discriminator's parameters, then the generator's. Other lengths raise a ValueError.
 
-The vector field comes from `discriminator_update` and `generator_update`, the discrete steps from `make_train_step`.
-Eigenvalues and trajectories computed here are therefore those of the code that trains.
+The vector field comes from `discriminator_update` and `generator_update`, the discrete steps from `make_train_step`. So
+the eigenvalues and trajectories computed here belong to the code that trains.
 
-Use double precision (`jax.enable_x64(True)`) where more than six digits matter.
+Use double precision (`jax.enable_x64(True)`) if more than six digits matter.
 """
 
 import functools
@@ -31,15 +31,15 @@ Order = Literal["alternating", "simultaneous", "extragradient"]
 
 
 PARTS = ("generator", "discriminator", "generator_tx", "discriminator_tx", "latent")
-"""The fields of a `GANSpec` that `init_state` takes."""
+"""The `GANSpec` fields that `init_state` takes."""
 
 
 class ToyGame(NamedTuple):
-    """A game with no randomness in it."""
+    """A game without randomness."""
 
     game: GANSpec  # networks, loss, optimizers and penalties
-    real: jax.Array  # [1, n], the data: one point
-    discriminator_size: int  # m, the number of a point's coordinates that are the discriminator's
+    real: jax.Array  # [1, n], the data: a single point
+    discriminator_size: int  # m, how many coordinates of a point belong to the discriminator
 
 
 def bilinear_game(
@@ -51,18 +51,18 @@ def bilinear_game(
     discriminator_tx: optax.GradientTransformation | None = None,
     generator_tx: optax.GradientTransformation | None = None,
 ) -> ToyGame:
-    """l(x) = ψᵀAx against G(z) = θ, with all data at 0; with the Wasserstein loss the players' game is ± ψᵀAθ.
+    """l(x) = ψᵀAx against G(z) = θ, with all data at 0. With the Wasserstein loss the players' game is ± ψᵀAθ.
 
     Args:
       matrix: A [m, n]; ψ has m coordinates, θ and the data n.
       loss: a name in `LOSSES`, or a `Loss`.
       penalties: of `PENALTIES`.
       consensus: weight γ of the joint field's ½‖v‖² in both players' losses, as for `make_train_step`.
-      discriminator_tx, generator_tx: what discrete steps are taken with; plain gradient descent of rate 0.1 if None.
+      discriminator_tx, generator_tx: optimizers of the discrete steps; None for plain gradient descent with rate 0.1.
 
     Returns:
-      The game. x = 0 is an equilibrium, and the only one if A is square and of full rank; else nothing moves along
-      the null spaces of A and Aᵀ, and the eigenvalues there are 0.
+      The game. x = 0 is an equilibrium, and the only one if A is square and of full rank. Otherwise nothing moves along
+      the null spaces of A and Aᵀ, where the eigenvalues are 0.
 
     Raises:
       ValueError: A is not a matrix, or the loss's name is unknown.
@@ -99,14 +99,14 @@ def bilinear_game(
 
 
 def dirac_gan(loss: Loss | str, **options: Any) -> ToyGame:
-    """l(x) = ψx, G(z) = θ, all data at 0: the smallest GAN there is, and one that unpenalised training circles in.
+    """l(x) = ψx, G(z) = θ, all data at 0: the smallest possible GAN. Unpenalised training circles in it.
 
     Args:
       loss: a name in `LOSSES`, or a `Loss`.
       **options: `penalties`, `consensus`, `discriminator_tx` and `generator_tx`, as for `bilinear_game`.
 
     Returns:
-      The game; a point is (ψ, θ), its equilibrium (0, 0).
+      The game. A point is (ψ, θ); the equilibrium is (0, 0).
 
     Source: Mescheder et al. 2018 (arXiv:1801.04406), definition 2.1.
     """
@@ -129,9 +129,9 @@ def toy_state(toy: ToyGame, point: ArrayLike) -> TrainState:
 
 
 def loss_gradients(toy: ToyGame, point: ArrayLike) -> jax.Array:
-    """(∂L_D/∂ψ, ∂L_G/∂θ) at a point, penalties and consensus included: each player's gradient of its own loss.
+    """(∂L_D/∂ψ, ∂L_G/∂θ) at a point, including penalties and consensus: each player's gradient of its own loss.
 
-    The players move against it: the vector field of training is its negative.
+    The vector field of training is its negative.
     """
     record = _recorder()
     toy = toy._replace(game=toy.game._replace(discriminator_tx=record, generator_tx=record))
@@ -144,7 +144,7 @@ def loss_gradients(toy: ToyGame, point: ArrayLike) -> jax.Array:
 def jacobian(toy: ToyGame, point: ArrayLike) -> jax.Array:
     """The derivative of the vector field v = −(∂L_D/∂ψ, ∂L_G/∂θ) at a point.
 
-    Near an equilibrium the continuous dynamics ẋ = v(x) converge if all its eigenvalues have a negative real part.
+    Near an equilibrium, the continuous dynamics ẋ = v(x) converge if all eigenvalues have a negative real part.
     """
     return -jax.jit(jax.jacfwd(functools.partial(loss_gradients, toy)))(floating(point))
 
@@ -154,9 +154,9 @@ def flow(toy: ToyGame, point: ArrayLike, times: ArrayLike, *, tolerance: float |
 
     Args:
       toy, point: the game, and x at the first time.
-      times: [t], increasing; a step of gradient descent of rate h takes a time of h.
-      tolerance: relative and absolute error of one step of the solver (Dormand-Prince, order 5);
-        None for 1e-10 in double precision and 1e-6 in single.
+      times: [t], increasing; a gradient descent step with rate h takes time h.
+      tolerance: relative and absolute error per step of the solver (Dormand-Prince, order 5); None for 1e-10 in double
+        precision and 1e-6 in single.
 
     Returns:
       [t, m + n].
@@ -192,7 +192,7 @@ def make_toy_step(
       `state -> state`.
 
     Raises:
-      ValueError: an unknown order, k below 1, or above it with "extragradient".
+      ValueError: the order is unknown, k is below 1, or k is above 1 with "extragradient".
     """
     if order not in get_args(Order):
         raise ValueError(f"order must be one of {', '.join(get_args(Order))}, got {order!r}")
@@ -209,12 +209,12 @@ def trajectory(
     """The points that training visits.
 
     Args:
-      toy, point: the game, and where to start.
-      steps: their number, at least 0.
+      toy, point: the game, and the starting point.
+      steps: number of steps, at least 0.
       order, discriminator_steps: as for `make_toy_step`.
 
     Returns:
-      [steps + 1, m + n], the first being `point`.
+      [steps + 1, m + n], beginning with `point`.
     """
     if steps < 0:
         raise ValueError(f"steps must be at least 0, got {steps}")
@@ -234,16 +234,16 @@ def trajectory(
 def step_jacobian(
     toy: ToyGame, point: ArrayLike, *, order: Order = "alternating", discriminator_steps: int = 1
 ) -> jax.Array:
-    """The derivative of one training step at a point, with respect to parameters and optimizer states alike.
+    """The derivative of one training step at a point, with respect to parameters and optimizer states.
 
-    Near an equilibrium training converges if all its eigenvalues lie inside the unit circle.
+    Near an equilibrium, training converges if all eigenvalues lie inside the unit circle.
 
     Args:
-      toy, point: the optimizers' updates must be differentiable at the point (Adam's is not where a gradient is 0).
+      toy, point: the optimizers' updates must be differentiable at the point (Adam's is not if a gradient is 0).
       order, discriminator_steps: as for `make_toy_step`.
 
     Returns:
-      [s, s], where s counts ψ, θ and every number of floating type in the optimizers' states, such as momentum.
+      [s, s], where s counts ψ, θ and all floating numbers in the optimizer states, such as momentum.
     """
     step = make_toy_step(toy, order=order, discriminator_steps=discriminator_steps)
     moving, rebuild = _ravel(toy_state(toy, point))
@@ -251,27 +251,27 @@ def step_jacobian(
 
 
 def flow_behaviour(eigenvalues: ArrayLike, *, tolerance: float | None = None) -> str:
-    """What the linearised flow does, by the largest real part: "converges", "circles" (it is 0) or "diverges".
+    """Behaviour of the linearised flow by the largest real part: "converges", "circles" (it is 0) or "diverges".
 
-    To first order "circles" is all that can be said: terms of higher order may still draw in or push out, slowly.
+    "circles" is only a first-order statement: higher-order terms may still make it converge or diverge slowly.
 
     Args:
       eigenvalues: [n], of `jacobian` at an equilibrium.
-      tolerance: how near 0 counts as 0; None for 1e-7 in double precision and 2e-4 in single.
+      tolerance: values this close to 0 count as 0; None for 1e-7 in double precision and 2e-4 in single.
 
     Raises:
-      ValueError: not a vector of finite numbers.
+      ValueError: the eigenvalues are not a vector of finite numbers.
     """
     eigenvalues, tolerance = _checked(eigenvalues, tolerance)
     return _behaviour(eigenvalues.real.max(), tolerance)
 
 
 def step_behaviour(eigenvalues: ArrayLike, *, tolerance: float | None = None) -> str:
-    """What the linearised step does, by the largest modulus: "converges", "circles" (it is 1) or "diverges".
+    """Behaviour of the linearised step by the largest modulus: "converges", "circles" (it is 1) or "diverges".
 
-    An eigenvalue of modulus 1 that occurs twice may belong to a step that diverges, in proportion to its number.
+    A double eigenvalue of modulus 1 may belong to a step that diverges linearly in the number of steps.
 
-    Arguments are those of `flow_behaviour`, with the eigenvalues of `step_jacobian` and a tolerance around 1.
+    Arguments as for `flow_behaviour`, with the eigenvalues of `step_jacobian` and a tolerance around 1.
     """
     eigenvalues, tolerance = _checked(eigenvalues, tolerance)
     return _behaviour(jnp.abs(eigenvalues).max() - 1, tolerance)
@@ -295,7 +295,7 @@ def _behaviour(excess: jax.Array, tolerance: float) -> str:
 
 
 def _recorder() -> optax.GradientTransformation:
-    """Leaves the parameters where they are, and keeps the gradient as its state."""
+    """Leaves the parameters unchanged, and stores the gradient in its state."""
     return optax.GradientTransformation(
         lambda params: optax.tree.zeros_like(params),
         lambda grads, state, params=None: (optax.tree.zeros_like(grads), grads),
@@ -303,7 +303,7 @@ def _recorder() -> optax.GradientTransformation:
 
 
 def _ravel(state: TrainState) -> tuple[jax.Array, Callable[[jax.Array], TrainState]]:
-    """All of a state that moves continuously as one vector, parameters first, and the way back."""
+    """All continuous parts of a state as a vector, parameters first, and the inverse function."""
     players = (
         state.discriminator.params,
         state.generator.params,

@@ -1,7 +1,7 @@
-"""The game of the paper's section 4: value, optimal discriminator, criterion, decompositions; and estimates of them.
+"""The game of the paper's section 4: value, optimal discriminator, criterion and decompositions; and their estimates.
 
-The arguments p_data and p_generator are [..., n], probabilities, or densities on one grid of cells of `cell_width`.
-What is not a distribution, and shapes that differ, raise ValueError. Results are in nats.
+The arguments p_data and p_generator are [..., n]: probabilities, or densities on the same grid with cells of
+`cell_width`. Invalid distributions and different shapes raise ValueError. Results are in nats.
 """
 
 import math
@@ -18,18 +18,18 @@ LOG4 = math.log(4)
 
 
 def value(d: ArrayLike, p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float = 1.0) -> jax.Array:
-    """V(D, G) = E_{p_d}[log D] + E_{p_g}[log(1 − D)], the game's value for any discriminator.
+    """V(D, G) = E_{p_d}[log D] + E_{p_g}[log(1 − D)], the value of the game for any discriminator.
 
     Args:
-      d: [..., n], D(x) in [0, 1] at every point. A D that rounds to 1 where G reaches gives −inf; `value_of_logits`
-        has no such limit.
+      d: [..., n], D(x) in [0, 1] at each point. If D rounds to 1 where p_g > 0, the result is −inf; `value_of_logits`
+        does not have this limitation.
       p_data, p_generator, cell_width: as above.
 
     Returns:
-      [...], in [−inf, 0]; −log 4 where D = ½ everywhere.
+      [...], in [−inf, 0]; −log 4 if D = ½ everywhere.
 
     Raises:
-      ValueError: d leaves [0, 1], or as above.
+      ValueError: d is outside [0, 1], or as above.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equation 1.
     """
@@ -51,7 +51,7 @@ def value_of_logits(
     """V(D, G) for D = sigmoid(l): −E_{p_d}[softplus(−l)] − E_{p_g}[softplus(l)], exact for logits of any size.
 
     Args:
-      logits: [..., n], l(x) at every point; ±inf where D is 1 or 0.
+      logits: [..., n], l(x) at each point; ±inf where D is 1 or 0.
       p_data, p_generator, cell_width: as above.
 
     Returns:
@@ -72,10 +72,10 @@ def optimal_discriminator(p_data: ArrayLike, p_generator: ArrayLike, *, cell_wid
 
     Args:
       p_data, p_generator: [..., n], probabilities or densities at the same points.
-      cell_width: if given, both must be distributions on a grid of that cell width; D* itself does not depend on it.
+      cell_width: if given, both must be distributions on a grid with this cell width. D* does not depend on it.
 
     Returns:
-      [..., n], in [0, 1]; ½ at points that neither can reach, where every D is as good.
+      [..., n], in [0, 1]; ½ where both are 0, since every D is equally good there.
 
     Raises:
       ValueError: an entry is negative or not a number, the shapes differ, or with `cell_width` the mass is not 1.
@@ -84,14 +84,14 @@ def optimal_discriminator(p_data: ArrayLike, p_generator: ArrayLike, *, cell_wid
     """
     p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     total = p_data + p_generator
-    # The NaN of a bad entry is kept: NaN == 0 is false.
+    # Keeps the NaN of an invalid entry: NaN == 0 is false.
     return jnp.where(total == 0, 0.5, p_data / jnp.where(total == 0, 1.0, total))
 
 
 def optimal_logits(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float | None = None) -> jax.Array:
-    """l*(x) = log p_d(x) − log p_g(x), the logit of D*: ±inf where one of the two cannot come, 0 where neither can.
+    """l*(x) = log p_d(x) − log p_g(x), the logit of D*: ±inf where only one of them is 0, and 0 where both are.
 
-    Arguments, shape and errors are those of `optimal_discriminator`.
+    Arguments, shape and errors as for `optimal_discriminator`.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Proposition 1, with D = sigmoid(l).
     """
@@ -104,7 +104,7 @@ def optimal_logits(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: flo
 def criterion(
     p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float = 1.0, base: float | None = None
 ) -> jax.Array:
-    """C(G) = max_D V(D, G) = −log 4 + 2·JSD(p_d‖p_g): smallest, −log 4, where p_g = p_d and only there.
+    """C(G) = max_D V(D, G) = −log 4 + 2·JSD(p_d‖p_g). Its minimum −log 4 is attained only at p_g = p_d.
 
     Args:
       p_data, p_generator, cell_width: as above.
@@ -135,10 +135,10 @@ class NonSaturatingTerms(NamedTuple):
     """The non-saturating generator's loss at D*, E_{p_g}[−log D*], term by term.
 
     Attributes:
-      kl: KL(p_g‖p_d), which the generator lowers.
-      jensen_shannon: −2·JSD(p_d‖p_g), which pulls the other way.
+      kl: KL(p_g‖p_d), which the generator reduces.
+      jensen_shannon: −2·JSD(p_d‖p_g), which acts in the opposite direction.
       constant: 2 log 2.
-      data: E_{p_d}[log D*]. It depends on the generator through D*: it is a constant only while D* is held fixed.
+      data: E_{p_d}[log D*]. It depends on the generator through D*, so it is constant only while D* is held fixed.
     """
 
     kl: jax.Array
@@ -165,9 +165,9 @@ def minimax_terms(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: floa
 def non_saturating_terms(p_data: ArrayLike, p_generator: ArrayLike, *, cell_width: float = 1.0) -> NonSaturatingTerms:
     """E_{p_g}[−log D*] = KL(p_g‖p_d) − 2·JSD(p_d‖p_g) + 2 log 2 + E_{p_d}[log D*], term by term, each [...].
 
-    `kl`, and so the sum, is `inf` where p_g reaches what p_d does not.
+    `kl`, and so the sum, is `inf` if p_g is positive where p_d is 0.
 
-    Source: Arjovsky and Bottou 2017 (arXiv:1701.04862), Theorem 2.5, whose gradient is that of the first two terms.
+    Source: Arjovsky and Bottou 2017 (arXiv:1701.04862), Theorem 2.5, which gives the gradient of the first two terms.
     """
     p_data, p_generator = data_and_generator(p_data, p_generator, cell_width)
     jsd = js_divergence(p_data, p_generator, cell_width=cell_width)
@@ -181,7 +181,7 @@ def non_saturating_terms(p_data: ArrayLike, p_generator: ArrayLike, *, cell_widt
 
 
 class Estimate(NamedTuple):
-    """A number estimated from samples, with its standard error from their variance (ddof 1)."""
+    """An estimate from samples, with its standard error computed from their variance (ddof 1)."""
 
     value: jax.Array
     standard_error: jax.Array
@@ -192,7 +192,7 @@ def estimate_value(real_logits: ArrayLike, fake_logits: ArrayLike) -> Estimate:
 
     Args:
       real_logits: [n], logits of data, n ≥ 2.
-      fake_logits: [m], logits of generated examples, m ≥ 2; m need not be n.
+      fake_logits: [m], logits of generated examples, m ≥ 2; m may differ from n.
 
     Raises:
       ValueError: an argument is not a vector, or is shorter than 2.
@@ -213,8 +213,8 @@ def estimate_value(real_logits: ArrayLike, fake_logits: ArrayLike) -> Estimate:
 def js_lower_bound(real_logits: ArrayLike, fake_logits: ArrayLike) -> Estimate:
     """½(V̂ + log 4), which is at most JSD(p_d‖p_g) in expectation, for any discriminator.
 
-    The bound holds for samples the discriminator was not trained on, and is tight where D = D*. It is at most log 2 and
-    may be negative. Arguments and errors are those of `estimate_value`.
+    The bound holds for samples on which the discriminator was not trained, and is tight if D = D*. It is at most log 2
+    and may be negative. Arguments and errors are as for `estimate_value`.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), equations 4 and 6: V(D, G) ≤ C(G) = −log 4 + 2·JSD.
     """

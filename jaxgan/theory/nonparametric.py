@@ -1,4 +1,4 @@
-"""Proposition 2 without networks: p_g a free probability vector, the discriminator optimal at every step."""
+"""Proposition 2 without networks: p_g is a free probability vector, and the discriminator is optimal at every step."""
 
 import functools
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from jaxgan.theory.solutions import SOLUTIONS
 
 
 class Descent(NamedTuple):
-    """The distributions that a generator passes through."""
+    """The sequence of a generator's distributions."""
 
     p_generator: jax.Array  # [steps + 1, n], from the first p_g to the last
     criterion: jax.Array  # [steps + 1], C(G) of each in nats; −log 4 at p_g = p_d
-    divergence: jax.Array  # [steps + 1], what the loss minimises: `SOLUTIONS[loss].divergence`
+    divergence: jax.Array  # [steps + 1], the divergence that the loss minimises: `SOLUTIONS[loss].divergence`
 
 
 def descend(
@@ -34,16 +34,16 @@ def descend(
     """Alternates D ← D* with p_g ← p_g·exp(−η·∂L_G/∂p_g)/Z, D held fixed: exponentiated-gradient descent.
 
     The step keeps p_g on the simplex. With the minimax loss and η = 1 it is p_g ← ½(p_d + p_g): the distance to p_d
-    halves at every step.
+    halves in every step.
 
     Args:
       p_data: [n], probabilities, or a density on a grid.
-      p_generator: [n], where to start; above 0 wherever p_data is, since no such step brings back mass from 0.
-      loss: a name in `LOSSES`; the generator's half is what p_g descends.
-      steps: their number.
-      learning_rate: η > 0, or a function of the step's number; losses whose gradient jumps (hinge, Wasserstein) need
-        one that falls to 0.
-      cell_width: of the grid, for densities.
+      p_generator: [n], the initial distribution; positive wherever p_data is, since no step restores mass from 0.
+      loss: a name in `LOSSES`; p_g descends the generator's half.
+      steps: number of steps.
+      learning_rate: η > 0, or a function of the step number; losses whose gradient jumps (hinge, Wasserstein) need one
+        that decays to 0.
+      cell_width: cell width of the grid, for densities.
 
     Raises:
       ValueError: an argument is not a distribution, the shapes differ, the name is unknown, the rate or the number of
@@ -72,7 +72,7 @@ def _descend(p_data, p_generator, *, loss, steps, learning_rate, cell_width) -> 
     solution, generator = SOLUTIONS[loss], named_loss(loss).generator
 
     def cost(fake_logit, logits):
-        """∂L_G/∂p_g at one point: what a generated example there costs, on average over the data."""
+        """∂L_G/∂p_g at one point: the cost of a generated example there, averaged over the data."""
         paired = jax.vmap(lambda real_logit: generator(real_logit[None], fake_logit[None]))(logits)
         return expectation(p_data, paired, cell_width)
 
@@ -80,7 +80,7 @@ def _descend(p_data, p_generator, *, loss, steps, learning_rate, cell_width) -> 
         logits = solution.optimal_logits(p_data, p_generator)
         costs = jax.vmap(cost, (0, None))(logits, logits)
         rate = learning_rate(i) if callable(learning_rate) else learning_rate
-        # A point that p_g cannot reach stays out, whatever it would cost.
+        # A point with p_g = 0 stays at 0, whatever its cost.
         exponents = jnp.where(p_generator != 0, jnp.log(p_generator) - rate * costs, -jnp.inf)
         moved = jax.nn.softmax(exponents) / cell_width
         return moved, moved

@@ -1,1 +1,1 @@
-"""Training: the step, what it minimises, its first state, and populations of steps."""
+"""Training: the step, the players' objectives, the initial state, and populations."""

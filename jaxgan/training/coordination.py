@@ -1,4 +1,4 @@
-"""How many updates the discriminator gets in a step: a fixed number, a schedule, or by its accuracy."""
+"""The number of discriminator updates per step: fixed, by a schedule, or by the discriminator's accuracy."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,15 +9,15 @@ import jax.numpy as jnp
 
 
 class Coordination(NamedTuple):
-    """Which of a step's k discriminator updates are made, as decided within the compiled step.
+    """Which of a step's k discriminator updates are made; decided inside the compiled step.
 
     The first minibatch's update is always computed, because its accuracy is needed. Updates that are not due are not
     computed.
 
     Attributes:
-      steps: `step -> number of updates`, at least 1 and at most k; None for k.
+      steps: `step -> number of updates`, between 1 and k; None for k.
       accuracy_limit: the discriminator rests for the remainder of the step from the first minibatch on which its
-        accuracy, before the update, is above this limit. With 1 or more it never rests. A limit below 1 needs a loss
+        accuracy, before the update, exceeds this limit. With 1 or more it never rests. A limit below 1 needs a loss
         with a `threshold`.
     """
 
@@ -26,12 +26,12 @@ class Coordination(NamedTuple):
 
 
 def linear_steps(first: int, last: int, over: int) -> Callable[[chex.Array], chex.Array]:
-    """A schedule of k: linear from `first` at step 0 to `last` at step `over`, constant after it, rounded."""
+    """A schedule of k, rounded: linear from `first` at step 0 to `last` at step `over`, constant afterwards."""
     return lambda step: jnp.round(first + (last - first) * jnp.clip(step / over, 0, 1)).astype(jnp.int32)
 
 
 def due(coordination: Coordination, step: chex.Array, count: int) -> chex.Numeric:
-    """How many of `count` updates a step may make; fewer if the discriminator rests."""
+    """How many of `count` updates a step may make; it makes fewer if the discriminator rests."""
     return count if coordination.steps is None else jnp.clip(coordination.steps(step), 1, count)
 
 
@@ -42,18 +42,18 @@ def coordinate(
     player: Any,
     inputs: Any,
 ) -> tuple[Any, dict[str, chex.Array]]:
-    """Makes the updates of a step that are due, one after another.
+    """Makes the due updates of a step, one after another.
 
     Args:
       coordination: which updates are due at this `step`.
-      update: `(player, inputs of one update) -> (player, metrics)`. Without "d_accuracy" among the metrics the
-        discriminator never rests.
+      update: `(player, inputs of one update) -> (player, metrics)`. If the metrics lack "d_accuracy", the discriminator
+        never rests.
       player: the player before the first update.
       inputs: pytree of [k, ...].
 
     Returns:
-      The player after the last update, and means of the metrics over the updates that were computed, with "d_updates",
-      the number of updates that were made.
+      The player after the last update, and means of the metrics over the computed updates, with "d_updates", the number
+      of updates made.
     """
     count = len(jax.tree.leaves(inputs)[0])
     allowed = due(coordination, step, count)

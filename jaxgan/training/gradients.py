@@ -1,4 +1,4 @@
-"""A player's gradient, as a mean over the parts of a batch and over devices, and its optimizer step."""
+"""A player's gradient, averaged over the parts of a batch and over devices, and its optimizer step."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,11 +11,11 @@ import optax
 from jaxgan.types import BatchShard, PlayerState, device_varying
 
 LossFunction = Callable[..., tuple[chex.Array, tuple[Any, dict[str, chex.Array]]]]
-"""`(params, model_state, batch, shard) -> loss, (model_state, metrics)` of one player, where batch is this shard's."""
+"""`(params, model_state, batch, shard) -> loss, (model_state, metrics)` of one player; `batch` is this shard's."""
 
 
 class Gradient(NamedTuple):
-    """A player's loss, gradient, model state and scalar metrics at one point: means over parts and devices."""
+    """A player's loss, gradient, model state and scalar metrics at one point, averaged over parts and devices."""
 
     loss: chex.Array
     grads: Any
@@ -24,7 +24,7 @@ class Gradient(NamedTuple):
 
 
 def compute_gradient(loss_fn: LossFunction, player: PlayerState, batch: Any, shard: BatchShard) -> Gradient:
-    """The gradient of a player's loss at its parameters, as the mean over the devices.
+    """The gradient of a player's loss at its parameters, averaged over the devices.
 
     `batch` is a pytree of [batch, ...] with the key "real": this device's share, which `shard` describes.
     """
@@ -50,11 +50,11 @@ def add_consensus(
     batch: Any,
     shard: BatchShard,
 ) -> Gradient:
-    """Adds the gradient of γ·½‖v‖², v = (∇_θ L_G, ∇_ψ L_D), in the player's own parameters.
+    """Adds the gradient of γ·½‖v‖² with respect to the player's own parameters, where v = (∇_θ L_G, ∇_ψ L_D).
 
-    v is the field of both players' gradients on one minibatch with one draw of latents and noise, penalties included.
-    It is averaged over devices and parts before its length is taken. The length's gradient is vᵀ·∂v/∂(own), and its
-    mean over devices and parts is exact while v is held fixed.
+    v is the field of both players' gradients on one minibatch with one draw of latents and noise, including penalties.
+    It is averaged over devices and parts before its norm is computed. The gradient of ½‖v‖² is vᵀ·∂v/∂(own). Its mean
+    over devices and parts is exact, since v is held fixed.
 
     Args:
       own: the player's gradient without consensus, `compute_gradient(loss_fn, player, batch, shard)`.
@@ -63,7 +63,7 @@ def add_consensus(
       opponent_loss: `params of the player -> loss function of the opponent`.
       opponent: the other player.
 
-    Source: Mescheder et al. 2017 (arXiv:1705.10461), section 4, where both players move at once, from one minibatch.
+    Source: Mescheder et al. 2017 (arXiv:1705.10461), section 4, where both players move at once, with one minibatch.
     """
     field = own.grads, compute_gradient(opponent_loss(player.params), opponent, batch, shard).grads
 
@@ -82,19 +82,19 @@ def add_consensus(
 
 
 def apply_gradients(player: PlayerState, gradient: Gradient, tx: optax.GradientTransformation) -> PlayerState:
-    """One optimizer step from the player's parameters; the gradient may be of another point."""
+    """One optimizer step from the player's parameters; the gradient may be from another point."""
     updates, opt_state = tx.update(gradient.grads, player.opt_state, player.params)
     return PlayerState(optax.apply_updates(player.params, updates), gradient.model_state, opt_state)
 
 
 def _total(scalars: Any) -> chex.Array:
-    """The sum of a tree's scalars."""
+    """The sum of a pytree's scalars."""
     leaves = jax.tree.leaves(scalars)
     return sum(leaves, jnp.zeros((), jnp.result_type(*leaves) if leaves else None))
 
 
 def _accumulate(value_and_grad, params, player: PlayerState, batch, shard: BatchShard):
-    """Means of loss, metrics and gradient over parts, one after another; the model state passes from part to part."""
+    """Averages loss, metrics and gradient over parts, one after another; the model state passes from part to part."""
     parts, count = shard.parts, batch["real"].shape[0]
     if count % parts:
         raise ValueError(
@@ -116,7 +116,7 @@ def _accumulate(value_and_grad, params, player: PlayerState, batch, shard: Batch
 
 
 def mean_state(tree, axis_name: str | None):
-    """Model state averaged over devices; counters, which are integers, are equal on all of them."""
+    """Averages model state over devices. Integer counters are equal on all devices."""
 
     def mean(leaf):
         floating = jnp.issubdtype(leaf.dtype, jnp.floating)

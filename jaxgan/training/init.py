@@ -1,6 +1,6 @@
-"""The state before the first step, and eager checks of networks and of the arguments of `make_train_step`.
+"""The initial state, and eager checks of networks and of the arguments of `make_train_step`.
 
-The checks make a mistake a one-line error instead of an error from within a compiled step.
+The checks turn mistakes into one-line errors, instead of errors from inside a compiled step.
 """
 
 import difflib
@@ -42,7 +42,7 @@ _CONTRACT = (
 )
 
 UPDATES = ("alternating", "simultaneous")
-"""Orders in which a step updates the players, see `jaxgan.training.step.make_train_step`."""
+"""Orders in which a step updates the players; see `jaxgan.training.step.make_train_step`."""
 
 
 def init_state(
@@ -57,7 +57,7 @@ def init_state(
     condition: chex.ArrayTree | None = None,
     average: bool = False,
 ) -> TrainState:
-    """The state before the first step.
+    """The initial state, before the first step.
 
     Args:
       key: one typed key (`jax.random.key`). It initialises both networks, and all later draws derive from it.
@@ -66,15 +66,15 @@ def init_state(
       latent: the prior p_z(z).
       example: [batch, ...], a few examples of the data, as floats. Their shape and dtype matter. Their values matter
         only to networks with data-dependent initialisation, such as the normalization `weight_from_data`. A generator
-        with virtual batch normalisation keeps as many latents as its fixed batch: pass as many as a minibatch has.
+        with virtual batch normalisation keeps this number of latents as its fixed batch, so pass a full minibatch.
       condition: [batch, ...], the conditions of these examples, or None.
       average: start the moving average of the generator's parameters here. Otherwise the first step that keeps an
         average starts it.
 
     Raises:
       TypeError: `key` is not a typed key.
-      ValueError: a network does not follow the interface, or does not fit the data; the example is of whole numbers; an
-        optimizer is none, or needs the value of the loss.
+      ValueError: a network does not follow the interface, or does not fit the data; the example has integers; an
+        optimizer is invalid, or needs the value of the loss.
     """
     if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.ndim:
         raise TypeError(f"key must be one typed key from jax.random.key(seed), {_not_a_key(key)}")
@@ -100,8 +100,8 @@ def init_state(
 
 
 def start_average(state: TrainState) -> TrainState:
-    """The state with a moving average that starts at the generator's parameters and model state, if it has none yet."""
-    # Copies: two fields of one state that share a buffer cannot both be donated.
+    """The state with a moving average, initialised to the generator's parameters and model state if it has none yet."""
+    # Copies: two fields of a state that share a buffer cannot both be donated.
     if state.average_params is None:
         state = state.replace(average_params=jax.tree.map(jnp.copy, state.generator.params))
     if state.average_state is None and jax.tree.leaves(state.generator.model_state):
@@ -114,7 +114,7 @@ def _init_player(player: str, network: Network, key, inputs, condition, tx) -> P
     try:
         variables = network.init(key, inputs, condition=condition)
     except TypeError:
-        # A flax module's own init accepts any arguments, and passes all but the key to the module.
+        # A flax module's own init accepts any arguments, and passes all except the key to the module.
         if callable(module := getattr(network.init, "__self__", None)):
             _check_signature("init", module, (inputs,), {"condition": condition})
         raise
@@ -122,7 +122,7 @@ def _init_player(player: str, network: Network, key, inputs, condition, tx) -> P
         got = type(variables).__name__
         raise ValueError(f'a network\'s init must return {{"params": ...}}, got {got}; {_CONTRACT}')
     variables = dict(variables)
-    # jnp.array: leaves of a definite type and a buffer of their own, so that a second step does not trace again.
+    # jnp.array gives leaves a definite dtype and their own buffer, so that the second step is not traced again.
     params = jax.tree.map(lambda x: jnp.array(x, jnp.result_type(x)), variables.pop("params"))
     _check_needs_no_loss(f"{player}_tx", tx, params)
     return PlayerState(params, jax.tree.map(jnp.array, variables), tx.init(params))
@@ -132,7 +132,7 @@ def _check_signature(name: str, function: Callable[..., Any], arguments: tuple[A
     """Raises ValueError if a network's init or apply does not accept these arguments."""
     try:
         signature = inspect.signature(function.function if isinstance(function, PerExample) else function)
-    except ValueError:  # some builtin functions have none
+    except ValueError:  # some builtin functions have no signature
         return
     try:
         signature.bind(*arguments, **options)
@@ -143,21 +143,21 @@ def _check_signature(name: str, function: Callable[..., Any], arguments: tuple[A
 def _check_outputs(
     generator: Network, discriminator: Network, state: TrainState, latents, example, condition: chex.ArrayTree | None
 ) -> None:
-    """Raises ValueError if a network does not follow the interface, or the two do not fit each other or the data."""
+    """Raises ValueError if a network does not follow the interface, or networks and data do not fit together."""
 
     def outputs_of(network, player, inputs):
         options, variables = {"condition": condition, "key": None, "train": False}, player.variables
         _check_signature("apply", network.apply, (variables, inputs), options)
         try:
             result = jax.eval_shape(lambda v, x, c: network.apply(v, x, condition=c), variables, inputs, condition)
-        except Exception:  # it may need a key or a device axis; if there is another reason, the step raises it
+        except Exception:  # it may need a key or a device axis; the step raises any other error
             return None
         if not isinstance(result, tuple) or len(result) != 2 or isinstance(result, DiscriminatorOutput):
             raise ValueError(f"a network's apply must return (outputs, model_state), got {result}; {_CONTRACT}")
         return result[0]
 
     samples = outputs_of(generator, state.generator, latents)
-    if isinstance(samples, DiscriminatorInputs):  # their shapes are a matter between the two players
+    if isinstance(samples, DiscriminatorInputs):  # their shapes only concern the two players
         return
     if samples is not None and samples.shape != example.shape:
         raise ValueError(
@@ -172,7 +172,7 @@ def _check_outputs(
 
 
 def check_state(state: Any, generator_tx: Any = None, discriminator_tx: Any = None) -> None:
-    """Raises ValueError unless it is a state with the states of these optimizers."""
+    """Raises ValueError unless `state` is a `TrainState` with states of these optimizers."""
     if not isinstance(state, TrainState):
         raise ValueError(f"state must be a TrainState, from init_state or a training step, got {given(state)}")
     for name, tx in (("generator", generator_tx), ("discriminator", discriminator_tx)):
@@ -185,16 +185,16 @@ def check_state(state: Any, generator_tx: Any = None, discriminator_tx: Any = No
 
 
 def misfit(name: str, network: Network, player: PlayerState, inputs: chex.Array, condition: Any) -> str:
-    """Why a network cannot be applied to inputs with the variables of a player, in one sentence; "" if it can.
+    """Why a network cannot be applied to inputs with a player's variables, in one sentence; "" if it can.
 
-    It compares the variables with those that the network would begin with.
+    Compares the variables with those that the network's init would create.
     """
     try:
         begin = jax.eval_shape(
             lambda key, x, c: network.init(key, x, condition=c), jax.random.key(0), inputs, condition
         )
         wanted, there = (_shapes(variables) for variables in (dict(begin), player.variables))
-    except Exception:  # the network accepts no such inputs at all, or needs a device axis
+    except Exception:  # the network does not accept such inputs, or needs a device axis
         return ""
     if (differing := [path for path in wanted | there if wanted.get(path) != there.get(path)]) == []:
         return ""
@@ -217,7 +217,7 @@ def _shape_of(tree: Any) -> str:
 
 
 def check_floats(examples: chex.Array, name: str) -> None:
-    """Raises ValueError, which says how to scale, unless examples are floats: bytes are not in a generator's range."""
+    """Raises ValueError, with advice on scaling, unless examples are floats: bytes are outside a generator's range."""
     dtype = getattr(examples, "dtype", None) or jnp.asarray(examples).dtype
     if not jnp.issubdtype(dtype, jnp.floating):
         first = (
@@ -233,7 +233,7 @@ def check_floats(examples: chex.Array, name: str) -> None:
 
 
 def check_batch(batch: Batch, discriminator_steps: int, own: int = 0) -> None:
-    """Raises ValueError unless a batch has examples [k + own, batch, ...] as floats, perhaps conditions, nothing else.
+    """Raises ValueError unless a batch has float examples [k + own, batch, ...], optional conditions, and nothing else.
 
     `own` is the number of the generator's own minibatches.
     """
@@ -243,7 +243,7 @@ def check_batch(batch: Batch, discriminator_steps: int, own: int = 0) -> None:
     known = ("real", "condition")
     for name in names:
         if name not in known:
-            # Any other name is most likely of the entry that is not there.
+            # Any other name is most likely meant for the missing entry.
             near = difflib.get_close_matches(name, known, n=1) or [other for other in known if other not in names]
             hint = f'did you mean "{near[0]}"? ' if near else ""
             raise ValueError(
@@ -266,7 +266,7 @@ def check_batch(batch: Batch, discriminator_steps: int, own: int = 0) -> None:
 
 
 def check_condition(condition: chex.ArrayTree | None, lead: tuple[int, ...], where: str) -> None:
-    """Raises ValueError, which names `where`, unless a condition's leaves are [*lead, ...], as its examples are."""
+    """Raises ValueError, which names `where`, unless a condition's leaves are [*lead, ...], like its examples."""
     for leaf in jax.tree.leaves(condition):
         if jnp.shape(leaf)[: len(lead)] != lead:
             raise ValueError(
@@ -284,7 +284,7 @@ def check_step(
     extragradient: bool,
     generator_batches: int = 0,
 ) -> None:
-    """Raises ValueError for arguments of `make_train_step` that are impossible, or impossible together."""
+    """Raises ValueError for arguments of `make_train_step` that are invalid, or that exclude each other."""
     # Counts.
     counts = {"discriminator_steps": (discriminator_steps, 1), "generator_steps": (generator_steps, 1)}
     counts |= {"accumulation_steps": (spec.accumulation_steps, 1), "unrolled_steps": (spec.unrolled_steps, 0)}
@@ -294,7 +294,7 @@ def check_step(
     if updates not in UPDATES:
         raise ValueError(f"updates must be one of {', '.join(UPDATES)}, got {updates!r}")
 
-    # Each part by itself. A traced number has no value to check.
+    # Each argument on its own. A traced number cannot be checked.
     _check_parts(spec.generator, spec.discriminator, spec.generator_tx, spec.discriminator_tx, spec.latent)
     _check_needs_no_loss("generator_tx", spec.generator_tx)
     _check_needs_no_loss("discriminator_tx", spec.discriminator_tx)
@@ -316,7 +316,7 @@ def check_step(
             where = f"jaxgan.{name}.{kind.__name__}"
             raise ValueError(f"{name} must be a {where}(...), see help({where}), or None, got {given(part)}")
 
-    # Parts that exclude each other.
+    # Arguments that exclude each other.
     if coordination is not None and spec.loss.threshold is None:
         limit = coordination.accuracy_limit
         if not isinstance(limit, int | float) or limit < 1:
@@ -344,7 +344,7 @@ def check_step(
 
 
 def _check_parts(generator: Any, discriminator: Any, generator_tx: Any, discriminator_tx: Any, latent: Any) -> None:
-    """Raises ValueError for networks, optimizers or a latent that are none."""
+    """Raises ValueError for invalid networks, optimizers or latents."""
     check_network("generator", generator)
     check_network("discriminator", discriminator)
     _check_optimizer("generator_tx", generator_tx)
@@ -353,13 +353,13 @@ def _check_parts(generator: Any, discriminator: Any, generator_tx: Any, discrimi
 
 
 def check_network(name: str, network: Any) -> None:
-    """Raises ValueError unless it is a `Network`."""
+    """Raises ValueError unless `network` is a `Network`."""
     if not isinstance(network, Network):
         raise ValueError(f"{name} must be a jaxgan.Network(init, apply), got {given(network)}; {_CONTRACT}")
 
 
 def check_latent(latent: Any) -> None:
-    """Raises ValueError unless it is a `Latent`."""
+    """Raises ValueError unless `latent` is a `Latent`."""
     if not hasattr(latent, "sample"):
         raise ValueError(
             'latent must be a Latent, such as LATENTS["normal"](dim), which is made with its dimension, got '
@@ -368,7 +368,7 @@ def check_latent(latent: Any) -> None:
 
 
 def _check_optimizer(name: str, tx: Any) -> None:
-    """Raises ValueError unless it is an optimizer."""
+    """Raises ValueError unless `tx` is an optimizer."""
     if not callable(getattr(tx, "init", None)) or not callable(getattr(tx, "update", None)):
         call = "; call it with its learning rate" if callable(tx) else ""
         raise ValueError(
@@ -377,10 +377,10 @@ def _check_optimizer(name: str, tx: Any) -> None:
 
 
 def _check_needs_no_loss(name: str, tx: Any, params: chex.ArrayTree | None = None) -> None:
-    """Raises ValueError unless an optimizer's updates need gradients and parameters only.
+    """Raises ValueError unless an optimizer's updates need only gradients and parameters.
 
     Args:
-      params: those that it is for; None to try it on one array, where some, such as masked ones, are not for that.
+      params: the parameters to try it on; None for a single array, which some optimizers (such as masked ones) reject.
     """
     if not isinstance(tx, optax.GradientTransformationExtraArgs):
         return
@@ -397,7 +397,7 @@ def _check_needs_no_loss(name: str, tx: Any, params: chex.ArrayTree | None = Non
 
 
 def _update_works(tx: optax.GradientTransformationExtraArgs, params: chex.ArrayTree) -> bool | None:
-    """Whether an update works without the loss, by a trial on shapes; None if it works in neither way."""
+    """Whether an update works without the loss, tried on shapes; None if it works neither with nor without it."""
 
     def value_fn(params, **_):
         return optax.tree.norm(params)
@@ -409,16 +409,16 @@ def _update_works(tx: optax.GradientTransformationExtraArgs, params: chex.ArrayT
     for names in ((), ("value", "grad", "value_fn"), ("grad_fn",)):
         try:
             jax.eval_shape(functools.partial(update, names), params)
-        except Exception:  # of optax's, or of anyone's transformation
+        except Exception:  # from optax's or a user's transformation
             continue
         return not names
     return None
 
 
 def _check_loss(loss: Any) -> None:
-    """Raises ValueError unless it is a `Loss`."""
+    """Raises ValueError unless `loss` is a `Loss`."""
     if isinstance(loss, str):
-        known = LOSSES[loss]  # raises for an unknown name
+        known = LOSSES[loss]  # raises an error for an unknown name
         how = "" if isinstance(known, Loss) else "(...)"
         raise ValueError(f'loss must be a pair of functions, got the name {loss!r}; pass LOSSES["{loss}"]{how}')
     if not isinstance(loss, Loss):
@@ -430,7 +430,7 @@ def _check_loss(loss: Any) -> None:
 
 
 def check_list(name: str, parts: Any, table: Mapping[str, Any], check: Callable[[Any], None]) -> None:
-    """Raises ValueError unless an argument is a list of entries that the factories of a table make, or alike."""
+    """Raises ValueError unless an argument is a list of entries made by the functions of a table, or similar ones."""
     kind, first = name.removesuffix("ies") + "y" if name.endswith("ies") else name.removesuffix("s"), next(iter(table))
     if isinstance(parts, str | Mapping | Term) or not isinstance(parts, Iterable):
         one = "one function; put it in a list" if callable(parts) else "one; put it in a list"
@@ -441,7 +441,7 @@ def check_list(name: str, parts: Any, table: Mapping[str, Any], check: Callable[
         known = next((entry for entry, value in table.items() if value is part), None)
         if isinstance(part, str):
             known = known or part
-            table[part]  # raises for an unknown name
+            table[part]  # raises an error for an unknown name
         if known:
             raise ValueError(f'a {kind} is made with its weight: pass {name.upper()}["{known}"](weight)')
         check(part)
@@ -467,7 +467,7 @@ def _check_term(term: Any) -> None:
 
 
 def _not_a_key(key: Any) -> str:
-    """What a wrong key is."""
+    """Describes an invalid key."""
     if jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key):
         return f"got an array of them, {key.shape}"
     if getattr(key, "dtype", None) == jnp.uint32:

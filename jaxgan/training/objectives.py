@@ -32,11 +32,11 @@ from jaxgan.types import (
 
 
 class MisuseError(ValueError):
-    """A mistake in an argument, seen in the first step; the message says which."""
+    """A mistake in an argument, detected in the first step; the message says which."""
 
 
 class GANSpec(NamedTuple):
-    """The fixed parts of a GAN, which do not change from step to step: arguments of `make_train_step`, see there."""
+    """The fixed parts of a GAN: arguments of `make_train_step` (documented there) that do not change between steps."""
 
     generator: Network
     discriminator: Network
@@ -55,17 +55,17 @@ class GANSpec(NamedTuple):
 
 
 Keys = dict[str, chex.PRNGKey]
-"""One key for each use of noise: "generator", "real", "fake", and of the discriminator also "critic", "penalty"."""
+"""One key per use of noise: "generator", "real", "fake"; for the discriminator also "critic" and "penalty"."""
 
 
 def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> LossFunction:
-    """The discriminator's loss: that of `spec.loss`, plus penalties, plus terms.
+    """The discriminator's loss: `spec.loss`, plus penalties, plus terms.
 
-    `state` has the generator, which is fixed, and the step, which lazy penalties read.
+    `state` provides the generator, which is fixed, and the step, which lazy penalties read.
     """
 
-    # No stop_gradient at the fake examples is needed: the gradient is in the discriminator's parameters only. Unrolling
-    # and an analysis of the dynamics differentiate the whole update in the generator's.
+    # The fake examples need no stop_gradient: only the discriminator's parameters are differentiated. Unrolling, and an
+    # analysis of the dynamics, differentiate the whole update with respect to the generator's.
     def loss_fn(params, model_state, batch, shard):
         condition, made_condition = batch["condition"], batch["made_condition"]
         variables = {"params": params, **model_state}
@@ -106,11 +106,11 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
 def generator_objective(
     spec: GANSpec, discriminator_variables: Callable[[Any, Any, BatchShard], Any], keys: Keys
 ) -> LossFunction:
-    """The generator's loss: that of `spec.loss`, plus terms, plus the cost of latent optimisation.
+    """The generator's loss: `spec.loss`, plus terms, plus the cost of latent optimization.
 
     Args:
       discriminator_variables: `(generator's params, batch, shard) -> variables` of the discriminator that the generator
-        meets. They depend on the generator's parameters where the discriminator is unrolled.
+        faces. They depend on the generator's parameters if the discriminator is unrolled.
     """
 
     def loss_fn(params, model_state, batch, shard):
@@ -142,7 +142,7 @@ def generator_objective(
 
 
 def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discriminator, keys: Keys) -> chex.Array:
-    """The batch's latents after latent optimisation, if any; it uses the noise of the players' own passes."""
+    """The batch's latents after latent optimization, if any; it uses the same noise as the players' own passes."""
     if spec.latent_optimization is None:
         return batch["latent"]
 
@@ -155,7 +155,7 @@ def _optimized_latents(spec: GANSpec, shard: BatchShard, batch, generator, discr
 
 
 def _discriminator_inputs(real: chex.ArrayTree, made: Any) -> DiscriminatorInputs:
-    """What the discriminator sees: the data and what the generator made, unless the generator makes both sides."""
+    """The discriminator's inputs: the data and the generator's output, unless the generator makes both sides."""
     if not isinstance(made, DiscriminatorInputs):
         shapes = [jax.tree.map(lambda x: jnp.shape(x)[1:], side) for side in (made, real)]
         if shapes[0] != shapes[1]:
@@ -180,9 +180,9 @@ def _discriminate(
 def _discriminate_both(
     spec: GANSpec, shard: BatchShard, variables, inputs: DiscriminatorInputs, keys: Keys, conditions
 ) -> tuple[DiscriminatorOutput, DiscriminatorOutput, Any]:
-    """Outputs for real and for fake examples, and the model state; in one batch where that changes nothing.
+    """Outputs for real and fake examples, and the model state; computed in one batch if that changes nothing.
 
-    `conditions` are those of the real and of the fake examples.
+    `conditions` are those of the real and the fake examples.
     """
     has_state = len(variables) > 1
     if has_state or not spec.discriminator.independent:
@@ -190,7 +190,7 @@ def _discriminate_both(
         variables = {"params": variables["params"], **state}
         fake_output, state = _discriminate(spec, shard, variables, inputs.fake, keys["fake"], conditions[1])
         return real_output, fake_output, state
-    # Half as many products, each twice as large, and one gradient for each parameter where there would be two to add.
+    # Half as many products, each twice as large, and one gradient per parameter instead of two to add.
     count = jax.tree.leaves(inputs.real)[0].shape[0]
     both_keys = jnp.concatenate([shard.example_keys(keys["real"], count), shard.example_keys(keys["fake"], count)])
     both_conditions = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *conditions)
@@ -222,13 +222,13 @@ def _mean(values: Sequence[chex.Array]) -> chex.Array:
 def _add_penalty(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:
     if not isinstance(penalty, Lazy):
         return loss + _penalty(penalty, *arguments)
-    # Steps without it do not compute it, except where members of a population are batched.
+    # Steps without the penalty do not compute it, except if members of a population are batched.
     due = step % penalty.interval == 0
     return jax.lax.cond(due, lambda: loss + penalty.interval * _penalty(penalty.penalty, *arguments), lambda: loss)
 
 
 def _penalty(penalty: Penalty, critic, real, fake, key: chex.PRNGKey, shard: BatchShard) -> chex.Array:
-    """The penalty with draws per example of the global batch if it supports that, else with a key per device."""
+    """The penalty, with draws per example of the global batch if it supports that, else with a key per device."""
     if "shard" in inspect.signature(penalty).parameters:
         value = penalty(critic, real, fake, key, shard=shard)
     else:

@@ -1,7 +1,7 @@
-"""Many GANs in one compiled step: members that differ in their seeds and in hyperparameters, not in structure.
+"""Many GANs in one compiled step. Members differ in seeds and hyperparameters, not in structure.
 
-Each member makes the same steps as it would in a run of its own. `jaxgan.parallel.distribute_population` spreads
-members over devices.
+Each member makes the same steps as in a separate run. `jaxgan.parallel.distribute_population` distributes members over
+devices.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from jaxgan.types import Batch, Metrics, TrainState
 MEMBERS = ("vmap", "map")
 
 PopulationStep = Callable[..., tuple[TrainState, Metrics]]
-"""`(states, batches, hyperparameters, *shared) -> (states, metrics)`, every leaf but `shared`'s [members, ...]."""
+"""`(states, batches, hyperparameters, *shared) -> (states, metrics)`; leaves except `shared`'s are [members, ...]."""
 
 
 def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "vmap") -> PopulationStep:
@@ -25,18 +25,18 @@ def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "
 
     Args:
       member_step: `(hyperparameters) -> train_step` of one member, or with `scan_steps` a chunk of steps.
-        `hyperparameters` is any pytree of numbers, on which no structure may depend.
-      members: "vmap" runs all members in one batched step, for a GPU or TPU. A batched product may add in another order
-        than an unbatched one, so a member equals its own run up to rounding (1e-5 after a few steps). "map" runs
-        them one after another within the call, bit for bit as their own runs if XLA fuses both programs alike; on a
-        CPU this is faster.
+        `hyperparameters` is any pytree of numbers; the structure of the step must not depend on them.
+      members: "vmap" runs all members in one batched step, for a GPU or TPU. A batched product may sum in a different
+        order than an unbatched one, so a member equals its separate run up to rounding (1e-5 after a few steps). "map"
+        runs them one after another within the call, bit for bit like separate runs if XLA fuses both programs alike;
+        this is faster on a CPU.
 
     Returns:
       A pure function of stacked states, batches [members, k, batch, ...] (or [members, steps, k, batch, ...]), stacked
-      hyperparameters and, if the member's step takes further arguments, what all members share, such as a dataset.
+      hyperparameters and, if the member's step takes further arguments, these arguments, shared by all members.
 
     Raises:
-      ValueError: `members` is neither of the two.
+      ValueError: `members` is neither "vmap" nor "map".
     """
     if members not in MEMBERS:
         raise UnknownNameError("members", members, MEMBERS)
@@ -55,7 +55,7 @@ def population_step(member_step: Callable[[Any], TrainStep], *, members: str = "
 def init_population(
     init_member: Callable[[chex.PRNGKey, Any], TrainState], keys: chex.PRNGKey, hyperparameters: chex.ArrayTree
 ) -> TrainState:
-    """The states of all members before the first step, stacked.
+    """The initial states of all members, stacked.
 
     Args:
       init_member: `(key, hyperparameters) -> state`, such as a call of `jaxgan.init_state`.
@@ -63,7 +63,7 @@ def init_population(
       hyperparameters: pytree of [members].
 
     Returns:
-      A `TrainState` of leaves [members, ...]; each member's state is bit for bit that of `jax.jit(init_member)`.
+      A `TrainState` with leaves [members, ...]; each member's state is bit for bit that of `jax.jit(init_member)`.
 
     Raises:
       ValueError: the numbers of keys and hyperparameters differ.

@@ -1,4 +1,4 @@
-"""Numbers of a training step that change from step to step: any hyperparameter, by one wrapper around the step.
+"""Schedules for any hyperparameter of a training step, by a wrapper around the step.
 
     def step_of(values):
         return make_train_step(..., penalties=[r1_r2(values["gamma"])], average_decay=values["decay"])
@@ -6,9 +6,9 @@
     decays = {"gamma": Schedule(SCHEDULES["cosine"], last=0.005, steps=40_000)}
     train_step = scheduled(step_of, {"gamma": 0.05, "decay": 0.999}, decays)
 
-A value depends on the number of steps done only, which is in the state: a run resumes bit for bit, and a value is the
-same on one device and on many. Schedules of the learning rate and the momentum by an optimizer's own count of updates
-are in `jaxgan.optimizers`.
+A value depends only on the number of steps done, which is part of the state: a run resumes bit for bit, and values do
+not depend on the number of devices. Schedules of the learning rate and the momentum, by an optimizer's own update
+count, are in `jaxgan.optimizers`.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ Shape = Callable[[chex.Numeric, chex.Numeric, chex.Numeric], chex.Numeric]
 
 
 def linear(first: chex.Numeric, last: chex.Numeric, progress: chex.Numeric) -> chex.Numeric:
-    """A straight line."""
+    """Linear interpolation."""
     return first + (last - first) * progress
 
 
@@ -36,7 +36,7 @@ def cosine(first: chex.Numeric, last: chex.Numeric, progress: chex.Numeric) -> c
 
 
 def exponential(first: chex.Numeric, last: chex.Numeric, progress: chex.Numeric) -> chex.Numeric:
-    """first·(last/first)^progress, a straight line in the logarithm; both ends are above 0."""
+    """first·(last/first)^progress: linear on a log scale; both ends must be positive."""
     return first * (last / first) ** progress
 
 
@@ -44,12 +44,12 @@ SCHEDULES: dict[str, Shape] = Table("schedule") | {"linear": linear, "cosine": c
 
 
 class Schedule(NamedTuple):
-    """A number that goes from its first value to its last one, and stays there.
+    """A number that moves from its first value to its last value, and stays there.
 
     Attributes:
       shape: one of `SCHEDULES`, or any `Shape`.
       last: the value from step `steps` on.
-      steps: training steps from the first value to the last, > 0; not necessarily a whole number.
+      steps: training steps from the first value to the last, > 0; not necessarily an integer.
     """
 
     shape: Shape
@@ -57,7 +57,7 @@ class Schedule(NamedTuple):
     steps: float
 
     def at(self, first: chex.Numeric, step: chex.Array) -> chex.Array:
-        """The value after a number of steps, if it was `first` after 0."""
+        """The value after `step` steps, starting from `first`."""
         return self.shape(first, self.last, jnp.clip(step.astype(jnp.float32) / self.steps, 0.0, 1.0))
 
 
@@ -66,19 +66,19 @@ def scheduled(
     values: Mapping[str, chex.Numeric],
     schedules: Mapping[str, Schedule],
 ) -> TrainStep:
-    """A training step whose numbers follow schedules.
+    """A training step whose hyperparameters follow schedules.
 
     Args:
-      step_of: `values -> train_step`, such as a call of `make_train_step`. No structure may depend on the values,
-        which are traced.
+      step_of: `values -> train_step`, for example a call of `make_train_step`. The structure must not depend on the
+        values, which are traced.
       values: numbers by name, at step 0.
-      schedules: by name, of some or all of them.
+      schedules: schedules of some or all of them, by name.
 
     Returns:
-      `train_step(state, batch)`, which makes the step of the values at `state.step`.
+      `train_step(state, batch)`, which uses the values at `state.step`.
 
     Raises:
-      KeyError: a schedule is of a name that is not among the values.
+      KeyError: a schedule's name is not among the values.
     """
     if unknown := [name for name in schedules if name not in values]:
         raise KeyError(f"there are schedules of unknown numbers: {', '.join(unknown)}")

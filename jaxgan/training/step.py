@@ -11,11 +11,11 @@
         average <- decay * average + (1 - decay) * theta
         return state of step + 1, metrics
 
-L_D and L_G are in `jaxgan.training.objectives`, means over devices and optimizer steps in `jaxgan.training.gradients`.
-A player's update returns that player's state only, so it cannot change the other's parameters or model state. Nothing
-here names a device; `jaxgan.parallel` maps the step. Four options change the loops: `coordination` chooses k by the
-losses, `unrolled_steps` lets the generator see the discriminator's next updates, `updates="simultaneous"` lets it see
-the discriminator before the step, and `extragradient` replaces them.
+L_D and L_G are in `jaxgan.training.objectives`; means over devices, and optimizer steps, in
+`jaxgan.training.gradients`. A player's update returns only that player's state, so it cannot change the other's
+parameters or model state. Nothing here depends on devices; `jaxgan.parallel` maps the step. Four options change the
+loops: `coordination` chooses k adaptively, `unrolled_steps` lets the generator face the discriminator after its next
+updates, `updates="simultaneous"` lets it face the one before the step, and `extragradient` replaces the loops.
 """
 
 import functools
@@ -108,47 +108,48 @@ def make_train_step(
       latent: the prior p_z(z).
       discriminator_steps: k ≥ 1, discriminator updates per step, each on its own minibatch `batch["real"][j]`.
       generator_steps: generator updates per step, ≥ 1, each on fresh latents.
-      penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss, see
+      penalties: functions `(critic, real, fake, key) -> scalar` added to the discriminator's loss; see
         `jaxgan.losses.penalties`.
       average_decay: decay β in [0, 1) of the moving average ā ← β·ā + (1 − β)·θ_g, updated once per step; None for no
-        average. A generator with model state, such as batch statistics, then has one of its own for ā: each step
-        passes latents through the averaged generator once, in training.
-      average_debias: removes the weight βⁿ that the first parameters have in the average after n steps: the other
-        weights, (1 − β)·βⁿ⁻ⁱ of step i, are divided by their sum, 1 − βⁿ. n is the state's step, so β has to stay the
-        same and the average to begin at step 0.
-      accumulation_steps: parts in which each device computes its batch, one after another, for batches that do not fit
-        in memory; losses, metrics and gradients are means over the parts. Where the loss is a mean over examples, the
-        result is that of the whole batch up to rounding. What compares examples sees one part at a time: losses with
-        `compares`, the means of terms, the deviation of `dragan`, batch statistics, layers of minibatches, an adaptive
-        augmentation, an unrolled discriminator; so do networks without keys per example.
+        average. If the generator has model state, such as batch statistics, ā gets its own: each step passes latents
+        through the averaged generator once, in training mode.
+      average_debias: removes the weight βⁿ of the initial parameters from the average after n steps: the other weights,
+        (1 − β)·βⁿ⁻ⁱ of step i, are divided by their sum, 1 − βⁿ. n is the state's step, so β must not change and the
+        average must start at step 0.
+      accumulation_steps: number of parts in which each device computes its batch, one after another, for batches that
+        do not fit in memory; losses, metrics and gradients are averaged over the parts. If the loss is a mean over
+        examples, the result equals that of the whole batch up to rounding. Anything that compares examples sees one
+        part at a time: losses with `compares`, the means of terms, the deviation of `dragan`, batch statistics,
+        minibatch layers, an adaptive augmentation, an unrolled discriminator; so do networks without keys per example.
       unrolled_steps: m ≥ 0: the generator minimises its loss against the discriminator as it will be m updates later
-        (with its own optimizer, on the same minibatch), and its gradient passes through these updates.
-      coordination: which of the k discriminator updates are made, see `Coordination`; None for all of them.
-      consensus: γ ≥ 0: each update also minimises γ·½‖v‖², v the gradients of both players' losses at the parameters,
-        on the minibatch and the latents of that update, see `jaxgan.training.gradients.add_consensus`; None or 0: off.
-      updates: one of `UPDATES`. "alternating": the generator meets the updated discriminator, on latents of its own, as
-        in Algorithm 1. "simultaneous": it meets the discriminator before the step, on the latents and the noise (such
-        as dropout masks) of the discriminator's last update. With k = 1 both gradients are then of one point and one
-        draw, as in the authors' code (goodfeli/adversarial). Such a step has one generator update.
-      extragradient: both players move at once, by the gradients at the point that a first step of both leads to,
-        instead of Algorithm 1, see `extragradient_updates`. A step makes one update of each player, and advances the
-        count of each optimizer by two.
-      terms: further parts of both players' losses, of features, class logits, latents or labels, see
-        `jaxgan.losses.terms`; the metrics `d_terms` and `g_terms` are their sums.
-      latent_optimization: moves the latents of both players' updates, see `LatentOptimization`; None: off.
-      generator_batches: r ≥ 0, minibatches that each generator update sees of its own, as one batch of r·batch
-        examples. They follow the discriminator's in the step's batch. 0: it sees the last minibatch
-        that was due for the discriminator.
+        (with its own optimizer, on the same minibatch). The gradient passes through these updates.
+      coordination: which of the k discriminator updates are made; see `Coordination`. None for all.
+      consensus: γ ≥ 0: each update also minimises γ·½‖v‖², where v are the gradients of both players' losses at the
+        current parameters, on the update's minibatch and latents; see `jaxgan.training.gradients.add_consensus`. None
+        or 0: off.
+      updates: one of `UPDATES`. "alternating": the generator faces the updated discriminator, with its own latents, as
+        in Algorithm 1. "simultaneous": it faces the discriminator from before the step, with the latents and the noise
+        (such as dropout masks) of the discriminator's last update. With k = 1 both gradients then belong to the same
+        point and draw, as in the authors' code (goodfeli/adversarial). Such a step has one generator update.
+      extragradient: replaces Algorithm 1: both players move at once, by the gradients at the point that a first step of
+        both leads to; see `extragradient_updates`. A step makes one update of each player, and advances each
+        optimizer's count by two.
+      terms: further terms of both players' losses, which read features, class logits, latents or labels; see
+        `jaxgan.losses.terms`. The metrics `d_terms` and `g_terms` are their sums.
+      latent_optimization: moves the latents of both players' updates; see `LatentOptimization`. None: off.
+      generator_batches: r ≥ 0, the number of minibatches of its own that each generator update sees, as one batch of
+        r·batch examples. They follow the discriminator's in the step's batch. 0: it sees the last minibatch that was
+        due for the discriminator.
       condition_prior: `(key, count) -> conditions [count, ...]` of the generated examples, in both players' updates;
-        those of the data are the data's. None: both have the data's. Not with penalties, which judge points between
-        and around examples under one condition.
+        data keeps its own conditions. None: generated examples get the data's conditions. Cannot be combined with
+        penalties, which judge points between and around examples under a single condition.
       axis_name: name of the device axis when the step runs under pmap or shard_map.
 
     Returns:
-      A pure function. `batch` is `{"real": [n, batch, ...]}` with n = k + generator_steps·r minibatches, and
-      `"condition": [n, batch, ...]` if there is one; the examples are floats in the range of the generator's output
-      (`RANGES["unit"].scale(images)` makes them of bytes). The metrics are scalars: the discriminator's are means over
-      its k updates, the generator's over its own. A batch of whole numbers, or with another entry, is a ValueError.
+      A pure function. `batch` is `{"real": [n, batch, ...]}` with n = k + generator_steps·r minibatches, and optionally
+      `"condition": [n, batch, ...]`. The examples are floats in the range of the generator's output
+      (`RANGES["unit"].scale(images)` converts bytes). The metrics are scalars: the discriminator's are means over its k
+      updates, the generator's over its own. A batch of integers, or with other entries, raises a ValueError.
 
     Raises:
       ValueError: a count is below 1, `average_decay` lies outside [0, 1), the loss is a name, `penalties` or `terms`
@@ -217,7 +218,7 @@ def make_train_step(
 
 
 def _misfit(spec: GANSpec, state: TrainState, minibatch) -> str:
-    """Which network the state is not of, and why, if it is not."""
+    """Says which network the state does not belong to, and why; "" if it fits both."""
     condition = minibatch.get("condition")
     latents = spec.latent.sample(state.key, 2)
     made_condition = jax.tree.map(lambda x: x[:2], condition)
@@ -227,7 +228,7 @@ def _misfit(spec: GANSpec, state: TrainState, minibatch) -> str:
 
 
 def _update_average(state: TrainState, decay: chex.Numeric, debias: bool) -> TrainState:
-    """The moving average of the parameters after a step."""
+    """Updates the moving average of the parameters after a step."""
     share: chex.Numeric = 1 - decay
     if debias:
         steps, decay = state.step.astype(jnp.float32), jnp.asarray(decay, jnp.float32)
@@ -237,7 +238,7 @@ def _update_average(state: TrainState, decay: chex.Numeric, debias: bool) -> Tra
 
 
 def _average_state(spec: GANSpec, state: TrainState, key: chex.PRNGKey, minibatches) -> Any:
-    """The averaged generator's own model state after a pass in training, on as many latents as a part of a batch."""
+    """The averaged generator's own model state after a pass in training mode, on as many latents as a part has."""
     assert state.average_state is not None
     count = minibatches["real"].shape[1] // spec.accumulation_steps
     latent_key, noise_key = jax.random.split(key)
@@ -259,16 +260,16 @@ def _updates_in_turn(
     coordination,
     at_once: bool,
 ) -> tuple[PlayerState, PlayerState, Metrics]:
-    """Algorithm 1: an update of the discriminator on each minibatch [k, batch, ...], then those of the generator, on
-    the last one that was due or on minibatches `own` [generator_steps·r, batch, ...].
+    """Algorithm 1: one discriminator update per minibatch [k, batch, ...], then the generator updates, on the last
+    minibatch that was due or on minibatches `own` [generator_steps·r, batch, ...].
 
-    With `at_once` the generator's one update does not see the discriminator's, and has the key of the last one due.
+    With `at_once`, the single generator update faces the old discriminator, and uses the key of its last due update.
     """
     keys = jax.random.split(key)
     discriminator_keys = jax.random.split(keys[0], len(minibatches["real"]))
     generator_keys = jax.random.split(keys[1], generator_steps)
 
-    # The discriminator, k times, against the generator as it is.
+    # The discriminator, k times, against the current generator.
     def update_discriminator(player, inputs):
         key, minibatch = inputs
         current = state.replace(discriminator=player)
@@ -283,7 +284,7 @@ def _updates_in_turn(
         discriminator, d_metrics = coordinate(coordination, state.step, *updates)
         latest = due(coordination, state.step, len(discriminator_keys)) - 1
 
-    # The generator, against the updated discriminator or the one before, on the last minibatch that was due.
+    # The generator, against the updated or the old discriminator, on the last minibatch that was due.
     opponent = state.discriminator if at_once else discriminator
     last = jax.tree.map(lambda x: x[latest], minibatches)
     if at_once:
@@ -301,9 +302,9 @@ def _updates_in_turn(
 
 
 def _joined(minibatches: chex.Array, count: int) -> chex.Array:
-    """Minibatches [count·r, batch, ...] as [count, batch·r, ...].
+    """Joins minibatches [count·r, batch, ...] to [count, batch·r, ...].
 
-    Row by row, so that a device, which has some rows of every minibatch, has successive rows of the joined batch.
+    Joins row by row: a device, which has some rows of every minibatch, gets consecutive rows of the joined batch.
     """
     each = minibatches.reshape(count, -1, *minibatches.shape[1:]).swapaxes(1, 2)
     return each.reshape(count, -1, *each.shape[3:])
@@ -314,21 +315,21 @@ def extragradient_updates(
 ) -> tuple[PlayerState, PlayerState, Metrics]:
     """ω′ = ω − η·v(ω), then ω ← ω − η·v(ω′), with ω = (ψ, θ) and v = (∇_ψ L_D, ∇_θ L_G): one step of both players.
 
-    −η·v is the update that a player's optimizer makes of its gradient. The optimizer sees both gradients, one after the
-    other: its moments and schedules advance with both, but both updates start from ω. The model states of the players
-    advance with both too.
+    −η·v is the update that a player's optimizer computes from its gradient. The optimizer sees both gradients in turn:
+    its moments and schedules advance with both, but both updates start from ω. The players' model states advance with
+    both too.
 
-    Arguments are those of `discriminator_update`. All four gradients see the same minibatch, and each has latents and
-    noise of its own. The metrics are those at ω′.
+    Arguments are as for `discriminator_update`. All four gradients see the same minibatch, and each has its own latents
+    and noise. The metrics are those at ω′.
 
     Source: Korpelevich 1976; Gidel et al. 2019 (arXiv:1802.10551), section 3.2, and Algorithm 4, option 1, for Adam,
-    where the second gradients have a minibatch of their own.
+    where the second gradients use a separate minibatch.
     """
     names = ("discriminator", "generator")
     keys = {name: jax.random.split(k) for name, k in zip(names, jax.random.split(key), strict=True)}
 
     def step_from_origin(point: TrainState, keys):
-        """Both players' steps from ω by the gradients at `point`."""
+        """Both players' steps from ω, with the gradients at `point`."""
         d_gradient = discriminator_gradient(spec, point, keys["discriminator"], real, condition)
         g_gradient = generator_gradient(spec, point, keys["generator"], real, condition)
         discriminator = point.discriminator.replace(params=state.discriminator.params)
@@ -339,8 +340,8 @@ def extragradient_updates(
         )
         return end, d_gradient.metrics | g_gradient.metrics
 
-    # A loop compiles the gradients once. It also keeps XLA from computing ω′ again, with different rounding, where it
-    # is used: the gradient of a maximum, which looks for the value that was largest, may then find none, and is NaN.
+    # A scan compiles the gradients once. It also keeps XLA from recomputing ω′ with different rounding where it is
+    # used. The gradient of a maximum, which searches for the largest value, may then find none, and become NaN.
     end, metrics = jax.lax.scan(step_from_origin, state, keys)
     return end.discriminator, end.generator, jax.tree.map(lambda values: values[-1], metrics)
 
@@ -348,7 +349,7 @@ def extragradient_updates(
 def discriminator_update(
     spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
 ) -> tuple[PlayerState, Metrics]:
-    """One update of the discriminator on one minibatch and fresh latents, with the generator fixed.
+    """One discriminator update on one minibatch and fresh latents, with the generator fixed.
 
     Args:
       spec: the networks, loss and optimizers.
@@ -376,7 +377,7 @@ def discriminator_gradient(
     loss_fn = discriminator_objective(spec, state, keys)
 
     def generator_loss(params):
-        """The generator's loss against a discriminator of these parameters, for consensus."""
+        """The generator's loss against a discriminator with these parameters, for consensus."""
         return generator_objective(spec, lambda *_: {"params": params, **state.discriminator.model_state}, keys)
 
     gradient = _gradient(spec, loss_fn, state.discriminator, generator_loss, state.generator, batch)
@@ -387,11 +388,11 @@ def discriminator_gradient(
 def generator_update(
     spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
 ) -> tuple[PlayerState, Metrics]:
-    """One update of the generator on fresh latents, with the discriminator fixed.
+    """One generator update on fresh latents, with the discriminator fixed.
 
-    Arguments are those of `discriminator_update`; the discriminator is the updated one, unless both move at once. One
-    key gives both players' updates the same latents and noise. Relativistic losses compare with `real`; for the others
-    XLA drops its path through the discriminator.
+    Arguments are as for `discriminator_update`; the discriminator is the updated one, unless both players move at once.
+    The same key gives both players' updates the same latents and noise. Relativistic losses compare with `real`; for
+    other losses, XLA drops its path through the discriminator.
 
     Source: Goodfellow et al. 2014 (arXiv:1406.2661), Algorithm 1, outer loop.
     """
@@ -403,7 +404,7 @@ def generator_gradient(
     spec: GANSpec, state: TrainState, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None = None
 ) -> Gradient:
     """The gradient that `generator_update` applies."""
-    # The discriminator's first names, and so its first keys: those of a split do not depend on how many there are.
+    # The first names are the discriminator's, and so are their keys: a split's keys do not depend on their number.
     names = ("latent", "generator", "real", "fake") + (() if spec.consensus is None else ("critic", "penalty"))
     keys = dict(zip(names, jax.random.split(key, len(names)), strict=True))
     batch = _with_draws(spec, keys["latent"], real, condition)
@@ -414,7 +415,7 @@ def generator_gradient(
     loss_fn = generator_objective(spec, discriminator_variables, keys)
 
     def discriminator_loss(params):
-        """The discriminator's loss against a generator of these parameters, for consensus."""
+        """The discriminator's loss against a generator with these parameters, for consensus."""
         moved = state.replace(generator=state.generator.replace(params=params))
         return discriminator_objective(spec, moved, keys)
 
@@ -431,7 +432,7 @@ def _gradient(
     opponent: PlayerState,
     batch,
 ) -> Gradient:
-    """A player's gradient, with that of consensus if the spec asks for it."""
+    """A player's gradient, with the gradient of consensus if the spec has it."""
     shard = BatchShard(spec.axis_name, spec.accumulation_steps)
     gradient = compute_gradient(loss_fn, player, batch, shard)
     if spec.consensus is None:
@@ -440,7 +441,7 @@ def _gradient(
 
 
 def _with_draws(spec: GANSpec, key: chex.PRNGKey, real: chex.Array, condition: chex.ArrayTree | None) -> Batch:
-    """A minibatch with latents, and conditions of the examples that are made of them."""
+    """A minibatch with latents, and the conditions of the examples generated from them."""
     count = real.shape[0]
     made = _made_condition(spec, key, condition, count)
     return {
@@ -452,7 +453,7 @@ def _with_draws(spec: GANSpec, key: chex.PRNGKey, real: chex.Array, condition: c
 
 
 def _made_condition(spec: GANSpec, key: chex.PRNGKey, condition: chex.ArrayTree | None, count: int) -> Any:
-    """The conditions of generated examples: drawn, or those of the data beside them."""
+    """The conditions of generated examples: drawn, or those of the real examples."""
     if spec.condition_prior is None:
         return condition
     made = _draw(spec, spec.condition_prior, stream(key, "condition"), count)
@@ -462,7 +463,7 @@ def _made_condition(spec: GANSpec, key: chex.PRNGKey, condition: chex.ArrayTree 
 
 
 def _draw(spec: GANSpec, sample: Callable[[chex.PRNGKey, int], Any], key: chex.PRNGKey, count: int) -> Any:
-    """This device's rows of a draw for the global batch, so that they do not depend on the number of devices."""
+    """This device's rows of a draw for the global batch, which makes them independent of the number of devices."""
     return BatchShard(spec.axis_name).draw(functools.partial(sample, key), count)
 
 
@@ -471,7 +472,7 @@ def _unrolled_discriminator(
 ) -> PlayerState:
     """The discriminator after its next `unrolled_steps` updates against a generator, differentiable in its parameters.
 
-    The updates are on the batch of all devices; with `accumulation_steps` on this part of it.
+    The updates use the batch of all devices; with `accumulation_steps`, this part of it.
     """
     if not spec.unrolled_steps:
         return state.discriminator
@@ -486,9 +487,9 @@ def _unrolled_discriminator(
 
 
 def _differentiable(tx: optax.GradientTransformation) -> optax.GradientTransformation:
-    """The optimizer with a derivative of 0 where a gradient is 0: Adam's square root has none there, and gives NaN.
+    """The optimizer with derivative 0 where a gradient is 0: Adam's square root has no derivative there, and gives NaN.
 
-    Units that are dead on the whole batch have such gradients. A gradient below 1e-15 is 0 when squared.
+    Units that are dead on the whole batch have such gradients. A gradient below 1e-15 becomes 0 when squared.
     """
 
     def update(grads, state, params):
@@ -499,13 +500,13 @@ def _differentiable(tx: optax.GradientTransformation) -> optax.GradientTransform
 
 
 class _AverageStarts(Exception):
-    """A step has started the moving average of a state that had none."""
+    """Raised by a step that has started the moving average of a state without one."""
 
 
 def scan_steps(train_step: TrainStep) -> TrainStep:
     """Many steps `(state, batches [steps, k, batch, ...]) -> (state, metrics [steps])` in one compiled loop.
 
-    n scanned steps equal n single ones.
+    Scanning n steps gives the same result as n single steps.
     """
 
     def step(state, batch):
@@ -518,7 +519,7 @@ def scan_steps(train_step: TrainStep) -> TrainStep:
     def steps(state: TrainState, batches: Batch) -> tuple[TrainState, Metrics]:
         try:
             return jax.lax.scan(step, state, batches)
-        except _AverageStarts:  # a loop's carry cannot gain a field, so the average starts before the loop
+        except _AverageStarts:  # a scan's carry cannot gain a field, so the average starts before it
             return jax.lax.scan(train_step, start_average(state), batches)
 
     return steps
@@ -533,7 +534,7 @@ def sample(
     latent: Latent,
     condition: chex.ArrayTree | None = None,
 ) -> chex.Array:
-    """Generated examples G(z), z ~ p_z, from the averaged parameters if the state has them.
+    """Generates examples G(z), z ~ p_z, with the averaged parameters if the state has them.
 
     Args:
       generator: the generator's network.
@@ -544,8 +545,8 @@ def sample(
       condition: [count, ...], or None.
 
     Raises:
-      ValueError: the number of conditions is not `count`, an argument is of another kind, or the generator, the latent
-        and the condition are not those of the state.
+      ValueError: the number of conditions is not `count`, an argument has the wrong type, or the generator, the latent
+        and the condition do not fit the state.
     """
     check_network("generator", generator)
     check_latent(latent)
@@ -558,7 +559,7 @@ def sample(
 def generate(
     generator: Network, state: TrainState, latents: chex.Array, *, condition: chex.ArrayTree | None = None
 ) -> chex.Array:
-    """G(z) for given latents [count, dim], from the averaged parameters if the state has them; `sample` draws them."""
+    """G(z) for given latents [count, dim], with averaged parameters if the state has them; `sample` draws latents."""
     check_network("generator", generator)
     if not hasattr(state, "average_params"):
         raise ValueError(f"state must be a TrainState, from init_state or a training step, got {given(state)}")
@@ -572,7 +573,7 @@ def generate(
 
 
 def averaged(state: TrainState) -> dict[str, Any]:
-    """The generator's variables, of the averaged parameters if the state has them."""
+    """The generator's variables, with the averaged parameters if the state has them."""
     params, model_state = state.generator.params, state.generator.model_state
     if state.average_params is not None:
         params, model_state = state.average_params, getattr(state, "average_state", None) or model_state

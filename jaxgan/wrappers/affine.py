@@ -1,9 +1,9 @@
-"""Random affine maps of an image's plane and of its colours, and what applies them.
+"""Random affine maps of an image's plane and colours, and the code that applies them.
 
 The maps are those of Karras et al. 2020 (arXiv:2006.06676), appendix B, figure 18, with the strengths of the authors'
 code (NVlabs/stylegan2-ada-pytorch, training/augment.py). Images are in [−1, 1].
 
-Neighbours in a list are multiplied into one matrix. So an image is resampled once, however many maps it goes through.
+Adjacent maps in a list are multiplied into one matrix, so an image is resampled only once, whatever the number of maps.
 """
 
 import dataclasses
@@ -24,11 +24,11 @@ class AffineMap(NamedTuple):
     """A random affine map.
 
     Attributes:
-      draw: `(numbers, size) -> matrix`, of two numbers of U(0, 1). Of the plane: float32 [3, 3], from a position
-        (x, y, 1) in the result to that in the image, in pixels from its centre, x to the right and y down. Of colours:
+      draw: `(numbers, size) -> matrix`, given two numbers from U(0, 1). For the plane: float32 [3, 3], from a position
+        (x, y, 1) in the result to that in the image, in pixels from its centre, x to the right and y down. For colours:
         float32 [4, 4], from (r, g, b, 1) in the image to that in the result.
       moves_pixels: whether it is a map of the plane.
-      chance: the probability with which it is applied, as a function of the augmentation's.
+      chance: the probability of applying it, as a function of the augmentation's probability.
     """
 
     draw: Callable[[chex.Array, Size], chex.Array]
@@ -38,7 +38,7 @@ class AffineMap(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Pipe:
-    """Affine maps, one after the other; `(key, image) -> image` applies all of them."""
+    """A sequence of affine maps; `(key, image) -> image` applies all of them."""
 
     maps: tuple[AffineMap, ...]
 
@@ -53,27 +53,27 @@ class Pipe:
 def combine(
     key: chex.PRNGKey, maps: Sequence[tuple[AffineMap, chex.Numeric]], shape: Sequence[int]
 ) -> tuple[chex.Array, chex.Array]:
-    """One matrix of maps of one kind, and whether any of them was drawn; the identity if none was.
+    """Combines maps of one kind into one matrix, and whether any was drawn; the identity if none was.
 
     Args:
-      key: of the image.
+      key: key of the image.
       maps: each with its probability, in the order in which they are applied.
       shape: [height, width, ...] of the image.
     """
     size = shape[0], shape[1]
-    # All numbers at once: a generator of random numbers for each map would take long to compile.
+    # Draws all numbers at once: a separate random generator per map would take long to compile.
     numbers = jax.random.uniform(key, (len(maps), 3), minval=2**-24)
     used = jnp.stack([u[0] < affine.chance(p) for u, (affine, p) in zip(numbers, maps, strict=True)])
     total = jnp.eye(3 if maps[0][0].moves_pixels else 4)
     for u, is_used, (affine, _) in zip(numbers, used, maps, strict=True):
         matrix = jnp.where(is_used, affine.draw(u[1:], size), jnp.eye(len(total)))
-        # A map of the plane is an inverse: the last one asks the one before it where a position comes from.
+        # A map of the plane is an inverse: the last map asks the previous one where a position comes from.
         total = total @ matrix if affine.moves_pixels else matrix @ total
     return total, used.any()
 
 
 def move(image: chex.Array, matrix: chex.Array) -> chex.Array:
-    """An image mapped by a matrix of the plane, [3, 3], or of colours, [4, 4]."""
+    """Applies a matrix of the plane, [3, 3], or of colours, [4, 4], to an image."""
     return resample(image, matrix) if len(matrix) == 3 else recolor(image, matrix)
 
 
@@ -86,7 +86,7 @@ SYM6 = (
 )
 """Low-pass filter of the orthogonal wavelet "sym6" (Daubechies 1992, table 6.3): Σ h_k h_{k+2j} = [j = 0], Σ h_k = √2.
 
-Sample 2i of the doubled image is at pixel i, where h₅ is.
+Sample 2i of the doubled image lies at pixel i, at h₅.
 """
 _CENTRE = 5
 
@@ -110,35 +110,35 @@ def _halving(side: int) -> jax.Array:
 
 
 def resample(image: chex.Array, inverse: chex.Array) -> chex.Array:
-    """The image y(p) = x(A p) of an affine map's inverse A, antialiased.
+    """The image y(p) = x(A p), antialiased, where A is the inverse of an affine map.
 
-    The image is mirrored at its edges, doubled by the wavelet "sym6", sampled bilinearly at the doubled resolution and
-    halved by the same wavelet. With A = 1 the result is the image, up to rounding. As in the source, flips and turns
-    are resampled too: sym6 is not quite symmetric, and shifts what is turned by 180° by a tenth of a pixel.
+    The image is mirrored at its edges, doubled with the wavelet "sym6", sampled bilinearly at the doubled resolution
+    and halved with the same wavelet. With A = 1 the result is the image, up to rounding. As in the source, flips and
+    turns are resampled too: since sym6 is not quite symmetric, a turn by 180° shifts the image by a tenth of a pixel.
 
-    Differs from the source in one point: the image is always extended by its side − 1 on each side, which is the most
-    that the source uses. The source extends as far as the largest map of the batch needs, so that a result depends on
-    the batch in the last pixels of the edge.
+    One difference from the source: the image is always extended by its side − 1 on each side, which is the maximum that
+    the source uses. The source extends as far as the largest map of the batch needs, so its results depend on the batch
+    in the last pixels of the edge.
 
     Args:
       image: [height, width, channels], floating.
       inverse: float32 [3, 3], A: position (x, y, 1) in the result to that in the image, in pixels from the centre.
 
     Returns:
-      [height, width, channels] of the image's type. Sums are float32.
+      [height, width, channels] in the image's dtype. Sums are float32.
 
     Source: Karras et al. 2020 (arXiv:2006.06676), appendix B, and the authors' code.
     """
     height, width, channels = image.shape
     doubled = jnp.einsum("uh,hwc,vw->uvc", _doubling(height), image.astype(jnp.float32), _doubling(width))
 
-    # Where the samples of the result, at the doubled resolution, are in the doubled image.
+    # The positions of the result's samples, at the doubled resolution, in the doubled image.
     across, down = (_places(side) for side in (width, height))
     x, y = jnp.meshgrid(across, down)
     column, right = _cell(inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2], width)
     row, below = _cell(inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2], height)
 
-    # Bilinear interpolation of the four samples around each of them.
+    # Bilinear interpolation between the four samples around each of them.
     length = doubled.shape[1]
     rows = doubled.reshape(-1, channels)
 
@@ -152,12 +152,12 @@ def resample(image: chex.Array, inverse: chex.Array) -> chex.Array:
 
 
 def _places(side: int) -> jax.Array:
-    """Samples −5, …, 2·side + 4 of a doubled side, in pixels from its centre."""
+    """Positions of samples −5, …, 2·side + 4 of a doubled side, in pixels from its centre."""
     return (jnp.arange(-_CENTRE, 2 * side + _CENTRE, dtype=jnp.float32) - (side - 1)) / 2
 
 
 def _cell(position: chex.Array, side: int) -> tuple[chex.Array, chex.Array]:
-    """The row of `_doubling` before a position in pixels from the centre, and how far the position is behind it."""
+    """The row of `_doubling` before a position (in pixels from the centre), and the position's distance from it."""
     last = 2 * (3 * side - 2) + 1
     place = jnp.clip(2 * position + (3 * side - 2), 0, last)  # pixel i is row 2·(i + side − 1) + 1
     before = jnp.clip(jnp.floor(jax.lax.stop_gradient(place)), 0, last - 1)
@@ -165,17 +165,17 @@ def _cell(position: chex.Array, side: int) -> tuple[chex.Array, chex.Array]:
 
 
 def recolor(image: chex.Array, matrix: chex.Array) -> chex.Array:
-    """The image of colours C (r, g, b, 1), or of one channel, the mean of the three that C makes of it.
+    """The image with colours C (r, g, b, 1). For one channel, the mean of the three channels that C returns.
 
     Args:
       image: [height, width, 1 or 3], floating.
       matrix: float32 [4, 4], C.
 
     Returns:
-      [height, width, channels] of the image's type.
+      [height, width, channels] in the image's dtype.
 
     Raises:
-      ValueError: the image has another number of channels.
+      ValueError: the image has a different number of channels.
     """
     channels = image.shape[-1]
     if channels not in (1, 3):
@@ -187,11 +187,11 @@ def recolor(image: chex.Array, matrix: chex.Array) -> chex.Array:
     return mapped.astype(image.dtype)
 
 
-# --- The maps of the plane, each the inverse of what it does
+# --- The maps of the plane, each the inverse of its effect
 
 
 def _grey() -> jax.Array:
-    """[3, 3], projects colours to grey."""
+    """[3, 3], the projection of colours to grey."""
     return jnp.full((3, 3), 1 / 3, jnp.float32)
 
 
@@ -208,7 +208,7 @@ def _translation(x: chex.Array, y: chex.Array) -> chex.Array:
 
 
 def _normal(number: chex.Array) -> chex.Array:
-    """N(0, 1) of U(0, 1)."""
+    """Converts U(0, 1) to N(0, 1)."""
     return math.sqrt(2) * jax.lax.erf_inv(2 * number - 1)
 
 
@@ -254,7 +254,7 @@ def _fractional_translation(u: chex.Array, size: Size) -> chex.Array:
 
 
 def _colors(linear: chex.Array, constant: chex.Numeric = 0.0) -> chex.Array:
-    """[4, 4] of a linear map [3, 3] and a constant that is added to all three colours."""
+    """The [4, 4] matrix of a linear map [3, 3] and a constant that is added to all three colours."""
     return jnp.eye(4).at[:3, :3].set(linear).at[:3, 3].set(constant)
 
 
@@ -271,7 +271,7 @@ def _luma_flip(u: chex.Array, size: Size) -> chex.Array:
 
 
 def _hue(u: chex.Array, size: Size) -> chex.Array:
-    # Rodrigues' formula around the axis (1, 1, 1)/√3 of grey.
+    # Rodrigues' formula around the grey axis (1, 1, 1)/√3.
     angle = _angle(u[0])
     cross = jnp.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], jnp.float32) / math.sqrt(3)
     return _colors(jnp.cos(angle) * (jnp.eye(3) - _grey()) + _grey() + jnp.sin(angle) * cross)
@@ -304,7 +304,7 @@ _DRAWS = {
 }
 _COLORS = ("brightness", "contrast", "luma_flip", "hue", "saturation")
 PIPES: dict[str, Pipe] = {name: Pipe((AffineMap(draw, name not in _COLORS),)) for name, draw in _DRAWS.items()}
-"""Each map by itself:
+"""Each map separately:
 
 - flip: left and right, half of the time; turn: by 0, 1, 2 or 3 quarters; integer_translation: U(−⅛, ⅛) of each side,
   rounded to pixels
@@ -315,7 +315,7 @@ PIPES: dict[str, Pipe] = {name: Pipe((AffineMap(draw, name not in _COLORS),)) fo
 """
 
 _ONE_OF_TWO = Pipe((AffineMap(_any_rotation, True, lambda p: 1 - jnp.sqrt(jnp.clip(1 - p, 0, 1))),))
-"""A rotation of which, of two, at least one is drawn with probability p."""
+"""The probability of each of two rotations such that at least one is drawn with probability p."""
 
 PIPES["ada_blit"] = _joined(PIPES["flip"], PIPES["turn"], PIPES["integer_translation"])
 PIPES["ada_geometric"] = _joined(

@@ -1,4 +1,4 @@
-"""Differentiable augmentation of everything that a discriminator sees, real and generated examples alike.
+"""Differentiable augmentation of everything that a discriminator sees: real and generated examples alike.
 
 The augmentation is part of the discriminator. The generator's gradient passes through it. Samples are not augmented.
 
@@ -19,9 +19,9 @@ from jaxgan.types import BatchShard, DiscriminatorOutput, Network
 from jaxgan.wrappers.affine import PIPES, AffineMap, Pipe, combine, move
 
 Augmentation = Callable[[chex.PRNGKey, chex.Array], chex.Array]
-"""`(key, image [height, width, channels]) -> image`, of one example, differentiable in the image.
+"""`(key, image [height, width, channels]) -> image` for one example, differentiable in the image.
 
-Images are in [−1, 1], as the sources' are; 0 is mid-grey.
+Images are in [−1, 1], as in the sources; 0 is mid-grey.
 """
 
 STATE = "augmentation"
@@ -29,7 +29,7 @@ STATE = "augmentation"
 
 
 def color(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
-    """Brightness + U(−½, ½), saturation × U(0, 2), contrast × U(½, 1½), each drawn once for an image."""
+    """Brightness + U(−½, ½), saturation × U(0, 2), contrast × U(½, 1½), each drawn once per image."""
     brightness, saturation, contrast = jax.random.uniform(key, (3,))
     image = image + brightness - 0.5
     mean = image.mean(-1, keepdims=True)
@@ -48,10 +48,10 @@ def translation(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
 
 
 def cutout(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
-    """Sets a rectangle of half of each side to 0, at a random place, possibly partly outside the image.
+    """Sets a rectangle, half as long as each side, to 0 at a random position, possibly partly outside the image.
 
-    Along a side of n pixels it has c = ⌈n/2⌉ and begins at −⌊c/2⌋, …, n − ⌊c/2⌋, all equally likely; of an odd c the
-    last of these is left out.
+    Along a side of n pixels it has length c = ⌈n/2⌉ and starts at −⌊c/2⌋, …, n − ⌊c/2⌋, all equally likely; for odd c
+    the last of these is excluded.
     """
     lengths = [(side + 1) // 2 for side in image.shape[:2]]
     ends = [side + 1 - length % 2 for side, length in zip(image.shape[:2], lengths, strict=True)]
@@ -61,9 +61,9 @@ def cutout(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
 
 
 def ada_cutout(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
-    """Sets a rectangle of half of each side to 0, whose centre is uniform in the image.
+    """Sets a rectangle, half as long as each side, to 0; its centre is uniform in the image.
 
-    Where `cutout` draws whole pixels, this draws the centre: the two outermost places are half as likely.
+    `cutout` draws whole pixels; this draws the centre, so the two outermost positions are half as likely.
 
     Source: the code of Karras et al. 2020 (arXiv:2006.06676).
     """
@@ -75,7 +75,7 @@ def ada_cutout(key: chex.PRNGKey, image: chex.Array) -> chex.Array:
 
 
 def _without(image: chex.Array, spans: Sequence[tuple[chex.Array, chex.Array]]) -> chex.Array:
-    """The image with 0 from start to below end, in rows and in columns."""
+    """The image with 0 from start to before end, in rows and columns."""
     (top, bottom), (left, right) = spans
     rows, columns = jnp.arange(image.shape[0])[:, None], jnp.arange(image.shape[1])[None]
     inside = (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
@@ -101,13 +101,13 @@ AUGMENTATIONS: dict[str, Augmentation] = Table("augmentation") | {
 """The first three are DiffAugment's: Zhao et al. 2020 (arXiv:2006.10738), section 3.2, with the authors' ranges.
 
 Those of `affine.PIPES` and `ada_cutout` are ADA's: Karras et al. 2020 (arXiv:2006.06676). `ada` is the source's default
-("bgc"), in its order: `ada_blit`, `ada_geometric`, `ada_color`. Its filters and its noise are not here.
+("bgc"), in its order: `ada_blit`, `ada_geometric`, `ada_color`. Its filters and its noise are not implemented.
 """
 
 MOVING = {"translation", "cutout", "ada_cutout"} | {
     name for name, pipe in PIPES.items() if any(affine.moves_pixels for affine in pipe.maps)
 }
-"""Names of those that move pixels, or remove them."""
+"""Names of augmentations that move or remove pixels."""
 
 
 def augmented(
@@ -125,23 +125,23 @@ def augmented(
 
     Args:
       discriminator: any network of images, or of vectors if the augmentations accept them.
-      augmentations: from `AUGMENTATIONS`, in the order in which they are applied. Each map of a pipe is drawn by
-        itself; adjacent maps are one resampling.
-      probability: p in [0, 1] of each augmentation; the first p if it adapts. With p near 1 the generator cannot know
-        which way is up, for example, and its samples have all directions; the source finds p below .8 safe.
-      multipliers: factors of p in [0, 1], one for each augmentation; () for 1.
-      value_range: black and white; augmentations see the examples scaled from it to [−1, 1]. Of vectors, (−1, 1).
+      augmentations: from `AUGMENTATIONS`, in the order in which they are applied. Each map of a pipe is drawn
+        separately; adjacent maps are resampled together.
+      probability: p in [0, 1] of each augmentation; the initial p if it adapts. With p near 1 the generator cannot
+        know, for example, which way is up, and its samples have all orientations; the source considers p below .8 safe.
+      multipliers: factors of p in [0, 1], one per augmentation; () for 1.
+      value_range: black and white; augmentations see the examples scaled from it to [−1, 1]. For vectors, (−1, 1).
       adaptive_target: r in (0, 1). p rises while E sign(l_real) is above r, which indicates that D memorises the data,
-        and falls while it is below. .6 in the source. None keeps p fixed.
-      adaptive_speed: change of p at each discriminator update; in the source batch size/500,000, made at every fourth
-        for four, by the sign of the mean over the four.
-      axis_name: devices over whose examples the mean is taken; None for the device's own.
+        and falls while it is below; .6 in the source. None keeps p fixed.
+      adaptive_speed: change of p per discriminator update. The source uses batch size/500,000; it changes p at every
+        fourth update, by four times as much, by the sign of the mean over the four.
+      axis_name: device axis over whose examples the mean is computed; None for the device's own.
 
     Returns:
       A `Network` with `per_example`. If it adapts, it keeps p in its model state.
 
     Raises:
-      ValueError: p, r or a factor is out of range, there is no augmentation, or not a factor for each.
+      ValueError: p, r or a factor is out of range, there is no augmentation, or not one factor per augmentation.
 
     Time: with `ada` a step of configs/dcgan.py on 32 × 32 images in colour, batch 64, takes 1.50 times as long on a CPU
     (`python -m benchmarks.augmentation`).
@@ -151,7 +151,7 @@ def augmented(
     """
     if not augmentations:
         raise ValueError("there is no augmentation to apply")
-    if isinstance(probability, int | float) and not 0 <= probability <= 1:  # a traced number has no value to check
+    if isinstance(probability, int | float) and not 0 <= probability <= 1:  # a traced number cannot be checked
         raise ValueError(f"probability must lie in [0, 1], got {probability}")
     if adaptive_target is not None and not 0 < adaptive_target < 1:
         raise ValueError(f"adaptive_target must lie in (0, 1), got {adaptive_target}")
@@ -187,7 +187,7 @@ def augmented(
 
 
 _Part = tuple[Augmentation | AffineMap, float]
-"""An augmentation, or one map of a pipe, and its factor of the probability."""
+"""An augmentation, or one map of a pipe, with its factor of the probability."""
 
 
 def _parts(augmentations: Sequence[Augmentation], multipliers: Sequence[float]) -> list[_Part]:
@@ -204,7 +204,7 @@ def _apply(
     chance: chex.Numeric,
     value_range: tuple[float, float],
 ) -> chex.Array:
-    """One example after the augmentations that are drawn for it: as it is, bit for bit, where none is."""
+    """Applies the augmentations drawn for an example; if none is drawn, the example is unchanged bit for bit."""
     low, half = value_range[0], (value_range[1] - value_range[0]) / 2
 
     def moved(augment: Callable[[chex.Array], chex.Array], used: chex.Array, example: chex.Array) -> chex.Array:
@@ -226,7 +226,7 @@ def _apply(
 
 
 def _adapted(state: Mapping[str, Any], mean_sign: chex.Array, target: float, speed: float) -> dict[str, Any]:
-    """The state after a call. A discriminator update sees real examples first, so even calls are of real examples."""
+    """The state after a call. A discriminator update sees real examples first, so even calls are on real examples."""
     real = state["calls"] % 2 == 0
     change = speed * jnp.sign(mean_sign - target)
     moved = jnp.clip(state["probability"] + change, 0.0, 1.0)

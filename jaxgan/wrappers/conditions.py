@@ -1,4 +1,4 @@
-"""Wrappers of a network's condition: labels as one-hot vectors, or no condition."""
+"""Wrappers for a network's condition: labels as one-hot vectors, or no condition."""
 
 import chex
 import jax
@@ -11,15 +11,15 @@ def one_hot(network: Network, classes: int) -> Network:
     """A network that receives labels, integers from 0 to classes − 1, as one-hot vectors [batch, classes].
 
     Args:
-      network: any network of conditions [batch, classes].
+      network: any network with conditions [batch, classes].
       classes: number of classes, ≥ 1.
 
     Returns:
-      A `Network` of conditions [batch]. Shares of classes, floats [batch, classes], are passed on, so that samples
+      A `Network` with conditions [batch]. Class weights, floats [batch, classes], are passed on, so that samples
       between two classes can be drawn. Without a condition it behaves like `network`.
 
     Raises:
-      ValueError: `classes` is below 1; on use: the condition is not integers [batch].
+      ValueError: `classes` is below 1; on use, if the condition is not integers [batch].
     """
     if classes < 1:
         raise ValueError(f"there must be at least 1 class, got {classes}")

@@ -1,4 +1,4 @@
-"""DeLiGAN: a mixture of Gaussians as the prior, with means and deviations that the generator learns."""
+"""DeLiGAN: a mixture of Gaussians as the prior, whose means and deviations the generator learns."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def learned_mixture(
     deviation: float = 0.2,
     learn_deviation: bool = True,
 ) -> Network:
-    """A generator of z = μ_k + σ_k·ε that has μ and σ among its parameters.
+    """A generator that takes z = μ_k + σ_k·ε and has μ and σ among its parameters.
 
     Its latents are those of `LATENTS["mixture"](dim, components)`. Component weights that are not one-hot, as on a path
     between two latents, give weighted means and deviations.
@@ -32,14 +32,14 @@ def learned_mixture(
       components: N ≥ 1.
       dim: length of z.
       spread: s > 0; the initial means are drawn from U(−s, s).
-      deviation: the initial σ. A σ may become negative without effect, because ε and −ε are equally likely.
+      deviation: the initial σ. A negative σ has the same effect as a positive one, since ε and −ε are equally likely.
       learn_deviation: whether σ is a parameter. If not, no component can shrink to a point.
 
     Returns:
       A `Network` of latents [batch, components + dim].
 
     Raises:
-      ValueError: on use: the latents have another length.
+      ValueError: on use, if the latents have a different length.
 
     Source: Gurumurthy et al. 2017 (arXiv:1706.02071); the initial values are those of the authors' MNIST code.
     """
@@ -97,7 +97,7 @@ def _mixed(mixture: dict[str, Any], latents: chex.Array) -> chex.Array:
     def of_its_component(name):
         if isinstance(mixture[name], float):
             return mixture[name]
-        # The product only picks rows; without HIGHEST the matrix units of GPUs and TPUs would round them.
+        # The product only picks rows; without HIGHEST, the matrix units of GPUs and TPUs would round them.
         return jnp.matmul(weights, mixture[name], precision=jax.lax.Precision.HIGHEST)
 
     return of_its_component("mean") + of_its_component("deviation") * noise

@@ -6,10 +6,10 @@ from jaxgan.types import Network
 
 
 def pack(discriminator: Network, count: int) -> Network:
-    """A discriminator of packs of m examples, joined along their last axis; the losses do not change.
+    """A discriminator of packs of m examples, concatenated along their last axis; the losses do not change.
 
-    Each m consecutive examples of a batch are a pack, and a batch of n gives n/m logits. A network that draws its noise
-    per example draws it per pack, with the key of the pack's first example.
+    Each m consecutive examples of a batch form a pack, so a batch of n gives n/m logits. A network that draws noise per
+    example draws it per pack, with the key of the pack's first example.
 
     Args:
       discriminator: any network of examples [batch, ..., m·channels], or of vectors [batch, m·dim].
@@ -19,7 +19,7 @@ def pack(discriminator: Network, count: int) -> Network:
       A `Network` of examples [batch, ..., channels].
 
     Raises:
-      ValueError: m is below 1; on use: the batch size is not a multiple of m.
+      ValueError: m is below 1; on use, if the batch size is not a multiple of m.
 
     Source: Lin et al. 2018 (arXiv:1712.04086), section 2.
     """

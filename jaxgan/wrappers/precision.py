@@ -1,4 +1,4 @@
-"""What networks compute in: float32, bfloat16, or float32 with matrix products of bfloat16."""
+"""The precision of networks: float32, bfloat16, or float32 with bfloat16 matrix products."""
 
 import functools
 from collections.abc import Callable
@@ -19,14 +19,14 @@ def compute_in(network: Network, dtype: Any) -> Network:
     Parameters, their gradients, the optimizer's state, batch statistics, losses and metrics are float32.
 
     Args:
-      network: any network whose layers compute in the type of their parameters and inputs, as flax's do by default.
-      dtype: a floating type, such as `jnp.bfloat16`; with float32 the result is `network`.
+      network: any network whose layers compute in the dtype of their parameters and inputs, as flax's do by default.
+      dtype: a floating dtype, such as `jnp.bfloat16`; with float32 the result is `network`.
 
     Returns:
-      A `Network` of float32 outputs.
+      A `Network` with float32 outputs.
 
     Raises:
-      ValueError: `dtype` is not a floating type.
+      ValueError: `dtype` is not a floating dtype.
 
     Source: Micikevicius et al. 2018 (arXiv:1710.03740), a float32 copy of the weights; bfloat16 has float32's range, so
     the loss needs no scale (Kalamkar et al. 2019, arXiv:1905.12322).
@@ -50,19 +50,19 @@ def compute_in(network: Network, dtype: Any) -> Network:
 def bfloat16_products(network: Network) -> Network:
     """A network whose layers round the operands of their matrix products to bfloat16, and sum in float32.
 
-    All else stays float32: activations between the layers, normalisation, parameters and their gradients. So do, on a
-    CPU, the gradients of kernels, convolutions that are faster so, and all products where the processor has no units
-    for bfloat16 (AMX).
+    Everything else stays float32: activations between the layers, normalisation, parameters and their gradients. On a
+    CPU some products stay float32 too: gradients of kernels, convolutions that are faster that way, and all products if
+    the processor has no units for bfloat16 (AMX).
 
     Args:
-      network: of this package's layers. Layers of your own follow where they use `jaxgan.products.product`;
-        other products follow JAX's setting, `jax.default_matmul_precision("BF16_BF16_F32")`, which XLA ignores on a
-        CPU. There are no forward-mode derivatives.
+      network: made of this package's layers. Your own layers are included if they use `jaxgan.products.product`; other
+        products follow JAX's setting, `jax.default_matmul_precision("BF16_BF16_F32")`, which XLA ignores on a CPU.
+        There are no forward-mode derivatives.
 
     Returns:
-      A `Network` of the same parameters.
+      A `Network` with the same parameters.
 
-    Source: Kalamkar et al. 2019 (arXiv:1905.12322), which trains so, activations in bfloat16 too.
+    Source: Kalamkar et al. 2019 (arXiv:1905.12322), who train this way, with activations in bfloat16 too.
     """
 
     def apply(*args, **options):
@@ -80,7 +80,7 @@ PRECISIONS: dict[str, Callable[[Network], Network]] = Table("precision") | {
 
 
 def precision_in_words(name: str) -> str:
-    """What a run says of its precision when it begins."""
+    """A run's initial description of its precision."""
     without = name == "bfloat16_products" and jax.default_backend() == "cpu" and not cpu_gains()
     why = ", here float32, since this processor has no units for bfloat16 (amx_bf16)"
     return f"{name}{why if without else ''}"

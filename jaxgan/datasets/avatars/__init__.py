@@ -1,4 +1,4 @@
-"""Twenty thousand pixel-art avatars in colour, with attributes, in the package: no download and no extra.
+"""Twenty thousand pixel-art avatars in colour, with attributes. They come with the package: no download, no extra.
 
 Art: DiceBear 9.4.3, style Pixel Art, CC0 1.0 (LICENSE). avatars.mjs draws them, and pack.py packs them.
 """
@@ -16,13 +16,13 @@ from jaxgan.errors import DataError, UsageError
 from jaxgan.io import archives
 
 PICTURES, ATTRIBUTES = "avatars.webp", "attributes.npz"
-"""A lossless sheet of rows of `COLUMNS` pictures, and of each attribute the classes' numbers and names."""
+"""A lossless sheet of pictures, `COLUMNS` per row; and for each attribute the classes' numbers and names."""
 
 COUNT, COLUMNS, SIDE = 20_000, 100, 16
-"""Pictures, pictures in a row of the sheet, and pixels of a side in it, each of which is four pixels of an example."""
+"""Number of pictures, pictures per row of the sheet, and pixels per side there (each is 2 × 2 pixels of an example)."""
 
 COARSE = {"mouth": ("happy", "sad"), "hair": ("long", "short"), "glasses": ("none", "dark", "light")}
-"""Labels that are kinds: what the classes of an attribute begin with. The label `mouth_shape` has all classes of it."""
+"""Labels that group the classes of an attribute by the beginning of their names. `mouth_shape` keeps all classes."""
 
 LABELS = {
     **{name: len(kinds) for name, kinds in COARSE.items()},
@@ -30,20 +30,20 @@ LABELS = {
     **{"mouth_shape": 23, "hair_shape": 45, "glasses_shape": 15},
     **{"hair_color": 11, "clothing_color": 12, "mouth_color": 4, "eyes_color": 6, "hat_color": 7},
 }
-"""The labels, and how many classes each has."""
+"""The labels, with the number of classes of each."""
 
 HELD_OUT = 2_000
 
 
 def load(*, label: str = "mouth", validation_examples: int = -1) -> Dataset:
-    """16,000 / 2,000 / 2,000 avatars, all distinct, with a label by an attribute, or by several.
+    """16,000 / 2,000 / 2,000 distinct avatars, labelled by one or several attributes.
 
     Args:
-      label: see `labels`; "" for mouth.
+      label: see `labels`; "" means "mouth".
       validation_examples: as for every `Loader`; −1 means 2,000.
 
     Returns:
-      The dataset; uint8 images [n, 32, 32, 3], every pixel of the art doubled.
+      The dataset; uint8 images [n, 32, 32, 3], in which every pixel of the art is doubled.
 
     Raises:
       UsageError: there is no such label.
@@ -57,22 +57,23 @@ def load(*, label: str = "mouth", validation_examples: int = -1) -> Dataset:
         images = pixels.reshape(COUNT, SIDE, SIDE, 3).repeat(2, axis=1).repeat(2, axis=2)
     train, test = splits.cut(Split(images, numbers), HELD_OUT)
     held_out = splits.held_out(len(train), HELD_OUT if validation_examples < 0 else validation_examples)
-    train, validation = splits.cut(train, held_out)  # by position for every label: the draws are in random order
+    train, validation = splits.cut(train, held_out)  # by position for every label, since the file is in random order
     dataset = Dataset("avatars", train, validation, test, train.example_shape, len(names))
     return dataclasses.replace(dataset, class_names=names)
 
 
 def labels(label: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The class of each avatar, and the classes' names.
+    """The class of each avatar, and the names of the classes.
 
-    The classes of several attributes are all combinations of theirs, in their order: "happy long", "happy short",
-    "sad long", "sad short" of "mouth,hair". A hat may hide hair; `hat_color` is of the hat that an avatar would have.
+    The classes of several attributes are all combinations of their classes, in order: "mouth,hair" gives "happy long",
+    "happy short", "sad long" and "sad short". A hat may hide the hair. `hat_color` is the colour of the hat that an
+    avatar would have.
 
     Args:
-      label: one of `LABELS`, or several with commas.
+      label: one of `LABELS`, or several separated by commas.
 
     Returns:
-      int32 [20000], and a name for each class.
+      int32 [20000], and a name per class.
 
     Raises:
       UsageError: there is no such label.
@@ -103,7 +104,7 @@ def _path(name: str) -> str:
 
 @contextlib.contextmanager
 def _reading() -> Iterator[None]:
-    """Turns what damaged files raise into a DataError."""
+    """Turns the exceptions that damaged files raise into a DataError."""
     try:
         yield
     except (OSError, ValueError, SyntaxError, archives.UnreadableError) as error:

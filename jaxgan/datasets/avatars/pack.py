@@ -1,4 +1,4 @@
-"""Packs what avatars.mjs draws into the two files of the dataset: `python -m jaxgan.datasets.avatars.pack OUT`."""
+"""Packs the output of avatars.mjs into the two files of the dataset: `python -m jaxgan.datasets.avatars.pack OUT`."""
 
 import json
 import pathlib
@@ -15,18 +15,18 @@ NAMES = {
     "skinColor": "skin",
     "primaryBackgroundColor": "background",
 }
-"""The attributes that are kept: DiceBear's name and ours."""
+"""The attributes that are kept: DiceBear's name, then ours."""
 
 
 def pack(out: str, directory: pathlib.Path) -> None:
     """Writes avatars.webp and attributes.npz.
 
     Args:
-      out: OUT of avatars.mjs.
+      out: OUT of avatars.mjs, its output directory.
       directory: where to write.
 
     Raises:
-      ValueError: the pictures are not doubled ones.
+      ValueError: the pixels of the pictures are not doubled.
     """
     pixels = np.fromfile(f"{out}.rgb", np.uint8).reshape(-1, 2 * SIDE, 2 * SIDE, 3)
     small = pixels[:, ::2, ::2]
@@ -39,7 +39,7 @@ def pack(out: str, directory: pathlib.Path) -> None:
     arrays = {}
     for given, attribute in NAMES.items():
         values = [row.get(given, "none").removeprefix("variant") for row in rows]
-        # "none" is the first class.
+        # "none" becomes the first class.
         classes = sorted(set(values), key=lambda value: (value != "none", value))
         arrays[attribute] = np.array([classes.index(value) for value in values], np.uint8)
         arrays[f"{attribute} classes"] = np.array(classes)

@@ -1,4 +1,4 @@
-"""`comparison.html`: several runs side by side: what differs, their scores, curves and last pictures."""
+"""`comparison.html` shows several runs side by side: their differences, scores, curves and last pictures."""
 
 import html
 import os
@@ -24,16 +24,16 @@ from jaxgan.runs.evaluate.report import (
 from jaxgan.runs.evaluate.tables import mark, number
 
 MOST = 24
-"""Runs that a page compares."""
+"""Maximum number of runs that a page compares."""
 
 FILE = "comparison.html"
 
 SETTINGS = ("Loss", "Training")
-"""Facts that repeat settings."""
+"""Facts that only repeat settings."""
 
 
 class _Run(NamedTuple):
-    """What a page says of one run; `report` is its last evaluation, or None."""
+    """The content of a page about one run; `report` is its last evaluation, or None."""
 
     name: str
     directory: RunDirectory
@@ -44,11 +44,11 @@ class _Run(NamedTuple):
 
 
 def write_comparison(directories: Sequence[RunDirectory], folder: pathlib.Path) -> pathlib.Path:
-    """Writes the page of some runs, in their order, and returns its path.
+    """Writes the page that compares runs, in the given order, and returns its path.
 
     Args:
-      directories: of at least two runs.
-      folder: where it is written.
+      directories: directories of at least two runs.
+      folder: where to write the page.
 
     Raises:
       WriteError: it cannot be written.
@@ -73,7 +73,7 @@ def write_comparison(directories: Sequence[RunDirectory], folder: pathlib.Path) 
 
 
 def _names(directories: Sequence[RunDirectory]) -> list[str]:
-    """The shortest ends of the paths that tell them apart."""
+    """The shortest endings of the paths that distinguish the runs."""
     paths = [directory.path.parts for directory in directories]
     for length in range(1, max(map(len, paths)) + 1):
         names = [os.path.join(*parts[-length:]) for parts in paths]
@@ -122,7 +122,7 @@ def _pictures(runs: Sequence[_Run]) -> str:
 
 
 def _scores(runs: Sequence[_Run]) -> str:
-    """The scores of each run's last evaluation, the best of each marked."""
+    """The scores of each run's last evaluation, with the best one marked."""
     known = {i: run.report for i, run in enumerate(runs) if run.report is not None}
     if not known:
         return pages.section("Scores", "<p>None is evaluated yet: <code>jaxgan evaluate DIR</code></p>")
@@ -154,7 +154,7 @@ def _scores(runs: Sequence[_Run]) -> str:
 
 
 def _best(scores: Mapping[int, Mapping[str, Any]]) -> int | None:
-    """Which of some scores is the best; None if fewer than two have a value, or two are equal."""
+    """The index of the best score; None if fewer than two have a value, or if the best is not unique."""
     sign = {"higher": -1, "lower": 1}
     orders = {
         i: sign[score["better"]] * score["value"]
@@ -166,12 +166,12 @@ def _best(scores: Mapping[int, Mapping[str, Any]]) -> int | None:
 
 
 def _curves(runs: Sequence[_Run], keys: str) -> str:
-    """Each metric and score in a chart, with a curve for each run."""
+    """A chart per metric and score, with a curve per run."""
     sentences = {name: sentence for names, sentence in METRICS.values() for name in names}
     charts = []
     for name in dict.fromkeys(name for run in runs for lines in run.panels.values() for name in lines):
         found = {run.name: lines[name] for run in runs for lines in run.panels.values() if name in lines}
-        # A run without it keeps its colour free for the others' sake.
+        # A run without the metric still reserves its colour, so that the others' colours do not change.
         lines = {run.name: found.get(run.name, figures.Curve([], [])) for run in runs}
         lines = {i: curve._replace(reference=None) for i, curve in lines.items()}
         if max(len(curve.steps) for curve in lines.values()) < 2:

@@ -1,4 +1,4 @@
-"""Scores of a run's generator: draws samples, compares them with the data, and writes the report."""
+"""Scores a run's generator: draws samples, compares them with the data, and writes the report."""
 
 import contextlib
 import copy
@@ -32,27 +32,27 @@ from jaxgan.tasks import Scores
 from jaxgan.types import TrainState, stream
 
 SPLIT_BYTES = 2**30
-"""At most this much of a split is read, counted as floats."""
+"""Maximum bytes of a split that are read, counted as floats."""
 
 
 DRAW, TASK = "draws samples", "the task's scores"
-"""Parts of an evaluation beside its evaluators."""
+"""Parts of an evaluation besides its evaluators."""
 
 
 Show = Callable[[int, int, str, float | None], None]
 
 
 class Parts:
-    """The parts of an evaluation: each evaluator of real data and of samples, the samples, and the task's scores.
+    """The parts of an evaluation: each evaluator on real data and on samples, drawing samples, and the task's scores.
 
-    Real data takes about as long as samples, so the first half of the parts tells how long the second one takes.
+    Real data takes about as long as samples, so the first half of the parts predicts the duration of the second half.
 
     Args:
-      show: takes how many are done, of how many, the name of the next, and an estimate of the seconds left or None.
+      show: called with the number of finished parts, their total, the next part, and the estimated seconds or None.
 
     Attributes:
-      done: how many are.
-      total: how many there are; 0 before they are known.
+      done: number of finished parts.
+      total: number of parts; 0 before it is known.
     """
 
     def __init__(self, show: Show = lambda *_: None, clock: Callable[[], float] = time.monotonic):
@@ -63,19 +63,19 @@ class Parts:
         self._running: tuple[str, float] | None = None
 
     def expect(self, evaluators: Sequence[str], *, task: bool) -> None:
-        """Sets the parts."""
+        """Sets the expected parts."""
         self._left = [*evaluators, DRAW, *([TASK] if task else []), *evaluators]
         self.done, self.total, self._running = 0, len(self._left), None
 
     def begin(self, name: str, of: str = "") -> None:
-        """One ends, if there was one, and the next begins."""
+        """Starts the next part, and ends the current one, if any."""
         if self._running is not None:
             self._finish()
         self._running = name, self._clock()
         self._show(self.done, self.total, f"{name} of {of}" if of else name, self._seconds_left())
 
     def end(self) -> None:
-        """The last one ends."""
+        """Ends the last part."""
         self._finish()
         self._show(self.done, self.total, "done", None)
 
@@ -87,7 +87,7 @@ class Parts:
         self._running, self.done = None, self.done + 1
 
     def _seconds_left(self) -> float | None:
-        """What is known of the same parts, and for others their mean; None before one is done."""
+        """Uses the known durations of the same parts, and their mean for others; None before any part is done."""
         if not self._seconds:
             return None
         mean = statistics.fmean(self._seconds.values())
@@ -98,13 +98,13 @@ class Report(NamedTuple):
     """The result of an evaluation.
 
     Attributes:
-      step: of the generator.
-      seed: of the latents.
-      scores: each with that of real data as a baseline.
-      samples: that were evaluated; images in [0, 1].
-      left_out: evaluators that "auto" left out, with the reason.
+      step: training step of the generator.
+      seed: seed of the latents.
+      scores: each with real data's score as a baseline.
+      samples: the evaluated samples; images in [0, 1].
+      left_out: evaluators that "auto" left out, with the reasons.
       way: how the samples were drawn; see `sampling_name`.
-      facts: numbers on that.
+      facts: numbers about the drawing.
       task: the scores of the run's task.
     """
 
@@ -119,18 +119,18 @@ class Report(NamedTuple):
 
 
 class Evaluation:
-    """Evaluates the generators of a run: reads the data once, and keeps the scores of real examples.
+    """Evaluates the generators of a run. Reads the data once, and caches the scores of real examples.
 
     Args:
-      config: a checked config; its section `evaluation` chooses the scores.
+      config: a checked config; its section `evaluation` selects the scores.
       inputs: the run's data.
       experiment: the run's parts.
-      seed: of the latents.
+      seed: seed of the latents.
       log: prints messages before slow work.
       parts: receives the parts of the evaluation as they start; None to report nothing.
 
     Raises:
-      UsageError: an evaluator does not suit the data, or there are too few samples.
+      UsageError: an evaluator does not support the data, or there are too few samples.
       DataError: the test split is too small, or the data or the weights cannot be read.
     """
 
@@ -155,7 +155,7 @@ class Evaluation:
         self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes, reference_split=reference)
         with _finite_data():
             self.evaluators, self.left_out = self._choose()
-        # Computed once, on first use, also for the evaluations that `of` makes.
+        # Computed once, on first use; shared with the evaluations that `of` creates.
         begin = functools.partial(self.parts.begin, of="real data")
         self._references = functools.cache(
             lambda: reference_scores(self.data, self.evaluators, self.key, self.count, begin)
@@ -164,7 +164,7 @@ class Evaluation:
         self._make_task_scores = functools.cache(
             lambda: task_scores.task_scorer(config, inputs, self.data, self.features, self.to_unit, task_key)
         )
-        # Samples get the conditions of training examples, so in the data's proportions.
+        # Samples get the conditions of training examples, so they have the data's proportions.
         self._lent = None if inputs.condition is None else lend(dataset.train, inputs.condition, self.count)
         self._set_run(experiment, config)
 
@@ -172,9 +172,9 @@ class Evaluation:
         """Scores a generator.
 
         Raises:
-          DivergedError: its samples, or their features, are not finite.
+          DivergedError: its samples or their features are not finite.
           UsageError: the features of the data are not finite.
-          NoSamplesError: rejection accepts almost no samples.
+          NoSamplesError: rejection sampling accepts almost no samples.
         """
         self.parts.expect(list(self.evaluators), task=self._task_scores is not None)
         with _finite_data():
@@ -197,10 +197,10 @@ class Evaluation:
         return Report(int(state.step), self.seed, scores, samples, self.left_out, self.way, facts, task)
 
     def of(self, experiment: Experiment, config: Mapping[str, Any]) -> "Evaluation":
-        """The same evaluation of another run's generators, on the same data.
+        """The same evaluation for another run's generators, on the same data.
 
         Raises:
-          UsageError: the scores of its task are named, and it has none.
+          UsageError: its task's scores are requested by name, but the task has none.
         """
         other = copy.copy(self)
         other._set_run(experiment, config)
@@ -215,7 +215,7 @@ class Evaluation:
         self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
 
     def to_unit(self, samples: np.ndarray) -> np.ndarray:
-        """Generated examples as the data's are given to evaluators: images and what stands for bytes in [0, 1]."""
+        """Converts generated examples to the evaluators' range: images, and data stored as bytes, become [0, 1]."""
         low, high = self.inputs.range
         if self.inputs.dataset.train.dtype == np.uint8:
             return self.inputs.range.to_unit(samples)
@@ -224,16 +224,16 @@ class Evaluation:
     def _examples(self, name: str, split: Split) -> Examples:
         most = max(SPLIT_BYTES // (4 * math.prod(self.inputs.facts.example_shape)), 1)
         most = min(len(split), most if split.in_memory else min(most, max(self.count, 10_000)))
-        # At random but always the same, in order.
+        # A random choice, always the same, in order.
         chosen = np.sort(order.subset("examples", len(split), most)) if most < len(split) else np.arange(most)
-        # All of an array, without a copy.
+        # The whole array, without a copy.
         whole = split.examples if isinstance(split.examples, np.ndarray) and most == len(split) else None
         values = unit_values(split.take(chosen) if whole is None else whole, *self.inputs.range)
         labels = split.take_labels(chosen) if self.inputs.condition == "labels" else None
         return Examples(name, values, self.features, len(split), labels)
 
     def _choose(self) -> tuple[dict[str, Evaluator], dict[str, str]]:
-        """The evaluators of `config.evaluation.metrics`, checked, and why "auto" left others out."""
+        """The evaluators of `config.evaluation.metrics`, checked; and the reasons why "auto" left others out."""
         named = self.config["evaluation"]["metrics"]
         chosen, left_out = {}, {}
         for name, evaluator in build_evaluators(self.config).items():
@@ -261,7 +261,7 @@ class Evaluation:
 
 @contextlib.contextmanager
 def _finite_data() -> Iterator[None]:
-    """Raises UsageError where features of the data are not finite."""
+    """Raises UsageError if features of the data are not finite."""
     try:
         yield
     except NonFiniteError as error:
@@ -269,7 +269,7 @@ def _finite_data() -> Iterator[None]:
 
 
 def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence[pathlib.Path] = ()) -> dict[str, Any]:
-    """A report for `evaluation/*.json`, with the names of its pictures."""
+    """Converts a report for `evaluation/*.json`, with the names of its pictures."""
     dataset = evaluation.inputs.dataset
     return {
         "run": run,
@@ -291,7 +291,7 @@ def to_json(report: Report, evaluation: Evaluation, run: str, pictures: Sequence
 
 
 def _described(sampling: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a config's section that have an effect; two evaluations of equal ones can be compared."""
+    """The fields of a config section that have an effect. Two evaluations with equal fields are comparable."""
     fields = {"method": PLAIN} if sampling["method"] == PLAIN else dict(sampling)
     fields.pop("truncation", None)
     return fields if sampling["truncation"] == 1 else {**fields, "truncation": sampling["truncation"]}
@@ -305,7 +305,7 @@ def _score_to_json(score: Score) -> dict[str, Any]:
 
 
 def notes(evaluation: Evaluation) -> list[str]:
-    """What a reader must know about the scores."""
+    """Notes that readers of the scores need."""
     found = [evaluator.note for evaluator in evaluation.evaluators.values() if evaluator.note]
     if (psi := evaluation.config["sampling"]["truncation"]) != 1:
         found.insert(0, f"Samples of latents truncated to {psi:g}: no score of them is comparable with that of others.")

@@ -1,4 +1,4 @@
-"""The features that a config names: a classifier trained on the data, Inception, the values, or a user's function."""
+"""The features that a config names: a classifier trained on the data, Inception, raw values, or a user's function."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ from jaxgan.figures import is_image
 from jaxgan.runs.data import Inputs
 
 CLASSES = 1_000
-"""Datasets with more classes get no classifier."""
+"""Datasets with more classes than this get no classifier."""
 
 
 def build_features(config: Mapping[str, Any], inputs: Inputs, log: Callable[[str], None]) -> Features:
@@ -44,7 +44,7 @@ def build_features(config: Mapping[str, Any], inputs: Inputs, log: Callable[[str
 
 
 def unit_values(examples: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Examples as evaluators take them: images as floats in [0, 1], of bytes or of floats; other floats as they are."""
+    """Examples in the evaluators' form: images as floats in [0, 1], from bytes or floats; other floats unchanged."""
     if examples.dtype == np.uint8:
         return ValueRange(0, 255).to_unit(examples.astype(np.float32))
     if not is_image(examples.shape[1:]):
@@ -82,7 +82,7 @@ def _classifier(inputs: Inputs, log: Callable[[str], None]) -> Features:
             reason,
             "set evaluation.features=raw or inception",
         )
-    # Images whose channels are independent are classified channel by channel.
+    # If the channels of images are independent, each channel is classified separately.
     stacks, dataset = dataset, dataset.channels or dataset
     arrays: list[np.ndarray] = []
     for split in (dataset.train, dataset.test):
@@ -108,7 +108,7 @@ def _inception(section: Mapping[str, Any]) -> Features:
 
     @jax.jit
     def apply(variables, images):
-        images = images[..., None] if images.ndim == 3 else images[..., :3]  # a fourth channel is alpha
+        images = images[..., None] if images.ndim == 3 else images[..., :3]  # a fourth channel would be alpha
         images = inception.preprocess(images, low=0.0, high=1.0, style=style)
         outputs: Any = inception.InceptionV3().apply(variables, images)
         # The authors of the Inception score omit the bias.
@@ -119,7 +119,7 @@ def _inception(section: Mapping[str, Any]) -> Features:
 
 
 def _of_user(name: str) -> Features:
-    """The function of FILE.py:FUNCTION, whose output is checked."""
+    """The function of FILE.py:FUNCTION; its output is checked."""
     file, _, function = os.path.expanduser(name).rpartition(":")
     if not os.path.isfile(file):
         raise UsageError(f"evaluation.features={name}", f"there is no file {file}", "give the path of a Python file")

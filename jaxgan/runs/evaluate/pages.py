@@ -1,4 +1,4 @@
-"""Parts of the pages that runs have: one file each, which makes no request. What is in them may be a stranger's."""
+"""Building blocks of runs' web pages: a single file each, without requests. Their content may be untrusted."""
 
 import base64
 import html
@@ -14,21 +14,21 @@ from jaxgan.errors import in_one_line
 from jaxgan.figures import Curve
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
-"""What a page may load: nothing that is not in it."""
+"""The page's content security policy: it may load only what it contains."""
 
 LARGEST_PICTURE = 2**23
-"""Bytes of a picture that a page takes."""
+"""Maximum size of a picture in a page, in bytes."""
 
 PNG = b"\x89PNG\r\n"
-"""How a PNG begins."""
+"""The first bytes of a PNG."""
 
 
 def page(title: str, body: Iterable[str], scripts: Iterable[str] = ()) -> str:
-    """A page.
+    """Builds a page.
 
     Args:
       title: plain text.
-      body: HTML of its parts.
+      body: the HTML of its parts.
       scripts: HTML of script elements, see `script`.
     """
     head = (
@@ -41,18 +41,18 @@ def page(title: str, body: Iterable[str], scripts: Iterable[str] = ()) -> str:
 
 
 def section(title: str, *parts: str, id: str = "", hidden: bool = False) -> str:
-    """A part of a page with its heading; the other parts are HTML."""
+    """A section of a page with a heading; `parts` are HTML."""
     attributes = (f' id="{id}"' if id else "") + (" hidden" if hidden else "")
     return "\n".join([f"<section{attributes}>", f"<h2>{html.escape(title)}</h2>", *filter(None, parts), "</section>"])
 
 
 def note(text: str) -> str:
-    """A sentence of plain text."""
+    """A sentence in plain text."""
     return f'<p class="note">{html.escape(text)}</p>'
 
 
 def data(id: str, content: str) -> str:
-    """A script element of JSON, which is not escaped."""
+    """A script element with JSON, which is not escaped."""
     return f'<script id="{id}" type="application/json">{content}</script>'
 
 
@@ -62,12 +62,12 @@ def program(text: str) -> str:
 
 
 def source(name: str) -> str:
-    """A script element of a file beside this one."""
+    """A script element with the content of a file in this folder."""
     return program(_source(name))
 
 
 def header(title: str, sentence: str, *parts: str) -> str:
-    """The beginning of a page; the other parts are HTML."""
+    """The beginning of a page; `parts` are HTML."""
     return f"<header><h1>{html.escape(title)}</h1>{note(sentence)}{''.join(parts)}</header>"
 
 
@@ -77,30 +77,30 @@ def side_by_side(figures: Iterable[str]) -> str:
 
 
 def legend(names: Iterable[str], *, real: Iterable[int] = ()) -> str:
-    """The names of curves, plain text, each with its line; `real` are those whose level of real data is drawn."""
+    """The names of curves, plain text, with their lines; `real` are those with a reference level of real data."""
     keys = [f"<li>{figures.key(i)}{html.escape(name)}" for i, name in enumerate(names)]
     keys += [f"<li>{figures.key(i, 'real')}real data" for i in real]
     return f'<ul class="keys">{"".join(keys)}</ul>'
 
 
 def listed(facts: Mapping[str, str]) -> str:
-    """Facts, plain text by name."""
+    """Facts by name, in plain text."""
     pairs = (f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in facts.items() if text)
     return f"<dl>{''.join(pairs)}</dl>"
 
 
 def number(text: str) -> str:
-    """A number with its error, plain text, which breaks in front of the ± only."""
+    """A number with its error, in plain text; a line break is possible only before the ±."""
     return html.escape(text).replace("± ", "±&nbsp;")
 
 
 def field(name: str) -> str:
-    """The name of a field, whose lines may break behind its dots and underscores."""
+    """The name of a field; lines may break after its dots and underscores."""
     return re.sub(r"([._])", r"\1<wbr>", html.escape(name))
 
 
 def table(rows: Sequence[Sequence[str]], numeric: Iterable[int] = ()) -> str:
-    """A table whose first row has the headings, of HTML; "" without rows. Columns of numbers are `numeric`."""
+    """A table of HTML cells; the first row has the headings. "" without rows. `numeric` lists columns of numbers."""
     if not rows:
         return ""
     numeric = set(numeric)
@@ -112,15 +112,15 @@ def table(rows: Sequence[Sequence[str]], numeric: Iterable[int] = ()) -> str:
 
 
 def picture(content: bytes, alt: str, id: str = "") -> str:
-    """An image element of the content of a PNG file; `alt` is plain text."""
+    """An image element with the content of a PNG file; `alt` is plain text."""
     source = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     return f'<img{f" id={id}" if id else ""} alt="{html.escape(alt)}" src="{source}">'
 
 
 def chart(title: str, sentence: str, lines: Mapping[str, Curve], *, keys: bool = True) -> str:
-    """Curves with a heading and a sentence, plain text, and with a legend unless one stands elsewhere.
+    """Curves with a heading and a sentence in plain text, and a legend unless the page has one elsewhere.
 
-    A title may have \\$ for a dollar, as matplotlib needs it.
+    A title may contain \\$ for a dollar, as matplotlib requires.
     """
     title, lines = title.replace(r"\$", "$"), {name.replace(r"\$", "$"): line for name, line in lines.items()}
     drawn = figures.chart(lines, f"{title}: {figures.in_words(lines)}")
@@ -129,29 +129,29 @@ def chart(title: str, sentence: str, lines: Mapping[str, Curve], *, keys: bool =
 
 
 def figure(title: str, sentence: str, content: str) -> str:
-    """A picture, which is HTML, below its title and a sentence on it."""
+    """A picture (HTML) below its title and a sentence about it."""
     return f"<figure><h3>{html.escape(title)}</h3>{note(sentence)}{content}</figure>"
 
 
 def read_file(folder: pathlib.Path, name: str, most: int, page: str = "report.html") -> bytes:
-    """The content of a file of a run, which may be a stranger's; nothing if there is none.
+    """The content of a file of an untrusted run; empty if there is no such file.
 
     Args:
-      folder: in which it is; with a warning, nothing is read that lies elsewhere.
-      name: of the file.
-      most: bytes; a larger file is left out, with a warning.
-      page: named in warnings.
+      folder: the folder of the file; a file that lies elsewhere is not read, with a warning.
+      name: name of the file.
+      most: maximum size in bytes; a larger file is left out, with a warning.
+      page: name of the page in warnings.
     """
     why = ""
     try:
         path = os.path.realpath(folder / name)
         if os.path.dirname(path) != os.path.realpath(folder):
             why = f"it is not in {folder}"
-        elif os.path.isfile(path):  # and not a device or a pipe
+        elif os.path.isfile(path):  # not a device or a pipe
             if os.path.getsize(path) <= most:
                 return pathlib.Path(path).read_bytes()
             why = f"it has more than {most:,} bytes"
-    except (OSError, ValueError):  # it cannot be read, or is not a name of a file
+    except (OSError, ValueError):  # unreadable, or not a valid file name
         pass
     if why:
         print(f"jaxgan: warning: {page} leaves {in_one_line(name)} out; {why}", file=sys.stderr, flush=True)
@@ -159,7 +159,7 @@ def read_file(folder: pathlib.Path, name: str, most: int, page: str = "report.ht
 
 
 def read_picture(folder: pathlib.Path, name: str) -> bytes:
-    """The content of a PNG file of a run; nothing for other files. See `read_file`."""
+    """The content of a PNG file of a run; empty for other files. See `read_file`."""
     content = read_file(folder, name, LARGEST_PICTURE)
     return content if content.startswith(PNG) else b""
 

@@ -1,4 +1,4 @@
-"""`report.html`: what a run is, how its samples, scores and curves came to be, and its settings, in one file."""
+"""`report.html` describes a run in one file: its facts, samples, scores, curves and settings."""
 
 import base64
 import html
@@ -49,10 +49,10 @@ METRICS = {
     ),
     "modes hit": (("modes",), "How many of the data's modes have samples."),
 }
-"""The metrics in each panel of curves, and what they mean."""
+"""The metrics in each panel of curves, with their meaning."""
 
 OF_SCORES = "A score of the evaluations in training, with its standard errors."
-"""What a curve is that is none of a metric."""
+"""The description of curves that are not metrics."""
 
 DRAWN = {
     "nearest": (
@@ -68,22 +68,22 @@ DRAWN = {
     "classes": ("Samples by class", "Each row has samples of one class, as the condition or a classifier says."),
     "samples": ("The samples that were scored", "Over the true density in grey, where it is known."),
 }
-"""Titles and sentences of an evaluation's pictures, by the end of their names."""
+"""Titles and descriptions of an evaluation's pictures, by the end of their file names."""
 
 PICTURE, REPORT = re.compile(r"step_\d{1,18}\.png"), re.compile(r"step_\d+_seed_\d+(_\w+)?\.json")
-"""Names of the pictures of samples, and of evaluations."""
+"""File names of the pictures of samples, and of evaluations."""
 
 FRAMES, FILM_BYTES = 40, 2**22
-"""Most pictures of a film, and of all of their files."""
+"""Maximum number of pictures in a film, and maximum total size of their files."""
 
 LIVE_NUMBERS = 1_500_000
-"""Most numbers of a generator that a report contains: 4 MB."""
+"""Maximum number of numbers of a generator that a report includes: 4 MB."""
 
 SCORES = 50
-"""Most scores that have a curve."""
+"""Maximum number of scores with curves."""
 
 CONFIG_BYTES, METRICS_BYTES = 2**20, 2**28
-"""Of `config.json` and `metrics.jsonl`; what is larger is left out."""
+"""Maximum size of `config.json` and `metrics.jsonl`; larger files are left out."""
 
 Panels = dict[str, dict[str, Curve]]
 
@@ -97,13 +97,13 @@ def write_report(
     """Writes `curves.png` and `report.html`, and returns the path of the latter.
 
     Args:
-      directory: of the run.
-      shown: the evaluation whose scores are in it; None for that of the last step.
-      folder: where the files are written; None for the run's directory.
-      run: whose generator is part of the page, if it is small and runs in plain JavaScript; None for no generator.
+      directory: the run's directory.
+      shown: the evaluation whose scores it contains; None for the last step's.
+      folder: where to write the files; None for the run's directory.
+      run: the run whose generator the page includes, if it is small and runs in plain JavaScript; None for none.
 
     Raises:
-      WriteError: one cannot be written.
+      WriteError: a file cannot be written.
     """
     folder = folder or directory.path
     reports, config = read_evaluations(directory, shown), read_config(directory)
@@ -128,7 +128,7 @@ def write_report(
 
 
 def _unfinished(config: Mapping[str, Any], panels: Panels) -> str:
-    """A sentence on a run whose log ends before its last step."""
+    """A sentence about a run whose log ends before its last step."""
     steps, ends = config.get("steps"), [curve.steps[-1] for lines in panels.values() for curve in lines.values()]
     if not ends or not isinstance(steps, int) or steps <= (last := max(ends)):
         return ""
@@ -136,9 +136,9 @@ def _unfinished(config: Mapping[str, Any], panels: Panels) -> str:
 
 
 def facts_of(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, str]:
-    """What a run is: what it said when it began, the time that it has taken, and what computed it."""
+    """A run's facts: those printed at its start, the duration of its training, and the software and hardware used."""
     known = read_facts(directory)
-    # Runs of earlier versions have no such file.
+    # Runs of earlier versions have no facts file.
     facts = dict(known.facts) or dict(game_in_words(config) if config and not problems_of(config) else ())
     names, texts = (list(map(in_one_line, part)) for part in (list(facts)[:50], list(facts.values())[:50]))
     found = {name.capitalize(): text for name, text in zip(names, texts, strict=True)}
@@ -149,7 +149,7 @@ def facts_of(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, st
 
 
 def read_config(directory: RunDirectory) -> dict[str, Any]:
-    """A run's config, complete, whose values may be anything; {} if it cannot be read."""
+    """A run's complete config, whose values may be invalid; {} if it cannot be read."""
     try:
         found = json.loads(pages.read_file(directory.path, directory.config_file.name, CONFIG_BYTES))
     except (ValueError, RecursionError):
@@ -158,11 +158,11 @@ def read_config(directory: RunDirectory) -> dict[str, Any]:
 
 
 def trained(directory: RunDirectory, step: int | None = None) -> TrainedRun | None:
-    """The run of a directory in float32, for its report; None if there is none, or it cannot be used.
+    """Loads the run of a directory in float32, for its report; None if there is none, or it cannot be used.
 
     Args:
-      directory: of the run.
-      step: of the checkpoint; None for the newest.
+      directory: the run's directory.
+      step: step of the checkpoint; None for the newest.
     """
     try:
         return load_run(str(directory.path), step, {"precision": "float32"}, "export")
@@ -174,12 +174,12 @@ def trained(directory: RunDirectory, step: int | None = None) -> TrainedRun | No
 
 
 def pictures_of(directory: RunDirectory) -> dict[int, str]:
-    """The names of a run's pictures of samples, by step, in their order."""
+    """The file names of a run's pictures of samples, sorted by step."""
     return {int(name[5:-4]): name for name in sorted(filter(PICTURE.fullmatch, _names(directory.samples)))}
 
 
 def _film(directory: RunDirectory, step: int | None) -> tuple[str, list[str]]:
-    """The pictures of the training with a slider, which begins at a step if there is one of it, else at the last."""
+    """The pictures of the training, with a slider that starts at `step`, or at the last picture if it has none."""
     known, folder = pictures_of(directory), directory.samples
     sizes = {each: os.path.getsize(folder / name) for each, name in known.items() if os.path.isfile(folder / name)}
     contents = {each: pages.read_picture(folder, known[each]) for each in evenly(sizes, FRAMES, FILM_BYTES)}
@@ -205,12 +205,12 @@ def _film(directory: RunDirectory, step: int | None) -> tuple[str, list[str]]:
 
 
 def evenly(sizes: Mapping[int, int], most: int, limit: int) -> list[int]:
-    """At most so many steps, the first and the last among them, and at most so many bytes, but always the last.
+    """At most `most` steps, including the first and the last, with at most `limit` bytes, but always the last step.
 
     Args:
       sizes: bytes by step, in order.
-      most: steps.
-      limit: bytes.
+      most: maximum number of steps.
+      limit: maximum number of bytes.
     """
     steps = list(sizes)
     for count in range(min(len(steps), most), 1, -1):
@@ -221,7 +221,7 @@ def evenly(sizes: Mapping[int, int], most: int, limit: int) -> list[int]:
 
 
 def _live(run: TrainedRun | None) -> tuple[str, list[str]]:
-    """The generator itself, where it makes images, is small and needs no library."""
+    """The generator itself, if it makes images, is small and needs no library."""
     if run is not None and run.config["precision"] != "float32":
         run = trained(run.directory, int(run.state.step))
     if run is None or not figures.is_image(run.experiment.example_shape):
@@ -233,7 +233,7 @@ def _live(run: TrainedRun | None) -> tuple[str, list[str]]:
     vectors = run.experiment.conditions is not None and run.experiment.classes is None
     try:
         generator = None if size > LIVE_NUMBERS or vectors else plain_generator(portable_of(run))
-    except Exception:  # a network of one's own may do anything, and a run that has ended has a report
+    except Exception:  # user-defined networks may fail in any way, but the report must still be written
         generator = None
     if generator is None:
         sentence = "<code>jaxgan export DIR</code> makes a page in which this generator runs, in any browser."
@@ -250,7 +250,7 @@ def _live(run: TrainedRun | None) -> tuple[str, list[str]]:
         '<div id="live" role="img" aria-label="Samples of the generator, drawn by this page"></div>'
     )
     scripts = [pages.data("model", generator.model), pages.program(generator.program), pages.source("live.js")]
-    # Without JavaScript there is nothing to see.
+    # Without JavaScript there is nothing to show.
     return pages.section("The generator itself", pages.note(said), controls, id="generator", hidden=True), scripts
 
 
@@ -275,7 +275,7 @@ def _evaluation(folder: pathlib.Path, reports: Sequence[Mapping[str, Any]]) -> I
 
 
 def read_evaluations(directory: RunDirectory, last: pathlib.Path | None = None) -> list[dict[str, Any]]:
-    """The reports of a run's evaluations by their steps, but one `last`; unreadable files are left out."""
+    """The reports of a run's evaluations, sorted by step, with `last` at the end; unreadable files are left out."""
     paths = {directory.evaluation / name for name in _names(directory.evaluation) if REPORT.fullmatch(name)}
     paths |= set() if last is None else {last}
     found = {path: report for path in sorted(paths) if (report := read_evaluation(path)) is not None}
@@ -308,27 +308,27 @@ def _curves(panels: Panels) -> str:
 
 def panels_of(directory: RunDirectory, reports: Sequence[Mapping[str, Any]]) -> Panels:
     """Panels for `jaxgan.figures.curves`: the logged metrics, and each score of the newest evaluation that comparable
-    evaluations of other steps have too."""
+    evaluations of other steps also have."""
     file = directory.metrics_file
     lines = read_lines(file) if file.is_file() and file.stat().st_size <= METRICS_BYTES else []
     panels = {title: {name: _curve(lines, name) for name in names} for title, (names, _) in METRICS.items()}
     panels = {title: {name: c for name, c in found.items() if len(c.steps)} for title, found in panels.items()}
     if reports:
-        # Only scores that were computed in the same way form a curve.
+        # Only scores computed in the same way form a curve.
         keys = ("seed", "samples", "sampling", "features")
         alike = [r for r in reports if all(r[key] == reports[-1][key] for key in keys)]
         for score in reports[-1]["scores"][:SCORES]:
-            title = score["name"].replace("$", r"\$")  # which begins a formula in matplotlib
+            title = score["name"].replace("$", r"\$")  # otherwise matplotlib would begin a formula
             if (curve := _score_curve(alike, score["name"])) is not None:
                 panels[title] = {title: curve}
     return {title: found for title, found in panels.items() if found}
 
 
 def _score_curve(reports: Sequence[Mapping[str, Any]], name: str) -> Curve | None:
-    """One score over the steps; None if there are fewer than two."""
+    """One score over the steps; None if there are fewer than two values."""
     found = [(report["step"], score) for report in reports for score in report["scores"] if score["name"] == name]
     last = found[-1][1]
-    # Of the same parts, neighbours and split. Earlier versions named no unit of some.
+    # With the same parts, neighbours and split. Earlier versions did not name the unit of some scores.
     by_step = {step: score for step, score in found if all(score[fact] == last[fact] for fact in ("unit", "split"))}
     steps = [step for step in sorted(by_step) if by_step[step]["value"] is not None]
     if len(steps) < 2:
@@ -347,9 +347,9 @@ def _curve(lines: list[dict[str, Any]], name: str) -> Curve:
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """The fields that a run reads, each with its value and its default as text; {} without a config."""
+    """The fields that a run reads, each with its value and default as text; {} without a config."""
     read = schema.read_by(config) if config else {}
-    read = {name: read[name] for name in sorted(read, key=lambda name: "." in name)}  # first those of no section
+    read = {name: read[name] for name in sorted(read, key=lambda name: "." in name)}  # those without a section first
     given, usual = zip(*read.values(), strict=True) if read else ((), ())
     texts = map(in_one_line, list(map(as_text, given)))
     defaults = map(as_text, ["" if value is schema.REQUIRED else value for value in usual])

@@ -1,4 +1,4 @@
-"""`--mode=evaluate`: prints the scores beside those of real data, and writes them as JSON with pictures."""
+"""`--mode=evaluate`: prints scores beside those of real data, and writes them as JSON, with pictures."""
 
 import functools
 import pathlib
@@ -24,16 +24,16 @@ from jaxgan.training.step import generate
 from jaxgan.types import of_norm, stream
 
 ROWS, COLUMNS = 10, 8
-"""Of the sheet of samples with their nearest training images."""
+"""Size of the sheet of samples with their nearest training images."""
 
 PATHS, POINTS = 5, 10
-"""Rows of each kind of path in z, and images in a row."""
+"""Rows per kind of latent path, and images per row."""
 
 QUIET = 5.0
-"""Seconds; an evaluation that takes less shows no progress."""
+"""An evaluation that takes fewer seconds shows no progress."""
 
 CLASSES = 40
-"""Rows of classes, at most."""
+"""Maximum number of class rows."""
 
 
 def evaluate(
@@ -45,15 +45,15 @@ def evaluate(
     overrides: Mapping[str, str] = {},
     given: Mapping[str, Any] = {},
 ) -> None:
-    """Writes `evaluation/step_STEP_seed_SEED.json` and pictures beside it, and the report, and prints the scores.
+    """Writes `evaluation/step_STEP_seed_SEED.json` with pictures, and the report, and prints the scores.
 
     Args:
       workdir: the run's directory.
       seed: seed of the latents, ≥ 0.
-      step: of the checkpoint; see `load_run`.
-      output: a directory for all files; None for that of the run.
-      overrides: fields of the run's config to set, as text; those that the schema allows.
-      given: a config of the caller's; the code that it names is run if the run's config names it too.
+      step: step of the checkpoint; see `load_run`.
+      output: a directory for all files; None for the run's own.
+      overrides: fields of the run's config to set, as text; only those that the schema allows.
+      given: the caller's config; code that it names is run if the run's config names it too.
 
     Raises:
       JaxganError: any expected failure.
@@ -89,7 +89,7 @@ def evaluate(
 
 
 def draw(report: Report, evaluation: Evaluation, run: TrainedRun, stem: pathlib.Path) -> list[pathlib.Path]:
-    """Writes the pictures that suit the data, next to the JSON, and returns their paths."""
+    """Writes the pictures that suit the data beside the JSON file, and returns their paths."""
     pictures: dict[str, np.ndarray] = {}
     samples, data = report.samples, evaluation.data
     if figures.is_image(samples.values.shape[1:]):

@@ -1,4 +1,4 @@
-"""Scores as text and as HTML: one set of rows for both, from what an evaluation's JSON holds."""
+"""Scores as text and as HTML: the same rows for both, from the JSON of an evaluation."""
 
 import html
 import math
@@ -19,12 +19,12 @@ MEANING = (
 
 
 def finite(value: Any) -> Any:
-    """The value, or None for a float that is not finite, which JSON has not."""
+    """The value; None for a float that is not finite, since JSON has no such numbers."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def number(value: float | None, error: float | None, digits: int | None = None) -> str:
-    """A score with its standard error, to `digits`, or two digits of the error; without either, to four digits."""
+    """A score with its standard error: to `digits`, else to two digits of the error, or to four without an error."""
     if value is None or not math.isfinite(value):
         return "not finite"
     if error is not None and not math.isfinite(error):
@@ -38,20 +38,20 @@ def number(value: float | None, error: float | None, digits: int | None = None) 
 # --- Scores over seeds
 
 FEW = 4
-"""With fewer seeds the range is printed too, since their standard deviation would say little."""
+"""With fewer seeds the range is printed too, since their standard deviation is not informative."""
 
 
 class Summary(NamedTuple):
     """One score over several seeds.
 
     Attributes:
-      mean: over the seeds that have it; None if none has.
-      standard_error: √(s²/n + e²), s² = Σ(x − mean)²/(n − 1), and e² the mean square of the evaluations' own standard
-        errors. All seeds are scored on one test set, so e does not shrink with their number; where their evaluations
-        are independent this is too large. e is 0 where no evaluation gives it; s²/n is 0 for one seed. None without
-        both.
-      values: of each seed in order; None for one that has none.
-      errors: the evaluations' own; empty if they are not known.
+      mean: over the seeds with a value; None if there are none.
+      standard_error: √(s²/n + e²), with s² = Σ(x − mean)²/(n − 1), and e² the mean square of the evaluations' own
+        standard errors. All seeds are scored on the same test set, so e does not shrink with their number; for
+        independent evaluations this is too large. e is 0 if no evaluation has a standard error; s²/n is 0 for one seed.
+        None if both are missing.
+      values: one per seed, in order; None for a seed without a value.
+      errors: the evaluations' own standard errors; empty if unknown.
     """
 
     mean: float | None
@@ -66,16 +66,16 @@ class Summary(NamedTuple):
 
     @property
     def shown_error(self) -> float | None:
-        """The standard error to print: None of few seeds whose evaluations' errors are not known."""
+        """The standard error to print; None for few seeds if the evaluations' errors are unknown."""
         return None if self.few and not self.errors else self.standard_error
 
     def text(self, digits: int | None = None, scale: float = 1) -> str:
-        """`mean ± standard error`; of fewer than `FEW` seeds also their range and number, `(least to largest, n = 2)`.
+        """`mean ± standard error`; for fewer than `FEW` seeds also range and number, `(least to largest, n = 2)`.
 
-        Of so few seeds there is no ± unless the evaluations' errors are known. Where seeds have no value, n says so.
+        With so few seeds, the ± is omitted unless the evaluations' errors are known. n also shows missing values.
 
         Args:
-          digits: behind the point; None as `number`.
+          digits: number of decimals; None as for `number`.
           scale: a factor, such as 100 for percents.
         """
         if self.mean is None:
@@ -94,7 +94,7 @@ class Summary(NamedTuple):
 
 
 def summarise(values: Sequence[float | None], errors: Sequence[float | None] = ()) -> Summary:
-    """The summary of the values of some seeds, and of the standard errors of their evaluations."""
+    """Summarises one value per seed, and the standard errors of their evaluations."""
     known = [value for value in values if value is not None]
     own = [error for error in errors if error is not None]
     if not known:
@@ -109,14 +109,14 @@ def summarise(values: Sequence[float | None], errors: Sequence[float | None] = (
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines of text in columns, with a rule under the first."""
+    """Rows as lines of text in aligned columns, with a rule below the first."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
 
 
 def score_rows(scores: Sequence[Report]) -> list[list[str]]:
-    """The heading and the rows of the evaluators' scores; none without scores."""
+    """The heading and the rows of the evaluators' scores; empty without scores."""
     rows = [["score", "samples", "real data", "better", "features", "samples (real) : against"]] if scores else []
     for score in scores:
         real, unit = score["real_data"], f" ({score['unit']})" if score["unit"] else ""
@@ -128,7 +128,7 @@ def score_rows(scores: Sequence[Report]) -> list[list[str]]:
 
 
 def task_rows(scores: Sequence[Report]) -> list[list[str]]:
-    """The heading and the rows of the task's scores, with a column for each method; none without scores."""
+    """The heading and the rows of the task's scores, with a column per method; empty without scores."""
     methods = list(dict.fromkeys(name for score in scores for name in score["values"]))
     rows = [["of the task", *methods, "better", "examples"]] if methods else []
     for score in scores if methods else ():
@@ -139,14 +139,14 @@ def task_rows(scores: Sequence[Report]) -> list[list[str]]:
 
 
 def _features(report: Report) -> str:
-    """The name of the features and what is known of them."""
+    """The name of the features, with what is known about them."""
     facts = {name: value for name, value in report["features"].items() if name != "name"}
     listed = [f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}" for name, value in facts.items()]
     return report["features"]["name"] + (f" ({', '.join(listed)})" if listed else "")
 
 
 def as_text(report: Report, run: str, remarks: Sequence[str] = ()) -> str:
-    """An evaluation as text, with the path of the run and further lines on how the evaluation was made."""
+    """An evaluation as text, with the run's path and further lines on how the evaluation was made."""
     how = in_words(report["sampling"], report["sampled"])
     parts = [
         f"{run}, step {report['step']:,}: {report['samples']:,} samples of seed {report['seed']}; "
@@ -165,9 +165,9 @@ def as_text(report: Report, run: str, remarks: Sequence[str] = ()) -> str:
 
 
 def beside_real(score: Report) -> str:
-    """How a score is beside that of real data: "better", "worse", "differs" where real data is the aim, or "as real".
+    """A score compared with real data's: "better", "worse", "differs" if real data is the target, or "as real".
 
-    Within two standard errors of their difference two scores are alike. "" if one of them is not finite.
+    Scores within two standard errors of their difference count as equal. "" if one of them is not finite.
     """
     real = score["real_data"]
     if score["value"] is None or real["value"] is None:
@@ -190,12 +190,12 @@ _MARKS = {
 
 
 def mark(score: Report) -> str:
-    """What `beside_real` says, in HTML."""
+    """The result of `beside_real`, as HTML."""
     return _MARKS[beside_real(score)]
 
 
 def html_rows(scores: Sequence[Report]) -> list[list[str]]:
-    """The heading and the rows of the evaluators' scores in HTML; none without scores."""
+    """The heading and the rows of the evaluators' scores as HTML; empty without scores."""
     rows = [["Score", "Samples", "Real data"]] if scores else []
     for score, cells in zip(scores, score_rows(scores)[1:], strict=True):
         name, value, real = html.escape(cells[0]), *map(pages.number, cells[1:3])
@@ -207,7 +207,7 @@ def html_rows(scores: Sequence[Report]) -> list[list[str]]:
 
 
 def as_html(report: Report) -> Iterator[str]:
-    """An evaluation as HTML, likewise; the task's table comes first. Reports of earlier versions have no task."""
+    """An evaluation as HTML; the task's table comes first. Reports of earlier versions have no task."""
     how = in_words(report["sampling"], report["sampled"])
     yield pages.note(
         f"{report['samples']:,} samples of step {report['step']:,} and seed {report['seed']}; dataset "

@@ -1,4 +1,4 @@
-"""The scores of a run's task: collects what they need, and converts them to JSON."""
+"""The scores of a run's task: collects their inputs, and converts them to JSON."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -24,7 +24,7 @@ TASK = "task"
 
 
 def measures(config: Mapping[str, Any], experiment: Experiment) -> bool:
-    """Whether an evaluation includes the task's scores; raises UsageError if they are named and the task has none."""
+    """Whether an evaluation includes the task's scores. UsageError if they are requested but the task has none."""
     named = config["evaluation"]["metrics"]
     if TASK in named and experiment.task.measure is None:
         why, remedy = f"task={config['task']} has no scores", f"leave {TASK} out of evaluation.metrics"
@@ -40,9 +40,9 @@ def task_scorer(
     to_unit: Callable[[np.ndarray], np.ndarray],
     key: jax.Array,
 ) -> Callable[[Experiment, TrainState], Scores]:
-    """A function that measures the task of a generator. What no generator changes is prepared only once."""
+    """A function that measures a generator on the task. What does not depend on the generator is prepared only once."""
     dataset = inputs.dataset
-    # Examples in the range of the networks; evaluators see images in [0, 1].
+    # Examples are in the networks' range; evaluators see images in [0, 1].
     train, test = data.train.values, data.test.values
     if dataset.train.dtype == np.uint8 or is_image(train.shape[1:]):
         train, test = inputs.range.from_unit(train), inputs.range.from_unit(test)
@@ -111,7 +111,7 @@ def _other(workdir: str, inputs: Inputs) -> PlainGenerator | None:
 
 
 def to_json(scores: Scores) -> dict[str, Any]:
-    """For `evaluation/*.json`."""
+    """The scores for `evaluation/*.json`."""
     rows = []
     for score in scores.scores:
         values = {

@@ -27,7 +27,7 @@ from jaxgan.signals import StopRequest
 
 
 def problems_of_sweep(config: Any) -> list[Problem]:
-    """What is wrong with a config's section `population`, whose fields are right by themselves."""
+    """The problems of a config's section `population`, whose single fields are valid."""
     config = complete(config)
     settings, problems = read_settings(config)
     ranking = read_ranking(config["population"]["score"])
@@ -48,9 +48,9 @@ def problems_of_sweep(config: Any) -> list[Problem]:
 
 
 def unread_by_sweep(config: Mapping[str, Any], names: Iterable[str]) -> list[Problem]:
-    """The fields that the command set, and those that make the settings, that no setting reads.
+    """The fields, set by the command or varied by the sweep, that no setting reads.
 
-    Where choices are drawn, nothing is reported: which of them there are is luck.
+    If choices are drawn at random, nothing is reported, since it depends on chance which ones occur.
     """
     if draws_choices(config):
         return []
@@ -61,21 +61,21 @@ def unread_by_sweep(config: Mapping[str, Any], names: Iterable[str]) -> list[Pro
 
 
 def sweep(config: Mapping[str, Any], workdir: str) -> None:
-    """Trains all members, or resumes those in `workdir`. docs/sweeps.md lists the files it writes.
+    """Trains all members, or resumes those in `workdir`. docs/sweeps.md lists the files that it writes.
 
     Args:
-      config: a ConfigDict or a nested mapping that `check` has passed, with `problems_of_sweep`.
+      config: a ConfigDict or a nested mapping, checked by `check` and `problems_of_sweep`.
       workdir: the sweep's directory.
 
     Raises:
-      JaxganError: any expected failure; what was saved before it stays.
+      JaxganError: any expected failure; anything saved before it is kept.
     """
     plain = complete(config)
     check_installed(plain["logging"]["writers"])
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(RunDirectory(workdir))
         with contextlib.suppress(OSError):
-            directory.samples.rmdir()  # a sweep has none of its own
+            directory.samples.rmdir()  # a sweep has no samples of its own
         for setting in read_settings(plain)[0]:
             select_devices({**setting.config, "mapping": "jit", "platform": plain["platform"]})
         stop = stack.enter_context(StopRequest())
@@ -88,7 +88,7 @@ def sweep(config: Mapping[str, Any], workdir: str) -> None:
 
 
 class _Sweep:
-    """One sweep: its members, and what is decided about them."""
+    """One sweep: its members, and the decisions about them."""
 
     def __init__(self, config: dict[str, Any], directory: RunDirectory, stop: StopRequest, saved: Mapping[str, Any]):
         self.config, self.directory, self.path, self.stop = config, directory, directory.path, stop
@@ -113,7 +113,7 @@ class _Sweep:
         self.progress: Progress
 
     def run(self) -> None:
-        """Trains the members from where they are, and writes the results."""
+        """Trains the members from their current steps, and writes the results."""
         self._write(finished=False)
         self._announce()
         self.done, total = self._steps()
@@ -128,7 +128,7 @@ class _Sweep:
         self._finish()
 
     def _announce(self) -> None:
-        """Prints what is trained: the data, the game and the networks of the first member, and how many there are."""
+        """Prints the data, the game, the first member's networks, and the number of members."""
         first = self.members[0]
         facts, warnings = data_in_words(first.config, first.inputs)
         trainer = self.trainers[0]
@@ -141,7 +141,7 @@ class _Sweep:
         announce([*facts, devices_in_words(), ("written to", str(self.path))], warnings)
 
     def _run_rung(self, rung: int) -> None:
-        """Trains the remaining settings to the rung's end, and gives up half of them unless it is the last rung."""
+        """Trains the remaining settings to the rung's end, and drops half of them unless it is the last rung."""
         left = list(range(len(self.settings))) if rung == 0 else self.rungs[rung - 1]["kept"]
         last = rung == len(self.ends) - 1
         for trainer in self.trainers:
@@ -158,7 +158,7 @@ class _Sweep:
         kept = [left[place] for place in survivors(self.ranking, scores)]
         named = dict(zip(map(str, left), scores, strict=True))
         self.rungs.append({"step": self.ends[rung], "score": self.ranking.name, "scores": named, "kept": kept})
-        self._write(finished=False)  # before any member trains on, so that a sweep that is killed decides the same
+        self._write(finished=False)  # now, so that a killed sweep decides the same on resuming
         self.progress.message(f"step {self.ends[rung]:,}: {len(kept)} of {len(left)} settings go on")
 
     def _rung_ends(self) -> list[int]:
@@ -174,7 +174,7 @@ class _Sweep:
         return ends
 
     def _steps(self) -> tuple[int, int]:
-        """Steps done and steps to do in all, over all members."""
+        """Steps done, and total steps, over all members."""
         total = sum(member.config["steps"] for member in self.members)
         if len(self.ends) > 1:
             total, before, count = 0, 0, len(self.settings)
@@ -187,7 +187,7 @@ class _Sweep:
         self.progress.update(min(self.done, self.progress.total))
 
     def _finish(self) -> None:
-        """Scores all members and writes the results."""
+        """Scores all members, and writes the results."""
         scores = list(self._scored())
         given_up = {s: r["step"] for r in self.rungs for s in map(int, r["scores"]) if s not in r["kept"]}
         results = SweepResults(self.settings, self.members, scores, self.ranking, given_up)
@@ -197,7 +197,7 @@ class _Sweep:
         if best is not None:
             write_report(best.directory, run=trained(best.directory))
             link_best(self.directory, best.name)
-        self._write(finished=True, results=results)  # the last file: without it the same command makes all of them
+        self._write(finished=True, results=results)  # written last: without it, the same command recreates all files
         print(text)
         if best is None:
             raise DivergedError(
@@ -213,7 +213,7 @@ class _Sweep:
         )
 
     def _scored(self) -> Iterator[MemberScores]:
-        """The scores of each member, with progress."""
+        """Yields the scores of each member, and shows progress."""
         began, count = time.monotonic(), len(self.members)
         with Progress(count, unit="member") as progress:
             for done, member in enumerate(self.members):

@@ -1,4 +1,4 @@
-"""The members of a sweep: each a run of its own, in groups whose steps are one compiled program."""
+"""The members of a sweep. Each is a complete run; groups of them share one compiled step."""
 
 import dataclasses
 import json
@@ -22,12 +22,12 @@ class Member:
     """One run of a sweep.
 
     Attributes:
-      number: from 0; its directory's name.
-      setting: which one, from 0.
-      config: that of the same run trained by itself.
-      directory: a complete run: every mode of `launch.py` works on it.
+      number: index from 0; the name of its directory.
+      setting: index of its setting, from 0.
+      config: the config of the same run trained on its own.
+      directory: a complete run, which every mode of `launch.py` accepts.
       inputs: its data, once `read_data` has read it.
-      diverged: the step at which a number was no longer finite, or None.
+      diverged: the step at which a number was no longer finite; None otherwise.
     """
 
     number: int
@@ -39,29 +39,29 @@ class Member:
 
     @property
     def name(self) -> str:
-        """The directory's name."""
+        """The name of the directory."""
         return self.directory.path.name
 
     def latest_step(self) -> int:
-        """The step of its newest complete checkpoint; 0 without one."""
+        """The step of its newest complete checkpoint; 0 without checkpoints."""
         directory = self.directory.checkpoints
         names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
         return max((int(name) for name in names if name.isdigit()), default=0)
 
 
 Group = list[Member]
-"""One or more members that differ only in their seed and their numbers: one compiled step serves all of them."""
+"""One or more members that differ only in seed and numbers, so that one compiled step serves all of them."""
 
 
 def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Path) -> list[Member]:
-    """Every setting with every seed, in this order."""
+    """Creates a member for every setting with every seed, in this order."""
     digits = max(3, len(str(len(settings) * seeds - 1)))
     members: list[Member] = []
     defaults = schema.complete({})["population"]
     for place, setting in enumerate(settings):
         for i in range(seeds):
             number = len(members)
-            # Without the sweep's own section, so that the run equals one trained alone.
+            # Without the section `population`, so that the run equals one trained on its own.
             config = {**setting.config, "seed": setting.config["seed"] + i, "population": defaults}
             own = RunDirectory(str(directory / f"{number:0{digits}d}"), create=False)
             members.append(Member(number, place, config, own))
@@ -69,11 +69,11 @@ def make_members(settings: Sequence[Setting], seeds: int, directory: pathlib.Pat
 
 
 def read_data(members: Sequence[Member]) -> None:
-    """Gives every member its data, which is read once for all members that share it.
+    """Gives each member its data. Data that several members share is read once.
 
     Raises:
-      UsageError: it does not fit the device.
-      DataError: it cannot be read, or does not suit a member.
+      UsageError: the data does not fit on the device.
+      DataError: the data cannot be read, or does not suit a member.
     """
     known: dict[str, Inputs] = {}
     for member in members:
@@ -92,7 +92,7 @@ def read_data(members: Sequence[Member]) -> None:
 
 
 def make_groups(members: Sequence[Member]) -> list[Group]:
-    """Divides members, which have their data, into groups of one structure, in the order of their first members."""
+    """Divides members, whose data has been read, into groups of one structure, in the order of their first members."""
     found: dict[str, list[Member]] = {}
     for member in members:
         found.setdefault(_structure(member), []).append(member)

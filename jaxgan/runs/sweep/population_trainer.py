@@ -1,4 +1,4 @@
-"""Members of a sweep that train side by side: one compiled step, and for each member the files of a run of its own."""
+"""Trains members of a sweep side by side: one compiled step for all, and the files of a separate run for each."""
 
 import contextlib
 import itertools
@@ -27,19 +27,19 @@ from jaxgan.training.population import member as member_of
 from jaxgan.types import TrainState
 
 PER_DEVICE, PER_CPU = 32, 1
-"""Most members of one device in one call: where they are batched, and on a CPU, where more gain nothing."""
+"""Maximum members per device and call: batched, or on a CPU, where more members are not faster."""
 
 
 class PopulationTrainer:
-    """Trains the members of one group, some at a time.
+    """Trains the members of one group, several at a time.
 
     Args:
-      group: the members, which have their data.
-      stop: says whether to end early.
-      advanced: is called with the number of steps made, over all members.
+      group: the members, whose data has been read.
+      stop: says whether to stop early.
+      advanced: called with the number of steps done, summed over all members.
 
     Attributes:
-      progress: says that a chunk is compiled; None for nobody.
+      progress: shows that a chunk is being compiled; None for no output.
     """
 
     progress: Progress | None = None
@@ -61,23 +61,23 @@ class PopulationTrainer:
         return lambda state, batches, data: run_chunk(state, batches, numbers, data)
 
     def shapes(self) -> TrainState:
-        """The shapes of a member's state. JAX keeps the trace for `start`, so it costs nothing."""
+        """The shapes of a member's state. JAX reuses the trace for `start`, so this costs nothing."""
         return self.start.eval_shape(jax.random.key(0))
 
     def chunk(self) -> int:
-        """Steps in one call: the fewer, the more members, so that a request to stop waits no longer than in one run."""
+        """Steps per call: fewer with more members, so that a stop request does not wait longer than in a single run."""
         count = min(len(self.group), self.most)
         return chunk_length(self.config, self.inputs, max(CHUNK_STEPS * self.devices // count, 1))
 
     def run(self, members: Sequence[Member], until: int) -> None:
-        """Trains some of the group's members up to a step and saves them there; members at earlier steps go first.
+        """Trains some of the group's members up to a step, and saves them there. Members at earlier steps come first.
 
-        Raises PreemptedError, once all are saved, if a signal came.
+        Raises PreemptedError, after saving all, if a signal arrived.
         """
         behind = [m for m in members if m.diverged is None and m.latest_step() < until]
         for first, same in itertools.groupby(sorted(behind, key=Member.latest_step), Member.latest_step):
             together = list(same)
-            count = -(-len(together) // (-(-len(together) // self.most)))  # equal parts
+            count = -(-len(together) // (-(-len(together) // self.most)))  # parts of equal size
             for start in range(0, len(together), count):
                 if self.data is None:
                     self._place_data()
@@ -87,15 +87,15 @@ class PopulationTrainer:
         self.data = None  # other groups need the memory
 
     def check_stop(self) -> None:
-        """Raises PreemptedError if a signal came; for when all members are saved."""
+        """Raises PreemptedError if a signal arrived. Call it when all members are saved."""
         if (name := self.stop.signal_name) is not None:
             why = "all members' checkpoints are saved"
             raise PreemptedError(f"stopped by {name}", why, "run the same command again to go on")
 
     def chunks(self, members: Sequence[Member], stops: list[int]) -> Iterator[dict[str, jax.Array]]:
-        """The batches of each chunk, of all members."""
+        """The batches of each chunk, for all members."""
         for start, stop in itertools.pairwise(stops):
-            indices: dict[int, np.ndarray] = {}  # members of one seed see the same examples
+            indices: dict[int, np.ndarray] = {}  # members with the same seed see the same examples
             for member in members:
                 config, seed = member.config, member.config["seed"]
                 if seed not in indices:
@@ -106,7 +106,7 @@ class PopulationTrainer:
             yield self.place_members({"index": np.stack(rows)})
 
     def _place_data(self) -> None:
-        """All distinct datasets one behind the other, so that a member's indices only need an offset."""
+        """All distinct datasets concatenated, so that a member's indices need only an offset."""
         copies = 1 + self.inputs.mirror
         distinct = {id(m.inputs): m.inputs.resident_data() for m in self.group}
         starts = itertools.accumulate((copies * len(data["examples"]) for data in distinct.values()), initial=0)
@@ -115,11 +115,11 @@ class PopulationTrainer:
 
 
 class _Population(HostLoop):
-    """The loop of members that train together, from their newest checkpoints.
+    """The loop of members that train together, starting from their newest checkpoints.
 
     Args:
-      trainer: of their group.
-      members: all at one step.
+      trainer: the trainer of their group.
+      members: the members, all at the same step.
       stack: closes their files.
     """
 
@@ -128,7 +128,7 @@ class _Population(HostLoop):
         self.stopping = False
         self.logs: list[RunLog] = []
         states = [self._open(member, stack) for member in members]
-        # Devices need equally many members: the first one fills the gaps, and what it makes there is dropped.
+        # Devices need equal numbers of members. Copies of the first one fill the gaps; their results are dropped.
         places = [*range(len(members)), *[0] * (-len(members) % trainer.devices)]
         self.padded = [members[place] for place in places]
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *[states[place] for place in places])
@@ -136,7 +136,7 @@ class _Population(HostLoop):
         self.numbers = trainer.place_members(stacked_hyperparameters([member.config for member in self.padded]))
 
     def _open(self, member: Member, stack: contextlib.ExitStack) -> TrainState:
-        """Opens a member's log in its directory, which is as that of a run of its own; returns its state."""
+        """Opens a member's log in its directory, which has the layout of a single run; returns its state."""
         config, directory, window = member.config, member.directory, dict[str, list[float]]()
         stack.callback(directory.close)
         directory.lock()
@@ -172,7 +172,7 @@ class _Population(HostLoop):
         return self.trainer.step(state, batch, self.numbers, self.trainer.data)
 
     def record(self, start: int, metrics: dict[str, Any], measured: dict[str, Any]) -> None:
-        """Takes every member's metrics, up to the step at which it diverges."""
+        """Records every member's metrics, up to the step at which it diverges."""
         host = {name: np.asarray(values) for name, values in metrics.items()}
         for place, log in self._alive():
             with contextlib.suppress(DivergedError):
@@ -181,13 +181,13 @@ class _Population(HostLoop):
         self.trainer.advanced(len(self.members) * next(iter(host.values())).shape[1])
 
     def is_due(self, stop: int) -> bool:
-        """Whether to save or end after this step."""
+        """Whether to save or stop after this step."""
         self.stopping = self.stop.signal_name is not None
         every = self.trainer.config["checkpoint_every"]
         return stop == self.until or stop % every == 0 or self.stopping or not list(self._alive())
 
     def settle(self, stop: int, state: TrainState) -> bool:
-        """Saves every member's state; ends the loop at a signal, and if all members have diverged."""
+        """Saves every member's state. Ends the loop at a signal, or if all members have diverged."""
         key = state.key
         host = jax.device_get(state.replace(key=jax.random.key_data(key)))
         for place, log in self._alive():

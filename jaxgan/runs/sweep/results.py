@@ -1,6 +1,6 @@
-"""The results of a sweep: means over the seeds with their standard errors, and the files, table and picture of them.
+"""The results of a sweep: means over seeds with standard errors, and their files, table and picture.
 
-`sweep.json` also holds what a sweep needs to resume.
+`sweep.json` also contains what a sweep needs to resume.
 """
 
 import datetime
@@ -27,15 +27,15 @@ from jaxgan.runs.sweep.trials import Setting, read_settings
 TABLE = "sweep.txt"
 
 WIDTH = 120
-"""Width of the table in letters; scores that do not fit go into a second table below."""
+"""Width of the table in characters; scores that do not fit go into a second table below."""
 
 REAL = "real data"
 
 LABEL = 50
-"""Most letters of a setting's fields in the picture; a longer label is the setting's number."""
+"""Maximum length of a setting's label in the picture; a longer label is replaced by the setting's number."""
 
 SHOWN = 40
-"""Most settings in the picture, the best ones."""
+"""Maximum number of settings in the picture (the best ones)."""
 
 
 SWEEP = {
@@ -44,7 +44,7 @@ SWEEP = {
     "rungs": [{"step": int, "scores": {...: [OPTIONAL]}, "kept": [int]}],
     "members": [{"diverged": int | None}],
 }
-"""The pattern of what a sweep needs of its `sweep.json` to resume."""
+"""The pattern of the part of `sweep.json` that is needed to resume."""
 
 SEEDS = (
     "mean over the seeds ± standard error, of the seeds and the evaluation together; of fewer than "
@@ -56,11 +56,11 @@ class SweepResults(NamedTuple):
     """All members with their scores.
 
     Attributes:
-      settings: of the sweep.
-      members: of all settings, in order.
-      verdicts: one for each member.
-      ranking: what ranks the settings.
-      given_up: the step at which each dropped setting stopped, by its index; without those that trained to the end.
+      settings: the settings of the sweep.
+      members: the members of all settings, in order.
+      verdicts: one per member.
+      ranking: how settings are ranked.
+      given_up: the step at which each dropped setting stopped, by its index; without settings that trained to the end.
     """
 
     settings: list[Setting]
@@ -70,14 +70,14 @@ class SweepResults(NamedTuple):
     given_up: Mapping[int, int]
 
     def summary(self, setting: int, score: str) -> Summary:
-        """A score of a setting's members; None for one that diverged."""
+        """A score over a setting's members; None for a member that diverged."""
         pairs = zip(self.members, self.verdicts, strict=True)
         of_setting = [pair for pair in pairs if pair[0].setting == setting]
         scored = [MemberScores(0) if member.diverged is not None else verdict for member, verdict in of_setting]
         return summarise([each.scores.get(score) for each in scored], [each.errors.get(score) for each in scored])
 
     def order(self) -> list[int]:
-        """The settings, best first. A setting that was dropped later ranks higher."""
+        """The settings, best first. Settings dropped later rank higher."""
 
         def place(setting: int):
             score = setting_order(self.ranking, self.summary(setting, self.ranking.name).values)
@@ -95,14 +95,14 @@ class SweepResults(NamedTuple):
         return None
 
     def scores(self) -> list[str]:
-        """The names of all scores, the one that ranks first."""
+        """The names of all scores, with the ranking score first."""
         names = dict.fromkeys([self.ranking.name])
         for verdict in self.verdicts:
             names |= dict.fromkeys(verdict.scores)
         return list(names)
 
     def real(self, score: str) -> float | None:
-        """The score of real data, averaged over the members' data."""
+        """Real data's score, averaged over the members' data."""
         return summarise([verdict.real.get(score) for verdict in self.verdicts]).mean
 
 
@@ -113,7 +113,7 @@ def to_json(
     rungs: Sequence[Mapping[str, Any]],
     results: SweepResults | None,
 ) -> dict[str, Any]:
-    """A sweep as JSON; without `results` only what it needs to resume."""
+    """A sweep as JSON. Without `results`, only what is needed to resume."""
     lines = [
         {"member": m.name, "setting": m.setting, "seed": m.config["seed"], "step": m.latest_step()}
         | {"diverged": m.diverged}
@@ -144,14 +144,14 @@ def to_json(
 
 
 def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What an earlier call of the same sweep wrote; empty if it is new.
+    """The state written by an earlier call of the same sweep; empty for a new sweep.
 
     Args:
-      directory: of the sweep.
-      config: of the sweep now.
+      directory: directory of the sweep.
+      config: current config of the sweep.
 
     Raises:
-      UsageError: the directory has something else, or a sweep with another config.
+      UsageError: the directory contains something else, or a sweep with a different config.
     """
     path = directory.sweep_file
     if directory.checkpoints.exists():
@@ -176,7 +176,7 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
     halved = now["halvings"] or before["halvings"]
     differing = [name for name in now if before[name] != now[name] and (halved or name != "score")]
     said = [f"population.{name}: {before[name]} there, {now[name]} now" for name in differing]
-    if halved and old["steps"] != new["steps"]:  # the rungs depend on them
+    if halved and old["steps"] != new["steps"]:  # the rungs depend on the steps
         said.append(f"steps: {old['steps']} there, {new['steps']} now")
     if said:
         raise UsageError(
@@ -188,7 +188,7 @@ def read_sweep(directory: RunDirectory, config: Mapping[str, Any]) -> dict[str, 
 
 
 def link_best(directory: RunDirectory, member: str) -> None:
-    """Makes `best` a symbolic link to a member, relative so that the sweep can be moved."""
+    """Makes `best` a symbolic link to a member; it is relative, so the sweep can be moved."""
     path = directory.path / "best"
     with reported(path), atomic_path(path) as temporary:
         temporary.symlink_to(os.path.join("members", member))
@@ -198,11 +198,11 @@ def link_best(directory: RunDirectory, member: str) -> None:
 
 
 class Columns(NamedTuple):
-    """The fields in which settings differ; fields that change together are one column.
+    """The fields in which settings differ. Fields that change together share a column.
 
     Attributes:
-      fields: of each column.
-      headings: short where that is clear.
+      fields: the fields of each column.
+      headings: shortened if they stay unambiguous.
       values: [settings][columns] as text.
     """
 
@@ -229,7 +229,7 @@ def columns_of(settings: Sequence[Setting]) -> Columns:
 
 
 def table(results: SweepResults, where: str) -> str:
-    """The settings, best first, with as many scores beside each other as fit."""
+    """The settings, best first, with as many scores side by side as fit."""
     columns, order, ranking = columns_of(results.settings), results.order(), results.ranking
     rows = [*_setting_rows(results, columns, order), [REAL]]
     rows[-1] += [""] * (len(rows[0]) - 1)
@@ -262,7 +262,7 @@ def _setting_rows(results: SweepResults, columns: Columns, order: Sequence[int])
 
 
 def spread_of(results: SweepResults) -> np.ndarray:
-    """The picture `sweep.png`: the ranking score of every member, by setting."""
+    """The picture `sweep.png`: the ranking score of each member, by setting."""
     columns, ranking, rows = columns_of(results.settings), results.ranking, []
     for setting in results.order()[:SHOWN]:
         named = [f"{heading} {value}" for heading, value in zip(columns.headings, columns.values[setting], strict=True)]
@@ -283,7 +283,7 @@ def _score_column(results: SweepResults, name: str, order: Sequence[int]) -> lis
 
 
 def _blocks(rows: Sequence[Sequence[str]], columns: Sequence[list[str]]) -> list[list[list[str]]]:
-    """The scores in parts no wider than `WIDTH`; the first part stands beside the settings."""
+    """Splits the scores into parts no wider than `WIDTH`. The first part is placed beside the settings."""
     lead = sum(max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0])))
     blocks: list[list[list[str]]] = [[]]
     width = lead

@@ -1,6 +1,6 @@
-"""Scores of a sweep's members, and how they rank its settings.
+"""Scores the members of a sweep, and ranks its settings by them.
 
-Each dataset is prepared, and its own score computed, once for all members.
+Each dataset is prepared, and real data scored, only once for all members.
 """
 
 import functools
@@ -28,18 +28,18 @@ from jaxgan.tables import nearest
 from jaxgan.types import TrainState, stream
 
 AUTO = "sliced_wasserstein"
-"""The default score: cheap, for all data, without features, and sensitive to missing modes."""
+"""The default score: cheap, suitable for all data, needs no features, and sensitive to missing modes."""
 
 METRICS = ("d_loss", "g_loss", "d_accuracy", "d_real_logit", "d_fake_logit", "d_gradient_norm", "g_gradient_norm")
-"""Metrics that can rank: those in every line of `metrics.jsonl`, d_accuracy if the loss has one."""
+"""Metrics that can rank settings: those in every line of `metrics.jsonl`; d_accuracy only if the loss has one."""
 
 
 class Ranking(NamedTuple):
     """How settings are ranked.
 
     Attributes:
-      name: of the score or the metric.
-      evaluator: that gives the score; "" for a metric.
+      name: name of the score or metric.
+      evaluator: the evaluator that computes the score; "" for a metric.
       better: "higher" or "lower".
     """
 
@@ -48,14 +48,14 @@ class Ranking(NamedTuple):
     better: str
 
     def order(self, value: float | None) -> float:
-        """The number that is lowest for the best; infinite for a member without a value."""
+        """A sort key, lowest for the best; infinite for a member without a value."""
         if value is None or not math.isfinite(value):
             return math.inf
         return value if self.better == "lower" else -value
 
 
 def read_ranking(score: str) -> Ranking | str:
-    """The ranking that `population.score` names, or what is wrong with it."""
+    """The ranking that `population.score` names; or a text that describes the problem with it."""
     name = AUTO if score == "auto" else score.strip()
     scores = {
         each: Ranking(each, evaluator, better)
@@ -75,46 +75,46 @@ def read_ranking(score: str) -> Ranking | str:
 
 
 def metric_at(directory: RunDirectory, name: str, step: int) -> float | None:
-    """A metric in the last line of a run up to a step; None if there is none."""
+    """A metric in the last line of a run up to a step; None if it is missing."""
     lines = [line for line in read_lines(directory.metrics_file) if line["step"] <= step]
     return lines[-1].get(name) if lines else None
 
 
 def setting_order(ranking: Ranking, values: Sequence[float | None]) -> tuple[int, float]:
-    """The place of a setting, the lowest for the best: first how many members have no value, then the others' mean."""
+    """A setting's sort key, lowest for the best: the number of members without a value, then the mean of the others."""
     known = [order for value in values if math.isfinite(order := ranking.order(value))]
     return len(values) - len(known), statistics.fmean(known) if known else math.inf
 
 
 def rungs(steps: int, halvings: int, chunk: int) -> list[int]:
-    """The steps at which the worse half of the settings is dropped, and the last step.
+    """The steps at which the worse half of the settings is dropped, followed by the last step.
 
-    Each rung has half as many settings as the one before, and twice as many steps, so all cost the same: rung r ends at
-    steps·(2^{r+1} − 1)/(2^{h+1} − 1), to the nearest multiple of `chunk`.
+    Each rung has half as many settings as the previous one and twice as many steps, so all rungs cost the same: rung r
+    ends at steps·(2^{r+1} − 1)/(2^{h+1} − 1), rounded to a multiple of `chunk`.
 
     Args:
       steps: training steps of a setting that is never dropped.
-      halvings: how often, h.
-      chunk: steps run in one call.
+      halvings: h, the number of halvings.
+      chunk: steps per call.
 
     Returns:
-      [h + 1] steps; not all different, or 0, if there are too few for so many.
+      [h + 1] steps; not distinct, or 0, if `steps` is too small for this number of rungs.
 
-    Source: Jamieson and Talwalkar 2016 (arXiv:1502.07943), figure 3, with the halvings that are asked for.
+    Source: Jamieson and Talwalkar 2016 (arXiv:1502.07943), figure 3, with the given number of halvings.
     """
     shares = [(2 ** (rung + 1) - 1) / (2 ** (halvings + 1) - 1) for rung in range(halvings)]
     return [round(steps * share / chunk) * chunk for share in shares] + [steps]
 
 
 def survivors(ranking: Ranking, scores: Sequence[Sequence[float | None]]) -> list[int]:
-    """The better half of some settings, rounded up; of equals, the first.
+    """The better half of the settings, rounded up; among equals, the first.
 
     Args:
-      ranking: what is better.
+      ranking: how settings are ranked.
       scores: [settings][seeds].
 
     Returns:
-      Their places, in order.
+      Their indices, in order.
     """
     order = sorted(range(len(scores)), key=lambda i: (*setting_order(ranking, scores[i]), i))
     return sorted(order[: math.ceil(len(scores) / 2)])
@@ -127,10 +127,10 @@ class MemberScores(NamedTuple):
     """The scores of one member.
 
     Attributes:
-      step: of the checkpoint that was scored; 0 without one.
-      scores: by name; None where it is not finite.
-      errors: the standard errors of the evaluation; None where it gives none.
-      real: the same of real data.
+      step: step of the scored checkpoint; 0 without one.
+      scores: by name; None if not finite.
+      errors: the evaluation's standard errors; None where it has none.
+      real: the same scores for real data.
     """
 
     step: int
@@ -140,12 +140,12 @@ class MemberScores(NamedTuple):
 
 
 class MemberScorer:
-    """Scores members by their newest checkpoints.
+    """Scores members at their newest checkpoints.
 
     Args:
-      config: of the sweep.
-      ranking: whose evaluator is among those used.
-      groups: of all members.
+      config: config of the sweep.
+      ranking: its evaluator is always included.
+      groups: the groups of all members.
     """
 
     def __init__(self, config: Mapping[str, Any], ranking: Ranking, groups: list[Group]):
@@ -158,11 +158,11 @@ class MemberScorer:
         self._of_group: dict[tuple[int, int, tuple[str, ...]], Evaluation] = {}
 
     def check(self, member: Member) -> None:
-        """Raises UsageError or DataError, before any training, if a member cannot be evaluated as the config asks."""
+        """Raises UsageError or DataError, before any training, if a member cannot be evaluated as requested."""
         self._evaluation(member, self.metrics)
 
     def rank(self, member: Member) -> float | None:
-        """The number that ranks a member at its newest checkpoint; None if it has none."""
+        """The value that ranks a member at its newest checkpoint; None if there is none."""
         if member.diverged is not None:
             return None
         if not self.ranking.evaluator:
@@ -170,7 +170,7 @@ class MemberScorer:
         return self._scores(member, self._restore(member), (self.ranking.evaluator,)).scores.get(self.ranking.name)
 
     def score(self, member: Member) -> MemberScores:
-        """All scores of a member, which are also written to its `evaluation/`, with its last picture."""
+        """Computes all scores of a member, and writes them to its `evaluation/`, with its last picture."""
         if not member.latest_step():
             return MemberScores(0)
         state = self._restore(member)

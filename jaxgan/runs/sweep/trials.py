@@ -1,4 +1,4 @@
-"""The settings of a sweep: what `config.population` asks for, as fields of the config and their values."""
+"""The settings of a sweep, from `config.population`: config fields and their values."""
 
 import itertools
 import math
@@ -14,17 +14,17 @@ from jaxgan.tables import nearest
 MOST_MEMBERS = 10_000
 
 DRAWS = ("log", "uniform", "choice")
-"""How a value may be drawn."""
+"""Distributions for random values."""
 
 DIGITS = 4
-"""Significant digits of a number that is drawn."""
+"""Significant digits of random numbers."""
 
 REPORTED = 10
-"""Most problems of a sweep in a message."""
+"""Maximum number of a sweep's problems in a message."""
 
 
 class SearchAxis(NamedTuple):
-    """Fields that have the same value: their values in a grid as text, or a function `(u in [0, 1)) -> text`."""
+    """Fields that share a value: grid values as text, or a function `(u in [0, 1)) -> text`."""
 
     names: tuple[str, ...]
     values: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Setting(NamedTuple):
 
     Attributes:
       changes: value by field.
-      config: the whole config, with the seed of the sweep.
+      config: the complete config, with the seed of the sweep.
     """
 
     changes: dict[str, Any]
@@ -44,10 +44,10 @@ class Setting(NamedTuple):
 
 
 def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Problem]]:
-    """The settings that a config's section `population` asks for.
+    """The settings that a config's section `population` defines.
 
     Returns:
-      The settings, none if there are problems, and the problems.
+      The settings (empty if there are problems), and the problems.
     """
     problems: list[Problem] = []
     config = schema.complete(config)
@@ -55,7 +55,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Proble
     known = schema.rows(config)
     grid = list(_parse(population["grid"], "grid", _list_values, known, problems))
     drawn = list(_parse(population["random"], "random", _read_draw, known, problems))
-    # Fields that stand twice.
+    # Fields that occur twice.
     seen = dict[str, str]()
     for where, name in [
         *(("grid", n) for a in grid for n in a.names),
@@ -74,13 +74,13 @@ def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Proble
         problems.append(_problem(f"population.seeds: seed {seed} + {population['seeds']} is above {2**32 - 1}"))
     if members > MOST_MEMBERS:
         return [], [*problems, _problem(f"population: {members:,} members, and {MOST_MEMBERS:,} is the most")]
-    before = frozenset(problems_of(config))  # which the sweep's own check reports
+    before = frozenset(problems_of(config))  # the sweep's own check reports these
     settings = [_setting(config, texts, before, problems) for texts in _texts(axes, draws, count, seed)]
     if problems:
         problems = list(dict.fromkeys(problems))
         more = [_problem(f"population: and {len(problems) - REPORTED} more like these")]
         return [], problems[:REPORTED] + (more if len(problems) > REPORTED else [])
-    # Draws may repeat each other.
+    # Random draws may repeat.
     unique = {repr(setting.changes): setting for setting in reversed(settings)}
     return [setting for setting in settings if unique[repr(setting.changes)] is setting], []
 
@@ -88,7 +88,7 @@ def read_settings(config: Mapping[str, Any]) -> tuple[list[Setting], list[Proble
 def _parse(
     text: str, where: str, read: Any, known: Mapping[str, schema.Row], problems: list[Problem]
 ) -> Iterator[SearchAxis]:
-    """The axes of `NAME & NAME=...; NAME=...`."""
+    """Parses the axes of `NAME & NAME=...; NAME=...`."""
     if too_many := values.many(text):
         problems.append(_problem(f"population.{where}: {too_many}"))
         return
@@ -117,7 +117,7 @@ def _list_values(names: tuple[str, ...], text: str, problems: list[Problem]) -> 
 
 
 def split_values(text: str) -> list[str]:
-    """Values separated by commas, other than those within parentheses or brackets."""
+    """Splits values at commas, except inside parentheses or brackets."""
     values, depth, start = [], 0, 0
     for place, letter in enumerate(text + ","):
         depth += (letter in "([") - (letter in ")]")
@@ -128,7 +128,7 @@ def split_values(text: str) -> list[str]:
 
 
 def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> SearchAxis:
-    """`log(low,high)`, `uniform(low,high)` or `choice(VALUE,VALUE)`."""
+    """Parses `log(low,high)`, `uniform(low,high)` or `choice(VALUE,VALUE)`."""
     kind, _, rest = text.partition("(")
     kind = kind.strip()
     parts = split_values(rest.rstrip().removesuffix(")"))
@@ -161,11 +161,11 @@ def _read_draw(names: tuple[str, ...], text: str, problems: list[Problem]) -> Se
 
 
 class Drawn(str):
-    """A number that was drawn, as text; for a field of whole numbers it is rounded."""
+    """A random number as text; it is rounded for an integer field."""
 
 
 def _texts(grid: list[SearchAxis], drawn: list[SearchAxis], count: int, seed: int) -> Iterator[dict[str, str]]:
-    """The text of every field of every setting: each draw with all of the grid."""
+    """The text of every field of every setting: each draw combined with the whole grid."""
     rows = [[axis.draw(u) for u in _numbers(seed, axis.names, count)] for axis in drawn if axis.draw is not None]
     for point in itertools.product(*(axis.values for axis in grid)):
         for number in range(count):
@@ -174,7 +174,7 @@ def _texts(grid: list[SearchAxis], drawn: list[SearchAxis], count: int, seed: in
 
 
 def _numbers(seed: int, names: tuple[str, ...], count: int) -> list[float]:
-    """Uniform on [0, 1), of the fields' own stream, so that another axis does not change this one's draws."""
+    """Uniform numbers in [0, 1) from a stream per field, so that further axes do not change this axis's draws."""
     key = np.array([seed, zlib.crc32("&".join(names).encode())], np.uint64)
     return [int(word) / 2**64 for word in np.random.Philox(key=key).random_raw(count) >> np.uint64(11) << np.uint64(11)]
 
@@ -187,7 +187,7 @@ def _setting(
     given = {}
     for name, text in texts.items():
         kind = known[name].spec.kind if name in known else "any"
-        # A value that has commas of its own is written in parentheses.
+        # A value that contains commas is put in parentheses.
         bare = text[1:-1] if kind in ("str", "names") and text.startswith("(") and text.endswith(")") else text
         given[name] = str(round(float(text))) if isinstance(text, Drawn) and kind == "int" else bare
     wrong = [_problem(f"population: {problem}") for problem in command_line.override(changed, given)]
@@ -207,5 +207,5 @@ def _problem(text: str) -> Problem:
 
 
 def draws_choices(config: Mapping[str, Any]) -> bool:
-    """Whether a sweep draws some of its values from choices."""
+    """Whether a sweep draws values from choices."""
     return "choice(" in config["population"]["random"].replace(" ", "")

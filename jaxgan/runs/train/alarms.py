@@ -1,4 +1,4 @@
-"""The alarms of a training run: measures a generator's samples on the device, and makes the monitor that reads them."""
+"""The alarms of a training run: measures samples on the device, and creates the monitor that reads these metrics."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,11 +14,11 @@ from jaxgan.training.step import generate
 from jaxgan.types import TrainState, stream
 
 ANCHORS = 1_000
-"""Labelled training examples, by which samples are assigned to classes."""
+"""Number of labelled training examples used to assign samples to classes."""
 
 
 class Health:
-    """Measures a generator's samples at log steps. Attribute `monitor` tracks the alarms.
+    """Measures a generator's samples at log steps. The attribute `monitor` tracks the alarms.
 
     Args:
       config: a checked config.
@@ -52,7 +52,7 @@ class Health:
         self.monitor = AlarmMonitor(section["patience"], limits, real_modes, ignored)
 
     def measure(self, state: TrainState) -> dict[str, jax.Array]:
-        """The metrics of a state, on the device, without waiting for them."""
+        """The metrics of a state, computed on the device without waiting for them."""
         return self._measure_state(state, self._points_and_modes) if self._count > 1 else {}
 
     def _measured(self, samples, real_diversity, points_and_modes):
@@ -71,7 +71,7 @@ def _anchors(inputs: Inputs) -> Anchors | None:
 
 
 def _drawn(inputs: Inputs, count: int, subset: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Training examples in the networks' range, and their labels; always the same of the same data."""
+    """Training examples in the networks' range, and their labels; always the same for the same data."""
     split = inputs.dataset.train
     chosen = np.sort(order.subset(subset, len(split), count))
     return np.asarray(jax.jit(inputs.range.scale)(split.take(chosen))), split.take_labels(chosen)

@@ -1,4 +1,4 @@
-"""What the training of a run and of a sweep's members share: the loop around compiled steps, its log and its end."""
+"""Shared by the training of single runs and of a sweep's members: the loop around compiled steps, and the log."""
 
 import abc
 import itertools
@@ -37,20 +37,20 @@ from jaxgan.signals import StopRequest
 from jaxgan.types import TrainState
 
 LARGE = 1e4
-"""Parameters beyond it are those of a run that is about to diverge."""
+"""Larger parameters indicate that a run is about to diverge."""
 
 COMPILING = "compiling ..."
-"""What is shown until the first chunk of steps has begun."""
+"""Shown until the first chunk of steps has begun."""
 
 SAVE_AGAIN_SECONDS = 30.0
-"""Between two tries to save a checkpoint where it failed."""
+"""Time between attempts to save a checkpoint after a failure."""
 
 
 def select_devices(config: Mapping[str, Any]) -> None:
-    """Selects the config's platform, and checks before any data is read that its devices suit the config.
+    """Selects the config's platform. Checks, before any data is read, that its devices suit the config.
 
     Raises:
-      UsageError: the platform has no devices, or the mapping or the batch size does not suit them.
+      UsageError: the platform has no devices, or the mapping or batch size does not suit them.
     """
     devices.check(config["platform"])
     several = jax.process_count() > 1
@@ -75,7 +75,7 @@ def select_devices(config: Mapping[str, Any]) -> None:
 def check_resumes(
     checkpoints: Checkpoints, config: Mapping[str, Any], directory: RunDirectory, inputs: Inputs | None = None
 ) -> None:
-    """Raises UsageError or DataError if the newest checkpoint cannot be resumed with this config, and this data."""
+    """Raises UsageError or DataError if the newest checkpoint cannot be resumed with this config and data."""
     saved = read_run(checkpoints)
     check_same(complete(saved.config), config, directory.path)
     if inputs is not None:
@@ -83,10 +83,10 @@ def check_resumes(
 
 
 def go_back(directory: RunDirectory, config: Mapping[str, Any]) -> None:
-    """Sets aside the newest checkpoints of a run that are damaged, or before which lines of its metrics are lost.
+    """Sets aside a run's newest checkpoints that are damaged, or that follow lost lines of its metrics.
 
     Raises:
-      UsageError: there are checkpoints that are not damaged, and lines before all of them are lost.
+      UsageError: undamaged checkpoints exist, but metrics lines are missing before all of them.
     """
     logged, lost = complete_until(directory.metrics_file, config["log_every"]), False
     unusable: dict[int, str] = {}
@@ -106,13 +106,14 @@ def go_back(directory: RunDirectory, config: Mapping[str, Any]) -> None:
 
 
 def before_trouble(checkpoints: Checkpoints, *, but: int | None = None) -> int | None:
-    """The newest planned step whose players have parameters below `LARGE`; None if there is none.
+    """The newest planned step at which the players' parameters are below `LARGE`; None if there is none.
 
-    One that was saved because of a signal does not count: a run that was not stopped goes back to the same step.
+    Steps saved because of a signal do not count, so that an interrupted run goes back to the same step as an
+    uninterrupted one.
 
     Args:
-      checkpoints: of a run that diverged.
-      but: a step that is not meant if it is the newest of them: from there the run diverged again.
+      checkpoints: checkpoints of a run that diverged.
+      but: a step to skip if it is the newest one, because the run has already diverged again from there.
     """
     sound = [step for step in checkpoints.planned_steps() if read_run(checkpoints, step).largest < LARGE]
     if sound and sound[-1] == but:
@@ -121,9 +122,9 @@ def before_trouble(checkpoints: Checkpoints, *, but: int | None = None) -> int |
 
 
 def open_metrics(directory: RunDirectory, config: Mapping[str, Any], first: int) -> MetricsFile:
-    """The run's `metrics.jsonl`, without the lines after the step at which it starts or resumes."""
+    """Opens the run's `metrics.jsonl`, without lines after the step at which it starts or resumes."""
     file = MetricsFile(directory.metrics_file)
-    # A run that ended between two log steps wrote a line of fewer steps; made longer, it writes the whole line.
+    # A run that ended between two log steps wrote a line for fewer steps. If extended, it rewrites the whole line.
     file.truncate(first if first == config["steps"] else first - first % config["log_every"])
     return file
 
@@ -131,13 +132,13 @@ def open_metrics(directory: RunDirectory, config: Mapping[str, Any], first: int)
 def open_writers(
     directory: RunDirectory, config: Mapping[str, Any], first: int, warn: Callable[[str], None], group: str = ""
 ) -> MultiWriter:
-    """The writers of `config.logging.writers`, whose failures are warnings.
+    """Opens the writers of `config.logging.writers`; their failures are only warnings.
 
     Args:
       directory, config: of the run.
-      first: the step at which it starts, or resumes.
-      warn: takes the text of a warning.
-      group: the sweep that it is a member of, whose members do not have all of the writers; "" for a run of its own.
+      first: the step at which it starts or resumes.
+      warn: called with the text of a warning.
+      group: the sweep to which the run belongs (members of sweeps do not have all writers); "" for a single run.
     """
     run = LoggedRun(directory.path, None, config, _hyperparameters(config), group)
     return MultiWriter(
@@ -150,14 +151,14 @@ def open_writers(
 
 
 def _opener(name: str, run: LoggedRun, first: int, section: Mapping[str, Any]) -> Callable[[], MetricWriter]:
-    """Opens a writer, for the first time at the run's first step, and later at none."""
+    """Returns a function that opens a writer: the first time with the run's first step, later with None."""
     steps = iter([first])
     fields = {field: section[f"{name}_{field}"] for field in parameters(WRITERS[name], schema.Logging.provided)}
     return lambda: WRITERS[name](run._replace(step=next(steps, None)), **fields)
 
 
 def _hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a config that tell its run from others: those outside of sections, and those not as by default."""
+    """The config fields that distinguish a run from others: those outside sections, and those not at their defaults."""
     values, usual, known = schema.flattened(config), schema.flattened(complete({})), schema.rows(config)
     fixed = {name: value for name, value in values.items() if not known[name].spec.field.resume}
     telling = {name: value for name, value in fixed.items() if "." not in name or value != usual.get(name)}
@@ -165,45 +166,45 @@ def _hyperparameters(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def chunk_stops(first: int, last: int, chunk: int) -> list[int]:
-    """The steps at which chunks end: multiples of `chunk`, so a resumed run cuts them as an uninterrupted one does."""
+    """The steps at which chunks end: multiples of `chunk`, so that resuming does not change how steps are divided."""
     return [first, *range((first // chunk + 1) * chunk, last, chunk), last]
 
 
 class HostLoop(abc.ABC):
-    """Runs chunk after chunk of compiled steps, and between them what is due on the host.
+    """Runs chunk after chunk of compiled steps, and between them the host's work that is due.
 
     The metrics of a chunk are read while the next chunk computes, so the device does not wait for the host.
 
     Attributes:
-      stop: held once the first chunk is compiled and dispatched, for before there is nothing to save.
-      progress: says that the first chunk is compiled; None for nobody.
+      stop: held once the first chunk is compiled and dispatched; before that there is nothing to save.
+      progress: shows that the first chunk is being compiled; None for no output.
     """
 
     stop: StopRequest
     progress: Progress | None = None
 
     def loop(self, state: Any, stops: list[int], batches: Iterable[Any]) -> Any:
-        """Runs the chunks from stops[i] to stops[i + 1], one for each of `batches`, and returns the last state.
+        """Runs the chunks from stops[i] to stops[i + 1], one per element of `batches`, and returns the last state.
 
-        The buffers of `state` are donated. What `record` and `settle` raise ends the loop.
+        The buffers of `state` are donated. Exceptions from `record` and `settle` end the loop.
         """
         waiting: Any = None
         if self.progress is not None:
             self.progress.note(COMPILING)
         for start, stop, batch in zip(stops, stops[1:], batches, strict=False):
-            # Dispatch a chunk, which returns at once, but for the first, which is compiled.
+            # Dispatch a chunk. This returns at once, except for the first, which is compiled.
             state, metrics = self.advance(state, batch, start)
             self.stop.hold()
             if self.progress is not None and start == stops[0]:
                 self.progress.note("")
                 self.progress.measure()
-            # Read the metrics of the chunk before, which is done or soon will be.
+            # Read the metrics of the previous chunk, which is done or almost done.
             if waiting is not None:
                 self.record(*waiting)
             waiting = start, metrics, self.measure(stop, state)
             if not self.is_due(stop):
                 continue
-            # Something is due at this step: it needs the metrics so far, and so waits for this chunk.
+            # Something is due at this step. It needs the metrics so far, so wait for this chunk.
             self.record(*waiting)
             waiting = None
             if self.settle(stop, state):
@@ -212,44 +213,44 @@ class HostLoop(abc.ABC):
 
     @abc.abstractmethod
     def advance(self, state: Any, batch: Any, start: int) -> tuple[Any, dict[str, Any]]:
-        """Dispatches the chunk that begins at a step: `(state, metrics)`."""
+        """Dispatches the chunk that begins at step `start`: returns `(state, metrics)`."""
 
     @abc.abstractmethod
     def record(self, start: int, metrics: dict[str, Any], measured: dict[str, Any]) -> None:
-        """Takes the metrics of the chunk that began at a step, and what `measure` returned after it."""
+        """Records the metrics of the chunk that began at `start`, and what `measure` returned after it."""
 
     @abc.abstractmethod
     def is_due(self, stop: int) -> bool:
-        """Whether the host has to do something with the state of a step, or the loop has to end there."""
+        """Whether the host needs the state at this step, or the loop must end there."""
 
     @abc.abstractmethod
     def settle(self, stop: int, state: Any) -> bool:
-        """Does what is due at a step; True ends the loop."""
+        """Does the work that is due at a step. Returns True to end the loop."""
 
     def measure(self, stop: int, state: Any) -> dict[str, Any]:
-        """Starts to compute further metrics of a state, on the device."""
+        """Starts computing further metrics of a state on the device."""
         return {}
 
 
 class RunLog:
-    """Records one run, or one member of a sweep: means of its metrics in a writer, and its state in checkpoints.
+    """Records a single run, or a member of a sweep: means of its metrics to a writer, and its state to checkpoints.
 
-    Lines are means over the steps since the line before. They depend neither on how the steps were cut into chunks nor
-    on stops in between, so `metrics.jsonl` of a resumed run equals that of an uninterrupted run byte for byte.
+    Lines are means over the steps since the previous line. They do not depend on the chunk length or on interruptions,
+    so `metrics.jsonl` of a resumed run equals that of an uninterrupted run byte for byte.
 
     Args:
       config: a checked config.
       inputs: the run's data.
-      checkpoints: of the run.
-      window: values of the steps since the last line, as the checkpoint has them from which the run resumes.
-      writer: takes a line at every log step and at the last step.
-      monitor: the alarms (an `AlarmMonitor`), which have seen the lines before; None for none.
+      checkpoints: checkpoints of the run.
+      window: values of the steps since the last line, from the checkpoint at which the run resumes.
+      writer: receives a line at every log step and at the last step.
+      monitor: the alarms (an `AlarmMonitor`), which have already seen the earlier lines; None for none.
       progress: shows the latest metrics and the warnings; None for none.
-      setbacks: how often the run has gone back to a checkpoint because it had diverged.
+      setbacks: how often the run has gone back to a checkpoint because it diverged.
 
     Attributes:
-      warnings: of the alarms that turned on since the run started or resumed, by the alarm's name.
-      diverged: the step at which a number was not finite, or None.
+      warnings: warnings of alarms that turned on since the run started or resumed, by alarm.
+      diverged: the step at which a number was not finite; None otherwise.
     """
 
     def __init__(
@@ -272,11 +273,11 @@ class RunLog:
         self._tried = 0.0
 
     def record(self, start: int, metrics: Mapping[str, Any], measured: Mapping[str, Any] = {}) -> None:
-        """Takes the metrics [steps] of the steps from `start`, and scalars measured after them if they end at a log
+        """Records the metrics [steps] of the steps from `start`, and scalars measured after them if they end at a log
         step.
 
         Raises:
-          DivergedError: a metric is not finite. What was logged before it stays.
+          DivergedError: a metric is not finite. Lines logged before it are kept.
         """
         host = {name: np.asarray(values, np.float64) for name, values in metrics.items()}
         finite = np.all([np.isfinite(values) for values in host.values()], axis=0)
@@ -295,18 +296,18 @@ class RunLog:
             self.progress.update(start + good, {name: float(values[-1]) for name, values in host.items()})
 
     def save(self, step: int, state: TrainState, *, wait: bool = False, patience: float | None = None) -> None:
-        """Saves a state, with the config and what resuming needs, once the lines before it are on the disk.
+        """Saves a state, with the config and everything that resuming needs, after the lines before it are on disk.
 
         Args:
-          step: training steps done.
-          state: after this step.
-          wait: return when it is saved, rather than write in the background.
-          patience: seconds since the first failure until a failure is raised, and not only a warning; None:
+          step: number of training steps done.
+          state: the state after this step.
+          wait: whether to return only when it is saved, instead of writing in the background.
+          patience: seconds after the first failure during which failures are only warnings; None:
             `config.save_patience`.
 
         Raises:
           DivergedError: a parameter is not finite.
-          WriteError: this or the save before failed, and patience is over.
+          WriteError: this save or the previous one failed, and the patience has run out.
         """
         finite, largest = map(float, _size_of(own(state)))
         if not finite:
@@ -326,13 +327,13 @@ class RunLog:
                 return
             except WriteError as error:
                 self._note_failure(error, self.config["save_patience"] if patience is None else patience, attempt)
-            if attempt > 1:  # the first failure may be that of the save before
+            if attempt > 1:  # the first failure may belong to the previous save
                 if not wait:
                     return
                 time.sleep(min(SAVE_AGAIN_SECONDS, self.config["save_patience"]))
 
     def must_save_again(self) -> bool:
-        """Whether the newest checkpoint could not be saved, and it is time to try again."""
+        """Whether the newest checkpoint could not be saved, and it is time to retry."""
         return self._failing_since is not None and time.monotonic() - self._tried > SAVE_AGAIN_SECONDS
 
     def _note_failure(self, error: WriteError, patience: float, attempt: int) -> None:
@@ -376,7 +377,7 @@ class RunLog:
 
 @jax.jit
 def _size_of(state: TrainState) -> tuple[jax.Array, jax.Array]:
-    """Whether all of a state is finite, and the largest magnitude of a player's parameter."""
+    """Whether a state is finite everywhere, and the largest magnitude of a player's parameter."""
     floats = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     params = jax.tree.leaves((state.generator.params, state.discriminator.params))
     finite = jnp.array([jnp.isfinite(leaf).all() for leaf in floats])

@@ -1,4 +1,4 @@
-"""Several processes that train one GAN: how they join each other, and what the others do when one of them ends."""
+"""Several processes that train one GAN: how they connect, and how the others react when one of them ends."""
 
 import ctypes
 import os
@@ -14,13 +14,13 @@ from jaxgan.signals import abandon
 FLAGS = ("coordinator_address", "num_processes", "process_id")
 
 JOIN_SECONDS = 300
-"""How long a process waits for the others at the start."""
+"""How long a process waits for the others at startup."""
 
 SHUTDOWN_SECONDS = 20
-"""How long a process that is done waits for the others."""
+"""How long a finished process waits for the others."""
 
 _handlers: list[Any] = []
-"""Signal handlers that C calls, kept from Python's garbage collection."""
+"""Signal handlers called from C; kept here so that Python does not garbage-collect them."""
 
 
 def join(
@@ -30,19 +30,19 @@ def join(
     *,
     timeout: int = 30,
 ) -> int:
-    """Joins the other processes of a run, which flags name, or which JAX finds through a cluster's manager.
+    """Connects to the other processes of a run, given by flags or found by JAX through a cluster manager.
 
     Args:
-      coordinator_address: HOST:PORT of process 0, which listens there.
-      num_processes: how many there are, ≥ 1.
-      process_id: which this one is, 0 to num_processes - 1.
+      coordinator_address: HOST:PORT on which process 0 listens.
+      num_processes: number of processes, ≥ 1.
+      process_id: index of this process, 0 to num_processes - 1.
       timeout: seconds of silence after which another process counts as gone.
 
     Returns:
-      How many processes there are.
+      The number of processes.
 
     Raises:
-      UsageError: some flags are missing or wrong, or the others cannot be reached.
+      UsageError: flags are missing or wrong, or the other processes cannot be reached.
     """
     given = dict(zip(FLAGS, (coordinator_address, num_processes, process_id), strict=True))
     settings: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -60,7 +60,7 @@ def join(
     _report_abort(unreachable)
     if settings:
         if process_id == 0:
-            _check_port(str(coordinator_address))  # JAX would abort the process
+            _check_port(str(coordinator_address))  # otherwise JAX would abort the process
         settings["cluster_detection_method"] = "deactivate"
         where = f"at {coordinator_address}, for at most {JOIN_SECONDS} seconds"
         print(f"waiting for {num_processes} processes {where}", file=sys.stderr, flush=True)
@@ -79,7 +79,7 @@ def join(
 
 
 def _check_port(address: str) -> None:
-    """Raises UsageError if process 0 cannot listen at its port."""
+    """Raises UsageError if process 0 cannot listen on its port."""
     port = int(address.rpartition(":")[2])
     try:
         with socket.socket() as listener:
@@ -92,7 +92,7 @@ def _check_port(address: str) -> None:
 
 
 def found_manager(environment: Any) -> str | None:
-    """The cluster's manager that started this process as one of several, and from which JAX learns of the others.
+    """The cluster manager that started this process as one of several, and through which JAX finds the others.
 
     Args:
       environment: variables by name.
@@ -112,9 +112,9 @@ def found_manager(environment: Any) -> str | None:
 
 
 def peer_lost(error: BaseException) -> bool:
-    """Whether an error of JAX or Orbax, or one of ours that it caused, is due to the loss of another process.
+    """Whether an error of JAX or Orbax, or one of ours caused by it, is due to the loss of another process.
 
-    Nothing but its text tells such an error from others: it is of the same types.
+    Only the text of such an error distinguishes it from others: the types are the same.
     """
     cause = error.__cause__ if isinstance(error, JaxganError) else error
     signs = r"gloo|peer|nccl|unavailable|heartbeat|coordination|barrier|connection|socket closed|deadline"
@@ -122,7 +122,7 @@ def peer_lost(error: BaseException) -> bool:
 
 
 def lost() -> PeerLostError:
-    """The error of a process whose peer is gone."""
+    """The error of a process that has lost another process."""
     return PeerLostError(
         "another process of this run has ended, or cannot be reached",
         "see what it says for the reason; the checkpoints are kept",
@@ -155,8 +155,8 @@ def _check(settings: dict[str, Any]) -> None:
 def _report_abort(error: JaxganError) -> None:
     """Makes an abort print one line and exit with the error's code.
 
-    JAX's runtime aborts a process from a thread of its own when the others do not join, or fall silent. Python's own
-    handlers do not run then: they wait for the main thread.
+    If the other processes do not join or fall silent, JAX's runtime aborts this process from its own thread. Python's
+    signal handlers do not run then, since they wait for the main thread.
     """
     handler_type = ctypes.CFUNCTYPE(None, ctypes.c_int)
     _handlers.append(handler_type(lambda _: abandon(error)))

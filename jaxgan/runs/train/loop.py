@@ -1,6 +1,6 @@
-"""`--mode=train`: one run, from its config to its last checkpoint.
+"""`--mode=train`: a single run, from its config to its last checkpoint.
 
-Several processes all run this code, call for call; only process 0 writes metrics, pictures and reports.
+Several processes run this code in lockstep. Only process 0 writes metrics, pictures and reports.
 """
 
 import contextlib
@@ -55,13 +55,13 @@ from jaxgan.types import TrainState, stream
 from jaxgan.wrappers.precision import precision_in_words
 
 LONG_CALL = 2.0
-"""Seconds. After a call that took longer, the next call is waited for, so that a signal ends the run when it ends."""
+"""In seconds. After a longer call, the loop waits for the next one, so that a signal ends the run right after it."""
 
 PROFILED_STEPS = 5
-"""Most steps in a trace."""
+"""Maximum number of steps in a trace."""
 
 SIGNAL, ALARM = 1, 2
-"""Codes by which the processes tell each other why a run ends early."""
+"""Codes with which processes tell each other why a run ends early."""
 
 
 def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> None:
@@ -69,11 +69,11 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
 
     Args:
       config: a checked ConfigDict.
-      workdir: the run's directory; with several processes, on a file system that all of them see.
-      profile: write a trace of a few steps to `profile/` there. Chunks are short then, which makes all steps slower.
+      workdir: the run's directory; for several processes, on a shared file system.
+      profile: write a trace of a few steps to `profile/` there. This shortens the chunks, which makes all steps slower.
 
     Raises:
-      JaxganError: any expected failure; what was saved before it stays.
+      JaxganError: any expected failure; anything saved before it is kept.
     """
     plain = complete(config)
     while not _train(plain, workdir, profile):
@@ -81,10 +81,10 @@ def train(config: Mapping[str, Any], workdir: str, *, profile: bool = False) -> 
 
 
 def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
-    """Trains as `train` does until the run has ended, or, False, has diverged and is to go on before that."""
+    """Trains as `train` does. True when the run has ended; False if it diverged and must continue from a checkpoint."""
     every = _save_every(plain)
     with contextlib.ExitStack() as stack:
-        # The directory and its checkpoints: mistakes are reported before the data is read.
+        # The directory and its checkpoints; mistakes are reported before the data is read.
         select_devices(plain)
         check_installed(plain["logging"]["writers"])
         directory = stack.enter_context(RunDirectory(workdir, create=jax.process_index() == 0))
@@ -93,11 +93,11 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
             raise UsageError(f"--workdir={directory.path} is a sweep", "its runs are in members/", f"name one: {first}")
         stop = stack.enter_context(StopRequest())
         if jax.process_count() > 1:
-            stop.hold()  # what ends only this process would leave the others waiting
+            stop.hold()  # a signal to only this process must not leave the others waiting
         if jax.process_index() == 0:
             go_back(directory, plain)
         if jax.process_count() > 1:
-            int(any_process()(0))  # the others wait for it
+            int(any_process()(0))  # the others wait for this process
         evaluates, way = plain["evaluation"]["every"] > 0, sampling_name(plain["sampling"])
         best = functools.partial(best_step, directory, way) if evaluates else None
         keep = plain["keep_checkpoints"]
@@ -112,7 +112,7 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
                     f"{directory.path} has {latest:,} steps already; raise --config.steps={plain['steps']} to train on."
                 )
             return True
-        # The data, and the run's parts that depend on it.
+        # The data, and the parts of the run that depend on it.
         inputs = read_inputs(plain)
         facts, warnings = data_in_words(plain, inputs)
         facts += [*game_in_words(plain), devices_in_words(plain["mapping"])]
@@ -128,17 +128,17 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
         run = Run(plain, directory, checkpoints, inputs, experiment, stop, profile)
         run.facts = facts
         setbacks = len(run.divergences)
-        # The loop. What ends only this process must end the others too.
+        # The loop. An error that ends only this process must end the others too.
         try:
             run.run()
-        except DivergedError as error:  # which all processes raise alike
-            if run.log.diverged is None or setbacks >= plain["divergence"]["attempts"]:  # None: an alarm ends it
+        except DivergedError as error:  # raised by all processes alike
+            if run.log.diverged is None or setbacks >= plain["divergence"]["attempts"]:  # None: an alarm ended it
                 raise
             run.go_back(error)
             return False
         except Exception as error:
             if jax.process_count() == 1 or isinstance(error, PreemptedError):
-                raise  # all processes raise it alike
+                raise  # raised by all processes alike
             if hosts.peer_lost(error):
                 abandon(hosts.lost())
             if isinstance(error, JaxganError):
@@ -148,10 +148,10 @@ def _train(plain: dict[str, Any], workdir: str, profile: bool) -> bool:
 
 
 class Run(HostLoop):
-    """One run's loop and what it holds on to; `benchmarks.overhead` takes it apart.
+    """A single run and its resources; `benchmarks.overhead` uses its parts.
 
     Attributes:
-      facts: that its `facts.json` has; those of its players are added.
+      facts: the content of its `facts.json`; facts about its players are added.
     """
 
     facts: Sequence[Fact] = ()
@@ -174,22 +174,22 @@ class Run(HostLoop):
         self.step, self.place_state, self.place_batch = distribute(
             chunk_factory(experiment, inputs), mapping=config["mapping"], batch_axis=2, shared=1 + int(inputs.resident)
         )
-        # With several processes: a function by which they agree to end at the same step.
+        # For several processes: a function with which they agree to end at the same step.
         self.several = jax.process_count() > 1
-        # Computations that communicate must not overtake each other, which JAX on a CPU does not ensure.
+        # Computations that communicate must not overlap, which JAX does not ensure on CPUs.
         self.in_turn = self.several and jax.local_devices()[0].platform == "cpu"
         self.agree = any_process() if self.several else None
         self.agreed = 0
         self.sent: Any = 0
         self._long = False
         self._began = self._seconds = 0.0
-        # Pictures, scores and alarms, in the process that writes.
+        # Pictures, scores and alarms, only in the process that writes.
         writes = jax.process_index() == 0
         self.output = Output(config, directory, inputs, experiment) if writes else None
         self.health = Health(config, inputs, experiment) if writes and config["alarms"]["patience"] else None
 
     def run(self) -> None:
-        """From the newest checkpoint, or the beginning, to the last step."""
+        """Trains from the newest checkpoint, or the beginning, to the last step."""
         state, window = self.first_state()
         first = int(own(state).step)
         with contextlib.ExitStack() as stack:
@@ -198,8 +198,8 @@ class Run(HostLoop):
                 if first > 0:
                     self.output.progress.message(f"going on from step {first:,} in {self.directory.path}")
                 if first < self.total:
-                    self.output.progress.note(COMPILING)  # pictures and alarms are compiled, too
-                # The first picture, or what a run that ended here did not come to.
+                    self.output.progress.note(COMPILING)  # pictures and alarms are compiled too
+                # The first picture, or files that are missing because the run was interrupted here.
                 if first == 0 or lacks_picture(self.config, self.directory, first):
                     self.output.draw(first, own(state))
                 if lacks_evaluation(self.config, self.directory, first):
@@ -218,7 +218,7 @@ class Run(HostLoop):
             self.output.summarise(first, self.total, time.monotonic() - self.started, self.config["logging"]["writers"])
 
     def first_state(self) -> tuple[TrainState, dict[str, Any]]:
-        """The state to begin with, and the values of the steps since the last line of metrics."""
+        """The state to start from, and the values of the steps since the last line of metrics."""
         window, setbacks = dict[str, Any](), 0
         if self.checkpoints.latest_step() is None:
             state = self.experiment.initial_state(self.config["seed"])
@@ -228,12 +228,12 @@ class Run(HostLoop):
             state, _ = self.checkpoints.restore(self.experiment.abstract_state())
             saved = read_run(self.checkpoints)
             window, setbacks = dict(saved.window), saved.setbacks
-        if setbacks < len(self.divergences):  # not again what led to the divergence
+        if setbacks < len(self.divergences):  # a new key, to avoid repeating the divergence
             state = state.replace(key=jax.random.fold_in(state.key, len(self.divergences)))
         return self.place_state(state), window
 
     def open_log(self, state: TrainState, first: int, window: dict[str, Any], stack: contextlib.ExitStack) -> None:
-        """Opens what takes metrics, pictures and messages; the stack closes it. Other processes write nothing."""
+        """Opens the writers of metrics, pictures and messages; the stack closes them. Other processes write nothing."""
         writer, monitor, progress = MetricWriter(), None, None
         if self.output is not None:
             players = players_in_words(self.config, state)
@@ -257,17 +257,17 @@ class Run(HostLoop):
         self.log = RunLog(self.config, self.inputs, self.checkpoints, window, writer, monitor, progress, setbacks)
 
     def train(self, first: int, last: int, state: TrainState) -> TrainState:
-        """Runs the steps from first to last."""
+        """Runs the steps from `first` to `last`."""
         limit = PROFILED_STEPS if self.profile else None
         stops = chunk_stops(first, last, chunk_length(self.config, self.inputs, limit))
         rows = share(self.config["batch_size"]) if self.several else slice(None)
         self._shared = self.shared()
-        # The first chunk is compiled, so a trace is of the second.
+        # The first chunk includes compilation, so the second one is traced.
         self._traced = stops[min(1, len(stops) - 2)] if self.profile and self.output is not None else None
         return self.loop(state, stops, chunks(self.config, self.inputs, stops, rows))
 
     def shared(self) -> tuple[Any, ...]:
-        """The arguments that all chunks share: the hyperparameters, and the data if it lives on the device."""
+        """The arguments shared by all chunks: the hyperparameters, and the data if it lives on the device."""
         numbers = {name: values[0] for name, values in stacked_hyperparameters([self.config]).items()}
         for name in (name for name in numbers if name.endswith("_optimizer.learning_rate")):
             numbers[name] *= self._rate_factor()
@@ -278,7 +278,7 @@ class Run(HostLoop):
         return self.config["divergence"]["factor"] ** len(self.divergences)
 
     def advance(self, state: TrainState, batch: Any, start: int) -> tuple[TrainState, dict[str, Any]]:
-        """Dispatches a chunk, and waits for it where chunks must not overlap."""
+        """Dispatches a chunk, and waits for it if chunks must not overlap."""
         self._began = time.monotonic()
         folder, traced = self.directory.path / "profile", start == self._traced
         with jax.profiler.trace(str(folder), create_perfetto_trace=True) if traced else contextlib.nullcontext():
@@ -291,12 +291,12 @@ class Run(HostLoop):
         return state, metrics
 
     def measure(self, stop: int, state: TrainState) -> dict[str, Any]:
-        """What the alarms measure at log steps."""
+        """The alarms' metrics, at log steps."""
         logs = _is_multiple(stop, self.config["log_every"]) or stop == self.total
         return self.health.measure(own(state)) if self.health is not None and logs else {}
 
     def record(self, start: int, metrics: dict[str, Any], measured: dict[str, Any]) -> None:
-        """Takes the metrics of a chunk."""
+        """Records the metrics of a chunk."""
         self.log.record(start, metrics, measured)
 
     def is_due(self, stop: int) -> bool:
@@ -307,36 +307,36 @@ class Run(HostLoop):
         return due or self._early_end(stop) is not None or self.log.must_save_again()
 
     def settle(self, stop: int, state: TrainState) -> bool:
-        """Draws, saves and evaluates what is due, and raises if the run ends early here."""
+        """Draws, saves and evaluates as due, and raises if the run ends early here."""
         self._confer(wait=True)
-        end = self._early_end(stop)  # once: a signal may come at any moment
+        end = self._early_end(stop)  # evaluated only once, since a signal may arrive at any moment
         last, saves = stop == self.total, _saves(self.config, stop)
         if self.output is not None and _draws(self.config, stop):
             self.output.draw(stop, own(state))
         if last and self.output is not None:
-            # The report of fewer steps, so that a run that ends before it writes the next one lacks it.
+            # Removes the report of fewer steps, so that it is missing if the run ends before writing the next one.
             for path in (self.directory.curves, self.directory.report):
                 with contextlib.suppress(OSError):
                     path.unlink()
         if saves or end is not None or self.log.must_save_again():
-            # Who asked a run to end does not wait for a disk.
+            # Whoever asked the run to end does not wait for a disk.
             patience = 0.0 if isinstance(end, PreemptedError) else None
             self.log.save(stop, state, wait=last or end is not None, patience=patience)
             self._note_facts()
-        # A run that ends early here evaluates when it resumes.
+        # A run that ends early here evaluates after resuming.
         goes_on = end is None or (last and not isinstance(end, PreemptedError))
         evaluates = goes_on and _is_multiple(stop, self.config["evaluation"]["every"])
         if self.output is not None and evaluates:
             self.output.evaluate(own(state))
         if end is not None:
             self.checkpoints.wait()
-            if self.output is not None and not isinstance(end, PreemptedError):  # which may have seconds left
+            if self.output is not None and not isinstance(end, PreemptedError):  # it may have only seconds left
                 write_report(self.directory, run=self.trained(state))
             raise end
         return False
 
     def go_back(self, error: DivergedError) -> None:
-        """Prepares the run's directory for going on from a checkpoint before a divergence."""
+        """Prepares the run's directory to continue from a checkpoint before a divergence."""
         if jax.process_index() == 0:
             last = self.divergences[-1]["back_to"] if self.divergences else None
             back_to = before_trouble(self.checkpoints, but=last) or 0
@@ -349,19 +349,19 @@ class Run(HostLoop):
             how = f"goes back to step {back_to:,} with a new key and lower rates ({tries})"
             print(f"jaxgan: warning: {error.what}; {error.why}; it {how}", file=sys.stderr, flush=True)
         if self.several:
-            int(any_process()(0))  # the others wait for it
+            int(any_process()(0))  # the others wait for this process
 
     def trained(self, state: TrainState) -> TrainedRun:
-        """The run with a state, for its report."""
+        """The run with this state, for its report."""
         return TrainedRun(self.directory, self.config, self.inputs.describe(), self.experiment, own(state))
 
     def _note_facts(self) -> None:
-        """Writes what the run is, and how long its training has taken so far."""
+        """Writes the run's facts, and the training time so far."""
         if self.output is not None:
             self.output.describe(self.facts, self._seconds + time.monotonic() - self.started)
 
     def _confer(self, *, wait: bool = False) -> None:
-        """Several processes: sends the others whether this one is to end, and receives what they sent a chunk ago."""
+        """With several processes: tells the others whether this one must end, and reads what they sent a chunk ago."""
         if self.agree is None:
             return
         code = ALARM if self._alarm() is not None else SIGNAL if self.stop.signal_name is not None else 0
@@ -371,12 +371,12 @@ class Run(HostLoop):
         self.agreed = max(self.agreed, int(before))
 
     def _alarm(self) -> str | None:
-        """The first of the alarms that turned on and, by `alarms.stop`, end the run."""
+        """The first alarm that has turned on and, according to `alarms.stop`, ends the run."""
         return next((name for name in self.log.warnings if name in self.config["alarms"]["stop"]), None)
 
     def _early_end(self, step: int) -> JaxganError | None:
-        """Why the run is to end before its last step: a signal, or an alarm."""
-        alarm = self._alarm()  # before signals: a run that goes on is not ended by it again
+        """Why the run must end before its last step: a signal or an alarm."""
+        alarm = self._alarm()  # checked before signals, so that the alarm does not end the resumed run again
         if alarm is not None if self.agree is None else self.agreed == ALARM:
             after = "or run the same command again to go on all the same; a checkpoint is saved"
             return DivergedError(
@@ -393,9 +393,9 @@ class Run(HostLoop):
 
 
 class Output:
-    """Pictures and scores of a run's generator, in its directory and, once `board` is set, in its trackers.
+    """Pictures and scores of a run's generator, for its directory and, once `board` is set, its trackers.
 
-    Only the process that writes has one. `scores` are those of its last evaluation, by name.
+    Exists only in the process that writes. `scores` are those of its last evaluation, by name.
     """
 
     board: MetricWriter
@@ -406,14 +406,14 @@ class Output:
         self.scores: dict[str, float] = {}
         key = stream(jax.random.key(config["seed"]), "sample_pictures")
         self._grid = SampleGrid(experiment, inputs, key, config["sample_count"])
-        # Made before the first step, so that a run that cannot be evaluated fails at once.
+        # Created before the first step, so that a run that cannot be evaluated fails at once.
         self._evaluation = None
         if config["evaluation"]["every"]:
             log = functools.partial(print, file=sys.stderr, flush=True)
             self._evaluation = Evaluation(config, inputs, experiment, 0, log, Parts(self._show_part))
 
     def draw(self, step: int, state: TrainState) -> None:
-        """Writes the picture of some samples."""
+        """Writes a picture of samples."""
         values = self._grid.samples(state)
         with self._spared():
             self._grid.save(self.directory.picture(step), values)
@@ -421,11 +421,11 @@ class Output:
             self.board.write_images(step, {"samples": image})
 
     def evaluate(self, state: TrainState) -> None:
-        """Scores the generator as it is now, as `--mode=evaluate` would."""
+        """Scores the current generator, like `--mode=evaluate`."""
         assert self._evaluation is not None
         try:
             report = self._evaluation.run(state)
-        except (NoSamplesError, DivergedError) as error:  # no reason to end the training, which looks for itself
+        except (NoSamplesError, DivergedError) as error:  # training continues, and detects divergence itself
             self.progress.message(f"not evaluated: {error}")
             return
         path = self.directory.evaluation_file(report.step, report.seed, report.way)
@@ -440,7 +440,7 @@ class Output:
         self.progress.message(f"step {report.step:,}: {scores}")
 
     def describe(self, facts: Sequence[Fact], seconds: float) -> None:
-        """Writes the run's facts, and the seconds that it has taken."""
+        """Writes the run's facts, and its training time in seconds."""
         with self._spared():
             write_facts(self.directory, facts, seconds)
 
@@ -449,12 +449,12 @@ class Output:
         self.progress.note(f"evaluating, part {done + 1} of {total}: {name}{left}" if done < total else "")
 
     def warn(self, text: str) -> None:
-        """Prints a warning above the progress."""
+        """Prints a warning above the progress display."""
         self.progress.message(f"jaxgan: warning: {text}")
 
     @contextlib.contextmanager
     def _spared(self) -> Iterator[None]:
-        """Makes the first failure to write a file a warning, and ignores the others."""
+        """Turns the first failure to write a file into a warning, and ignores further ones."""
         try:
             yield
         except WriteError as error:
@@ -463,7 +463,7 @@ class Output:
             self._warned = True
 
     def summarise(self, first: int, total: int, seconds: float, writers: Sequence[str]) -> None:
-        """Prints what to look at, and what to do next."""
+        """Prints which files to look at, and what to do next."""
         losses = " and ".join(["metrics.jsonl", *(f"{name}/" for name in writers)])
         print(f"Done: steps {first:,} to {total:,} in {duration(seconds)}.")
         announce(
@@ -481,7 +481,7 @@ def _is_multiple(step: int, every: int) -> bool:
 
 
 def _save_every(config: Mapping[str, Any]) -> tuple[int, ...]:
-    """The steps that are saved if nothing stops the run are multiples of these; those evaluated may be the best."""
+    """An uninterrupted run saves at multiples of these. Evaluated steps are included, since one of them may be best."""
     every = config["checkpoint_every"], config["evaluation"]["every"], config["steps"]
     return tuple(filter(None, every))
 
@@ -495,21 +495,21 @@ def _draws(config: Mapping[str, Any], step: int) -> bool:
 
 
 def lacks_picture(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
-    """Whether a step's picture is due and missing."""
+    """Whether the picture of a step is due but missing."""
     return _draws(config, step) and not directory.picture(step).exists()
 
 
 def lacks_evaluation(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
-    """Whether a step's scores are due and missing."""
+    """Whether the scores of a step are due but missing."""
     due = step > 0 and _is_multiple(step, config["evaluation"]["every"])
     return due and not directory.evaluation_file(step, 0, sampling_name(config["sampling"])).exists()
 
 
 def lacks_files(config: Mapping[str, Any], directory: RunDirectory, step: int) -> bool:
-    """Whether a run that has its last checkpoint ended before its last files, of which the report is the last one."""
+    """Whether a run with its last checkpoint lacks final files; the report is the last of them."""
     if step != config["steps"]:
         return False
     lacks = not directory.curves.exists() or not directory.report.exists()
     lacks = lacks or lacks_picture(config, directory, step) or lacks_evaluation(config, directory, step)
-    # Process 0, which writes them, decides for all.
+    # Process 0 writes the files, so it decides for all.
     return bool(any_process()(int(lacks and jax.process_index() == 0))) if jax.process_count() > 1 else lacks

@@ -1,4 +1,4 @@
-"""A run that begins with the layers of another one: `config.start`."""
+"""Starts a run from layers of another run: `config.start`."""
 
 import os
 import re
@@ -16,22 +16,22 @@ from jaxgan.training.init import start_average
 from jaxgan.types import PlayerState, TrainState
 
 NUMBERED = re.compile(r"((?:[^/]+/)*?[^/]*?_)(\d+)(/.*)")
-"""The path of a leaf in a layer that flax has named: the layer's kind, its number among those of its kind, the rest."""
+"""Path of a leaf in a layer named by flax: the layer's kind, its number among layers of this kind, and the rest."""
 
 
 def started(state: TrainState, config: Mapping[str, Any], experiment: Experiment) -> TrainState:
-    """A first state whose players have the parameters and statistics of another run's newest checkpoint.
+    """An initial state whose players have the parameters and statistics of another run's newest checkpoint.
 
-    Its optimizers and its moving average start anew.
+    Optimizers and the moving average are initialised anew.
 
     Args:
-      state: before the first step.
+      state: the state before the first step.
       config: a complete config; `start.run` is the other run.
-      experiment: built from it.
+      experiment: built from this config.
 
     Raises:
-      UsageError: there is no such run, or a layer of it does not fit.
-      DataError: its checkpoint is damaged.
+      UsageError: there is no such run, or one of its layers does not fit.
+      DataError: the checkpoint is damaged.
     """
     section = config["start"]
     directory = local_path(section["run"], "start.run=") / "checkpoints"
@@ -54,7 +54,7 @@ def started(state: TrainState, config: Mapping[str, Any], experiment: Experiment
 
 
 def _taken(own: Any, saved: Any, last: bool, whose: str) -> Any:
-    """A tree of the shape of `own` with the leaves of `saved`, or with `last` with those of its last layers."""
+    """A pytree like `own` with the leaves of `saved`; with `last`, only those of its last layers."""
     ours, theirs = _by_path(own), _by_path(saved)
     if last:
         theirs = _as_last_layers(theirs, ours)
@@ -75,7 +75,7 @@ def _by_path(tree: Any) -> dict[str, jax.Array]:
 
 
 def _as_last_layers(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Leaves by the names that they have in a network with more layers in front: of each kind, the last stays last."""
+    """Renames leaves for a network with more layers in front: for each kind of layer, the last one stays last."""
     more = {kind: count - _counts(theirs).get(kind, 0) for kind, count in _counts(ours).items()}
 
     def moved(path: str) -> str:
@@ -88,7 +88,7 @@ def _as_last_layers(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[
 
 
 def _counts(leaves: Mapping[str, Any]) -> dict[str, int]:
-    """How many layers of each kind there are."""
+    """The number of layers of each kind."""
     counts: dict[str, int] = {}
     for layer in filter(None, map(NUMBERED.fullmatch, leaves)):
         counts[layer[1]] = max(counts.get(layer[1], 0), int(layer[2]) + 1)

@@ -1,1 +1,1 @@
-"""The theory's pictures: `python -m jaxgan.theory.figures --out DIR`."""
+"""The figures of the theory: `python -m jaxgan.theory.figures --out DIR`."""

@@ -24,11 +24,11 @@ from jaxgan.errors import JaxganError, UsageError
 from jaxgan.io.atomic import local_path
 
 BOUNDS = {"deviation": 0.05, "jsd": 0.01, "value": 0.02}
-"""What a run has to end within: |D − ½| over the central 95 % of p_d, JSD in nats, |V + log 4| in nats."""
+"""Bounds for the end of a run: |D − ½| over the central 95 % of p_d, JSD in nats, |V + log 4| in nats."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line, with the process's `arguments` for None. Returns the exit code, after printing an error."""
+    """The command line; None takes the process's arguments. Prints any error and returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m jaxgan.theory.figures",
         description="Draws the theory's figures, from training runs on the line.",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def summary(history: Any, key: int) -> dict[str, Any]:
-    """The ends of the runs of `one_dimension.train(key, …)` against `BOUNDS`, with mean and standard error."""
+    """Compares the ends of the runs of `one_dimension.train(key, …)` with `BOUNDS`; means and standard errors."""
     import numpy as np
 
     from jaxgan.theory.figures.one_dimension import settings, tail_share
@@ -108,7 +108,7 @@ def _draw(out: Path, seeds: int, steps: int, key: int) -> None:
 
 
 def _writable(directory: str) -> Path:
-    """The directory, created and tried out before any time is spent."""
+    """Creates the directory and tests that it is writable, before any long computation."""
     if not directory:
         raise UsageError("cannot write the figures", "--out is empty", "name a directory")
     path = local_path(directory, "--out ")

@@ -1,6 +1,6 @@
-"""Draws the four pictures of the theory, uint8 [height, width, 3]. Lines differ by dashes or width, not only by colour.
+"""Draws the four figures, uint8 [height, width, 3]. Lines differ by dashes or width, not only by colour.
 
-A `History` is what `one_dimension.train` returns.
+A `History` is the result of `one_dimension.train`.
 """
 
 import math
@@ -20,17 +20,17 @@ from jaxgan.theory.figures.one_dimension import CELL_WIDTH, CENTERS, History, ar
 from jaxgan.theory.game import LOG4
 
 MOMENTS = (0, 1 / 100, 1 / 15, 1)
-"""When figure 1 is drawn, in parts of the training."""
+"""Moments at which figure 1 is drawn, as fractions of the training."""
 
 
 def figure_1(history: History) -> np.ndarray:
     """The paper's figure 1 from a training run: p_d, p_g, D and D*, with the arrows z → x, at several moments.
 
-    The run is the first whose G ends up increasing, without a fold, so that no arrows cross.
+    Shows the first run whose final G is increasing, without a fold, so that no arrows cross.
     """
     canvas, axes = blank_figure(3.6 * len(MOMENTS), 4.6, 2, len(MOMENTS), sharex=True, height_ratios=(3, 1))
     increasing = (np.diff(history.images[:, -1]) > 0).all(-1)
-    seed = int(increasing.argmax())  # the first run if there is none
+    seed = int(increasing.argmax())  # the first run if none is increasing
     x, latents = np.asarray(CENTERS), np.asarray(arrow_latents())[:, 0]
     p_data = np.asarray(data_masses())
     for (top, bottom), moment in zip(axes.T, MOMENTS, strict=True):
@@ -39,7 +39,7 @@ def figure_1(history: History) -> np.ndarray:
         top.plot(x, p_data / CELL_WIDTH, ":", color="black", linewidth=2.2, label="data, $p_d(x)$")
         top.plot(x, p_generator / CELL_WIDTH, "-", color="#2ca02c", linewidth=2.0, label="generated, $p_g(x)$")
         top.plot(x, np.asarray(history.d[seed, t]), "--", color="#1f3fbf", linewidth=1.6, label="$D(x)$")
-        # D* where either can come; elsewhere every D is as good.
+        # D* where p_d or p_g is positive; elsewhere every D is equally good.
         optimal = np.array(optimal_discriminator(p_data, p_generator))
         optimal[np.maximum(p_data, p_generator) < 1e-6] = np.nan
         top.plot(x, optimal, "-", color="#aaaaaa", linewidth=0.9, label="$D^*(x) = p_d/(p_d + p_g)$")
@@ -60,7 +60,7 @@ def figure_1(history: History) -> np.ndarray:
 
 
 def generator_losses() -> np.ndarray:
-    """Both generator losses and their gradients in the logit, against D(G(z)): why minimax saturates."""
+    """Both generator losses and their gradients with respect to the logit, against D(G(z)): why minimax saturates."""
     canvas, (left, right) = blank_figure(10, 4.2, 1, 2)
     logits = jnp.linspace(-7, 7, 400)
     d = np.asarray(jax.nn.sigmoid(logits))
@@ -85,7 +85,7 @@ def generator_losses() -> np.ndarray:
 
 
 def dirac_trajectories() -> np.ndarray:
-    """Training of the Dirac-GAN in four ways, as paths in the plane and as distances from the equilibrium."""
+    """Training of the Dirac-GAN in four ways: paths in the plane, and distances from the equilibrium."""
     start, steps, rate = jnp.array([1.0, 0.0]), 500, 0.2
     sgd = {"discriminator_tx": optax.sgd(rate), "generator_tx": optax.sgd(rate)}
     slowed = {name: optax.sgd(rate, momentum=-0.3) for name in sgd}
@@ -121,7 +121,7 @@ def dirac_trajectories() -> np.ndarray:
 
 
 def training_curves(history: History) -> np.ndarray:
-    """JSD(p_d‖p_g) and V(D, G) over training, of every seed and their median, with the line at −log 4."""
+    """JSD(p_d‖p_g) and V(D, G) over training for each seed, with their medians and the line −log 4."""
     canvas, (top, bottom) = blank_figure(8, 6, 2, 1, sharex=True)
     steps = np.asarray(history.steps)[1:]  # the axis is logarithmic
     for axes, measured in ((top, history.jsd), (bottom, history.value)):

@@ -1,9 +1,9 @@
 """A GAN on the line, where p_g, D* and every divergence can be computed: the setting of the paper's figure 1.
 
-Data are N(0, 1), latents are uniform, both players are small networks written out here. Everything is measured on
-cells of the line: the latents' interval is cut into equal parts, whose images fall into cells, so the cells' masses
-under p_g are exact to one part in `RESOLUTION` and none is estimated from samples. The Jensen-Shannon divergence of
-the cells is at most that of the densities (data processing).
+Data are N(0, 1), latents are uniform, and both players are small networks defined here. Everything is measured on cells
+of the line. The latents' interval is divided into equal parts whose images fall into cells. So the cells' masses under
+p_g are exact to one part in `RESOLUTION`, not estimated from samples. The Jensen-Shannon divergence of the cells is at
+most that of the densities (data processing).
 """
 
 import itertools
@@ -25,12 +25,12 @@ from jaxgan.types import Network, TrainState
 STEPS = 6000
 BATCH = 512
 EVERY = 20
-"""Steps from one measurement to the next."""
+"""Number of steps between measurements."""
 GENERATOR_RATE, DISCRIMINATOR_RATE = 4e-3, 1e-2
 GAMMA = 0.03
 CELLS = 240
 REACH = 6.0
-"""The cells cover [−6, 6]; what lies outside is counted in the outermost."""
+"""The cells cover [−6, 6]; the outermost cells also count what lies outside."""
 RESOLUTION = 20_000
 ARROWS = 21
 CELL_WIDTH = 2 * REACH / CELLS
@@ -40,7 +40,7 @@ CENTRAL = np.abs(CENTERS) <= 1.959964
 
 
 class History(NamedTuple):
-    """Measurements at t moments of the runs of all seeds."""
+    """Measurements of the runs of all seeds, at t moments."""
 
     steps: jax.Array  # [t], training steps done
     p_generator: jax.Array  # [seeds, t, cells], the cells' masses under p_g
@@ -56,7 +56,7 @@ class History(NamedTuple):
 
 
 def tail_share(history: History) -> jax.Array:
-    """[seeds], the share of the final Jensen-Shannon divergence that comes from |x| > 2."""
+    """[seeds], the fraction of the final Jensen-Shannon divergence that comes from |x| > 2."""
     p_data, p_generator = data_masses(), history.p_generator[:, -1]
     middle = (p_data[None] + p_generator) / 2
     relative_entropy = jax.scipy.special.rel_entr  # 0·log 0 = 0, also where both are 0
@@ -65,7 +65,7 @@ def tail_share(history: History) -> jax.Array:
 
 
 def settings() -> dict[str, float | str]:
-    """The settings of a run other than its key, seeds and steps."""
+    """The settings of a run besides its key, seeds and steps."""
     return {
         "loss": "non_saturating",
         "batch": BATCH,
@@ -77,7 +77,7 @@ def settings() -> dict[str, float | str]:
 
 
 def data_masses() -> jax.Array:
-    """[cells], the cells' masses under p_d = N(0, 1); the tails are in the outermost cells."""
+    """[cells], the masses of the cells under p_d = N(0, 1); the outermost cells include the tails."""
     inner = jax.scipy.stats.norm.cdf(jnp.arange(1, CELLS) * CELL_WIDTH - REACH)
     return jnp.diff(jnp.concatenate([jnp.zeros(1), inner, jnp.ones(1)]))
 
@@ -88,15 +88,15 @@ def arrow_latents() -> jax.Array:
 
 
 def train(key: jax.Array, seeds: int = 10, steps: int = STEPS) -> History:
-    """Trains GANs of several seeds side by side, each on fresh data at every step, by Algorithm 1 with k = 1.
+    """Trains GANs with several seeds side by side, on fresh data at every step, by Algorithm 1 with k = 1.
 
     Args:
-      key: one typed key; every seed's networks, data and latents come from it.
-      seeds: their number.
-      steps: training steps, a multiple of `EVERY`; the learning rates fall to 0 over them.
+      key: one typed key, from which all seeds' networks, data and latents derive.
+      seeds: number of seeds.
+      steps: number of training steps, a multiple of `EVERY`; the learning rates decay to 0 over them.
 
     Returns:
-      Their history, measured every `EVERY` steps.
+      The history of all runs, measured every `EVERY` steps.
 
     Raises:
       ValueError: the number of steps is not a positive multiple of `EVERY`.
@@ -105,7 +105,7 @@ def train(key: jax.Array, seeds: int = 10, steps: int = STEPS) -> History:
         raise ValueError(f"steps must be a positive multiple of {EVERY}, got {steps}")
     parts = {
         "generator": _network(widths=(16, 16), activation=jnp.tanh, scale=1.0, spread=1.0, offset=2.0),
-        # As sharp as p_g may become, all over the data, from the start: a smoother one misses a fold in p_g.
+        # From the start as sharp as p_g may become, all over the data: a smoother D misses a fold in p_g.
         "discriminator": _logit(_network(widths=(32, 32), activation=jax.nn.silu, scale=4.0, spread=3.0, offset=0.0)),
         "generator_tx": optax.adam(optax.cosine_decay_schedule(GENERATOR_RATE, steps), b1=0.0, b2=0.9),
         "discriminator_tx": optax.adam(optax.cosine_decay_schedule(DISCRIMINATOR_RATE, steps), b1=0.0, b2=0.9),
@@ -151,8 +151,8 @@ def _measure(parts: dict, state: TrainState) -> dict[str, jax.Array]:
 def _network(*, widths, activation, scale: float, spread: float, offset: float) -> Network:
     """A multilayer perceptron from the line to the line.
 
-    The first layer's weights are N(0, scale²), the others' N(0, 1/inputs); hidden biases are U(−spread, spread), so
-    that the units bend all over the input's range; the output's bias is `offset`.
+    The first layer's weights are N(0, scale²), the others' N(0, 1/inputs). Hidden biases are U(−spread, spread), so
+    that the units bend all over the input range. The output's bias is `offset`.
     """
     sizes = (1, *widths, 1)
 
@@ -176,7 +176,7 @@ def _network(*, widths, activation, scale: float, spread: float, offset: float) 
 
 
 def _logit(network: Network) -> Network:
-    """The same network with its one output as a logit per example, [batch]."""
+    """The same network with its single output as one logit per example, [batch]."""
 
     def apply(variables, inputs, **options):
         outputs, model_state = network.apply(variables, inputs, **options)
