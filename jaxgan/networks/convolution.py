@@ -24,8 +24,10 @@ FEW_CHANNELS = 16
 """Below this number of channels per cell, separate products for the cells of a kernel are too small to pay off."""
 WIDE = 128
 """From this number of features, bfloat16 products are faster than a convolution on CPUs with units for them."""
-CACHED = 2**19
+CACHED = 2**18
 """Bytes of a convolution's kernel that fit in a processor's cache beside its images."""
+SUMMED = 2**14
+"""Numbers that a convolution should sum for one pixel and feature: over more, XLA's takes many times as long for each."""
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -308,7 +310,8 @@ def _by_examples(images: chex.Array, outputs: chex.Array) -> chex.Array:
     processor's cache again for every few pixels, so this takes a few examples at a time.
     """
     n, height, width, features = outputs.shape
-    parts = -(-n // max(CACHED // (height * width * features * outputs.dtype.itemsize), 1))
+    most = min(CACHED // (height * width * features * outputs.dtype.itemsize), SUMMED // (height * width))
+    parts = -(-n // max(most, 1))
     size = -(-n // parts)
     images, outputs = (jnp.pad(x, ((0, parts * size - n), *((0, 0),) * 3)) for x in (images, outputs))
     images = images.reshape(parts, size, *images.shape[1:]).transpose(0, 4, 2, 3, 1)
