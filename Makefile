@@ -24,14 +24,15 @@ TEST := $(VENV)/.jaxgan-test
 DOCS := $(VENV)/.jaxgan-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart docs test test-all test-lowest test-newest gpu-check notebooks lint clean
+.PHONY: help venv quickstart docs test test-medium test-all test-lowest test-newest gpu-check notebooks lint clean
 
 help:
 	@echo "make quickstart   train a small GAN on a CPU; the results go to runs/quickstart"
 	@echo "make test         the fast tests"
-	@echo "make test-all     the slow tests too"
-	@echo "make test-lowest  the fast tests with the lowest versions that pyproject.toml allows, in $(VENV)-lowest"
-	@echo "make test-newest  the fast tests with the newest ones, in $(VENV)-newest"
+	@echo "make test-medium  the tests that take seconds each, which CI runs too"
+	@echo "make test-all     all tests, also those that take minutes"
+	@echo "make test-lowest  fast and medium tests with the lowest versions that pyproject.toml allows, in $(VENV)-lowest"
+	@echo "make test-newest  fast and medium tests with the newest ones, in $(VENV)-newest"
 	@echo "make gpu-check    tests, compiles and times the steps on this machine's GPU or TPU; results go to results/gpu"
 	@echo "make notebooks    execute the notebooks and store their outputs; NOTEBOOKS=theory for one of them"
 	@echo "make lint         ruff check, ruff format --check, mypy"
@@ -47,18 +48,21 @@ quickstart: $(DEMO)
 test: $(TEST)
 	$(PY) -m pytest $(PYTEST)
 
+test-medium: $(TEST)
+	$(PY) -m pytest $(PYTEST) -m "medium and not slow"
+
 test-all: $(TEST)
 	JAXGAN_TEST_OPTIMIZE=1 $(PY) -m pytest $(PYTEST) -m ""
 
 # An environment of its own for each end. What is newest changes, so that it is installed and printed each time.
 test-lowest:
-	@$(MAKE) test VENV=$(VENV)-lowest CONSTRAINTS=$(VENV)-lowest/lowest.txt
+	@$(MAKE) test VENV=$(VENV)-lowest CONSTRAINTS=$(VENV)-lowest/lowest.txt PYTEST_ARGS='$(PYTEST_ARGS) -m "not slow"'
 
 test-newest:
 	@rm -f $(VENV)-newest/.jaxgan-test
 	@$(MAKE) venv VENV=$(VENV)-newest CONSTRAINTS=
 	@$(VENV)-newest/bin/python -m pip freeze --exclude-editable
-	@$(MAKE) test VENV=$(VENV)-newest CONSTRAINTS=
+	@$(MAKE) test VENV=$(VENV)-newest CONSTRAINTS= PYTEST_ARGS='$(PYTEST_ARGS) -m "not slow"'
 
 gpu-check: $(TEST)
 	$(PY) -m benchmarks.gpu_check

@@ -116,6 +116,7 @@ def equal(a, b):
     return jax.tree.all(jax.tree.map(lambda x, y: bool((x == y).all()), a, b))
 
 
+@pytest.mark.medium
 @each_library
 def test_batch_norm_and_dropout_are_those_of_training_and_of_evaluation(library):
     network = LIBRARIES[library](SIZE, 0)
@@ -142,6 +143,7 @@ def test_batch_norm_and_dropout_are_those_of_training_and_of_evaluation(library)
     assert np.abs(found - expected).mean() < 0.2 * np.std(expected) and np.abs(found - first).max() > 0.05
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "library", ["nnx", *(pytest.param(n, marks=pytest.mark.slow) for n in LIBRARIES if n != "nnx")]
 )
@@ -316,6 +318,7 @@ def test_values_that_a_module_sows_are_dropped():
         assert "inputs" not in state.get("state", {})
 
 
+@pytest.mark.medium
 def test_arrays_of_equinox_that_are_no_floats_are_kept_and_not_trained():
     class Permuted(eqx.Module):
         order: jax.Array

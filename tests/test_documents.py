@@ -89,6 +89,7 @@ def test_the_evaluation_pages_program_runs(capsys):
     assert "('frechet', " in capsys.readouterr().out
 
 
+@pytest.mark.medium
 def test_the_export_pages_distributions_are_those_of_the_priors():
     text = pathlib.Path("docs/export.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| `(.*?)`[;,]? ?.*\|$", text.partition("| distribution |")[2], re.M))
@@ -228,6 +229,7 @@ def test_the_scores_that_a_config_of_a_task_expects_are_those_of_the_results():
 PROGRAMS = re.findall(r"```python\n(.*?)```", README + pathlib.Path("docs/theory.md").read_text(), re.S)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("block", [block for block in PROGRAMS if "import theory" in block])
 def test_the_theorys_programs_give_what_their_comments_say(block):
     names = {}

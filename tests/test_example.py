@@ -42,6 +42,7 @@ SLOW = [
 ]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("path", SLOW, ids=lambda path: path.stem)
 def test_a_few_steps_of_it_run(path, capsys):
     constants = "STEPS, CHUNK, BATCH = 6, 3, 16"

@@ -35,6 +35,7 @@ def test_other_modules_are_not_the_users():
             raise ModuleNotFoundError("no", name=name)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("hidden", "arguments", "extra"),
     [
@@ -54,12 +55,14 @@ def test_a_command_names_the_extra_that_it_lacks(hidden, arguments, extra, tmp_p
     assert done.stderr.endswith(f"; run: pip install 'jaxgan[{extra}]'\n")
 
 
+@pytest.mark.medium
 def test_the_core_alone_has_help_and_a_doctor():
     for arguments in (["--help"], ["train", "--help"], ["doctor"], ["trian"]):
         done = _without(*CORE, program=_command(*arguments))
         assert done.returncode == (2 if arguments == ["trian"] else 0) and "Traceback" not in done.stderr, done.stderr
 
 
+@pytest.mark.medium
 def test_the_core_alone_trains_and_scores_a_users_own_networks():
     program = """
 import jax, jax.numpy as jnp, numpy as np, optax

@@ -115,6 +115,7 @@ def test_the_public_names():
         _ = jaxgan.make_trian_step
 
 
+@pytest.mark.medium
 def test_earlier_paths_of_public_modules_still_work():
     script = """
 import jaxgan, jaxgan.step, jaxgan.state
@@ -132,6 +133,7 @@ assert jaxgan.conditions.one_hot is jaxgan.wrappers.conditions.one_hot
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+@pytest.mark.medium
 def test_import_jaxgan_is_enough_for_every_name_that_the_documents_have():
     texts = [path.read_text() for path in (pathlib.Path("README.md"), *sorted(pathlib.Path("docs").glob("*.md")))]
     names = {name for text in texts for name in re.findall(r"(?<!-m )\bjaxgan((?:\.[A-Za-z_]+)+)\b(?![/-])", text)}

@@ -127,6 +127,7 @@ def test_a_dimension_below_one_is_refused(name):
         LATENTS[name](0)
 
 
+@pytest.mark.medium
 def test_paths_between_latents():
     start, end = np.array([2.0, 0.0], np.float32), np.array([0.0, 2.0], np.float32)
     np.testing.assert_allclose(linear_path(start, end, 5)[1], [1.5, 0.5])

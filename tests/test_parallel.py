@@ -37,6 +37,7 @@ def _trained(game, mapping):
     return jax.device_get((state.replace(key=jax.random.key_data(state.key)), metrics))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("game", "mapping"),
     [
@@ -113,6 +114,7 @@ def test_scanned_steps_under_every_mapping(mapping):
     assert difference(jax.tree.map(lambda leaf: leaf[-1], metrics), last) < 1e-5
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("mapping", SLOW_BUT_JIT)
 def test_one_trace_and_the_callers_state_is_kept(mapping):
     traces = []

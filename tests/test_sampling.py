@@ -123,6 +123,7 @@ def _gaussian_chains(step_size, adjusted, steps=300):
     return np.asarray(z[:, 0]), float(rate)
 
 
+@pytest.mark.medium
 def test_langevins_stationary_distribution_is_the_datas_but_for_the_step():
     # Of N(μ, τ²) the chain u ← u - ε/2·(u - μ)/τ² + √ε·n keeps N(μ, τ²/(1 - ε/4τ²)): τ² = .16, ε = .1: .16/.84375.
     z, rate = _gaussian_chains(0.1, adjusted=False)
@@ -132,6 +133,7 @@ def test_langevins_stationary_distribution_is_the_datas_but_for_the_step():
     assert z.var() > 0.16 * 1.1
 
 
+@pytest.mark.medium
 def test_steps_that_may_be_rejected_leave_no_error():
     z, rate = _gaussian_chains(0.1, adjusted=True)
     np.testing.assert_allclose(z.var(), 0.16, rtol=4 * math.sqrt(2 / 20_000))
@@ -139,6 +141,7 @@ def test_steps_that_may_be_rejected_leave_no_error():
     assert 0.8 < rate < 1
 
 
+@pytest.mark.medium
 def test_a_bounded_prior_is_driven_within_its_bounds():
     # G(z) = z, z ~ U(-1, 1), p_d = ¾(1 - x²): variance 1/5, cdf ½ + ¾x - x³/4.
     ratio = lambda z: jnp.log(1.5 * (1 - jnp.square(z[:, 0])) + 1e-12)  # noqa: E731
@@ -302,6 +305,7 @@ def test_a_run_is_evaluated_by_the_samples_asked_for(run, capsys):
     )
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -322,6 +326,7 @@ def test_what_cannot_be_set_for_samples(run, overrides, said):
         runs.run("sample", None, overrides, str(run), {})
 
 
+@pytest.mark.medium
 def test_a_training_goes_on_where_its_samples_cannot_be_drawn(tmp_path, monkeypatch, capsys):
     def hopeless(experiment):
         def samples(state, key, count):

@@ -27,7 +27,7 @@ WIDE = 128
 CACHED = 2**18
 """Bytes of a convolution's kernel that fit in a processor's cache beside its images."""
 SUMMED = 2**14
-"""Numbers that a convolution should sum for one pixel and feature: over more, XLA's takes many times as long for each."""
+"""Numbers that a convolution should sum for a pixel and feature: beyond that, each takes XLA many times as long."""
 
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))

@@ -77,6 +77,7 @@ def _lowered(name, platform="cpu"):
     return jax.jit(make()).trace(state, {"real": real}).lower(lowering_platforms=(platform,))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "dcgan64"])
 def test_parameters_are_those_of_the_librarys_networks(name):
     state, _ = _parts(name)
@@ -86,6 +87,7 @@ def test_parameters_are_those_of_the_librarys_networks(name):
     assert GAMES[name].batch == TIMED[name].batch
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "dcgan64"])
 def test_a_steps_flops_are_those_that_xla_counts(name):
     # XLA leaves out a padding's zeros too, and also counts activations, dropout, normalisations and optimizers.

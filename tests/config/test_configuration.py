@@ -346,6 +346,7 @@ def test_a_check_between_fields_sees_only_fields_that_are_right():
     assert [problem.field for problem in problems_of(config)] == ["alarms.stop", "coordination.initial_steps"]
 
 
+@pytest.mark.medium
 def test_a_discriminators_rate_ends_with_the_run_though_k_follows_a_schedule():
     # k = 1 of 5 in steps 0 to 9: 10 updates of D, at whose end its rate is the floor.
     config = default.get_config()
@@ -365,6 +366,7 @@ def test_a_discriminators_rate_ends_with_the_run_though_k_follows_a_schedule():
     assert [int(minibatches_before(config.to_dict(), step)) for step in (0, 1, 4, 5, 10)] == [0, 1, 10, 15, 40]
 
 
+@pytest.mark.medium
 def test_a_config_chooses_every_part_of_its_networks():
     config = default.get_config()
     config.batch_size = 5
@@ -495,6 +497,7 @@ def test_consensus_and_extragradient_reach_the_step():
     assert np.isfinite(metrics["d_loss"]) and int(after.step) == 1
 
 
+@pytest.mark.medium
 def test_every_network_gets_only_what_it_takes():
     for name in jaxgan.NETWORKS:
         config = default.get_config()
@@ -693,6 +696,7 @@ def test_a_field_that_needs_one_of_several():
     assert str(problem).endswith("has no effect with evaluation.features=auto")
 
 
+@pytest.mark.medium
 def test_a_sweep_refuses_what_none_of_its_settings_reads(tmp_path):
     def problem(workdir, **changes):
         changes = {name.replace("__", "."): value for name, value in changes.items()} | {"batch_size": "0"}

@@ -179,6 +179,7 @@ def test_a_mistyped_name_is_answered_with_theirs(location, tmp_path, field, entr
         runs.run("sweep", location, changes, str(tmp_path / "run"), {})
 
 
+@pytest.mark.medium
 def test_they_train_evaluate_sample_and_resume_bit_for_bit(location, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     runs.run("train", location, {}, str(whole), {})

@@ -23,6 +23,7 @@ def together(data, field):
     return np.concatenate([getattr(part, field) for part in (data.train, data.validation, data.test)])
 
 
+@pytest.mark.medium
 def test_the_pictures(mouths):
     assert [len(part) for part in (mouths.train, mouths.validation, mouths.test)] == [16_000, 2_000, 2_000]
     images = together(mouths, "examples")
@@ -78,6 +79,7 @@ def test_a_label_agrees_with_the_pictures(mouths):
     assert np.array_equal(together(data, "examples")[:, 0, 0], named[together(data, "labels")])
 
 
+@pytest.mark.medium
 def test_validation_examples(mouths):
     more, none = (DATASETS["avatars"](validation_examples=count) for count in (3_000, 0))
     assert (len(more.train), len(more.validation), len(none.train), len(none.validation)) == (15_000, 3_000, 18_000, 0)

@@ -60,6 +60,7 @@ def test_dequantised_bytes_are_those_of_the_sngan_code():
     np.testing.assert_allclose(unit.dequantize(unit.scale(levels), noise), (np.arange(256) + noise) / 256, atol=1e-6)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
 def test_dequantisation_is_anew_in_every_step_and_the_same_on_every_number_of_devices(mapping):
     def factory(axis_name):

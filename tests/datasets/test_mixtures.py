@@ -73,6 +73,7 @@ def test_density_of_the_ring_at_a_center():
     assert np.allclose(mixture.log_density(mixture.centers), 5.2930218, atol=1e-6)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("name", "half", "points"), [("ring", 1.1, 1101), ("grid", 4.5, 901)])
 def test_density_integrates_to_one(name, half, points):
     # Cells of σ/5: the midpoint rule is exact to rounding for Gaussians that are this wide.

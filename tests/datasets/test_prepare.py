@@ -55,6 +55,7 @@ def test_its_kin(name, miniature, tmp_path, capsys):
     assert np.array_equal(np.stack([example["image"] for example in source]), stored(miniature, "test").examples)
 
 
+@pytest.mark.medium
 def test_command_line(miniature, tmp_path):
     command = [sys.executable, "-m", "jaxgan.datasets.prepare", "mnist", "--from", str(miniature)]
     environment = os.environ | {"TFDS_DATA_DIR": str(tmp_path)}

@@ -103,6 +103,7 @@ def test_a_run_that_goes_on_knows_what_it_knew():
     assert live.largest == resumed.largest == {"g_gradient_norm": 1.0}
 
 
+@pytest.mark.medium
 def test_diversity_by_hand():
     # nearest others: 0→3 (3), 3→0 (3), 7→3 (4): mean 10/3
     assert float(diversity(jnp.array([[0.0], [3.0], [7.0]]))) == pytest.approx(10 / 3)
@@ -111,6 +112,7 @@ def test_diversity_by_hand():
     assert float(diversity(copies)) == 0
 
 
+@pytest.mark.medium
 def test_modes_hit_by_hand():
     anchors = Anchors(np.array([[0.0], [1.0], [10.0]]), np.array([0, 0, 1]), 2)
     # a mode needs .25·8/2 = 1 of 8 samples
@@ -223,6 +225,7 @@ def test_a_signal_at_the_same_time_does_not_hide_an_alarm(tmp_path, monkeypatch)
         run("too_strong", tmp_path, **at_once)
 
 
+@pytest.mark.medium
 def test_an_exploding_rate_ends_the_run_with_a_line_that_names_the_fields(tmp_path):
     with pytest.raises(DivergedError, match=r"learning_rate or set their clip_norm") as error:
         run("exploding", tmp_path)

@@ -24,6 +24,7 @@ def trained(quick_classifier, tmp_path_factory):
     return path, quick_classifier.load_or_train(path, *data(), num_classes=3)
 
 
+@pytest.mark.medium
 def test_it_learns_what_it_is_shown_and_states_its_accuracy(trained):
     _, found = trained
     assert found.accuracy >= 0.97  # one of three classes: guessing is .33
@@ -105,6 +106,7 @@ def strided(image, kernel):
 
 
 # Layers see 10 pixels; 28 and 14; 17 and 9: even and odd sides, with kernels of 5 and of 3 pixels.
+@pytest.mark.medium
 @pytest.mark.parametrize(("side", "layers"), [(10, 1), (28, 2), (17, 2)])
 def test_the_features_are_those_of_convolutions_by_scipy(side, layers):
     image = np.random.default_rng(0).normal(size=(side, side, 1)).astype(np.float32)

@@ -79,6 +79,7 @@ def test_diversity_is_a_ratio_for_each_class():
     assert np.isnan(none.value) and none.classes == 0
 
 
+@pytest.mark.medium
 def test_the_standard_error_is_the_spread_over_draws():
     random, found = np.random.default_rng(2), []
     labels = np.arange(60) % 3
@@ -90,6 +91,7 @@ def test_the_standard_error_is_the_spread_over_draws():
     assert abs(np.mean([f.value for f in found]) - 1) < 0.03
 
 
+@pytest.mark.medium
 def test_the_evaluator_takes_real_images_for_what_they_are(quick_classifier):
     (images, labels), (test_images, test_labels) = bars(600, 0), bars(200, 1)
     trained = quick_classifier.train(images, labels, test_images, test_labels, num_classes=3)

@@ -101,6 +101,7 @@ def evaluation_of_the_ring(ring):
     return printed.getvalue(), report(ring), (ring / "report.html").read_text()
 
 
+@pytest.mark.medium
 def test_a_mixture(ring, evaluation_of_the_ring):
     said, whole, _ = evaluation_of_the_ring
     found = {score["name"]: score for score in whole["scores"]}
@@ -160,6 +161,7 @@ def test_the_reference_split_and_the_conventions_are_fields_and_in_the_table(rin
         evaluated(ring, evaluation__precision_recall_k=400, evaluation__metrics="precision_recall")
 
 
+@pytest.mark.medium
 def test_scores_that_are_replaced_are_said_to_be(ring, capsys):
     for first in (True, False):
         evaluated(ring, seed=7, evaluation__metrics="modes")
@@ -196,6 +198,7 @@ def test_numbers_have_two_digits_of_their_error(value, error, text):
     assert number(value, error) == text
 
 
+@pytest.mark.medium
 def test_scores_are_those_of_the_functions(ring):
     evaluated(ring, evaluation__metrics="modes")
     runs.run("sample", None, {}, str(ring), {"count": 5})  # another mode reads the same directory
@@ -220,6 +223,7 @@ def _ring_train():
     return DATASETS["ring"](examples=3000).train.examples
 
 
+@pytest.mark.medium
 def test_images_by_the_datas_own_classifier(images, quick_classifier, capsys):
     evaluated(images, evaluation__metrics="parzen,frechet,inception_score,precision_recall,modes,nearest")
     said, error = capsys.readouterr()
@@ -240,6 +244,7 @@ def test_images_by_the_datas_own_classifier(images, quick_classifier, capsys):
     assert "training a classifier" not in capsys.readouterr().err  # kept
 
 
+@pytest.mark.medium
 def test_the_same_evaluation_gives_the_same_numbers_and_another_seed_others(images, quick_classifier):
     evaluated(images, evaluation__metrics="parzen,modes")
     first = scores(images)
@@ -394,6 +399,7 @@ def test_other_data_than_the_runs_and_no_run_at_all(images, bars_file, tmp_path)
         evaluated(tmp_path / "none")
 
 
+@pytest.mark.medium
 def test_a_run_from_before_there_were_evaluations(ring, tmp_path):
     shutil.copytree(ring, tmp_path / "old")
     for path in (tmp_path / "old" / "checkpoints").glob("*/run/metadata"):
@@ -509,6 +515,7 @@ def test_a_split_that_is_too_small_is_said_and_one_that_is_not_used_is_not_asked
     assert (score.against, score.split) == (0, "") and 1 <= score.value <= 3
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("low", "high", "seen"), [(-1, 1, (-1, 1)), (0, 1, (0, 1)), (-3, 5, (-3, 5))])
 def test_float_images_are_brought_to_the_unit_range(bars_file, tmp_path, low, high, seen):
     with np.load(bars_file) as arrays:
@@ -540,6 +547,7 @@ def test_float_images_are_brought_to_the_unit_range(bars_file, tmp_path, low, hi
     assert evaluation.features.description == {"no classifier": "it has no labels"}
 
 
+@pytest.mark.medium
 def test_features_are_computed_once_in_batches_of_one_shape():
     shapes = []
 

@@ -46,6 +46,7 @@ def _assert_are(variables, arrays):
         np.testing.assert_array_equal(found, array.astype(np.float32), err_msg=name)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_torch_file_gives_its_tensors(tmp_path, write):
     state = state_dict()
@@ -56,6 +57,7 @@ def test_a_torch_file_gives_its_tensors(tmp_path, write):
     _assert_are(variables, arrays)
 
 
+@pytest.mark.medium
 def test_a_graph_gives_its_constants(tmp_path, weights):
     scales = {name: array[[0] + [1] * (len(array) - 1)] for name, array in weights.items() if "bn.weight" in name}
     arrays = weights | scales

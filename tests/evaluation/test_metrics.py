@@ -133,6 +133,7 @@ def test_the_protocol_reports_mean_and_error_and_the_fine_grid_scores_no_less_on
     assert scores[1] >= scores[0]
 
 
+@pytest.mark.medium
 def test_the_fine_grid_leaves_the_coarse_one_where_the_data_is_small():
     # σ = .01 is far below the coarse grid's .1
     samples, validation = (0.01 * np.random.default_rng(i).normal(size=(2000, 1)) for i in range(2))
@@ -250,6 +251,7 @@ def test_kernel_against_numpy(sizes, dim):
     assert found.value == pytest.approx(numpy_kernel(a, b), rel=1e-6)
 
 
+@pytest.mark.medium
 def test_the_kernel_distance_is_unbiased_and_its_error_is_its_spread():
     def draws(shift):
         pairs = [(blobs(100, 4, seed=2 * i), blobs(80, 4, shift, seed=2 * i + 1)) for i in range(80)]
@@ -305,6 +307,7 @@ def test_precision_recall_is_that_of_prdc(sizes, k, seed):
     assert precision_recall.precision_recall(real, fake, k)._asdict() == expected
 
 
+@pytest.mark.medium
 def test_precision_recall_in_blocks_and_by_hand(monkeypatch):
     # real 0, 1, 3 with k = 1: radii 1, 1, 2. fake 0.5, 10, 10.5: radii 9.5, .5, .5.
     # 0.5 lies in the balls of 0, 1 (not 3: 2.5 > 2): precision 1/3, density 2/3. All real ones lie within 9.5 of 0.5.
@@ -319,6 +322,7 @@ def test_precision_recall_in_blocks_and_by_hand(monkeypatch):
         precision_recall.precision_recall(real, fake, 3)
 
 
+@pytest.mark.medium
 def test_a_set_with_copies_against_itself_and_against_prdc(monkeypatch):
     from prdc import compute_prdc
 
@@ -521,6 +525,7 @@ def test_memorisation_is_the_rank_test_of_mann_and_whitney():
     assert np.std(null) == pytest.approx(math.sqrt(71 / (12 * 40 * 30)), rel=0.06)
 
 
+@pytest.mark.medium
 def test_arrays_of_any_shape_are_flattened_and_integers_are_floats():
     a, b = np.arange(24).reshape(4, 2, 3), np.arange(30).reshape(5, 2, 3) % 7
     for measure in (

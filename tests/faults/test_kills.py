@@ -267,6 +267,7 @@ def scenario(request, tmp_path_factory, cache):
     return request.param, commands, place.run, [whole(timed, command) for command in commands]
 
 
+@pytest.mark.medium
 def test_a_run_that_is_killed_makes_the_same(tmp_path):
     train(tmp_path / "whole/run")
     place = Place(tmp_path / "killed/run", None)

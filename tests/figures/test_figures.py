@@ -178,6 +178,7 @@ def test_longer_vectors_are_profiles(monkeypatch, tmp_path):
     assert blue(read(tmp_path / "a.png")).sum() > 1000
 
 
+@pytest.mark.medium
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("shape", [(10,), (10, 1), (10, 2), (10, 7), (10, 4, 4), (10, 4, 4, 3)])
 @pytest.mark.parametrize("value", slow_but([np.inf, 1e30], [np.nan, np.inf, 0.0, 1e30]))

@@ -208,6 +208,7 @@ def test_another_structure_without_leaves_is_refused(tmp_path):
             checkpoints.restore(other)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "how", [*(pytest.param(how, marks=pytest.mark.slow) for how in ("missing", "short")), "flipped"]
 )

@@ -499,6 +499,7 @@ def logged(tmp_path_factory):
     return place
 
 
+@pytest.mark.medium
 def test_wandb_writes_into_the_runs_directory_only(logged):
     files = [path.relative_to(logged) for path in logged.rglob("*") if not path.is_dir()]
     assert {path.parts[:2] for path in files} == {("run", "wandb")}

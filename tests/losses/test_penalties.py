@@ -225,6 +225,7 @@ def test_a_step_with_r1_by_hand():
     np.testing.assert_allclose(np.array(weights[1:]) - weights[0], -0.4, rtol=1e-5)
 
 
+@pytest.mark.medium
 def test_a_lazy_penalty_is_in_every_nth_step_n_times():
     game = small_game()
     batches = data(5, batch=4)
@@ -263,6 +264,7 @@ def small_game():
     }
 
 
+@pytest.mark.medium
 def test_the_generators_update_does_not_see_a_penalty():
     state, real = start(small_game()), step_of(data(1), 0)["real"][0]
     games = (Game(**small_game(), penalties=penalties) for penalties in ((), (r1(5.0), r2(5.0))))

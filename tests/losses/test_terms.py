@@ -358,6 +358,7 @@ def test_both_players_learn_what_the_codes_are():
     assert entropy - told[-1] > entropy - told[0] + 1.0 and entropy - told[-1] > 0.5
 
 
+@pytest.mark.medium
 def test_an_update_with_terms_leaves_the_generator_as_it_is():
     game = judging_game()
     state = start(game, example_shape=(3,), condition=LABELS[:2])

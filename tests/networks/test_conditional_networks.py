@@ -115,6 +115,7 @@ def test_the_condition_chooses_scales_in_the_blocks_of_a_resnet_and_not_after_th
     }  # the first two, in the one block, have only statistics
 
 
+@pytest.mark.medium
 def test_a_virtual_batch_is_scaled_by_its_own_conditions():
     options = {"output_shape": (4, 4, 1), "widths": (3,), "normalization": "virtual", "initial_scale": 0.5}
     network = dcgan(**options, conditioning="normalization")
@@ -218,6 +219,7 @@ def test_a_conditional_step_on_four_devices_is_that_on_one(kind, mapping):
         assert difference(getattr(after[0][0], player).params, getattr(_first(kind), player).params) > 1e-3
 
 
+@pytest.mark.medium
 def test_conditions_that_are_not_as_many_as_examples_are_refused_in_a_sentence():
     game, state = conditional_game("vectors"), _first("vectors")
     step = make_train_step(**game)
@@ -232,6 +234,7 @@ def test_conditions_that_are_not_as_many_as_examples_are_refused_in_a_sentence()
         init_state(KEY, **parts, example=jnp.zeros((2, 4, 4, 1)), condition=VECTORS)
 
 
+@pytest.mark.medium
 def test_a_tree_of_conditions_goes_through_a_step():
     def network(output_shape):
         inner = mlp(output_shape=output_shape, widths=(4,))

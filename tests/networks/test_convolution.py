@@ -81,6 +81,7 @@ def test_a_penalty_on_the_gradient_goes_through_convolutions(case, method, trans
     compare_penalties(function, images, weights, method, **({"atol": 1e-5, "rtol": 1e-4} if exact else {}))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("method", ["cpu", "auto"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_a_penalty_on_the_gradient_goes_through_grouped_convolutions(dtype, method):

@@ -38,6 +38,7 @@ SIZES = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("channels", slow_but([3], [1, 3]))
 @pytest.mark.parametrize("name", slow_but(["mlp", "maxout", "dcgan", "cifar10"], NETWORKS))
 def test_every_network_at_every_size(name, channels):
@@ -78,6 +79,7 @@ FITS = {
 SIDES = [(side, side) for side in (1, 2, 3, 4, 6, 8, 16, 32)] + [(5, 8), (8, 7), (8, 12), (12, 9)]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("name", "layers"),
     [
@@ -201,6 +203,7 @@ def test_whole_numbers_and_one_hot_conditions_are_the_same(network, inputs):
     assert len({float(row.sum()) for row in found}) == 3
 
 
+@pytest.mark.medium
 def test_r3gan_has_the_layers_and_the_start_of_its_source():
     # arXiv:2501.05441 for 32 pixels: 768 channels, inside a block 1536 in 96 groups; two blocks at each of four sides.
     found = _shapes(r3gan(output_shape=(32, 32, 3)), jnp.zeros((2, 64)))["params"]

@@ -106,6 +106,7 @@ def test_the_vectors_move_once_for_every_call_in_training_and_in_no_other():
     np.testing.assert_allclose(apply({**variables, **state}, images)[0], expected, rtol=1e-3)
 
 
+@pytest.mark.medium
 def test_weight_norm_and_equalized_weights_by_hand():
     inputs = np.array([[1.0, 2.0]], np.float32)
     kernel = np.array([[3.0, 0.0], [4.0, 0.0]], np.float32)
@@ -204,6 +205,7 @@ def test_minibatch_deviation_by_hand():
     np.testing.assert_allclose(found[:, 1], np.full(3, 6**0.5), rtol=1e-4)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("layer", [MinibatchDiscrimination(kernels=3, dims=2), MinibatchDeviation()])
 def test_minibatch_layers_see_all_devices(layer):
     x = jax.random.normal(KEY, (8, 5))
@@ -287,6 +289,7 @@ def test_layer_and_instance_normalisation_by_hand():
         np.testing.assert_allclose(found.reshape(-1), expected, rtol=1e-4)
 
 
+@pytest.mark.medium
 def test_self_attention_starts_as_the_identity_and_is_what_its_formula_says():
     images = jax.random.normal(KEY, (2, 4, 6, 8))
     layer = SelfAttention()

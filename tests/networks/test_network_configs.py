@@ -59,6 +59,7 @@ def test_tfd_is_the_papers_experiment():
     assert generator == _dense((100, 8000), (8000, 100), (100, 8000), (8000, 8000), (8000, 2304))
 
 
+@pytest.mark.medium
 def test_the_dense_cifar_10_pair_is_the_papers():
     experiment, generator, discriminator = _made(cifar10_dense.get_config(), (32, 32, 3))
     assert generator == _dense((100, 8000), (8000, 8000), (8000, 3072))
@@ -90,6 +91,7 @@ def test_the_third_demonstration_grows_images_by_copies_of_pixels():
     assert (experiment.options["discriminator_steps"], experiment.options["generator_steps"]) == (2, 1)
 
 
+@pytest.mark.medium
 def test_sngan_is_its_sources():
     config = sngan.get_config()
     experiment, generator, discriminator = _made(config, (32, 32, 3))
@@ -163,6 +165,7 @@ def test_r3gan_is_its_sources_run_on_cifar_10():
     assert experiment.options["average_decay"] == 0 and experiment.abstract_state().average_params is not None
 
 
+@pytest.mark.medium
 def test_recipes_with_terms_have_what_these_read():
     experiment, generator, discriminator = _made(infogan.get_config(), (28, 28, 1))
     assert generator["Dense_0"] == (10 + 2 + 62, 7 * 7 * 128)

@@ -142,6 +142,7 @@ def test_maxout_is_what_its_formula_says():
     assert (np.asarray(outputs) > 0).all()  # every piece is negative; an extra zero piece would give 0 here
 
 
+@pytest.mark.medium
 def test_the_papers_initial_values():
     examples = np.zeros((2, 28, 28, 1), np.float32)
     means = np.linspace(0, 1, 784, dtype=np.float32).reshape(28, 28, 1)

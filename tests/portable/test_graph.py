@@ -33,6 +33,7 @@ def of(function, dim=4):
     return portable(network, {"params": {}}, LATENTS["normal"](dim))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in ALL])
 def test_onnxruntime_gives_the_generators_samples(name):
     generator = ALL[name]()
@@ -45,6 +46,7 @@ def test_onnxruntime_gives_the_generators_samples(name):
         np.testing.assert_allclose(samples, wanted, atol=1e-5)
 
 
+@pytest.mark.medium
 def test_the_inputs_are_what_the_generator_reads():
     names = {name: [array.name for array in ALL[name]().inputs] for name in ("mlp of labels", "inpainting", "bigan")}
     # A BiGAN's generator reads data in training only.
@@ -63,6 +65,7 @@ def test_a_model_describes_itself():
     assert described["latents"] == [{"distribution": "normal", "size": 6}]
 
 
+@pytest.mark.medium
 def test_convolutions_are_xlas_own():
     assert {"ConvTranspose", "Conv"} & to_graph(ALL["dcgan of labels"]()).operators == {"ConvTranspose"}
     assert "Conv" in to_graph(made(dcgan(upsampling="nearest"))).operators
@@ -212,6 +215,7 @@ def test_a_kernel_that_depends_on_the_latents():
     np.testing.assert_allclose(run(to_onnx(of(function, 8)), x), function(x), atol=1e-5)
 
 
+@pytest.mark.medium
 def test_layers_of_flax():
     class Generator(linen.Module):
         @linen.compact

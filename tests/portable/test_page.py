@@ -94,6 +94,7 @@ def check(names):
     return set(plain)
 
 
+@pytest.mark.medium
 def test_plain_javascript_gives_the_generators_samples(monkeypatch):
     monkeypatch.setattr(page, "SMALL", 10**9)  # all weights in float32
     assert check(["mlp of labels"]) == {"mlp of labels"}
@@ -106,6 +107,7 @@ def test_plain_javascript_gives_the_samples_of_all_dense_generators(monkeypatch)
     assert len(dense) >= 20 and not any("dcgan" in name for name in dense)
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("no_directions")
 def test_every_operator_in_javascript_gives_what_jax_gives():
     functions = {name: each for name, each in PRIMITIVES.items() if to_graph(of(each)).operators <= plain_operators()}
@@ -134,6 +136,7 @@ def test_weights_of_half_precision():
     assert text["precision"].startswith("weights of half precision") and len(text["references"]) == 2
 
 
+@pytest.mark.medium
 @pytest.mark.usefixtures("no_directions")
 def test_latents_drawn_in_the_page_are_those_of_the_prior():
     latents = {name: make(8, **({"categories": 3} if name == "categorical" else {})) for name, make in LATENTS.items()}
@@ -191,12 +194,14 @@ def test_directions_of_a_linear_generator_are_its_singular_vectors(monkeypatch):
         assert abs(step @ wanted) / length > 0.99
 
 
+@pytest.mark.medium
 def test_one_hot_parts_have_no_sliders():
     generator = ALL["mlp of a learned mixture"]()
     for step, _ in principal_directions(generator, jax.random.key(0)):
         assert not step[:4].any() and step[4:].any()
 
 
+@pytest.mark.medium
 def test_what_a_page_cannot_show(tmp_path):
     with pytest.raises(NotPortable, match=r"its samples \[2\] are not images"):
         to_page(of(lambda z: z, 2))
@@ -207,6 +212,7 @@ def test_what_a_page_cannot_show(tmp_path):
         to_page(ALL["dcgan of labels"]())
 
 
+@pytest.mark.medium
 def test_a_page_loads_nothing_and_text_cannot_end_its_scripts():
     html = to_page(
         _identity(LATENTS["normal"](2)), title="</title><script>alert(1)</script>", facts={"<b>": "{{model}}"}

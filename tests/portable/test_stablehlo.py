@@ -45,6 +45,7 @@ def check(names, folder):
         np.testing.assert_allclose(np.load(path + ".npy"), values, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.medium
 def test_a_program_without_jaxgan_calls_it(tmp_path):
     check(QUICK, tmp_path)
 
@@ -54,6 +55,7 @@ def test_every_generator_has_a_batch_of_any_size(tmp_path):
     check([name for name in ALL if name not in QUICK], tmp_path)
 
 
+@pytest.mark.medium
 def test_accelerators_get_native_convolutions():
     """One program for all platforms, written on a CPU: under the branch of GPUs and TPUs it has XLA's convolutions."""
     generator = made(dcgan(normalization="none"))

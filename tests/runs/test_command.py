@@ -174,6 +174,7 @@ def test_prepare_is_a_verb(tmp_path, capsys):
     assert "has no training images" in capsys.readouterr().err
 
 
+@pytest.mark.medium
 def test_a_report_is_made_again(tmp_path, capsys):
     train(tmp_path / "run", steps=10)
     report = (tmp_path / "run/report.html").read_text()

@@ -152,6 +152,7 @@ def _facts(extra):
     return DataFacts(tuple(extra["data"]["example_shape"]), extra["config"]["batch_size"])
 
 
+@pytest.mark.medium
 def test_the_trouble_begins_before_numbers_are_not_finite(checkpoints):
     with checkpoints(*({"largest": largest} for largest in (1.0, 9e3, 1.1e4, 2e13))) as made:
         assert before_trouble(made) == 1

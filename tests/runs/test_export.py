@@ -45,6 +45,7 @@ def made(workdir, tmp_path_factory):
     return jaxgan.export(workdir, tmp_path_factory.mktemp("out") / "new", license="apache-2.0")
 
 
+@pytest.mark.medium
 def test_every_form_gives_the_samples_of_the_run(workdir, made):
     assert list(made) == list(FORMS) == ["jax", "onnx", "safetensors", "html"]
     gan = jaxgan.load(workdir)
@@ -148,6 +149,7 @@ def test_weights_that_are_not_those_of_the_config(made, tmp_path):
         jaxgan.load_exported(tmp_path)
 
 
+@pytest.mark.medium
 def test_what_an_export_cannot_do(workdir, tmp_path, monkeypatch, capsys):
     with pytest.raises(UsageError, match="there is no form 'onx'; did you mean onnx?"):
         jaxgan.export(workdir, forms="jax,onx")

@@ -257,6 +257,7 @@ except JaxganError as error:
 """
 
 
+@pytest.mark.medium
 def test_a_port_that_is_taken_is_one_line():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

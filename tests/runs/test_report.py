@@ -67,6 +67,7 @@ def facts_in(page):
     return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
 
 
+@pytest.mark.medium
 def test_the_facts_of_a_run_are_those_that_it_said(whole):
     place, page = whole
     facts = facts_in(page)

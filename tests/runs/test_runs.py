@@ -63,6 +63,7 @@ def test_logged_means_are_those_of_the_steps(whole, tmp_path):
             np.testing.assert_allclose(line[name], np.mean([e[name] for e in every[10 * i : 10 * i + 10]]), rtol=1e-6)
 
 
+@pytest.mark.medium
 def test_a_finished_run_says_so_and_can_be_made_longer(whole, tmp_path, capsys):
     train(tmp_path, steps=40)
     before = (tmp_path / "metrics.jsonl").read_bytes()
@@ -190,6 +191,7 @@ def test_killed_at_random_and_run_again_is_bit_identical(tmp_path):
     assert_same_run(b, a)
 
 
+@pytest.mark.medium
 def test_a_run_that_was_killed_after_its_last_checkpoint_makes_what_it_lacks(whole, tmp_path, capsys):
     run = tmp_path / "run"
     shutil.copytree(whole, run)
@@ -238,6 +240,7 @@ def _lose_a_line(run):
     (run / "metrics.jsonl").write_bytes(b"".join(lines[:4] + lines[5:]))  # of step 50
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("harm", [_cut, _lose_a_line])
 def test_a_harmed_run_goes_back_to_the_checkpoint_before_and_ends_the_same(whole, tmp_path, capfd, harm):
     run = tmp_path / "run"
@@ -261,6 +264,7 @@ class Failing(Checkpoints):
         super().save(step, state, extra)
 
 
+@pytest.mark.medium
 def test_a_run_goes_on_while_no_checkpoint_can_be_saved_and_saves_again(whole, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(train_module, "Checkpoints", Failing)
     monkeypatch.setattr(host_loop, "SAVE_AGAIN_SECONDS", 0.0)
@@ -452,6 +456,7 @@ def test_help_names_the_flags_and_ends_well():
     assert all(f"--{'[no]' if flag in ('profile', 'plain') else ''}{flag}:" in result.stdout for flag in runs.FLAGS)
 
 
+@pytest.mark.medium
 def test_debug_shows_the_traceback(tmp_path):
     result = _launch("--config=configs/mnist.py", f"--workdir={tmp_path}/run", "--config.dataset.path=none", "--debug")
     assert "Traceback" in result.stderr and result.returncode == 3

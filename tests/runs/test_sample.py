@@ -54,6 +54,7 @@ def sampled(run, tmp_path):
     return into
 
 
+@pytest.mark.medium
 def test_without_a_format_the_files_are_those_of_whole_arrays(run, sampled):
     loaded, buffer = load_run(str(run)), io.BytesIO()
     values = sampler(loaded.experiment)(loaded.state, jax.random.key(0), 1_100).values
@@ -65,6 +66,7 @@ def test_without_a_format_the_files_are_those_of_whole_arrays(run, sampled):
     assert (one / f"{STEM}_condition_2.png").read_bytes() == (place / "expected.png").read_bytes()
 
 
+@pytest.mark.medium
 def test_a_seed_gives_the_same_samples_in_every_format(run, sampled):
     name = f"{STEM}_condition_1"
     values = np.load(sampled(count=9, condition="1") / f"{name}.npz")["samples"]
@@ -103,6 +105,7 @@ def test_files_of_all_classes_are_data(run, sampled, capsys, tmp_path_factory, m
     assert (pictures.num_classes, pictures.example_shape) == (3, (4, 4, 1))
 
 
+@pytest.mark.medium
 def test_a_grid_has_a_row_for_each_class_and_a_latent_for_each_column(run, sampled, tmp_path):
     place = sampled(grid="2x5", format="png")
     loaded = load_run(str(run))
@@ -158,6 +161,7 @@ def test_points_have_no_videos_grids_and_folders(tmp_path):
 # Truncation
 
 
+@pytest.mark.medium
 def test_truncated_samples_are_of_the_prior_within_its_bounds(run, sampled):
     place = sampled(count=50, overrides={"sampling.truncation": "0.25"})
     loaded = load_run(str(run))
@@ -212,6 +216,7 @@ def _frames(run, grid, walk, gif=False):
     return frames, pictures
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("prior", ["normal", pytest.param("uniform", marks=pytest.mark.slow)])
 def test_a_video_goes_from_latent_to_latent_and_back_to_the_first(prior):
     run = _untrained(latent__name=prior)
@@ -255,6 +260,7 @@ def test_rows_of_a_video_hold_their_class_and_columns_share_their_latents():
         assert np.abs(picture.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("condition", ["labels", pytest.param("vectors", marks=pytest.mark.slow)])
 def test_a_video_along_conditions_keeps_its_latents(condition):
     run = _untrained(condition=condition, latent__name="normal")
@@ -280,6 +286,7 @@ def test_what_makes_no_video():
         walk_frames(run, jax.random.key(0), None, Walk(), gif=False)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("ending", figures.ANIMATIONS)
 def test_files_of_videos_last_as_long_as_they_say(sampled, ending, capsys):
     place = sampled(format=ending, grid="3x2", seconds=0.5, frames_per_second=30, stops=2)
@@ -303,6 +310,7 @@ def _contents(directory):
     return {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in directory.rglob("*")}
 
 
+@pytest.mark.medium
 def test_with_an_output_nothing_in_the_runs_directory_changes(run, tmp_path):
     before = _contents(run)
     for options in ({}, {"format": "npz"}, {"format": "folder"}, {"format": "gif", "seconds": 0.1}):
@@ -335,6 +343,7 @@ def test_a_run_that_is_read_only(run, tmp_path):
         subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("options", [{}, {"format": "folder"}])
 def test_a_signal_ends_it_with_the_number_of_samples_and_no_file(run, tmp_path, monkeypatch, capfd, options):
     taken = []
@@ -359,6 +368,7 @@ def test_a_signal_ends_it_with_the_number_of_samples_and_no_file(run, tmp_path, 
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.medium
 def test_a_signal_where_nothing_is_saved_says_where_it_was():
     assert stopped("SIGTERM").what == "stopped by SIGTERM"
     with located(lambda: " after 0 of 20 samples"):

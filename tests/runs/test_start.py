@@ -80,6 +80,7 @@ def test_the_last_layers_of_a_deeper_generator_are_taken(run):
     jax.tree.map(np.testing.assert_array_equal, state.discriminator.params, first.discriminator.params)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("changes", "text"),
     [

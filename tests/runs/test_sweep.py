@@ -118,6 +118,7 @@ def test_draws_lie_in_their_ranges_and_depend_on_the_seed_and_their_own_field_al
     assert read_settings(config)[0][0].changes["generator_optimizer.learning_rate"] != rates[0]
 
 
+@pytest.mark.medium
 def test_settings_that_are_drawn_twice_are_kept_once():
     settings, _ = read_settings(_config(random="loss=choice(hinge,minimax)", draws=50))
     assert sorted(setting.changes["loss"] for setting in settings) == ["hinge", "minimax"]
@@ -172,6 +173,7 @@ def test_all_mistakes_come_in_one_message_and_nothing_is_written(tmp_path):
         _sweep(tmp_path / "x", population__seeds=0)
 
 
+@pytest.mark.medium
 def test_many_mistakes_are_not_all_told():
     grid = "generator.output=tanh; batch_size=" + ",".join(map(str, range(1, 101)))
     problems = problems_of_sweep(_config(grid=grid))
@@ -269,6 +271,7 @@ def _same_run(a, b):
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
+@pytest.mark.medium
 def test_members_are_bit_for_bit_what_they_are_alone(swept, tmp_path):
     for number, (rate, seed) in {"001": (1e-3, 1), "002": (1e-2, 0)}.items():
         alone = tmp_path / number
@@ -292,6 +295,7 @@ def test_orders_of_updates_are_swept_and_a_member_resumes_bit_for_bit(tmp_path):
     assert both[0] != both[1]
 
 
+@pytest.mark.medium
 def test_the_table_the_json_and_the_best_are_those_of_the_members(swept, capsys):
     found = json.loads((swept / "sweep.json").read_text())
     assert [(m["member"], m["setting"], m["seed"], m["step"]) for m in found["members"]] == [
@@ -348,6 +352,7 @@ def _copy(swept, tmp_path):
     return tmp_path / "copy"
 
 
+@pytest.mark.medium
 def test_a_member_goes_on_alone(swept, tmp_path):
     copy = _copy(swept, tmp_path)
     rates = {f"{player}_optimizer.learning_rate": "1e-3" for player in ("generator", "discriminator")}
@@ -382,6 +387,7 @@ def test_a_sweep_that_is_stopped_goes_on_bit_for_bit(swept, tmp_path, monkeypatc
         _same_run(tmp_path / "members" / number, swept / "members" / number)
 
 
+@pytest.mark.medium
 def test_a_member_is_trained_by_one_process_at_a_time(tmp_path, monkeypatch):
     """The lock is that of a run of its own: a sweep meets that of another process, and another process the sweep's."""
     (first,) = members = make_members(read_settings(_config(grid="steps=20"))[0], 1, tmp_path)

@@ -26,6 +26,7 @@ def gan(workdir):
     return jaxgan.load(workdir)
 
 
+@pytest.mark.medium
 def test_its_samples_are_those_of_the_command_line_bit_for_bit(workdir, gan):
     runs.run("sample", None, {}, str(workdir), {"count": 1_003, "seed": 5})
     found = np.load(workdir / "samples" / "sample_step_00000040_seed_5.npz")["samples"]
@@ -40,6 +41,7 @@ def test_its_samples_are_those_of_the_command_line_bit_for_bit(workdir, gan):
     assert jax.tree.all(jax.tree.map(lambda a, b: (a != b).any(), params, gan.state.generator.params))
 
 
+@pytest.mark.medium
 def test_it_has_the_whole_state_of_the_checkpoint_that_is_asked_for(workdir, gan):
     with Checkpoints(workdir / "checkpoints", keep=9) as checkpoints:
         for step, loaded in ((40, gan), (20, jaxgan.load(str(workdir), step=20))):
@@ -52,6 +54,7 @@ def test_it_has_the_whole_state_of_the_checkpoint_that_is_asked_for(workdir, gan
     assert gan.config["loss"] == "non_saturating" and gan.config["generator"]["widths"] == (16,)
 
 
+@pytest.mark.medium
 def test_the_programs_of_its_page(workdir):
     text = pathlib.Path("docs/own_networks.md").read_text()
     programs = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if re.search(r"(?<!jax)gan\.", block)]

@@ -65,6 +65,7 @@ def say(workdir, change):
     (path.parent.parent / "manifest.json").unlink(missing_ok=True)
 
 
+@pytest.mark.medium
 def test_code_that_a_run_names_is_not_run(run, tmp_path):
     ran, code = run.parent / "ran", f"{run.parent}/theirs.py:embed"
     with pytest.raises(UsageError, match="run's config names code, evaluation.features=.*theirs.py:embed; code that"):

@@ -64,6 +64,7 @@ def test_it_resumes_bit_for_bit_and_streams_the_same_vectors_to_four_devices(cha
         np.testing.assert_allclose(lines[1][name], value, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.medium
 def test_samples_have_the_vectors_of_the_training_data_in_turn(run):
     inputs = read_inputs(load_run(str(run)).config)
     assert inputs.facts.vectors.shape == (160, 2) and inputs.condition == "conditions"  # 240, less 40 and 40
@@ -78,6 +79,7 @@ def test_samples_have_the_vectors_of_the_training_data_in_turn(run):
     assert found["samples"].shape == (200, 3, 3, 1) and "labels" not in found.files
 
 
+@pytest.mark.medium
 def test_a_vector_that_is_asked_for(run):
     for text, name, expected in (
         ("0.25,1", "_condition_0p25_1", [[0.25, 1]] * 3),

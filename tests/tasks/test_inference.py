@@ -204,6 +204,7 @@ def test_the_step_is_the_same_on_four_devices(method):
     assert difference(found[0], found[1]) < 2e-5 and difference(found[0], found[2]) < 2e-5
 
 
+@pytest.mark.medium
 def test_each_player_moves_itself_alone_and_the_encoder_with_the_generator():
     state, factory = game("bigan")
     after = after_moving_alone(factory, state, batches(1)[0])
@@ -250,6 +251,7 @@ def test_codes_of_latents_on_a_sphere_are_on_it_and_so_is_the_way_between_them()
     np.testing.assert_allclose(found, [[1, 1], [1, 1]], atol=0.15)
 
 
+@pytest.mark.medium
 def test_a_batch_norm_of_the_encoder_keeps_its_own_statistics():
     task = TASKS["inference"](example_shape=(6,), latent=LATENTS["uniform"](4), widths=(8,), normalization="batch")
     network = task.generator(mlp(output_shape=(6,), widths=(5,), normalization="batch"), None)
@@ -300,6 +302,7 @@ def test_fields_that_do_not_go_together():
         build(config, DataFacts((2,), 100))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", slow_but(["mlp", "dcgan"], NETWORKS))
 def test_every_discriminator_judges_pairs(name):
     config = default.get_config()
@@ -372,6 +375,7 @@ def numbers(score):
     return {method: (each.value, each.standard_error) for method, each in score.by_method.items()}
 
 
+@pytest.mark.medium
 def test_scores_of_an_encoder_by_hand():
     trained = _trained()
     found = measure(trained, encodes=True, fits=linear, steps=2, count=20)

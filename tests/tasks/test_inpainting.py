@@ -59,6 +59,7 @@ def test_a_mask_of_the_users_that_is_none_is_told_so(mask, told, monkeypatch):
         TASKS["inpainting"](example_shape=(4, 5, 1), latent=LATENTS["uniform"](4), masks=("random", "mine"))
 
 
+@pytest.mark.medium
 def test_masks_by_hand():
     drawn = jax.jit(lambda key: {name: mask(key, 400, (4, 5, 3)) for name, mask in MASKS.items()})(KEY)
     drawn = jax.tree.map(np.asarray, drawn)
@@ -77,6 +78,7 @@ def test_masks_by_hand():
     assert not drawn["nothing"].any()
 
 
+@pytest.mark.medium
 def test_each_example_has_its_own_share_of_random_pixels():
     for shape in ((30, 40, 1), (1200,)):
         shares = np.asarray(MASKS["random"](KEY, 300, shape)).reshape(300, -1).mean(1)
@@ -140,6 +142,7 @@ def test_what_the_players_see_by_hand():
     assert judge.apply({}, image, condition=Known(image, image))[0].shape == (2, 4, 4, 2)
 
 
+@pytest.mark.medium
 def test_an_encoder_sees_images_and_leaves_the_known_as_it_is():
     shape = (8, 8, 1)
     generator = dcgan(output_shape=shape, widths=(4,), normalization="none", initial_scale=0.5)
@@ -178,6 +181,7 @@ def inpainting_game():
     return task, state, factory
 
 
+@pytest.mark.medium
 def test_masks_belong_to_a_step_and_to_a_place_in_the_global_batch():
     task, state, _ = inpainting_game()
     batch = {"real": jax.random.uniform(KEY, (2, 64, 6))}
@@ -310,6 +314,7 @@ def numbers(score):
     return {method: (each.value, each.standard_error) for method, each in score.by_method.items()}
 
 
+@pytest.mark.medium
 def test_scores_of_completions_by_hand(mine):
     MASKS.pop(mine)
     whats = ("rmse_best", "rmse_mean", "accuracy")
@@ -468,6 +473,7 @@ def test_a_member_of_a_sweep_is_the_run_alone(run, data, tmp_path):
     assert (members[0] / last).read_bytes() == (run / last).read_bytes()
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "name",
     ["mlp", "dcgan"]

@@ -69,6 +69,7 @@ def started(networks, given, example, **options):
     return state, factory
 
 
+@pytest.mark.medium
 def test_a_step_of_k_plus_one_classes_by_hand():
     given = Labelled(np.ones(1, np.float32), np.array([1], np.int32))
     state, factory = started(two_classes(), given, jnp.zeros(2), average_decay=0.75)
@@ -187,6 +188,7 @@ def test_the_labelled_are_balanced_and_chosen_by_the_seed():
         choose(labels, 3, 4, seed=1)
 
 
+@pytest.mark.medium
 def test_noise_has_its_deviation_and_belongs_to_the_example():
     keys = jax.random.split(KEY, 300)
     inputs = jnp.full((300, 200), 2.0)
@@ -291,6 +293,7 @@ def test_fields_that_do_not_go_together():
     assert problem_texts(config) == ["discriminator.noise_input: maxout has none; set it to 0.0"]
 
 
+@pytest.mark.medium
 def test_the_recipe_is_its_sources():
     config = semi_supervised_mnist.get_config()
     config.generator.output_bias = "zero"

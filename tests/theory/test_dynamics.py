@@ -75,6 +75,7 @@ def test_the_published_case():
     np.testing.assert_allclose(gradients, [sigmoid(-0.05) * -0.1, -sigmoid(0.05) * 0.5], rtol=1e-12)
 
 
+@pytest.mark.medium
 def test_eigenvalues_of_the_flow_without_a_penalty():
     assert SLOPES.keys() | {"least_squares"} == LOSSES.keys()
     matrices = jacobians(*(dirac_gan(named_loss(name)) for name in SLOPES))
@@ -83,6 +84,7 @@ def test_eigenvalues_of_the_flow_without_a_penalty():
         assert flow_behaviour(found) == "circles"
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("penalty", [r1, r2])
 @pytest.mark.parametrize(  # below, at and above critical damping of the cross-entropies
     "gamma", [pytest.param(0.3, marks=pytest.mark.slow), 1.0, pytest.param(2.5, marks=pytest.mark.slow)]
@@ -261,6 +263,7 @@ def test_training_circles_without_r1_and_converges_with_it():
 FEW = ("minimax", "maximum_likelihood", "relativistic_average", "f_kl")  # slopes alike and apart, ½, √½, 1 and e⁻¹
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("names", [FEW, pytest.param(tuple(SLOPES), marks=pytest.mark.slow)])
 def test_eigenvalues_with_consensus(names):
     # Linear in x, v = Ax, so −∇(½‖v‖²) = −AᵀAx. D's slope a and G's b make A = [[0, a], [−b, 0]], AᵀA = diag(b², a²).
@@ -324,6 +327,7 @@ def test_the_extragradient_step_contracts_the_bilinear_game():
     np.testing.assert_allclose(np.abs(found[:, None] - expected).min(0), 0, atol=1e-12)
 
 
+@pytest.mark.medium
 def test_the_extragradient_step_converges_where_plain_ones_do_not():
     start, radii = np.array([0.6, 0.8]), {}
     for order in ("alternating", "simultaneous", "extragradient"):

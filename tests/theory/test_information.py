@@ -91,6 +91,7 @@ def test_gradients_against_finite_differences(name):
         np.testing.assert_allclose(gradient @ direction, numeric, rtol=1e-6)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("precise", [True, False])
 def test_gradients_are_finite_in_the_tails_of_densities(precise):
     # The tails run down to the smallest numbers there are; 1/q² would overflow there.

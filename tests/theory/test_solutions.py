@@ -37,6 +37,7 @@ def within(bound):
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", slow_but(["minimax", "wasserstein", "f_kl", "hinge"], SOLUTIONS))
 def test_a_tabular_discriminator_trained_by_the_loss_reaches_the_optimal_one(name):
     solution = SOLUTIONS[name]
@@ -162,6 +163,7 @@ def test_the_loss_value_at_the_optimum_is_the_statements_of_the_paper():
     np.testing.assert_allclose(best, 2 - 2 * theory.total_variation(p, q), rtol=1e-12)
 
 
+@pytest.mark.medium
 def test_expected_loss_is_the_mean_over_minibatches():
     # All 64 real against all 64 generated examples, each pair once: the minibatch loss of the repeated points.
     logits = np.array([0.5, -1.0, 2.0, 0.1, -0.3, 0.7])

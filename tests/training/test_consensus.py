@@ -95,6 +95,7 @@ def test_four_devices_in_two_parts_each_have_the_field_of_the_whole_batch(mappin
     assert difference(_trained(mapping, 2), _trained("jit")) < 1e-6
 
 
+@pytest.mark.medium
 def test_the_layers_of_the_player_see_one_update_and_those_of_the_other_none():
     game = batch_norm_game()
     batch = step_of(data(1), 0)

@@ -174,6 +174,7 @@ def test_every_entry_is_in_a_combination_and_no_pair_comes_twice():
     assert len({(penalty, optimizer) for _, penalty, optimizer in COMBINATIONS}) == len(COMBINATIONS)
 
 
+@pytest.mark.medium
 def test_a_run_resumes_from_a_checkpoint(tmp_path):
     pytest.importorskip("orbax.checkpoint", reason="needs orbax-checkpoint: pip install 'jaxgan[train]'")
     from jaxgan.io.checkpoints import Checkpoints

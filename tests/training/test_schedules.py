@@ -52,6 +52,7 @@ def _first_state():
     return start(curved_game() | {"discriminator_tx": adam, "generator_tx": adam}, example_shape=(3,), average=True)
 
 
+@pytest.mark.medium
 def test_a_scheduled_step_makes_the_step_of_the_values_at_its_number():
     batches = data(4, shape=(3,))
     train_step = jax.jit(scheduled(_step_of, FIRST, SCHEDULED))
@@ -74,6 +75,7 @@ def test_a_scheduled_step_makes_the_step_of_the_values_at_its_number():
         scheduled(_step_of, FIRST, {"beta": SCHEDULED["b2"]})
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("mapping", [pytest.param("pmap", marks=pytest.mark.slow), "shard_map"])
 def test_values_are_the_same_on_four_devices(mapping):
     found = []

@@ -89,6 +89,7 @@ def _noted_step(make):
     return state, batch["real"][0], after, metrics, notes
 
 
+@pytest.mark.medium
 def test_both_gradients_are_of_the_old_parameters_the_same_latents_and_the_same_noise():
     state, real, after, metrics, notes = _noted_step(make_step)
     for name, first, second in (("latent", 0, 1), ("input", 0, 1), ("mask", 0, 2), ("mask", 1, 3)):

@@ -239,6 +239,7 @@ def test_each_map_is_drawn_with_its_probability(name):
         np.testing.assert_allclose(rate, 1 - (1 - p) ** expected, atol=4 * np.sqrt(0.25 / 4000) * (0 < p < 1))
 
 
+@pytest.mark.medium
 def test_the_pipe_has_the_sources_maps_in_its_order_and_resamples_once():
     parts = ["flip", "turn", "integer_translation", "scaling", "rotation", "anisotropy", "rotation"]
     parts += ["fractional_translation", "brightness", "contrast", "luma_flip", "hue", "saturation"]

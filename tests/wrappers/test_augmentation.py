@@ -131,6 +131,7 @@ def test_images_of_another_range_are_augmented_alike(names):
     np.testing.assert_allclose(found / 127.5 - 1, _seeing(names)(KEYS, IMAGES), atol=1e-4)
 
 
+@pytest.mark.medium
 def test_an_example_is_augmented_by_its_own_key():
     whole = _seeing(("ada",))(KEYS, IMAGES)
     half = _seeing(("ada",))(KEYS[4:], IMAGES[4:])
@@ -245,6 +246,7 @@ def test_an_adaptive_probability_trains_and_is_in_the_state(mapping):
     assert float(kept["probability"]) != 0.5
 
 
+@pytest.mark.medium
 def test_a_config_gives_the_range_of_its_data_and_the_factors(monkeypatch):
     monkeypatch.setitem(AUGMENTATIONS, "white", lambda key, image: jnp.ones_like(image))
     config = default.get_config()

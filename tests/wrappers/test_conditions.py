@@ -220,6 +220,7 @@ def test_its_samples_follow_their_labels_in_every_mode(conditional):
     assert found == [f"step_00000020_seed_0{end}" for end in ends]
 
 
+@pytest.mark.medium
 def test_pictures_have_a_row_for_each_class_and_the_same_latents_in_every_row(conditional, tmp_path):
     # 50 images in a picture, so 16 in each of 3 rows; of a class that is asked for a square.
     run = load_run(str(conditional))

@@ -76,6 +76,7 @@ def units(monkeypatch):
     return there
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", slow_but(["mlp", "dcgan"], NETWORKS))
 def test_only_operands_of_products_are_rounded(name, units):
     network, shape = NETWORKS[name]
