@@ -61,7 +61,8 @@ def get_config(platform: str = "") -> ConfigDict:
     # and terms, the average, augmentation.probability, ...
 
     config.task = "none"  # "none": a plain GAN; "inpainting": one generator of all conditionals p(x_S given x_notS);
-    # "inference": z from x; "semi_supervised": a discriminator that classifies, trained with few labels
+    # "inference": z from x; "semi_supervised": a discriminator that classifies, trained with few labels;
+    # "translation": pictures from views of them, such as outlines
     config.condition = "none"  # "labels": both players see an example's class; "vectors": both see a vector of an .npz
     # file (`conditions`)
     config.generated_labels = "data"  # condition=labels: classes of generated examples in training: "data": those of
@@ -102,6 +103,8 @@ def get_config(platform: str = "") -> ConfigDict:
     # latent.name=categorical and discriminator.class_logits=categories + codes, or + 2 codes for a learned deviation
     config.terms.auxiliary_classifier = 0.0  # lambda: -E log P(class | x) for both (AC-GAN); needs condition=labels,
     # discriminator.class_logits=number of classes, and discriminator.conditional=False
+    config.terms.l1 = 0.0  # lambda: E |x - G(z, c)| for G, with the condition c of x; needs a condition
+    config.terms.l2 = 0.0  # lambda: E (x - G(z, c))^2 for G, likewise
     config.terms.adversarial = 1.0  # weight of config.loss in the generator's loss; 0: only the terms train the
     # generator
 
@@ -158,6 +161,13 @@ def get_config(platform: str = "") -> ConfigDict:
     # (): G sees the values themselves
     config.inpainting.draws = 10  # completions per example, in pictures and evaluations
     config.inpainting.examples = 500  # evaluations: number of test examples to complete, per kind of mask
+
+    # task=translation.
+    config.translation = ConfigDict()
+    config.translation.view = "outline"  # what G is given of an example: "outline", "grey" or "small"
+    config.translation.factor = 4  # of "small": how many times fewer pixels a side has
+    config.translation.draws = 10  # pictures per example, in sheets and evaluations
+    config.translation.examples = 500  # evaluations: number of test examples
 
     # task=semi_supervised.
     config.semi_supervised = ConfigDict()

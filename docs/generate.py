@@ -37,6 +37,7 @@ SECTIONS = {
     "inpainting": "The task inpainting",
     "semi_supervised": "The task semi_supervised",
     "inference": "The task inference",
+    "translation": "The task translation",
 }
 """The sections of a config, in the order of the page, with their headings."""
 

@@ -412,6 +412,7 @@ class TermInputs:
       extra: further outputs of the generator, see `DiscriminatorInputs`; or None.
       made_condition: [batch, ...] of the generated examples, if they have their own prior, see
         `make_train_step(condition_prior=...)`; None if they use `condition`.
+      real, fake: the examples that the discriminator sees, pytrees of [batch, ...].
     """
 
     real_output: DiscriminatorOutput
@@ -423,6 +424,8 @@ class TermInputs:
     discriminate: Callable[..., DiscriminatorOutput] | None = None
     extra: Any = None
     made_condition: chex.ArrayTree | None = None
+    real: chex.ArrayTree | None = None
+    fake: chex.ArrayTree | None = None
 
     def mean(self, values: chex.Array) -> chex.Array:
         """The mean over the batch of all devices, [batch, ...] to [...]."""
@@ -432,11 +435,13 @@ class TermInputs:
 class Term(NamedTuple):
     """A part of the players' losses that reads more than logits; see `jaxgan.losses.terms`.
 
-    `discriminator` and `generator` are `inputs -> scalar`, added to the loss of that player; None for nothing.
+    `discriminator` and `generator` are `inputs -> scalar`, added to the loss of that player; None for nothing. `pairs`:
+    whether it compares each example with the one generated under its condition.
     """
 
     discriminator: Callable[[TermInputs], chex.Array] | None = None
     generator: Callable[[TermInputs], chex.Array] | None = None
+    pairs: bool = False
 
 
 Judgement = DiscriminatorOutput

@@ -279,10 +279,13 @@ def test_the_tasks_fields_masks_and_program_are_those_of_the_package():
     from jaxgan.tasks import INFERENCES, MASKS
     from jaxgan.tasks.base import Task
 
-    for section in ("inpainting", "inference", "semi_supervised"):
+    for section, page in {
+        **dict.fromkeys(("inpainting", "inference", "semi_supervised"), TASKS_PAGE),
+        "translation": pathlib.Path("docs/translation.md").read_text(),
+    }.items():
         for name, value in default.get_config()[section].items():
             written = f"`{value}`" if isinstance(value, str | tuple) else value
-            assert f"| `{name}` | {written} |" in TASKS_PAGE, name
+            assert f"| `{name}` | {written} |" in page, name
     assert all(f"| `{name}` |" in TASKS_PAGE for name in (*MASKS, *INFERENCES))
     assert all(f"`{name}`" in TASKS_PAGE for name in Task._fields)
 

@@ -379,6 +379,14 @@ def _dynamics(config: Values) -> Iterator[Problem]:
         yield _about("extragradient", " moves both players on one minibatch: set generator_batches to 0")
 
 
+def _pairs(name: str) -> bool:
+    """Whether a term compares each example with the one generated under its condition."""
+    try:
+        return schema.TERMS[name](1.0).pairs
+    except TypeError:  # a term of the user's own, whose further parameters have no defaults
+        return False
+
+
 def _terms(config: Values) -> Iterator[Problem]:
     """Checks that everything that the loss terms read is present."""
     on = [name for name in schema.TERMS if is_on(config, f"terms.{name}")]
@@ -400,6 +408,11 @@ def _terms(config: Values) -> Iterator[Problem]:
     for name in ("mutual_information", "auxiliary_classifier"):
         if name in on and config["packing"] > 1:
             yield needs(name, "is of single examples; set packing=1")
+    for name in on:
+        if _pairs(name) and config["condition"] == config["task"] == "none":
+            yield needs(name, "compares an example with the one made under its condition, and the run has none; set 0")
+        if _pairs(name) and config["generated_labels"] != "data":
+            yield needs(name, "compares an example with the one made under its condition; set generated_labels=data")
     if not on and not is_on(config, "terms.adversarial"):
         yield needs("adversarial", "0 leaves the generator no loss, as all terms are 0")
     latent = _latent(config)
@@ -416,23 +429,26 @@ def _terms(config: Values) -> Iterator[Problem]:
             )
 
 
-def _inpainting(config: Values) -> Iterator[Problem]:
-    """Checks of the inpainting task, whose condition is the known part of the example."""
-    if config["task"] != "inpainting":
+SEEN_IN_PLACE = {
+    "inpainting": ("whose condition is what is known", "what the masks say is known"),
+    "translation": ("whose condition is the view of an example", "the example and not its view"),
+}
+"""Tasks whose condition has the shape of an example: what it is, and what an augmentation would move."""
+
+
+def _conditions_in_place(config: Values) -> Iterator[Problem]:
+    """Checks of tasks whose condition is pixels that belong to an example's own."""
+    task, condition, method = config["task"], config["condition"], config["sampling.method"]
+    if task not in SEEN_IN_PLACE:
         return
-    condition, method = config["condition"], config["sampling.method"]
+    what, moves = SEEN_IN_PLACE[task]
     if condition != "none":
-        yield Problem(
-            "condition", f"condition={condition} does not go with task=inpainting, whose condition is what is known"
-        )
+        yield Problem("condition", f"condition={condition} does not go with task={task}, {what}")
     if moving := MOVING & set(config["augmentation.names"]):
         named = " and ".join(sorted(moving))
-        yield _about(
-            "augmentation.names",
-            f": {named} would move what the masks of task=inpainting say is known",
-        )
+        yield _about("augmentation.names", f": {named} would move {moves} (task={task})")
     if method != "plain":
-        yield _about("sampling.method", f" {method}: not of task=inpainting yet; use plain")
+        yield _about("sampling.method", f" {method}: not of task={task} yet; use plain")
 
 
 def _semi_supervised(config: Values) -> Iterator[Problem]:
@@ -506,6 +522,6 @@ def _inference(config: Values) -> Iterator[Problem]:
 _CROSS_CHECKS = (
     *(_losses, _priors, _sampling, _coordination, _schedules, _dynamics, _outputs, _paths, _layers, _networks),
     *(_generator_batches, _conditions, _generated_labels, _rates, _augmentation, _evaluation, _alarms, _terms),
-    *(_divergence, _inpainting, _semi_supervised, _inference),
+    *(_divergence, _conditions_in_place, _semi_supervised, _inference),
 )
 """Checks between fields that are each valid."""

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 
 import chex
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -121,6 +122,63 @@ def auxiliary_classifier(weight: chex.Numeric = 1.0) -> Term:
     return Term(discriminator, generator)
 
 
+def l1(weight: chex.Numeric = 1.0) -> Term:
+    """λ E |x − G(z, c)|, the mean over all values, added to the generator's loss: for conditions that determine x.
+
+    The example x is the one whose condition the generator was given. It makes draws alike: the median of x given c is
+    its optimum.
+
+    Args:
+      weight: λ ≥ 0, in units of the loss per unit of x. The source has 100, for images in [−1, 1].
+
+    Raises:
+      ValueError: λ is negative or not a number.
+
+    Source: Isola et al. 2017 (arXiv:1611.07004), equation 3.
+    """
+    check_weight(weight)
+    return _distance(weight, jnp.abs)
+
+
+def l2(weight: chex.Numeric = 1.0) -> Term:
+    """λ E (x − G(z, c))², the mean over all values, added to the generator's loss; otherwise as `l1`.
+
+    Its optimum is the mean of x given c. Source: Pathak et al. 2016 (arXiv:1604.07379), equation 1.
+    """
+    check_weight(weight)
+    return _distance(weight, jnp.square)
+
+
+def perceptual(features: Callable[[chex.Array], chex.ArrayTree], weight: chex.Numeric = 1.0) -> Term:
+    """λ Σ_l E (f_l(x) − f_l(G(z, c)))² for features of a network that is not trained, each layer by its mean.
+
+    It is not in `TERMS`, since its features are a function: pass it to `make_train_step(terms=[...])`.
+
+    Args:
+      features: `examples [batch, ...] -> pytree of [batch, ...]`, such as activations of a classifier.
+      weight: λ ≥ 0.
+
+    Raises:
+      ValueError: λ is negative or not a number.
+
+    Source: Johnson et al. 2016 (arXiv:1603.08155), equation 2.
+    """
+    check_weight(weight)
+    return _distance(weight, jnp.square, features)
+
+
+def _distance(
+    weight: chex.Numeric, size: Callable, features: Callable[[chex.Array], chex.ArrayTree] = lambda x: x
+) -> Term:
+    """The mean size of the difference between features of an example and of the one generated in its place."""
+
+    def generator(inputs: TermInputs) -> chex.Array:
+        pairs = zip(*(jax.tree.leaves(features(x)) for x in (inputs.real, inputs.fake)), strict=True)
+        return weight * sum(size(real - fake).mean() for real, fake in pairs)
+
+    return Term(None, generator, pairs=True)
+
+
 def _class_logits(name: str, outputs: chex.Array | None, batch: int, widths: tuple[int, ...] = ()) -> chex.Array:
     wanted = " or ".join(str(width) for width in dict.fromkeys(widths)) or "N"
     if outputs is None:
@@ -137,4 +195,6 @@ TERMS: dict[str, Callable[..., Term]] = Table("term") | {
     "feature_matching": feature_matching,
     "mutual_information": mutual_information,
     "auxiliary_classifier": auxiliary_classifier,
+    "l1": l1,
+    "l2": l2,
 }

@@ -31,6 +31,7 @@ from jaxgan.networks.cifar10 import CIFAR10
 from jaxgan.networks.dcgan import DCGAN
 from jaxgan.networks.maxout import Maxout
 from jaxgan.networks.mlp import MLP
+from jaxgan.networks.pix2pix import Pix2Pix
 from jaxgan.networks.r3gan import R3GAN
 from jaxgan.networks.resnet import ResNet
 from jaxgan.tables import Table
@@ -42,6 +43,7 @@ dcgan = factory(DCGAN)
 cifar10 = factory(CIFAR10)
 resnet = factory(ResNet)
 r3gan = factory(R3GAN)
+pix2pix = factory(Pix2Pix)
 
 NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
     "mlp": mlp,
@@ -50,4 +52,5 @@ NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
     "cifar10": cifar10,
     "resnet": resnet,
     "r3gan": r3gan,
+    "pix2pix": pix2pix,
 }

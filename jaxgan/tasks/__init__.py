@@ -1,5 +1,6 @@
-"""The extensions of Goodfellow et al. 2014, section 7. To add a task, write a file, a line of `TASKS` and a section of
-the config.
+"""The extensions of Goodfellow et al. 2014, section 7, and pictures from pictures.
+
+To add a task, write a file, a line of `TASKS` and a section of the config.
 
 A task's function takes `example_shape`, `latent` (the prior) and the fields of the config section of its name. If one
 of them is `labelled`, a number of examples, the function also takes these examples as `given`.
@@ -20,10 +21,13 @@ from jaxgan.tasks.inference import inference
 from jaxgan.tasks.inpainting import inpainting
 from jaxgan.tasks.masks import MASKS as MASKS
 from jaxgan.tasks.semi_supervised import semi_supervised
+from jaxgan.tasks.translation import VIEWS as VIEWS
+from jaxgan.tasks.translation import translation
 
 TASKS: dict[str, Callable[..., Task]] = Table("task") | {
     "none": none,
     "inpainting": inpainting,
     "inference": inference,
     "semi_supervised": semi_supervised,
+    "translation": translation,
 }

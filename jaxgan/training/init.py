@@ -341,6 +341,10 @@ def check_step(
         raise ValueError("extragradient moves both players on one minibatch; leave generator_batches out")
     if spec.condition_prior is not None and spec.penalties:
         raise ValueError("penalties judge all points under the data's conditions; leave condition_prior or them out")
+    if spec.condition_prior is not None and any(term.pairs for term in spec.terms):
+        raise ValueError(
+            "a term compares examples with those generated under their conditions; leave condition_prior or it out"
+        )
 
 
 def _check_parts(generator: Any, discriminator: Any, generator_tx: Any, discriminator_tx: Any, latent: Any) -> None:

@@ -95,7 +95,7 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
 
         # Terms and metrics.
         metrics = jax.tree.map(lambda *values: _mean(values), *(_metrics(spec, *pair) for pair in logits))
-        terms = _terms(spec, "discriminator", shard, batch, real_output, fake_output, discriminate, inputs.extra)
+        terms = _terms(spec, "discriminator", shard, batch, real_output, fake_output, discriminate, inputs)
         if spec.latent_optimization is not None:
             metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
         return sum(terms.values(), loss), (model_state, metrics | terms)
@@ -133,7 +133,7 @@ def generator_objective(
         def discriminate(examples, condition=None):
             return _discriminate(spec, shard, opponent, examples, keys["real"], condition)[0]
 
-        terms = _terms(spec, "generator", shard, batch, real_output, fake_output, discriminate, inputs.extra)
+        terms = _terms(spec, "generator", shard, batch, real_output, fake_output, discriminate, inputs)
         if spec.latent_optimization is not None:
             loss = loss + spec.latent_optimization.cost * squared_distance(latents, batch["latent"])
         return sum(terms.values(), loss), (model_state, terms)
@@ -236,10 +236,12 @@ def _penalty(penalty: Penalty, critic, real, fake, key: chex.PRNGKey, shard: Bat
     return _scalar(value, f"the penalty {getattr(penalty, '__qualname__', penalty)}")
 
 
-def _terms(spec: GANSpec, player: str, shard: BatchShard, batch, real, fake, discriminate, extra) -> Metrics:
+def _terms(
+    spec: GANSpec, player: str, shard: BatchShard, batch, real, fake, discriminate, seen: DiscriminatorInputs
+) -> Metrics:
     """The sum of a player's terms, as the metric d_terms or g_terms; {} if the player has none."""
     shared = batch["latent"], batch["condition"], spec.latent, shard.axis_name
-    inputs = TermInputs(real, fake, *shared, discriminate, extra, batch["made_condition"])
+    inputs = TermInputs(real, fake, *shared, discriminate, seen.extra, batch["made_condition"], seen.real, seen.fake)
     parts = [part for term in spec.terms if (part := getattr(term, player)) is not None]
     values = [_scalar(part(inputs), f"the {player}'s part of a term") for part in parts]
     return {f"{player[0]}_terms": sum(values[1:], values[0])} if values else {}

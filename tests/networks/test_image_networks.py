@@ -32,6 +32,7 @@ SIZES = {
     "dcgan": [(28, 2), (32, 3), (48, 4), (64, 4), (96, 5), (128, 5), (256, 6)],
     "resnet": [(28, 3), (32, 4), (48, 4), (64, 5), (96, 6), (128, 6), (256, 7)],
     "r3gan": [(4, 1), (8, 2), (16, 3), (32, 4), (64, 5), (128, 6), (256, 7)],
+    "pix2pix": [(28, 2), (32, 3), (64, 4), (128, 5), (256, 6)],
     "cifar10": [(32, 1)],
     "mlp": [(28, 2), (32, 1), (48, 0), (64, 1)],
     "maxout": [(28, 2), (32, 1), (48, 0), (64, 1)],
@@ -56,7 +57,8 @@ def test_every_network_at_every_size(name, channels):
             assert generated.shape == (2, *shape)
             return pair[1].apply(pair[1].init(key, generated), generated)[0]
 
-        assert jax.eval_shape(play, KEY).shape == (2,)
+        shape = jax.eval_shape(play, KEY).shape
+        assert shape[0] == 2 and len(shape) == (3 if name == "pix2pix" else 1)
 
 
 def _divide_by(number):
@@ -74,6 +76,7 @@ FITS = {
     "dcgan": lambda layers: (_divide_by(2**layers), _at_least(2**layers)),
     "resnet": lambda layers: (_divide_by(2 ** (layers - 1)),) * 2,
     "r3gan": lambda layers: (lambda sides: sides == (2 ** (layers + 1),) * 2,) * 2,
+    "pix2pix": lambda layers: (_divide_by(2**layers), _at_least(3 * 2 ** (layers - 1))),
     "cifar10": lambda layers: (lambda sides: sides == (32, 32), _at_least(8)),
 }
 SIDES = [(side, side) for side in (1, 2, 3, 4, 6, 8, 16, 32)] + [(5, 8), (8, 7), (8, 12), (12, 9)]
@@ -100,7 +103,9 @@ def test_every_size_is_made_and_judged_or_refused(name, layers):
                 return network.apply(network.init(key, inputs), inputs)[0]
 
             if fits(sides):
-                assert jax.eval_shape(outputs, KEY, inputs).shape == expected, sides
+                found = jax.eval_shape(outputs, KEY, inputs).shape
+                patches = (sides[0] >> layers - 1) - 2, (sides[1] >> layers - 1) - 2
+                assert found == (expected if name != "pix2pix" or output_shape else (2, *patches)), sides
             else:
                 with pytest.raises(ValueError, match=r"images (of|\[)"):
                     jax.eval_shape(outputs, KEY, inputs)
@@ -262,9 +267,10 @@ FEATURES = {
     "resnet": (resnet(widths=(4,), features=True), IMAGES, 4),
     "r3gan": (r3gan(widths=(4, 4), blocks=1, features=True), IMAGES, 4),
 }
+"""Networks whose last layer is linear; pix2pix's is a convolution: test_pix2pix.py."""
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", FEATURES)
 def test_features_are_the_last_layers_inputs(name):
     network, inputs, count = FEATURES[name]
     variables = filled(network, inputs)

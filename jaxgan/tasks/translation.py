@@ -1,0 +1,178 @@
+"""Pictures from pictures: G makes an example of a view of it, such as its outline, and D judges the pair."""
+
+import functools
+from collections.abc import Callable
+from typing import Annotated
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.evaluation.base import Score, compare
+from jaxgan.fields import Count, Field
+from jaxgan.tables import Table
+from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, mean_and_error
+from jaxgan.tasks.completions import Known, masked_rmse, nearest_indices
+from jaxgan.types import Latent, Network
+
+View = Callable[[chex.Array], chex.Array]
+"""`images [n, height, width, channels] -> pictures [n, height, width, any channels]`, both in the networks' range."""
+
+LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue: ITU-R BT.601."""
+
+MEANING = (
+    "rmse: of images in [0, 1], for each example; best: of its {draws} draws, mean: over them; k nearest: the {draws} "
+    "training examples with the nearest views; the other methods have one picture each. view rmse: of the picture's "
+    "view to the view that was given. accuracy: share of pictures to which the classifier gives the example's label, "
+    "over all draws. Means over the examples ± standard errors."
+)
+NO_CLASSIFIER = "Left out: accuracy, for which evaluation.features must be a classifier of the data's own labels."
+
+
+def grey(images: chex.Array) -> chex.Array:
+    """The luminance [n, height, width, 1] of images with 3 channels; images with 1 channel are unchanged."""
+    if images.shape[-1] != len(LUMINANCE):
+        return images.mean(-1, keepdims=True)
+    return (images * jnp.asarray(LUMINANCE)[None, None, None]).sum(-1, keepdims=True)
+
+
+def small(images: chex.Array, *, factor: int) -> chex.Array:
+    """Means over squares of factor × factor pixels, each of them as large as the square: the size stays."""
+    n, height, width, channels = images.shape
+    cells = images.reshape(n, height // factor, factor, width // factor, factor, channels).mean((2, 4))
+    return cells.repeat(factor, 1).repeat(factor, 2)
+
+
+def outline(images: chex.Array) -> chex.Array:
+    """Edges [n, height, width, 1]: 1 where the largest step to the pixel to the right or below is half the range or
+    more, −1 where there is none, and between them in between. The range is that of [−1, 1]."""
+    right = jnp.pad(jnp.abs(jnp.diff(images, axis=2)), ((0, 0), (0, 0), (0, 1), (0, 0)))
+    below = jnp.pad(jnp.abs(jnp.diff(images, axis=1)), ((0, 0), (0, 1), (0, 0), (0, 0)))
+    return jnp.clip(2 * jnp.maximum(right, below).max(-1, keepdims=True) - 1, -1, 1)
+
+
+VIEWS: dict[str, Callable[..., chex.Array]] = Table("view") | {"outline": outline, "grey": grey, "small": small}
+"""Views by name; those that take `factor` get the task's."""
+
+
+def paired(discriminator: Network) -> Network:
+    """The discriminator of (x, c), concatenated along the channels, with the condition c."""
+
+    def init(key, inputs, condition=None):
+        return discriminator.init(key, jnp.concatenate([inputs, condition], -1))
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        return discriminator.apply(variables, jnp.concatenate([inputs, condition], -1), key=key, train=train)
+
+    return discriminator._replace(init=init, apply=apply)
+
+
+def translation(
+    *,
+    example_shape: tuple[int, ...],
+    latent: Latent,
+    view: Annotated[str, VIEWS] = "outline",
+    factor: Count = 4,
+    draws: Annotated[int, Field(low=1, resume=True, modes=("evaluate",))] = 10,
+    examples: Annotated[int, Field(low=2, resume=True, modes=("evaluate",))] = 500,
+) -> Task:
+    """The task of pictures from pictures.
+
+    Args:
+      example_shape: [height, width, channels].
+      latent: the prior p_z(z).
+      view: name of the view in `VIEWS` that G is given.
+      factor: of "small", how many times fewer pixels a side has.
+      draws: pictures of each example in sheets and scores, ≥ 1.
+      examples: test examples in the scores, at most.
+
+    Raises:
+      ValueError: the examples are not images, or their sides do not divide by the factor.
+
+    Source: Isola et al. 2017 (arXiv:1611.07004).
+    """
+    if len(example_shape) != 3:
+        raise ValueError(f"a view is of images [height, width, channels], and examples are {list(example_shape)}")
+    if view == "small" and any(side % factor for side in example_shape[:2]):
+        raise ValueError(f"sides of {list(example_shape[:2])} pixels do not divide by the factor {factor}")
+    see = functools.partial(small, factor=factor) if view == "small" else VIEWS[view]
+    seen = jax.eval_shape(see, jax.ShapeDtypeStruct((1, *example_shape), jnp.float32)).shape[1:]
+
+    def prepare(keys, batch):
+        return {**batch, "condition": jax.vmap(see)(batch["real"])}
+
+    return Task(
+        discriminator=lambda network, axis_name: paired(network),
+        prepare=prepare,
+        condition=lambda count: jnp.zeros((count, *seen)),
+        sheet=lambda key, count, shown, prior: sheet(key, count, shown, prior, see, draws),
+        measure=lambda trained: measure(trained, see, draws, examples, factor if view == "small" else 1),
+    )
+
+
+def sheet(key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent, see: View, draws: int) -> Sheet:
+    """Rows of an example's view, some pictures made of it, and the example.
+
+    The arrays are "originals" [rows, ...] and "views" [rows, ...]; picture j of row i is example i·draws + j.
+    """
+    draws = min(draws, count)
+    originals = examples[: max(count // draws, 1)]
+    rows, shape = len(originals), examples.shape[1:]
+    views = np.asarray(see(jnp.asarray(originals)), np.float32)
+    shown = np.broadcast_to(views, originals.shape)
+
+    def arrange(made):
+        made = made.reshape(rows, draws, *shape)
+        return np.concatenate([shown[:, None], made, originals[:, None]], 1).reshape(-1, *shape)
+
+    latents = latent.sample(key, rows * draws)
+    return Sheet(latents, jnp.repeat(views, draws, 0), arrange, 2 + draws, {"originals": originals, "views": views})
+
+
+def measure(trained: ScoreInputs, see: View, draws: int, examples: int, factor: int) -> Scores:
+    """Errors of pictures made of the views of test examples, beside those of methods that learn nothing."""
+    example_key, draw_key = jax.random.split(trained.key)
+    chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:examples])
+    tested = trained.test[chosen]
+    views = _in_parts(see, tested)
+    latents = (trained.latent.sample(jax.random.fold_in(draw_key, i), len(tested)) for i in range(draws))
+    training = _in_parts(see, trained.train)
+    nearest = trained.train[nearest_indices(Known(views, np.ones_like(views)), training, draws)]
+    made = {
+        "this run": np.stack([trained.generate(z, jnp.asarray(views)) for z in latents]),
+        "nearest": nearest[:1],
+        "k nearest": nearest,
+        "view itself": np.broadcast_to(views, tested.shape)[None],
+    }
+    if factor > 1:
+        less = views[:, ::factor, ::factor]
+        made["bicubic"] = np.asarray(jax.image.resize(less, tested.shape, "bicubic"))[None]
+    unit = trained.unit
+    errors = {name: masked_rmse(unit(each), unit(tested), _unknown(tested)) for name, each in made.items()}
+    views_of = {name: np.stack([_in_parts(see, draw) for draw in each]) for name, each in made.items()}
+    apart = {name: masked_rmse(each / 2, views / 2, _unknown(views)).mean(0) for name, each in views_of.items()}
+    scores: list[Score] = [
+        compare("rmse_best", {k: mean_and_error(v.min(0)) for k, v in errors.items()}, "lower", len(tested)),
+        compare("rmse_mean", {k: mean_and_error(v.mean(0)) for k, v in errors.items()}, "lower", len(tested)),
+        compare("view rmse", {k: mean_and_error(v) for k, v in apart.items()}, "lower", len(tested)),
+    ]
+    labels = None if trained.test_labels is None else trained.test_labels[chosen]
+    if trained.classify is None or labels is None:
+        return Scores(tuple(scores), (MEANING.format(draws=draws), NO_CLASSIFIER))
+    right = {name: np.stack([trained.classify(draw) == labels for draw in each]) for name, each in made.items()}
+    values = {name: mean_and_error(each.mean(0)) for name, each in right.items()}
+    values["real data"] = mean_and_error(trained.classify(tested) == labels)
+    scores.append(compare("accuracy", values, "higher", len(tested)))
+    return Scores(tuple(scores), (MEANING.format(draws=draws),))
+
+
+def _unknown(examples: np.ndarray) -> np.ndarray:
+    """The mask that knows nothing."""
+    return np.zeros(examples.shape, np.int8)
+
+
+def _in_parts(see: View, images: np.ndarray, size: int = 1000) -> np.ndarray:
+    """The views of many images."""
+    return np.concatenate([np.asarray(see(jnp.asarray(images[i : i + size]))) for i in range(0, len(images), size)])

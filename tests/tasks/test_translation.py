@@ -1,0 +1,232 @@
+"""Pictures from pictures: the views by hand, the terms, steps on one device and on many, scores, and a run."""
+
+import functools
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from configs import pix2pix
+from jaxgan import runs
+from jaxgan.config import DataFacts, build
+from jaxgan.errors import UsageError
+from jaxgan.latents import LATENTS
+from jaxgan.losses import LOSSES
+from jaxgan.losses.terms import l1, l2, perceptual
+from jaxgan.networks import NETWORKS
+from jaxgan.parallel import distribute
+from jaxgan.tasks import TASKS, ScoreInputs
+from jaxgan.tasks.base import prepared
+from jaxgan.tasks.translation import VIEWS, grey, measure, outline, small
+from jaxgan.training.step import init_state, make_train_step
+from jaxgan.types import Network, TermInputs
+from tests.games import difference
+from tests.small_runs import OF_A_FILE, assert_same_run
+from tests.tasks.test_tasks import problem_texts
+
+KEY = jax.random.key(0)
+SHAPE = (8, 8, 3)
+LATENT = LATENTS["normal"](3)
+
+
+def test_views_by_hand():
+    colours = jnp.array([[[[1.0, 0, 0], [0, 1.0, 0]], [[0, 0, 1.0], [1.0, 1.0, 1.0]]]])
+    np.testing.assert_allclose(grey(colours)[0, ..., 0], [[0.299, 0.587], [0.114, 1.0]], rtol=1e-6)
+    np.testing.assert_allclose(grey(colours[..., :1]), colours[..., :1])
+    # Means of red: (1 + 0 + 0 + 1)/4, of green and blue likewise.
+    np.testing.assert_allclose(small(colours, factor=2), np.full((1, 2, 2, 3), 0.5))
+    # The larger step to the right or below: .25, 1 | .75, 0; then 2·step − 1, at most 1.
+    image = jnp.array([[[[0.0], [0.25]], [[0.0], [-0.75]]]])
+    np.testing.assert_allclose(outline(image)[0, ..., 0], [[-0.5, 1.0], [0.5, -1.0]])
+
+
+def _task(view="outline", **options):
+    return TASKS["translation"](example_shape=SHAPE, latent=LATENT, view=view, factor=2, **options)
+
+
+def _parts(**options):
+    task = _task(options.pop("view", "outline"))
+    return task, {
+        "generator": NETWORKS["pix2pix"](output_shape=SHAPE, widths=(3, 4), output="tanh", normalization="instance"),
+        "discriminator": task.discriminator(NETWORKS["pix2pix"](widths=(3, 4), normalization="instance"), None),
+        "latent": LATENT,
+        "generator_tx": optax.sgd(0.1),
+        "discriminator_tx": optax.sgd(0.1),
+    }
+
+
+def _start(task, parts):
+    example = jnp.zeros((2, *SHAPE))
+    return jax.jit(lambda key: init_state(key, **parts, example=example, condition=task.condition(2)))(KEY)
+
+
+BATCH = {"real": jax.random.uniform(jax.random.key(1), (1, 8, *SHAPE), minval=-1)}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_both_players_see_the_view_of_each_example(view):
+    task = _task(view)
+    prepared_batch = task.prepare(None, BATCH)
+    see = functools.partial(small, factor=2) if view == "small" else VIEWS[view]
+    np.testing.assert_array_equal(prepared_batch["condition"][0], see(BATCH["real"][0]))
+    assert task.condition(5).shape == (5, *prepared_batch["condition"].shape[2:])
+    network = task.discriminator(NETWORKS["pix2pix"](widths=(3, 4)), None)
+    views = prepared_batch["condition"][0]
+    variables = network.init(KEY, BATCH["real"][0], condition=views)
+    judge = jax.jit(lambda c: network.apply(variables, BATCH["real"][0], condition=c)[0])
+    assert np.abs(judge(views) - judge(-views)).max() > 1e-6
+
+
+def test_terms_by_hand():
+    real, fake = jnp.array([[1.0, 2.0], [0.0, 4.0]]), jnp.array([[0.0, 2.0], [3.0, 2.0]])
+    inputs = TermInputs(None, None, None, None, LATENT, real=real, fake=fake)
+    # Differences 1, 0, −3 and 2. Of the features x² and Σx: 1, 0, −9, 12 and 1, −1.
+    np.testing.assert_allclose(l1(2.0).generator(inputs), 2 * (1 + 3 + 2) / 4)
+    np.testing.assert_allclose(l2(2.0).generator(inputs), 2 * (1 + 9 + 4) / 4)
+    term = perceptual(lambda x: {"square": x**2, "sum": x.sum(1)}, 2.0)
+    np.testing.assert_allclose(term.generator(inputs), 2 * ((1 + 81 + 144) / 4 + (1 + 1) / 2))
+    assert l1().discriminator is None and l1().pairs
+
+
+def test_the_generators_term_is_of_the_batchs_examples():
+    task, parts = _parts()
+    parts["generator"] = Network(
+        lambda key, inputs, condition=None: {"params": {"x": jnp.array(0.25)}},
+        lambda v, z, **_: (jnp.broadcast_to(v["params"]["x"], (len(z), *SHAPE)), {}),
+    )
+    step = jax.jit(make_train_step(**parts, loss=LOSSES["hinge"], terms=[l1(2.0)]))
+    _, metrics = step(_start(task, parts), task.prepare(None, BATCH))
+    np.testing.assert_allclose(metrics["g_terms"], 2 * np.abs(np.asarray(BATCH["real"]) - 0.25).mean(), rtol=1e-5)
+    assert "d_terms" not in metrics
+
+
+def test_conditions_of_their_own_leave_nothing_to_compare():
+    task, parts = _parts()
+    prior = lambda key, count: task.condition(count)  # noqa: E731
+    with pytest.raises(ValueError, match="a term compares examples with those generated under their conditions"):
+        make_train_step(**parts, loss=LOSSES["hinge"], terms=[l1(1.0)], condition_prior=prior)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+def test_four_devices_train_as_one_does(mapping):
+    task, parts = _parts()
+
+    def factory(axis_name=None):
+        step = make_train_step(
+            **parts, loss=LOSSES["relativistic_average"], terms=[l1(1.0)], axis_name=axis_name, average_decay=0.9
+        )
+        return prepared(step, task, axis_name)
+
+    state = jax.jit(
+        lambda key: init_state(key, **parts, example=jnp.zeros((2, *SHAPE)), condition=task.condition(2), average=True)
+    )(KEY)
+    one, _ = jax.jit(factory())(state, BATCH)
+    step, place_state, place_batch = distribute(factory, devices=jax.devices()[:4], mapping=mapping)
+    many, _ = step(place_state(state), place_batch(BATCH))
+    assert difference(one, many) < 1e-5
+
+
+def test_what_does_not_suit_is_told():
+    with pytest.raises(ValueError, match=r"a view is of images \[height, width, channels\], and examples are \[2\]"):
+        TASKS["translation"](example_shape=(2,), latent=LATENT)
+    with pytest.raises(ValueError, match=r"sides of \[8, 8\] pixels do not divide by the factor 3"):
+        TASKS["translation"](example_shape=SHAPE, latent=LATENT, view="small", factor=3)
+    config = pix2pix.get_config()
+    assert not problem_texts(config)
+    config.augmentation.names, config.sampling.method, config.condition = ("translation",), "rejection", "labels"
+    said = problem_texts(config)
+    for part in ("translation would move the example and not its view", "rejection: not of task=translation yet"):
+        assert any(part in text for text in said), said
+    assert any("condition=labels does not go with task=translation" in text for text in said)
+    config = pix2pix.get_config()
+    config.task = "none"
+    assert any("terms.l1 compares an example with the one made under its condition" in t for t in problem_texts(config))
+    config = pix2pix.get_config()
+    config.translation.view = "outlines"
+    assert any("did you mean outline" in text for text in problem_texts(config))
+    with pytest.raises(UsageError, match="task=translation does not suit the data; a view is of images"):
+        build(pix2pix.get_config(), DataFacts((2,), 100))
+
+
+def _scores(generate, view="small", **options):
+    rng = np.random.default_rng(0)
+    examples = rng.uniform(-1, 1, (60, 4, 4, 3)).astype(np.float32)
+    see = functools.partial(small, factor=2) if view == "small" else VIEWS[view]
+    inputs = ScoreInputs(
+        generate=generate,
+        latent=LATENT,
+        train=examples[:40],
+        test=examples[40:],
+        test_labels=np.zeros(20, int),
+        unit=lambda x: (x + 1) / 2,
+        key=KEY,
+        **({"classify": None} | options),
+    )
+    found = measure(inputs, see, draws=3, examples=10, factor=2 if view == "small" else 1)
+    return {score.name: score for score in found.scores}, found.notes, inputs
+
+
+def test_scores_of_a_generator_that_returns_the_view():
+    scores, notes, _ = _scores(lambda z, views: np.asarray(views))
+    assert {"rmse_best", "rmse_mean", "view rmse"} == set(scores) and any("accuracy" in note for note in notes)
+    for name in ("rmse_best", "rmse_mean"):
+        baselines = scores[name].baselines
+        assert scores[name].value == pytest.approx(baselines["view itself"].value, rel=1e-6)
+        assert set(baselines) == {"nearest", "k nearest", "view itself", "bicubic"}
+    # The view of the view is the view, and the nearest example's is another one.
+    assert (
+        scores["view rmse"].value == pytest.approx(0, abs=1e-6) and scores["view rmse"].baselines["nearest"].value > 0.1
+    )
+    # Uniform values within squares of 2 × 2: 3/4 of the variance 1/12 is left, of images in [0, 1].
+    assert scores["rmse_mean"].value == pytest.approx((0.75 / 12) ** 0.5, rel=0.05)
+
+
+def test_scores_of_a_generator_that_knows_the_answer_in_one_draw():
+    calls = []
+
+    def generate(z, views):
+        calls.append(z)
+        return answers if len(calls) == 2 else np.zeros_like(answers)
+
+    rng = np.random.default_rng(0)
+    examples = rng.uniform(-1, 1, (60, 4, 4, 3)).astype(np.float32)[40:]
+    example_key, _ = jax.random.split(KEY)
+    answers = examples[np.sort(np.asarray(jax.random.permutation(example_key, 20))[:10])]
+    scores, _, _ = _scores(generate, "grey", classify=lambda images: (np.abs(images).sum((1, 2, 3)) == 0).astype(int))
+    assert scores["rmse_best"].value == pytest.approx(0, abs=1e-6)
+    # Two of three draws are black in [−1, 1], grey in [0, 1].
+    errors = np.sqrt(np.square(answers / 2).mean((1, 2, 3)))
+    assert scores["rmse_mean"].value == pytest.approx(2 / 3 * errors.mean(), rel=1e-5)
+    # All labels are 0: the classifier takes the zeros for 1 in two draws of three.
+    assert scores["accuracy"].value == pytest.approx(1 / 3) and scores["accuracy"].baselines["real data"].value == 1
+    assert "bicubic" not in scores["rmse_best"].baselines
+
+
+@pytest.mark.medium
+def test_a_run_resumes_is_scored_and_shown(tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (80, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "images.npz", examples=images)
+    fields = OF_A_FILE | {"dataset.name": "npz", "dataset.path": str(tmp_path / "images.npz"), "schedules": ""}
+    fields |= {"generator.widths": "(3, 4)", "discriminator.widths": "(3, 4)", "steps": "20", "log_every": "5"}
+    fields |= {
+        "checkpoint_every": "10",
+        "sample_every": "10",
+        "sample_count": "20",
+        "dataset.validation_examples": "10",
+    }
+    fields |= {"translation.examples": "8", "translation.draws": "3"}
+    runs.run("train", "configs/pix2pix.py", fields, str(tmp_path / "whole"), {})
+    runs.run("train", "configs/pix2pix.py", fields | {"steps": "10"}, str(tmp_path / "parts"), {})
+    runs.run("train", "configs/pix2pix.py", fields, str(tmp_path / "parts"), {})
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    runs.run("evaluate", None, {"evaluation.metrics": "task"}, str(tmp_path / "whole"), {})
+    report = json.loads((tmp_path / "whole" / "evaluation" / "step_00000020_seed_0.json").read_text())
+    assert {score["name"] for score in report["task"]["scores"]} == {"rmse_best", "rmse_mean", "view rmse"}
+    runs.run("sample", None, {}, str(tmp_path / "whole"), {"count": 6})
+    with np.load(tmp_path / "whole" / "samples" / "sample_step_00000020_seed_0.npz") as arrays:
+        assert arrays["originals"].shape == (2, 8, 8, 3) and arrays["views"].shape == (2, 8, 8, 1)
