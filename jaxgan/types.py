@@ -99,12 +99,13 @@ class DiscriminatorInputs(NamedTuple):
     """What a generator may return in training instead of bare examples: everything that the discriminator sees.
 
     The discriminator then sees `real` in place of the batch of data. The generator may make `real` with parameters of
-    its own, and its gradient passes through both sides. BiGAN's pairs (x, E(x)) and (G(z), z) are an example.
+    its own, and its gradient passes through both sides. BiGAN's pairs (x, E(x)) and (G(z), z) are an example; so is a
+    tuple of pictures of several levels, which `jaxgan.wrappers.guidance` judges beside the data as they are.
 
     Attributes:
       real: pytree of [batch, ...], made from the data, which the generator receives as a part of its condition; None
         for the data as they are.
-      fake: pytree of the same structure.
+      fake: pytree of the same structure, or one that the discriminator takes in its place.
       extra: further outputs, pytree of [batch, ...], which terms read as `TermInputs.extra`; or None.
     """
 

@@ -34,6 +34,7 @@ from jaxgan.networks.maxout import Maxout
 from jaxgan.networks.mlp import MLP
 from jaxgan.networks.r3gan import R3GAN
 from jaxgan.networks.resnet import ResNet
+from jaxgan.networks.vit import ViT
 from jaxgan.tables import Table
 from jaxgan.types import Network
 
@@ -43,6 +44,7 @@ dcgan = factory(DCGAN)
 cifar10 = factory(CIFAR10)
 resnet = factory(ResNet)
 r3gan = factory(R3GAN)
+vit = factory(ViT)
 
 NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
     "mlp": mlp,
@@ -51,4 +53,5 @@ NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
     "cifar10": cifar10,
     "resnet": resnet,
     "r3gan": r3gan,
+    "vit": vit,
 }
