@@ -82,12 +82,12 @@ def guided(discriminator: Network, levels: int, *, signal: float = 0.125, floor:
         pictures = inputs if isinstance(inputs, tuple) else (inputs,) * levels
         if len(pictures) != levels:
             raise ValueError(f"the discriminator sees {levels} levels, and the generator draws {len(pictures)}")
-        pictures = [(1 - t) * picture for t, picture in zip(deviations, pictures, strict=True)]
+        seen = [(1 - t) * picture for t, picture in zip(deviations, pictures, strict=True)]
         if keys is not None:
-            shape, dtype = pictures[0].shape[1:], pictures[0].dtype
+            shape, dtype = seen[0].shape[1:], seen[0].dtype
             noise = jax.vmap(lambda key: cumulative_noise(stream(key, "guidance"), shape, deviations))(keys)
-            pictures = [picture + noise[:, i].astype(dtype) for i, picture in enumerate(pictures)]
-        return jnp.concatenate(pictures, axis=-1)
+            seen = [picture + noise[:, i].astype(dtype) for i, picture in enumerate(seen)]
+        return jnp.concatenate(seen, axis=-1)
 
     def init(key, inputs, condition=None):
         return discriminator.init(key, joined(inputs), condition=condition)

@@ -200,9 +200,8 @@ def test_a_step_moves_both_players_by_all_levels(classes):
         moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), getattr(after, player), getattr(state, player))
         assert min(jax.tree.leaves(moved.params["blocks" if player == "discriminator" else "parts"])) > 0
     # Every level's layer has a gradient of its own.
-    change = np.asarray(
-        after.generator.params["parts"]["Dense_1"]["kernel"] - state.generator.params["parts"]["Dense_1"]["kernel"]
-    )
+    layers = [player.params["parts"]["Dense_1"]["kernel"] for player in (after.generator, state.generator)]
+    change = np.asarray(layers[0] - layers[1])
     assert (np.abs(change).max((1, 2)) > 0).all()
 
 
