@@ -189,10 +189,11 @@ class ViT(linen.Module):
         style = jax.nn.silu(_mapped(vector.astype(dtype), self.width))
 
         angles = jnp.asarray(rotations(sides, self.width // self.heads), _wide(dtype))
-        hidden = jnp.asarray(positions(sides, self.width), angles.dtype)
-        hidden, _ = alike(jnp.broadcast_to(hidden[None], (len(style), *hidden.shape)), style)
-        shape = self.patch**2 * self.output_shape[-1], self.heads, dtype, self.depth // self.levels, self.remat
-        start = hidden, jnp.zeros_like(hidden, shape=(*hidden.shape[:2], shape[0]))
+        places, numbers = positions(sides, self.width), self.patch**2 * self.output_shape[-1]
+        hidden = jnp.broadcast_to(jnp.asarray(places, angles.dtype)[None], (len(style), *places.shape))
+        patches = jnp.zeros((*hidden.shape[:2], numbers), hidden.dtype)
+        start = tuple(alike(array, style)[0] for array in (hidden, patches))
+        shape = numbers, self.heads, dtype, self.depth // self.levels, self.remat
         _, patches = _repeated(Part, self.levels, *shape, name="parts")(start, angles, style)
         pictures = (from_patches(part, self.output_shape, self.patch) for part in patches)
         outputs = tuple(OUTPUTS[self.output](picture).astype(dtype) for picture in pictures)
@@ -248,7 +249,8 @@ class Slow(linen.Module):
 
 def _mapped(vectors: chex.Array, width: int) -> chex.Array:
     """Two slow layers, [batch, dim] to [batch, width]."""
-    return Slow(width)(jax.nn.silu(Slow(width)(vectors)))
+    hidden = jax.nn.silu(Slow(width)(vectors))
+    return Slow(width)(hidden)
 
 
 def _dense(width: int) -> Dense:
