@@ -8,8 +8,8 @@ latents too. Pictures in the run's directory show their first three channels; th
 Both players are transformers of width 384, 12 blocks, 6 heads and patches of 2 x 2; 64 normal latents, 64 dimensions of
 the class, and 2,048 of it in the discriminator. Relativistic paired loss with R1 and R2 of gamma .1 by finite
 differences of deviation .01; DiffAugment and a flip of 4 images in 10; AdamW with betas 0 and .99, norms of gradients
-clipped at 1, rate 2e-4 * 768/width; batch 512; average .999; 400,000 steps. The sizes B, L and XL:
-`VIT_SIZES` of jaxgan.networks.vit, in place of SIZE.
+clipped at 1, rate 2e-4 * 768/width; batch 512; average .999; 400,000 steps. For the sizes B, L and XL set width, depth
+and heads of both players as in `VIT_SIZES` of jaxgan.networks.vit, and their rates to 2e-4, 1.5e-4 and 1.33e-4.
 
 Not trained yet: no score, time or memory was measured here. The step is lowered for CUDA and TPU in a test only.
 The source's score for the size XL in 60 epochs is a FID of 2.18, with what is left out here.
@@ -22,24 +22,19 @@ Differs from the source in
   last one for all. The flip is resampled, as ADA's.
 - the penalties: they have a forward pass of their own for both of their points, with an augmentation and a noise of
   their own, the same for the i-th image of the data and of the samples. The source shares those of the loss.
-- precision: the last layer of the discriminator and the attention's norms are float32. In the source they are bfloat16,
-  and its norms of queries and keys add bfloat16's epsilon, .0078, to the mean square; here it is 1e-6.
+- precision: the last layer of the discriminator and the attention's norms are float32, and learnt scales are rounded to
+  bfloat16 where they are used. In the source it is the other way round, and its norms of queries and keys add
+  bfloat16's epsilon, .0078, to the mean square; here it is 1e-6.
 - the generator's embedding of an image, which the source multiplies by 0: it is left out.
-- the order of the data: a permutation of all latents for every epoch, without the last batch that is not full, as in
-  the source, with other random numbers.
 """
 
 from ml_collections import ConfigDict
 
 from configs import default
 
-SIZE = "S"
-
 
 def get_config(platform: str = "") -> ConfigDict:
     """The config; `platform` is cpu, gpu, tpu or nothing."""
-    from jaxgan.networks.vit import VIT_SIZES
-
     config = default.get_config(platform)
     config.dataset.name = "npz"
     config.dataset.range = "symmetric"
@@ -67,8 +62,7 @@ def get_config(platform: str = "") -> ConfigDict:
         (config.discriminator, config.discriminator_optimizer),
     ):
         player.network = "vit"
-        player.update(VIT_SIZES[SIZE])
-        player.patch = 2
+        player.update({"width": 384, "depth": 12, "heads": 6, "patch": 2})
         player.remat = True
         optimizer.name = "adamw"
         optimizer.learning_rate = 2e-4 * 768 / player.width
