@@ -95,7 +95,8 @@ class Part(linen.Module):
 
     @linen.compact
     def __call__(self, carry, angles, style):
-        hidden, patches = carry
+        # flax traces the carry once more without its device axes, which the blocks' own carry then lacks.
+        hidden, patches = (alike(array, style)[0] for array in carry)
         hidden = _blocks(self.blocks, self.remat, self.heads, self.dtype)(hidden, angles, style)[0]
         last = normalized(hidden) * (1 + _modulation(hidden.shape[-1])(style)[:, None])
         patches = patches + _dense(self.outputs)(last.astype(self.dtype)).astype(hidden.dtype)
@@ -192,7 +193,7 @@ class ViT(linen.Module):
         places, numbers = positions(sides, self.width), self.patch**2 * self.output_shape[-1]
         hidden = jnp.broadcast_to(jnp.asarray(places, angles.dtype)[None], (len(style), *places.shape))
         patches = jnp.zeros((*hidden.shape[:2], numbers), hidden.dtype)
-        start = tuple(alike(array, style)[0] for array in (hidden, patches))
+        start = tuple(alike(array, style)[0] for array in (hidden, patches))  # a carry keeps its type
         shape = numbers, self.heads, dtype, self.depth // self.levels, self.remat
         _, patches = _repeated(Part, self.levels, *shape, name="parts")(start, angles, style)
         pictures = (from_patches(part, self.output_shape, self.patch) for part in patches)

@@ -209,6 +209,7 @@ def test_each_level_is_the_sum_of_the_pictures_so_far():
     assert shapes.shape == (3, 8, 8, 3)  # of one level: the picture
 
 
+@pytest.mark.slow
 def test_it_starts_as_its_source():
     network, labels = vit(output_shape=(8, 8, 3), **SMALL, levels=4, classes=3), np.array([0, 1, 2])
     params = jax.jit(lambda key: network.init(key, LATENTS, condition=labels))(KEY)["params"]
@@ -268,8 +269,8 @@ def test_every_size_lowers_for_accelerators(size):
     traced = jax.jit(jax.grad(total)).trace(variables, latents, labels)
     for platform in ("cuda", "tpu"):
         text = traced.lower(lowering_platforms=(platform,)).as_text()
-        assert "stablehlo.dot_general" in text and "stablehlo.convolution" not in text
-        assert "bf16" in text and len(text) < 2_000_000  # blocks are compiled once, whatever the depth
+        assert "bf16" in text and "stablehlo.convolution" not in text
+        assert 10 < text.count("stablehlo.dot_general") < 150  # blocks are compiled once, whatever the depth
 
 
 def test_one_example_of_many_and_the_condition_as_floats():
