@@ -1,6 +1,7 @@
 """Augmentations, the discriminator behind them, and a probability that adapts."""
 
 import functools
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -299,7 +300,7 @@ def test_images_are_augmented_in_their_range_or_as_they_are(monkeypatch):
         ranges.append(value_range)
         return network
 
-    monkeypatch.setattr("jaxgan.config.build.augmented", instead)
+    monkeypatch.setattr(sys.modules["jaxgan.config.build"], "augmented", instead)  # the package has a function `build`
     config = default.get_config()
     config.augmentation.names = ("color",)
     for config.augmentation.scaled in (True, False):
