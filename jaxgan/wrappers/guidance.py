@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan.types import Network, stream
 
@@ -47,14 +48,15 @@ def cumulative_noise(key: chex.PRNGKey, shape: Sequence[int], deviations: Sequen
     Args:
       deviations: t_i in [0, 1), falling.
     """
-    draws = jax.random.normal(key, (len(deviations), *shape))
-    noise, cleaner, found = jnp.zeros(shape), 0.0, []
-    for draw, t in zip(draws, reversed(deviations), strict=True):
+    weights, cleaner, row = [], 0.0, np.zeros(len(deviations))
+    for i, t in reversed(list(enumerate(deviations))):
         ratio = (1 - t) / (1 - cleaner)
-        noise = ratio * noise + math.sqrt(t**2 - (ratio * cleaner) ** 2) * draw
+        row = ratio * row
+        row[i] = math.sqrt(t**2 - (ratio * cleaner) ** 2)
+        weights.append(row)
         cleaner = t
-        found.append(noise)
-    return jnp.stack(found[::-1])
+    draws = jax.random.normal(key, (len(deviations), *shape))
+    return jnp.tensordot(np.float32(weights[::-1]), draws, axes=1, precision=jax.lax.Precision.HIGHEST)
 
 
 def guided(discriminator: Network, levels: int, *, signal: float = 0.125, floor: float = 0.01) -> Network:
