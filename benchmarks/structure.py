@@ -40,7 +40,7 @@ BOUNDS = {
     "floors": 9,
     "tables": 3,
     "field_places": 3,
-    "lines": 30_600,
+    "lines": 31_200,
     "private_names": 0,
 }
 """The most of each that the project allows itself; a test holds them."""

@@ -313,7 +313,7 @@ def _network() -> ConfigDict:
     # convolution
     network.blocks = 2  # r3gan: residual blocks of each width
     network.group_size = 16  # r3gan: channels in a group of the 3 x 3 kernels
-    network.width = 384  # vit: width of a token; jaxgan.networks.vit.VIT_SIZES has the sizes S, B, L and XL
+    network.width = 384  # vit: width of a token; jaxgan.networks.VIT_SIZES has the sizes S, B, L and XL
     network.depth = 12  # vit: number of blocks
     network.heads = 6  # vit: heads of the attention
     network.patch = 2  # vit: side of a patch in pixels, which divides the sides of the images

@@ -9,7 +9,7 @@ Both players are transformers of width 384, 12 blocks, 6 heads and patches of 2 
 the class, and 2,048 of it in the discriminator. Relativistic paired loss with R1 and R2 of gamma .1 by finite
 differences of deviation .01; DiffAugment and a flip of 4 images in 10; AdamW with betas 0 and .99, norms of gradients
 clipped at 1, rate 2e-4 * 768/width; batch 512; average .999; 400,000 steps. For the sizes B, L and XL set width, depth
-and heads of both players as in `VIT_SIZES` of jaxgan.networks.vit, and their rates to 2e-4, 1.5e-4 and 1.33e-4.
+and heads of both players as in `VIT_SIZES` of jaxgan.networks, and their rates to 2e-4, 1.5e-4 and 1.33e-4.
 
 Not trained yet: no score, time or memory was measured here. The step is lowered for CUDA and TPU in a test only.
 The source's score for the size XL in 60 epochs is a FID of 2.18, with what is left out here.

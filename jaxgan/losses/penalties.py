@@ -16,18 +16,14 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from jaxgan.fields import Field
 from jaxgan.tables import Table, UnknownNameError
 from jaxgan.types import BatchShard, Lazy, Penalty
 
 NOISES = ("uniform", "normal")
 """Kinds of `dragan`'s noise."""
 
-Deviation = Annotated[float, Field(low=0, off=0.0)]
-"""σ of the noise by which a finite difference stands for the gradient; 0 for the gradient itself."""
 
-
-def r1(gamma: chex.Numeric = 1.0, *, deviation: Deviation = 0.0) -> Penalty:
+def r1(gamma: chex.Numeric = 1.0, *, deviation: float = 0.0) -> Penalty:
     """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖², on data: the gradient vanishes where the data are.
 
     With a deviation σ it is estimated by a finite difference, (γ/2)·E((l(x + σε) − l(x))/σ)² with ε ~ N(0, I), in two
@@ -49,7 +45,7 @@ def r1(gamma: chex.Numeric = 1.0, *, deviation: Deviation = 0.0) -> Penalty:
     return penalty
 
 
-def r2(gamma: chex.Numeric = 1.0, *, deviation: Deviation = 0.0) -> Penalty:
+def r2(gamma: chex.Numeric = 1.0, *, deviation: float = 0.0) -> Penalty:
     """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖², on generated examples; γ, σ and the source are those of `r1`."""
     check_weight(gamma, "gamma")
     check_weight(deviation, "deviation")
@@ -60,7 +56,7 @@ def r2(gamma: chex.Numeric = 1.0, *, deviation: Deviation = 0.0) -> Penalty:
     return penalty
 
 
-def r1_r2(gamma: chex.Numeric = 1.0, *, deviation: Deviation = 0.0) -> Penalty:
+def r1_r2(gamma: chex.Numeric = 1.0, *, deviation: float = 0.0) -> Penalty:
     """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), each norm on its own examples, with γ and σ of `r1`.
 
     Source: Huang et al. 2024 (arXiv:2501.05441), section 2.3, equation 3, with the relativistic paired loss.

@@ -34,6 +34,7 @@ from jaxgan.networks.maxout import Maxout
 from jaxgan.networks.mlp import MLP
 from jaxgan.networks.r3gan import R3GAN
 from jaxgan.networks.resnet import ResNet
+from jaxgan.networks.vit import VIT_SIZES as VIT_SIZES
 from jaxgan.networks.vit import ViT
 from jaxgan.tables import Table
 from jaxgan.types import Network

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxgan.types import Network, stream
 
@@ -48,15 +47,17 @@ def cumulative_noise(key: chex.PRNGKey, shape: Sequence[int], deviations: Sequen
     Args:
       deviations: t_i in [0, 1), falling.
     """
-    weights, cleaner, row = [], 0.0, np.zeros(len(deviations))
+    # How much of each draw is in each level's noise.
+    row, cleaner = [0.0] * len(deviations), 0.0
+    weights = []
     for i, t in reversed(list(enumerate(deviations))):
         ratio = (1 - t) / (1 - cleaner)
-        row = ratio * row
+        row = [ratio * weight for weight in row]
         row[i] = math.sqrt(t**2 - (ratio * cleaner) ** 2)
         weights.append(row)
         cleaner = t
     draws = jax.random.normal(key, (len(deviations), *shape))
-    return jnp.tensordot(np.float32(weights[::-1]), draws, axes=1, precision=jax.lax.Precision.HIGHEST)
+    return jnp.tensordot(jnp.array(weights[::-1]), draws, axes=1, precision=jax.lax.Precision.HIGHEST)
 
 
 def guided(discriminator: Network, levels: int, *, signal: float = 0.125, floor: float = 0.01) -> Network:

@@ -549,7 +549,7 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
     }
     problems = [str(problem) for problem in command_line.override(config, bad)]
     assert len(problems) == len(bad)
-    assert "generator.widthss is not a field; did you mean generator.widths?" in problems[1]
+    assert "generator.widthss is not a field; did you mean generator.widths or generator.width?" in problems[1]
     assert "generator_optimizer.learning_rate" in problems[2]
     assert "'many' is not a whole number" in problems[3]
     assert "latent is a section" in problems[4]
