@@ -191,7 +191,7 @@ class ViT(linen.Module):
 
         angles = jnp.asarray(rotations(sides, self.width // self.heads), _wide(dtype))
         places, numbers = positions(sides, self.width), self.patch**2 * self.output_shape[-1]
-        hidden = jnp.broadcast_to(jnp.asarray(places, angles.dtype)[None], (len(style), *places.shape))
+        hidden = jnp.broadcast_to(jnp.asarray(places, angles.dtype)[None], (style.shape[0], *places.shape))
         patches = jnp.zeros((*hidden.shape[:2], numbers), hidden.dtype)
         start = tuple(alike(array, style)[0] for array in (hidden, patches))  # a carry keeps its type
         shape = numbers, self.heads, dtype, self.depth // self.levels, self.remat
