@@ -32,7 +32,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.augmentation.multipliers = (0.5, 1.0, 1.0)
     config.augmentation.scaled = True
     config.penalties.interval = 4
-    config.steps = 10_000
+    config.steps = 6_000  # 12 epochs of 500
     config.batch_size = 32
     config.accumulation_steps = 1
     for player, optimizer in (
