@@ -43,7 +43,7 @@ from jaxgan.training.step import init_state, make_train_step
 
 ROOT = pathlib.Path(__file__).parent.parent
 SIDES = {"tfd": (48, 48, 1), "cifar10": (32, 32, 3), "cifar10_dense": (32, 32, 3), "r3gan": (32, 32, 3)}
-SIDES |= {"sngan": (32, 32, 3)}
+SIDES |= {"sngan": (32, 32, 3), "gat": (32, 32, 4)}
 GAMES = ("mnist", "ring", "dcgan28", "cifar10")
 TESTS = ("tests/test_products.py", "tests/networks/test_convolution.py", "tests/training/test_step.py")
 FEW = 256

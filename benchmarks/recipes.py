@@ -28,6 +28,8 @@ SHAPES = {
     "avatars": (32, 32, 3),
 }
 """Shapes of an example, by dataset; tfds: CIFAR-10, npz: the Toronto faces."""
+OTHERS = {"gat": (32, 32, 4)}
+"""Shapes of an example, by config; gat: latents of an autoencoder."""
 
 
 NETWORKS = "other networks and features: arXiv:1711.10337"
@@ -60,7 +62,7 @@ def seconds_of_a_step(name: str, repeats: int) -> list[float]:
     from jaxgan.training.step import scan_steps
 
     config = importlib.import_module(f"configs.{name}").get_config(jax.default_backend()).to_dict()
-    shape, count = SHAPES[config["dataset"]["name"]], minibatches_per_step(config)
+    shape, count = OTHERS.get(name) or SHAPES[config["dataset"]["name"]], minibatches_per_step(config)
     draw = np.random.default_rng(0)
     labelled = config["condition"] != "none"
     means = draw.uniform(0.1, 0.9, shape).astype(np.float32)

@@ -77,16 +77,29 @@ def get_config(platform: str = "") -> ConfigDict:
     # (also for vectors)
     config.augmentation.probability = 1.0  # probability of each augmentation, per example
     config.augmentation.multipliers = ()  # factors of the probability, one per name: (1.0, 0.5); (): 1
+    config.augmentation.scaled = True  # False: images are augmented as they are, not scaled to [-1, 1] first: for
+    # latents of an autoencoder
     config.augmentation.adaptive_target = 0.0  # 0.6: the probability follows how well D knows its data (ADA); 0: it is
     # fixed
     config.augmentation.adaptive_speed = 1e-3  # change of the adaptive probability per update of D; batch_size /
     # 500,000 in ADA's code
 
+    # The generator draws a picture after every part of its blocks, and the discriminator sees all of them, the coarser
+    # the more noise (GAT).
+    config.guidance = ConfigDict()
+    config.guidance.levels = 0  # number of pictures, 4 in the source; needs generator.network=vit; 0 is off
+    config.guidance.signal = 0.125  # share of the picture that the noise leaves in the first one
+    config.guidance.floor = 0.01  # deviation of the noise on the last one, which is the sample
+
     # Weights of jaxgan.PENALTIES on the discriminator; 0 is off, and several can be combined.
     config.penalties = ConfigDict()
     config.penalties.r1 = 0.0  # gamma of R1: (gamma/2) E |grad|^2 on data
+    config.penalties.r1_deviation = 0.0  # sigma of R1 by a finite difference, ((l(x + sigma e) - l(x))/sigma)^2: 0.01;
+    # 0: by the gradient
     config.penalties.r2 = 0.0  # gamma of R2: (gamma/2) E |grad|^2 on samples
+    config.penalties.r2_deviation = 0.0  # sigma of R2, likewise
     config.penalties.r1_r2 = 0.0  # gamma of both R1 and R2
+    config.penalties.r1_r2_deviation = 0.0  # sigma of both R1 and R2, likewise
     config.penalties.gradient_penalty = 0.0  # lambda of WGAN-GP: (|grad| - 1)^2 between data and samples
     config.penalties.gradient_penalty_one_sided = 0.0  # lambda of the same, only for norms above 1
     config.penalties.dragan = 0.0  # lambda of DRAGAN: (|grad| - 1)^2 near the data
@@ -296,7 +309,8 @@ def get_config(platform: str = "") -> ConfigDict:
 
 def _network() -> ConfigDict:
     network = ConfigDict()
-    network.network = "mlp"  # "mlp", "maxout", "dcgan", "cifar10", "resnet" or "r3gan": jaxgan.networks.NETWORKS
+    network.network = "mlp"  # "mlp", "maxout", "dcgan", "cifar10", "resnet", "r3gan", "pix2pix" or "vit":
+    # jaxgan.networks.NETWORKS
     network.widths = (256,)  # units of each hidden layer; dcgan: channels, one doubling or halving of the sides each;
     # resnet, r3gan: channels of the smallest image and after each doubling; in reverse for a discriminator
     network.activation = ("relu",)  # activation of the hidden layers: relu, leaky_relu, ...: one for all, or one per
@@ -310,6 +324,11 @@ def _network() -> ConfigDict:
     # convolution
     network.blocks = 2  # r3gan: residual blocks per width
     network.group_size = 16  # r3gan: channels per group of the 3 x 3 kernels
+    network.width = 384  # vit: width of a token; jaxgan.networks.VIT_SIZES has the sizes S, B, L and XL
+    network.depth = 12  # vit: number of blocks
+    network.heads = 6  # vit: heads of the attention
+    network.patch = 2  # vit: side of a patch in pixels, which divides the sides of the images
+    network.embedding = 2048  # vit discriminator: dimensions of the product of the image and its condition
     network.halvings = 0  # resnet discriminator: how many of the first blocks halve the sides; 0: all but the last
     network.attention = 0  # resnet: self-attention on images with this many pixels per side; 0: none
     network.minibatch = "none"  # discriminators mlp, dcgan, resnet: a layer before the last one: "discrimination",
@@ -320,8 +339,8 @@ def _network() -> ConfigDict:
     network.conditioning = "auto"  # mlp, dcgan: "concatenation" to the inputs; in a generator "normalization", as
     # scales and biases; in a discriminator "projection" on the last layer; "auto": concatenation. Others follow their
     # sources
-    network.remat = False  # dcgan, cifar10, resnet, r3gan: True: stores only the layers' inputs for the gradient, and
-    # recomputes the rest
+    network.remat = False  # dcgan, cifar10, resnet, r3gan, pix2pix, vit: True: stores only the layers' inputs for the
+    # gradient, and recomputes the rest
     network.keep_input = 1.0  # dropout on the network's inputs: probability of keeping a pixel
     network.keep_hidden = 1.0  # dropout on the hidden layers: probability of keeping a unit
     network.noise_input = 0.0  # mlp: deviation of Gaussian noise on the network's inputs, in training

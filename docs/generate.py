@@ -18,6 +18,7 @@ SECTIONS = {
     "": "The run",
     "coordination": "Which updates of the discriminator are made",
     "augmentation": "What the discriminator sees",
+    "guidance": "Pictures of several levels",
     "penalties": "Penalties in the discriminator's loss",
     "terms": "Further terms of both losses",
     "latent": "The prior of the latents",

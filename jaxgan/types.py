@@ -124,11 +124,12 @@ class DiscriminatorInputs(NamedTuple):
 
     The discriminator then sees `real` in place of the batch of data. The generator may compute `real` with its own
     parameters; its gradient passes through both sides. BiGAN's pairs (x, E(x)) and (G(z), z) are an example.
+    Another is a tuple of pictures of several levels, which `jaxgan.wrappers.guidance` judges beside the unchanged data.
 
     Attributes:
       real: pytree of [batch, ...], computed from the data, which the generator receives as part of its condition; None
         for the unchanged data.
-      fake: pytree with the same structure.
+      fake: pytree with the same structure, or one that the discriminator takes in its place.
       extra: further outputs, pytree of [batch, ...], which terms read as `TermInputs.extra`; or None.
     """
 

@@ -590,6 +590,9 @@ NOT_MEASURED = {
         "+ N(0, .1²)": "a setting",
         "by 2^N(0, .2²); U(−π, π); sides by s and 1/s, s = 2^N(0, .2²); N(0, .125²)": "settings",
         "+ N(0, .2²); × 2^N(0, .5²)": "settings",
+        ".885, .76, .51 and .01 for N = 4, s = `guidance.signal` = .125 and f = `guidance.floor` = .01": "settings, in "
+        "tests/wrappers/test_guidance.py",
+        "has learnt scales in their place, .1 at the start": "a setting, in tests/networks/test_vit.py",
     },
 }
 """Numbers that nobody here has measured, with the words around them and where they are from."""

@@ -50,6 +50,7 @@ from jaxgan.training.step import TrainStep, init_state, make_train_step
 from jaxgan.types import Latent, Lazy, Loss, Network, Penalty, TrainState
 from jaxgan.wrappers.augmentation import AUGMENTATIONS, augmented
 from jaxgan.wrappers.conditions import one_hot, unconditional
+from jaxgan.wrappers.guidance import guided
 from jaxgan.wrappers.packing import pack
 from jaxgan.wrappers.precision import PRECISIONS
 
@@ -550,7 +551,8 @@ def _networks(
         section = config[player]
         entry = NETWORKS[section["network"]]
         means = facts.means if section["output_bias"] == "data" else None
-        values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name}
+        levels = config["guidance"]["levels"]
+        values = {**section, "output_shape": shape, "means": means, "axis_name": axis_name, "levels": levels or 1}
         single = [name for name, spec in parameters(entry).items() if spec.kind == "str" and name in values]
         values |= {name: values[name][0] for name in single if isinstance(values[name], tuple)}
         automatic = [name for name in ("normalization", "conditioning") if section[name] == "auto"]
@@ -567,6 +569,7 @@ def _networks(
         network = (task.generator if player == "generator" else task.discriminator)(network, axis_name)
         if player == "discriminator":
             network = pack(network, config["packing"]) if config["packing"] > 1 else network
+            network = guided(network, **config["guidance"]) if levels else network
             network = _augmented(config, network, facts, axis_name, probability)
         elif latent.generator is not None:
             network = latent.generator(network)
@@ -606,7 +609,7 @@ def _augmented(
         [AUGMENTATIONS[name] for name in section["names"]],
         probability=section["probability"] if probability is None else probability,
         multipliers=section["multipliers"],
-        value_range=facts.range if is_image else (-1.0, 1.0),
+        value_range=facts.range if is_image and section["scaled"] else (-1.0, 1.0),
         adaptive_target=section["adaptive_target"] or None,
         adaptive_speed=section["adaptive_speed"],
         axis_name=axis_name,

@@ -18,6 +18,7 @@ from jaxgan.networks.normalization import FROM_DATA
 from jaxgan.tables import nearest
 from jaxgan.types import Latent, Loss
 from jaxgan.wrappers.augmentation import MOVING
+from jaxgan.wrappers.guidance import noise_deviations
 
 Values = Mapping[str, Any]
 
@@ -118,6 +119,8 @@ def _outputs(config: Values) -> Iterator[Problem]:
         yield Problem(
             "generator.output", f"generator.network {network} has a linear output and a zero output_bias; set them so"
         )
+    elif "means" not in parameters(NETWORKS[network]) and config["generator.output_bias"] != "zero":
+        yield _about("generator.output_bias", f" data: the biases of {network} start at 0; set zero")
     wanted = {"sigmoid": "unit", "tanh": "symmetric"}.get(output)
     if wanted is not None and wanted != (given := config["dataset.range"]):
         yield Problem("dataset.range", f"generator.output {output} goes with dataset.range {wanted}, not {given}")
@@ -223,6 +226,26 @@ def _augmentation(config: Values) -> Iterator[Problem]:
     names, factors = config["augmentation.names"], config["augmentation.multipliers"]
     if factors and len(factors) != len(names):
         yield _about("augmentation.multipliers", f" has {len(factors)} numbers for {len(names)} augmentation.names")
+
+
+def _guidance(config: Values) -> Iterator[Problem]:
+    """Levels need a generator that draws them, and a discriminator that judges nothing else."""
+    levels = config["guidance.levels"]
+    if not levels:
+        return
+    try:
+        noise_deviations(levels, config["guidance.signal"], config["guidance.floor"])
+    except ValueError as error:
+        yield _about("guidance.levels", f": {error}" + ("; 0 is off" if levels < 2 else ""))
+    network, task, method = config["generator.network"], config["task"], config["sampling.method"]
+    if "levels" not in parameters(NETWORKS[network]):
+        known = ", ".join(name for name, entry in NETWORKS.items() if "levels" in parameters(entry))
+        yield _about("guidance.levels", f" {levels}: generator.network {network} draws one picture only; use {known}")
+    if task != "none":
+        yield _about("guidance.levels", f" {levels} does not go with task={task}; set 0")
+    if method != "plain":
+        why = "D judges noisy pictures with guidance.levels; use plain"
+        yield _about("sampling.method", f" {method}: {why}")
 
 
 def _alarms(config: Values) -> Iterator[Problem]:
@@ -522,6 +545,6 @@ def _inference(config: Values) -> Iterator[Problem]:
 _CROSS_CHECKS = (
     *(_losses, _priors, _sampling, _coordination, _schedules, _dynamics, _outputs, _paths, _layers, _networks),
     *(_generator_batches, _conditions, _generated_labels, _rates, _augmentation, _evaluation, _alarms, _terms),
-    *(_divergence, _conditions_in_place, _semi_supervised, _inference),
+    *(_divergence, _guidance, _conditions_in_place, _semi_supervised, _inference),
 )
 """Checks between fields that are each valid."""

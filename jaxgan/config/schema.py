@@ -58,7 +58,7 @@ WHENEVER = Annotated[int, Field(low=1, resume=True, sweep=False)]
 """How often, or how much, a run writes; it does not affect training."""
 
 
-NETWORK_PROVIDED = ("output_shape", "means", "axis_name", "classes")
+NETWORK_PROVIDED = ("output_shape", "means", "axis_name", "classes", "levels")
 """Parameters of a network that the program passes, or that do not belong in a config."""
 
 
@@ -108,8 +108,17 @@ class Augmentation(Section):
     names: Annotated[tuple[str, ...], AUGMENTATIONS] = ()
     probability: Annotated[float, Field(low=0, high=1, needs={"names": None}, varies=True)] = 1.0
     multipliers: Annotated[tuple[float, ...], Field(low=0, high=1, needs={"names": None})] = ()
+    scaled: Annotated[bool, Field(needs={"names": None})] = True
     adaptive_target: Annotated[float, Field(low=0, high=1, open_high=True, needs={"names": None})] = 0.0
     adaptive_speed: Annotated[float, Field(low=0, needs={"adaptive_target": None})] = 1e-3
+
+
+class Guidance(Section):
+    """Pictures that the generator draws on its way, and the noise that hides them: `jaxgan.wrappers.guidance`."""
+
+    levels: Size = 0
+    signal: Annotated[float, Field(low=0, open_low=True, high=1, open_high=True, needs={"levels": None})] = 0.125
+    floor: Annotated[float, Field(low=0, open_low=True, high=1, open_high=True, needs={"levels": None})] = 0.01
 
 
 class Penalties(Section):
@@ -325,6 +334,7 @@ class Config(Section):
     packing: Count = 1
     real_label: Annotated[float, Field(low=0, high=1, open_low=True)] = 1.0
     augmentation: Augmentation
+    guidance: Guidance
     penalties: Penalties
     terms: Terms
     latent: LatentSection

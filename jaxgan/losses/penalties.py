@@ -5,8 +5,8 @@ A penalty is `(critic, real, fake, key) -> scalar`, added to the discriminator's
 the whole batch, it takes a fifth argument `shard`, a `jaxgan.types.BatchShard`, which makes it independent of the
 number of devices. `lazy` applies a penalty in some steps only. To add a penalty, write a function from its weight to
 the penalty, and add a line to `PENALTIES`; further parameters are keyword-only. r1 and r2 have the factor ½ of their
-source, gradient penalties have none. Norms are over all dimensions of an example. All raise ValueError if a weight is
-negative or not a number.
+source, gradient penalties have none. Norms are over all dimensions of an example, which may be a
+tree of arrays, such as the pictures of several levels. All raise ValueError if a weight is negative or not a number.
 """
 
 from collections.abc import Callable
@@ -23,39 +23,51 @@ NOISES = ("uniform", "normal")
 """Kinds of noise for `dragan`."""
 
 
-def r1(gamma: chex.Numeric = 1.0) -> Penalty:
+def r1(gamma: chex.Numeric = 1.0, *, deviation: float = 0.0) -> Penalty:
     """R1 = (γ/2)·E_{p_d}‖∇_x l(x)‖² on data: makes the gradient vanish at the data.
+
+    With a deviation σ it is estimated by a finite difference, (γ/2)·E((l(x + σε) − l(x))/σ)² with ε ~ N(0, I), in two
+    passes through the critic and without a second derivative.
 
     Args:
       gamma: γ ≥ 0, weight of the penalty, in units of the loss per squared gradient.
+      deviation: σ ≥ 0, in units of x, .01 in the source; 0 for the gradient itself.
 
-    Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1.
+    Source: Mescheder et al. 2018 (arXiv:1801.04406), section 4.1; the finite difference: the code of Hyun et
+    al. 2025 (arXiv:2509.24935, hse1032/GAT).
     """
     check_weight(gamma, "gamma")
+    check_weight(deviation, "deviation")
 
-    def penalty(critic, real, fake, key):
-        return gamma / 2 * squared_gradient_norms(critic, real).mean()
+    def penalty(critic, real, fake, key, shard=BatchShard()):
+        return gamma / 2 * _squared_slopes(critic, real, deviation, key, shard).mean()
 
     return penalty
 
 
-def r2(gamma: chex.Numeric = 1.0) -> Penalty:
-    """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖² on generated examples; γ and the source are as for `r1`."""
+def r2(gamma: chex.Numeric = 1.0, *, deviation: float = 0.0) -> Penalty:
+    """R2 = (γ/2)·E_{p_g}‖∇_x l(x)‖² on generated examples; γ, σ and the source are as for `r1`."""
     check_weight(gamma, "gamma")
+    check_weight(deviation, "deviation")
 
-    def penalty(critic, real, fake, key):
-        return gamma / 2 * squared_gradient_norms(critic, fake).mean()
+    def penalty(critic, real, fake, key, shard=BatchShard()):
+        return gamma / 2 * _squared_slopes(critic, fake, deviation, key, shard).mean()
 
     return penalty
 
 
-def r1_r2(gamma: chex.Numeric = 1.0) -> Penalty:
-    """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), with γ as for `r1`.
+def r1_r2(gamma: chex.Numeric = 1.0, *, deviation: float = 0.0) -> Penalty:
+    """R1 + R2 = (γ/2)·(E_{p_d}‖∇_x l‖² + E_{p_g}‖∇_x l‖²), with γ and σ as for `r1`.
 
     Source: Huang et al. 2024 (arXiv:2501.05441), section 2.3, equation 3, with the relativistic paired loss.
     """
-    on_data, on_samples = r1(gamma), r2(gamma)
-    return lambda critic, real, fake, key: on_data(critic, real, fake, key) + on_samples(critic, real, fake, key)
+    on_data, on_samples = r1(gamma, deviation=deviation), r2(gamma, deviation=deviation)
+
+    def penalty(critic, real, fake, key, shard=BatchShard()):
+        keys = jax.random.split(key)
+        return on_data(critic, real, fake, keys[0], shard) + on_samples(critic, real, fake, keys[1], shard)
+
+    return penalty
 
 
 def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) -> Penalty:
@@ -74,7 +86,8 @@ def gradient_penalty(weight: chex.Numeric = 10.0, *, one_sided: bool = False) ->
         _check_floating(real)
         ones = (1,) * (real.ndim - 1)
         share = shard.draw(lambda count: jax.random.uniform(key, (count, *ones), real.dtype), len(real))
-        return weight * _distance_from_1(critic, share * real + (1 - share) * fake, one_sided)
+        points = jax.tree.map(lambda made: share * real + (1 - share) * made, fake)
+        return weight * _distance_from_1(critic, points, one_sided)
 
     return penalty
 
@@ -143,7 +156,7 @@ def lazy(penalty: Penalty, interval: int) -> Lazy:
     return Lazy(penalty, interval)
 
 
-def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples: chex.Array) -> chex.Array:
+def squared_gradient_norms(critic: Callable[[chex.ArrayTree], chex.Array], examples: chex.ArrayTree) -> chex.Array:
     """‖∇_x l(x)‖² of each example, over all of its dimensions.
 
     One backward pass of the summed logits gives the gradients of all examples. If the critic mixes the examples of a
@@ -152,7 +165,7 @@ def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples:
 
     Args:
       critic: `examples [batch, ...] -> logits [batch]`, or [batch/m].
-      examples: [batch, ...], of a floating dtype.
+      examples: [batch, ...], of a floating dtype, or a tree of such arrays.
 
     Returns:
       [batch], or [batch/m], ≥ 0.
@@ -163,13 +176,36 @@ def squared_gradient_norms(critic: Callable[[chex.Array], chex.Array], examples:
     _check_floating(examples)
 
     def total(examples):
-        logits = critic(examples)
-        if logits.ndim != 1 or not len(logits) or len(examples) % len(logits):
-            raise ValueError(f"the critic must return logits [batch], got {logits.shape} for examples {examples.shape}")
+        logits = _logits(critic, examples)
         return logits.sum(), logits
 
     gradients, logits = jax.grad(total, has_aux=True)(examples)
-    return jnp.square(gradients.reshape(len(logits), -1)).sum(1)
+    squares = [jnp.square(leaf.reshape(len(logits), -1)).sum(1) for leaf in jax.tree.leaves(gradients)]
+    return sum(squares[1:], squares[0])
+
+
+def _squared_slopes(critic, examples: chex.ArrayTree, deviation: float, key, shard: BatchShard) -> chex.Array:
+    """‖∇_x l(x)‖² of every example or, with a deviation, its estimate ((l(x + σε) − l(x))/σ)²."""
+    if not deviation:
+        return squared_gradient_norms(critic, examples)
+    _check_floating(examples)
+
+    def moved(key, leaf):
+        shape, dtype = leaf.shape[1:], leaf.dtype
+        return leaf + deviation * shard.draw(lambda count: jax.random.normal(key, (count, *shape), dtype), len(leaf))
+
+    leaves, structure = jax.tree.flatten(examples)
+    noisy = jax.tree.unflatten(structure, map(moved, jax.random.split(key, len(leaves)), leaves))
+    return jnp.square((_logits(critic, noisy) - _logits(critic, examples)) / deviation)
+
+
+def _logits(critic, examples: chex.ArrayTree) -> chex.Array:
+    """The critic's logits; ValueError unless there is one for each example or pack."""
+    logits, count = critic(examples), len(jax.tree.leaves(examples)[0])
+    if logits.ndim != 1 or not len(logits) or count % len(logits):
+        shapes = jax.tree.map(jnp.shape, examples)
+        raise ValueError(f"the critic must return logits [batch], got {logits.shape} for examples {shapes}")
+    return logits
 
 
 def _deviation(examples: chex.Array, shard: BatchShard) -> chex.Array:
@@ -177,7 +213,7 @@ def _deviation(examples: chex.Array, shard: BatchShard) -> chex.Array:
     return jnp.sqrt(shard.mean(jnp.square(examples - shard.mean(examples, None)), None))
 
 
-def _distance_from_1(critic, points: chex.Array, one_sided: bool) -> chex.Array:
+def _distance_from_1(critic, points: chex.ArrayTree, one_sided: bool) -> chex.Array:
     squares = squared_gradient_norms(critic, points)
     # The derivative of the square root at 0 is infinite, so a flat critic gets the penalty 1 and no gradient.
     positive = squares > 0
@@ -185,9 +221,10 @@ def _distance_from_1(critic, points: chex.Array, one_sided: bool) -> chex.Array:
     return jnp.square(jax.nn.relu(norms - 1) if one_sided else norms - 1).mean()
 
 
-def _check_floating(examples: chex.Array) -> None:
-    if not jnp.issubdtype(examples.dtype, jnp.floating):
-        raise ValueError(f"there is no gradient at examples of type {examples.dtype}; scale them to floats")
+def _check_floating(examples: chex.ArrayTree) -> None:
+    for leaf in jax.tree.leaves(examples):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            raise ValueError(f"there is no gradient at examples of type {leaf.dtype}; scale them to floats")
 
 
 def check_weight(weight: chex.Numeric, name: str = "weight") -> None:

@@ -34,6 +34,8 @@ from jaxgan.networks.mlp import MLP
 from jaxgan.networks.pix2pix import Pix2Pix
 from jaxgan.networks.r3gan import R3GAN
 from jaxgan.networks.resnet import ResNet
+from jaxgan.networks.vit import VIT_SIZES as VIT_SIZES
+from jaxgan.networks.vit import ViT
 from jaxgan.tables import Table
 from jaxgan.types import Network
 
@@ -44,6 +46,7 @@ cifar10 = factory(CIFAR10)
 resnet = factory(ResNet)
 r3gan = factory(R3GAN)
 pix2pix = factory(Pix2Pix)
+vit = factory(ViT)
 
 NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
     "mlp": mlp,
@@ -53,4 +56,5 @@ NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
     "resnet": resnet,
     "r3gan": r3gan,
     "pix2pix": pix2pix,
+    "vit": vit,
 }

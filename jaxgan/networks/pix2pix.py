@@ -109,8 +109,10 @@ class Pix2Pix(linen.Module):
         hidden = layers.Dense(math.prod(small), **common)(layers.flatten(latents, features)).reshape(-1, *small)
         for i in reversed(range(len(self.widths))):
             count = self.widths[i - 1] if i else channels
-            options = {"use_bias": plain} if i else {"bias_init": layers.data_bias(self.output, self.means)}
-            options |= {} if i else {"untied_bias": self.means is not None}
+            options: dict[str, Any] = {"use_bias": plain}
+            if i == 0:
+                bias = layers.data_bias(self.output, self.means)
+                options = {"bias_init": bias, "untied_bias": self.means is not None}
 
             def double(module, hidden, i=i, count=count, options=options):
                 doubling = ConvTranspose(count, SIZE, STRIDE, PADDING, **options, **common)

@@ -1,8 +1,8 @@
 """Converts a generator's jaxpr to a graph of ONNX operators (operator set 18), with a free batch size.
 
-`CONVERTERS` has one function per primitive. Calls are inlined. Anything that depends only on parameters is computed
-here and becomes a constant. If a network has different programs per platform, as convolutions have, the default program
-is used: XLA's own convolution.
+`CONVERTERS` has one function per primitive. Calls are inlined, scans are unrolled. Anything that depends only on
+parameters is computed here and becomes a constant. If a network has different programs per platform, as convolutions
+have, the default program is used: XLA's own convolution.
 """
 
 import string
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
@@ -112,7 +113,10 @@ def _inline(jaxpr: Any, consts: Any, inputs: list[Any], steps: list[Step]) -> li
         elif name == "cond" and not isinstance(given[0], Slot):
             branch = parameters["branches"][int(np.clip(given[0], 0, len(parameters["branches"]) - 1))]
             outputs = _inline(branch.jaxpr, branch.consts, given[1:], steps)
-        elif called is not None and name not in ("scan", "while"):
+        elif name == "scan":
+            rolled_out = _unrolled(equation)
+            outputs = _inline(rolled_out.jaxpr, rolled_out.consts, given, steps)
+        elif called is not None and name != "while":
             closed = isinstance(called, core.ClosedJaxpr)
             outputs = _inline(called.jaxpr if closed else called, called.consts if closed else (), given, steps)
         else:
@@ -120,6 +124,23 @@ def _inline(jaxpr: Any, consts: Any, inputs: list[Any], steps: list[Step]) -> li
             steps.append(Step(equation, given, outputs))
         places.update(zip(equation.outvars, outputs, strict=True))
     return [read(variable) for variable in jaxpr.outvars]
+
+
+def _unrolled(equation: Any) -> Any:
+    """The jaxpr of a scan with its body as often as it runs, such as the blocks of a transformer."""
+    parameters = equation.params
+    body, consts, carried = core.jaxpr_as_fun(parameters["jaxpr"]), parameters["num_consts"], parameters["num_carry"]
+    order = range(parameters["length"])
+
+    def run(*inputs):
+        shared, carry, rows = inputs[:consts], inputs[consts : consts + carried], inputs[consts + carried :]
+        made = {}
+        for i in reversed(order) if parameters["reverse"] else order:
+            outputs = body(*shared, *carry, *(row[i] for row in rows))
+            carry, made[i] = outputs[:carried], outputs[carried:]
+        return *carry, *(jnp.stack(leaves) for leaves in zip(*(made[i] for i in order), strict=True))
+
+    return jax.make_jaxpr(run)(*(jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in equation.invars))
 
 
 def _evaluate(steps: list[Step], results: list[Any]) -> tuple[list[Step], dict[Slot, Any]]:

@@ -58,6 +58,8 @@ def game_in_words(config: Mapping[str, Any]) -> list[Fact]:
         parts += [f"{section}.{name} {config[section][name]:g}" for name in table if config[section][name]]
     if names := config["augmentation"]["names"]:
         parts.append(f"augmentation {' '.join(names)}")
+    if levels := config["guidance"]["levels"]:
+        parts.append(f"guidance of {levels} levels")
     averages = ("generator_batches", "average_decay", "average_half_life")
     parts += [f"{name} {config[name]}" for name in (*usual, *averages) if config[name] != usual.get(name, 0)]
     if config["schedules"]:

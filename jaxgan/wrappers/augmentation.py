@@ -138,7 +138,8 @@ def augmented(
       axis_name: device axis over whose examples the mean is computed; None for the device's own.
 
     Returns:
-      A `Network` with `per_example`. If it adapts, it keeps p in its model state.
+      A `Network` with `per_example`. If it adapts, it keeps p in its model state. Where an example is a tree of images,
+      such as those of several levels, all are augmented alike: by the same maps, with the same draws.
 
     Raises:
       ValueError: p, r or a factor is out of range, there is no augmentation, or not one factor per augmentation.
@@ -172,7 +173,8 @@ def augmented(
         if train:
             chance = probability if state is None else state["probability"]
             own = jax.vmap(lambda k: jax.random.fold_in(k, 0))(key)
-            inputs = jax.vmap(lambda key, example: _apply(parts, key, example, chance, value_range))(own, inputs)
+            augment = jax.vmap(lambda key, example: _apply(parts, key, example, chance, value_range))
+            inputs = jax.tree.map(functools.partial(augment, own), inputs)
         inner_key = key if discriminator.per_example or key is None else key[0]
         outputs, model_state = discriminator.apply(rest, inputs, condition=condition, key=inner_key, train=train)
         if state is None:

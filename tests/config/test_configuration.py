@@ -544,7 +544,7 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
     }
     bad = {
         "kk": "3",
-        "generator.width": "(3,)",
+        "generator.widthss": "(3,)",
         "learning_rate": "3",
         "batch_size": "many",
         "latent": "5",
@@ -552,7 +552,7 @@ def test_overrides_keep_the_types_and_name_what_is_wrong():
     }
     problems = [str(problem) for problem in command_line.override(config, bad)]
     assert len(problems) == len(bad)
-    assert "generator.width is not a field; did you mean generator.widths?" in problems[1]
+    assert "generator.widthss is not a field; did you mean generator.widths or generator.width?" in problems[1]
     assert "generator_optimizer.learning_rate" in problems[2]
     assert "'many' is not a whole number" in problems[3]
     assert "latent is a section" in problems[4]

@@ -104,6 +104,37 @@ def test_dragans_noise_is_that_of_the_authors_code():
         PENALTIES["dragan"](1.0, noise="gaussian")
 
 
+def test_a_finite_difference_estimates_the_squared_gradient():
+    # l(x) = 3 x_1 + 4 x_2: ((l(x + σε) − l(x))/σ)² = (3 ε_1 + 4 ε_2)², of mean 25 = ‖∇l‖² and variance 2·25².
+    def critic(x):
+        return x @ jnp.array([3.0, 4.0])
+
+    points = jnp.ones((4, 2))
+    noise = np.asarray(jax.random.normal(jax.random.split(KEY, 1)[0], (4, 2)))
+    expected = np.square(noise @ np.array([3.0, 4.0])).mean()
+    for name, penalty in (("r1", r1), ("r2", r2)):
+        found = penalty(2.0, deviation=0.01)(critic, points, points, KEY)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, err_msg=name)
+        exact = penalty(2.0)(critic, points, points, KEY)
+        many = penalty(2.0, deviation=0.01)(critic, *2 * [jnp.ones((40_000, 2))], KEY)
+        np.testing.assert_allclose(many, exact, rtol=0.03)  # four times √2/√40,000
+    # Both together, of data and samples with noise of their own.
+    both = PENALTIES["r1_r2"](2.0, deviation=0.01)
+    parts = [penalty(2.0, deviation=0.01) for penalty in (r1, r2)]
+    keys = jax.random.split(KEY)
+    expected = sum(part(critic, points, points, key) for part, key in zip(parts, keys, strict=True))
+    np.testing.assert_allclose(both(critic, points, points, KEY), expected, rtol=1e-6)
+    with pytest.raises(ValueError, match="deviation must be at least 0, got -0.1"):
+        r1(1.0, deviation=-0.1)
+
+
+def test_a_finite_difference_follows_the_curve_of_the_critic():
+    # l(x) = x²/2 at x = 2, with σ = 1: (σxε + σ²ε²/2)² / σ² = (2ε + ε²/2)², of mean 4·1 + 2·0 + ¾ = 4.75.
+    points = jnp.full((100_000, 1), 2.0)
+    found = r1(2.0, deviation=1.0)(lambda x: jnp.square(x).sum(1) / 2, points, points, KEY)
+    np.testing.assert_allclose(found, 4.75, rtol=0.03)
+
+
 def _points_of(penalty, real):
     """The points at which a penalty takes gradients."""
     points = []

@@ -9,7 +9,7 @@ from games import data, difference, start
 
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
-from jaxgan.networks import NETWORKS, cifar10, dcgan, maxout, mlp, r3gan, resnet
+from jaxgan.networks import NETWORKS, cifar10, dcgan, maxout, mlp, r3gan, resnet, vit
 from jaxgan.networks.convolution import convolve, convolve_transposed
 from jaxgan.networks.r3gan import doubled, halved
 from jaxgan.parallel import distribute
@@ -33,10 +33,16 @@ SIZES = {
     "resnet": [(28, 3), (32, 4), (48, 4), (64, 5), (96, 6), (128, 6), (256, 7)],
     "r3gan": [(4, 1), (8, 2), (16, 3), (32, 4), (64, 5), (128, 6), (256, 7)],
     "pix2pix": [(28, 2), (32, 3), (64, 4), (128, 5), (256, 6)],
+    "vit": [(4, 1), (8, 2), (28, 1), (32, 3), (64, 2), (256, 1)],
     "cifar10": [(32, 1)],
     "mlp": [(28, 2), (32, 1), (48, 0), (64, 1)],
     "maxout": [(28, 2), (32, 1), (48, 0), (64, 1)],
 }
+
+
+def _of_layers(name, layers):
+    """The options of a small network of so many layers."""
+    return {"width": 8, "depth": layers, "heads": 2, "patch": 4} if name == "vit" else {"widths": (4,) * layers}
 
 
 @pytest.mark.medium
@@ -44,12 +50,12 @@ SIZES = {
 @pytest.mark.parametrize("name", slow_but(["mlp", "maxout", "dcgan", "cifar10"], NETWORKS))
 def test_every_network_at_every_size(name, channels):
     for side, layers in SIZES[name] if channels == 3 else SIZES[name][:1]:
-        shape, widths = (side, side, channels), (4,) * layers
+        shape, options = (side, side, channels), _of_layers(name, layers)
         if name == "cifar10" and channels == 1:
             with pytest.raises(ValueError, match="32, 32, 3"):
                 cifar10(output_shape=shape)
             continue
-        pair = NETWORKS[name](output_shape=shape, widths=widths), NETWORKS[name](output_shape=(), widths=widths)
+        pair = NETWORKS[name](output_shape=shape, **options), NETWORKS[name](output_shape=(), **options)
 
         def play(key, pair=pair, shape=shape):
             latents = jnp.zeros((2, 6))
@@ -77,6 +83,7 @@ FITS = {
     "resnet": lambda layers: (_divide_by(2 ** (layers - 1)),) * 2,
     "r3gan": lambda layers: (lambda sides: sides == (2 ** (layers + 1),) * 2,) * 2,
     "pix2pix": lambda layers: (_divide_by(2**layers), _at_least(3 * 2 ** (layers - 1))),
+    "vit": lambda layers: (_divide_by(4),) * 2,
     "cifar10": lambda layers: (lambda sides: sides == (32, 32), _at_least(8)),
 }
 SIDES = [(side, side) for side in (1, 2, 3, 4, 6, 8, 16, 32)] + [(5, 8), (8, 7), (8, 12), (12, 9)]
@@ -99,7 +106,7 @@ def test_every_size_is_made_and_judged_or_refused(name, layers):
         for fits, (output_shape, inputs, expected) in zip(FITS[name](layers), games, strict=True):
 
             def outputs(key, inputs, output_shape=output_shape):
-                network = NETWORKS[name](output_shape=output_shape, widths=(4,) * layers)
+                network = NETWORKS[name](output_shape=output_shape, **_of_layers(name, layers))
                 return network.apply(network.init(key, inputs), inputs)[0]
 
             if fits(sides):
@@ -123,6 +130,10 @@ def test_every_size_is_made_and_judged_or_refused(name, layers):
         (lambda: r3gan(output_shape=(28, 28, 1), widths=(4, 4)), r"2 widths needs images \[8, 8, channels\], not \[28"),
         (lambda: r3gan(widths=(4,)).init(KEY, IMAGES), r"1 widths needs images \[4, 4, channels\], not \[8, 8, 2\]"),
         (lambda: r3gan(widths=()), "at least one width"),
+        (lambda: vit(output_shape=(28, 30, 1), patch=4), r"vit needs images .* sides divide by 4, not \[28, 30, 1\]"),
+        (lambda: vit(width=36, heads=3, patch=4).init(KEY, jnp.zeros((2, 6))), r"needs images .*, not \[6\]"),
+        (lambda: vit(width=32, heads=3), "a multiple of 4 dimensions each: 3 heads do not suit width 32"),
+        (lambda: vit(output_shape=(8, 8, 1), depth=6, levels=4), "4 levels after equal parts of its 6 blocks"),
         (lambda: mlp(output_shape=(), widths=(3,), normalization="instance"), "no normalization 'instance' in a mlp"),
         (
             lambda: mlp(output_shape=(), widths=(3,), layer_scales=(1.0,) * 3),
@@ -194,6 +205,8 @@ def test_a_residual_discriminator_is_what_its_formula_says():
     [
         (resnet(output_shape=(4, 4, 2), widths=(4, 4), classes=3), jnp.ones((3, 5))),
         (r3gan(widths=(4,), blocks=1, classes=3), IMAGES[:, :4, :4]),
+        (vit(output_shape=(4, 4, 2), width=8, depth=2, heads=2, classes=3), jnp.ones((3, 5))),
+        (vit(width=8, depth=2, heads=2, embedding=5, classes=3), IMAGES[:, :4, :4]),
     ],
 )
 def test_whole_numbers_and_one_hot_conditions_are_the_same(network, inputs):
@@ -266,6 +279,7 @@ FEATURES = {
     "cifar10": (cifar10(widths=(6,), features=True), jnp.ones((3, 32, 32, 3)), 6),
     "resnet": (resnet(widths=(4,), features=True), IMAGES, 4),
     "r3gan": (r3gan(widths=(4, 4), blocks=1, features=True), IMAGES, 4),
+    "vit": (vit(width=8, depth=2, heads=2, patch=4, features=True), IMAGES, 8),
 }
 """Networks whose last layer is linear; pix2pix's is a convolution: test_pix2pix.py."""
 

@@ -11,6 +11,8 @@ from configs import (
     demo1,
     demo2,
     demo3,
+    gat,
+    gat_avatars,
     improved_gan,
     infogan,
     r3gan,
@@ -18,6 +20,7 @@ from configs import (
     tfd,
 )
 from jaxgan.config import DataFacts, build
+from jaxgan.networks.vit import VIT_SIZES
 
 
 def _made(config, shape, classes=None):
@@ -163,6 +166,31 @@ def test_r3gan_is_its_sources_run_on_cifar_10():
     values = {**experiment.hyperparameters, **_values_after(experiment, 50_000)}
     np.testing.assert_allclose(experiment.step_options(values)["average_decay"], 0.5 ** (512 / 5e6), rtol=1e-6)
     assert experiment.options["average_decay"] == 0 and experiment.abstract_state().average_params is not None
+
+
+def test_gat_is_its_sources_smallest_size():
+    config = gat.get_config()
+    experiment = build(config, DataFacts((32, 32, 4), 1000, None, 1000))
+    state = experiment.abstract_state()
+    players = state.generator.params, state.discriminator.params
+    counts = [sum(leaf.size for leaf in jax.tree.leaves(params)) for params in players]
+    assert counts == [29_256_512, 32_556_160]  # as tests/networks/test_vit.py counts them
+    for player in (config.generator, config.discriminator):
+        assert {name: player[name] for name in VIT_SIZES["S"]} == VIT_SIZES["S"]
+    # 2e-4·768/384, and 2e-4·768/64.
+    for module, rate in ((gat, 4e-4), (gat_avatars, 2.4e-3)):
+        values = module.get_config()
+        for optimizer in (values.generator_optimizer, values.discriminator_optimizer):
+            np.testing.assert_allclose(optimizer.learning_rate, rate, rtol=1e-12)
+            assert (optimizer.name, optimizer.b1, optimizer.b2, optimizer.weight_decay) == ("adamw", 0.0, 0.99, 0.0)
+            assert optimizer.clip_norm == 1.0
+    # Colours half of the time, and of ten images four are flipped: .8 of half.
+    assert tuple(zip(config.augmentation.names, config.augmentation.multipliers, strict=True)) == (
+        ("color", 0.5), ("translation", 1.0), ("cutout", 1.0), ("flip", 0.8),
+    )  # fmt: skip
+    options = experiment.options
+    assert (options["average_decay"], len(options["penalties"]), config.guidance.levels) == (0.999, 1, 4)
+    assert (config.penalties.r1_r2, config.penalties.r1_r2_deviation) == (0.1, 0.01)
 
 
 @pytest.mark.medium

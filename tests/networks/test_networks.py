@@ -12,7 +12,7 @@ import pytest
 from flax import linen
 
 from jaxgan.fields import Field
-from jaxgan.networks import NETWORKS, cifar10, dcgan, from_linen, maxout, mlp, r3gan, resnet
+from jaxgan.networks import NETWORKS, cifar10, dcgan, from_linen, maxout, mlp, r3gan, resnet, vit
 from jaxgan.networks.layers import OUTPUTS, dropout, output_bias
 from jaxgan.types import PerExample, example_keys
 from tests.networks.variables import filled
@@ -43,6 +43,8 @@ CASES = {
     ("r3gan", (8, 8, 2)): ({"widths": (8, 3), "blocks": 1}, LATENTS),
     ("pix2pix", ()): ({"widths": (3, 4), "initial_scale": 1.0}, IMAGES),
     ("pix2pix", (8, 12, 2)): ({"widths": (3, 4), "initial_scale": 0.1}, LATENTS),
+    ("vit", ()): ({"width": 8, "depth": 2, "heads": 2, "patch": 4, "embedding": 3}, IMAGES),
+    ("vit", (8, 12, 2)): ({"width": 8, "depth": 2, "heads": 2, "patch": 4, "levels": 2}, LATENTS),
 }
 
 
@@ -80,7 +82,8 @@ def test_contract(name, shape):
 def test_a_network_takes_its_modules_attributes_as_keywords(name):
     plain = {int, float, bool, str, tuple[int, ...], tuple[float, ...], int | None, str | None}
     parameters = dict(inspect.signature(NETWORKS[name]).parameters)
-    assert NETWORKS[name].__name__ == name and {"output_shape", "widths"} < set(parameters)
+    assert NETWORKS[name].__name__ == name and "output_shape" in parameters
+    assert len({"width", "widths"} & set(parameters)) == 1
     attributes = re.search(r"Attributes:\n(.*?)\n\n", NETWORKS[name].__doc__, re.S)[1]
     for field, parameter in parameters.items():
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
@@ -93,7 +96,7 @@ def test_a_network_takes_its_modules_attributes_as_keywords(name):
         assert kind in (plain if not tables else (str, str | tuple[str, ...])), field
         assert all(parameter.default in ("", *table) for table in tables), field
     with pytest.raises(TypeError, match="heights"):
-        NETWORKS[name](output_shape=(), widths=(3,), heights=(3,))
+        NETWORKS[name](output_shape=(), heights=(3,))
 
 
 def _annotated(parameter):
@@ -257,6 +260,7 @@ def test_a_wrong_number_of_activations_is_refused():
         ),
         (lambda **options: resnet(widths=(4, 4), normalization="spectral", **options), IMAGES, 0.8, 2_700),
         (lambda **options: r3gan(widths=(8, 8), blocks=1, **options), IMAGES[:, :, :8], 0.8, 10_500),
+        (lambda **options: vit(width=8, depth=4, heads=2, patch=4, **options), IMAGES, 0.8, 10_000),
     ],
 )
 def test_rematerialized_layers_keep_less_for_the_same_gradient(build, inputs, saved, most):

@@ -23,6 +23,7 @@ LATENT = LATENTS["normal"](6)
 mlp = functools.partial(NETWORKS["mlp"], output_shape=IMAGE, widths=(8,))
 dcgan = functools.partial(NETWORKS["dcgan"], output_shape=IMAGE, widths=(4, 2))
 resnet = functools.partial(NETWORKS["resnet"], output_shape=IMAGE, widths=(4, 4))
+vit = functools.partial(NETWORKS["vit"], output_shape=IMAGE, width=8, depth=2, heads=2, patch=4)
 r3gan = functools.partial(NETWORKS["r3gan"], output_shape=IMAGE, widths=(8, 8), group_size=8, blocks=1)
 
 
@@ -71,6 +72,8 @@ SLOW: dict[str, Callable[[], PortableGenerator]] = {
     "mlp": lambda: made(mlp(widths=(8, 8), activation="leaky_relu,gelu", output="tanh", normalization="layer")),
     "bigan": lambda: of_task("inference"),
     "r3gan": lambda: made(r3gan()),
+    "vit": lambda: made(vit(levels=2)),
+    "vit of labels": lambda: labelled(vit(levels=2, classes=CLASSES)),
     "mlp of vectors": lambda: with_vector(mlp()),
     **{f"mlp, {name}": lambda name=name: made(mlp(activation=name)) for name in ACTIVATIONS},
     **{

@@ -180,6 +180,21 @@ def test_every_converter_gives_what_jax_gives():
         np.testing.assert_allclose(found[:, place], wanted[:, place], rtol=2e-6, atol=2e-6, err_msg=name)
 
 
+def test_scans_are_unrolled():
+    weights = np.random.default_rng(0).normal(size=(3, 4, 4)).astype(np.float32)
+
+    def scans(x):
+        def layer(hidden, weight):
+            inner = jax.lax.fori_loop(0, 2, lambda i, y: 0.5 * (y + i), hidden @ weight)
+            return inner, inner[:, :2]
+
+        last, rows = jax.lax.scan(layer, x, weights, reverse=True)
+        return jnp.concatenate([last, rows[0], 2 * rows[2]], 1)[:, :, None]
+
+    x = np.random.default_rng(1).uniform(0.1, 0.9, (5, 4)).astype(np.float32)
+    np.testing.assert_allclose(run(to_onnx(of(scans)), x), jax.jit(scans)(x), rtol=1e-5, atol=1e-6)
+
+
 def test_slices_and_broadcasts_along_a_batch_of_any_size():
     def function(x):
         constant = jnp.broadcast_to(jnp.arange(4.0), x.shape)  # as long as the batch
@@ -234,9 +249,9 @@ def test_layers_of_flax():
 
 def test_a_primitive_without_a_converter_is_named():
     def loops(x):
-        return jax.lax.fori_loop(0, 3, lambda i, y: y * x, x)
+        return jax.lax.while_loop(lambda y: y.sum() < 3, lambda y: 2 * y, x)
 
-    with pytest.raises(NotPortable, match=r"\(generator\) to ONNX operators; the primitive (scan|while) has no conv"):
+    with pytest.raises(NotPortable, match=r"\(generator\) to ONNX operators; the primitive while has no converter"):
         to_graph(of(loops))
     for halves in (of(lambda x: x.astype(jnp.bfloat16).astype(jnp.float32)), made(bfloat16_products(mlp()))):
         with pytest.raises(NotPortable, match="it computes in bfloat16"):

@@ -477,7 +477,7 @@ def test_a_member_of_a_sweep_is_the_run_alone(run, data, tmp_path):
 @pytest.mark.parametrize(
     "name",
     ["mlp", "dcgan"]
-    + [pytest.param(name, marks=pytest.mark.slow) for name in ("maxout", "cifar10", "resnet", "r3gan")],
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("maxout", "cifar10", "resnet", "r3gan", "vit")],
 )
 def test_every_network_plays_with_masks(name):
     config = default.get_config()

@@ -1,6 +1,7 @@
 """Augmentations, the discriminator behind them, and a probability that adapts."""
 
 import functools
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -292,3 +293,18 @@ def test_mistakes():
         augmented(_first_value(), [noise], adaptive_target=1.0)
     with pytest.raises(ValueError, match=r"multipliers must be 1 numbers in \[0, 1\], got \(1.0, 0.5\)"):
         augmented(_first_value(), [noise], multipliers=(1.0, 0.5))
+
+
+def test_images_are_augmented_in_their_range_or_as_they_are(monkeypatch):
+    ranges = []
+
+    def instead(network, augmentations, *, value_range, **options):
+        ranges.append(value_range)
+        return network
+
+    monkeypatch.setattr(sys.modules["jaxgan.config.build"], "augmented", instead)  # the package has a function `build`
+    config = default.get_config()
+    config.augmentation.names = ("color",)
+    for config.augmentation.scaled in (True, False):
+        build(config, DataFacts((4, 4, 4), 100, range=(-6.0, 8.0)))
+    assert ranges == [(-6.0, 8.0), (-1.0, 1.0)]
