@@ -22,7 +22,7 @@ _where: Callable[[], str] = str
 
 def stopped(name: str) -> PreemptedError:
     """The error of a process that was ended by a signal and had nothing to save."""
-    why = "it was not finished, and what was saved before is kept"
+    why = "this command did not finish; what it had saved is kept"
     return PreemptedError(f"stopped by {name}{_where()}", why, "run the same command again")
 
 

@@ -415,7 +415,7 @@ def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) ->
       UsageError: the run has no condition, or `given` does not match it.
     """
     if experiment.conditions is None:
-        raise UsageError(what, "the run has no condition", "leave it out")
+        raise UsageError(what, "the run has no condition", "leave it out, or train with --config.condition=labels")
     classes = experiment.classes
     try:
         values = np.array(given, ndmin=1 if classes is not None else 2)

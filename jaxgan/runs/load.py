@@ -61,7 +61,7 @@ def load_run(
             best = directory.path / "best"
             raise UsageError(f"--workdir={directory.path} is a sweep", "it has many runs", f"name one, such as {best}")
         raise UsageError(
-            f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run --mode=train first"
+            f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run jaxgan train first"
         )
     with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
         step = _step(step, directory, checkpoints)

@@ -68,7 +68,7 @@ def test_a_signal_is_answered_from_the_first_statement_on(command, number, tmp_p
     assert (code, out) == (75, "")
     name = number.name
     assert err == (
-        f"jaxgan: error: stopped by {name}; it was not finished, and what was saved before is kept; "
+        f"jaxgan: error: stopped by {name}; this command did not finish; what it had saved is kept; "
         "run the same command again\n"
     )
 

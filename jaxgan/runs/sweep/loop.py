@@ -208,7 +208,7 @@ class _Sweep:
             [
                 ("look at", str(self.path / "sweep.png")),
                 ("beside it", f"{TABLE} (the table), sweep.json (all numbers), members/, best (a link to {best.name})"),
-                ("go on with", "jaxgan sample DIR/best, jaxgan evaluate DIR/best; each member is a run"),
+                ("go on with", f"jaxgan evaluate {self.path / 'best'}      (or sample; each member is a run)"),
             ]
         )
 

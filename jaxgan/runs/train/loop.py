@@ -470,7 +470,7 @@ class Output:
             [
                 ("look at", str(self.directory.report)),
                 ("beside it", f"{self.directory.samples.name}/ (pictures), {losses} (losses), checkpoints/"),
-                ("go on with", "jaxgan evaluate DIR (scores), jaxgan sample DIR, jaxgan export DIR"),
+                ("go on with", f"jaxgan evaluate {self.directory.path}      (or sample, or export)"),
                 ("train longer", "the same command with more steps, --config.steps=NUMBER"),
             ]
         )
