@@ -452,19 +452,15 @@ def _terms(config: Values) -> Iterator[Problem]:
             )
 
 
-SEEN_IN_PLACE = {
-    "inpainting": ("whose condition is what is known", "what the masks say is known"),
-    "translation": ("whose condition is the view of an example", "the example and not its view"),
-}
-"""Tasks whose condition has the shape of an example: what it is, and what an augmentation would move."""
-
-
 def _conditions_in_place(config: Values) -> Iterator[Problem]:
     """Checks of tasks whose condition is pixels that belong to an example's own."""
     task, condition, method = config["task"], config["condition"], config["sampling.method"]
-    if task not in SEEN_IN_PLACE:
+    if task == "inpainting":
+        what, moves = "whose condition is what is known", "what the masks say is known"
+    elif task == "translation":
+        what, moves = "whose condition is the view of an example", "the example and not its view"
+    else:
         return
-    what, moves = SEEN_IN_PLACE[task]
     if condition != "none":
         yield Problem("condition", f"condition={condition} does not go with task={task}, {what}")
     if moving := MOVING & set(config["augmentation.names"]):
