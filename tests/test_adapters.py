@@ -168,6 +168,7 @@ def test_a_players_update_moves_all_of_it_and_leaves_the_other_bit_identical(lib
         assert len(changed) == 6 and sum(changed) >= 4 and not equal(player.model_state, before.model_state)
 
 
+@pytest.mark.medium
 @each_library
 def test_the_first_parameters_depend_on_the_key_only(library):
     network = LIBRARIES[library](SIZE, 0)
@@ -195,6 +196,7 @@ def test_scanned_steps_are_single_steps(library):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.medium
 @each_library
 def test_a_condition_reaches_the_module(library):
     network = LIBRARIES[library](SIZE + CLASSES, 0)
@@ -206,6 +208,7 @@ def test_a_condition_reaches_the_module(library):
     assert not np.allclose(outputs, first)
 
 
+@pytest.mark.medium
 @each_library
 def test_plain_modules_need_no_keywords_and_say_so_of_a_condition(library):
     network = PLAIN[library](SIZE, 2)

@@ -65,6 +65,7 @@ def test_the_contract_of_networks_of_ones_own_is_a_network():
     assert sample(names["network"], state, jax.random.key(1), 5, latent=parts["latent"]).shape == (5, 2)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("library", ["linen", "nnx", "equinox", "haiku"])
 def test_the_modules_of_networks_of_ones_own_are_networks(library):
     import equinox as eqx
@@ -80,6 +81,7 @@ def test_the_modules_of_networks_of_ones_own_are_networks(library):
     assert f"../examples/own_networks_{library}.py" in OWN_NETWORKS
 
 
+@pytest.mark.medium
 def test_the_evaluation_pages_program_runs(capsys):
     (program,) = re.findall(r"```python\n(.*?)```", pathlib.Path("docs/evaluation.md").read_text(), re.S)
     rows = np.random.default_rng(0).normal(size=(4, 40, 3)).astype(np.float32)

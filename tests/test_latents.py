@@ -57,6 +57,7 @@ def test_moments_and_support(name):
     assert np.isinf(bound) or np.abs(z).max() > 0.999 * bound
 
 
+@pytest.mark.medium
 def test_the_sphere_and_the_latents_nearest_to_what_is_allowed():
     latent = LATENTS["sphere"](16)
     z = np.asarray(latent.sample(jax.random.key(0), 10_000))

@@ -114,6 +114,7 @@ def test_columns_are_no_longer_than_the_bound():
     np.testing.assert_array_equal(moved["bias"], [9.0])
 
 
+@pytest.mark.medium
 def test_columns_that_are_zero_stay_finite():
     tx = limit_column_norms(1.0)
     params = jnp.zeros((2, 2))

@@ -72,6 +72,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", slow_but(["dense", "3 x 3, wide"], LAYERS))
 def test_derivatives_of_second_order_are_near_those_of_float32(name):
     layer, shape, kernel_shape = LAYERS[name]
@@ -95,6 +96,7 @@ def test_derivatives_of_second_order_are_near_those_of_float32(name):
         assert 0 < np.abs(a - b).max() < 0.03 * np.abs(a).max()  # 8 bits: 2⁻⁹ for a rounding, several in a row
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("platform", ["cuda", "tpu"])
 def test_an_accelerators_program_has_products_of_bfloat16_alone_and_native_convolutions(name, platform):
@@ -117,6 +119,7 @@ def test_an_accelerators_program_has_products_of_bfloat16_alone_and_native_convo
         assert all(part.endswith(operands) for types in taken for part in types.split(", "))
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("setting", ["float32", ALGORITHM])
 @pytest.mark.parametrize("name", ["dense", "4 x 4, stride 2", "transposed"])
 def test_a_kernel_that_devices_share_has_its_derivatives_under_shard_map(name, setting):

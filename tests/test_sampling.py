@@ -67,6 +67,7 @@ def test_acceptance_worked_by_hand():
     np.testing.assert_allclose(acceptance_logits(jnp.array([-200.0]), jnp.array(0.0)), [-200], rtol=1e-6)
 
 
+@pytest.mark.medium
 def test_the_percentile_is_accepted_half_the_time_and_the_maximum_follows():
     ratios = jnp.log(jnp.array([1.0, 2.0, 3.0, 4.0, 5.0]))
     draws = jax.vmap(lambda key: accept(key, ratios, jnp.log(8.0), 75.0)[0])(jax.random.split(jax.random.key(0), 4_000))

@@ -58,6 +58,7 @@ def test_the_table_tells_how_many_seeds_have_reached_a_score():
     assert row == f"| mine | 2 | 0.600 | {fifty} | 300 (n = 1 of 2) | 3.0 (n = 1 of 2) | not in 1,000 |  |"
 
 
+@pytest.mark.medium
 def test_every_setting_is_a_config_with_fields_that_it_has():
     from jaxgan.config import problems_of
     from jaxgan.config.command_line import load_config, override

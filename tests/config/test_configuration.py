@@ -281,6 +281,7 @@ def test_problems(change, said):
     assert said in str(error.value) and len(str(error.value)) < 13_000
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     "text",
     ["0x" + "f" * 5_000, "1" * 400, "9" * 100_000, "(" * 90_000, "-" * 90_000 + "1", "x" * 90_000, "1e999", "\0"],
@@ -409,6 +410,7 @@ def test_weights_of_terms_are_numbers_of_the_step():
     np.testing.assert_allclose(experiment.options["loss"].generator(np.zeros(3), np.zeros(3)), np.log(2) / 4, rtol=1e-6)
 
 
+@pytest.mark.medium
 def test_mnist_is_the_papers_experiment():
     config = mnist.get_config()
     config.dataset.path = "somewhere"

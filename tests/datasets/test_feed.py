@@ -123,6 +123,7 @@ def test_gather():
     assert batch["condition"].tolist() == [[[[0.0, 4.0], [1.5, -2.0]]], [[[0.0, 4.0], [0.0, 4.0]]]]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("kind", ["array", "source"])
 @pytest.mark.parametrize("workers", [0, 1, 3])
 @pytest.mark.parametrize(("start", "stop", "chunk"), [(0, 12, 4), (5, 18, 4), (3, 4, 10), (1000, 1007, 3)])
@@ -143,6 +144,7 @@ def test_stream_equals_gather(kind, workers, start, stop, chunk):
     assert np.array_equal(np.concatenate([batch["condition"] for batch in chunks]), expected["condition"])
 
 
+@pytest.mark.medium
 def test_a_mirrored_epoch_has_each_image_as_it_is_and_flipped_once():
     examples = np.arange(6 * 2 * 3, dtype=np.uint8).reshape(6, 2, 3, 1)
     data = {"examples": jnp.asarray(examples), "labels": jnp.arange(6, dtype=jnp.int32)}

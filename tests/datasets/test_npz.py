@@ -243,6 +243,7 @@ def test_names_are_shortened_and_cannot_write_to_the_terminal(file):
     assert len(load(file).notes[0]) < 1_000
 
 
+@pytest.mark.medium
 def test_a_directory_of_more_entries_than_arrays_is_not_read(file):
     with zipfile.ZipFile(file, "w") as archive:
         for number in range(16_000):

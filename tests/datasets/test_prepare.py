@@ -17,6 +17,7 @@ def stored(directory, split="train"):
     return idx.read_split(files, split)
 
 
+@pytest.mark.medium
 def test_stock_builder_reads_it_in_order(prepared, miniature):
     import tensorflow_datasets as tfds
 

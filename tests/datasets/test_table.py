@@ -39,6 +39,7 @@ def test_names():
     ]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", DATASETS)
 def test_every_dataset(name, options):
     data = DATASETS[name](**options(name))

@@ -123,6 +123,7 @@ def test_the_evaluator_takes_real_images_for_what_they_are(quick_classifier):
         evaluate(Examples("g", plain.values[:5]), data, chosen, KEY)
 
 
+@pytest.mark.medium
 def test_the_intra_class_distance_of_an_evaluation_sees_labels():
     random, classes = np.random.default_rng(0), np.arange(120) % 3
     sets = {name: random.normal(size=(120, 4)).astype(np.float32) + 9 * classes[:, None] for name in ("train", "test")}

@@ -84,6 +84,7 @@ def test_parzen_of_near_copies_of_images():
     np.testing.assert_allclose(found, kernel_density(samples, points, 0.002), atol=1e-4, rtol=1e-6)
 
 
+@pytest.mark.medium
 def test_means_in_float32_are_right_to_a_ten_thousandth(monkeypatch):
     samples, points = images(1_000), images(500, 1)
     wide, narrow = (samples, points, [0.1, 0.2, 1.0]), (samples, points, [0.01, 0.01, 0.01])
@@ -122,6 +123,7 @@ def test_the_width_is_the_one_of_the_best_mean():
     np.testing.assert_allclose(parzen.PAPER_SIGMAS, [10 ** (-1 + i / 9) for i in range(10)])
 
 
+@pytest.mark.medium
 def test_the_protocol_reports_mean_and_error_and_the_fine_grid_scores_no_less_on_validation():
     samples, validation, test = blobs(300, 3), blobs(200, 3, seed=1), blobs(250, 3, seed=2)
     paper, fine = parzen.protocol(samples, validation, test)
@@ -173,6 +175,7 @@ def test_frechet_published_case():
     assert frechet.frechet_distance(real, fake) == pytest.approx(89.0909, abs=1e-4)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("dim", "shift", "scale"), [(1, 0.5, 1.0), (16, 0.0, 1.01), (64, 0.1, 1.5)])
 def test_frechet_against_scipy(dim, shift, scale):
     a, b = blobs(500, dim), blobs(400, dim, shift, scale, seed=1)
@@ -198,6 +201,7 @@ def test_frechet_of_singular_covariances():
     assert found.standard_error == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.medium
 def test_the_frechet_standard_error_is_the_spread_over_fresh_samples():
     draws = [(blobs(400, 8, seed=2 * i), blobs(300, 8, 0.2, 1.2, seed=2 * i + 1)) for i in range(200)]
     spread = np.std([frechet.frechet_distance(a, b) for a, b in draws], ddof=1)
@@ -243,6 +247,7 @@ def test_kernel_by_hand():
     assert kernel.kernel_distance(np.array([[0.0], [1.0]]), np.array([[2.0], [2.0]])) == pytest.approx(98)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("sizes", "dim"), [((300, 200), 16), ((50, 80), 256)])
 def test_kernel_against_numpy(sizes, dim):
     a, b = blobs(sizes[0], dim), blobs(sizes[1], dim, 0.05, 1.05, seed=1)
@@ -297,6 +302,7 @@ def test_inception_score_at_its_ends_and_against_scipy():
 # Precision, recall, density, coverage
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("sizes", "k"), [((500, 400), 5), ((300, 600), 3), ((200, 200), 1)])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_precision_recall_is_that_of_prdc(sizes, k, seed):
@@ -433,6 +439,7 @@ def test_sliced_wasserstein_of_a_shift():
     assert found.standard_error == pytest.approx(2 * math.sqrt(2 / 2000) / 2, rel=0.25)  # (uᵀv)² is nearly χ² of 1
 
 
+@pytest.mark.medium
 def test_sliced_wasserstein_of_unequal_sizes_is_that_of_repeated_points():
     a, b = blobs(20, 3), blobs(30, 3, 1.0, seed=1)
     short = sliced_wasserstein.sliced_wasserstein(KEY, a, b).value

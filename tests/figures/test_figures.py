@@ -115,6 +115,7 @@ def test_points_over_a_mixture(tmp_path):
         assert pictures[0][edge].min() < 100
 
 
+@pytest.mark.medium
 def test_points_of_classes_have_colours_of_their_own(tmp_path):
     mixture, labels = ring(), np.repeat(np.arange(8), 50)
     samples = mixture.centers[labels] + 0.02 * np.random.default_rng(0).normal(size=(400, 2))
@@ -141,6 +142,7 @@ def titles(monkeypatch, tmp_path, *arguments, **keywords):
     return seen
 
 
+@pytest.mark.medium
 def test_the_title_counts_what_lies_outside(monkeypatch, tmp_path):
     samples = np.tile([[2.0, 0.0]], (1000, 1))
     assert titles(monkeypatch, tmp_path, samples, mixture=ring()) == ["1,000 samples"]

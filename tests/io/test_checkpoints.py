@@ -61,6 +61,7 @@ def one_line(error):
     return str(error.value)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("asynchronous", [True, False])
 def test_round_trip_is_bit_identical(tmp_path, asynchronous):
     state = make_state()
@@ -324,6 +325,7 @@ def test_damaged_json_and_the_only_checkpoint(tmp_path):
 
 
 # TensorStore's threads may still print that an event loop of Orbax is closed, after the error was raised.
+@pytest.mark.medium
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_one_line_and_the_older_checkpoint_stays(tmp_path):
     weights = {"w": jax.random.normal(jax.random.key(0), (300, 1000))}

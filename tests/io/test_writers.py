@@ -510,6 +510,7 @@ def test_wandb_writes_into_the_runs_directory_only(logged):
     assert np.asarray(Image.open(picture)).tolist() == [[7] * 6] * 4
 
 
+@pytest.mark.medium
 def test_a_resumed_run_is_one_run_of_wandb_with_rising_steps(logged):
     parts = sorted((logged / "run/wandb").glob("offline-run-*/*.wandb"), key=lambda path: path.stat().st_mtime_ns)
     steps, lines, ids = [], [], set()

@@ -28,6 +28,7 @@ def examples(seed, count=5):
     return jax.random.normal(jax.random.key(seed), (count, *SHAPE))
 
 
+@pytest.mark.medium
 def test_worked_case():
     # l(x) = 3 x_1 + 4 x_2 has ‖∇l‖² = 25 everywhere, so (γ/2)·E‖∇l‖² = 25 at γ = 2, on one example or many.
     def critic(x):
@@ -67,6 +68,7 @@ def test_norms_below_1_cost_two_sided_penalties_alone():
     assert found["gradient_penalty_one_sided"] == 0
 
 
+@pytest.mark.medium
 def test_points_between_are_one_mix_per_example_and_points_around_have_the_datas_spread():
     # l(x) = ‖x‖²/2 has ∇l = x, so the norm tells where the gradient was taken.
     def critic(x):
@@ -176,6 +178,7 @@ REFERENCES = {
 REFERENCES["r1_r2"] = REFERENCES["r1"] + REFERENCES["r2"]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", PENALTIES)
 def test_against_finite_differences(name):
     """One norm per example over all of its dimensions, in float64."""
@@ -209,6 +212,7 @@ def test_a_pack_has_one_norm():
     np.testing.assert_allclose(PENALTIES["gradient_penalty"](1.0)(critic, *2 * [jnp.ones((4, 1))], KEY), 16.0)
 
 
+@pytest.mark.medium
 def test_one_backward_pass_gives_every_examples_own_gradient():
     x = examples(1)
     own = jax.vmap(jax.grad(lambda e: curved_critic(e[None])[0]))(x)
@@ -240,6 +244,7 @@ def test_errors(name):
         PENALTIES[name](1.0)(lambda x: curved_critic(x)[:, None], examples(0), examples(0), KEY)
 
 
+@pytest.mark.medium
 def test_a_step_with_r1_by_hand():
     # D(x) = w·x at w = 1: R1 = (γ/2)·w² adds γ·w = 4 to the gradient, and the step of rate 0.1 takes −0.4 more.
     game = scalar_game()

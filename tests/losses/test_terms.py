@@ -56,6 +56,7 @@ def test_auxiliary_classifiers_published_case():
     np.testing.assert_allclose(auxiliary_classifier(2.0).discriminator(given), 2 * 9.43950, rtol=1e-5)
 
 
+@pytest.mark.medium
 def test_mutual_information_by_hand():
     # Two categories of equal logits: log 2. A code 1.5 told as .5: ½·1² + ½ log 2π. Noise (9) is not read.
     half = np.log(2 * np.pi) / 2
@@ -177,6 +178,7 @@ def test_feature_matching_in_place_of_the_generators_loss_by_hand():
     assert "d_terms" not in metrics
 
 
+@pytest.mark.medium
 def test_a_term_is_beside_the_loss_and_changes_its_players_update_alone():
     # Beside the non-saturating loss, whose gradient −.0806145 test_step.py works out: θ = −1 + .1·(3 + .0806145).
     game = _with_features(scalar_game())
@@ -193,6 +195,7 @@ def test_a_term_is_beside_the_loss_and_changes_its_players_update_alone():
     assert metrics["d_terms"] == 0 and "g_terms" not in metrics  # w was 0
 
 
+@pytest.mark.medium
 def test_the_wasserstein_estimate_is_a_metric_of_critics_alone():
     # Before the first update w = 0. Its gradient is −1 − 2 = −3: w = .3; then θ = −1 + .1·.3 = −.97.
     # Before the second: E l_real − E l_fake = .3·2 + .3·.97 = .891.
@@ -236,6 +239,7 @@ def test_a_discriminator_that_is_right_has_an_accuracy_of_1_or_none(name):
     assert metrics.get("d_accuracy") == (None if game["loss"].threshold is None else 1.0)
 
 
+@pytest.mark.medium
 def test_a_limit_of_accuracy_needs_a_loss_with_one():
     game, options = scalar_game("wasserstein"), {"discriminator_steps": 2}
     with pytest.raises(ValueError, match=r"no accuracy for coordination's accuracy_limit 0.9; leave the limit at 1"):

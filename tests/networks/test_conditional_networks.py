@@ -257,6 +257,7 @@ def test_a_tree_of_conditions_goes_through_a_step():
     assert int(after.step) == 1 and np.isfinite(metrics["d_loss"])
 
 
+@pytest.mark.medium
 def test_an_unconditional_discriminator_in_a_game_of_vectors():
     game = conditional_game("vectors")
     game["discriminator"] = unconditional(game["discriminator"])

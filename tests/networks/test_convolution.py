@@ -48,6 +48,7 @@ CASES = [
 ]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("case", CASES)
 def test_convolutions_are_the_native_ones(case):
     size, channels, features, kernel, stride, padding = case
@@ -178,6 +179,7 @@ def test_transposed_convolutions_are_the_native_ones_and_the_transpose(case):
     np.testing.assert_allclose(np.vdot(there, images), np.vdot(other, ours[0]), rtol=1e-4)
 
 
+@pytest.mark.medium
 def test_convolution_by_hand():
     # rows (1 2), (3 4) under a kernel of (1 10), (100 1000), stride 1, no padding: 1 + 20 + 300 + 4000
     image, kernel = jnp.array([[1.0, 2], [3, 4]]), jnp.array([[1.0, 10], [100, 1000]])
@@ -205,6 +207,7 @@ def sizes(network, inputs):
     return jax.tree.map(jnp.shape, jax.eval_shape(network.init, KEY, inputs)["params"])
 
 
+@pytest.mark.medium
 def test_dcgan_has_the_layers_of_its_source_and_says_what_it_cannot_make():
     found = sizes(dcgan(output_shape=(28, 28, 1), widths=(128, 64)), jnp.zeros((2, 100)))
     assert found["Dense_0"] == {"kernel": (100, 7 * 7 * 128)}
@@ -235,6 +238,7 @@ def test_dcgan_starts_at_the_datas_means_and_without_normalisation_has_no_statis
     np.testing.assert_allclose(outputs, np.broadcast_to(means, (3, 8, 8, 2)), atol=1e-6)
 
 
+@pytest.mark.medium
 def test_batch_statistics_move_in_training_only():
     network = dcgan(widths=(4, 5))
     images = 3 + np.random.default_rng(0).standard_normal((6, 8, 8, 1), np.float32)

@@ -160,6 +160,7 @@ def test_a_generator_of_copied_pixels_is_what_its_name_says():
         dcgan(widths=(2,), upsampling="nearest")
 
 
+@pytest.mark.medium
 def test_resnet_has_the_layers_of_its_source():
     # arXiv:1802.05957, table 4: 4 × 4 × 256 and three blocks of 256; blocks of 128, of which two halve, a sum, a logit.
     found = _shapes(resnet(output_shape=(32, 32, 3)), jnp.zeros((2, 128)))["params"]
@@ -200,6 +201,7 @@ def test_a_residual_discriminator_is_what_its_formula_says():
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("network", "inputs"),
     [
@@ -356,6 +358,7 @@ def test_a_step_on_four_devices_is_that_on_one(mapping, networks):
     assert min(moved) > 1e-3
 
 
+@pytest.mark.medium
 def test_layers_may_start_each_in_its_own_way():
     network = mlp(
         output_shape=(300,),

@@ -331,6 +331,7 @@ def test_a_groups_features_see_its_channels_alone(size):
     np.testing.assert_allclose(after[..., :3], before[..., :3], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.medium
 def test_sparse_weights_have_so_many_normal_inputs_to_every_unit():
     weights = np.asarray(jax.jit(sparse_normal(100), static_argnums=1)(KEY, (400, 300)))
     assert ((weights != 0).sum(0) == 100).all()

@@ -209,6 +209,7 @@ def test_dropout_of_an_example_depends_on_its_global_index_only():
     np.testing.assert_array_equal(whole[4:6], shard)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("network", [mlp(output_shape=(), widths=(64,), keep_input=0.5), maxout(initial_scale=0.5)])
 def test_networks_draw_their_noise_in_training_only(network):
     assert isinstance(network.apply, PerExample)

@@ -171,6 +171,7 @@ def together(functions):
     return of(function), places
 
 
+@pytest.mark.medium
 def test_every_converter_gives_what_jax_gives():
     assert PRIMITIVES.keys() | NO_CASE.keys() == CONVERTERS.keys()
     x = np.random.default_rng(0).uniform(0.1, 0.9, (3, 4)).astype(np.float32)
@@ -211,6 +212,7 @@ def test_slices_and_broadcasts_along_a_batch_of_any_size():
         np.testing.assert_array_equal(run(content, x), wanted)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("stride", "size", "padding"), [(2, 4, 1), (2, 3, 0), (3, 2, 0), (2, 5, 2)])
 def test_transposed_convolutions_of_every_padding(stride, size, padding):
     kernel = np.random.default_rng(1).normal(size=(size, size, 2, 3)).astype(np.float32)
@@ -260,6 +262,7 @@ def test_a_primitive_without_a_converter_is_named():
         to_graph(of(lambda x: jnp.sort(x, axis=1)))
 
 
+@pytest.mark.medium
 def test_a_generator_that_needs_the_size_of_its_batch_says_so():
     with pytest.raises(NotPortable, match=r"cannot export the generator \(generator\).*x.shape\[0\] for len"):
         of(lambda x: x.reshape(len(x), 4))

@@ -162,6 +162,7 @@ def _identity(latent):
     return portable(network, {"params": {}}, latent)
 
 
+@pytest.mark.medium
 def test_paths_and_sliders_stay_in_the_prior():
     html = to_page(_identity(LATENTS["sphere"](8)))
     call = """

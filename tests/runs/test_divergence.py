@@ -160,6 +160,7 @@ def test_the_trouble_begins_before_numbers_are_not_finite(checkpoints):
         assert before_trouble(made, but=0) == 1
 
 
+@pytest.mark.medium
 def test_a_checkpoint_of_a_later_program_says_so(checkpoints):
     with checkpoints({"format": FORMAT + 1}) as made, pytest.raises(DataError, match="install a newer jaxgan"):
         read_run(made)

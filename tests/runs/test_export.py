@@ -114,6 +114,7 @@ def test_a_repository_in_huggingfaces_layout(made):
     assert "secret_place" not in "".join((folder / name).read_text() for name in ("config.json", "README.md"))
 
 
+@pytest.mark.medium
 def test_weights_that_are_not_those_of_the_config(made, tmp_path):
     from safetensors.numpy import load_file, save_file
 

@@ -95,6 +95,7 @@ def test_a_layer_that_does_not_fit_is_named(run, changes, text):
     assert caught.match(text)
 
 
+@pytest.mark.medium
 def test_a_directory_without_a_run_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="has no checkpoints"):
         _state(tmp_path)

@@ -124,6 +124,7 @@ def test_settings_that_are_drawn_twice_are_kept_once():
     assert sorted(setting.changes["loss"] for setting in settings) == ["hinge", "minimax"]
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(
     ("population", "said"),
     [

@@ -120,6 +120,7 @@ def test_a_vector_of_another_kind_is_one_line(run, text):
         runs.run("sample", None, {}, str(run), {"condition": text})
 
 
+@pytest.mark.medium
 def test_vectors_in_python(run):
     gan = jaxgan.load(run)
     runs.run("sample", None, {}, str(run), {"count": 200})

@@ -97,6 +97,7 @@ def test_a_mixture_has_one_kind_for_each_example(mine):
     assert set(chosen(["all"], (4, 4, 3))) == set(MASKS)
 
 
+@pytest.mark.medium
 def test_vectors_have_the_masks_that_suit_them():
     assert set(chosen(["all"], (7,))) == {"random", "nothing"}
 

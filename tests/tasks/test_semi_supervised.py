@@ -154,6 +154,7 @@ def test_each_player_moves_itself_alone():
         assert not equal(getattr(moved[other], other).params, getattr(state, other).params)
 
 
+@pytest.mark.medium
 def test_labelled_examples_are_drawn_by_step_and_place():
     examples = np.arange(5, dtype=np.float32)
     task = TASKS["semi_supervised"](
@@ -240,6 +241,7 @@ def test_the_logistic_regression_is_at_its_minimum():
     assert found.tolist() == [1, 0]
 
 
+@pytest.mark.medium
 def test_errors_by_hand():
     test = np.array([[1.0, 0], [0, 1], [1, 0], [0, 1], [1, 0]], np.float32)
     scale = {"params": jnp.float32(1.0)}

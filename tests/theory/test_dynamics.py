@@ -195,6 +195,7 @@ def test_linear_flows_against_the_matrix_exponential(gamma):
     assert (radius < 0.01) if gamma else abs(radius - np.linalg.norm(START)) < 1e-6
 
 
+@pytest.mark.medium
 def test_the_bilinear_game():
     # ψ̇ = −Aθ − γAAᵀψ, θ̇ = Aᵀψ: eigenvalues ± iσ without R1, roots of λ² + γσ²λ + σ² with it, σ the singular values.
     singular = np.linalg.svd(MATRIX, compute_uv=False)
@@ -341,6 +342,7 @@ def test_the_extragradient_step_converges_where_plain_ones_do_not():
     assert radii["extragradient"][-1] < 1e-6
 
 
+@pytest.mark.medium
 def test_errors():
     toy = dirac_gan(LOSSES["minimax"])
     with pytest.raises(ValueError, match="unknown loss 'vanilla'; did you mean minimax"):
@@ -384,6 +386,7 @@ def test_single_precision_gives_the_same_verdicts():
             assert flow_behaviour(jnp.linalg.eigvals(jacobian(toy, np.zeros(6, np.float32)))) == behaviour
 
 
+@pytest.mark.medium
 def test_single_precision_follows_the_flow():
     with jax.enable_x64(False):
         points = flow(dirac_gan(LOSSES["wasserstein"]), START, [0.0, 1.0])

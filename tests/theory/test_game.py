@@ -84,6 +84,7 @@ def test_both_decompositions_add_up():
     np.testing.assert_array_equal(terms.constant, 2 * LOG2)
 
 
+@pytest.mark.medium
 def test_worked_case():
     # p_d = (1/2, 1/2), p_g = (1/4, 3/4): D* = (2/3, 2/5), V = ½ log 2/3 + ½ log 2/5 + ¼ log 1/3 + ¾ log 3/5.
     p, q = np.array([0.5, 0.5]), np.array([0.25, 0.75])
@@ -105,6 +106,7 @@ def test_points_of_one_player_alone():
     assert theory.value(np.array([0, 0.5, 0, 0.5]), p, q) == -np.inf  # certain, and wrong
 
 
+@pytest.mark.medium
 def test_gradients_of_the_criterion_against_finite_differences():
     rng = np.random.default_rng(0)
     p, q, direction = rng.dirichlet(np.full(8, 5.0)), rng.dirichlet(np.full(8, 5.0)), rng.normal(size=8)

@@ -222,6 +222,7 @@ def test_errors_name_both_shapes_the_base_and_the_grid():
         theory.self_information([0.5, 1.5])
 
 
+@pytest.mark.medium
 def test_only_rounding_is_cut_off_at_0():
     # Masses that differ by 5e-4 are let through, and the sum is what it is: ½ log 1 + 0.4995·log 0.999.
     np.testing.assert_allclose(theory.kl_divergence([0.5, 0.4995], [0.5, 0.5]), 0.4995 * np.log(0.999), rtol=1e-9)
@@ -233,6 +234,7 @@ def test_only_rounding_is_cut_off_at_0():
             assert theory.kl_divergence(p, q) >= 0 and theory.js_divergence(p, q) >= 0
 
 
+@pytest.mark.medium
 def test_single_precision_keeps_its_digits_where_the_two_are_nearly_equal():
     with jax.enable_x64(False):
         p = np.full(1000, 1e-3, np.float32)

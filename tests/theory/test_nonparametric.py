@@ -16,6 +16,7 @@ def start(seed=0, n=20):
     return rng.dirichlet(np.ones(n)), rng.dirichlet(np.ones(n))
 
 
+@pytest.mark.medium
 def test_the_minimax_step_of_rate_1_halves_the_distance():
     # exp(−log(1 − D*)) = (p_d + p_g)/p_g, so the step is p_g ← (p_d + p_g)/2.
     p, q = start()
@@ -55,6 +56,7 @@ def test_the_equilibrium_is_a_fixed_point():
         np.testing.assert_allclose(descent.divergence, 0, atol=1e-15)
 
 
+@pytest.mark.medium
 def test_mass_where_no_data_are_is_taken_away():
     p, q = np.array([0.5, 0.5, 0.0]), np.array([0.2, 0.3, 0.5])
     for name in ("minimax", "non_saturating"):
@@ -72,6 +74,7 @@ def test_densities_on_a_grid():
     np.testing.assert_allclose(descent.criterion[-1], -LOG4, atol=1e-9)
 
 
+@pytest.mark.medium
 def test_errors():
     p, q = np.array([0.5, 0.5]), np.array([1.0, 0.0])
     with pytest.raises(ValueError, match="p_generator is 0 at a point that p_data can reach"):

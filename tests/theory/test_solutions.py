@@ -87,6 +87,7 @@ def test_a_tabular_discriminator_trained_by_the_loss_reaches_the_optimal_one(nam
         assert theory.expected_loss(named_loss(name).discriminator, other, p_data, p_generator) >= best - 1e-12
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", SOLUTIONS)
 def test_values_at_equilibrium(name):
     solution, p = SOLUTIONS[name], np.array([0.2, 0.5, 0.3])
@@ -98,6 +99,7 @@ def test_values_at_equilibrium(name):
     np.testing.assert_allclose(solution.divergence(p, p), 0, atol=1e-15)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", slow_but(["minimax", "wasserstein", "f_kl", "hinge"], SOLUTIONS))
 def test_the_generator_follows_the_gradient_of_the_divergence(name):
     rng = np.random.default_rng(1)

@@ -14,6 +14,7 @@ from jaxgan.parallel import distribute
 from jaxgan.training.step import GANSpec, discriminator_update, generator_update, make_train_step
 
 
+@pytest.mark.medium
 def test_a_step_by_hand():
     # Wasserstein, real mean 2: ∂L_D/∂w = θ − 2 and ∂L_G/∂θ = −w, so ½‖v‖² = ½((θ − 2)² + w²), with γ = .3.
     # At w = .5, θ = −1 D descends −3 + .3·.5 = −2.85: w = .5 + .285 = .785. Its loss: .5·(−1 − 2) + .15·(9 + .25).

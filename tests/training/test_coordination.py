@@ -72,6 +72,7 @@ def test_all_updates_are_those_of_a_step_without_coordination():
         assert difference(found, plain) < 1e-6
 
 
+@pytest.mark.medium
 def test_a_discriminator_that_wins_rests():
     # D(x) = w·x, w = 1, fakes at θ = -1, real at 1: every logit is right, accuracy 1.
     game = scalar_game()

@@ -253,6 +253,7 @@ NEEDS_NO_LOSS = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", slow_but(["sam", "masked", "inject"], NEEDS_NO_LOSS))
 def test_other_transformations_with_extra_arguments_train(name):
     tx = {"discriminator_tx": NEEDS_NO_LOSS[name]()}

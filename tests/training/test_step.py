@@ -61,6 +61,7 @@ def test_minimax_generator_update_is_not_the_non_saturating_one():
     np.testing.assert_allclose(state.generator.params["theta"], -1 + 0.00693855, atol=1e-7)
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", GAMES)
 def test_an_update_leaves_the_other_player_bit_identical(name):
     parts = GAMES[name]()
@@ -126,6 +127,7 @@ def test_at_most_one_trace(name):
     assert int(state.step) == 3
 
 
+@pytest.mark.medium
 def test_every_step_draws_anew_and_the_same_state_draws_the_same():
     game = dropout_game()
     step, state, batch = jax.jit(make_train_step(**game)), start(game), step_of(data(1), 0)
@@ -424,6 +426,7 @@ def test_whole_numbers_where_floats_are_meant_are_refused(dtype, said):
         init_state(jax.random.key(0), **parts, example=images[0])
 
 
+@pytest.mark.medium
 def test_what_the_message_says_makes_bytes_trainable():
     game = dropout_game()
     images = np.arange(48, dtype=np.uint8).reshape(1, 8, 6)

@@ -221,6 +221,7 @@ def test_colors_by_hand():
         recolor(np.zeros((2, 2, 2), np.float32), matrix.astype(np.float32))
 
 
+@pytest.mark.medium
 def test_hue_and_saturation_leave_a_single_channel_alone():
     image = NOISE[..., :1]
     for name in ("hue", "saturation"):

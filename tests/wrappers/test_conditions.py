@@ -73,6 +73,7 @@ HEADED = {
 }
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize("name", HEADED)
 def test_class_logits_are_a_second_last_layer_and_change_nothing_else(name):
     images = jax.random.normal(KEY, (3, 4, 4, 1))
@@ -242,6 +243,7 @@ def test_pictures_have_a_row_for_each_class_and_the_same_latents_in_every_row(co
     assert sampling.columns_of(run.experiment.replace(conditions=None), 50) is None
 
 
+@pytest.mark.medium
 @pytest.mark.parametrize(("text", "expected"), [("2", [2] * 4), ("0,2", [0, 2, 0, 2])])
 def test_samples_of_the_classes_that_are_asked_for(conditional, text, expected, tmp_path, capsys):
     runs.run("sample", None, {}, str(conditional), {"count": 4, "condition": text})

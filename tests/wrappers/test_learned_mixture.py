@@ -68,6 +68,7 @@ def test_a_deviation_that_is_not_learned_is_no_parameter_and_stays():
     np.testing.assert_allclose(z, [[2.0], [-2.5]], rtol=1e-6)  # 1 + .5·2; -2 + .5·(-1)
 
 
+@pytest.mark.medium
 def test_only_the_components_that_were_drawn_move_and_as_far_as_they_should():
     # D(x) = w·x with w = 2, G(z) = z, Wasserstein: the loss is -2·mean z, so ∂μ_k = -2·n_k/n and ∂σ_k = -2·Σ ε/n.
     game = scalar_game("wasserstein")
