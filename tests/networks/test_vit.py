@@ -33,7 +33,7 @@ def _size(network: Network, shape: tuple[int, ...], condition=None) -> int:
         ("S", 29_256_512, 32_556_160),
         ("B", 116_545_088, 97_135_360),
         ("L", 408_469_024, 314_904_544),
-        ("XL", 601_936_640, 459_252_544),  # the generator of XL/2 has 602 M in table 4 of arXiv:2511.22475
+        ("XL", 601_936_640, 459_252_544),
     ],
 )
 def test_the_sizes_have_as_many_parameters_as_their_sources(size, of_generator, of_discriminator):

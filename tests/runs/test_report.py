@@ -158,11 +158,11 @@ def test_scores_are_marked_beside_real_data(run):
 @pytest.mark.parametrize(
     ("value", "error", "real", "real_error", "better", "expected"),
     [
-        (2.0, 0.3, 1.0, 0.4, "lower", "as real"),  # 1 apart, and √(.09 + .16) = .5
+        (2.0, 0.3, 1.0, 0.4, "lower", "equal"),  # 1 apart, and √(.09 + .16) = .5
         (2.1, 0.3, 1.0, 0.4, "lower", "worse"),
         (2.1, 0.3, 1.0, 0.4, "higher", "better"),
         (0.5, None, 1.0, None, "lower", "better"),
-        (1.0, None, 1.0, None, "higher", "as real"),
+        (1.0, None, 1.0, None, "higher", "equal"),
         (0.5, 0.1, 1.0, 0.1, "", "differs"),
         (None, None, 1.0, None, "lower", ""),
     ],

@@ -165,16 +165,17 @@ def as_text(report: Report, run: str, remarks: Sequence[str] = ()) -> str:
 
 
 def beside_real(score: Report) -> str:
-    """A score compared with real data's: "better", "worse", "differs" if real data is the target, or "as real".
+    """A score compared with real data's: "better", "worse", "differs" if real data is the target, or "equal".
 
-    Scores within two standard errors of their difference count as equal. "" if one of them is not finite.
+    Scores within two standard errors of their difference count as equal, which large errors make of any two. "" if one
+    of them is not finite.
     """
     real = score["real_data"]
     if score["value"] is None or real["value"] is None:
         return ""
     gap = score["value"] - real["value"]
     if abs(gap) <= 2 * math.hypot(score["standard_error"] or 0.0, real["standard_error"] or 0.0):
-        return "as real"
+        return "equal"
     if score["better"] not in ("higher", "lower"):
         return "differs"
     return "better" if (gap > 0) == (score["better"] == "higher") else "worse"
@@ -184,7 +185,7 @@ _MARKS = {
     "better": '<span class="small better">✓ better</span>',
     "worse": '<span class="small worse">✗ worse</span>',
     "differs": '<span class="small worse">✗ differs</span>',
-    "as real": '<span class="small better">✓ as real</span>',
+    "equal": '<span class="small">≈ no difference seen</span>',
     "": "",
 }
 
@@ -219,5 +220,7 @@ def as_html(report: Report) -> Iterator[str]:
     yield from (pages.note(note) for note in (task["notes"] if rows else ()))
     yield pages.table(html_rows(report["scores"]), (1, 2))
     if report["scores"]:
-        yield pages.note(f"{MEANING} A score is as real data's within two standard errors of their difference.")
+        yield pages.note(
+            f"{MEANING} No difference is seen within two standard errors of it, which says little where they are large."
+        )
     yield from (pages.note(note) for note in report["notes"])

@@ -465,7 +465,7 @@ class Output:
     def summarise(self, first: int, total: int, seconds: float, writers: Sequence[str]) -> None:
         """Prints which files to look at, and what to do next."""
         losses = " and ".join(["metrics.jsonl", *(f"{name}/" for name in writers)])
-        print(f"Done: steps {first:,} to {total:,} in {duration(seconds)}.")
+        print(f"Done: steps {first:,} to {total:,} in {duration(seconds)}, compiling included.")
         announce(
             [
                 ("look at", str(self.directory.report)),
