@@ -128,7 +128,7 @@ def task_rows(task: dict[str, dict], methods: Sequence[str], examples: int, digi
 
 
 def _without_paths(fields: dict[str, str]) -> dict[str, str]:
-    """The fields without those that are paths on this machine."""
+    """Drops the fields that hold paths on this machine."""
     return {name: value for name, value in fields.items() if name not in ("dataset.path", "evaluation.other_run")}
 
 

@@ -6,7 +6,7 @@ Everything that holds arrays is a `NamedTuple` or a frozen dataclass registered 
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import chex
@@ -81,6 +81,11 @@ class Network(_NetworkFields):
         return Network(**{**self._asdict(), "apply": function, **changes})
 
 
+def mean_of(values: Sequence[chex.Array]) -> chex.Array:
+    """The mean of several arrays; a single one is returned unchanged."""
+    return sum(values[1:], values[0]) / len(values) if len(values) > 1 else values[0]
+
+
 class DiscriminatorOutput(NamedTuple):
     """A discriminator's output if it returns more than plain logits.
 
@@ -100,7 +105,7 @@ class DiscriminatorOutput(NamedTuple):
         """[batch]: of each example the mean over its patches, and then over the discriminators."""
         leaves = jax.tree.leaves(self.logits)
         means = [leaf.reshape(leaf.shape[0], -1).mean(1) if leaf.ndim > 1 else leaf for leaf in leaves]
-        return means[0] if len(means) == 1 else sum(means[1:], means[0]) / len(means)
+        return mean_of(means)
 
     @classmethod
     def of(cls, outputs: Any) -> "DiscriminatorOutput":

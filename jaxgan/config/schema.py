@@ -483,7 +483,7 @@ def evaluator_parameters(entry: str) -> tuple[str, ...]:
 
 
 def further(table: Mapping[str, Any], entry: str, names: Iterable[str] | None = None) -> list[str]:
-    """The parameters of an entry after its weight, except those that are entries themselves (such as one_sided).
+    """Lists the parameters of an entry after its weight, without those that have an entry of their own (one_sided).
 
     Args:
       table: penalties, or terms.

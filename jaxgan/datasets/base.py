@@ -160,9 +160,9 @@ class Dataset:
 Loader = Callable[..., Dataset]
 """A function of keyword parameters that raises DataError for missing or damaged data.
 
-Of its parameters, the program passes those that are fields of the config's section `dataset`, `seed` (of the run) and
-`memory_limit` (in bytes; a larger split becomes a `Source` if the loader can make one). The result may depend on the
-seed only through that parameter. `path` is the data's file or directory. `validation_examples` is the number of
+The program passes the parameters that are fields of the config's section `dataset`, the run's `seed`, and
+`memory_limit` (in bytes; a larger split becomes a `Source` if the loader can make one). Only the parameter `seed` may
+make the result depend on the seed. `path` is the data's file or directory. `validation_examples` is the number of
 training examples that become the validation split; −1 means a sixth (10,000 of MNIST's 60,000).
 `jaxgan.datasets.splits.assemble` says which ones. A UsageError says that no training examples would be left.
 """

@@ -13,6 +13,7 @@ from jaxgan.fields import Widths
 from jaxgan.networks import layers
 from jaxgan.networks.conditioning import as_features, with_condition
 from jaxgan.networks.convolution import Conv, ConvTranspose, check_sides
+from jaxgan.networks.dcgan import PADDING, SIZE, STRIDE
 from jaxgan.networks.normalization import (
     FROM_DATA,
     NORMALIZATIONS,
@@ -22,9 +23,6 @@ from jaxgan.networks.normalization import (
     weights_for,
 )
 from jaxgan.types import Network
-
-SIZE, STRIDE, PADDING = 4, 2, 1
-"""Of every kernel; one of stride 2 halves or doubles an image's sides exactly."""
 
 
 class Pix2Pix(linen.Module):

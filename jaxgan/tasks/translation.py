@@ -25,7 +25,7 @@ LUMINANCE = (0.299, 0.587, 0.114)
 MEANING = (
     "rmse: of images in [0, 1], for each example; best: of its {draws} draws, mean: over them; k nearest: the {draws} "
     "training examples with the nearest views; the other methods have one picture each. view rmse: of the picture's "
-    "view to the view that was given. accuracy: share of pictures to which the classifier gives the example's label, "
+    "view to the example's, likewise. accuracy: share of pictures to which the classifier gives the example's label, "
     "over all draws. Means over the examples ± standard errors."
 )
 NO_CLASSIFIER = "Left out: accuracy, for which evaluation.features must be a classifier of the data's own labels."
@@ -46,8 +46,7 @@ def small(images: chex.Array, *, factor: int) -> chex.Array:
 
 
 def outline(images: chex.Array) -> chex.Array:
-    """Edges [n, height, width, 1]: 1 where the largest step to the pixel to the right or below is half the range or
-    more, −1 where there is none, and between them in between. The range is that of [−1, 1]."""
+    """Edges [n, height, width, 1]: 2·step − 1, at most 1, of the largest step to the pixel to the right or below."""
     right = jnp.pad(jnp.abs(jnp.diff(images, axis=2)), ((0, 0), (0, 0), (0, 1), (0, 0)))
     below = jnp.pad(jnp.abs(jnp.diff(images, axis=1)), ((0, 0), (0, 1), (0, 0), (0, 0)))
     return jnp.clip(2 * jnp.maximum(right, below).max(-1, keepdims=True) - 1, -1, 1)
@@ -151,8 +150,7 @@ def measure(trained: ScoreInputs, see: View, draws: int, examples: int, factor: 
         made["bicubic"] = np.asarray(jax.image.resize(less, tested.shape, "bicubic"))[None]
     unit = trained.unit
     errors = {name: masked_rmse(unit(each), unit(tested), _unknown(tested)) for name, each in made.items()}
-    views_of = {name: np.stack([_in_parts(see, draw) for draw in each]) for name, each in made.items()}
-    apart = {name: masked_rmse(each / 2, views / 2, _unknown(views)).mean(0) for name, each in views_of.items()}
+    apart = {name: _between_views(see, unit(each), unit(tested)).mean(0) for name, each in made.items()}
     scores: list[Score] = [
         compare("rmse_best", {k: mean_and_error(v.min(0)) for k, v in errors.items()}, "lower", len(tested)),
         compare("rmse_mean", {k: mean_and_error(v.mean(0)) for k, v in errors.items()}, "lower", len(tested)),
@@ -166,6 +164,13 @@ def measure(trained: ScoreInputs, see: View, draws: int, examples: int, factor: 
     values["real data"] = mean_and_error(trained.classify(tested) == labels)
     scores.append(compare("accuracy", values, "higher", len(tested)))
     return Scores(tuple(scores), (MEANING.format(draws=draws),))
+
+
+def _between_views(see: View, made: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    """[draws, n]: rmse of the views of pictures [draws, n, ...] to those of examples, all in [0, 1]."""
+    wanted = _in_parts(see, 2 * tested - 1) / 2
+    found = np.stack([_in_parts(see, 2 * draw - 1) for draw in made]) / 2
+    return masked_rmse(found, wanted, _unknown(wanted))
 
 
 def _unknown(examples: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from jaxgan.types import (
     Term,
     TermInputs,
     TrainState,
+    mean_of,
 )
 
 
@@ -80,7 +81,7 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
         conditions = condition, made_condition
         real_output, fake_output, model_state = _discriminate_both(spec, shard, variables, inputs, keys, conditions)
         logits = _compared_logits(spec, shard, real_output, fake_output)
-        loss = _mean([_scalar(spec.loss.discriminator(*pair), "loss.discriminator") for pair in logits])
+        loss = mean_of([_scalar(spec.loss.discriminator(*pair), "loss.discriminator") for pair in logits])
 
         # Penalties.
         def discriminate(examples, condition=None):
@@ -94,7 +95,7 @@ def discriminator_objective(spec: GANSpec, state: TrainState, keys: Keys) -> Los
             loss = _add_penalty(loss, penalty, state.step, arguments)
 
         # Terms and metrics.
-        metrics = jax.tree.map(lambda *values: _mean(values), *(_metrics(spec, *pair) for pair in logits))
+        metrics = jax.tree.map(lambda *values: mean_of(values), *(_metrics(spec, *pair) for pair in logits))
         terms = _terms(spec, "discriminator", shard, batch, real_output, fake_output, discriminate, inputs)
         if spec.latent_optimization is not None:
             metrics["latent_step"] = jnp.linalg.norm(latents - batch["latent"], axis=1).mean()
@@ -127,7 +128,7 @@ def generator_objective(
         real_output, _ = _discriminate(spec, shard, opponent, inputs.real, keys["real"], condition)
         fake_output, _ = _discriminate(spec, shard, opponent, inputs.fake, keys["fake"], made_condition)
         logits = _compared_logits(spec, shard, real_output, fake_output)
-        loss = _mean([_scalar(spec.loss.generator(*pair), "loss.generator") for pair in logits])
+        loss = mean_of([_scalar(spec.loss.generator(*pair), "loss.generator") for pair in logits])
 
         # Terms.
         def discriminate(examples, condition=None):
@@ -212,11 +213,6 @@ def _compared_logits(
     gather = shard.gather if spec.loss.compares else lambda logits: logits
     pairs = zip(real_leaves, fake_leaves, strict=True)
     return [(gather(real).reshape(-1), gather(fake).reshape(-1)) for real, fake in pairs]
-
-
-def _mean(values: Sequence[chex.Array]) -> chex.Array:
-    """The mean over several discriminators; of one, its value itself."""
-    return sum(values[1:], values[0]) / len(values) if len(values) > 1 else values[0]
 
 
 def _add_penalty(loss: chex.Array, penalty: Penalty | Lazy, step: chex.Array, arguments) -> chex.Array:

@@ -152,9 +152,10 @@ def test_what_does_not_suit_is_told():
         build(pix2pix.get_config(), DataFacts((2,), 100))
 
 
-def _scores(generate, view="small", **options):
+def _scores(generate, view="small", symmetric=True, **options):
     rng = np.random.default_rng(0)
     examples = rng.uniform(-1, 1, (60, 4, 4, 3)).astype(np.float32)
+    examples = examples if symmetric else (examples + 1) / 2
     see = functools.partial(small, factor=2) if view == "small" else VIEWS[view]
     inputs = ScoreInputs(
         generate=generate,
@@ -162,7 +163,7 @@ def _scores(generate, view="small", **options):
         train=examples[:40],
         test=examples[40:],
         test_labels=np.zeros(20, int),
-        unit=lambda x: (x + 1) / 2,
+        unit=(lambda x: (x + 1) / 2) if symmetric else (lambda x: x),
         key=KEY,
         **({"classify": None} | options),
     )
@@ -183,6 +184,15 @@ def test_scores_of_a_generator_that_returns_the_view():
     )
     # Uniform values within squares of 2 × 2: 3/4 of the variance 1/12 is left, of images in [0, 1].
     assert scores["rmse_mean"].value == pytest.approx((0.75 / 12) ** 0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_scores_do_not_depend_on_the_range_of_the_data(view):
+    found = []
+    for symmetric, black in ((True, -1.0), (False, 0.0)):
+        scores, _, _ = _scores(lambda z, views, black=black: np.full((10, 4, 4, 3), black), view, symmetric)
+        found.append([scores[name].value for name in ("rmse_best", "view rmse")])
+    np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 def test_scores_of_a_generator_that_knows_the_answer_in_one_draw():

@@ -32,7 +32,7 @@ def judging(game, form):
         logits, state = inner.apply(variables, inputs, condition=condition, key=key, train=train)
         return form(logits), state
 
-    return game | {"discriminator": inner._replace(apply=apply)}
+    return game | {"discriminator": Network(inner.init, apply)}
 
 
 def begin(game):
