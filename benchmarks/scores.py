@@ -19,13 +19,15 @@ from benchmarks import timing
 from jaxgan import runs
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.base import share_error
+from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.tables import number, summarise
+from jaxgan.runs.facts import read_facts
 
 
 def one_seed(
     config: str, seed: int, workdir: pathlib.Path, overrides: dict[str, str], evaluation: dict[str, str]
 ) -> dict:
-    """Trains and evaluates one seed. Returns the evaluation's results, and the alarms that ever turned on."""
+    """Trains and evaluates one seed. Returns the evaluation's results, the alarms that ever turned on, and the time."""
     trained, evaluated = (
         {name: value.replace("{seed}", str(seed)) for name, value in fields.items()}
         for fields in (overrides | {"seed": str(seed)}, evaluation)
@@ -37,7 +39,7 @@ def one_seed(
     newest = max(written, key=lambda path: path.stat().st_mtime_ns)
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     alarms = sorted({name for line in lines for name, value in line.items() if name.startswith("alarm_") and value})
-    return {**json.loads(newest.read_text()), "alarms": alarms}
+    return {**json.loads(newest.read_text()), "alarms": alarms, "seconds": read_facts(RunDirectory(str(workdir), create=False)).seconds}
 
 
 def summary(reports: list[dict]) -> dict[str, dict]:
@@ -159,6 +161,7 @@ def main() -> None:
         "scores": summary(reports),
         "task": task_summary(reports),
         "alarms": {str(seed): report["alarms"] for seed, report in zip(arguments.seeds, reports, strict=True)},
+        "seconds": [report["seconds"] for report in reports],  # of training, with compiling, pictures and checkpoints
         "machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "numpy"),
     }
     print(json.dumps({name: result[name] for name in ("scores", "task")}, indent=2))
