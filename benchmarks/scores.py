@@ -39,7 +39,11 @@ def one_seed(
     newest = max(written, key=lambda path: path.stat().st_mtime_ns)
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     alarms = sorted({name for line in lines for name, value in line.items() if name.startswith("alarm_") and value})
-    return {**json.loads(newest.read_text()), "alarms": alarms, "seconds": read_facts(RunDirectory(str(workdir), create=False)).seconds}
+    return {
+        **json.loads(newest.read_text()),
+        "alarms": alarms,
+        "seconds": read_facts(RunDirectory(str(workdir), create=False)).seconds,
+    }
 
 
 def summary(reports: list[dict]) -> dict[str, dict]:

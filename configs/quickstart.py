@@ -9,11 +9,11 @@ hidden units, and is projected on the discriminator's last layer. Relativistic p
 every fourth step; Adam at 2e-4 with betas 0 and .99, batch 64, moving average of the generator .999. 6,000 steps are 97
 epochs. Pictures have a row per class.
 
-Time: two minutes and a quarter on two cores of an AMD EPYC. Score, mean of four seeds ± its standard error with the
-evaluation's own (results/scores/quickstart.json; 10,000 samples each): high_quality 0.933 ± 0.005 (4,000 real digits:
-.998), parzen_paper 168.8 ± 6.6 nats (211), precision 0.964 ± 0.002 (.945), recall 0.228 ± 0.023 (.946), frechet 89.1 ±
-8.6 in the classifier's features (14), 10 of 10 classes; no alarm goes on. Samples are a little nearer to the training
-digits than other real digits are (nearest_closer .56), and vary less within a class. Other processors round differently
+Time: 136 to 148 s on two cores of an AMD EPYC. Score, mean of four seeds ± its standard error with the evaluation's own
+(results/scores/quickstart.json; 10,000 samples each): high_quality 0.936 ± 0.004 (4,000 real digits: .998),
+parzen_paper 171.6 ± 8.7 nats (211), precision 0.972 ± 0.002 (.945), recall 0.226 ± 0.020 (.946), frechet 87.6 ± 8.6 in
+the classifier's features (14), 10 of 10 classes; no alarm goes on. Samples are a little nearer to the training
+digits than other real digits are (nearest_closer .57), and vary less within a class. Other processors round differently
 and give other numbers.
 Source: the loss and the penalties of Huang et al. 2024 (arXiv:2501.05441), which has no lazy penalties; the projection
 of Miyato and Koyama 2018 (arXiv:1802.05637). configs/conditional_mnist.py is the same with more data and larger

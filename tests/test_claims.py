@@ -140,6 +140,7 @@ def said_of_results():
     return [
         scores.table_of(quickstart),
         f"These are of one {quickstart['machine']['cpu']}.",
+        f"Its two cores trained each in {min(quickstart['seconds']):.0f} to {max(quickstart['seconds']):.0f} s.",
         f"| this run | {scores.cell(accuracy, 2, 100, 10_000)} | | real digits | {100 * accuracy['real_data']:.2f} |",
         f"| this run | {scores.cell(inference['latent rmse']['this run'], 3)} |"
         f" | a guess without x | {inference['latent rmse']['prior mean']['mean']:.3f} |",
