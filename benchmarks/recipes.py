@@ -26,6 +26,7 @@ SHAPES = {
     "tfds": (32, 32, 3),
     "npz": (48, 48, 1),
     "avatars": (32, 32, 3),
+    "images": (32, 32, 3),
 }
 """Shapes of an example, by dataset; tfds: CIFAR-10, npz: the Toronto faces."""
 OTHERS = {"gat": (32, 32, 4)}

@@ -112,6 +112,7 @@ def get_config(platform: str = "") -> ConfigDict:
     # Weights of jaxgan.TERMS: loss terms that read more than logits; 0 is off.
     config.terms = ConfigDict()
     config.terms.feature_matching = 0.0  # lambda: |E f(x) - E f(G(z))|^2 for G; needs discriminator.features
+    config.terms.feature_distance = 0.0  # lambda: E |f(x) - f(G(z, c))| for G, likewise, for the condition c of x
     config.terms.mutual_information = 0.0  # lambda: -E log Q(c | G(z)) for both players (InfoGAN); needs
     # latent.name=categorical and discriminator.class_logits=categories + codes, or + 2 codes for a learned deviation
     config.terms.auxiliary_classifier = 0.0  # lambda: -E log P(class | x) for both (AC-GAN); needs condition=labels,
@@ -179,6 +180,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.translation = ConfigDict()
     config.translation.view = "outline"  # what G is given of an example: "outline", "grey" or "small"
     config.translation.factor = 4  # of "small": how many times fewer pixels a side has
+    config.translation.cycle = 0.0  # lambda: above 0 nothing is paired: two pairs of players and the errors of cycles
+    config.translation.cycle_widths = (32, 64, 128)  # channels of the pair of players that makes views
     config.translation.draws = 10  # pictures per example, in sheets and evaluations
     config.translation.examples = 500  # evaluations: number of test examples
 
@@ -309,10 +312,10 @@ def get_config(platform: str = "") -> ConfigDict:
 
 def _network() -> ConfigDict:
     network = ConfigDict()
-    network.network = "mlp"  # "mlp", "maxout", "dcgan", "cifar10", "resnet", "r3gan", "pix2pix" or "vit":
-    # jaxgan.networks.NETWORKS
+    network.network = "mlp"  # "mlp", "maxout", "dcgan", "cifar10", "resnet", "r3gan", "pix2pix", "stylegan2"
+    # or "vit": jaxgan.networks.NETWORKS
     network.widths = (256,)  # units of each hidden layer; dcgan: channels, one doubling or halving of the sides each;
-    # resnet, r3gan: channels of the smallest image and after each doubling; in reverse for a discriminator
+    # resnet, r3gan, stylegan2: channels of the smallest image and after each doubling; in reverse for a discriminator
     network.activation = ("relu",)  # activation of the hidden layers: relu, leaky_relu, ...: one for all, or one per
     # layer
     network.output = "linear"  # the last activation; a discriminator's output is a logit, so it is linear
@@ -324,6 +327,9 @@ def _network() -> ConfigDict:
     # convolution
     network.blocks = 2  # r3gan: residual blocks per width
     network.group_size = 16  # r3gan: channels per group of the 3 x 3 kernels
+    network.style = 512  # stylegan2: dimensions of a style
+    network.mapping = 2  # stylegan2: layers of the mapping network; 8 in the source for larger images
+    network.truncation = 1.0  # stylegan2: psi in [0, 1] of the styles, for samples; 1: as in training
     network.width = 384  # vit: width of a token; jaxgan.networks.VIT_SIZES has the sizes S, B, L and XL
     network.depth = 12  # vit: number of blocks
     network.heads = 6  # vit: heads of the attention
@@ -332,15 +338,15 @@ def _network() -> ConfigDict:
     network.halvings = 0  # resnet discriminator: how many of the first blocks halve the sides; 0: all but the last
     network.attention = 0  # resnet: self-attention on images with this many pixels per side; 0: none
     network.minibatch = "none"  # discriminators mlp, dcgan, resnet: a layer before the last one: "discrimination",
-    # "deviation"
+    # "deviation"; stylegan2: "deviation"
     network.features = False  # discriminator: True: also returns its last layer's inputs, for feature matching
     network.class_logits = 0  # discriminators mlp, dcgan, resnet: outputs of a second output layer, for config.terms
     network.conditional = True  # False: hides the condition from this player
     network.conditioning = "auto"  # mlp, dcgan: "concatenation" to the inputs; in a generator "normalization", as
     # scales and biases; in a discriminator "projection" on the last layer; "auto": concatenation. Others follow their
     # sources
-    network.remat = False  # dcgan, cifar10, resnet, r3gan, pix2pix, vit: True: stores only the layers' inputs for the
-    # gradient, and recomputes the rest
+    network.remat = False  # all but mlp and maxout: True: stores only the layers' inputs for the gradient, and
+    # recomputes the rest
     network.keep_input = 1.0  # dropout on the network's inputs: probability of keeping a pixel
     network.keep_hidden = 1.0  # dropout on the hidden layers: probability of keeping a unit
     network.noise_input = 0.0  # mlp: deviation of Gaussian noise on the network's inputs, in training

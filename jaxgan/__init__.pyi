@@ -37,6 +37,10 @@ from .runs.exported import load_exported as load_exported
 from .runs.trained import TrainedGAN as TrainedGAN
 from .runs.trained import load as load
 from .tasks import TASKS as TASKS
+from .training.adversary import Adversary as Adversary
+from .training.adversary import AdversaryState as AdversaryState
+from .training.adversary import adaptive_weight as adaptive_weight
+from .training.adversary import make_adversary as make_adversary
 from .training.init import init_state as init_state
 from .training.population import init_population as init_population
 from .training.population import member as member

@@ -92,12 +92,13 @@ class DiscriminatorOutput(NamedTuple):
     Attributes:
       logits: [batch]; sigmoid(logits) is the probability that an example came from the data. Or [batch, ...], one for
         each patch of an example, or a pytree of such arrays, one for each of several discriminators.
-      features: [batch, features], for feature matching, or None.
+      features: [batch, features], for feature matching, or a pytree of [batch, ...], such as all layers' outputs; or
+        None.
       class_logits: [batch, classes], for auxiliary classifiers, or None.
     """
 
     logits: chex.ArrayTree
-    features: chex.Array | None = None
+    features: chex.ArrayTree | None = None
     class_logits: chex.Array | None = None
 
     @property

@@ -188,11 +188,14 @@ def test_the_scores_that_a_config_of_a_task_expects_are_those_of_the_results():
         assert f"{name} {short(found['scores'][name]['mean'], digits)}" in text
         assert f"{short(found['scores'][name]['real_data'], digits)})" in text
 
-    text, found = said("avatars", 6_000, [0], "../scores/avatars")
-    assert f"by {found['samples']:,} samples" in text
-    for name, digits in (("label_accuracy", 3), ("within_class_diversity", 3), ("frechet", 1)):
-        own, real = (short(found["scores"][name][of], digits) for of in ("mean", "real_data"))
-        assert re.search(rf"{name} {own} \((real avatars: )?{real}\)", text), (name, own, real)
+    text, found = said("avatars", 6_000, [0, 1, 2, 3], "../scores/avatars")
+    assert f"by {found['samples']:,} samples" in text and not any(found["alarms"].values())
+    for name, digits in (("label_accuracy", 3), ("high_quality", 3), ("within_class_diversity", 3), ("frechet", 1)):
+        own, error, real = (short(found["scores"][name][of], digits) for of in ("mean", "standard_error", "real_data"))
+        assert re.search(rf"{name} {own} ± {error} \((real avatars: )?{real}\)", text), (name, own, error, real)
+    both, *one = found["seconds"]  # of the first seed on two cores, of the others on one
+    assert f"{both // 60:.0f} min {both % 60:.0f} s on two cores" in text
+    assert f"{min(one) // 60:.0f} to {max(one) // 60:.0f} minutes on one" in text
 
     text, found = said("semi_supervised_mnist", 40_000, [0, 1])
     assert "{:.0f} and {:.0f} errors of 10,000".format(*found["task"]["test_errors"]["this run"]["values"]) in text

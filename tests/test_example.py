@@ -111,3 +111,47 @@ def test_the_programs_of_the_pages_draw_their_pictures(name, constants, pictures
         assert 0 <= accuracy <= 1 and 0 < loss < 5
     else:
         assert len(lines) == 6 and all(re.search(r" \d of 8 modes, .*d_loss ", line) for line in lines)
+
+
+ADVERSARIAL = {
+    "vq_tokeniser": ("STEPS, ALONE, BATCH = 3, 1, 4", r"rmse ([\d.]+), (\d+) codes used, told apart ([\d.]+)"),
+    "vocoder": ("STEPS, BATCH = 2, 4", r"error of the spectrogram ([\d.]+), of a finer one ([\d.]+)"),
+    "domain_adversarial": (
+        "STEPS, BATCH = 4, 8",
+        r"([\d.]+) % of the spotted digits right, domains told apart ([\d.]+)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_programs_with_an_adversarial_loss_are_short(name):
+    assert len(pathlib.Path(f"examples/{name}.py").read_text().splitlines()) < 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_a_few_steps_of_an_adversarial_loss_elsewhere(name, capsys):
+    constants, pattern = ADVERSARIAL[name]
+    program, replaced = re.subn(
+        r"^STEPS, .* = .*$", constants, pathlib.Path(f"examples/{name}.py").read_text(), flags=re.M
+    )
+    with jax.numpy_rank_promotion("allow"):  # as users have it
+        exec(compile(program, name, "exec"), {"__name__": "__main__"})
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert replaced == 1 and len(lines) == (3 if name == "domain_adversarial" else 2)
+    assert all(np.isfinite([float(number) for number in re.search(pattern, line).groups()]).all() for line in lines)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_the_adversarial_loss_does_what_its_page_says(name):
+    without, *_, with_it = (
+        [float(number) for number in re.search(ADVERSARIAL[name][1], line).groups()]
+        for line in run(pathlib.Path(f"examples/{name}.py").read_text())
+    )
+    if name == "vq_tokeniser":
+        assert with_it[2] < without[2]
+    elif name == "vocoder":
+        assert with_it[1] < without[1]
+    else:
+        assert with_it[0] > without[0] + 5

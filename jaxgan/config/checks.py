@@ -418,8 +418,9 @@ def _terms(config: Values) -> Iterator[Problem]:
     def needs(name, what):
         return _about(f"terms.{name}", f" {what}")
 
-    if "feature_matching" in on and not config["discriminator.features"]:
-        yield needs("feature_matching", "needs discriminator.features=True")
+    for name in ("feature_matching", "feature_distance"):
+        if name in on and not config["discriminator.features"]:
+            yield needs(name, "needs discriminator.features=True")
     if "auxiliary_classifier" in on:
         if config["condition"] != "labels":
             yield needs("auxiliary_classifier", "needs condition=labels")
@@ -468,6 +469,20 @@ def _conditions_in_place(config: Values) -> Iterator[Problem]:
         yield _about("augmentation.names", f": {named} would move {moves} (task={task})")
     if method != "plain":
         yield _about("sampling.method", f" {method}: not of task={task} yet; use plain")
+    if task == "translation" and config["translation.cycle"]:
+        yield from _without_pairs(config)
+
+
+def _without_pairs(config: Values) -> Iterator[Problem]:
+    """Checks of translation without pairs, where D judges images and views, and a view is that of another example."""
+    field = "translation.cycle"
+    if config["discriminator_steps"] == 1 and not config["generator_batches"]:
+        yield _about(field, " needs two minibatches in a step; set generator_batches=1")
+    for name in ("l1", "l2", "feature_distance"):
+        if is_on(config, f"terms.{name}"):
+            yield _about(field, f" leaves no pairs to compare; set terms.{name}=0")
+    if config["augmentation.names"] or config["packing"] > 1:
+        yield _about(field, " is not for augmentation.names and packing; leave them out")
 
 
 def _semi_supervised(config: Values) -> Iterator[Problem]:

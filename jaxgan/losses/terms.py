@@ -37,15 +37,32 @@ def feature_matching(weight: chex.Numeric = 1.0) -> Term:
     check_weight(weight)
 
     def generator(inputs: TermInputs) -> chex.Array:
-        real, fake = inputs.real_output.features, inputs.fake_output.features
-        if real is None or fake is None:
-            raise ValueError(
-                "feature_matching needs the discriminator's features: in a config discriminator.features=True, else a "
-                "DiscriminatorOutput(logits, features=...)"
-            )
-        return weight * jnp.square(inputs.mean(real) - inputs.mean(fake)).sum()
+        pairs = _features("feature_matching", inputs)
+        return weight * sum(jnp.square(inputs.mean(real) - inputs.mean(fake)).sum() for real, fake in pairs)
 
     return Term(None, generator)
+
+
+def feature_distance(weight: chex.Numeric = 1.0) -> Term:
+    """λ Σ_l E |f_l(x) − f_l(G(z, c))|, added to the generator's loss: for conditions that determine x.
+
+    f_l are the discriminator's features, each layer by its mean over all values. x is the example whose condition the
+    generator was given, so draws become alike. The source calls it feature matching.
+
+    Args:
+      weight: λ ≥ 0, in units of the loss per unit of f; 10 in Wang et al., 2 in Kong et al.
+
+    Raises:
+      ValueError: λ is negative or not a number; on use, if the discriminator returns no features.
+
+    Source: Wang et al. 2018 (arXiv:1711.11585), equation 4; Kong et al. 2020 (arXiv:2010.05646), equation 3.
+    """
+    check_weight(weight)
+
+    def generator(inputs: TermInputs) -> chex.Array:
+        return weight * sum(jnp.abs(real - fake).mean() for real, fake in _features("feature_distance", inputs))
+
+    return Term(None, generator, pairs=True)
 
 
 def mutual_information(weight: chex.Numeric = 1.0) -> Term:
@@ -179,6 +196,17 @@ def _distance(
     return Term(None, generator, pairs=True)
 
 
+def _features(name: str, inputs: TermInputs) -> list[tuple[chex.Array, chex.Array]]:
+    """The discriminator's features of the data and of the samples, a pair for each layer."""
+    real, fake = inputs.real_output.features, inputs.fake_output.features
+    if real is None or fake is None:
+        raise ValueError(
+            f"{name} needs the discriminator's features: in a config discriminator.features=True, else a "
+            "DiscriminatorOutput(logits, features=...)"
+        )
+    return list(zip(jax.tree.leaves(real), jax.tree.leaves(fake), strict=True))
+
+
 def _class_logits(name: str, outputs: chex.Array | None, batch: int, widths: tuple[int, ...] = ()) -> chex.Array:
     wanted = " or ".join(str(width) for width in dict.fromkeys(widths)) or "N"
     if outputs is None:
@@ -193,6 +221,7 @@ def _class_logits(name: str, outputs: chex.Array | None, batch: int, widths: tup
 
 TERMS: dict[str, Callable[..., Term]] = Table("term") | {
     "feature_matching": feature_matching,
+    "feature_distance": feature_distance,
     "mutual_information": mutual_information,
     "auxiliary_classifier": auxiliary_classifier,
     "l1": l1,

@@ -34,6 +34,7 @@ from jaxgan.networks.mlp import MLP
 from jaxgan.networks.pix2pix import Pix2Pix
 from jaxgan.networks.r3gan import R3GAN
 from jaxgan.networks.resnet import ResNet
+from jaxgan.networks.stylegan2 import StyleGAN2
 from jaxgan.networks.vit import VIT_SIZES as VIT_SIZES
 from jaxgan.networks.vit import ViT
 from jaxgan.tables import Table
@@ -46,6 +47,7 @@ cifar10 = factory(CIFAR10)
 resnet = factory(ResNet)
 r3gan = factory(R3GAN)
 pix2pix = factory(Pix2Pix)
+stylegan2 = factory(StyleGAN2)
 vit = factory(ViT)
 
 NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
@@ -56,5 +58,6 @@ NETWORKS: dict[str, Callable[..., Network]] = Table("network") | {
     "resnet": resnet,
     "r3gan": r3gan,
     "pix2pix": pix2pix,
+    "stylegan2": stylegan2,
     "vit": vit,
 }

@@ -85,13 +85,13 @@ class R3GAN(linen.Module):
         if not self.widths:
             raise ValueError("r3gan needs at least one width")
         if self.output_shape:
-            _check_images(self.output_shape, len(self.widths))
+            check_doublings("r3gan", self.output_shape, len(self.widths))
         return from_linen(self)
 
     @linen.compact
     def __call__(self, inputs, *, condition=None, train=False):
         if not self.output_shape:
-            _check_images(inputs.shape[1:], len(self.widths))
+            check_doublings("r3gan", inputs.shape[1:], len(self.widths))
         labels = as_features(condition, self.classes, inputs.dtype)
         return self._generate(inputs, labels) if self.output_shape else self._judge(inputs, labels)
 
@@ -137,11 +137,12 @@ class R3GAN(linen.Module):
         return hidden
 
 
-def _check_images(shape: tuple[int, ...], widths: int) -> None:
+def check_doublings(network: str, shape: tuple[int, ...], widths: int) -> None:
+    """Raises ValueError unless `shape` is a square image of 4 pixels per side, doubled for each further width."""
     side = SIDE * 2 ** (widths - 1)
     if len(shape) != 3 or tuple(shape[:2]) != (side, side):
         raise ValueError(
-            f"r3gan with {widths} widths needs images [{side}, {side}, channels], not {list(shape)}; "
+            f"{network} with {widths} widths needs images [{side}, {side}, channels], not {list(shape)}; "
             f"a width for each of {SIDE}, {2 * SIDE}, {4 * SIDE}, ... pixels"
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.config import Experiment
@@ -16,6 +17,8 @@ from jaxgan.errors import UsageError
 from jaxgan.runs.data import as_conditions
 from jaxgan.runs.load import TrainedRun, asked_for, load_run
 from jaxgan.runs.sampling import Sampler, sampler
+from jaxgan.tasks.completions import STARTS, STEPS, known, latent_searcher
+from jaxgan.training.step import generate
 from jaxgan.types import Latent, Network, TrainState
 
 
@@ -117,6 +120,53 @@ class TrainedGAN:
         elif not jax.dtypes.issubdtype(getattr(key, "dtype", np.float32), jax.dtypes.prng_key) or key.ndim:
             raise UsageError("sample(key=...)", "it is not one typed key", "give jax.random.key(seed), or seed=")
         return self._sampler(self.state, key, count, self._conditions(condition)).values
+
+    def project(
+        self, examples: chex.Array, *, condition: Any = None, seed: int = 0, steps: int = STEPS, starts: int = STARTS
+    ) -> np.ndarray:
+        """The latents whose samples are nearest to given examples: argmin_z ‖x − G(z)‖², by gradients.
+
+        `jaxgan.generate(gan.generator, gan.state, latents)` draws them again. How near they come measures what the
+        generator can draw, not how likely it is. GANs with `task` other than "none" are not supported.
+
+        Args:
+          examples: [n, ...], floats in the range of the generator's output.
+          condition: for a conditional run: a class or a vector for each example, or one for all of them.
+          seed: of the latents from which each search starts.
+          steps: Adam steps of a search, ≥ 1.
+          starts: searches per example, ≥ 1; the nearest latent of all is kept.
+
+        Returns:
+          Float32 array [n, dim], in the range of the prior's draws.
+
+        Raises:
+          UsageError: the examples have another shape or no floats, or the condition is missing, or not of this run.
+
+        Source: Yeh et al. 2017 (arXiv:1607.07539), with all values known.
+        """
+        shape, given = tuple(self.run.data["example_shape"]), jnp.asarray(examples)
+        what = f"project(examples {given.dtype} {list(given.shape)})"
+        if given.shape[1:] != shape or not len(given) or not jnp.issubdtype(given.dtype, jnp.floating):
+            scale = f'jaxgan.RANGES["{self.config["dataset"]["range"]}"].scale(images)'
+            remedy = f"give floats [n, {', '.join(map(str, shape))}], such as {scale}"
+            raise UsageError(what, "the run has other examples", remedy)
+        if self.config["task"] != "none":
+            raise UsageError(what, f"the run's generator is of task={self.config['task']}", "project with a plain run")
+        if condition is None and self._experiment.conditions is not None:
+            raise UsageError(what, "the run is conditional", "give condition=, a class or a vector for each example")
+        rows = None
+        if condition is not None:
+            conditions = self._conditions(condition)
+            if conditions is None or len(conditions) not in (1, len(given)):
+                count = 0 if conditions is None else len(conditions)
+                raise UsageError(what, f"there are {count} conditions", "give one for each example, or one for all")
+            rows = np.resize(conditions, (len(given), *conditions.shape[1:]))
+
+        def draw(latents: chex.Array) -> chex.Array:
+            return generate(self.generator, self.state, latents, condition=rows)
+
+        search = latent_searcher(draw, self.latent, steps=steps, starts=starts)
+        return search(known(given, jnp.ones(given.shape)), jax.random.key(seed))
 
     @functools.cached_property
     def _sampler(self) -> Sampler:

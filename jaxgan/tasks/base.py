@@ -124,6 +124,17 @@ class Task(NamedTuple):
     judges: bool = False
 
 
+def joined(**parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of several networks as those of one: each collection has a part for each network that uses it."""
+    names = {name: None for variables in parts.values() for name in variables}
+    return {name: {part: own[name] for part, own in parts.items() if name in own} for name in names}
+
+
+def part_of(variables: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """The variables of one of the networks that `joined` has joined."""
+    return {name: parts[part] for name, parts in variables.items() if part in parts}
+
+
 def none(*, example_shape, latent) -> Task:
     """A plain GAN."""
     return Task()

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import chex
 import jax
@@ -14,7 +14,7 @@ from jaxgan.losses import both_sides
 from jaxgan.networks import NETWORKS
 from jaxgan.networks.layers import ACTIVATIONS
 from jaxgan.tables import UnknownNameError
-from jaxgan.tasks.base import Sheet, Task
+from jaxgan.tasks.base import Sheet, Task, joined, part_of
 from jaxgan.tasks.inference_scores import NOISE, Encoded, corrupted, measure
 from jaxgan.types import DiscriminatorInputs, Latent, Network, Term, example_keys, of_norm
 
@@ -94,7 +94,7 @@ def encoding(
 
     def init(key, inputs, condition=None):
         examples = jnp.zeros((len(inputs), *example_shape))
-        return _joined(generator.init(key, inputs), encoder.init(jax.random.fold_in(key, 1), examples))
+        return joined(generator=generator.init(key, inputs), encoder=encoder.init(jax.random.fold_in(key, 1), examples))
 
     def requested(own, seeing, latents, condition):
         if isinstance(condition, Encoded):
@@ -106,14 +106,15 @@ def encoding(
         return generate(own, latents)[0]
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
-        own, seeing = (_part(variables, name) for name in ("generator", "encoder"))
+        own, seeing = (part_of(variables, name) for name in ("generator", "encoder"))
         if not train:
             made = requested(own, seeing, inputs, condition)
             return made, {name: value for name, value in variables.items() if name != "params"}
         made, state = generate(own, inputs, key=key, train=True)
         if pairs:
             codes, seen = encode(seeing, condition, train=True)
-            return DiscriminatorInputs(as_pairs(condition, codes), as_pairs(made, inputs)), _joined(state, seen)
+            sides = as_pairs(condition, codes), as_pairs(made, inputs)
+            return DiscriminatorInputs(*sides), joined(generator=state, encoder=seen)
         looked_at = jax.lax.stop_gradient(made)
         if generator_weight:  # the fraction of the gradient that passes to the generator
             looked_at = looked_at + generator_weight * (made - looked_at)
@@ -122,7 +123,7 @@ def encoding(
             looked_at = corrupted(jax.vmap(jax.random.fold_in, (0, None))(keys, NOISE), looked_at, **corruption)
         codes, seen = encode(seeing, looked_at, train=True)
         missed = jnp.square(codes - jax.lax.stop_gradient(inputs)).sum(-1)
-        return DiscriminatorInputs(None, made, missed), _joined(state, seen)
+        return DiscriminatorInputs(None, made, missed), joined(generator=state, encoder=seen)
 
     return generator._replace(init=init, apply=apply)
 
@@ -135,17 +136,6 @@ def _of_norm(encoder: Network, radius: float) -> Network:
         return of_norm(codes, radius), state
 
     return encoder._replace(apply=apply)
-
-
-def _part(variables: dict[str, Any], player: str) -> dict[str, Any]:
-    return {name: parts[player] for name, parts in variables.items() if player in parts}
-
-
-def _joined(generator: dict[str, Any], encoder: dict[str, Any]) -> dict[str, Any]:
-    """The collections of both networks; each has a part per network that uses it."""
-    parts = {"generator": generator, "encoder": encoder}
-    names = {name: None for variables in parts.values() for name in variables}
-    return {name: {part: own[name] for part, own in parts.items() if name in own} for name in names}
 
 
 REGRESSION = Term(generator=lambda inputs: inputs.extra.mean())

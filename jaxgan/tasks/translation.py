@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import chex
 import jax
@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.evaluation.base import Score, compare
-from jaxgan.fields import Count, Field
+from jaxgan.fields import Count, Field, Widths
+from jaxgan.networks import NETWORKS
 from jaxgan.tables import Table
-from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, mean_and_error
+from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, joined, mean_and_error, part_of
 from jaxgan.tasks.completions import Known, masked_rmse, nearest_indices
-from jaxgan.types import Latent, Network
+from jaxgan.types import DiscriminatorInputs, DiscriminatorOutput, Latent, Network, Term
 
 View = Callable[[chex.Array], chex.Array]
 """`images [n, height, width, channels] -> pictures [n, height, width, any channels]`, both in the networks' range."""
@@ -68,12 +69,83 @@ def paired(discriminator: Network) -> Network:
     return discriminator._replace(init=init, apply=apply)
 
 
+class Unpaired(NamedTuple):
+    """A condition in training without pairs: images [n, ...], and views [n, ...] of other images."""
+
+    images: chex.Array
+    views: chex.Array
+
+
+def cycling(generator: Network, inverse: Network, example_shape: tuple[int, ...]) -> Network:
+    """The generator G joined with F, which makes views of images; the parameters are "generator" and "inverse".
+
+    Outside training it returns G(z, view). In training the condition is `Unpaired`, and it returns both sides of both
+    domains, and the error of both cycles, |G(z, F(x)) − x| + |F(G(z, c)) − c|, each a mean over the values, for a term.
+
+    Args:
+      generator: takes latents [n, dim] and views as its condition.
+      inverse: takes latents, which are 0, and images as its condition.
+      example_shape: of the images.
+    """
+
+    def init(key, inputs, condition=None):
+        views = condition.views if isinstance(condition, Unpaired) else condition
+        images = jnp.zeros((len(inputs), *example_shape))
+        back = inverse.init(jax.random.fold_in(key, 1), jnp.zeros_like(inputs), condition=images)
+        return joined(generator=generator.init(key, inputs, condition=views), inverse=back)
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        forward, back = part_of(variables, "generator"), part_of(variables, "inverse")
+        views = condition.views if isinstance(condition, Unpaired) else condition
+        if not train:
+            made, _ = generator.apply(forward, inputs, condition=views)
+            return made, {name: value for name, value in variables.items() if name != "params"}
+        images, options, nothing = condition.images, {"key": key, "train": True}, jnp.zeros_like(inputs)
+        made, state = generator.apply(forward, inputs, condition=views, **options)
+        seen, back_state = inverse.apply(back, nothing, condition=images, **options)
+        forward, back = forward | state, back | back_state
+        again, state = generator.apply(forward, inputs, condition=seen, **options)
+        seen_again, back_state = inverse.apply(back, nothing, condition=made, **options)
+        missed = sum(jnp.abs(a - b).mean((1, 2, 3)) for a, b in ((again, images), (seen_again, views)))
+        sides = {"images": images, "views": views}, {"images": made, "views": seen}
+        return DiscriminatorInputs(*sides, missed), joined(generator=state, inverse=back_state)
+
+    return Network(init, apply)
+
+
+def both_domains(discriminator: Network, other: Network, see: View) -> Network:
+    """A discriminator of images and one of views, as one of {"images": ..., "views": ...}, with the logits of both.
+
+    It also takes images alone, and then judges their own views.
+    """
+
+    def parts(inputs):
+        return inputs if isinstance(inputs, dict) else {"images": inputs, "views": see(inputs)}
+
+    def init(key, inputs, condition=None):
+        inputs = parts(inputs)
+        own = discriminator.init(key, inputs["images"])
+        return joined(images=own, views=other.init(jax.random.fold_in(key, 1), inputs["views"]))
+
+    def apply(variables, inputs, *, condition=None, key=None, train=False):
+        inputs, options = parts(inputs), {"key": key, "train": train}
+        outputs, states = {}, {}
+        for name, network in (("images", discriminator), ("views", other)):
+            judged, states[name] = network.apply(part_of(variables, name), inputs[name], **options)
+            outputs[name] = DiscriminatorOutput.of(judged).logits
+        return DiscriminatorOutput(outputs), joined(**states)
+
+    return Network(init, apply)
+
+
 def translation(
     *,
     example_shape: tuple[int, ...],
     latent: Latent,
     view: Annotated[str, VIEWS] = "outline",
     factor: Count = 4,
+    cycle: Annotated[float, Field(low=0)] = 0.0,
+    cycle_widths: Annotated[Widths, Field(low=1, needs={"cycle": None})] = (32, 64, 128),
     draws: Annotated[int, Field(low=1, resume=True, modes=("evaluate",))] = 10,
     examples: Annotated[int, Field(low=2, resume=True, modes=("evaluate",))] = 500,
 ) -> Task:
@@ -84,13 +156,19 @@ def translation(
       latent: the prior p_z(z).
       view: name of the view in `VIEWS` that G is given.
       factor: of "small", how many times fewer pixels a side has.
+      cycle: λ ≥ 0. Above 0 nothing is paired: views are those of other examples, and a second generator F makes views
+        of images, against a discriminator of views. Both also minimise λ times the errors of their cycles (`cycling`).
+        The source has 10, beside a sum over both discriminators; here the loss is their mean. A step needs two
+        minibatches.
+      cycle_widths: of F and of the discriminator of views, which are `pix2pix` networks.
       draws: pictures of each example in sheets and scores, ≥ 1.
       examples: test examples in the scores, at most.
 
     Raises:
       ValueError: the examples are not images, or their sides do not divide by the factor.
 
-    Source: Isola et al. 2017 (arXiv:1611.07004).
+    Source: Isola et al. 2017 (arXiv:1611.07004); Zhu et al. 2017 (arXiv:1703.10593), equations 1 to 3, without the term
+    of identities and without a buffer of earlier samples.
     """
     if len(example_shape) != 3:
         raise ValueError(f"a view is of images [height, width, channels], and examples are {list(example_shape)}")
@@ -102,12 +180,31 @@ def translation(
     def prepare(keys, batch):
         return {**batch, "condition": jax.vmap(see)(batch["real"])}
 
-    return Task(
+    def prepare_unpaired(keys, batch):
+        if len(real := batch["real"]) < 2:
+            raise ValueError("translation without pairs needs two minibatches in a step; set generator_batches=1")
+        return {**batch, "condition": Unpaired(real, jax.vmap(see)(jnp.roll(real, 1, axis=0)))}
+
+    task = Task(
         discriminator=lambda network, axis_name: paired(network),
         prepare=prepare,
         condition=lambda count: jnp.zeros((count, *seen)),
         sheet=lambda key, count, shown, prior: sheet(key, count, shown, prior, see, draws),
         measure=lambda trained: measure(trained, see, draws, examples, factor if view == "small" else 1),
+    )
+    if not cycle:
+        return task
+
+    def of_views(output_shape, axis_name):
+        options = {"widths": tuple(cycle_widths), "normalization": "instance", "axis_name": axis_name}
+        return NETWORKS["pix2pix"](output_shape=output_shape, output="tanh" if output_shape else "linear", **options)
+
+    of_views(seen, None)  # raises an error for widths that do not fit
+    return task._replace(
+        generator=lambda network, axis_name: cycling(network, of_views(seen, axis_name), example_shape),
+        discriminator=lambda network, axis_name: both_domains(network, of_views((), axis_name), see),
+        prepare=prepare_unpaired,
+        terms=(Term(generator=lambda inputs: cycle * inputs.extra.mean()),),
     )
 
 

@@ -76,8 +76,7 @@ def init_state(
       ValueError: a network does not follow the interface, or does not fit the data; the example has integers; an
         optimizer is invalid, or needs the value of the loss.
     """
-    if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.ndim:
-        raise TypeError(f"key must be one typed key from jax.random.key(seed), {_not_a_key(key)}")
+    check_key(key)
     parts = generator, discriminator, generator_tx, discriminator_tx, latent
     _check_parts(*parts)
     example = example if hasattr(example, "dtype") else jnp.asarray(example)
@@ -90,8 +89,8 @@ def init_state(
     state = TrainState(
         step=jnp.zeros((), jnp.int32),
         key=keys["run"],
-        generator=_init_player("generator", generator, keys["generator"], latents, condition, generator_tx),
-        discriminator=_init_player(
+        generator=init_player("generator", generator, keys["generator"], latents, condition, generator_tx),
+        discriminator=init_player(
             "discriminator", discriminator, keys["discriminator"], example, condition, discriminator_tx
         ),
     )
@@ -109,7 +108,14 @@ def start_average(state: TrainState) -> TrainState:
     return state
 
 
-def _init_player(player: str, network: Network, key, inputs, condition, tx) -> PlayerState:
+def check_key(key: Any) -> None:
+    """Raises TypeError unless `key` is one typed key."""
+    if not jax.dtypes.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key) or key.ndim:
+        raise TypeError(f"key must be one typed key from jax.random.key(seed), {_not_a_key(key)}")
+
+
+def init_player(player: str, network: Network, key, inputs, condition, tx) -> PlayerState:
+    """A player's initial state; raises ValueError if its network does not follow the interface."""
     _check_signature("init", network.init, (key, inputs), {"condition": condition})
     try:
         variables = network.init(key, inputs, condition=condition)
@@ -265,6 +271,16 @@ def check_batch(batch: Batch, discriminator_steps: int, own: int = 0) -> None:
     check_floats(batch["real"], 'batch["real"]')
 
 
+def check_pair(fake: chex.ArrayTree, real: chex.ArrayTree) -> None:
+    """Raises ValueError unless what a model makes and its data are floats of the same shapes."""
+    shapes = [jax.tree.map(jnp.shape, side) for side in (fake, real)]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"fake and real must have the same shapes [batch, ...], got {shapes[0]} and {shapes[1]}")
+    for name, side in (("fake", fake), ("real", real)):
+        for leaf in jax.tree.leaves(side):
+            check_floats(leaf, name)
+
+
 def check_condition(condition: chex.ArrayTree | None, lead: tuple[int, ...], where: str) -> None:
     """Raises ValueError, which names `where`, unless a condition's leaves are [*lead, ...], like its examples."""
     for leaf in jax.tree.leaves(condition):
@@ -296,8 +312,6 @@ def check_step(
 
     # Each argument on its own. A traced number cannot be checked.
     _check_parts(spec.generator, spec.discriminator, spec.generator_tx, spec.discriminator_tx, spec.latent)
-    _check_needs_no_loss("generator_tx", spec.generator_tx)
-    _check_needs_no_loss("discriminator_tx", spec.discriminator_tx)
     _check_loss(spec.loss)
     for name, number in {"average_decay": average_decay, "consensus": spec.consensus}.items():
         if not (number is None or isinstance(number, int | float) or hasattr(number, "dtype")):
@@ -351,8 +365,8 @@ def _check_parts(generator: Any, discriminator: Any, generator_tx: Any, discrimi
     """Raises ValueError for invalid networks, optimizers or latents."""
     check_network("generator", generator)
     check_network("discriminator", discriminator)
-    _check_optimizer("generator_tx", generator_tx)
-    _check_optimizer("discriminator_tx", discriminator_tx)
+    check_optimizer("generator_tx", generator_tx)
+    check_optimizer("discriminator_tx", discriminator_tx)
     check_latent(latent)
 
 
@@ -371,13 +385,14 @@ def check_latent(latent: Any) -> None:
         )
 
 
-def _check_optimizer(name: str, tx: Any) -> None:
-    """Raises ValueError unless `tx` is an optimizer."""
+def check_optimizer(name: str, tx: Any) -> None:
+    """Raises ValueError unless `tx` is an optimizer whose updates need only gradients."""
     if not callable(getattr(tx, "init", None)) or not callable(getattr(tx, "update", None)):
         call = "; call it with its learning rate" if callable(tx) else ""
         raise ValueError(
             f"{name} must be an optax gradient transformation, such as optax.adam(2e-4, b1=0.5), got {given(tx)}{call}"
         )
+    _check_needs_no_loss(name, tx)
 
 
 def _check_needs_no_loss(name: str, tx: Any, params: chex.ArrayTree | None = None) -> None:

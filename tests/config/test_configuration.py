@@ -164,7 +164,7 @@ def test_all_problems_come_in_one_message_with_the_nearest_names():
         ),
         ({"discriminator.network": "maxout", "discriminator.class_logits": 3}, "class_logits: maxout has none; set it"),
         ({"terms.feature_matching": 1.0}, "terms.feature_matching needs discriminator.features=True"),
-        ({"terms.feature_match": 1.0}, "terms.feature_match is not a field; did you mean terms.feature_matching?"),
+        ({"terms.feature_match": 1.0}, "terms.feature_match is not a field; did you mean terms.feature_matching or"),
         ({"terms.mutual_information": 1.0}, "latent.name uniform has none; set categorical"),
         ({"terms.mutual_information": 1.0, "latent.name": "categorical"}, "discriminator.class_logits=12 or 14"),
         ({"terms.auxiliary_classifier": 1.0}, "terms.auxiliary_classifier needs condition=labels"),

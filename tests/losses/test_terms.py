@@ -115,7 +115,7 @@ def test_every_term_is_a_scalar_in_proportion_to_its_weight(name):
 def test_what_a_term_needs_is_said():
     bare = seen(condition=LABELS, prior=LATENTS["categorical"](12))
     needs = {"feature_matching": "discriminator.features=True", "mutual_information": "class_logits=12 or 14"}
-    needs["auxiliary_classifier"] = "discriminator.class_logits=N"
+    needs |= {"auxiliary_classifier": "discriminator.class_logits=N", "feature_distance": "discriminator.features=True"}
     assert {*needs, "l1", "l2"} == set(TERMS)  # the distances need nothing
     for name, said in needs.items():
         with pytest.raises(ValueError, match=f"{name} needs the discriminator's .*{said}"):

@@ -43,6 +43,8 @@ CASES = {
     ("r3gan", (8, 8, 2)): ({"widths": (8, 3), "blocks": 1}, LATENTS),
     ("pix2pix", ()): ({"widths": (3, 4), "initial_scale": 1.0}, IMAGES),
     ("pix2pix", (8, 12, 2)): ({"widths": (3, 4), "initial_scale": 0.1}, LATENTS),
+    ("stylegan2", ()): ({"widths": (3, 4), "style": 5}, IMAGES[:, :, :8]),
+    ("stylegan2", (8, 8, 2)): ({"widths": (4, 3), "style": 5, "truncation": 0.7}, LATENTS),
     ("vit", ()): ({"width": 8, "depth": 2, "heads": 2, "patch": 4, "embedding": 3}, IMAGES),
     ("vit", (8, 12, 2)): ({"width": 8, "depth": 2, "heads": 2, "patch": 4, "levels": 2}, LATENTS),
 }

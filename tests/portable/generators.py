@@ -24,6 +24,7 @@ mlp = functools.partial(NETWORKS["mlp"], output_shape=IMAGE, widths=(8,))
 dcgan = functools.partial(NETWORKS["dcgan"], output_shape=IMAGE, widths=(4, 2))
 resnet = functools.partial(NETWORKS["resnet"], output_shape=IMAGE, widths=(4, 4))
 vit = functools.partial(NETWORKS["vit"], output_shape=IMAGE, width=8, depth=2, heads=2, patch=4)
+stylegan2 = functools.partial(NETWORKS["stylegan2"], output_shape=IMAGE, widths=(8, 4), style=8)
 r3gan = functools.partial(NETWORKS["r3gan"], output_shape=IMAGE, widths=(8, 8), group_size=8, blocks=1)
 
 
@@ -73,6 +74,8 @@ SLOW: dict[str, Callable[[], PortableGenerator]] = {
     "bigan": lambda: of_task("inference"),
     "r3gan": lambda: made(r3gan()),
     "vit": lambda: made(vit(levels=2)),
+    "stylegan2": lambda: made(stylegan2()),
+    "stylegan2 of labels, truncated": lambda: labelled(stylegan2(classes=CLASSES, truncation=0.7)),
     "vit of labels": lambda: labelled(vit(levels=2, classes=CLASSES)),
     "mlp of vectors": lambda: with_vector(mlp()),
     **{f"mlp, {name}": lambda name=name: made(mlp(activation=name)) for name in ACTIVATIONS},

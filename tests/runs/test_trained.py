@@ -103,3 +103,28 @@ def test_a_step_that_is_not_there(workdir, step, said):
 def test_a_directory_that_is_no_run(tmp_path):
     with pytest.raises(UsageError, match="nothing was trained there"):
         jaxgan.load(tmp_path / "none")
+
+
+def test_projected_samples_are_drawn_again(gan):
+    samples = gan.sample(6, seed=3)
+    latents = gan.project(samples, seed=1)
+    again = jaxgan.generate(gan.generator, gan.state, latents)
+    assert latents.shape == (6, 2) and np.abs(again - samples).max() < 1e-2
+    assert np.abs(again - samples).max() < np.abs(samples[1:] - samples[:-1]).max()
+    np.testing.assert_array_equal(latents, gan.project(samples, seed=1))
+    far = gan.project(samples, steps=1, starts=1)  # a single step from a draw
+    assert np.abs(jaxgan.generate(gan.generator, gan.state, far) - samples).max() > 1e-2
+
+
+@pytest.mark.parametrize(
+    ("examples", "options", "said"),
+    [
+        (np.zeros((3, 3), np.float32), {}, r"other examples; give floats \[n, 2\]"),
+        (np.zeros((3, 2), np.uint8), {}, r"project\(examples uint8 \[3, 2\]\); the run has other examples"),
+        (np.zeros((0, 2), np.float32), {}, "the run has other examples"),
+        (np.zeros((3, 2), np.float32), {"condition": 1}, "the run has no condition"),
+    ],
+)
+def test_what_cannot_be_projected(gan, examples, options, said):
+    with pytest.raises(UsageError, match=said):
+        gan.project(examples, **options)

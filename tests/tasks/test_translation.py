@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from configs import pix2pix
+from configs import cyclegan, pix2pix
 from jaxgan import runs
 from jaxgan.config import DataFacts, build
 from jaxgan.errors import UsageError
@@ -20,7 +20,7 @@ from jaxgan.networks import NETWORKS
 from jaxgan.parallel import distribute
 from jaxgan.tasks import TASKS, ScoreInputs
 from jaxgan.tasks.base import prepared
-from jaxgan.tasks.translation import VIEWS, grey, measure, outline, small
+from jaxgan.tasks.translation import VIEWS, Unpaired, cycling, grey, measure, outline, small
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, TermInputs
 from tests.games import difference
@@ -240,3 +240,116 @@ def test_a_run_resumes_is_scored_and_shown(tmp_path):
     runs.run("sample", None, {}, str(tmp_path / "whole"), {"count": 6})
     with np.load(tmp_path / "whole" / "samples" / "sample_step_00000020_seed_0.npz") as arrays:
         assert arrays["originals"].shape == (2, 8, 8, 3) and arrays["views"].shape == (2, 8, 8, 1)
+
+
+# --- Without pairs
+
+
+def _unpaired(**options):
+    task = _task("grey", cycle=3.0, cycle_widths=(3, 4))
+    networks = {"normalization": "instance", "widths": (3, 4)}
+    return task, {
+        "generator": task.generator(NETWORKS["pix2pix"](output_shape=SHAPE, output="tanh", **networks), None),
+        "discriminator": task.discriminator(NETWORKS["pix2pix"](**networks), None),
+        "latent": LATENT,
+        "generator_tx": optax.sgd(0.1),
+        "discriminator_tx": optax.sgd(0.1),
+    }
+
+
+TWO = {"real": jax.random.uniform(jax.random.key(1), (2, 8, *SHAPE), minval=-1)}
+
+
+def test_the_views_are_those_of_another_minibatch():
+    task, _ = _unpaired()
+    condition = task.prepare(None, TWO)["condition"]
+    np.testing.assert_array_equal(condition.images, TWO["real"])
+    for own, other in ((0, 1), (1, 0)):
+        np.testing.assert_allclose(condition.views[own], grey(TWO["real"][other]), rtol=1e-6)
+    with pytest.raises(ValueError, match="needs two minibatches in a step; set generator_batches=1"):
+        task.prepare(None, BATCH)
+
+
+def test_both_cycles_by_hand():
+    # G doubles the view in three channels and F is the mean: |2·mean x − x| and |2c − c|, plus G's own z.
+    constant = lambda key, inputs, condition=None: {"params": {"w": jnp.ones(())}}  # noqa: E731
+    forward = Network(
+        constant, lambda v, z, condition=None, **_: (v["params"]["w"] * 2 * jnp.tile(condition, (1, 1, 1, 3)), {})
+    )
+    back = Network(constant, lambda v, z, condition=None, **_: (condition.mean(-1, keepdims=True), {}))
+    images, views = jnp.full((2, 2, 2, 3), 0.3), jnp.full((2, 2, 2, 1), 0.25)
+    network = cycling(forward, back, (2, 2, 3))
+    variables = network.init(KEY, jnp.zeros((2, 3)), condition=views)
+    assert set(variables["params"]) == {"generator", "inverse"}
+    made, _ = network.apply(variables, jnp.zeros((2, 3)), condition=Unpaired(images, views), train=True)
+    np.testing.assert_allclose(made.fake["images"], 0.5)
+    np.testing.assert_allclose(made.fake["views"], 0.3, rtol=1e-6)
+    np.testing.assert_allclose(made.extra, 0.3 + 0.25, rtol=1e-5)
+    plain, _ = network.apply(variables, jnp.zeros((2, 3)), condition=views)
+    np.testing.assert_allclose(plain, 0.5)
+
+
+def test_a_step_without_pairs_trains_all_four_networks_and_keeps_the_players_apart():
+    task, parts = _unpaired()
+    step = jax.jit(make_train_step(**parts, loss=LOSSES["least_squares"], terms=task.terms, generator_batches=1))
+    state = _start(task, parts)
+    after, metrics = step(state, task.prepare(None, TWO))
+    for player, names in (("generator", ("generator", "inverse")), ("discriminator", ("images", "views"))):
+        for name in names:
+            before, now = (getattr(s, player).params[name] for s in (state, after))
+            assert difference(before, now) > 0, (player, name)
+    # The term is 3 times both errors, which lie between 0 and 4.
+    assert 0 < metrics["g_terms"] < 12 and "d_terms" not in metrics
+    frozen = jax.jit(
+        make_train_step(
+            **parts | {"generator_tx": optax.sgd(0.0)}, loss=LOSSES["hinge"], terms=task.terms, generator_batches=1
+        )
+    )
+    assert difference(state.generator.params, frozen(state, task.prepare(None, TWO))[0].generator.params) == 0
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+def test_four_devices_without_pairs_train_as_one_does(mapping):
+    task, parts = _unpaired()
+
+    def factory(axis_name=None):
+        step = make_train_step(
+            **parts, loss=LOSSES["least_squares"], terms=task.terms, axis_name=axis_name, generator_batches=1
+        )
+        return prepared(step, task, axis_name)
+
+    state = _start(task, parts)
+    one, _ = jax.jit(factory())(state, TWO)
+    step, place_state, place_batch = distribute(factory, devices=jax.devices()[:4], mapping=mapping)
+    many, _ = step(place_state(state), place_batch(TWO))
+    assert difference(one, many) < 1e-5
+
+
+def test_what_does_not_suit_unpaired_translation_is_told():
+    config = pix2pix.get_config()
+    config.translation.cycle = 5.0
+    config.augmentation.names = ("color",)
+    said = problem_texts(config)
+    for part in ("set generator_batches=1", "leaves no pairs to compare; set terms.l1=0", "not for augmentation.names"):
+        assert any(part in text for text in said), said
+    config = cyclegan.get_config()
+    assert not problem_texts(config)
+    with pytest.raises(ValueError, match="pix2pix with 4 widths makes images .* whose sides divide by 16"):
+        _task("grey", cycle=1.0, cycle_widths=(4,) * 4)
+
+
+@pytest.mark.slow
+def test_a_run_without_pairs_resumes_and_is_scored(tmp_path):
+    small = {"generator.widths": "4,4", "discriminator.widths": "4,4", "translation.cycle_widths": "4,4"}
+    small |= {"batch_size": "4", "sample_every": "2", "checkpoint_every": "2", "log_every": "2", "sample_count": "4"}
+    small |= {"translation.draws": "2", "alarms.patience": "0"}
+    for name, steps in (("whole", ["4"]), ("parts", ["2", "4"])):
+        for count in steps:
+            runs.run("train", "configs/cyclegan.py", small | {"steps": count}, str(tmp_path / name), {})
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+    evaluated = {"evaluation.metrics": "task", "translation.examples": "8", "evaluation.samples": "16"}
+    runs.run("evaluate", None, evaluated, str(tmp_path / "whole"), {"seed": 0})
+    (path,) = (tmp_path / "whole" / "evaluation").glob("*.json")
+    scores = json.loads(path.read_text())["task"]["scores"]
+    assert {score["name"] for score in scores} >= {"rmse_best", "rmse_mean", "view rmse"}

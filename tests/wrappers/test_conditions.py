@@ -285,6 +285,21 @@ def test_classes_in_python(conditional):
             gan.sample(2, condition=wrong)
 
 
+def test_projections_need_a_class(conditional):
+    gan = jaxgan.load(conditional)
+    samples = gan.sample(4, condition=[0, 1, 2, 0])
+    latents = gan.project(samples, condition=[0, 1, 2, 0])
+    again = jaxgan.generate(gan.generator, gan.state, latents, condition=np.array([0, 1, 2, 0]))
+    assert np.abs(again - samples).max() < 0.05
+    np.testing.assert_array_equal(gan.project(samples, condition=1), gan.project(samples, condition=[1] * 4))
+    for options, said in (
+        ({}, "give condition=, a class or a vector"),
+        ({"condition": [0, 1]}, "there are 2 conditions"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            gan.project(samples, **options)
+
+
 @pytest.mark.slow
 def test_a_conditional_member_of_a_sweep_is_the_run_alone(changes, tmp_path):
     changes = changes | {"alarms.patience": "0", "seed": "3"}
