@@ -7,8 +7,8 @@ Data: a folder or a zip file of pictures (docs/pictures.md); some thousands of o
 best. A square is cut out of each and made 32 x 32 pixels. The networks, loss and optimizers are those of
 configs/avatars.py, without classes; shifted, recoloured and partly hidden copies keep the discriminator from learning
 the pictures by heart (arXiv:2006.10738).
-Time: 8 min 44 s on two cores of an AMD EPYC, with 9,639 emoji, which are of too many kinds: shapes and colours of emoji,
-and few that one can name. No score was measured.
+Time: 8 min 44 s on two cores of an AMD EPYC, with 9,639 emoji. They are of many kinds: the samples have their shapes
+and colours, and few can be named. No score was measured.
 With folders as classes: --config.condition=labels.
 Larger pictures: --config.dataset.size=64 --config.generator.widths=128,96,48,32
 --config.discriminator.widths=32,64,128,128, which takes some four times as long.

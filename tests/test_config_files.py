@@ -42,7 +42,7 @@ def test_elsewhere_the_configs_are_those_of_the_package(tmp_path, monkeypatch):
         ("confgs/ring.py", "did you mean configs/ring.py?"),
         ("configs/wgna_gp.py", "did you mean configs/wgan_gp.py?"),
         ("tests/small_run.py", "did you mean tests/small_runs.py?"),
-        ("qqqq", "choose one of configs/acgan.py, configs/avatars.py, configs/bigan_mnist.py, "),
+        ("qqqq", "choose one of configs/acgan.py, configs/avatars.py, configs/avatars_r3gan.py, "),
         ("ring:cuda", "'cuda' is not a platform; write :cpu, :gpu, :tpu or nothing"),
         ("", "there is no file; choose one of"),
         ("configs", "there is no file configs; choose one of"),
@@ -58,7 +58,7 @@ def test_elsewhere_names_are_answered_without_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"did you mean ring\?"):
         config_files.load("rnig")
-    with pytest.raises(UsageError, match=r"choose one of acgan, avatars, bigan_mnist, "):
+    with pytest.raises(UsageError, match=r"choose one of acgan, avatars, avatars_r3gan, "):
         config_files.load("qqqq")
 
 
