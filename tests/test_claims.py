@@ -553,6 +553,7 @@ NOT_MEASURED = {
     "docs/remedies.md": {"values from 0.01 to 10": "settings"},
     "docs/results.md": {"| 97.39 |": "published", "| 93 ± 6.5 |": "published"},
     "docs/tutorial.md": {"runs 10,000 times": "a setting"},
+    "docs/translation.md": {"| `cycle` | 0.0 |": "a setting"},
     "docs/scaling.md": {
         "`peer_timeout` seconds (30)": "a setting",
         "in a step 3 times in G, 6 times in D": "counted in tests/benchmarks/test_communication.py",
