@@ -217,7 +217,8 @@ def test_scores_of_a_generator_that_knows_the_answer_in_one_draw():
 
 
 @pytest.mark.medium
-def test_a_run_resumes_is_scored_and_shown(tmp_path):
+@pytest.mark.parametrize("config", ["pix2pix", pytest.param("cyclegan", marks=pytest.mark.slow)])
+def test_a_run_resumes_is_scored_and_shown(config, tmp_path):
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (80, 8, 8, 3), np.uint8)
     np.savez(tmp_path / "images.npz", examples=images)
@@ -229,10 +230,10 @@ def test_a_run_resumes_is_scored_and_shown(tmp_path):
         "sample_count": "20",
         "dataset.validation_examples": "10",
     }
-    fields |= {"translation.examples": "8", "translation.draws": "3"}
-    runs.run("train", "configs/pix2pix.py", fields, str(tmp_path / "whole"), {})
-    runs.run("train", "configs/pix2pix.py", fields | {"steps": "10"}, str(tmp_path / "parts"), {})
-    runs.run("train", "configs/pix2pix.py", fields, str(tmp_path / "parts"), {})
+    fields |= {"translation.examples": "8", "translation.draws": "3", "translation.cycle_widths": "(3, 4)"}
+    runs.run("train", f"configs/{config}.py", fields, str(tmp_path / "whole"), {})
+    runs.run("train", f"configs/{config}.py", fields | {"steps": "10"}, str(tmp_path / "parts"), {})
+    runs.run("train", f"configs/{config}.py", fields, str(tmp_path / "parts"), {})
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     runs.run("evaluate", None, {"evaluation.metrics": "task"}, str(tmp_path / "whole"), {})
     report = json.loads((tmp_path / "whole" / "evaluation" / "step_00000020_seed_0.json").read_text())
@@ -337,19 +338,3 @@ def test_what_does_not_suit_unpaired_translation_is_told():
     assert not problem_texts(config)
     with pytest.raises(ValueError, match="pix2pix with 4 widths makes images .* whose sides divide by 16"):
         _task("grey", cycle=1.0, cycle_widths=(4,) * 4)
-
-
-@pytest.mark.slow
-def test_a_run_without_pairs_resumes_and_is_scored(tmp_path):
-    small = {"generator.widths": "4,4", "discriminator.widths": "4,4", "translation.cycle_widths": "4,4"}
-    small |= {"batch_size": "4", "sample_every": "2", "checkpoint_every": "2", "log_every": "2", "sample_count": "4"}
-    small |= {"translation.draws": "2", "alarms.patience": "0"}
-    for name, steps in (("whole", ["4"]), ("parts", ["2", "4"])):
-        for count in steps:
-            runs.run("train", "configs/cyclegan.py", small | {"steps": count}, str(tmp_path / name), {})
-    assert_same_run(tmp_path / "whole", tmp_path / "parts")
-    evaluated = {"evaluation.metrics": "task", "translation.examples": "8", "evaluation.samples": "16"}
-    runs.run("evaluate", None, evaluated, str(tmp_path / "whole"), {"seed": 0})
-    (path,) = (tmp_path / "whole" / "evaluation").glob("*.json")
-    scores = json.loads(path.read_text())["task"]["scores"]
-    assert {score["name"] for score in scores} >= {"rmse_best", "rmse_mean", "view rmse"}
