@@ -168,7 +168,9 @@ def _override(config: dict[str, Any], overrides: Mapping[str, str], mode: str) -
     before = schema.replaced(config, {})
     problems = command_line.override(config, {name: text for name, text in overrides.items() if name in may_set})
     problems += schema.unread(command_line.changed(before, config, may_set), config)
-    known, sections = schema.rows(config), sorted({name.partition(".")[0] for name in may_set})
+    known, flat = schema.rows(config), schema.flattened(config)
+    read = [name for name in may_set if schema.unread_because(flat, name, known) is None]
+    sections = sorted({name.partition(".")[0] for name in read})
     for name in (name for name in overrides if name not in may_set):
         if name in known:
             text = f"{name} cannot be changed of a run that is trained; --mode={mode} may set fields of "

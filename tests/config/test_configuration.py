@@ -503,7 +503,8 @@ def test_consensus_and_extragradient_reach_the_step():
 def test_every_network_gets_only_what_it_takes():
     for name in jaxgan.NETWORKS:
         config = default.get_config()
-        config.discriminator.network, config.discriminator.widths = name, (6, 6) if name == "r3gan" else (6,)
+        widths = (6, 6) if name in ("r3gan", "stylegan2") else (6,)
+        config.discriminator.network, config.discriminator.widths = name, widths
         check(config)
         assert build(config, DataFacts((8, 8, 1), 100, None)).abstract_state().step.shape == ()
 

@@ -24,6 +24,7 @@ from jaxgan.tasks.translation import VIEWS, Unpaired, cycling, grey, measure, ou
 from jaxgan.training.step import init_state, make_train_step
 from jaxgan.types import Network, TermInputs
 from tests.games import difference
+from tests.selected import slow_but
 from tests.small_runs import OF_A_FILE, assert_same_run
 from tests.tasks.test_tasks import problem_texts
 
@@ -111,7 +112,7 @@ def test_conditions_of_their_own_leave_nothing_to_compare():
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+@pytest.mark.parametrize("mapping", slow_but(["pmap"], ["pmap", "shard_map"]))
 def test_four_devices_train_as_one_does(mapping):
     task, parts = _parts()
 
@@ -310,7 +311,7 @@ def test_a_step_without_pairs_trains_all_four_networks_and_keeps_the_players_apa
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("mapping", ["pmap", "shard_map"])
+@pytest.mark.parametrize("mapping", slow_but(["shard_map"], ["pmap", "shard_map"]))
 def test_four_devices_without_pairs_train_as_one_does(mapping):
     task, parts = _unpaired()
 
