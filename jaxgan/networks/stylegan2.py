@@ -140,12 +140,12 @@ class StyleGAN2(linen.Module):
             raise ValueError(f"this generator has {sizes} sizes, and the latents are {list(latents.shape)}")
         styles = [mapped(given[:, i], labels) for i in range(given.shape[1])]
         if self.truncation < 1:
-            centre = _centre(mapped, len(latents), given.shape[-1], labels, latents.dtype)
+            centre = _centre(mapped, latents.shape[0], given.shape[-1], labels, latents.dtype)
             styles = [centre + self.truncation * (style - centre) for style in styles]
         styles = styles * (sizes // len(styles))
 
         const = self.param("const", linen.initializers.normal(1.0), (4, 4, self.widths[0])).astype(latents.dtype)
-        hidden, image = jnp.broadcast_to(const[None], (len(latents), *const.shape)), None
+        hidden, image = jnp.broadcast_to(const[None], (latents.shape[0], *const.shape)), None
         for i, (features, style) in enumerate(zip(self.widths, styles, strict=True)):
 
             def layer(module, hidden, style, i=i, features=features):
@@ -182,7 +182,7 @@ class StyleGAN2(linen.Module):
 
 
 class _Mapping(linen.Module):
-    """Styles [n, width] of latents [n, dim], of features, or of both: linear layers of the normalised parts."""
+    """Styles [..., width] of latents [..., dim], of features, or of both: linear layers of the normalised parts."""
 
     width: int
     layers: int
@@ -205,8 +205,8 @@ def _centre(mapped: _Mapping, count: int, dim: int, labels: chex.Array | None, d
         fixed = jax.random.normal(jax.random.key(0), (CENTRE, dim), dtype)
     if labels is None:
         return mapped(fixed, None).mean(0, keepdims=True)
-    styles = mapped(jnp.tile(fixed, (count, 1)), labels.repeat(CENTRE, 0))
-    return styles.reshape(count, CENTRE, -1).mean(1)
+    of_each = jnp.broadcast_to(fixed[None], (count, *fixed.shape))
+    return mapped(of_each, jnp.broadcast_to(labels[:, None], (count, CENTRE, labels.shape[-1]))).mean(1)
 
 
 def active(hidden: chex.Array) -> chex.Array:
