@@ -25,6 +25,7 @@ dcgan = functools.partial(NETWORKS["dcgan"], output_shape=IMAGE, widths=(4, 2))
 resnet = functools.partial(NETWORKS["resnet"], output_shape=IMAGE, widths=(4, 4))
 vit = functools.partial(NETWORKS["vit"], output_shape=IMAGE, width=8, depth=2, heads=2, patch=4)
 stylegan2 = functools.partial(NETWORKS["stylegan2"], output_shape=IMAGE, widths=(8, 4), style=8)
+pix2pix = functools.partial(NETWORKS["pix2pix"], output_shape=IMAGE, widths=(4, 2))
 r3gan = functools.partial(NETWORKS["r3gan"], output_shape=IMAGE, widths=(8, 8), group_size=8, blocks=1)
 
 
@@ -57,6 +58,12 @@ def of_task(name: str, **options: Any) -> PortableGenerator:
     return made(task.generator(mlp(normalization="batch"), None), condition=condition)
 
 
+def of_pictures(name: str, **options: Any) -> PortableGenerator:
+    task = TASKS[name](example_shape=IMAGE, latent=LATENT, **options)
+    assert task.condition is not None
+    return made(task.generator(pix2pix(), None), condition=task.condition(1) + 0.5)
+
+
 def mixture() -> PortableGenerator:
     latent = LATENTS["mixture"](6, 4)
     assert latent.generator is not None
@@ -75,6 +82,8 @@ SLOW: dict[str, Callable[[], PortableGenerator]] = {
     "r3gan": lambda: made(r3gan()),
     "vit": lambda: made(vit(levels=2)),
     "stylegan2": lambda: made(stylegan2()),
+    "pix2pix": lambda: made(pix2pix(), condition=np.linspace(-1, 1, 64, dtype=np.float32).reshape(1, 8, 8, 1)),
+    "pix2pix without pairs": lambda: of_pictures("translation", view="grey", cycle=1.0, cycle_widths=(4, 2)),
     "stylegan2 of labels, truncated": lambda: labelled(stylegan2(classes=CLASSES, truncation=0.7)),
     "vit of labels": lambda: labelled(vit(levels=2, classes=CLASSES)),
     "mlp of vectors": lambda: with_vector(mlp()),
