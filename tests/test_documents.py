@@ -14,7 +14,7 @@ import pytest
 import jaxgan
 from benchmarks import communication, recipes, scores
 from configs import default, mixture
-from jaxgan import evaluation, theory
+from jaxgan import evaluation, runs, theory
 from jaxgan.config import complete, schema
 from jaxgan.evaluation.alarms import ALARMS, Limits
 from jaxgan.latents import LATENTS
@@ -346,6 +346,30 @@ def test_the_conditional_program_learns_the_condition():
     names = {}
     exec(program, names)
     assert np.abs(names["samples"] - np.sin(3 * names["wanted"])).mean() < 0.1
+
+
+@pytest.mark.medium
+def test_the_step_of_ones_own_trainer_trains_both():
+    (program,) = re.findall(r"```python\n(.*?)```", pathlib.Path("docs/own_trainer.md").read_text(), re.S)
+    model = lambda params, real: jnp.tanh(params["scale"] * real)  # noqa: E731
+    names = {"model": model, "own_loss": lambda made, real: jnp.square(made - real).mean()}
+    names |= {"real": jax.random.normal(jax.random.key(1), (4, 16, 16, 3)), "optimizer": optax.sgd(0.1), "jnp": jnp}
+    exec(program, names)
+    params = {"scale": jnp.ones(())}
+    after, _, judge, metrics = names["step"](params, names["optimizer"].init(params), names["judge"], names["real"])
+    assert float(after["scale"]) != 1 and int(judge.step) == 1 and np.isfinite(float(metrics["d_loss"]))
+
+
+@pytest.mark.slow
+def test_the_program_that_mixes_styles_runs(tmp_path):
+    page = pathlib.Path("docs/zoo.md").read_text()
+    (program,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "mixed =" in block]
+    small = {"steps": "2", "generator.widths": "8,8,4,4", "discriminator.widths": "4,4,8,8", "batch_size": "4"}
+    small |= {"log_every": "2", "sample_every": "2", "checkpoint_every": "2", "sample_count": "4"}
+    runs.run("train", "configs/avatars_stylegan2.py", small, str(tmp_path / "run"), {})
+    names = {}
+    exec(program.replace("runs/avatars_stylegan2", str(tmp_path / "run")), names)
+    assert names["mixed"].shape == (1, 32, 32, 3) and np.isfinite(names["mixed"]).all()
 
 
 @pytest.mark.slow
