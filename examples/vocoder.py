@@ -4,7 +4,7 @@
 
 The sounds are synthesised voices of a quarter of a second. The vocoder's own loss is the difference of log-mel
 spectrograms. jaxgan adds discriminators that each see the sound folded at a period, and the distance of their features
-(Kong et al. 2020, arXiv:2010.05646). It prints held-out sounds' error, and how often made and real are told apart.
+(Kong et al. 2020, arXiv:2010.05646). It prints the error of held-out sounds, and the discriminators' accuracy.
 """
 
 import jax
@@ -22,12 +22,11 @@ RATE, LENGTH, BANDS, SIZE, PERIODS = 8_000, 2_048, 32, 256, (2, 3, 5, 7, 11)
 def voices(seed, count):
     """Sounds [count, LENGTH]: harmonics of a gliding pitch through a formant, with breath."""
     rng, time = np.random.default_rng(seed), np.arange(LENGTH) / RATE
-    draws = rng.uniform([90, 300, -0.5, 0.01, 0], [260, 2_800, 0.5, 0.1, 6], (count, 5))
-    low, high, bend, breath, start = draws.T[..., None]
-    pitch, sound = low * 2 ** (bend * time / time[-1]), breath * rng.normal(size=(count, LENGTH))
+    low, top, bend, air, at = rng.uniform([90, 300, -0.5, 0.01, 0], [260, 2_800, 0.5, 0.1, 6], (count, 5)).T[..., None]
+    pitch, sound = low * 2 ** (bend * time / time[-1]), air * rng.normal(size=(count, LENGTH))
     for n in range(1, 36):
-        loudness = (np.exp(-(((n * pitch - high) / 250) ** 2)) + 0.1) * (n * pitch < RATE / 2)
-        sound += loudness * np.sin(n * (2 * np.pi * pitch.cumsum(1) / RATE + start))
+        loudness = (np.exp(-(((n * pitch - top) / 250) ** 2)) + 0.1) * (n * pitch < RATE / 2)
+        sound += loudness * np.sin(n * (2 * np.pi * pitch.cumsum(1) / RATE + at))
     return (0.7 * sound / np.abs(sound).max(1, keepdims=True)).astype(np.float32)
 
 
@@ -73,7 +72,8 @@ class Periods(nn.Module):
 model, optimizer, terms = Vocoder(), optax.adam(1e-3, b1=0.8, b2=0.99), [jaxgan.TERMS["feature_distance"](30.0)]
 options = {"loss": jaxgan.LOSSES["least_squares"], "terms": terms, "tx": optax.adam(1e-3, b1=0.8, b2=0.99)}
 adversary = jaxgan.make_adversary(discriminator=jaxgan.from_linen(Periods()), **options)
-sounds, held_out, mels = voices(0, 2_000), voices(1, 200), jax.jit(log_mel)(voices(0, 2_000))
+sounds, held_out = voices(0, 2_000), voices(1, 200)
+mels = jax.jit(log_mel)(sounds)
 
 
 @jax.jit

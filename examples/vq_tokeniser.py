@@ -5,7 +5,7 @@
 The autoencoder, a small transformer, turns an avatar of 32 x 32 pixels into 4 x 4 codes out of 128. Its own loss is the
 squared error and the codebook's. jaxgan adds what a discriminator of squares of 8 x 8 pixels sees, with a weight that
 makes the gradients at the last layer alike (Esser et al. 2021, arXiv:2012.09841). It prints the error on held-out
-avatars, and how often the discriminator tells squares of made and real avatars apart.
+avatars, and the discriminator's accuracy.
 """
 
 import jax
@@ -73,7 +73,7 @@ def step(params, opt_state, judge, real, share):
     weight = share * jaxgan.adaptive_weight(own["params"]["last"], of_judge["params"]["last"])
     updates, opt_state = optimizer.update(jax.tree.map(lambda a, b: a + weight * b, own, of_judge), opt_state)
     judge, metrics = adversary.update(judge, made, real)
-    return optax.apply_updates(params, updates), opt_state, judge, metrics | {"weight": weight}
+    return optax.apply_updates(params, updates), opt_state, judge, metrics
 
 
 step = jax.jit(step, donate_argnums=(0, 1, 2))

@@ -478,8 +478,8 @@ def _without_pairs(config: Values) -> Iterator[Problem]:
     field = "translation.cycle"
     if config["discriminator_steps"] == 1 and not config["generator_batches"]:
         yield _about(field, " needs two minibatches in a step; set generator_batches=1")
-    for name in ("l1", "l2", "feature_distance"):
-        if is_on(config, f"terms.{name}"):
+    for name in schema.TERMS:
+        if is_on(config, f"terms.{name}") and _pairs(name):
             yield _about(field, f" leaves no pairs to compare; set terms.{name}=0")
     if config["augmentation.names"] or config["packing"] > 1:
         yield _about(field, " is not for augmentation.names and packing; leave them out")

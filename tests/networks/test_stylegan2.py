@@ -130,7 +130,7 @@ def test_activations_keep_their_size_at_the_start():
     assert 0.3 < float(jnp.square(outputs).mean() ** 0.5) < 6
 
 
-def test_a_config_of_it_trains_and_truncates():
+def test_a_config_of_it_is_checked():
     config = default.get_config()
     config.dataset.name, config.dataset.range, config.steps = "avatars", "symmetric", 10
     for player, widths in ((config.generator, (8, 8, 8, 8)), (config.discriminator, (8, 8, 8, 8))):
