@@ -3,12 +3,12 @@
     python launch.py --config=configs/avatars_r3gan.py --workdir=runs/avatars_r3gan
 
 Data: 20,000 avatars of 32 x 32 pixels that come with jaxgan, with the four classes of configs/avatars.py. One residual
-block for each of the widths 64, 48, 32 and 24, in groups of 16 channels. Batch 32; Adam with beta1 0. These change by
+block for each of the widths 48, 32, 16 and 16, in groups of 16 channels. Batch 32; Adam with beta1 0. These change by
 half a cosine over the first half of the run, 96,000 images: gamma of both penalties 1 to .1, the rates 1e-3 to 2.5e-4,
 beta2 .9 to .99, the half-life of the average 0 to 10,000 images.
 
 Time and score: not trained yet.
-Source: Huang et al. 2024 (arXiv:2501.05441), as configs/r3gan.py. Deviations: widths of 24 to 64 (768), one block each
+Source: Huang et al. 2024 (arXiv:2501.05441), as configs/r3gan.py. Deviations: widths of 16 to 48 (768), one block each
 (two); batch 32 (512); the generator sees the discriminator's images (its own); gamma, rates and the lengths of the
 schedules are of this data; no augmentation; no mirror images.
 """
@@ -32,10 +32,10 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.name = "normal"
     config.latent.dim = 64
 
-    config.generator.widths = (64, 48, 32, 24)
+    config.generator.widths = (48, 32, 16, 16)
     config.generator.output = "linear"
     config.generator.output_bias = "zero"
-    config.discriminator.widths = (24, 32, 48, 64)
+    config.discriminator.widths = (16, 16, 32, 48)
     for player in (config.generator, config.discriminator):
         player.network = "r3gan"
         player.blocks = 1

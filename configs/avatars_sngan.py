@@ -8,7 +8,7 @@ update of D for each of G. Adam with betas 0 and .9, its rates linear to 0: 1e-3
 average of the generator .997.
 
 Time and score: not trained yet.
-Source: Miyato et al. 2018 (arXiv:1802.05957), as configs/sngan.py. Deviations: 64 to 24 channels (256 and 128); one
+Source: Miyato et al. 2018 (arXiv:1802.05957), as configs/sngan.py. Deviations: 48 to 16 channels (256 and 128); one
 update of D (five), with its rate twice that of G as in Zhang et al. 2019 (arXiv:1805.08318), 2e-4 for both there;
 batches of 32 for both (64 and 128); a moving average (none); latents of 64 dimensions (128).
 """
@@ -32,11 +32,11 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.name = "normal"
     config.latent.dim = 64
 
-    config.generator.widths = (64, 48, 32, 24)
+    config.generator.widths = (48, 32, 24, 16)
     config.generator.output = "tanh"
     config.generator.output_bias = "zero"
     config.generator.normalization = "batch"
-    config.discriminator.widths = (24, 32, 48, 64)
+    config.discriminator.widths = (16, 24, 32, 48)
     config.discriminator.halvings = 2
     config.discriminator.normalization = "spectral"
     config.discriminator.logit_bias = False

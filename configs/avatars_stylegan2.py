@@ -34,10 +34,10 @@ def get_config(platform: str = "") -> ConfigDict:
     config.latent.name = "normal"
     config.latent.dim = 64
 
-    config.generator.widths = (48, 48, 32, 16)
+    config.generator.widths = (48, 32, 24, 16)
     config.generator.output = "linear"
     config.generator.output_bias = "zero"
-    config.discriminator.widths = (16, 32, 48, 48)
+    config.discriminator.widths = (16, 24, 32, 48)
     config.discriminator.minibatch = "deviation"
     for player in (config.generator, config.discriminator):
         player.network = "stylegan2"

@@ -27,7 +27,6 @@ def get_config(platform: str = "") -> ConfigDict:
     config.translation.cycle = 5.0
     config.translation.cycle_widths = (32, 64, 128)
     config.generator_batches = 1
-    config.batch_size = 16
     config.generator.normalization = "instance"
     config.discriminator.normalization = "instance"
     return config

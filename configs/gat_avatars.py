@@ -5,7 +5,7 @@
 
 Data: 20,000 avatars of 32 x 32 pixels in colour that come with jaxgan, with four classes: happy long (0), happy short
 (1), sad long (2), sad short (3). Width 64, 4 blocks, 4 heads, patches of 4 x 4 pixels, so 64 tokens; a picture after
-every block of the generator, and the discriminator sees all four under noise. Batch 32. R1 and R2 are in every fourth
+every block of the generator, and the discriminator sees all four under noise. Batch 16. R1 and R2 are in every fourth
 step, four times as much. All else is as in `configs/gat.py`: the relativistic paired loss with R1 and R2 of gamma .1 by
 finite differences, AdamW with betas 0 and .99, rate 2e-4 * 768/width, gradients clipped at 1, average .999.
 
@@ -32,8 +32,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.augmentation.multipliers = (0.5, 1.0, 1.0)
     config.augmentation.scaled = True
     config.penalties.interval = 4
-    config.steps = 6_000  # 12 epochs of 500
-    config.batch_size = 32
+    config.steps = 10_000  # 10 epochs of 1,000
+    config.batch_size = 16
     config.accumulation_steps = 1
     for player, optimizer in (
         (config.generator, config.generator_optimizer),

@@ -175,13 +175,11 @@ class Experiment:
         return self.replace(latent=cut(psi), sampling=self.sampling._replace(truncation=1.0))
 
     def condition(self, count: int, first: int = 0) -> Any:
-        """The condition of samples first, …, first + count − 1: the task's, or `conditions` repeated cyclically; None
+        """The condition of samples first, …, first + count − 1: `conditions` repeated cyclically, or the task's; None
         without a condition."""
-        if self.task.condition is not None:
-            return self.task.condition(count)
-        if self.conditions is None:
-            return None
-        return jnp.asarray(self.conditions[np.arange(first, first + count) % len(self.conditions)])
+        if self.conditions is not None:
+            return jnp.asarray(self.conditions[np.arange(first, first + count) % len(self.conditions)])
+        return None if self.task.condition is None else self.task.condition(count)
 
     def train_step(self, axis_name: str | None = None, hyperparameters: Hyperparameters | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `make_train_step`.

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -37,8 +38,8 @@ FIRST = 500
 Source: the code of Salimans et al. 2016 (arXiv:1606.03498).
 """
 
-VECTORS = 10_000
-"""Maximum number of training examples' condition vectors that samples cycle through."""
+VECTORS, PICTURES = 10_000, 1_000
+"""Maximum numbers of training examples whose vectors, or pictures made from them, are conditions of samples."""
 
 COUNTED = 1_000
 """Number of labels of a streamed split that are read to count its classes."""
@@ -384,6 +385,17 @@ def lend(split: Split, field: str, count: int) -> np.ndarray | None:
     return split.take_condition(order.subset("conditions", len(split), count), field)
 
 
+def conditions_of_data(experiment: Experiment, inputs: Inputs, count: int) -> np.ndarray | None:
+    """The same of a run's data: labels, vectors, or what its task makes from examples; None without a condition."""
+    split, given = inputs.dataset.train, experiment.task.given
+    if given is None:
+        return None if inputs.condition is None else lend(split, inputs.condition, count)
+    chosen = order.subset("conditions", len(split), count)
+    make = jax.jit(lambda examples: given(inputs.range.scale(examples)))
+    parts = (chosen[first : first + PICTURES] for first in range(0, len(chosen), PICTURES))
+    return np.concatenate([np.asarray(make(split.take(part))) for part in parts])
+
+
 def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
     """Parses the conditions of `--condition`: classes "0,1,2", or vectors "0.5,-1;1,2". Raises UsageError."""
     try:
@@ -393,7 +405,12 @@ def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
             given = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
     except ValueError:
         given = None
-    if experiment.classes is not None or experiment.conditions is None:
+    if experiment.task.given is not None:
+        given, remedy = (
+            None,
+            "leave it out; in Python give pictures, jaxgan.load(RUN).sample(count, condition=pictures)",
+        )
+    elif experiment.classes is not None or experiment.conditions is None:
         example = ",".join(map(str, range(min(experiment.classes or 0, 3))))
         remedy = f"give one, or several: --condition={example}"
     else:
@@ -404,21 +421,22 @@ def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
 
 
 def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) -> np.ndarray:
-    """Converts to classes [m] as int32, or vectors [m, dim] as float32.
+    """Converts to classes [m] as int32, or vectors [m, dim] or pictures [m, height, width, channels] as float32.
 
     Args:
-      given: a class or a vector, or an array or a sequence of them; anything else is an error.
+      given: a class, a vector or a picture, or an array or a sequence of them; anything else is an error.
       experiment: the run whose conditions they are.
       what, remedy: parts of the error message.
 
     Raises:
       UsageError: the run has no condition, or `given` does not match it.
     """
-    if experiment.conditions is None:
+    pictures = experiment.task.given is not None
+    if experiment.conditions is None and not pictures:
         raise UsageError(what, "the run has no condition", "leave it out, or train with --config.condition=labels")
-    classes = experiment.classes
+    classes, shape = experiment.classes, np.shape(experiment.condition(1))[1:]
     try:
-        values = np.array(given, ndmin=1 if classes is not None else 2)
+        values = np.array(given, ndmin=1 + len(shape))
     except ValueError:  # sequences of different lengths
         values = np.array([None])
     if classes is not None:
@@ -427,9 +445,9 @@ def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) ->
         if fits and values.min() >= 0 and values.max() < classes:
             return values.astype(np.int32)
     else:
-        dim = experiment.conditions.shape[1]
-        why = f"the condition is a vector of {dim} number{'s' if dim > 1 else ''}"
-        fits = values.ndim == 2 and len(values) > 0 and values.shape[1] == dim and values.dtype.kind in "iuf"
+        plural = "s" if shape[0] > 1 else ""
+        why = f"the condition is {f'a picture {list(shape)}' if pictures else f'a vector of {shape[0]} number{plural}'}"
+        fits = values.shape[1:] == shape and len(values) > 0 and values.dtype.kind in ("f" if pictures else "iuf")
         if fits and (np.abs(values) <= np.finfo(np.float32).max).all():
             return values.astype(np.float32)
     raise UsageError(what, why, remedy)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxgan.config import DataFacts, Experiment, Problem, build, check, command_line, complete, problems_of, schema
 from jaxgan.errors import DataError, UsageError
 from jaxgan.io.checkpoints import Checkpoints
-from jaxgan.runs.data import check_same_data, parse_condition, read_inputs
+from jaxgan.runs.data import PICTURES, VECTORS, check_same_data, conditions_of_data, parse_condition, read_inputs
 from jaxgan.runs.directory import NAMED, PLAIN, RunDirectory, sampling_name
 from jaxgan.runs.saved import best_step, read_run
 from jaxgan.types import TrainState
@@ -99,16 +99,17 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
 
     Args:
       run: any trained run.
-      condition: in the format of `--condition`; None means all classes, or vectors of the training data.
+      condition: in the format of `--condition`; None means all classes, or vectors of the training data, or what the
+        run's task makes from its examples.
 
     Raises:
       UsageError: the run has no condition, or one of another kind.
-      DataError: the condition is vectors, none is given, and the data cannot be read.
+      DataError: the data is needed, but cannot be read.
     """
     experiment = run.experiment
     if condition is not None:
         return run._replace(experiment=experiment.replace(conditions=parse_condition(condition, experiment)))
-    if experiment.conditions is None or experiment.classes is not None:
+    if experiment.task.given is None and (experiment.conditions is None or experiment.classes is not None):
         return run
     try:
         inputs = read_inputs(run.config)
@@ -117,7 +118,8 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
         raise DataError(
             error.what, error.why, "give --condition, or the data's place by --config.dataset.path"
         ) from error
-    return run._replace(experiment=experiment.replace(conditions=inputs.facts.vectors))
+    count = VECTORS if experiment.task.given is None else PICTURES
+    return run._replace(experiment=experiment.replace(conditions=conditions_of_data(experiment, inputs, count)))
 
 
 def restore_players(

@@ -259,7 +259,7 @@ class _Draw:
     def _metadata(self, count: int) -> Iterator[str]:
         """A JSON line with the condition of each image of a folder, if the conditions are vectors."""
         of, digits = self.run.experiment.conditions, max(len(str(count - 1)), 6)
-        if of is not None and self.run.experiment.classes is None:
+        if of is not None and of.ndim == 2:
             for index in range(count):
                 line = {"file_name": f"{index:0{digits}d}.png", "condition": of[index % len(of)].tolist()}
                 yield json.dumps(line)

@@ -94,7 +94,8 @@ class TrainedGAN:
         Args:
           count: number of samples, ≥ 1.
           condition: for a conditional run: a class, or a sequence of classes that the samples cycle through; or a
-            vector [dim], or vectors [m, dim], likewise. None: all classes, or vectors of the training data, which is
+            vector [dim], or vectors [m, dim], likewise; with `task="translation"` a view, or views [m, height, width,
+            channels], in the networks' range. None: all classes, or vectors or views of the training data, which is
             then read.
           seed: seed of the latents, ≥ 0; 0 if neither a seed nor a key is given.
           key: a typed key, instead of a seed.
@@ -181,7 +182,8 @@ class TrainedGAN:
         """The conditions that samples cycle through."""
         if condition is None:
             return self._of_the_data
-        remedy = f"give {'a vector' if self._experiment.classes is None else 'a class'}, or a list of some"
+        kind = "picture" if self._experiment.task.given else "vector" if self._experiment.classes is None else "class"
+        remedy = f"give a {kind}, or {'an array' if kind == 'picture' else 'a list'} of some"
         return as_conditions(condition, self._experiment, f"sample(condition={reprlib.repr(condition)})", remedy)
 
 

@@ -15,6 +15,8 @@ from jaxgan.types import Batch, DiscriminatorOutput, Latent, Loss, Network, Play
 Wrap = Callable[[Network, str | None], Network]
 """`(network, axis_name) -> network`."""
 
+NO_CLASSIFIER = "Left out: accuracy, for which evaluation.features must be a classifier of the data's own labels."
+
 
 class Labelled(NamedTuple):
     """Examples [n, ...] in the networks' range whose labels [n], integers from 0, a task may see."""
@@ -57,6 +59,7 @@ class ScoreInputs(NamedTuple):
       train, test: examples [n, ...].
       train_labels, test_labels: [n], or None.
       classify: `examples -> labels [n]`, using a classifier trained on the data's labels; or None.
+      features: `examples -> features [n, dim]` in which samples and data are compared; None if these are raw values.
       unit: converts examples to the range of the scores: images in [0, 1].
       other: the run of `evaluation.other_run`, or None.
       discriminator: the other player, if `Task.judges`.
@@ -80,6 +83,7 @@ class ScoreInputs(NamedTuple):
     labelled: Labelled | None = None
     train_labels: np.ndarray | None = None
     own: PlainGenerator | None = None
+    features: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
@@ -104,6 +108,8 @@ class Task(NamedTuple):
       prepare: `(keys [k, batch], batch) -> batch`, inside the compiled step, for batches [k, batch, ...]; for example,
         it may draw a condition. Each key belongs to one example of the global batch at one step.
       condition: `count -> condition` of samples that are requested without one; None for labels, or no condition.
+      given: `examples [n, ...] -> condition`, if a condition is made from an example: then samples that are scored or
+        watched by alarms have the conditions of training examples.
       terms: additional terms of the losses.
       loss, discriminator_tx: wrap the loss and the discriminator's optimizer.
       sheet: `(key, count, examples, latent) -> Sheet` for `count` test examples, for pictures and `--mode=sample`; None
@@ -116,6 +122,7 @@ class Task(NamedTuple):
     discriminator: Wrap = lambda network, axis_name: network
     prepare: Callable[[chex.PRNGKey, Batch], Batch] | None = None
     condition: Callable[[int], Any] | None = None
+    given: Callable[[chex.Array], chex.Array] | None = None
     terms: tuple[Term, ...] = ()
     loss: Callable[[Loss], Loss] = lambda loss: loss
     discriminator_tx: Callable[[optax.GradientTransformation], optax.GradientTransformation] = lambda tx: tx

@@ -11,7 +11,7 @@ import numpy as np
 from jaxgan.evaluation.base import Score, compare
 from jaxgan.fields import Either, Field, Widths
 from jaxgan.networks.encoder import encoder as convolutional_encoder
-from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, mean_and_error
+from jaxgan.tasks.base import NO_CLASSIFIER, ScoreInputs, Scores, Sheet, Task, mean_and_error
 from jaxgan.tasks.completions import Known, completed, k_nearest_known, known, latent_completer, masked_rmse, mean_fill
 from jaxgan.tasks.masks import MASKS, Mask, chosen, mixed, suiting
 from jaxgan.types import Latent, Network
@@ -26,7 +26,6 @@ NO_SEARCH = (
     "Left out: latent search, which completes with an unconditional generator: train one with --config.task=none on "
     "the same data, and pass its directory as --config.evaluation.other_run."
 )
-NO_CLASSIFIER = "Left out: accuracy, for which evaluation.features must be a classifier of the data's own labels."
 NOTHING_TO_DO = "Left out: {mask}, as every value of every example is known under it."
 UNTRAINED = (
     "This run was trained without the mask `nothing`, so its plain samples, with nothing known, do not measure it."

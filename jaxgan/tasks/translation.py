@@ -9,12 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.datasets import order
 from jaxgan.evaluation.base import Score, compare
+from jaxgan.evaluation.frechet import frechet_estimate
 from jaxgan.fields import Count, Field, Widths
 from jaxgan.networks import NETWORKS
 from jaxgan.tables import Table
-from jaxgan.tasks.base import ScoreInputs, Scores, Sheet, Task, joined, mean_and_error, part_of
-from jaxgan.tasks.completions import Known, masked_rmse, nearest_indices
+from jaxgan.tasks.base import NO_CLASSIFIER, ScoreInputs, Scores, Sheet, Task, joined, mean_and_error, part_of
+from jaxgan.tasks.completions import Known, nearest_indices
 from jaxgan.types import DiscriminatorInputs, DiscriminatorOutput, Latent, Network, Term
 
 View = Callable[[chex.Array], chex.Array]
@@ -26,10 +28,11 @@ LUMINANCE = (0.299, 0.587, 0.114)
 MEANING = (
     "rmse: of images in [0, 1], for each example; best: of its {draws} draws, mean: over them; k nearest: the {draws} "
     "training examples with the nearest views; the other methods have one picture each. view rmse: of the picture's "
-    "view to the example's, likewise. accuracy: share of pictures to which the classifier gives the example's label, "
-    "over all draws. Means over the examples ± standard errors."
+    "view to the example's, likewise. frechet: distance of the first draws to the examples in evaluation.features, by "
+    "as many of each; the same of as many training examples is real data's. accuracy: share of pictures to which the "
+    "classifier gives the example's label, over all draws. Means over the examples ± standard errors."
 )
-NO_CLASSIFIER = "Left out: accuracy, for which evaluation.features must be a classifier of the data's own labels."
+NO_FEATURES = "Left out: frechet, for which evaluation.features must be other than raw."
 
 
 def grey(images: chex.Array) -> chex.Array:
@@ -189,6 +192,7 @@ def translation(
         discriminator=lambda network, axis_name: paired(network),
         prepare=prepare,
         condition=lambda count: jnp.zeros((count, *seen)),
+        given=see,
         sheet=lambda key, count, shown, prior: sheet(key, count, shown, prior, see, draws),
         measure=lambda trained: measure(trained, see, draws, examples, factor if view == "small" else 1),
     )
@@ -245,34 +249,35 @@ def measure(trained: ScoreInputs, see: View, draws: int, examples: int, factor: 
     if factor > 1:
         less = views[:, ::factor, ::factor]
         made["bicubic"] = np.asarray(jax.image.resize(less, tested.shape, "bicubic"))[None]
-    unit = trained.unit
-    errors = {name: masked_rmse(unit(each), unit(tested), _unknown(tested)) for name, each in made.items()}
-    apart = {name: _between_views(see, unit(each), unit(tested)).mean(0) for name, each in made.items()}
+    unit, of_unit = trained.unit, lambda images: _in_parts(see, 2 * images - 1) / 2
+    errors = {name: _rmse(unit(each), unit(tested)) for name, each in made.items()}
+    wanted = of_unit(unit(tested))
+    apart = {k: _rmse(np.stack([of_unit(unit(draw)) for draw in each]), wanted).mean(0) for k, each in made.items()}
     scores: list[Score] = [
         compare("rmse_best", {k: mean_and_error(v.min(0)) for k, v in errors.items()}, "lower", len(tested)),
         compare("rmse_mean", {k: mean_and_error(v.mean(0)) for k, v in errors.items()}, "lower", len(tested)),
         compare("view rmse", {k: mean_and_error(v) for k, v in apart.items()}, "lower", len(tested)),
     ]
+    notes = [MEANING.format(draws=draws), *([NO_FEATURES] if trained.features is None else [])]
+    if trained.features is not None:
+        of_tested, others = trained.features(tested), order.subset("examples", len(trained.train), len(tested))
+        first = {name: each[0] for name, each in made.items() if name != "k nearest"}
+        first["real data"] = trained.train[np.sort(others)]
+        apart = {name: tuple(frechet_estimate(trained.features(each), of_tested)) for name, each in first.items()}
+        scores.append(compare("frechet", apart, "lower", len(tested)))
     labels = None if trained.test_labels is None else trained.test_labels[chosen]
     if trained.classify is None or labels is None:
-        return Scores(tuple(scores), (MEANING.format(draws=draws), NO_CLASSIFIER))
+        return Scores(tuple(scores), (*notes, NO_CLASSIFIER))
     right = {name: np.stack([trained.classify(draw) == labels for draw in each]) for name, each in made.items()}
     values = {name: mean_and_error(each.mean(0)) for name, each in right.items()}
     values["real data"] = mean_and_error(trained.classify(tested) == labels)
     scores.append(compare("accuracy", values, "higher", len(tested)))
-    return Scores(tuple(scores), (MEANING.format(draws=draws),))
+    return Scores(tuple(scores), tuple(notes))
 
 
-def _between_views(see: View, made: np.ndarray, tested: np.ndarray) -> np.ndarray:
-    """[draws, n]: rmse of the views of pictures [draws, n, ...] to those of examples, all in [0, 1]."""
-    wanted = _in_parts(see, 2 * tested - 1) / 2
-    found = np.stack([_in_parts(see, 2 * draw - 1) for draw in made]) / 2
-    return masked_rmse(found, wanted, _unknown(wanted))
-
-
-def _unknown(examples: np.ndarray) -> np.ndarray:
-    """The mask that knows nothing."""
-    return np.zeros(examples.shape, np.int8)
+def _rmse(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """[draws, n]: root of the mean squared difference of pictures [draws, n, ...] to pictures [n, ...]."""
+    return np.sqrt(np.square(np.asarray(made, np.float64) - wanted).mean((-3, -2, -1)))
 
 
 def _in_parts(see: View, images: np.ndarray, size: int = 1000) -> np.ndarray:

@@ -9,15 +9,19 @@ import numpy as np
 import optax
 import pytest
 
+import jaxgan
 from configs import cyclegan, pix2pix
 from jaxgan import runs
-from jaxgan.config import DataFacts, build
+from jaxgan.config import DataFacts, build, complete
+from jaxgan.datasets import order
 from jaxgan.errors import UsageError
+from jaxgan.evaluation.frechet import frechet_distance
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.losses.terms import l1, l2, perceptual
 from jaxgan.networks import NETWORKS
 from jaxgan.parallel import distribute
+from jaxgan.runs.data import conditions_of_data, read_inputs
 from jaxgan.tasks import TASKS, ScoreInputs
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.translation import VIEWS, Unpaired, cycling, grey, measure, outline, small
@@ -217,6 +221,39 @@ def test_scores_of_a_generator_that_knows_the_answer_in_one_draw():
     assert "bicubic" not in scores["rmse_best"].baselines
 
 
+def test_the_frechet_distance_is_of_the_first_draws_in_the_features():
+    features = lambda images: images.reshape(len(images), -1)[:, :2]  # noqa: E731
+    calls = []
+
+    def generate(z, views):
+        calls.append(views)
+        return np.asarray(views) / len(calls)
+
+    scores, notes, inputs = _scores(generate, "small", features=features)
+    example_key, _ = jax.random.split(KEY)
+    tested = inputs.test[np.sort(np.asarray(jax.random.permutation(example_key, 20))[:10])]
+    found, wanted = scores["frechet"], frechet_distance(features(np.asarray(calls[0])), features(tested))
+    assert found.value == pytest.approx(wanted, rel=1e-6) and found.value > 0
+    assert found.baselines["view itself"].value == pytest.approx(wanted, rel=1e-6)
+    assert set(found.baselines) == {"nearest", "view itself", "bicubic", "real data"}
+    assert not any("frechet, for which" in note for note in notes)
+
+
+def test_samples_that_are_scored_have_the_views_of_training_examples():
+    config = pix2pix.get_config()
+    config.dataset.max_examples = 40
+    inputs = read_inputs(complete(config))
+    experiment = build(config, inputs.facts)
+    found = conditions_of_data(experiment, inputs, 7)
+    chosen = order.subset("conditions", len(inputs.dataset.train), 7)
+    wanted = VIEWS["outline"](inputs.range.scale(inputs.dataset.train.take(chosen)))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    lent = experiment.replace(conditions=found)
+    np.testing.assert_array_equal(lent.condition(9)[7:], found[:2])
+    np.testing.assert_array_equal(lent.condition(2, first=8), found[1:3])
+    assert not np.any(experiment.condition(2))
+
+
 @pytest.mark.medium
 @pytest.mark.parametrize("config", ["pix2pix", pytest.param("cyclegan", marks=pytest.mark.slow)])
 def test_a_run_resumes_is_scored_and_shown(config, tmp_path):
@@ -242,6 +279,18 @@ def test_a_run_resumes_is_scored_and_shown(config, tmp_path):
     runs.run("sample", None, {}, str(tmp_path / "whole"), {"count": 6})
     with np.load(tmp_path / "whole" / "samples" / "sample_step_00000020_seed_0.npz") as arrays:
         assert arrays["originals"].shape == (2, 8, 8, 3) and arrays["views"].shape == (2, 8, 8, 1)
+        views = arrays["views"]
+    with pytest.raises(
+        UsageError, match=r"--condition=0; the condition is a picture \[8, 8, 1\]; leave it out; in Python"
+    ):
+        runs.run("sample", None, {}, str(tmp_path / "whole"), {"condition": "0"})
+    gan = jaxgan.load(tmp_path / "whole")
+    own = gan.sample(4, condition=views)
+    assert own.shape == (4, 8, 8, 3) and np.abs(own - gan.sample(4)).max() > 1e-3
+    np.testing.assert_allclose(gan.sample(2, condition=views[1]), gan.sample(2, condition=views[[1, 1]]))
+    for wrong in (0, views[..., 0], np.zeros((2, 8, 8, 1), np.uint8)):
+        with pytest.raises(UsageError, match=r"the condition is a picture \[8, 8, 1\]; give a picture, or an array"):
+            gan.sample(2, condition=wrong)
 
 
 # --- Without pairs

@@ -21,7 +21,7 @@ from jaxgan.errors import DataError, DivergedError, JaxganError, UsageError
 from jaxgan.evaluation import Data, Evaluator, Examples, Features, Score, evaluate
 from jaxgan.evaluation.base import check, reference_scores
 from jaxgan.evaluation.inputs import NonFiniteError, check_finite
-from jaxgan.runs.data import Inputs, lend
+from jaxgan.runs.data import Inputs, conditions_of_data
 from jaxgan.runs.directory import PLAIN, sampling_name
 from jaxgan.runs.evaluate import task_scores
 from jaxgan.runs.evaluate.features import build_features, unit_values
@@ -164,8 +164,6 @@ class Evaluation:
         self._make_task_scores = functools.cache(
             lambda: task_scores.task_scorer(config, inputs, self.data, self.features, self.to_unit, task_key)
         )
-        # Samples get the conditions of training examples, so they have the data's proportions.
-        self._lent = None if inputs.condition is None else lend(dataset.train, inputs.condition, self.count)
         self._set_run(experiment, config)
 
     def run(self, state: TrainState) -> Report:
@@ -210,7 +208,9 @@ class Evaluation:
         """Sets the experiment whose generators and task are evaluated."""
         self.config = config
         self._task_scores = self._make_task_scores() if task_scores.measures(config, experiment) else None
-        experiment = experiment if self._lent is None else experiment.replace(conditions=self._lent)
+        # Samples get the conditions of training examples, so they have the data's proportions.
+        lent = conditions_of_data(experiment, self.inputs, self.count)
+        experiment = experiment if lent is None else experiment.replace(conditions=lent)
         self.way, self._experiment, self._sample = sampling_name(config["sampling"]), experiment, sampler(experiment)
         self._labels = None if self.data.classes is None else np.asarray(experiment.condition(self.count))
 

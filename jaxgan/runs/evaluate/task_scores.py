@@ -10,6 +10,7 @@ from jaxgan.config import Experiment
 from jaxgan.datasets.base import Split
 from jaxgan.errors import DataError, UsageError
 from jaxgan.evaluation import Data, Examples, Features
+from jaxgan.evaluation.base import RAW
 from jaxgan.figures import is_image
 from jaxgan.runs.data import Inputs, check_same_data
 from jaxgan.runs.evaluate.tables import finite
@@ -49,8 +50,11 @@ def task_scorer(
     train_labels, test_labels = _labels(dataset.train, len(train)), _labels(dataset.test, len(test))
     other = _other(config["evaluation"]["other_run"], inputs)
 
+    def made(examples: np.ndarray) -> Examples:
+        return Examples("made", to_unit(examples), features)
+
     def classify(examples: np.ndarray) -> np.ndarray:
-        logits = Examples("completed", to_unit(examples), features).logits
+        logits = made(examples).logits
         assert logits is not None
         return logits.argmax(1)
 
@@ -74,6 +78,7 @@ def task_scorer(
                 labelled=inputs.facts.labelled,
                 train_labels=train_labels,
                 own=_plain_generator(experiment, state, "this run"),
+                features=None if features.name == RAW.name else lambda examples: made(examples).features,
             )
         )
 

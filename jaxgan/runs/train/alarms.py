@@ -9,7 +9,7 @@ import numpy as np
 from jaxgan.config import Experiment
 from jaxgan.datasets import order
 from jaxgan.evaluation.alarms import AlarmMonitor, Anchors, Limits, measure
-from jaxgan.runs.data import Inputs
+from jaxgan.runs.data import Inputs, conditions_of_data
 from jaxgan.training.step import generate
 from jaxgan.types import TrainState, stream
 
@@ -38,11 +38,14 @@ class Health:
             of_real = jax.jit(self._measured, static_argnums=1)(real, 1.0, self._points_and_modes)
             self._real_diversity, real_modes = float(of_real["diversity"]), float(of_real.get("modes", 0.0))
         key = stream(jax.random.key(config["seed"]), "alarms")
+        if experiment.task.given is not None:
+            experiment = experiment.replace(conditions=conditions_of_data(experiment, inputs, self._count))
+        self._condition = experiment.condition(self._count)
 
         @jax.jit
-        def measure_state(state, points_and_modes):
+        def measure_state(state, points_and_modes, condition):
             playing = state.replace(average_params=None)  # the average lags behind
-            latents, condition = experiment.latent.sample(key, self._count), experiment.condition(self._count)
+            latents = experiment.latent.sample(key, self._count)
             samples = generate(experiment.generator, playing, latents, condition=condition)
             return self._measured(samples, self._real_diversity, points_and_modes)
 
@@ -53,7 +56,7 @@ class Health:
 
     def measure(self, state: TrainState) -> dict[str, jax.Array]:
         """The metrics of a state, computed on the device without waiting for them."""
-        return self._measure_state(state, self._points_and_modes) if self._count > 1 else {}
+        return self._measure_state(state, self._points_and_modes, self._condition) if self._count > 1 else {}
 
     def _measured(self, samples, real_diversity, points_and_modes):
         anchors = points_and_modes and Anchors(points_and_modes[0], points_and_modes[1], self._num_modes)
