@@ -24,13 +24,14 @@ TEST := $(VENV)/.jaxgan-test
 DOCS := $(VENV)/.jaxgan-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help venv quickstart docs test test-medium test-all test-lowest test-newest gpu-check notebooks lint clean
+.PHONY: help venv quickstart docs test test-medium test-all test-core test-lowest test-newest gpu-check notebooks lint clean
 
 help:
 	@echo "make quickstart   train a small GAN on a CPU; the results go to runs/quickstart"
 	@echo "make test         the fast tests"
 	@echo "make test-medium  the tests that take seconds each, which CI runs too"
 	@echo "make test-all     all tests, also those that take minutes"
+	@echo "make test-core    the core's fast tests, without any extra, in $(VENV)-core"
 	@echo "make test-lowest  fast and medium tests with the lowest versions that pyproject.toml allows, in $(VENV)-lowest"
 	@echo "make test-newest  fast and medium tests with the newest ones, in $(VENV)-newest"
 	@echo "make gpu-check    tests, compiles and times the steps on this machine's GPU or TPU; results go to results/gpu"
@@ -53,6 +54,14 @@ test-medium: $(TEST)
 
 test-all: $(TEST)
 	JAXGAN_TEST_OPTIMIZE=1 $(PY) -m pytest $(PYTEST) -m ""
+
+# Nothing but the core's dependencies, and packages that its tests compare with. Tests that need an extra name it as they skip.
+CORE_TESTS := $(addprefix tests/,losses theory training evaluation wrappers) \
+  $(addprefix tests/test_,errors.py latents.py optimizers.py parallel.py sampling.py tables.py types.py)
+test-core: pyproject.toml
+	@$(MAKE) $(VENV)-core/bin/python VENV=$(VENV)-core
+	@$(VENV)-core/bin/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable . pytest prdc scikit-learn
+	$(VENV)-core/bin/python -m pytest -rs $(CORE_TESTS) $(PYTEST_ARGS)
 
 # An environment of its own for each end. What is newest changes, so that it is installed and printed each time.
 test-lowest:

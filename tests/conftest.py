@@ -2,6 +2,7 @@
 
 import gc
 import importlib.metadata
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -24,6 +25,8 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
 import jax
 import pytest
 
+from jaxgan import extras
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Tracing makes many small objects. Collecting them after each file (see below) takes 0.9 times the CPU time.
 gc.set_threshold(100_000, 20, 50)
@@ -34,6 +37,33 @@ def _forget_compiled():
     """Frees a file's compiled programs: Linux allows a process some 65,000 memory maps, and ends it beyond that."""
     yield
     jax.clear_caches()  # collects garbage too
+
+
+# With jaxgan's core alone (`make test-core`), what needs more is skipped, and says what to install.
+if importlib.util.find_spec("flax") is None:
+
+    def _lacks(error):
+        """What to install, if a package is missing; None for other errors."""
+        error = error.__cause__ if isinstance(error, pytest.Collector.CollectError) else error
+        if not isinstance(error, ModuleNotFoundError) or (error.name or "").startswith(("jaxgan", "tests")):
+            return None
+        package = (error.name or "").partition(".")[0]
+        return f"{package} is not installed: {extras.install(extras.of(package) or 'test')}"
+
+    def _skipped(report, item, error):
+        if (why := _lacks(error)) is not None:
+            report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"Skipped: {why}")
+        return report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(collector):
+        report = yield
+        return _skipped(report, collector, report.call.excinfo.value) if report.outcome == "failed" else report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(item, call):
+        report = yield
+        return report if call.excinfo is None else _skipped(report, item, call.excinfo.value)
 
 
 BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
