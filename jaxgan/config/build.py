@@ -66,7 +66,7 @@ class DataFacts(NamedTuple):
       train_examples: number of training examples.
       means: mean of each pixel over the training examples, in the networks' range; None where not needed.
       classes: number of classes, if the condition is the labels; else None.
-      vectors: [m, dim] float32, the vectors that samples cycle through, if the condition is vectors; else None.
+      vectors: [m, ...] float32, the vectors or pictures that samples cycle through, if these are the condition.
       labelled: the examples whose labels a task may use; None if it uses none, or if nothing is trained.
       first: examples for data-dependent initialisation, in the networks' range; None if unused or without training.
       range: the values of black and white in the networks' range.
@@ -180,6 +180,13 @@ class Experiment:
         if self.conditions is not None:
             return jnp.asarray(self.conditions[np.arange(first, first + count) % len(self.conditions)])
         return None if self.task.condition is None else self.task.condition(count)
+
+    @property
+    def condition_shape(self) -> tuple[int, ...] | None:
+        """Of a condition that may be requested: (), (dim,) or (height, width, channels); None without one."""
+        if self.conditions is None and self.task.condition_of is None:
+            return None
+        return np.shape(self.condition(1))[1:]
 
     def train_step(self, axis_name: str | None = None, hyperparameters: Hyperparameters | None = None) -> TrainStep:
         """One iteration of Algorithm 1, see `make_train_step`.
@@ -380,7 +387,8 @@ def _task(values: Values, facts: DataFacts, latent: Latent) -> Task:
     """Builds the task from the section of its name and from the arguments that the program provides."""
     name = values["task"]
     entry = TASKS[name]
-    provided = dict(zip(TASK_PROVIDED, (facts.example_shape, latent, facts.labelled), strict=True))
+    shape = None if facts.vectors is None else facts.vectors.shape[1:]
+    provided = dict(zip(TASK_PROVIDED, (facts.example_shape, latent, facts.labelled, shape), strict=True))
     try:
         return entry(**_taken(entry, _section(values, name) | provided))
     except ValueError as error:

@@ -462,7 +462,12 @@ def _conditions_in_place(config: Values) -> Iterator[Problem]:
         what, moves = "whose condition is the view of an example", "the example and not its view"
     else:
         return
-    if condition != "none":
+    if task == "translation" and config["translation.view"] == "given":
+        if condition != "vectors":
+            yield _about("translation.view", " is the pictures that come with the examples; set condition=vectors")
+        if config["dataset.mirror"]:
+            yield _about("dataset.mirror", " turns the example and not its view; leave it out")
+    elif condition != "none":
         yield Problem("condition", f"condition={condition} does not go with task={task}, {what}")
     if moving := MOVING & set(config["augmentation.names"]):
         named = " and ".join(sorted(moving))

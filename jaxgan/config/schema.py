@@ -360,7 +360,7 @@ class Config(Section):
     save_patience: Annotated[float, Field(low=0, resume=True, sweep=False)] = 600.0
 
 
-TASK_PROVIDED = ("example_shape", "latent", "given")
+TASK_PROVIDED = ("example_shape", "latent", "given", "condition_shape")
 """Parameters of a task that the program passes."""
 
 

@@ -69,7 +69,7 @@ class Split:
     Attributes:
       examples: [n, height, width, channels] uint8 images (0 to 255), or [n, ...] float32; or a `Source`.
       labels: [n] int32, or None. A `Source` has its own labels.
-      conditions: [n, dim] float32, one vector per example; or None.
+      conditions: float32, one vector [n, dim] or picture [n, height, width, channels] per example; or None.
     """
 
     examples: np.ndarray | Source
@@ -105,7 +105,7 @@ class Split:
         return None if self.labels is None else self.labels[indices]
 
     def take_condition(self, indices: np.ndarray, field: str) -> np.ndarray | None:
-        """The "labels" [n] or "conditions" [n, dim], by `field`, of the examples at `indices`; None without them."""
+        """The "labels" [n] or "conditions" [n, ...], by `field`, of the examples at `indices`; None without them."""
         if field == "labels":
             return self.take_labels(indices)
         return None if self.conditions is None else self.conditions[indices]

@@ -26,14 +26,14 @@ def gather(
 
     Args:
       data: "examples": uint8 or float32 [n, ...]; and the condition, if any: "labels": int32 [n], or "conditions":
-        float32 [n, dim].
+        float32 [n, ...].
       indices: int32 [..., batch], 0 to n − 1, from `order.batch_indices` (of size 2n if `mirror`).
       values: the range to which bytes are scaled.
       mirror: indices refer to twice as many images [height, width, channels]: index 2i is example i, and index 2i + 1
         is example i flipped horizontally. Both have the condition of example i.
 
     Returns:
-      "real": float32 [..., batch, ...]; and "condition": int32 [..., batch], or float32 [..., batch, dim].
+      "real": float32 [..., batch, ...]; and "condition": int32 [..., batch], or float32 [..., batch, ...].
     """
     if mirror:
         indices, flipped = indices // 2, indices % 2 == 1
@@ -94,8 +94,9 @@ def host_memory(root: str = "/") -> int:
 
 
 def fits(split: Split, limit: int) -> bool:
-    """Whether a split can live on the device: an array of at most `limit` bytes, not a `Source`."""
-    return isinstance(split.examples, np.ndarray) and split.examples.nbytes <= limit
+    """Whether a split can live on the device: arrays of at most `limit` bytes, not a `Source`."""
+    beside = 0 if split.conditions is None else split.conditions.nbytes
+    return isinstance(split.examples, np.ndarray) and split.examples.nbytes + beside <= limit
 
 
 def stream(
@@ -130,7 +131,7 @@ def stream(
 
     Returns:
       An iterator of dicts. "real": [chunk, minibatches, rows, ...] as stored (uint8 or float32; scale it on the
-      device). With a condition, "condition": int32 [chunk, minibatches, rows], or float32 [..., dim].
+      device). With a condition, "condition": int32 [chunk, minibatches, rows], or float32 [..., ...].
 
     Raises:
       DataError: the batch does not fit the data; or the data cannot be read (raised at the chunk in question).

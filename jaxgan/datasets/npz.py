@@ -25,8 +25,8 @@ def load(*, path: str, validation_examples: int = -1) -> Dataset:
     A note names the arrays that were not read.
 
     Images are uint8 [n, height, width] or [n, height, width, channels], scaled in training. They may also be bool,
-    where True is white. Floats [n, ...] are used unchanged. Labels are integers [n] or [n, 1]. Conditions are numbers
-    [n, dim] or [n], used unchanged. `splits.assemble` says how missing splits are cut off.
+    where True is white. Floats [n, ...] are used unchanged. Labels are integers [n] or [n, 1]. Conditions are vectors
+    or pictures, see `splits.check_conditions`. `splits.assemble` says how missing splits are cut off.
 
     Args:
       path, validation_examples: as for every `Loader`.

@@ -6,7 +6,7 @@
 import numpy as np
 
 from jaxgan.datasets import order
-from jaxgan.datasets.base import Dataset, Source, Split
+from jaxgan.datasets.base import RANGES, Dataset, Source, Split
 from jaxgan.errors import DataError, UsageError
 
 CHECKED = 1_000
@@ -81,11 +81,17 @@ def check_labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
 
 
 def check_conditions(conditions: np.ndarray, count: int, where: str) -> np.ndarray:
-    """Vectors for `count` examples, numbers [count, dim] or [count], as finite float32 [count, dim]; or DataError."""
-    conditions = conditions[:, None] if conditions.ndim == 1 else conditions
-    right = conditions.ndim == 2 and conditions.dtype.kind in "iuf" and conditions.shape[1] > 0
-    _check_rows(conditions, right, count, where, "conditions", "one vector of numbers for each example, [n, dim]")
-    return check_finite(conditions, where)
+    """Vectors or pictures for `count` examples as finite float32, [count, dim] or [count, height, width, channels].
+
+    Vectors may also be [count], and pictures [count, height, width]. Bytes of pictures become -1 to 1; all other
+    numbers are used unchanged. DataError if they are invalid.
+    """
+    pictures = conditions.ndim in (3, 4) and (conditions.dtype == np.uint8 or conditions.dtype.kind == "f")
+    right = pictures or (conditions.ndim in (1, 2) and conditions.dtype.kind in "iuf")
+    wanted = "one vector of numbers for each example, [n, dim], or one picture, bytes [n, height, width, channels]"
+    _check_rows(conditions, right and 0 not in conditions.shape[1:], count, where, "conditions", wanted)
+    conditions = RANGES["symmetric"].scale(conditions) if pictures else conditions
+    return check_finite(conditions if conditions.ndim in (2, 4) else conditions[..., None], where)
 
 
 def _check_rows(rows: np.ndarray, right: bool, count: int, where: str, what: str, wanted: str) -> None:
@@ -251,5 +257,5 @@ def _check_classes(largest: int, count: int, where: str) -> None:
 
 
 def _kind(split: Split) -> str:
-    vectors = "" if split.conditions is None else f" with conditions [{split.conditions.shape[1]}]"
+    vectors = "" if split.conditions is None else f" with conditions {list(split.conditions.shape[1:])}"
     return f"{split.dtype} {list(split.example_shape)}{vectors}"

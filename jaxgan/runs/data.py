@@ -101,7 +101,7 @@ class Inputs(NamedTuple):
             "low": self.range.low,
             "high": self.range.high,
             **({} if self.facts.classes is None else {"classes": self.facts.classes}),
-            **({} if self.facts.vectors is None else {"condition_dim": self.facts.vectors.shape[1]}),
+            **({} if self.facts.vectors is None else {"condition_shape": list(self.facts.vectors.shape[1:])}),
             **({} if self.facts.labelled is None else {"labelled": checksum(self.facts.labelled)}),
             **({} if mixture is None else {"mixture": {"centers": mixture.centers.tolist(), "sigma": mixture.sigma}}),
         }
@@ -387,7 +387,7 @@ def lend(split: Split, field: str, count: int) -> np.ndarray | None:
 
 def conditions_of_data(experiment: Experiment, inputs: Inputs, count: int) -> np.ndarray | None:
     """The same of a run's data: labels, vectors, or what its task makes from examples; None without a condition."""
-    split, given = inputs.dataset.train, experiment.task.given
+    split, given = inputs.dataset.train, experiment.task.condition_of
     if given is None:
         return None if inputs.condition is None else lend(split, inputs.condition, count)
     chosen = order.subset("conditions", len(split), count)
@@ -405,18 +405,15 @@ def parse_condition(text: str, experiment: Experiment) -> np.ndarray:
             given = [[float(part) for part in vector.split(",")] for vector in text.split(";")]
     except ValueError:
         given = None
-    if experiment.task.given is not None:
-        given, remedy = (
-            None,
-            "leave it out; in Python give pictures, jaxgan.load(RUN).sample(count, condition=pictures)",
-        )
-    elif experiment.classes is not None or experiment.conditions is None:
+    shape = experiment.condition_shape
+    if not shape:
         example = ",".join(map(str, range(min(experiment.classes or 0, 3))))
         remedy = f"give one, or several: --condition={example}"
-    else:
-        dim = experiment.conditions.shape[1]
-        example = ",".join(["0.5", "-1", "0"][:dim]) + (",..." if dim > 3 else "")
+    elif len(shape) == 1:
+        example = ",".join(["0.5", "-1", "0"][: shape[0]]) + (",..." if shape[0] > 3 else "")
         remedy = f"give --condition={example}, more behind semicolons"
+    else:
+        given, remedy = None, "leave it out; in Python give pictures to jaxgan.load(RUN).sample(count, condition=...)"
     return as_conditions(given, experiment, f"--condition={text}", remedy)
 
 
@@ -431,10 +428,9 @@ def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) ->
     Raises:
       UsageError: the run has no condition, or `given` does not match it.
     """
-    pictures = experiment.task.given is not None
-    if experiment.conditions is None and not pictures:
+    classes, shape = experiment.classes, experiment.condition_shape
+    if shape is None:
         raise UsageError(what, "the run has no condition", "leave it out, or train with --config.condition=labels")
-    classes, shape = experiment.classes, np.shape(experiment.condition(1))[1:]
     try:
         values = np.array(given, ndmin=1 + len(shape))
     except ValueError:  # sequences of different lengths
@@ -445,9 +441,11 @@ def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) ->
         if fits and values.min() >= 0 and values.max() < classes:
             return values.astype(np.int32)
     else:
-        plural = "s" if shape[0] > 1 else ""
-        why = f"the condition is {f'a picture {list(shape)}' if pictures else f'a vector of {shape[0]} number{plural}'}"
-        fits = values.shape[1:] == shape and len(values) > 0 and values.dtype.kind in ("f" if pictures else "iuf")
+        numbers = f"{shape[0]} number{'s' if shape[0] > 1 else ''}"
+        why = f"the condition is a {f'vector of {numbers}' if len(shape) == 1 else f'picture {list(shape)}'}"
+        fits = (
+            values.shape[1:] == shape and len(values) > 0 and values.dtype.kind in ("iuf" if len(shape) == 1 else "f")
+        )
         if fits and (np.abs(values) <= np.finfo(np.float32).max).all():
             return values.astype(np.float32)
     raise UsageError(what, why, remedy)

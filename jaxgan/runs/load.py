@@ -88,8 +88,8 @@ def check_known(config: Mapping[str, Any]) -> None:
 
 def experiment_of(config: Mapping[str, Any], data: Mapping[str, Any]) -> Experiment:
     """The parts of a run, from its config and its checkpoint's record of the data."""
-    # Of vectors, only the dimension is known here.
-    vectors = np.zeros((1, data["condition_dim"]), np.float32) if "condition_dim" in data else None
+    # Of vectors and pictures, only the shape is known here.
+    vectors = np.zeros((1, *data["condition_shape"]), np.float32) if "condition_shape" in data else None
     shape, size = tuple(data["example_shape"]), config["batch_size"]
     return build(config, DataFacts(shape, size, classes=data.get("classes"), vectors=vectors))
 
@@ -109,7 +109,7 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
     experiment = run.experiment
     if condition is not None:
         return run._replace(experiment=experiment.replace(conditions=parse_condition(condition, experiment)))
-    if experiment.task.given is None and (experiment.conditions is None or experiment.classes is not None):
+    if experiment.task.condition_of is None and (experiment.conditions is None or experiment.classes is not None):
         return run
     try:
         inputs = read_inputs(run.config)
@@ -118,7 +118,7 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
         raise DataError(
             error.what, error.why, "give --condition, or the data's place by --config.dataset.path"
         ) from error
-    count = VECTORS if experiment.task.given is None else PICTURES
+    count = VECTORS if experiment.task.condition_of is None else PICTURES
     return run._replace(experiment=experiment.replace(conditions=conditions_of_data(experiment, inputs, count)))
 
 

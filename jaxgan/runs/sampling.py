@@ -1,6 +1,7 @@
 """Draws samples of a trained generator: in parts, with the config's sampling method, and as a picture."""
 
 import functools
+import inspect
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
@@ -293,8 +294,11 @@ def _sheet(experiment: Experiment, inputs: Inputs, key: jax.Array, count: int) -
     dataset = inputs.dataset
     split = next(split for split in (dataset.test, dataset.validation, dataset.train) if len(split))
     # Random examples, since the data may be sorted by class.
-    examples = jax.jit(inputs.range.scale)(split.take(order.subset("examples", len(split), count)))
-    return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent)
+    chosen, given = order.subset("examples", len(split), count), {}
+    if inputs.condition == "conditions" and "conditions" in inspect.signature(experiment.task.sheet).parameters:
+        given = {"conditions": split.take_condition(chosen, inputs.condition)}
+    examples = jax.jit(inputs.range.scale)(split.take(chosen))
+    return experiment.task.sheet(key, count, np.asarray(examples), experiment.latent, **given)
 
 
 def columns_of(experiment: Experiment, count: int) -> int | None:

@@ -35,7 +35,7 @@ RUN = {
         "fingerprint?": int,
         "labelled?": int,
         "classes?": int,
-        "condition_dim?": int,
+        "condition_shape?": [int],
         "mixture?": {"centers": [[NUMBER]], "sigma": NUMBER},
     },
     "format?": int,
@@ -143,12 +143,13 @@ def read_run(checkpoints: Checkpoints, step: int | None = None) -> SavedRun:
 
 def wrong_data(data: Mapping[str, Any]) -> str:
     """Describes the problem with a result of `Inputs.describe`; "" if there is none."""
+    for name, most in (("example_shape", LARGEST), ("condition_shape", 2**24)):
+        shape = data.get(name, [1])
+        if not 1 <= len(shape) <= 4 or min(shape) < 1 or math.prod(shape) > most:
+            return f"data.{name} is {reprlib.repr(shape)}"
     shape, centers = data["example_shape"], data.get("mixture", {}).get("centers", [])
-    if not 1 <= len(shape) <= 4 or min(shape) < 1 or math.prod(shape) > LARGEST:
-        return f"data.example_shape is {reprlib.repr(shape)}"
-    for name, most in (("classes", LARGEST), ("condition_dim", 2**20)):
-        if not 1 <= data.get(name, 1) <= most:
-            return f"data.{name} is {data[name]}"
+    if not 1 <= data.get("classes", 1) <= LARGEST:
+        return f"data.classes is {data['classes']}"
     if data["low"] > data["high"]:
         return f"data.low is {data['low']}, and data.high {data['high']}"
     if any(len(center) != shape[0] for center in centers) or data.get("mixture", {}).get("sigma", 1) <= 0:

@@ -182,7 +182,7 @@ class TrainedGAN:
         """The conditions that samples cycle through."""
         if condition is None:
             return self._of_the_data
-        kind = "picture" if self._experiment.task.given else "vector" if self._experiment.classes is None else "class"
+        kind = {0: "class", 1: "vector"}.get(len(self._experiment.condition_shape or ()), "picture")
         remedy = f"give a {kind}, or {'an array' if kind == 'picture' else 'a list'} of some"
         return as_conditions(condition, self._experiment, f"sample(condition={reprlib.repr(condition)})", remedy)
 

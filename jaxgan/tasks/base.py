@@ -66,6 +66,8 @@ class ScoreInputs(NamedTuple):
       discriminate: `(variables, examples [n, ...]) -> DiscriminatorOutput` of numpy arrays, compiled.
       labelled: the training examples whose labels the task has seen, or None.
       own: the run's generator without a condition, for tasks whose generators do not need one.
+      train_conditions, test_conditions: [n, ...], the vectors or pictures that come with the examples, if these are
+        the condition.
     """
 
     generate: Callable[[chex.Array, Any], np.ndarray]
@@ -84,6 +86,8 @@ class ScoreInputs(NamedTuple):
     train_labels: np.ndarray | None = None
     own: PlainGenerator | None = None
     features: Callable[[np.ndarray], np.ndarray] | None = None
+    train_conditions: np.ndarray | None = None
+    test_conditions: np.ndarray | None = None
 
 
 def mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
@@ -108,12 +112,12 @@ class Task(NamedTuple):
       prepare: `(keys [k, batch], batch) -> batch`, inside the compiled step, for batches [k, batch, ...]; for example,
         it may draw a condition. Each key belongs to one example of the global batch at one step.
       condition: `count -> condition` of samples that are requested without one; None for labels, or no condition.
-      given: `examples [n, ...] -> condition`, if a condition is made from an example: then samples that are scored or
-        watched by alarms have the conditions of training examples.
+      condition_of: `examples [n, ...] -> condition`, if a condition is made from an example: then samples that are
+        scored, or watched by alarms, have the conditions of training examples.
       terms: additional terms of the losses.
       loss, discriminator_tx: wrap the loss and the discriminator's optimizer.
       sheet: `(key, count, examples, latent) -> Sheet` for `count` test examples, for pictures and `--mode=sample`; None
-        for plain samples.
+        for plain samples. If it takes `conditions`, these come with the examples, [n, ...].
       measure: `ScoreInputs -> Scores`, for `--mode=evaluate`.
       judges: whether `measure` reads the discriminator and its optimizer state.
     """
@@ -122,7 +126,7 @@ class Task(NamedTuple):
     discriminator: Wrap = lambda network, axis_name: network
     prepare: Callable[[chex.PRNGKey, Batch], Batch] | None = None
     condition: Callable[[int], Any] | None = None
-    given: Callable[[chex.Array], chex.Array] | None = None
+    condition_of: Callable[[chex.Array], chex.Array] | None = None
     terms: tuple[Term, ...] = ()
     loss: Callable[[Loss], Loss] = lambda loss: loss
     discriminator_tx: Callable[[optax.GradientTransformation], optax.GradientTransformation] = lambda tx: tx

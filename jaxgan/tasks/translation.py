@@ -12,7 +12,7 @@ import numpy as np
 from jaxgan.datasets import order
 from jaxgan.evaluation.base import Score, compare
 from jaxgan.evaluation.frechet import frechet_estimate
-from jaxgan.fields import Count, Field, Widths
+from jaxgan.fields import Count, Either, Field, Widths
 from jaxgan.networks import NETWORKS
 from jaxgan.tables import Table
 from jaxgan.tasks.base import NO_CLASSIFIER, ScoreInputs, Scores, Sheet, Task, joined, mean_and_error, part_of
@@ -58,6 +58,10 @@ def outline(images: chex.Array) -> chex.Array:
 
 VIEWS: dict[str, Callable[..., chex.Array]] = Table("view") | {"outline": outline, "grey": grey, "small": small}
 """Views by name; those that take `factor` get the task's."""
+
+
+GIVEN = "given"
+"""The view that comes with an example, as its condition."""
 
 
 def paired(discriminator: Network) -> Network:
@@ -116,23 +120,18 @@ def cycling(generator: Network, inverse: Network, example_shape: tuple[int, ...]
     return Network(init, apply)
 
 
-def both_domains(discriminator: Network, other: Network, see: View) -> Network:
+def both_domains(discriminator: Network, other: Network, view_shape: tuple[int, ...]) -> Network:
     """A discriminator of images and one of views, as one of {"images": ..., "views": ...}, with the logits of both.
 
-    It also takes images alone, and then judges their own views.
+    It is initialised with images alone.
     """
 
-    def parts(inputs):
-        return inputs if isinstance(inputs, dict) else {"images": inputs, "views": see(inputs)}
-
     def init(key, inputs, condition=None):
-        inputs = parts(inputs)
-        own = discriminator.init(key, inputs["images"])
-        return joined(images=own, views=other.init(jax.random.fold_in(key, 1), inputs["views"]))
+        views = jnp.zeros((len(inputs), *view_shape))
+        return joined(images=discriminator.init(key, inputs), views=other.init(jax.random.fold_in(key, 1), views))
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):
-        inputs, options = parts(inputs), {"key": key, "train": train}
-        outputs, states = {}, {}
+        outputs, states, options = {}, {}, {"key": key, "train": train}
         for name, network in (("images", discriminator), ("views", other)):
             judged, states[name] = network.apply(part_of(variables, name), inputs[name], **options)
             outputs[name] = DiscriminatorOutput.of(judged).logits
@@ -145,7 +144,8 @@ def translation(
     *,
     example_shape: tuple[int, ...],
     latent: Latent,
-    view: Annotated[str, VIEWS] = "outline",
+    condition_shape: tuple[int, ...] | None = None,
+    view: Annotated[str, Either((GIVEN,), VIEWS)] = "outline",
     factor: Count = 4,
     cycle: Annotated[float, Field(low=0)] = 0.0,
     cycle_widths: Annotated[Widths, Field(low=1, needs={"cycle": None})] = (32, 64, 128),
@@ -157,7 +157,9 @@ def translation(
     Args:
       example_shape: [height, width, channels].
       latent: the prior p_z(z).
-      view: name of the view in `VIEWS` that G is given.
+      condition_shape: of the conditions that come with the examples; None without one.
+      view: name of the view in `VIEWS` that G is given; "given": the condition that comes with an example, a picture of
+        the same height and width. With `cycle` it may belong to any other example.
       factor: of "small", how many times fewer pixels a side has.
       cycle: λ ≥ 0. Above 0 nothing is paired: views are those of other examples, and a second generator F makes views
         of images, against a discriminator of views. Both also minimise λ times the errors of their cycles (`cycling`).
@@ -168,7 +170,7 @@ def translation(
       examples: test examples in the scores, at most.
 
     Raises:
-      ValueError: the examples are not images, or their sides do not divide by the factor.
+      ValueError: the examples are not images, their sides do not divide by the factor, or a given view does not suit.
 
     Source: Isola et al. 2017 (arXiv:1611.07004); Zhu et al. 2017 (arXiv:1703.10593), equations 1 to 3, without the term
     of identities and without a buffer of earlier samples.
@@ -177,23 +179,33 @@ def translation(
         raise ValueError(f"a view is of images [height, width, channels], and examples are {list(example_shape)}")
     if view == "small" and any(side % factor for side in example_shape[:2]):
         raise ValueError(f"sides of {list(example_shape[:2])} pixels do not divide by the factor {factor}")
-    see = functools.partial(small, factor=factor) if view == "small" else VIEWS[view]
-    seen = jax.eval_shape(see, jax.ShapeDtypeStruct((1, *example_shape), jnp.float32)).shape[1:]
+    see = None if view == GIVEN else functools.partial(small, factor=factor) if view == "small" else VIEWS[view]
+    if see is not None:
+        seen = jax.eval_shape(see, jax.ShapeDtypeStruct((1, *example_shape), jnp.float32)).shape[1:]
+    else:
+        seen = condition_shape or ()
+        if len(seen) != 3 or seen[:2] != example_shape[:2]:
+            raise ValueError(
+                f"given views must be as high and wide as the examples {list(example_shape)}: {list(seen)}"
+            )
+
+    def views_of(batch):
+        return batch["condition"] if see is None else jax.vmap(see)(batch["real"])
 
     def prepare(keys, batch):
-        return {**batch, "condition": jax.vmap(see)(batch["real"])}
+        return {**batch, "condition": views_of(batch)}
 
     def prepare_unpaired(keys, batch):
         if len(real := batch["real"]) < 2:
             raise ValueError("translation without pairs needs two minibatches in a step; set generator_batches=1")
-        return {**batch, "condition": Unpaired(real, jax.vmap(see)(jnp.roll(real, 1, axis=0)))}
+        return {**batch, "condition": Unpaired(real, jnp.roll(views_of(batch), 1, axis=0))}
 
     task = Task(
         discriminator=lambda network, axis_name: paired(network),
         prepare=prepare,
         condition=lambda count: jnp.zeros((count, *seen)),
-        given=see,
-        sheet=lambda key, count, shown, prior: sheet(key, count, shown, prior, see, draws),
+        condition_of=see,
+        sheet=functools.partial(sheet, see=see, draws=draws),
         measure=lambda trained: measure(trained, see, draws, examples, factor if view == "small" else 1),
     )
     if not cycle:
@@ -206,65 +218,76 @@ def translation(
     of_views(seen, None)  # raises an error for widths that do not fit
     return task._replace(
         generator=lambda network, axis_name: cycling(network, of_views(seen, axis_name), example_shape),
-        discriminator=lambda network, axis_name: both_domains(network, of_views((), axis_name), see),
+        discriminator=lambda network, axis_name: both_domains(network, of_views((), axis_name), seen),
         prepare=prepare_unpaired,
         terms=(Term(generator=lambda inputs: cycle * inputs.extra.mean()),),
     )
 
 
-def sheet(key: chex.PRNGKey, count: int, examples: np.ndarray, latent: Latent, see: View, draws: int) -> Sheet:
+def sheet(
+    key: chex.PRNGKey,
+    count: int,
+    examples: np.ndarray,
+    latent: Latent,
+    conditions: np.ndarray | None = None,
+    *,
+    see: View | None,
+    draws: int,
+) -> Sheet:
     """Rows of an example's view, some pictures made of it, and the example.
 
     The arrays are "originals" [rows, ...] and "views" [rows, ...]; picture j of row i is example i·draws + j.
     """
     draws = min(draws, count)
     originals = examples[: max(count // draws, 1)]
-    rows, shape = len(originals), examples.shape[1:]
-    views = np.asarray(see(jnp.asarray(originals)), np.float32)
-    shown = np.broadcast_to(views, originals.shape)
+    rows, views = len(originals), _views(see, originals, conditions)
+    shown = _as_shown(views, originals.shape)
 
     def arrange(made):
-        made = made.reshape(rows, draws, *shape)
-        return np.concatenate([shown[:, None], made, originals[:, None]], 1).reshape(-1, *shape)
+        made = made.reshape(rows, draws, *originals.shape[1:])
+        return np.concatenate([shown[:, None], made, originals[:, None]], 1).reshape(-1, *originals.shape[1:])
 
     latents = latent.sample(key, rows * draws)
     return Sheet(latents, jnp.repeat(views, draws, 0), arrange, 2 + draws, {"originals": originals, "views": views})
 
 
-def measure(trained: ScoreInputs, see: View, draws: int, examples: int, factor: int) -> Scores:
+def measure(trained: ScoreInputs, see: View | None, draws: int, examples: int, factor: int) -> Scores:
     """Errors of pictures made of the views of test examples, beside those of methods that learn nothing."""
     example_key, draw_key = jax.random.split(trained.key)
     chosen = np.sort(np.asarray(jax.random.permutation(example_key, len(trained.test)))[:examples])
     tested = trained.test[chosen]
-    views = _in_parts(see, tested)
+    given = None if trained.test_conditions is None else trained.test_conditions[chosen]
+    views = _views(see, tested, given)
     latents = (trained.latent.sample(jax.random.fold_in(draw_key, i), len(tested)) for i in range(draws))
-    training = _in_parts(see, trained.train)
+    training = _views(see, trained.train, trained.train_conditions)
     nearest = trained.train[nearest_indices(Known(views, np.ones_like(views)), training, draws)]
     made = {
         "this run": np.stack([trained.generate(z, jnp.asarray(views)) for z in latents]),
         "nearest": nearest[:1],
         "k nearest": nearest,
-        "view itself": np.broadcast_to(views, tested.shape)[None],
+        "view itself": _as_shown(views, tested.shape)[None],
     }
     if factor > 1:
         less = views[:, ::factor, ::factor]
         made["bicubic"] = np.asarray(jax.image.resize(less, tested.shape, "bicubic"))[None]
-    unit, of_unit = trained.unit, lambda images: _in_parts(see, 2 * images - 1) / 2
+    unit = trained.unit
     errors = {name: _rmse(unit(each), unit(tested)) for name, each in made.items()}
-    wanted = of_unit(unit(tested))
-    apart = {k: _rmse(np.stack([of_unit(unit(draw)) for draw in each]), wanted).mean(0) for k, each in made.items()}
     scores: list[Score] = [
         compare("rmse_best", {k: mean_and_error(v.min(0)) for k, v in errors.items()}, "lower", len(tested)),
         compare("rmse_mean", {k: mean_and_error(v.mean(0)) for k, v in errors.items()}, "lower", len(tested)),
-        compare("view rmse", {k: mean_and_error(v) for k, v in apart.items()}, "lower", len(tested)),
     ]
+    if see is not None:
+        seen = {k: np.stack([_in_parts(see, 2 * unit(draw) - 1) for draw in each]) / 2 for k, each in made.items()}
+        wanted = _in_parts(see, 2 * unit(tested) - 1) / 2
+        apart = {k: mean_and_error(_rmse(each, wanted).mean(0)) for k, each in seen.items()}
+        scores.append(compare("view rmse", apart, "lower", len(tested)))
     notes = [MEANING.format(draws=draws), *([NO_FEATURES] if trained.features is None else [])]
     if trained.features is not None:
         of_tested, others = trained.features(tested), order.subset("examples", len(trained.train), len(tested))
         first = {name: each[0] for name, each in made.items() if name != "k nearest"}
         first["real data"] = trained.train[np.sort(others)]
-        apart = {name: tuple(frechet_estimate(trained.features(each), of_tested)) for name, each in first.items()}
-        scores.append(compare("frechet", apart, "lower", len(tested)))
+        far = {name: (*frechet_estimate(trained.features(each), of_tested),) for name, each in first.items()}
+        scores.append(compare("frechet", far, "lower", len(tested)))
     labels = None if trained.test_labels is None else trained.test_labels[chosen]
     if trained.classify is None or labels is None:
         return Scores(tuple(scores), (*notes, NO_CLASSIFIER))
@@ -278,6 +301,17 @@ def measure(trained: ScoreInputs, see: View, draws: int, examples: int, factor: 
 def _rmse(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """[draws, n]: root of the mean squared difference of pictures [draws, n, ...] to pictures [n, ...]."""
     return np.sqrt(np.square(np.asarray(made, np.float64) - wanted).mean((-3, -2, -1)))
+
+
+def _views(see: View | None, images: np.ndarray, conditions: np.ndarray | None) -> np.ndarray:
+    """The views of images, or those that come with them."""
+    assert see is not None or conditions is not None
+    return _in_parts(see, images) if see is not None else np.asarray(conditions)[: len(images)]
+
+
+def _as_shown(views: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Views with as many channels as images of this shape, grey ones in all of them; others by their mean."""
+    return np.broadcast_to(views if views.shape[-1] in (1, shape[-1]) else views.mean(-1, keepdims=True), shape)
 
 
 def _in_parts(see: View, images: np.ndarray, size: int = 1000) -> np.ndarray:

@@ -101,6 +101,18 @@ def test_not_finite(file):
         load(file)
 
 
+def test_conditions_may_be_pictures(file):
+    examples, pictures = np.zeros((6, 2), np.float32), np.arange(6 * 4, dtype=np.uint8).reshape(6, 2, 2)
+    for stored, wanted in (
+        (pictures, (pictures / 127.5 - 1)[..., None]),
+        (pictures[..., None] / 2.0, pictures[..., None] / 2.0),  # floats are used unchanged
+    ):
+        np.savez(file, x_train=examples, c_train=stored, x_test=examples, c_test=stored)
+        dataset = load(path=str(file), validation_examples=0)
+        np.testing.assert_allclose(dataset.train.conditions, wanted, atol=1e-6)
+        assert dataset.train.conditions.dtype == np.float32
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -133,8 +145,12 @@ def test_not_finite(file):
         ({"examples": np.array([{}, "objects"])}, "holds Python objects"),
         ({"examples": np.zeros((6, 2)), "conditions": np.zeros((5, 3))}, "there are 5 conditions and 6 examples"),
         (
-            {"examples": np.zeros((6, 2)), "conditions": np.zeros((6, 3, 1))},
-            r"float64 \[6, 3, 1\]; store one",
+            {"examples": np.zeros((6, 2)), "conditions": np.zeros((6, 3, 1, 2, 2))},
+            r"float64 \[6, 3, 1, 2, 2\]; store one",
+        ),
+        (
+            {"examples": np.zeros((6, 2)), "conditions": np.zeros((6, 3, 4), int)},
+            r"int64 \[6, 3, 4\]; store one vector of numbers for each example, \[n, dim\], or one picture, bytes",
         ),
         ({"examples": np.zeros((6, 2)), "conditions": np.array(["a"] * 6)}, "store one vector of numbers for each"),
         (

@@ -100,7 +100,7 @@ def test_code_that_a_run_names_is_not_run(run, tmp_path):
         ("data.example_shape", [2**40]),
         ("data.example_shape", []),
         ("data.classes", -3),
-        ("data.condition_dim", 2**60),
+        ("data.condition_shape", [2**60]),
         ("data.mixture", {"centers": [[0, 0], [1]], "sigma": 1}),
         ("data.mixture.sigma", 0),
         ("data.low", "0"),

@@ -136,7 +136,7 @@ def test_it_is_evaluated_with_the_vectors_of_the_data(run):
     report = json.loads((run / "evaluation" / "step_00000020_seed_0.json").read_text())
     assert [score["name"] for score in report["scores"]] == ["parzen_paper", "parzen_fine", "sliced_wasserstein"]
     assert (run / "evaluation" / "step_00000020_seed_0_interpolation.png").exists()
-    assert saved(run)[1]["data"]["condition_dim"] == 2
+    assert saved(run)[1]["data"]["condition_shape"] == [2]
 
 
 def test_without_its_data_a_vector_must_be_given(changes, run, tmp_path, monkeypatch):
@@ -167,7 +167,7 @@ def test_data_without_vectors_and_other_vectors_are_refused(changes, run, tmp_pa
         examples, conditions = archive["examples"], archive["conditions"]
     for name, arrays, said in (
         ("none", {}, "condition=vectors does not suit the dataset npz; it has no conditions; set condition=none, or"),
-        ("wide", {"conditions": np.ones((240, 3))}, "condition_dim 2 then, 3 now"),
+        ("wide", {"conditions": np.ones((240, 3))}, r"condition_shape \[2\] then, \[3\] now"),
         ("other", {"conditions": 1 - conditions}, "fingerprint"),
     ):
         np.savez(tmp_path / f"{name}.npz", examples=examples, **arrays)

@@ -52,6 +52,31 @@ def _task(view="outline", **options):
     return TASKS["translation"](example_shape=SHAPE, latent=LATENT, view=view, factor=2, **options)
 
 
+def test_given_views_are_the_conditions_of_the_examples():
+    views = jax.random.uniform(jax.random.key(2), (2, 8, 8, 8, 2))
+    shape = {"condition_shape": (8, 8, 2)}
+    assert _task("given", **shape).prepare(None, TWO | {"condition": views})["condition"] is views
+    condition = _task("given", **shape, cycle=1.0).prepare(None, TWO | {"condition": views})["condition"]
+    np.testing.assert_array_equal(condition.images, TWO["real"])
+    np.testing.assert_array_equal(condition.views, views[::-1])
+    for wrong in (None, (8, 7, 2), (64,)):
+        with pytest.raises(ValueError, match=r"given views must be as high and wide as the examples \[8, 8, 3\]"):
+            _task("given", condition_shape=wrong)
+
+
+def test_given_views_need_the_conditions_of_the_data():
+    config = pix2pix.get_config()
+    config.translation.view = "given"
+    said = problem_texts(config)
+    assert any("translation.view is the pictures that come with the examples; set condition=vectors" in t for t in said)
+    config.condition = "vectors"
+    assert not problem_texts(config)
+    config.dataset.mirror = True
+    assert any("dataset.mirror turns the example and not its view" in text for text in problem_texts(config))
+    config.translation.view = "givn"
+    assert any("did you mean given" in text for text in problem_texts(config))
+
+
 def _parts(**options):
     task = _task(options.pop("view", "outline"))
     return task, {
@@ -157,11 +182,32 @@ def test_what_does_not_suit_is_told():
         build(pix2pix.get_config(), DataFacts((2,), 100))
 
 
+def test_scores_of_given_views():
+    views = np.random.default_rng(1).uniform(-1, 1, (60, 4, 4, 1)).astype(np.float32)
+    given = {"train_conditions": views[:40], "test_conditions": views[40:]}
+    seen = []
+
+    def generate(z, condition):
+        seen.append(np.asarray(condition))
+        return np.zeros((10, 4, 4, 3), np.float32)
+
+    scores, _, inputs = _scores(generate, "given", **given)
+    example_key, _ = jax.random.split(KEY)
+    chosen = np.sort(np.asarray(jax.random.permutation(example_key, 20))[:10])
+    assert set(scores) == {"rmse_best", "rmse_mean"} and len(seen) == 3
+    np.testing.assert_array_equal(seen[0], views[40:][chosen])
+    # The training examples whose views are nearest, by hand.
+    apart = np.square(views[40:][chosen][:, None] - views[None, :40]).sum((2, 3, 4))
+    nearest = inputs.train[apart.argmin(1)]
+    error = np.sqrt(np.square((nearest - inputs.test[chosen]) / 2).mean((1, 2, 3))).mean()
+    assert scores["rmse_mean"].baselines["nearest"].value == pytest.approx(error, rel=1e-5)
+
+
 def _scores(generate, view="small", symmetric=True, **options):
     rng = np.random.default_rng(0)
     examples = rng.uniform(-1, 1, (60, 4, 4, 3)).astype(np.float32)
     examples = examples if symmetric else (examples + 1) / 2
-    see = functools.partial(small, factor=2) if view == "small" else VIEWS[view]
+    see = functools.partial(small, factor=2) if view == "small" else VIEWS.get(view)
     inputs = ScoreInputs(
         generate=generate,
         latent=LATENT,
@@ -255,12 +301,22 @@ def test_samples_that_are_scored_have_the_views_of_training_examples():
 
 
 @pytest.mark.medium
-@pytest.mark.parametrize("config", ["pix2pix", pytest.param("cyclegan", marks=pytest.mark.slow)])
-def test_a_run_resumes_is_scored_and_shown(config, tmp_path):
+@pytest.mark.parametrize(
+    ("config", "view"),
+    [
+        ("pix2pix", "outline"),
+        ("pix2pix", "given"),
+        pytest.param("cyclegan", "grey", marks=pytest.mark.slow),
+        pytest.param("cyclegan", "given", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_resumes_is_scored_and_shown(config, view, tmp_path):
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (80, 8, 8, 3), np.uint8)
-    np.savez(tmp_path / "images.npz", examples=images)
-    fields = OF_A_FILE | {"dataset.name": "npz", "dataset.path": str(tmp_path / "images.npz"), "schedules": ""}
+    images, conditions = (rng.integers(0, 256, (80, 8, 8, channels), np.uint8) for channels in (3, 1))
+    given = {"conditions": conditions[..., 0]} if view == "given" else {}
+    np.savez(tmp_path / "images.npz", examples=images, **given)
+    fields = {"translation.view": view, "condition": "vectors" if given else "none"}
+    fields |= OF_A_FILE | {"dataset.name": "npz", "dataset.path": str(tmp_path / "images.npz"), "schedules": ""}
     fields |= {"generator.widths": "(3, 4)", "discriminator.widths": "(3, 4)", "steps": "20", "log_every": "5"}
     fields |= {
         "checkpoint_every": "10",
@@ -275,11 +331,16 @@ def test_a_run_resumes_is_scored_and_shown(config, tmp_path):
     assert_same_run(tmp_path / "whole", tmp_path / "parts")
     runs.run("evaluate", None, {"evaluation.metrics": "task"}, str(tmp_path / "whole"), {})
     report = json.loads((tmp_path / "whole" / "evaluation" / "step_00000020_seed_0.json").read_text())
-    assert {score["name"] for score in report["task"]["scores"]} == {"rmse_best", "rmse_mean", "view rmse"}
+    of_view = set() if given else {"view rmse"}
+    assert {score["name"] for score in report["task"]["scores"]} == {"rmse_best", "rmse_mean"} | of_view
     runs.run("sample", None, {}, str(tmp_path / "whole"), {"count": 6})
     with np.load(tmp_path / "whole" / "samples" / "sample_step_00000020_seed_0.npz") as arrays:
         assert arrays["originals"].shape == (2, 8, 8, 3) and arrays["views"].shape == (2, 8, 8, 1)
-        views = arrays["views"]
+        originals, views = arrays["originals"], arrays["views"]
+    if given:  # each row's view is that of its example
+        for original, seen in zip(originals, views, strict=True):
+            (index,) = np.flatnonzero((np.abs(images / 127.5 - 1 - original) < 1e-5).all((1, 2, 3)))
+            np.testing.assert_allclose(seen, conditions[index] / 127.5 - 1, atol=1e-5)
     with pytest.raises(
         UsageError, match=r"--condition=0; the condition is a picture \[8, 8, 1\]; leave it out; in Python"
     ):

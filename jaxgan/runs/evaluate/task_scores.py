@@ -48,6 +48,7 @@ def task_scorer(
     if dataset.train.dtype == np.uint8 or is_image(train.shape[1:]):
         train, test = inputs.range.from_unit(train), inputs.range.from_unit(test)
     train_labels, test_labels = _labels(dataset.train, len(train)), _labels(dataset.test, len(test))
+    vectors = inputs.condition == "conditions"
     other = _other(config["evaluation"]["other_run"], inputs)
 
     def made(examples: np.ndarray) -> Examples:
@@ -78,6 +79,8 @@ def task_scorer(
                 labelled=inputs.facts.labelled,
                 train_labels=train_labels,
                 own=_plain_generator(experiment, state, "this run"),
+                train_conditions=dataset.train.conditions if vectors else None,
+                test_conditions=dataset.test.conditions if vectors else None,
                 features=None if features.name == RAW.name else lambda examples: made(examples).features,
             )
         )

@@ -38,7 +38,7 @@ class Health:
             of_real = jax.jit(self._measured, static_argnums=1)(real, 1.0, self._points_and_modes)
             self._real_diversity, real_modes = float(of_real["diversity"]), float(of_real.get("modes", 0.0))
         key = stream(jax.random.key(config["seed"]), "alarms")
-        if experiment.task.given is not None:
+        if experiment.task.condition_of is not None:
             experiment = experiment.replace(conditions=conditions_of_data(experiment, inputs, self._count))
         self._condition = experiment.condition(self._count)
 
