@@ -6,6 +6,7 @@ variables except the trained parameters, such as batch statistics, become the pl
 imported when its function is called.
 """
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable
@@ -90,7 +91,7 @@ def factory(module: Callable[..., Any]) -> Callable[..., Network]:
     return build
 
 
-def from_nnx(make: Callable[[Any], Any]) -> Network:
+def from_nnx(make: Callable[..., Any]) -> Network:
     """A flax nnx module as a network, for example `from_nnx(lambda rngs: nnx.Linear(2, 64, rngs=rngs))`.
 
     The parameters are a nested dict. The module is in `train()` mode during training and in `eval()` mode otherwise.
@@ -99,15 +100,24 @@ def from_nnx(make: Callable[[Any], Any]) -> Network:
     training, its own batch statistics, which are then averaged.
 
     Args:
-      make: `rngs -> module`, called with `nnx.Rngs`.
+      make: `rngs -> module`, called with `nnx.Rngs`; or a module's class that takes `rngs` alone.
 
     Raises:
-      TypeError: `make` is a module, or does not return one.
+      TypeError: `make` is a module, or does not return one, or takes other arguments.
       ModuleNotFoundError: flax is not installed.
     """
     nnx = _library("flax.nnx")
-    _check_maker("from_nnx", make, nnx.Module, "lambda rngs: Module(..., rngs=rngs)")
-    abstract = nnx.eval_shape(lambda: make(nnx.Rngs(0)))
+    example = "lambda rngs: Module(..., rngs=rngs)"
+    _check_maker("from_nnx", make, nnx.Module, example)
+    call = functools.partial(getattr(make, "__init__"), None) if isinstance(make, type) else make  # noqa: B009
+    signature = inspect.signature(call)
+    by_name = "rngs" in signature.parameters
+    made = (lambda rngs: make(rngs=rngs)) if by_name else make
+    try:
+        signature.bind(**{"rngs": None}) if by_name else signature.bind(None)
+    except TypeError as error:
+        raise TypeError(f"from_nnx calls its argument with nnx.Rngs alone: {error}; give {example}") from None
+    abstract = nnx.eval_shape(lambda: made(nnx.Rngs(0)))
     if not isinstance(abstract, nnx.Module):
         raise TypeError(
             f"from_nnx takes a function of nnx.Rngs that makes a module, and this one makes {given(abstract)}"
@@ -125,7 +135,7 @@ def from_nnx(make: Callable[[Any], Any]) -> Network:
         return part
 
     def init(key, inputs, condition=None):
-        params, state = variables_of(make(nnx.Rngs(key)))
+        params, state = variables_of(made(nnx.Rngs(key)))
         return {"params": params, **({"state": state} if jax.tree.leaves(state) else {})}
 
     def apply(variables, inputs, *, condition=None, key=None, train=False):

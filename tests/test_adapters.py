@@ -273,6 +273,10 @@ def test_on_four_devices(library, tolerance):
         (lambda: jaxgan.from_linen(linen.Dense), "takes a flax linen module, such as nn.Dense.2., got the class Dense"),
         (lambda: jaxgan.from_linen(nnx.Linear(2, 2, rngs=nnx.Rngs(0))), "takes a flax linen module.* got a Linear"),
         (lambda: jaxgan.from_nnx(nnx.Linear(2, 2, rngs=nnx.Rngs(0))), "takes a function that makes .* got a Linear"),
+        (
+            lambda: jaxgan.from_nnx(Nnx),
+            "calls its argument with nnx.Rngs alone: missing a required argument: '.*'; give l",
+        ),
         (lambda: jaxgan.from_nnx(lambda rngs: 3), "takes a function .*that makes a module, and this one makes"),
         (lambda: jaxgan.from_equinox(eqx.nn.Linear(2, 2, key=KEY)), "such as lambda key: .* got a Linear"),
         (lambda: jaxgan.from_equinox(lambda key: jnp.zeros(2)), "this one makes an array of shape"),
@@ -319,6 +323,19 @@ def test_values_that_a_module_sows_are_dropped():
         _, state = network.apply(variables, inputs, key=KEY, train=True)
         assert set(variables) == names and set(state) == names - {"params"}
         assert "inputs" not in state.get("state", {})
+
+
+def test_the_class_of_an_nnx_module_that_takes_rngs_alone_is_enough():
+    class ByName(nnx.Module):
+        def __init__(self, *, rngs):
+            self.layer = nnx.Linear(3, 2, rngs=rngs)
+
+        def __call__(self, inputs):
+            return self.layer(inputs)
+
+    network, inputs = jaxgan.from_nnx(ByName), jnp.ones((4, 3))
+    variables = network.init(jax.random.key(0), inputs)
+    assert network.apply(variables, inputs)[0].shape == (4, 2)
 
 
 @pytest.mark.medium

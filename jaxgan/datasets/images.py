@@ -143,24 +143,26 @@ def read(path: str, form: Form, *, label: str = "", memory_limit: int = 2**62) -
         labels = _labelled(lie, files, label, path)
         others = sorted(files.marks.keys() - set(names) - {place + table for place in lie.places for table in TABLES})
         skipped: dict[str, str] = {}
-        enlarged, parts = 0, {}
+        enlarged, parts, unkept = 0, {}, set[str]()
         for split, members in lie.splits.items():
             decoded = _decoded(files, members, form, memory_limit, path)
             skipped |= decoded.skipped
             enlarged += decoded.enlarged
             parts[split] = decoded.as_split(labels.by_split.get(split))
-        skipped |= dict.fromkeys(others, "has not the name of a picture")
+            unkept |= {decoded.note} - {""}
+        skipped |= dict.fromkeys(others, "does not have the name of a picture")
         warnings = (_skipped_in_words(skipped, len(files.marks)),) if skipped else ()
     small = f"{enlarged:,} of {len(names):,} pictures were enlarged, from fewer than {form.size} pixels a side"
     notes = (*lie.notes, *labels.notes, *([small] if enlarged else []))
-    return Pictures(parts, labels.num_classes, labels.names, notes, warnings)
+    return Pictures(parts, labels.num_classes, labels.names, notes, (*warnings, *unkept))
 
 
 def _skipped_in_words(skipped: Mapping[str, str], total: int) -> str:
     """One sentence on the skipped files: the first few, and why they were not read."""
     first = [f"{in_one_line(name)} {reason}" for name, reason in list(skipped.items())[:LISTED]]
     more = [f"and {len(skipped) - LISTED:,} more"] if len(skipped) > LISTED else []
-    return f"{len(skipped):,} of {total:,} files were not read: {'; '.join(first + more)}"
+    verb = "was" if len(skipped) == 1 else "were"
+    return f"{len(skipped):,} of {total:,} files {verb} not read: {'; '.join(first + more)}"
 
 
 # --- Files, in a folder or a zip file
@@ -448,12 +450,14 @@ class _Decoded(NamedTuple):
       kept: int32 [m], the indices of pictures that were read.
       skipped: why the others were not read, by name.
       enlarged: number of pictures that are smaller than the examples.
+      note: why they are not kept for later runs; "" if they are.
     """
 
     examples: np.ndarray
     kept: np.ndarray
     skipped: dict[str, str]
     enlarged: int
+    note: str = ""
 
     def as_split(self, labels: np.ndarray | None) -> Split:
         labels = None if labels is None else labels[self.kept]
@@ -543,9 +547,13 @@ def _decode(files: Files, names: list[str], form: Form, mapped: bool, path: str,
         examples = np.empty(shape, np.uint8)
         for number, piece in enumerate(pieces()):
             examples[number * _BLOCK :][: len(piece)] = piece
-        with contextlib.suppress(OSError):
+        note = ""
+        try:
             cache.write_pieces(path, shape, [examples], others)
-        return _Decoded(examples, np.array(kept, np.int32), skipped, len(small))
+        except OSError as error:
+            why = f"{error.strerror or error}: each run decodes them again"
+            note = f"the decoded pictures cannot be kept in {cache.directory()}: {why}"
+        return _Decoded(examples, np.array(kept, np.int32), skipped, len(small), note)
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if (room := shutil.disk_usage(os.path.dirname(path)).free) < math.prod(shape):

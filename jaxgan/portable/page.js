@@ -42,13 +42,18 @@ function newSamples() {
   return showSamples();
 }
 
+function paintGrey(canvas) {
+  paint(canvas, new Float32Array(width * height * channels).fill((model.low + model.high) / 2));
+}
+
 function makeGrid() {
+  ["explored", "start", "middle", "end"].forEach((id) => paintGrey(element(id)));
   for (let i = 0; i < COUNT; i++) {
     const button = document.createElement("button"), item = document.createElement("li");
     button.type = "button";
     button.className = "sample";
     button.append(document.createElement("canvas"));
-    paint(button.firstChild, new Float32Array(width * height * channels).fill((model.low + model.high) / 2));
+    paintGrey(button.firstChild);
     button.addEventListener("click", () => choose(i));
     item.append(button);
     element("grid").append(item);
@@ -195,7 +200,13 @@ function fillClasses() {
   element("classes-row").hidden = element("class-row").hidden = element("pair-class").hidden = false;
 }
 
+/** Whether the page may be used: before the generator is ready, clicks would be lost. */
+function enable(on) {
+  document.querySelectorAll("main > section:not(#about)").forEach((section) => (section.inert = !on));
+}
+
 async function start() {
+  enable(false);
   if (model.classes) fillClasses();
   if (isConditional && !model.classes) {
     element("vector").value = model.vector.join(", ");
@@ -209,9 +220,6 @@ async function start() {
   await newSamples();
   choose(0);
   await newPair();
-  element("status").hidden = true;
-  document.body.dataset.ready = "true";
-
   element("more").addEventListener("click", () => newSamples().then(() => choose(chosen)));
   element("classes").addEventListener("change", () => {
     samples.forEach((sample, i) => (sample.condition = conditionOf(i)));
@@ -233,6 +241,9 @@ async function start() {
     play(false);
     showBetween();
   });
+  element("status").hidden = true;
+  enable(true);
+  document.body.dataset.ready = "true";
 }
 
 start().catch((error) => {

@@ -131,7 +131,7 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "CONFIG is the name of one that comes with jaxgan (quickstart, ring, mnist, dcgan) or a Python file.",
+            "CONFIG is the name of one that comes with jaxgan (quickstart, pictures, ring ...) or a Python file.",
             "DIR is a run's directory. `jaxgan VERB --help` has a verb's flags. To begin:",
             "",
             "  jaxgan train quickstart --workdir=runs/quickstart",

@@ -169,7 +169,6 @@ def export(
     folder = run.directory.path / "export" if output is None else local_path(os.fspath(output), "--output=")
     run = _with_conditions(run)
     given = Export(run, portable_of(run), folder, onnxruntime_web, license)
-    given.write(DESCRIPTION, given.generator.description_json().encode())
     made = {}
     for name in chosen:
         try:
@@ -183,6 +182,9 @@ def export(
             print(f"{name} is left out: {said}")
             continue
         print(f"{name}: {made[name]}, {_bytes_of(made[name]):,} bytes")
+    if not made:
+        raise UsageError("nothing was exported", "every form is left out, as these lines say", "follow one of them")
+    given.write(DESCRIPTION, given.generator.description_json().encode())
     if (method := run.experiment.sampling.method) != "plain":
         print(f"Samples of these are plain: sampling.method={method} needs the discriminator, which is not exported.")
     return made

@@ -60,9 +60,10 @@ def load_run(
         if directory.sweep_file.exists():
             best = directory.path / "best"
             raise UsageError(f"--workdir={directory.path} is a sweep", "it has many runs", f"name one, such as {best}")
-        raise UsageError(
-            f"--workdir={directory.path} has no checkpoints", "nothing was trained there", "run jaxgan train first"
-        )
+        within = sorted(path.parent for path in directory.path.glob("*/checkpoints"))
+        why = "nothing was trained there" if directory.path.is_dir() else "there is no such directory"
+        first = f"name a run, such as {within[0]}" if within else "run jaxgan train first"
+        raise UsageError(f"{directory.path} has no checkpoints", why, first)
     with Checkpoints(directory.checkpoints, keep=1) as checkpoints:
         step = _step(step, directory, checkpoints)
         saved = read_run(checkpoints, step)

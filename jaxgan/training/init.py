@@ -134,6 +134,20 @@ def init_player(player: str, network: Network, key, inputs, condition, tx) -> Pl
     return PlayerState(params, jax.tree.map(jnp.array, variables), tx.init(params))
 
 
+def noted(player: str, network: Network) -> Network:
+    """The network, whose errors in apply say at their end which player raised them, and for which shapes."""
+
+    def apply(variables, inputs, **options):
+        try:
+            return network.apply(variables, inputs, **options)
+        except Exception as error:
+            condition = _shape_of(options.get("condition")) or None
+            error.add_note(f"jaxgan: raised by the {player}, for inputs {_shape_of(inputs)} and condition {condition}")
+            raise
+
+    return network._replace(apply=apply)
+
+
 def _check_signature(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], options: dict) -> None:
     """Raises ValueError if a network's init or apply does not accept these arguments."""
     try:

@@ -45,6 +45,7 @@ from jaxgan.training.init import (
     check_state,
     check_step,
     misfit,
+    noted,
     start_average,
 )
 from jaxgan.training.init import init_state as init_state
@@ -178,6 +179,7 @@ def make_train_step(
     if average_debias and average_decay is None:
         raise ValueError("average_debias is of a moving average: give average_decay, too")
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
+    spec = spec._replace(generator=noted("generator", generator), discriminator=noted("discriminator", discriminator))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         check_state(state, generator_tx, discriminator_tx)
@@ -186,6 +188,9 @@ def make_train_step(
             raise ValueError('condition_prior draws conditions of generated examples: batch needs a "condition" too')
         if average_decay is not None:
             state = start_average(state)
+        elif state.average_params is not None:
+            given_both = "give make_train_step average_decay=0.999, or init_state average=False"
+            raise ValueError(f"the state has an average, which this step would never move; {given_both}")
 
         # Both players' updates.
         key = jax.random.fold_in(state.key, state.step)

@@ -250,8 +250,12 @@ def test_a_page_in_chromium(browser, tmp_path, name, least, most, width):
     tab.on("console", lambda message: problems.append(message.text))
     tab.on("pageerror", lambda error: problems.append(str(error)))
     tab.on("request", lambda request: requests.append(request.url))
+    sections = "[...document.querySelectorAll('main > section:not(#about)')].map((section) => section.inert)"
     tab.goto(file.as_uri())
     tab.wait_for_selector("body[data-ready]", timeout=60_000)
+    assert tab.evaluate(sections) == [False] * 3
+    assert tab.evaluate(f"enable(false), {sections}") == [True] * 3  # as while the generator loads
+    tab.evaluate("enable(true)")
     assert least <= float(tab.locator("dd[data-value]").get_attribute("data-value")) < most
 
     def picture(selector):

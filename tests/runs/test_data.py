@@ -127,7 +127,7 @@ def test_a_run_says_the_names_of_its_classes_and_which_files_were_not_read(tmp_p
     facts, warnings = data.data_in_words(config, data.read_inputs(config))
     assert facts[0][0] == "data" and facts[0][1].endswith(", 15 classes")
     assert facts[1] == ("classes", f"{', '.join(f'{i} c{i:02}' for i in range(12))} and 3 more")
-    assert "1 of 46 files were not read: c00/text.txt has not the name of a picture" in warnings
+    assert "1 of 46 files was not read: c00/text.txt does not have the name of a picture" in warnings
 
 
 @pytest.mark.parametrize(("channels", "said"), [(2, "..., :1]"), (4, "..., :3]"), (1, ""), (3, "")])

@@ -178,6 +178,10 @@ def test_what_an_export_cannot_do(workdir, tmp_path, monkeypatch, capsys):
     assert all(
         f"{form} is left out: the package {package} is not installed" in said for form, package in packages.items()
     )
+    monkeypatch.delitem(FORMS, "html")
+    with pytest.raises(UsageError, match="nothing was exported; every form is left out, as these lines say"):
+        jaxgan.export(workdir, tmp_path / "empty")
+    assert not (tmp_path / "empty").exists()
 
 
 @pytest.mark.slow

@@ -101,8 +101,18 @@ def test_a_step_that_is_not_there(workdir, step, said):
 
 
 def test_a_directory_that_is_no_run(tmp_path):
-    with pytest.raises(UsageError, match="nothing was trained there"):
+    with pytest.raises(
+        UsageError, match="/none has no checkpoints; there is no such directory; run jaxgan train first"
+    ):
         jaxgan.load(tmp_path / "none")
+    with pytest.raises(UsageError, match="nothing was trained there; run jaxgan train first"):
+        jaxgan.load(tmp_path)
+
+
+def test_a_directory_of_runs_names_one(gan):
+    above = gan.run.directory.path.parent
+    with pytest.raises(UsageError, match=f"nothing was trained there; name a run, such as {above}/"):
+        jaxgan.load(above)
 
 
 def test_projected_samples_are_drawn_again(gan):

@@ -373,8 +373,27 @@ def test_a_loop_starts_the_average_of_any_function_around_a_step(average):
     state, metrics = scan_steps(wrapper)(first, data(2, shape=()))
     np.testing.assert_allclose(state.average_params["theta"], 0.81 * 2 - 0.19 if average else -1, rtol=1e-6)
     assert int(state.step) == 2 and metrics["d_loss"].shape == (2,)
-    state, _ = scan_steps(make_train_step(**game))(first, data(2, shape=()))  # a step without one leaves it as it is
-    assert equal(state.average_params, first.average_params)
+    without = scan_steps(make_train_step(**game))
+    if average:  # which would never move
+        with pytest.raises(
+            ValueError, match="the state has an average, which this step would never move; give make_tr"
+        ):
+            without(first, data(2, shape=()))
+    else:
+        assert without(first, data(2, shape=()))[0].average_params is None
+
+
+def test_an_error_of_a_network_names_the_player_and_the_shapes():
+    def broken(variables, inputs, *, condition=None, key=None, train=False):
+        raise TypeError("no such layer")
+
+    for player, inputs in (("generator", "(16, 2)"), ("discriminator", "(16, 3)")):
+        game = curved_game()
+        state = start(game, example_shape=(3,))
+        step = make_train_step(**game | {player: game[player]._replace(apply=broken)})
+        with pytest.raises(TypeError, match="no such layer") as error:
+            jax.jit(step)(state, {"real": jnp.zeros((1, 16, 3))})
+        assert f"jaxgan: raised by the {player}, for inputs {inputs} and condition None" in error.value.__notes__
 
 
 @pytest.mark.parametrize(
