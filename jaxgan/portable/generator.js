@@ -137,16 +137,20 @@ function between(first, second, share) {
 
 // --- Pictures
 
+/** The conditions to choose from, where a condition is a picture; its place among them stands for it. */
+const pictures = (model.pictures || []).map((text) => numbersOf(text, "float"));
+
 function inputsOf(latent, condition) {
   const found = {};
   for (const { name, shape, dtype } of model.inputs) {
-    const given = name === "latents" ? latent : name === "condition" ? condition : new Float32Array(sizeOf(shape));
+    const asked = pictures.length ? pictures[condition[0]] : condition;
+    const given = name === "latents" ? latent : name === "condition" ? asked : new Float32Array(sizeOf(shape));
     found[name] = ofShape([1, ...shape], dtype === "int32" ? Int32Array.from(given) : Float32Array.from(given));
   }
   return found;
 }
 
-function paint(canvas, values) {
+function paint(canvas, values, [height, width, channels] = model.shape) {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d"), picture = context.createImageData(width, height);

@@ -5,11 +5,13 @@ const COUNT = 24;
 
 // --- Samples
 
-const nameOf = (label) => `class ${label}`;
+/** How many classes there are to choose from, or pictures as conditions. */
+const choices = model.classes || pictures.length;
+const nameOf = (label) => (pictures.length ? `picture ${label + 1}` : `class ${label}`);
 let samples = [], chosen = 0, run = 0;
 
 function conditionOf(index) {
-  if (model.classes) return [element("classes").value === "" ? index % model.classes : Number(element("classes").value)];
+  if (choices) return [element("classes").value === "" ? index % choices : Number(element("classes").value)];
   return isConditional ? vector() : [];
 }
 
@@ -27,7 +29,7 @@ async function showSamples() {
   for (let i = 0; i < COUNT && own === run; i++) {
     const { latent, condition, button } = samples[i];
     await draw(button.firstChild, latent, condition);
-    button.setAttribute("aria-label", `Sample ${i + 1}${model.classes ? `, ${nameOf(condition[0])}` : ""}: change it below`);
+    button.setAttribute("aria-label", `Sample ${i + 1}${choices ? `, ${nameOf(condition[0])}` : ""}: change it below`);
     if (performance.now() - lastRest > 30) {
       await rest();
       lastRest = performance.now();
@@ -88,14 +90,22 @@ let amounts = [], ends = [];
 
 const explore = newest(() => {
   const { latent, condition } = samples[chosen];
-  return draw(element("explored"), moved(latent, amounts), model.classes ? [Number(element("class").value)] : condition);
+  if (pictures.length) showGiven(pictures[Number(element("class").value)]);
+  return draw(element("explored"), moved(latent, amounts), choices ? [Number(element("class").value)] : condition);
 });
+
+function showGiven(values) {
+  const { shape } = model.inputs.find(({ name }) => name === "condition");
+  if (shape.length !== 3 || ![1, 3].includes(shape[2])) return;
+  element("given").hidden = false;
+  paint(element("given").firstElementChild, values, shape);
+}
 
 function choose(index) {
   samples[chosen].button.setAttribute("aria-pressed", "false");
   chosen = index;
   samples[chosen].button.setAttribute("aria-pressed", "true");
-  if (model.classes && element("class").value !== String(samples[chosen].condition[0])) {
+  if (choices && element("class").value !== String(samples[chosen].condition[0])) {
     element("class").value = samples[chosen].condition[0];
     if (ends.length) showPair();
   }
@@ -133,7 +143,7 @@ const showBetween = newest(() => {
   element("share-text").textContent = `${Math.round(100 * share)} %`;
   return draw(element("middle"), between(...ends, share), pairCondition());
 });
-const pairCondition = () => (model.classes ? [Number(element("class").value)] : isConditional ? vector() : []);
+const pairCondition = () => (choices ? [Number(element("class").value)] : isConditional ? vector() : []);
 
 async function showPair() {
   await draw(element("start"), ends[0], pairCondition());
@@ -195,8 +205,9 @@ async function compare() {
 function fillClasses() {
   for (const id of ["classes", "class"]) {
     if (id === "classes") element(id).add(new Option("each in turn", ""));
-    for (let label = 0; label < model.classes; label++) element(id).add(new Option(label, label));
+    for (let label = 0; label < choices; label++) element(id).add(new Option(pictures.length ? label + 1 : label, label));
   }
+  if (pictures.length) document.querySelectorAll(".kind").forEach((kind) => (kind.textContent = "Given picture"));
   element("classes-row").hidden = element("class-row").hidden = element("pair-class").hidden = false;
 }
 
@@ -207,8 +218,8 @@ function enable(on) {
 
 async function start() {
   enable(false);
-  if (model.classes) fillClasses();
-  if (isConditional && !model.classes) {
+  if (choices) fillClasses();
+  if (isConditional && !choices) {
     element("vector").value = model.vector.join(", ");
     element("vector-row").hidden = false;
   }

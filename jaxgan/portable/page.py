@@ -83,7 +83,8 @@ def to_page(
       graph: the result of `to_graph`; None to compute it.
       title, summary: plain text.
       facts: listed at the end, by name.
-      vector: the initial condition [dim], if the condition is a vector.
+      vector: the initial condition [dim], if the condition is a vector; or pictures [n, ...] to choose from, if it is a
+        picture. None: zeros.
       engine: the directory of onnxruntime-web's files (`ENGINE`), if `needs_engine`.
 
     Raises:
@@ -92,10 +93,14 @@ def to_page(
     """
     _check(generator)
     graph = to_graph(generator) if graph is None else graph
-    vector = np.zeros(_vector_size(generator), np.float32) if vector is None else vector
+    if vector is None:
+        shape = next((array.shape for array in generator.inputs if array.name == CONDITION), ())
+        vector = np.zeros(shape if len(shape) == 1 else (1, *shape) if shape else 0, np.float32)
+    pictures = vector if vector.ndim > 1 else np.zeros((0, 0), np.float32)
     key = jax.random.key(0)
     model = _model(generator) | {
-        "vector": vector.tolist(),
+        "vector": vector.tolist() if vector.ndim == 1 else [],
+        "pictures": [_base64(picture.astype(np.float32)) for picture in pictures],
         "directions": [
             {"step": np.round(step, 5).tolist(), "share": share}
             for step, share in principal_directions(generator, key, vector)
@@ -234,17 +239,14 @@ def principal_directions(
     return directions
 
 
-def _vector_size(generator: PortableGenerator) -> int:
-    sizes = [array.shape[0] for array in generator.inputs if array.name == CONDITION and array.shape]
-    return sizes[0] if sizes else 0
-
-
 def _conditions(generator: PortableGenerator, numbers: np.ndarray, vector: np.ndarray | None) -> list[jax.Array]:
-    """Conditions for examples with these numbers: classes cyclically, one vector, and zeros for everything else."""
+    """Conditions for examples with these numbers: classes or pictures cyclically, one vector; zeros for all else."""
     found = []
     for array in generator.inputs[1:]:
         if array.name == CONDITION and generator.classes is not None:
             found.append(jnp.asarray(numbers % generator.classes, jnp.int32))
+        elif array.name == CONDITION and vector is not None and vector.ndim > 1:
+            found.append(jnp.asarray(vector[numbers % len(vector)], array.dtype))
         else:
             given = vector if array.name == CONDITION and vector is not None else np.zeros(array.shape)
             found.append(jnp.broadcast_to(jnp.asarray(given, array.dtype), (len(numbers), *array.shape)))
@@ -259,6 +261,7 @@ def _references(generator: PortableGenerator, key: chex.PRNGKey, vector: np.ndar
     values = np.asarray(jax.jit(generator.function)(latents, *conditions)).reshape(len(numbers), -1)[:, :COMPARED]
     named = dict(zip((array.name for array in generator.inputs[1:]), conditions, strict=True))
     given = np.asarray(named.get(CONDITION, np.zeros((len(numbers), 0)))).reshape(len(numbers), -1)
+    given = numbers[:, None] % len(vector) if vector.ndim > 1 else given  # their places in the model's pictures
     return [
         {"latent": _base64(np.asarray(latents[i])), "condition": given[i].tolist(), "values": _base64(values[i])}
         for i in numbers

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from jaxgan import extras
 from jaxgan.config import schema
@@ -110,10 +111,15 @@ def _html(given: Export) -> pathlib.Path:
             "Training": f"{int(run.state.step):,} steps",
             "Random numbers": f"{run.experiment.latent.dim}, of the prior {config['latent']['name']}",
         },
-        vector=conditions[0] if conditions is not None and run.experiment.classes is None else None,
+        vector=_shown_conditions(conditions) if run.experiment.classes is None else None,
         engine=find_engine(given.onnxruntime_web) if needs_engine(graph) else None,
     )
     return given.write("generator.html", content.encode())
+
+
+def _shown_conditions(conditions: np.ndarray | None) -> np.ndarray | None:
+    """The first vector [dim], or the first pictures [n, ...]."""
+    return conditions if conditions is None else conditions[0] if conditions.ndim == 2 else conditions[:12]
 
 
 def _dataset(config: Mapping[str, Any]) -> str:

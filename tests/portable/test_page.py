@@ -38,13 +38,16 @@ process.stdout.write(JSON.stringify(results));
 """
 """Runs the scripts of pages without a browser, and a call in the scope of each."""
 
-RUN = """
+CONSTANTS = """
 const constants = {};
 for (const [name, [shape, type, text]] of Object.entries(model.graph.constants)) {
   constants[name] = ofShape(shape, numbersOf(text, type));
 }
-const { shape, data } = runGraph({ nodes: model.graph.nodes, constants }, INPUTS, "samples");
-return { shape, data: Array.from(data) };
+"""
+
+RUN = f"""{CONSTANTS}
+const {{ shape, data }} = runGraph({{ nodes: model.graph.nodes, constants }}, INPUTS, "samples");
+return {{ shape, data: Array.from(data) }};
 """
 
 
@@ -120,6 +123,33 @@ def test_every_operator_in_javascript_gives_what_jax_gives():
     wanted = np.asarray(jax.jit(generator.function)(x))
     for name, place in places.items():
         np.testing.assert_allclose(found[:, place], wanted[:, place], rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.usefixtures("no_directions")
+def test_pictures_that_are_conditions_are_chosen_by_their_places():
+    pictures = np.random.default_rng(0).normal(size=(3, 2, 2, 1)).astype(np.float32)
+    network = Network(
+        lambda key, inputs, condition=None: {"params": {}},
+        lambda variables, z, *, condition=None, **_: (jnp.tanh(z[:, :1, None, None] + condition), {}),
+    )
+    generator = portable(network, {"params": {}}, LATENTS["normal"](2), condition=pictures[:1])
+    call = (
+        CONSTANTS
+        + """
+      const graph = { nodes: model.graph.nodes, constants };
+      const made = (latent, condition) => Array.from(runGraph(graph, inputsOf(latent, condition), "samples").data);
+      const references = model.references.map(({ latent, condition, values }) =>
+        [made(numbersOf(latent, "float"), condition), Array.from(numbersOf(values, "float"))]);
+      return { choices, made: [0, 1, 2].map((place) => made([0.5, 0], [place])), references };
+    """
+    )
+    of_zeros = to_page(generator), call.replace("[0, 1, 2]", "[0]")
+    chosen, zero = in_node((to_page(generator, vector=pictures), call), of_zeros)
+    assert (chosen["choices"], zero["choices"]) == (3, 1)
+    np.testing.assert_allclose(chosen["made"], np.tanh(0.5 + pictures.reshape(3, 4)), rtol=1e-5)
+    np.testing.assert_allclose(zero["made"], np.full((1, 4), np.tanh(0.5)), rtol=1e-5)
+    for found, wanted in chosen["references"]:
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 @pytest.mark.usefixtures("no_directions")
@@ -236,14 +266,21 @@ def engine_or_skip() -> pathlib.Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "least", "most"),
-    [("mlp of labels", 0, 5e-3), ("mlp of vectors", 0, 5e-3), ("dcgan of labels", 0, 1e-5), ("r3gan", 0, 1e-5)],
+    [
+        ("mlp of labels", 0, 5e-3),
+        ("mlp of vectors", 0, 5e-3),
+        ("dcgan of labels", 0, 1e-5),
+        ("r3gan", 0, 1e-5),
+        ("pix2pix", 0, 1e-5),
+    ],
 )
 @pytest.mark.parametrize("width", [1400, 400])
 def test_a_page_in_chromium(browser, tmp_path, name, least, most, width):
     generator = ALL[name]()
     needs = page.needs_engine(to_graph(generator))
     file = tmp_path / "generator.html"
-    file.write_text(to_page(generator, title=name, engine=engine_or_skip() if needs else None))
+    given = np.random.default_rng(0).uniform(-1, 1, (3, 8, 8, 1)).astype(np.float32) if name == "pix2pix" else None
+    file.write_text(to_page(generator, title=name, vector=given, engine=engine_or_skip() if needs else None))
     context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True, offline=True)
     tab = context.new_page()
     problems, requests = [], []
@@ -282,6 +319,13 @@ def test_a_page_in_chromium(browser, tmp_path, name, least, most, width):
         tab.select_option("#classes", "2")
         tab.wait_for_selector("#grid li:nth-child(24) button[aria-label*='class 2']")
         changes("#explored", lambda: tab.select_option("#class", "1"))
+    if given is not None:
+        assert tab.inner_text("#classes-row .kind") == "Given picture"
+        before = picture("#given canvas")
+        tab.select_option("#classes", "2")
+        tab.wait_for_selector("#grid li:nth-child(24) button[aria-label*='picture 3']")
+        changes("#explored", lambda: tab.select_option("#class", "1"))
+        assert picture("#given canvas") != before
     if "vectors" in name:
         changes("#explored", lambda: [tab.fill("#vector", "3, -3"), tab.press("#vector", "Enter")])
     with tab.expect_download() as waiting:

@@ -156,7 +156,7 @@ def test_what_an_export_cannot_do(workdir, tmp_path, monkeypatch, capsys):
         jaxgan.export(workdir, forms="jax,onx")
     with pytest.raises(UsageError, match="not an identifier of a license"):
         jaxgan.export(workdir, license="a: b")
-    with pytest.raises(UsageError, match="nothing was trained there"):
+    with pytest.raises(UsageError, match="there is no such directory"):
         jaxgan.export(tmp_path / "none")
     with pytest.raises(UsageError, match="loss cannot be changed of a run that is trained"):
         runs.run("export", None, {"loss": "hinge"}, str(workdir), {})

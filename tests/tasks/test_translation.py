@@ -14,13 +14,14 @@ from configs import cyclegan, pix2pix
 from jaxgan import runs
 from jaxgan.config import DataFacts, build, complete
 from jaxgan.datasets import order
-from jaxgan.errors import UsageError
+from jaxgan.errors import DataError, UsageError
 from jaxgan.evaluation.frechet import frechet_distance
 from jaxgan.latents import LATENTS
 from jaxgan.losses import LOSSES
 from jaxgan.losses.terms import l1, l2, perceptual
 from jaxgan.networks import NETWORKS
 from jaxgan.parallel import distribute
+from jaxgan.runs import export
 from jaxgan.runs.data import conditions_of_data, read_inputs
 from jaxgan.tasks import TASKS, ScoreInputs
 from jaxgan.tasks.base import prepared
@@ -310,7 +311,7 @@ def test_samples_that_are_scored_have_the_views_of_training_examples():
         pytest.param("cyclegan", "given", marks=pytest.mark.slow),
     ],
 )
-def test_a_run_resumes_is_scored_and_shown(config, view, tmp_path):
+def test_a_run_resumes_is_scored_and_shown(config, view, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     images, conditions = (rng.integers(0, 256, (80, 8, 8, channels), np.uint8) for channels in (3, 1))
     given = {"conditions": conditions[..., 0]} if view == "given" else {}
@@ -352,6 +353,17 @@ def test_a_run_resumes_is_scored_and_shown(config, view, tmp_path):
     for wrong in (0, views[..., 0], np.zeros((2, 8, 8, 1), np.uint8)):
         with pytest.raises(UsageError, match=r"the condition is a picture \[8, 8, 1\]; give a picture, or an array"):
             gan.sample(2, condition=wrong)
+    # A page lets choose among pictures of the data, if that is there.
+    pages = []
+    monkeypatch.setattr(export, "to_page", lambda *_, **about: pages.append(about["vector"]) or "")
+    monkeypatch.setattr(export, "find_engine", lambda _: tmp_path)
+    jaxgan.export(tmp_path / "whole", forms="html")
+    assert pages[0].shape == (12, 8, 8, 1)
+    (tmp_path / "images.npz").unlink()
+    jaxgan.export(tmp_path / "whole", forms="html")
+    assert pages[1] is None or not pages[1].any()
+    with pytest.raises(DataError, match=r"; give the data's place by --config.dataset.path$"):
+        runs.run("sample", None, {}, str(tmp_path / "whole"), {})
 
 
 # --- Without pairs
