@@ -31,6 +31,7 @@ class JaxganError(Exception):
     """
 
     exit_code = 1
+    announced = "jaxgan: error: "
 
     def __init__(self, what: str, why: str, remedy: str):
         self.what, self.why, self.remedy = map(in_one_line, (what, why, remedy))
@@ -63,6 +64,7 @@ class PreemptedError(JaxganError):
     """The run was asked to stop. A checkpoint is saved; the same command resumes from it."""
 
     exit_code = 75
+    announced = "jaxgan: "
 
 
 class PeerLostError(JaxganError):

@@ -63,4 +63,4 @@ def named() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (explained := missing(error)) is None:
             raise
-        raise explained from error
+        raise explained from None

@@ -41,7 +41,7 @@ def abandon(error: JaxganError) -> NoReturn:
     """Ends this process at once, without waiting for its threads or for other processes."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
-    _say(f"jaxgan: error: {error}")
+    _say(f"{error.announced}{error}")
     os._exit(error.exit_code)
 
 

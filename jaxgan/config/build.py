@@ -568,7 +568,7 @@ def _networks(
             raise UsageError(
                 f"{player}.network={section['network']} does not suit the data",
                 str(error),
-                f"change the fields of {player} that it names, or choose another {player}.network; mlp takes any data",
+                f"change what it names of {player}, the size of the data, or {player}.network; mlp takes any data",
             ) from error
         if config["precision"] != "float32":
             network = PRECISIONS[config["precision"]](network)

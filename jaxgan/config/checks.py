@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from jaxgan import config_files
 from jaxgan.config import schema, values
 from jaxgan.config.build import MissingFieldError, build_latent, build_loss
 from jaxgan.config.schema import is_on
@@ -40,7 +41,9 @@ def check(config: Any, found: Iterable[Problem] = ()) -> None:
     if texts:
         listed = texts[0] if len(texts) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(texts, 1))
         count = "a problem" if len(texts) == 1 else f"{len(texts)} problems"
-        raise UsageError(f"{count} in the config", listed, "correct it; configs/default.py explains every field")
+        raise UsageError(
+            f"{count} in the config", listed, f"correct it; {config_files.folder() / 'default.py'} explains every field"
+        )
 
 
 def problems_of(config: Any) -> list[Problem]:

@@ -60,6 +60,10 @@ DEEPEST = 32
 _BLOCK, _TASK = 256, 32  # pictures per progress report, and pictures that a thread decodes at a time
 _WORKERS = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
 _OTHERS_FOLDERS = ("__MACOSX", "@eaDir")  # of copies and thumbnails that operating systems create
+_ABOUT = re.compile(r"(licen[cs]e|readme|copying|notice|attribution)[^/]*", re.I)  # files that tell of the pictures
+
+FEW = 1_000
+"""With fewer pictures than this to train on, a note says so."""
 
 
 def load(
@@ -117,7 +121,9 @@ def load(
         num_classes=found.num_classes,
         notes=found.notes,
     )
-    return dataclasses.replace(dataset, warnings=found.warnings, class_names=found.class_names)
+    few = f"{len(dataset.train):,} pictures to train on are few: the discriminator may learn them by heart"
+    notes = dataset.notes if len(dataset.train) >= FEW else (*dataset.notes, few)
+    return dataclasses.replace(dataset, notes=notes, warnings=found.warnings, class_names=found.class_names)
 
 
 class Pictures(NamedTuple):
@@ -141,7 +147,9 @@ def read(path: str, form: Form, *, label: str = "", memory_limit: int = 2**62) -
         names = sorted(name for name in files.marks if name.lower().endswith(pictures.SUFFIXES))
         lie = _arranged(names, files, path)
         labels = _labelled(lie, files, label, path)
-        others = sorted(files.marks.keys() - set(names) - {place + table for place in lie.places for table in TABLES})
+        tables = {place + table for place in lie.places for table in TABLES}
+        left = sorted(files.marks.keys() - set(names) - tables)
+        others = [name for name in left if not _ABOUT.fullmatch(posixpath.basename(name))]
         skipped: dict[str, str] = {}
         enlarged, parts, unkept = 0, {}, set[str]()
         for split, members in lie.splits.items():

@@ -7,6 +7,7 @@ comparable only with each other, not with published ones; the output names the f
 import contextlib
 import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,6 +127,7 @@ def train(
     num_classes: int,
     seed: int = 0,
     steps: int | None = None,
+    progress: Callable[[int], None] = lambda step: None,
 ) -> Classifier:
     """Trains a classifier: Adam, dropout, and random shifts of the images.
 
@@ -136,6 +138,7 @@ def train(
       num_classes: ≥ 2.
       seed: for the weights, the order and the shifts.
       steps: a multiple of `CHUNK`; `STEPS` by default.
+      progress: called with the number of steps done.
     """
     steps = STEPS if steps is None else steps
     mean, deviation = _moments(images)
@@ -147,7 +150,8 @@ def train(
     state = (params, tx.init(params))
     advance = _advance(network, tx, mean, deviation)
     for start in range(0, steps, CHUNK):
-        state = advance(state, data, jax.random.fold_in(key, 1), start)
+        state = jax.block_until_ready(advance(state, data, jax.random.fold_in(key, 1), start))
+        progress(start + CHUNK)
     classifier = Classifier(state[0], mean, deviation, num_classes, 0.0, len(images), len(test_images))
     return classifier._replace(accuracy=accuracy(classifier, test_images, test_labels))
 
@@ -206,14 +210,16 @@ def path_of(directory: str | Path, *arrays: np.ndarray, num_classes: int) -> Pat
     return Path(directory) / f"classifier-{digest.hexdigest()[:16]}.npz"
 
 
-def load_or_train(path: Path, *arrays: np.ndarray, num_classes: int) -> Classifier:
+def load_or_train(path: Path, *arrays: np.ndarray, num_classes: int, **options: Any) -> Classifier:
     """Loads a classifier from the file that `path_of` names for this data, or trains one and saves it there.
+
+    `options` are `train`'s.
 
     Failing to write the file is not an error.
     """
     if (saved := _load(path, *arrays, num_classes=num_classes)) is not None:
         return saved
-    classifier = train(*arrays, num_classes=num_classes)
+    classifier = train(*arrays, num_classes=num_classes, **options)
     params = traverse_util.flatten_dict(classifier.params, sep="/")
     numbers = {name: value for name, value in classifier._asdict().items() if name != "params"}
     with contextlib.suppress(OSError), atomic_path(path) as temporary:

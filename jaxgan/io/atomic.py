@@ -1,6 +1,7 @@
 """Writes files so that readers see them whole or not at all; and resolves local paths."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -97,17 +98,22 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def reported(path: str | Path, remedy: str = "make room, or choose another directory") -> Iterator[None]:
-    """Turns an OSError of the block into a WriteError which says that the path cannot be written."""
+def reported(path: str | Path, another: str = "choose another directory") -> Iterator[None]:
+    """Turns an OSError of the block into a WriteError which says that the path cannot be written.
+
+    `another` is the remedy, beside making room if the disk is full.
+    """
     try:
         yield
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = f"make room, or {another}" if full else another
         raise WriteError(f"cannot write {path}", error.strerror or str(error), remedy) from error
 
 
-def made_folder(path: Path, remedy: str) -> Path:
+def made_folder(path: Path, another: str) -> Path:
     """Creates a folder if it does not exist; WriteError, before the work for its files, if it is not writable."""
-    with reported(path, remedy):
+    with reported(path, another):
         path.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path).close()
     return path

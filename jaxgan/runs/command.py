@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 
 import jaxgan
-from jaxgan import extras, runs
+from jaxgan import config_files, extras, runs
 from jaxgan.errors import JaxganError, UsageError
 from jaxgan.io.terminal import lenient_output
 from jaxgan.signals import end_on_signals, ignore_signals, stopped
@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None, *, answers_signals: bool = True
             mode = runs.MODES[verb]
             several = " [DIR ...]" if "compare" in mode.options else ""
             usage = f"jaxgan {verb} {'CONFIG --workdir=DIR' if mode.trains else f'DIR{several}'} [FLAGS]"
-            _run([f"jaxgan {verb}", *rest], f"jaxgan {verb}: {mode.summary}\n\nusage: {usage}", verb)
+            fields = f"\n\nall fields of a config: {config_files.folder() / 'default.py'}" if mode.trains else ""
+            _run([f"jaxgan {verb}", *rest], f"jaxgan {verb}: {mode.summary}\n\nusage: {usage}{fields}", verb)
         elif verb in OTHERS:
             sys.exit(OTHERS[verb][1](rest))
         elif verb.startswith("-"):
@@ -76,7 +77,7 @@ def _process(answers_signals: bool) -> Iterator[None]:
 
 
 def _fail(error: JaxganError) -> None:
-    print(f"jaxgan: error: {error}", file=sys.stderr)
+    print(f"{error.announced}{error}", file=sys.stderr)
     sys.exit(error.exit_code)
 
 

@@ -118,8 +118,8 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     """Reads the dataset of a checked config.
 
     Raises:
-      DataError: the data is missing, damaged or empty, does not fit the generator's output, or is smaller than a batch.
-      UsageError: the data lacks the condition, or does not have enough labels for the task.
+      DataError: the data is missing, damaged or empty, or does not fit the generator's output.
+      UsageError: the data is smaller than a batch, lacks the condition, or does not have enough labels for the task.
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]

@@ -54,7 +54,7 @@ class Export(NamedTuple):
     def write(self, name: str, content: bytes) -> pathlib.Path:
         """Writes a file, whole or not at all; WriteError on failure."""
         path = self.output / name
-        with reported(path):
+        with reported(path, "name another directory by --output=DIRECTORY"):
             atomic_write(path, content)
         return path
 
@@ -101,11 +101,13 @@ def _html(given: Export) -> pathlib.Path:
     run, graph = given.run, to_graph(given.generator)
     config, conditions = run.config, run.experiment.conditions
     size = sum(leaf.size for leaf in jax.tree.leaves(given.generator.variables["params"]))
+    own = config["dataset"]["name"] in ("images", "npz", "idx")  # a user's file, which has no name
     content = to_page(
         given.generator,
         graph,
         title=run.directory.path.name,
-        summary=f"Pictures by a generative adversarial network, trained on {_dataset(config)} with jaxgan.",
+        summary="Pictures by a generative adversarial network, trained "
+        f"{'' if own else f'on {_dataset(config)} '}with jaxgan.",
         facts={
             "Network": f"{config['generator']['network']}, {size:,} parameters, loss {config['loss']}",
             "Training": f"{int(run.state.step):,} steps",

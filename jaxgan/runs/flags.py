@@ -18,6 +18,19 @@ EVERYWHERE = ("config", "workdir", "debug")
 """The flags that all modes take."""
 
 
+_CONFIG = {
+    True: "a config: the name of one that comes with jaxgan, or a Python file. :cpu, :gpu or :tpu behind it, as in "
+    "mnist:gpu, asks for that device. --config.FIELD=VALUE sets a field.",
+    False: "a run has its own config. --config.FIELD=VALUE changes how it is sampled (sampling.FIELD) or scored "
+    "(evaluation.FIELD), or where its data is (dataset.path). If it uses entries of your own, give their Python file.",
+}
+_WORKDIR = {
+    True: "the run's directory: created if it does not exist, resumed if it has a run.",
+    False: "the directory of a run that was trained.",
+}
+"""What these two flags are for, by whether a mode trains."""
+
+
 class Command(NamedTuple):
     """A parsed command line; see `jaxgan.runs.run`. `debug`: whether to show the traceback of an expected failure."""
 
@@ -52,15 +65,8 @@ def _define() -> None:
     flags.DEFINE_enum(
         "mode", "train", list(runs.MODES), "What to do: train a GAN, or many, sample from one, score it, export it."
     )
-    flags.DEFINE_string(
-        "config",
-        None,
-        "--mode=train, sweep: a Python file, or the name of one in configs/, with :cpu, :gpu or :tpu behind it if "
-        "wanted (configs/mnist.py:gpu); set its fields: --config.FIELD=VALUE (configs/default.py). --mode=sample takes "
-        "sampling.FIELD, evaluate that, evaluation.FIELD and what its task's scores need (docs/tasks.md), both "
-        "dataset.path; their config is the run's, and a file only adds what it adds to jaxgan's tables.",
-    )
-    flags.DEFINE_string("workdir", None, "The run's directory: created if it does not exist, resumed if it has a run.")
+    flags.DEFINE_string("config", None, f"--mode=train, sweep: {_CONFIG[True]} The other modes: {_CONFIG[False]}")
+    flags.DEFINE_string("workdir", None, f"--mode=train, sweep: {_WORKDIR[True]} The other modes: {_WORKDIR[False]}")
     whole("count", 100, "--mode=sample: how many examples; a grid's by default.", lower_bound=1)
     flags.DEFINE_string("condition", None, "--mode=sample: a class 3, or classes 0,1,2 in turn; a vector 0.5,-1.")
     flags.DEFINE_bool(
@@ -196,6 +202,8 @@ def _help(verb: str | None) -> str:
     """The help: all flags with their texts, or those of a verb."""
     shown = flags.FlagValues()
     for flag in map(copy.deepcopy, FLAGS.get_flags_for_module(__name__)):
+        if verb and flag.name in ("config", "workdir"):
+            flag.help = {"config": _CONFIG, "workdir": _WORKDIR}[flag.name][runs.MODES[verb].trains]
         if verb and flag.name in runs.MODES[verb].options:
             flag.help = re.sub(r"(^|>: )--mode=[a-z, ]+: ", r"\1", flag.help)
         if not verb or flag.name in (*EVERYWHERE, *runs.MODES[verb].options):

@@ -29,7 +29,7 @@ def report(
         raise UsageError("--mode=report", f"it takes no --config.{name}", "a report has what the run has; leave it out")
     found = {run.path.resolve(): run for place in (workdir, *others) for run in _runs(place)}
     runs = list(found.values())
-    remedy = "make room, or name another directory by --output=DIRECTORY"
+    remedy = "name another directory by --output=DIRECTORY"
     folder = None if output is None else made_folder(local_path(output, "--output="), remedy)
     if len(runs) == 1:
         path = write_report(runs[0], folder=folder, run=trained(runs[0]))

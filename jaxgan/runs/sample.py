@@ -45,7 +45,7 @@ NAMED = 60
 QUIET = 5.0
 """If drawing takes fewer seconds than this, no progress is shown."""
 
-REMEDY = "make room, or name another directory by --output=DIRECTORY"
+REMEDY = "name another directory by --output=DIRECTORY"
 
 
 def sample(

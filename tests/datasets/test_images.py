@@ -21,6 +21,11 @@ from jaxgan.errors import DataError, UsageError
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
+@pytest.fixture(autouse=True)
+def _few_are_enough(monkeypatch):
+    monkeypatch.setattr(images, "FEW", 0)
+
+
 def encoded(image, kind="PNG", **options):
     """The bytes of a picture's file."""
     file = io.BytesIO()
@@ -243,6 +248,14 @@ def test_a_folder_around_everything_is_no_class(tmp_path, place):
     assert data.num_classes is None and data.class_names == () and data.train.labels is None
 
 
+def test_few_pictures_are_noted(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "FEW", 10)
+    note = "7 pictures to train on are few: the discriminator may learn them by heart"
+    for count, notes in ((9, (note,)), (12, ())):
+        place = write(tmp_path / str(count), {f"{i}.png": plain() for i in range(count)})
+        assert load(place, validation_examples=1).notes == notes
+
+
 def test_pictures_beside_folders_have_no_labels(tmp_path):
     data = load(write(tmp_path / "data", {f"{name}.png": plain() for name in ("a/1", "a/2", "b/3", "4")}))
     assert data.num_classes is None and data.notes == ("no labels: 1 pictures lie beside folders, as 4.png",)
@@ -372,12 +385,13 @@ def test_what_is_not_read_is_one_warning(tmp_path, place):
     files["3.png"] = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)))[
         :-500
     ]
-    files |= {"4.jpg": b"<html>", "4.png": b"", "readme.txt": b"", "notes.md": b""}
+    files |= {"4.jpg": b"<html>", "4.png": b"", "captions.txt": b"", "notes.md": b""}
+    files |= {"LICENCES.txt": b"", "README": b"", "a/License.md": b""}  # nothing is said of these
     hidden = (".hidden.png", "__MACOSX/._1.png", "a/.thumbs/1.png", "@eaDir/1.png")
     data = load(write(tmp_path / place, files | {name: plain() for name in hidden}))
     assert sum(map(len, (data.train, data.validation, data.test))) == 4
     (warning,) = data.warnings
-    assert warning.startswith("5 of 9 files were not read: 3.png is damaged: ")
+    assert warning.startswith("5 of 12 files were not read: 3.png is damaged: ")
     assert warning.endswith("; 4.jpg is not a picture; 4.png is not a picture; and 2 more")
     assert load(tmp_path / place).warnings == data.warnings  # from the cache
 

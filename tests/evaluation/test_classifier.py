@@ -20,8 +20,10 @@ def data(count=600):
 
 @pytest.fixture(scope="module")
 def trained(quick_classifier, tmp_path_factory):
-    path = quick_classifier.path_of(tmp_path_factory.mktemp("cache"), *data(), num_classes=3)
-    return path, quick_classifier.load_or_train(path, *data(), num_classes=3)
+    path, steps = quick_classifier.path_of(tmp_path_factory.mktemp("cache"), *data(), num_classes=3), []
+    found = quick_classifier.load_or_train(path, *data(), num_classes=3, progress=steps.append)
+    assert steps == list(range(module.CHUNK, module.STEPS + 1, module.CHUNK))
+    return path, found
 
 
 @pytest.mark.medium

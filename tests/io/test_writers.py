@@ -1,6 +1,7 @@
 """Metrics files byte for byte, TensorBoard events as read back, and progress against a clock of our own."""
 
 import contextlib
+import errno
 import io
 import itertools
 import json
@@ -16,6 +17,7 @@ import pytest
 
 from jaxgan.errors import UsageError, WriteError
 from jaxgan.io import metric_writers
+from jaxgan.io.atomic import reported
 from jaxgan.io.metric_writers import (
     GoneError,
     LoggedRun,
@@ -288,6 +290,13 @@ def full_disk():
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
+
+
+def test_room_is_asked_for_only_where_the_disk_is_full(tmp_path):
+    for number, remedy in ((errno.ENOSPC, "make room, or choose it"), (errno.EROFS, "choose it")):
+        with pytest.raises(WriteError) as caught, reported(tmp_path, "choose it"):
+            raise OSError(number, "no")
+        assert caught.value.remedy == remedy
 
 
 def test_a_full_disk_is_one_line(tmp_path):

@@ -197,7 +197,7 @@ def test_when_one_is_killed_the_other_ends_and_both_go_on_from_the_last_checkpoi
     found = _ended(second)
     assert f"going on from step {reached:,}" in found[0][1]
     for code, said in found:
-        assert code == 75 and said.count("jaxgan: error: stopped by") == 1, said
+        assert code == 75 and said.count("jaxgan: stopped by") == 1, said
         assert f"at step {max(steps()):,} of" in said
         assert "Traceback" not in said
 

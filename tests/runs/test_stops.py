@@ -68,7 +68,7 @@ def test_a_signal_is_answered_from_the_first_statement_on(command, number, tmp_p
     assert (code, out) == (75, "")
     name = number.name
     assert err == (
-        f"jaxgan: error: stopped by {name}; this command did not finish; what it had saved is kept; "
+        f"jaxgan: stopped by {name}; this command did not finish; what it had saved is kept; "
         "run the same command again\n"
     )
 
@@ -107,7 +107,7 @@ def test_a_signal_does_not_wait_for_code_that_is_not_python():
     assert process.stdout.readline() == "begun\n"
     process.send_signal(signal.SIGTERM)
     code, _, err = _ended(process, 5)
-    assert code == 75 and err.startswith("jaxgan: error: stopped by SIGTERM; ") and err.count("\n") == 1
+    assert code == 75 and err.startswith("jaxgan: stopped by SIGTERM; ") and err.count("\n") == 1
 
 
 def test_the_first_signal_is_answered_at_once_and_a_second_one_ends_it():
@@ -117,7 +117,7 @@ def test_the_first_signal_is_answered_at_once_and_a_second_one_ends_it():
     assert process.stderr.readline().startswith("jaxgan: SIGINT: stopping after this chunk of steps, ")
     process.send_signal(signal.SIGTERM)
     code, _, err = _ended(process, 5)
-    assert code == 75 and err.startswith("jaxgan: error: stopped by a second signal, SIGTERM; ")
+    assert code == 75 and err.startswith("jaxgan: stopped by a second signal, SIGTERM; ")
     assert err.count("\n") == 1
 
 

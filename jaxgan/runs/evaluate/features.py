@@ -14,6 +14,7 @@ from jaxgan.datasets.base import Dataset, ValueRange
 from jaxgan.errors import UsageError
 from jaxgan.evaluation.base import RAW, Features
 from jaxgan.figures import is_image
+from jaxgan.io.metric_writers import Progress
 from jaxgan.runs.data import Inputs
 
 CLASSES = 1_000
@@ -93,7 +94,9 @@ def _classifier(inputs: Inputs, log: Callable[[str], None]) -> Features:
     path = classifier.path_of(cache.directory(), *arrays, num_classes=dataset.num_classes)
     if not path.exists():
         log(f"training a classifier on the labels of {dataset.name} for its features (once; kept in {path.parent})")
-    found = classifier.features(classifier.load_or_train(path, *arrays, num_classes=dataset.num_classes))
+    with Progress(classifier.STEPS, unit="classifier step", quiet=5.0) as bar:
+        made = classifier.load_or_train(path, *arrays, num_classes=dataset.num_classes, progress=bar.update)
+    found = classifier.features(made)
     if stacks.channels is None:
         return found
     return classifier.of_channels(found, stacks.example_shape[-1], dataset.num_classes)

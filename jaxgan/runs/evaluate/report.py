@@ -47,7 +47,7 @@ METRICS = {
         ("diversity",),
         "How much samples differ from each other; 1 is as much as the data do, and near 0 they are all alike.",
     ),
-    "modes hit": (("modes",), "How many of the data's modes have samples."),
+    "modes hit": (("modes",), "How many of the data's modes some sample is nearest to, however far it is away."),
 }
 """The metrics in each panel of curves, with their meaning."""
 
@@ -236,7 +236,10 @@ def _live(run: TrainedRun | None) -> tuple[str, list[str]]:
     except Exception:  # user-defined networks may fail in any way, but the report must still be written
         generator = None
     if generator is None:
-        sentence = "<code>jaxgan export DIR</code> makes a page in which this generator runs, in any browser."
+        sentence = (
+            f"{size:,} parameters, or what they need, are too much for this page. <code>jaxgan export DIR</code>, with "
+            "this run's directory, makes a page in which the generator runs, in any browser."
+        )
         return pages.section("The generator itself", f'<p class="note">{sentence}</p>', id="generator"), []
     said = (
         f"It runs in this page: {generator.numbers:,} numbers of half precision, of step {int(run.state.step):,}. "

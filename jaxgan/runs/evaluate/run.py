@@ -60,7 +60,7 @@ def evaluate(
     """
     run = load_run(workdir, step, overrides, "evaluate", given)
     folder = run.directory.evaluation if output is None else local_path(output, "--output=")
-    made_folder(folder, "make room, or name another directory by --output=DIRECTORY")
+    made_folder(folder, "name another directory by --output=DIRECTORY")
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     if inputs.facts.vectors is not None:

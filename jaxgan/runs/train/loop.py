@@ -389,7 +389,8 @@ class Run(HostLoop):
 
     def _preempted(self, name: str, step: int) -> PreemptedError:
         what = f"stopped by {name} at step {step:,} of {self.total:,}"
-        return PreemptedError(what, "a checkpoint is saved", "run the same command again to go on")
+        use = "or use what it has: jaxgan sample, export or report"
+        return PreemptedError(what, "a checkpoint is saved", f"run the same command again to go on, {use}")
 
 
 class Output:
