@@ -9,8 +9,9 @@ both cycles; Adam with rate 2e-4 and betas .5 and .999; batches of 16. The test 
 
 Time and score: not trained yet.
 Source: Zhu et al. 2017 (arXiv:1703.10593). Deviations: U-Nets and discriminators of 32 pixels, as in configs/pix2pix.py
-(residual networks and 256 pixels); no term of identities and no buffer of earlier samples; batches of 16 and not 1; a
-constant rate; G also takes a latent vector; the adversarial loss is the mean over both domains, so 5 here is 10 there.
+(residual networks and 256 pixels); no term of identities, since greys have one channel; no buffer of earlier samples;
+batches of 16 and not 1; a constant rate; G also takes a latent vector; the adversarial loss is the mean over both
+domains, so 5 here is 10 there.
 """
 
 from ml_collections import ConfigDict

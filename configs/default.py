@@ -181,6 +181,7 @@ def get_config(platform: str = "") -> ConfigDict:
     config.translation.view = "outline"  # what G is given of an example: "outline", "grey" or "small"
     config.translation.factor = 4  # of "small": how many times fewer pixels a side has
     config.translation.cycle = 0.0  # lambda: above 0 nothing is paired: two pairs of players and the errors of cycles
+    config.translation.identity = 0.0  # weight of each generator keeping what is of its own domain already
     config.translation.cycle_widths = (32, 64, 128)  # channels of the pair of players that makes views
     config.translation.draws = 10  # pictures per example, in sheets and evaluations
     config.translation.examples = 500  # evaluations: number of test examples

@@ -83,16 +83,29 @@ class Unpaired(NamedTuple):
     views: chex.Array
 
 
-def cycling(generator: Network, inverse: Network, example_shape: tuple[int, ...]) -> Network:
+class Missed(NamedTuple):
+    """What the terms of training without pairs weigh, [n] each, means over the values of absolute differences.
+
+    Attributes:
+      cycle: |G(z, F(x)) − x| + |F(G(z, c)) − c|.
+      identity: |G(z, x) − x| + |F(c) − c|; 0 where it has no weight.
+    """
+
+    cycle: chex.Array
+    identity: chex.Array
+
+
+def cycling(generator: Network, inverse: Network, example_shape: tuple[int, ...], *, identity: bool = False) -> Network:
     """The generator G joined with F, which makes views of images; the parameters are "generator" and "inverse".
 
     Outside training it returns G(z, view). In training the condition is `Unpaired`, and it returns both sides of both
-    domains, and the error of both cycles, |G(z, F(x)) − x| + |F(G(z, c)) − c|, each a mean over the values, for a term.
+    domains, and what was `Missed`, for terms.
 
     Args:
       generator: takes latents [n, dim] and views as its condition.
       inverse: takes latents, which are 0, and images as its condition.
       example_shape: of the images.
+      identity: whether to compute `Missed.identity`, for which images and views must have one shape.
     """
 
     def init(key, inputs, condition=None):
@@ -113,11 +126,19 @@ def cycling(generator: Network, inverse: Network, example_shape: tuple[int, ...]
         forward, back = forward | state, back | back_state
         again, state = generator.apply(forward, inputs, condition=seen, **options)
         seen_again, back_state = inverse.apply(back, nothing, condition=made, **options)
-        missed = sum(jnp.abs(a - b).mean((1, 2, 3)) for a, b in ((again, images), (seen_again, views)))
+        missed = Missed(_apart(again, images) + _apart(seen_again, views), jnp.zeros(len(inputs)))
+        if identity:
+            kept, state = generator.apply(forward | state, inputs, condition=images, **options)
+            kept_views, back_state = inverse.apply(back | back_state, nothing, condition=views, **options)
+            missed = missed._replace(identity=_apart(kept, images) + _apart(kept_views, views))
         sides = {"images": images, "views": views}, {"images": made, "views": seen}
         return DiscriminatorInputs(*sides, missed), joined(generator=state, inverse=back_state)
 
     return Network(init, apply)
+
+
+def _apart(a: chex.Array, b: chex.Array) -> chex.Array:
+    return jnp.abs(a - b).mean((1, 2, 3))
 
 
 def both_domains(discriminator: Network, other: Network, view_shape: tuple[int, ...]) -> Network:
@@ -148,6 +169,7 @@ def translation(
     view: Annotated[str, Either((GIVEN,), VIEWS)] = "outline",
     factor: Count = 4,
     cycle: Annotated[float, Field(low=0)] = 0.0,
+    identity: Annotated[float, Field(low=0, needs={"cycle": None})] = 0.0,
     cycle_widths: Annotated[Widths, Field(low=1, needs={"cycle": None})] = (32, 64, 128),
     draws: Annotated[int, Field(low=1, resume=True, modes=("evaluate",))] = 10,
     examples: Annotated[int, Field(low=2, resume=True, modes=("evaluate",))] = 500,
@@ -165,15 +187,18 @@ def translation(
         of images, against a discriminator of views. Both also minimise λ times the errors of their cycles (`cycling`).
         The source has 10, beside a sum over both discriminators; here the loss is their mean. A step needs two
         minibatches.
+      identity: μ ≥ 0, of |G(z, x) − x| + |F(c) − c|: each generator keeps what is of its own domain already. The
+        source has half of λ, for photographs and paintings. Images and views must have one shape.
       cycle_widths: of F and of the discriminator of views, which are `pix2pix` networks.
       draws: pictures of each example in sheets and scores, ≥ 1.
       examples: test examples in the scores, at most.
 
     Raises:
-      ValueError: the examples are not images, their sides do not divide by the factor, or a given view does not suit.
+      ValueError: the examples are not images, their sides do not divide by the factor, a given view does not suit, or
+        `identity` is set and views have another shape than images.
 
-    Source: Isola et al. 2017 (arXiv:1611.07004); Zhu et al. 2017 (arXiv:1703.10593), equations 1 to 3, without the term
-    of identities and without a buffer of earlier samples.
+    Source: Isola et al. 2017 (arXiv:1611.07004); Zhu et al. 2017 (arXiv:1703.10593), equations 1 to 3 and, for the
+    identities, section 5.2; without a buffer of earlier samples.
     """
     if len(example_shape) != 3:
         raise ValueError(f"a view is of images [height, width, channels], and examples are {list(example_shape)}")
@@ -216,11 +241,19 @@ def translation(
         return NETWORKS["pix2pix"](output_shape=output_shape, output="tanh" if output_shape else "linear", **options)
 
     of_views(seen, None)  # raises an error for widths that do not fit
+    if identity and tuple(seen) != tuple(example_shape):
+        raise ValueError(f"identity needs views of the images' shape {list(example_shape)}, not {list(seen)}")
+
+    def generators(network, axis_name):
+        return cycling(network, of_views(seen, axis_name), example_shape, identity=identity > 0)
+
     return task._replace(
-        generator=lambda network, axis_name: cycling(network, of_views(seen, axis_name), example_shape),
+        generator=generators,
         discriminator=lambda network, axis_name: both_domains(network, of_views((), axis_name), seen),
         prepare=prepare_unpaired,
-        terms=(Term(generator=lambda inputs: cycle * inputs.extra.mean()),),
+        terms=(
+            Term(generator=lambda inputs: cycle * inputs.extra.cycle.mean() + identity * inputs.extra.identity.mean()),
+        ),
     )
 
 

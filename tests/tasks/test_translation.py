@@ -2,6 +2,7 @@
 
 import functools
 import json
+import types
 
 import jax
 import jax.numpy as jnp
@@ -369,8 +370,8 @@ def test_a_run_resumes_is_scored_and_shown(config, view, tmp_path, monkeypatch):
 # --- Without pairs
 
 
-def _unpaired(**options):
-    task = _task("grey", cycle=3.0, cycle_widths=(3, 4))
+def _unpaired(view="grey", **options):
+    task = _task(view, cycle=3.0, cycle_widths=(3, 4), **options)
     networks = {"normalization": "instance", "widths": (3, 4)}
     return task, {
         "generator": task.generator(NETWORKS["pix2pix"](output_shape=SHAPE, output="tanh", **networks), None),
@@ -408,9 +409,31 @@ def test_both_cycles_by_hand():
     made, _ = network.apply(variables, jnp.zeros((2, 3)), condition=Unpaired(images, views), train=True)
     np.testing.assert_allclose(made.fake["images"], 0.5)
     np.testing.assert_allclose(made.fake["views"], 0.3, rtol=1e-6)
-    np.testing.assert_allclose(made.extra, 0.3 + 0.25, rtol=1e-5)
+    np.testing.assert_allclose(made.extra.cycle, 0.3 + 0.25, rtol=1e-5)
+    np.testing.assert_array_equal(made.extra.identity, 0)
     plain, _ = network.apply(variables, jnp.zeros((2, 3)), condition=views)
     np.testing.assert_allclose(plain, 0.5)
+
+
+def test_both_identities_by_hand():
+    # G doubles what it is given, F halves it: |2x − x| and |c/2 − c|.
+    def scaling(factor):
+        return Network(
+            lambda key, inputs, condition=None: {"params": {"w": jnp.ones(())}},
+            lambda v, z, condition=None, **_: (v["params"]["w"] * factor * condition, {}),
+        )
+
+    images, views = jnp.full((2, 2, 2, 3), 0.3), jnp.full((2, 2, 2, 3), -0.2)
+    network = cycling(scaling(2), scaling(0.5), (2, 2, 3), identity=True)
+    variables = network.init(KEY, jnp.zeros((2, 3)), condition=views)
+    made, _ = network.apply(variables, jnp.zeros((2, 3)), condition=Unpaired(images, views), train=True)
+    np.testing.assert_allclose(made.extra.identity, 0.3 + 0.1, rtol=1e-6)
+    np.testing.assert_allclose(made.extra.cycle, 0, atol=1e-6)
+    task = _task("small", cycle=3.0, identity=2.0, cycle_widths=(3, 4))
+    (term,) = task.terms
+    assert float(term.generator(types.SimpleNamespace(extra=made.extra))) == pytest.approx(0.8)
+    with pytest.raises(ValueError, match=r"identity needs views of the images' shape \[8, 8, 3\], not \[8, 8, 1\]"):
+        _task("grey", cycle=3.0, identity=2.0, cycle_widths=(3, 4))
 
 
 def test_a_step_without_pairs_trains_all_four_networks_and_keeps_the_players_apart():
@@ -435,7 +458,7 @@ def test_a_step_without_pairs_trains_all_four_networks_and_keeps_the_players_apa
 @pytest.mark.medium
 @pytest.mark.parametrize("mapping", slow_but(["shard_map"], ["pmap", "shard_map"]))
 def test_four_devices_without_pairs_train_as_one_does(mapping):
-    task, parts = _unpaired()
+    task, parts = _unpaired("small", identity=1.0)
 
     def factory(axis_name=None):
         step = make_train_step(
