@@ -5,18 +5,21 @@
         --set dataset.path=DIRECTORY --evaluate evaluation.metrics=task
 
 In the value of a field, {seed} stands for the seed, for example in `evaluation.other_run` or `semi_supervised.seed`.
-Runs that already exist in `--workdir` are resumed, or only evaluated.
+Runs that already exist in `--workdir` are resumed, or only evaluated. Seeds that `--out` already has are kept, if it is
+of the same config and fields; the file is written after every seed.
 """
 
 import argparse
+import hashlib
 import json
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks import timing
 from jaxgan import runs
+from jaxgan.config import command_line, schema
 from jaxgan.evaluation import EVALUATORS
 from jaxgan.evaluation.base import share_error
 from jaxgan.runs.directory import RunDirectory
@@ -39,10 +42,45 @@ def one_seed(
     newest = max(written, key=lambda path: path.stat().st_mtime_ns)
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     alarms = sorted({name for line in lines for name, value in line.items() if name.startswith("alarm_") and value})
+    report = json.loads(newest.read_text())
     return {
-        **json.loads(newest.read_text()),
+        **{name: report.get(name) for name in ("step", "samples", "features", "scores", "task")},
         "alarms": alarms,
         "seconds": read_facts(RunDirectory(str(workdir), create=False)).seconds,
+        "machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "numpy"),
+    }
+
+
+def digest(config: str) -> str:
+    """A digest of the fields in which a config differs from the default one."""
+    own, default = (schema.flattened(command_line.load_config(location)) for location in (config, "default"))
+    fields = {name: value for name, value in own.items() if name not in default or value != default[name]}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def runs_of(path: pathlib.Path, about: Mapping[str, Any]) -> dict[int, dict]:
+    """The reports by seed in an earlier result; none if it was of another config or of other fields."""
+    found = json.loads(path.read_text()) if path.exists() else {}
+    if {name: found.get(name) for name in about} != about:
+        return {}
+    return {int(seed): report for seed, report in found.get("runs", {}).items()}
+
+
+def result_of(about: Mapping[str, Any], reports: Mapping[int, dict]) -> dict[str, Any]:
+    """The result of these seeds' reports, with the reports."""
+    first = next(iter(reports.values()))
+    return {
+        **about,
+        "step": first["step"],
+        "seeds": list(reports),
+        "samples": first["samples"],
+        "features": first["features"],
+        "scores": summary(list(reports.values())),
+        "task": task_summary(list(reports.values())),
+        "alarms": {str(seed): report["alarms"] for seed, report in reports.items()},
+        "seconds": [report["seconds"] for report in reports.values()],  # with compiling, pictures and checkpoints
+        "machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "numpy"),
+        "runs": {str(seed): report for seed, report in reports.items()},
     }
 
 
@@ -133,6 +171,30 @@ def task_rows(task: dict[str, dict], methods: Sequence[str], examples: int, digi
     return rows
 
 
+TRANSLATIONS = {
+    "pix2pix": ("pix2pix", "pix2pix_l1"),
+    "super_resolution": ("super_resolution", "super_resolution_l1"),
+    "colourise": ("colourise", "colourise_l1", "cyclegan"),
+}
+"""Files of results/tasks by what is made: the config's own, the same by L1 alone, and without pairs."""
+
+
+def translation_table(of_file: Mapping[str, dict[str, Any]]) -> str:
+    """The scores of pictures from pictures as a Markdown table, from the results in `TRANSLATIONS` by file."""
+    rows = [["made", "by", "`rmse_mean`", "`frechet`", "`accuracy`"]]
+    for made, files in TRANSLATIONS.items():
+        task = of_file[files[0]]["task"]
+        methods = {f"`{made}`": task, "L1 alone": of_file[files[1]]["task"]}
+        methods |= {f"`{name}`, without pairs": of_file[name]["task"] for name in files[2:]}
+        named = [(name, found, "this run") for name, found in methods.items()]
+        named += [(name, task, name) for name in ("bicubic", "nearest", "real data") if name in task["frechet"]]
+        for name, found, method in named:
+            columns = ("rmse_mean", 3), ("frechet", 2), ("accuracy", 3)
+            cells = [cell(found[score][method], digits) if method in found[score] else "" for score, digits in columns]
+            rows.append([made, name, *cells])
+    return markdown(rows)
+
+
 def _without_paths(fields: dict[str, str]) -> dict[str, str]:
     """Drops the fields that hold paths on this machine."""
     return {name: value for name, value in fields.items() if name not in ("dataset.path", "evaluation.other_run")}
@@ -151,25 +213,19 @@ def main() -> None:
     arguments = parser.parse_args()
     overrides, evaluation = (dict(t.split("=", 1) for t in of) for of in (arguments.set, arguments.evaluate))
     name, workdir = arguments.name or pathlib.Path(arguments.config).stem, pathlib.Path(arguments.workdir)
-    reports = [
-        one_seed(arguments.config, seed, workdir / f"{name}_{seed}", overrides, evaluation) for seed in arguments.seeds
-    ]
-    result = {
+    about = {
         "config": arguments.config,
+        "config_sha256": digest(arguments.config),
         "set": _without_paths(overrides),
         "evaluation": _without_paths(evaluation),
-        "step": reports[0]["step"],
-        "seeds": arguments.seeds,
-        "samples": reports[0]["samples"],
-        "features": reports[0]["features"],
-        "scores": summary(reports),
-        "task": task_summary(reports),
-        "alarms": {str(seed): report["alarms"] for seed, report in zip(arguments.seeds, reports, strict=True)},
-        "seconds": [report["seconds"] for report in reports],  # of training, with compiling, pictures and checkpoints
-        "machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "numpy"),
     }
+    reports = runs_of(pathlib.Path(arguments.out), about)
+    for seed in arguments.seeds:
+        if seed not in reports:
+            reports[seed] = one_seed(arguments.config, seed, workdir / f"{name}_{seed}", overrides, evaluation)
+        result = result_of(about, dict(sorted(reports.items())))
+        timing.write(arguments.out, result)
     print(json.dumps({name: result[name] for name in ("scores", "task")}, indent=2))
-    timing.write(arguments.out, result)
 
 
 if __name__ == "__main__":

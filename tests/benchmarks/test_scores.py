@@ -1,5 +1,7 @@
 """What the benchmarks make of scores over seeds."""
 
+import json
+
 import pytest
 
 from benchmarks import baselines, efficiency, scores
@@ -37,6 +39,31 @@ def test_a_tasks_numbers_by_method():
     assert found["rmse"]["this run"]["standard_error"] == pytest.approx(0.02**0.5)  # s/√n and e are .1 both
     assert found["rmse"]["mean fill"] == {"mean": 0.5, "standard_error": 0.0, "values": [0.5, 0.5], "errors": []}
     assert scores.task_summary([{"task": {"scores": []}}]) == {}
+
+
+def test_seeds_are_added_to_a_result_of_the_same_config_and_fields(tmp_path, monkeypatch):
+    done = []
+
+    def one_seed(config, seed, workdir, overrides, evaluation):
+        done.append(seed)
+        score = {"name": "frechet", "value": float(seed), "standard_error": 0.0, "real_data": {"value": 0.5}}
+        report = {"step": 1, "samples": 2, "features": {}, "scores": [score], "task": {"scores": []}}
+        return report | {"alarms": [], "seconds": 1.0, "machine": {}}
+
+    def run(*more):
+        path = tmp_path / "out.json"
+        monkeypatch.setattr("sys.argv", ["scores", "--config", "configs/ring.py", "--out", str(path), *more])
+        done.clear()
+        scores.main()
+        return json.loads(path.read_text())
+
+    monkeypatch.setattr(scores, "one_seed", one_seed)
+    assert run("--seeds", "2", "--set", "steps=9")["seeds"] == [2] and done == [2]
+    found = run("--seeds", "0", "2", "4", "--set", "steps=9")
+    assert (found["seeds"], done, found["scores"]["frechet"]["mean"]) == ([0, 2, 4], [0, 4], 2.0)
+    assert run("--seeds", "2", "--set", "steps=10")["seeds"] == [2] and done == [2]  # of other fields
+    monkeypatch.setattr(scores, "digest", lambda config: "another")
+    assert run("--seeds", "1", "--set", "steps=10")["seeds"] == [1]
 
 
 def test_when_a_score_is_reached():
