@@ -27,7 +27,7 @@ HUGE = {"generator_optimizer.name": "sgd", "generator_optimizer.learning_rate": 
 def _launch(*arguments, **fields):
     fields = [f"--config.{name.replace('__', '.')}={value}" for name, value in fields.items()]
     result = subprocess.run([sys.executable, "launch.py", *arguments, *fields], capture_output=True, text=True)
-    errors = [line for line in result.stderr.splitlines() if line.startswith("jaxgan: error: ")]
+    errors = [line for line in result.stderr.splitlines() if line.startswith(("jaxgan: error: ", "jaxgan: stopped by"))]
     assert "Traceback" not in result.stderr and len(errors) == (result.returncode != 0), result.stderr
     return result.returncode, "".join(errors) or result.stdout
 

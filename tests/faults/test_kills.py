@@ -84,6 +84,29 @@ SCENARIOS: dict[str, list[Command]] = {
     "semi_supervised": [
         ("train", "configs/semi_supervised_mnist.py", IMAGES | {"batch_size": "20", "semi_supervised.labelled": "20"})
     ],
+    # Two pairs of players, without pairs of pictures.
+    "translation": [
+        (
+            "train",
+            "configs/cyclegan.py",
+            IMAGES
+            | dict.fromkeys(("generator.widths", "discriminator.widths", "translation.cycle_widths"), "(3, 4)")
+            | {"translation.view": "small", "translation.factor": "2", "translation.identity": "1"}
+            | {"translation.draws": "2", "translation.examples": "20", "steps": "40", "evaluation.every": "20"},
+        )
+    ],
+    # Transformers, with supervision of several levels.
+    "guidance": [
+        (
+            "train",
+            "configs/gat_avatars.py",
+            {name: text for name, text in IMAGES.items() if not name.endswith(".widths")}
+            | {f"{player}.width": "8" for player in PLAYERS}
+            | {f"{player}.{name}": "2" for player in PLAYERS for name in ("depth", "heads")}
+            | {"dataset.label": "", "guidance.levels": "2", "evaluation.metrics": "precision_recall"}
+            | {"augmentation.names": "()", "penalties.interval": "0", "steps": "40", "evaluation.every": "20"},
+        )
+    ],
     # Halved, with a setting that diverges.
     "sweep": [
         (
@@ -194,7 +217,7 @@ def stop_until_done(place, commands, seconds, numbers, chooser, most):
             if code == -signal.SIGKILL == -number:
                 phases[phase] += 1
                 continue
-            errors = [line for line in err.splitlines() if line.startswith("jaxgan: error: ")]
+            errors = [line for line in err.splitlines() if line.startswith(("jaxgan: error: ", "jaxgan: stopped by"))]
             assert "Traceback" not in err and "Exception" not in err and "not kept" not in err, err
             assert code in (0, 75) and len(errors) == (code == 75), (code, err)
             phases[phase] += code == 75
