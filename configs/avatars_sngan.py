@@ -4,13 +4,12 @@
 
 Data: 20,000 avatars of 32 x 32 pixels that come with jaxgan, with the four classes of configs/avatars.py. Three blocks
 in the generator, with conditional batch normalisation, and four in the discriminator, with projection of the class; one
-update of D for each of G. Adam with betas 0 and .9, its rates linear to 0: 1e-3 for D and 5e-4 for G; batch 32; moving
-average of the generator .997.
+update of D for each of G. Adam with betas 0 and .9, its rate of 2e-4 linear to 0; batch 32; moving average of the
+generator .997.
 
 Time and score: not trained yet.
 Source: Miyato et al. 2018 (arXiv:1802.05957), as configs/sngan.py. Deviations: 48 to 16 channels (256 and 128); one
-update of D (five), with its rate twice that of G as in Zhang et al. 2019 (arXiv:1805.08318), 2e-4 for both there;
-batches of 32 for both (64 and 128); a moving average (none); latents of 64 dimensions (128).
+update of D (five); batches of 32 for both (64 and 128); a moving average (none); latents of 64 dimensions (128).
 """
 
 from ml_collections import ConfigDict
@@ -45,9 +44,8 @@ def get_config(platform: str = "") -> ConfigDict:
         player.activation = ("relu",)
         player.initializer = ("glorot_uniform",)
         player.block_scale = 2.0
-    config.generator_optimizer.learning_rate = 5e-4
-    config.discriminator_optimizer.learning_rate = 1e-3
     for optimizer in (config.generator_optimizer, config.discriminator_optimizer):
+        optimizer.learning_rate = 2e-4
         optimizer.b1 = 0.0
         optimizer.b2 = 0.9
     rates = "generator_optimizer.learning_rate & discriminator_optimizer.learning_rate"
