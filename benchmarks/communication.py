@@ -22,6 +22,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from benchmarks import timing
+from benchmarks.scores import markdown
 
 UTILISATION = 0.4
 """Assumed fraction of the peak performance; a small batch does not reach it."""
@@ -375,20 +376,22 @@ def calculate() -> dict[str, Any]:
     }
 
 
-def rows(result: dict[str, Any]) -> list[str]:
-    """The rows of the two tables in docs/scaling.md."""
-    lines = []
+def tables(result: dict[str, Any]) -> tuple[str, str]:
+    """The two tables of docs/scaling.md: the networks, and what each takes on the machines."""
+    networks = [["network", "million parameters, G + D", "GFLOP per example", "MB per step", "all-reduces", "batch"]]
     for name, game in result["games"].items():
         g, d = (f"{game['parameters'][player] / 1e6:.2f}" for player in ("generator", "discriminator"))
         cells = [name, f"{g} + {d}", f"{game['gflop_per_example']:.3g}", f"{game['megabytes_per_step']:.1f}"]
-        lines.append(f"| {' | '.join([*cells, str(game['all_reduces']), str(game['batch'])])} |")
+        networks.append([*cells, str(game["all_reduces"]), str(game["batch"])])
+    times_of = ["network", "machine", "communicating", "of that waiting", "computing", "ratio"]
+    machines = [[*times_of, "compute-bound from a batch of about", "with bfloat16 gradients"]]
     for name, game in result["games"].items():
         for machine, on in game["on"].items():
             times = (on[f"{what}_microseconds"] for what in ("communication", "latency", "computing"))
             batches = (on[f"compute_bound_from_batch{kind}"] for kind in ("", "_bfloat16_gradients"))
             cells = [name, machine, *map(_digits, times), _digits(on["communication_to_computing"])]
-            lines.append(f"| {' | '.join([*cells, *map(_digits, batches)])} |")
-    return lines
+            machines.append([*cells, *map(_digits, batches)])
+    return markdown(networks), markdown(machines)
 
 
 def _digits(value: float) -> str:
@@ -403,7 +406,7 @@ def main() -> None:
     parser.add_argument("--out", default="results/benchmarks/communication.json")
     arguments = parser.parse_args()
     result = calculate()
-    print("\n".join(rows(result)))
+    print("\n\n".join(tables(result)))
     if arguments.out:
         timing.write(arguments.out, result)
 

@@ -36,11 +36,11 @@ from absl import app, flags
 
 BOUNDS = {
     "walk_files": 37,
-    "walk_switches": 430,
+    "walk_switches": 450,
     "floors": 9,
     "tables": 3,
     "field_places": 3,
-    "lines": 32_310,
+    "lines": 32_400,
     "private_names": 0,
 }
 """The project's own limits; a test checks them."""

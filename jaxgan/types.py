@@ -80,6 +80,25 @@ class Network(_NetworkFields):
         function = self.apply.function if isinstance(self.apply, PerExample) else self.apply
         return Network(**{**self._asdict(), "apply": function, **changes})
 
+    def named(self, player: str) -> "Network":
+        """A copy whose errors in `apply` say at their end which player raised them, and for which shapes."""
+        function = self.apply.function if isinstance(self.apply, PerExample) else self.apply
+
+        def apply(variables, inputs, **options):
+            try:
+                return function(variables, inputs, **options)
+            except Exception as error:
+                condition = shapes_of(options.get("condition")) or None
+                error.add_note(f"jaxgan: raised by the {player}, for inputs {shapes_of(inputs)}, condition {condition}")
+                raise
+
+        return self._replace(apply=apply)
+
+
+def shapes_of(tree: Any) -> str:
+    """The shapes of a tree's leaves, for messages."""
+    return ", ".join(str(jnp.shape(leaf)) for leaf in jax.tree.leaves(tree))
+
 
 def mean_of(values: Sequence[chex.Array]) -> chex.Array:
     """The mean of several arrays; a single one is returned unchanged."""

@@ -1,20 +1,21 @@
 """Every measured number in README.md and docs/ is that of a file in results/, or is listed here with the reason.
 
-`SAID` computes from results/ what a document says of them: tables, and phrases with their numbers. All of it has to be
-in the document. What is left of the document may have no number with a point, a ± or a unit of a measurement, but those
-of `NOT_MEASURED`: published, chosen or proved.
+Tables are those that `results.table` writes. `SAID` computes what a document says in sentences, which have to be in it.
+What is left of the document may have no number with a point, a ± or a unit of a measurement, but those of
+`NOT_MEASURED`: published, chosen or proved.
 """
 
-import json
 import math
 import pathlib
 import re
 
 import pytest
 
-from benchmarks import baselines, collapse, communication, efficiency, export, modes, recipes, scores
+from benchmarks import scores
 from configs import default
-from jaxgan.runs.evaluate.tables import number, summarise
+from jaxgan.runs.evaluate.tables import summarise
+from results import table
+from results.table import baseline, neighbours, results, task, to_score
 
 DOCUMENTS = ["README.md", *sorted(str(path) for path in pathlib.Path("docs").rglob("*.md"))]
 
@@ -48,38 +49,14 @@ def untied(text, phrases):
     return measured(text)
 
 
-def results(name):
-    """A file of results/."""
-    return json.loads(pathlib.Path(f"results/{name}.json").read_text())
-
-
-def task(name):
-    """The scores of a task."""
-    return results(f"tasks/{name}")["task"]
-
-
 def minutes(config):
     """How long the steps of a config take."""
     return f"{results('benchmarks/recipes')[config]['minutes']:.0f} minutes of steps"
 
 
-def neighbours(method, digits=2):
-    """The accuracy, in percents, of a nearest neighbour that needs no training."""
-    found = results("tasks/baselines")["configs/inference_mnist.py"]["task"]["1-NN accuracy"][method]
-    return number(100 * found["mean"], 100 * found["standard_error"], digits)
-
-
-def completions(score, method, digits=3):
+def completions(score, method):
     """A score of completions that need no training."""
-    return results("tasks/baselines")["configs/inpainting_mnist.py"]["task"][score][method]
-
-
-def to_score(setting, target):
-    """Seconds to a Parzen score, over the seeds that reach it, and their steps."""
-    found = results("benchmarks/efficiency")["settings"][setting]
-    steps = found["to"][target]["steps"]["values"]
-    second = found["seconds_of_a_step"]["median"]
-    return summarise([None if n is None else n * second for n in steps]), summarise(steps)
+    return baseline("inpainting_mnist", score, method)
 
 
 def seconds(setting, target):
@@ -91,66 +68,12 @@ def seconds(setting, target):
 OURS, PAPER, AVERAGED = "recommended", "the paper's", "the paper's, averaged generator"
 
 
-def said_by_the_readme():
-    quickstart, conditional = results("scores/quickstart"), results("tasks/conditional")["scores"]
-    semi, labels = (task(name)["test_errors"]["this run"] for name in ("semi_supervised", "labels_alone_100"))
-    half, grid = task("inpainting")["half rmse_best"], results("modes/recommended")["data"]["grid"]
-    sure, parzen = (quickstart["scores"][name] for name in ("high_quality", "parzen_paper"))
-    asked, modes_of_25 = conditional["label_accuracy"], grid["settings"]["relativistic_paired"]["modes"]
-    rows = {
-        "`quickstart` | samples of which a classifier is sure, in %": (
-            f"{scores.cell(sure, 1, 100, 10_000)} (n = 4)",
-            f"{100 * sure['real_data']:.1f}",
-        ),
-        "`quickstart` | Parzen log-likelihood of test digits, nats": (
-            f"{scores.cell(parzen, 1)} (n = 4)",
-            f"{parzen['real_data']:.1f}",
-        ),
-        "`conditional_mnist` | samples of the class asked for, in %": (
-            scores.cell(asked, 2, 100, 10_000),
-            f"{100 * asked['real_data']:.2f}",
-        ),
-        "`semi_supervised_mnist` | errors of 10,000 after 100 labels": (
-            scores.errors_cell(semi),
-            f"the labels only: {scores.errors_cell(labels)}",
-        ),
-        "`mixture` | modes of 25 on the grid": (f"{number(modes_of_25['mean'], 0, 0)} (n = 10)", "25"),
-        "`inpainting_mnist` | rmse of a missing half, best of ten": (
-            scores.cell(half["this run"], 3),
-            f"nearest digits: {scores.cell(completions('half rmse_best', 'k nearest'), 3)}",
-        ),
-    }
-    assert len(modes_of_25["values"]) == 10 and set(modes_of_25["values"]) == {25}
-    return [f"| {what} | {' | '.join(cells)} |" for what, cells in rows.items()]
-
-
 def said_of_results():
-    quickstart, inpainting, inference = results("scores/quickstart"), task("inpainting"), task("inference")
-    accuracy = results("tasks/conditional")["scores"]["label_accuracy"]
-    neighbour = inference["1-NN accuracy"]["this run"]
-    halves = [
-        [scores.cell(of[f"half rmse_{way}"][method], 3) for way in ("best", "mean")]
-        for of, method in (
-            (inpainting, "this run"),
-            (results("tasks/baselines")["configs/inpainting_mnist.py"]["task"], "k nearest"),
-        )
-    ]
-    errors = [task(name)["test_errors"]["this run"] for name in ("semi_supervised", "labels_alone_100")]
-    times = [[to_score(setting, target)[0].text(0) for target in ("100", "150")] for setting in (OURS, AVERAGED)]
+    quickstart = results("scores/quickstart")
     return [
-        scores.table_of(quickstart),
         f"These are of one {quickstart['machine']['cpu']}.",
         f"Its two cores trained each in {min(quickstart['seconds']):.0f} to {max(quickstart['seconds']):.0f} s.",
-        f"| this run | {scores.cell(accuracy, 2, 100, 10_000)} | | real digits | {100 * accuracy['real_data']:.2f} |",
-        f"| this run | {scores.cell(inference['latent rmse']['this run'], 3)} |"
-        f" | a guess without x | {inference['latent rmse']['prior mean']['mean']:.3f} |",
-        f"| of E(x) | {scores.cell(neighbour, 2, 100, 10_000)} | | of 40 principal components | {neighbours('pca')} |"
-        f" | of pixels | {neighbours('pixels')} |",
-        f"| this run | {' | '.join(halves[0])} | | the ten nearest training digits | {' | '.join(halves[1])} |",
-        f"| this run | {scores.errors_cell(errors[0])} | | the labels alone | {scores.errors_cell(errors[1])} |",
         "There is no gain at 150 nats.",
-        "| seconds to a Parzen score | 100 nats | 150 nats |",
-        f"| `mnist_fast` (n = 4) | {' | '.join(times[0])} | | `mnist` (3 of 4 seeds arrive) | {' | '.join(times[1])} |",
     ]
 
 
@@ -189,7 +112,6 @@ def said_of_modes():
     times = pathlib.Path("results/README.md").read_text()
     assert "recommended.json` | 19 minutes on one core" in times and "losses.json` | 37 minutes |" in times
     return [
-        *map(modes.table_of, found.values()),
         "scores {:.2f} % and {:.2f} % high quality".format(*shares),
         "a reverse KL of {:.4f} and {:.4f}".format(*(data["reverse_kl"] for data in real)),
         "high quality is {:.1f} % on the ring and {:.1f} % on the grid".format(*high),
@@ -212,7 +134,6 @@ def said_of_scaling():
         times.append(f"{min(ratios):.1f} to {max(ratios):.1f} times")
     peak = found["utilisation"]
     return [
-        *communication.rows(found),
         *times,
         f"{100 * peak:.0f} % of the peak in bfloat16 is assumed",
         f"- {100 * peak:.0f} % of the peak is a guess; at the peak every batch above is {1 / peak:.1f} times as large",
@@ -220,20 +141,7 @@ def said_of_scaling():
 
 
 def said_of_speed():
-    step, phrases = results("benchmarks/step-intel-xeon-processor-amx"), []
-    for game in (found for found in step.values() if "times_the_floor" in found):
-        took = {name: f"{values['median']:.4g} ms" for name, values in game["milliseconds"].items()}
-
-        def against(kind, game=game, took=took):
-            found = game[f"against_torch_{kind}"]
-            torch = found["torch"].removeprefix("torch ").removeprefix("torch.").replace(", autocast", "")
-            return [f"{took[found['torch']]} ({torch})", f"{found['times_as_fast']['median']:.2f}"]
-
-        flax = f"{game['times_as_fast_as_the_flax_loop']['median']:.2f}" if "flax loop" in took else ""
-        gain = f"{game['bfloat16_products_times_as_fast_as_float32']['median']:.2f}"
-        cells = [took["floor"], took["jaxgan"], f"{game['times_the_floor']['median']:.2f}", *against("float32"), flax]
-        phrases.append(f"| {' | '.join(cells)} |")
-        phrases.append(f"| {' | '.join([took['jaxgan, bfloat16_products'], gain, *against('bfloat16')])} |")
+    step = results("benchmarks/step-intel-xeon-processor-amx")
     fast = {name: f"{found['times_as_fast']['median']:.1f} times" for name, found in step["loop"].items()}
     startup = results("benchmarks/startup")
     imports = {name: f"{value:.2f}" for name, value in startup["import_seconds"].items() if value >= 0.05}
@@ -252,7 +160,7 @@ def said_of_speed():
     )
     many = results("benchmarks/population")
     one_by_one = {size: f"{many[size]['times_one_at_a_time']['median']:.2f}" for size in ("4", "16", "64")}
-    return phrases + [
+    return [
         f"PyTorch {step['machine']['versions']['torch'].rpartition('.')[0]} ",
         f"(16 units, batch 32) is {fast['tiny']} as fast",
         f"the ring {fast['ring']} in calls of 200",
@@ -289,13 +197,10 @@ def said_of_sweeps():
 
 
 def said_of_tasks():
-    free, uniform = results("tasks/baselines"), task("inference_uniform")
+    uniform = task("inference_uniform")
     blind = [uniform["latent rmse"][method]["mean"] for method in ("this run", "prior mean")]
     return [
         *_said_of_fields(),
-        scores.table_of(results("tasks/conditional")),
-        baselines.completions_table(free, results("tasks/inpainting")),
-        *(baselines.codes_table(free, results(f"tasks/{name}")) for name in ("inference", "bigan")),
         *(f"{minutes(name)} on one core" for name in ("conditional_mnist", "inference_mnist", "bigan_mnist")),
         *(f"{minutes(name)} on one core" for name in ("inpainting_mnist", "semi_supervised_mnist")),
         *_said_of_completions(),
@@ -307,7 +212,6 @@ def said_of_tasks():
         "accuracy {} % ({} % by a regressor".format(
             *(_accuracy(uniform["1-NN accuracy"][method]) for method in ("this run", "regressor"))
         ),
-        *_said_of_labels(),
         *_said_of_efficiency(),
     ]
 
@@ -361,18 +265,6 @@ def _said_of_codes():
     ]
 
 
-def _said_of_labels():
-    rows = []
-    for labels in (20, 50, 100, 200):
-        name = "semi_supervised" if labels == 100 else f"semi_supervised_{labels}"
-        found, alone = results(f"tasks/{name}"), task(f"labels_alone_{labels}")["test_errors"]["this run"]
-        errors = found["task"]["test_errors"]
-        cells = [scores.errors_cell(errors[method]) for method in ("this run", "its average", "probe", "pixels")]
-        cells.insert(3, scores.errors_cell(alone))
-        rows.append(f"| {labels} | {found['step']:,} | {' | '.join(cells)}")
-    return rows
-
-
 def _said_of_efficiency():
     found = results("benchmarks/efficiency")
     assert found["settings"][PAPER]["fields"] == {"average_decay": "0.999"}  # and D's rate was then 0.1
@@ -387,7 +279,6 @@ def _said_of_efficiency():
         curves = found["settings"][limit]["curves"]
         assert max(value for curve in curves for value in curve.values() if value is not None) < -50
     return [
-        efficiency.table_of(found),
         f"to 100 nats {raw_steps.mean / steps.mean:.1f} times fewer steps"
         f" ({steps.mean:,.0f} against {raw_steps.mean:,.0f})",
         f"{seconds(AVERAGED, '100')} against {seconds(PAPER, '100')}",
@@ -432,7 +323,6 @@ def said_of_collapse():
     assert set(same) == {0.0} and differences["steps"][-1] == 300
     moved = [f"{value:.1g}" for value in differences["parameters"]["batches scaled on the host"]]
     return [
-        collapse.table_of(found),
         f"beyond {found['collapse']['logit']:.0f} within {found['steps']:,} steps",
         f"from it by up to {differences['scaled bytes']:.1g}",
         f"moves parameters by {moved[0]}, {moved[1]} and {moved[2]} after",
@@ -470,7 +360,6 @@ def said_of_zoo():
     step = games["batch 64 in 8 parts"]
     raw, averaged, own = (f"average, {kind} statistics" for kind in ("raw", "averaged", "its own"))
     return [
-        recipes.table_of(results("benchmarks/recipes")),
         f"the step still needs {gigabytes['batch 512']:.0f} GB",
         f"A batch of 64 needs {gigabytes['batch 64']:.0f} GB, and in 8 parts {gigabytes['batch 64 in 8 parts']:.1f} GB;"
         " such a step takes {median:.0f} s of processor time (least {least:.0f}, largest {largest:.0f};"
@@ -490,7 +379,7 @@ def said_of_zoo():
 def said_of_export():
     found = results("benchmarks/export")
     assert all(far < 1e-5 for run in found["runs"].values() for far in run["difference"].values())
-    return [export.table_of(found), f"on one {found['machine']['cpu']} with {found['machine']['cores']} cores"]
+    return [f"on one {found['machine']['cpu']} with {found['machine']['cores']} cores"]
 
 
 def said_of_pictures():
@@ -503,7 +392,6 @@ def said_of_pictures():
 
 
 SAID = {
-    "README.md": said_by_the_readme,
     "docs/evaluation.md": said_of_evaluation,
     "docs/export.md": said_of_export,
     "docs/memory.md": said_of_memory,
@@ -551,9 +439,8 @@ NOT_MEASURED = {
     },
     "docs/faq.md": {"`d_accuracy` is 1.0": "a symptom"},
     "docs/remedies.md": {"values from 0.01 to 10": "settings"},
-    "docs/results.md": {"| 97.39 |": "published", "| 93 ± 6.5 |": "published"},
     "docs/tutorial.md": {"runs 10,000 times": "a setting"},
-    "docs/translation.md": {"| `cycle` | 0.0 |": "a setting"},
+    "docs/translation.md": {"| `cycle` | 0.0 |": "a setting", "| `identity` | 0.0 |": "a setting"},
     "docs/scaling.md": {
         "`peer_timeout` seconds (30)": "a setting",
         "in a step 3 times in G, 6 times in D": "counted in tests/benchmarks/test_communication.py",
@@ -565,10 +452,6 @@ NOT_MEASURED = {
     "docs/tasks.md": {
         "132 ± 1.8 nats (arXiv:1411.1784)": "published",
         "BiGAN 97.39 %, latent regressor 97.44 %, joint 97.13 %": "published",
-        "| 1,677 ± 452 |": "published",
-        "| 221 ± 136 |": "published",
-        "| 93 ± 6.5 |": "published",
-        "| 90 ± 4.2 |": "published",
         "(± 452 and ± 136 over choices)": "published",
         "a rate of 0.1 for D": "a setting",
         "accuracy is above .8 or .95": "settings",
@@ -604,7 +487,32 @@ NOT_MEASURED = {
 def test_every_measured_number_is_that_of_the_results(document):
     text = pathlib.Path(document).read_text()
     said = SAID[document]() if document in SAID else []
-    assert untied(text, [*said, *NOT_MEASURED.get(document, ())]) == []
+    assert untied(table.without_tables(text), [*said, *NOT_MEASURED.get(document, ())]) == []
+
+
+def test_the_tables_are_those_of_the_results(capsys):
+    assert table.main(["--check"]) == 0, capsys.readouterr().out
+    found = [match["name"] for path in table.documents() for match in table.MARKED.finditer(path.read_text())]
+    assert sorted(found) == sorted(table.TABLES)  # each stands in one place
+    for path in table.documents():
+        assert path.read_text().count("<!-- results: ") == len(table.MARKED.findall(path.read_text())), path
+
+
+def test_a_table_is_written_between_its_marks(tmp_path, monkeypatch, capsys):
+    for name in ("README.md", "docs/a.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("Before.\n<!-- results: mine -->\n| old |\n<!-- end of results -->\nAfter 1.5.\n")
+    (tmp_path / "docs/plain.md").write_text("| 1.5 |\n")
+    monkeypatch.setattr(table, "ROOT", tmp_path)
+    monkeypatch.setattr(table, "TABLES", {"mine": lambda: "| new |\n|---|\n"})
+    assert table.main(["--check"]) == 1 and "| old |" in (tmp_path / "docs/a.md").read_text()
+    assert table.main([]) == 0 and capsys.readouterr().out.count("written") == 2
+    wanted = "Before.\n<!-- results: mine -->\n| new |\n|---|\n<!-- end of results -->\nAfter 1.5.\n"
+    assert (tmp_path / "docs/a.md").read_text() == wanted and table.main(["--check"]) == 0
+    assert table.without_tables(wanted) == "Before.\n\nAfter 1.5.\n"
+    (tmp_path / "docs/a.md").write_text("<!-- results: yours -->\n<!-- end of results -->\n")
+    with pytest.raises(KeyError, match="yours"):
+        table.main([])
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from jaxgan.types import (
     PlayerState,
     Term,
     TrainState,
+    shapes_of,
 )
 
 _CONTRACT = (
@@ -134,20 +135,6 @@ def init_player(player: str, network: Network, key, inputs, condition, tx) -> Pl
     return PlayerState(params, jax.tree.map(jnp.array, variables), tx.init(params))
 
 
-def noted(player: str, network: Network) -> Network:
-    """The network, whose errors in apply say at their end which player raised them, and for which shapes."""
-
-    def apply(variables, inputs, **options):
-        try:
-            return network.apply(variables, inputs, **options)
-        except Exception as error:
-            condition = _shape_of(options.get("condition")) or None
-            error.add_note(f"jaxgan: raised by the {player}, for inputs {_shape_of(inputs)} and condition {condition}")
-            raise
-
-    return network._replace(apply=apply)
-
-
 def _check_signature(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], options: dict) -> None:
     """Raises ValueError if a network's init or apply does not accept these arguments."""
     try:
@@ -220,20 +207,16 @@ def misfit(name: str, network: Network, player: PlayerState, inputs: chex.Array,
         return ""
     path = differing[0]
     has, wants = (f"{shape}" if shape is not None else "not there" for shape in (there.get(path), wanted.get(path)))
-    conditions = "no condition" if condition is None else f"a condition {_shape_of(condition)}"
+    conditions = "no condition" if condition is None else f"a condition {shapes_of(condition)}"
     return (
         f"the {name} and the state do not belong together: {path} is {has} in the state, and {wants} in the network "
-        f"for inputs {_shape_of(inputs)} with {conditions}; use the network, latent and condition that init_state had"
+        f"for inputs {shapes_of(inputs)} with {conditions}; use the network, latent and condition that init_state had"
     )
 
 
 def _shapes(variables: Any) -> dict[str, tuple[int, ...]]:
     leaves, _ = jax.tree_util.tree_flatten_with_path(variables)
     return {jax.tree_util.keystr(path, simple=True, separator="/"): jnp.shape(leaf) for path, leaf in leaves}
-
-
-def _shape_of(tree: Any) -> str:
-    return ", ".join(str(jnp.shape(leaf)) for leaf in jax.tree.leaves(tree))
 
 
 def check_floats(examples: chex.Array, name: str) -> None:

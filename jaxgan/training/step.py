@@ -45,7 +45,6 @@ from jaxgan.training.init import (
     check_state,
     check_step,
     misfit,
-    noted,
     start_average,
 )
 from jaxgan.training.init import init_state as init_state
@@ -179,7 +178,7 @@ def make_train_step(
     if average_debias and average_decay is None:
         raise ValueError("average_debias is of a moving average: give average_decay, too")
     spec = spec._replace(penalties=tuple(penalties), terms=tuple(terms))
-    spec = spec._replace(generator=noted("generator", generator), discriminator=noted("discriminator", discriminator))
+    spec = spec._replace(generator=generator.named("generator"), discriminator=discriminator.named("discriminator"))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         check_state(state, generator_tx, discriminator_tx)
