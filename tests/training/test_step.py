@@ -393,7 +393,7 @@ def test_an_error_of_a_network_names_the_player_and_the_shapes():
         step = make_train_step(**game | {player: game[player]._replace(apply=broken)})
         with pytest.raises(TypeError, match="no such layer") as error:
             jax.jit(step)(state, {"real": jnp.zeros((1, 16, 3))})
-        assert f"jaxgan: raised by the {player}, for inputs {inputs} condition None" in error.value.__notes__
+        assert f"jaxgan: raised by the {player}, for inputs {inputs}, condition None" in error.value.__notes__
 
 
 @pytest.mark.parametrize(
