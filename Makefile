@@ -17,7 +17,7 @@ PYTEST = -n $(PYTEST_JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 SHELL := /bin/sh
 PY := $(VENV)/bin/python
 INSTALL = @$(PY) -m pip --version > /dev/null 2>&1 || $(PY) -m ensurepip; \
-  PIP_USER=0 $(PY) -m pip install --quiet \
+  PIP_USER=0 $(PY) -m pip install --quiet --no-compile \
   $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS),--upgrade --upgrade-strategy eager) --editable
 DEMO := $(VENV)/.jaxgan-demo
 TEST := $(VENV)/.jaxgan-test

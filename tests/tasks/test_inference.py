@@ -310,7 +310,7 @@ def test_every_discriminator_judges_pairs(name):
     config.penalties.r1 = 1.0
     config.inference.widths, config.generator.widths, config.generator.output_bias = (8,), (8,), "zero"
     config.discriminator.widths = {"cifar10": (8,), "r3gan": (32, 32), "pix2pix": (8, 8)}.get(name, (8, 4))
-    shape = (8, 8, 3) if name == "r3gan" else (32, 32, 3)  # whose widths are one for each of 4 and 8 pixels
+    shape = (8, 8, 3) if name in ("r3gan", "stylegan2") else (32, 32, 3)  # their widths are of 4 and of 8 pixels
     experiment = build(config, DataFacts(shape, 100))
     state = experiment.abstract_state()
     batch = {"real": jax.ShapeDtypeStruct((1, 4, *shape), jnp.float32)}

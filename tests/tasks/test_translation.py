@@ -307,7 +307,7 @@ def test_samples_that_are_scored_have_the_views_of_training_examples():
     ("config", "view"),
     [
         ("pix2pix", "outline"),
-        ("pix2pix", "given"),
+        pytest.param("pix2pix", "given", marks=pytest.mark.slow),
         pytest.param("cyclegan", "grey", marks=pytest.mark.slow),
         pytest.param("cyclegan", "given", marks=pytest.mark.slow),
     ],
