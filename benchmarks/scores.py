@@ -181,17 +181,20 @@ TRANSLATIONS = {
 
 def translation_table(of_file: Mapping[str, dict[str, Any]]) -> str:
     """The scores of pictures from pictures as a Markdown table, from the results in `TRANSLATIONS` by file."""
-    rows = [["made", "by", "`rmse_mean`", "`frechet`", "`accuracy`"]]
+    digits = {"rmse_best": 3, "rmse_mean": 3, "frechet": 2, "accuracy": 3}
+    rows = [["made", "by", *(f"`{score}`" for score in digits)]]
     for made, files in TRANSLATIONS.items():
         task = of_file[files[0]]["task"]
         methods = {f"`{made}`": task, "L1 alone": of_file[files[1]]["task"]}
         methods |= {f"`{name}`, without pairs": of_file[name]["task"] for name in files[2:]}
         named = [(name, found, "this run") for name, found in methods.items()]
-        named += [(name, task, name) for name in ("bicubic", "nearest", "real data") if name in task["frechet"]]
+        named += [(name, task, name) for name in ("bicubic", "nearest", "k nearest", "real data")]
         for name, found, method in named:
-            columns = ("rmse_mean", 3), ("frechet", 2), ("accuracy", 3)
-            cells = [cell(found[score][method], digits) if method in found[score] else "" for score, digits in columns]
-            rows.append([made, name, *cells])
+            cells = [
+                cell(found[score][method], places) if method in found[score] else "" for score, places in digits.items()
+            ]
+            if any(cells):
+                rows.append([made, name, *cells])
     return markdown(rows)
 
 

@@ -9,7 +9,8 @@ U-Net. The discriminator sees the avatar and its outline, and has a logit for ea
 Non-saturating loss, and 100 times the mean absolute difference to the avatar; Adam with rate 2e-4 and betas .5 and
 .999; batch 16.
 
-Time and score: not trained yet.
+Time and score: 8 to 9 minutes on one core of an AMD EPYC that others used. Two seeds: rmse_mean .141 and Fréchet
+distance .6, where the error alone has .119 and 2.6 (docs/translation.md).
 Source: Isola et al. 2017 (arXiv:1611.07004). Deviations: images of 32 pixels and networks of that size; noise is a
 latent vector and not dropout; minibatches of 16 and not 1 to 10; 4 epochs and not 200; an average of the
 generator over some 100 steps (none); the discriminator's loss is not halved.

@@ -229,6 +229,11 @@ def few_labels() -> str:
     return markdown(rows)
 
 
+def translations() -> dict[str, dict[str, Any]]:
+    """The results of `benchmarks.scores.TRANSLATIONS` by file."""
+    return {name: results(f"tasks/{name}") for names in scores.TRANSLATIONS.values() for name in names}
+
+
 def _two_columns(heading: str, rows: Mapping[str, str]) -> str:
     return markdown([[heading, ""], *([name, text] for name, text in rows.items())]).replace("|  |", "| |", 1)
 
@@ -261,6 +266,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "modes_losses": _of(modes.table_of, "modes/losses"),
     "collapse": _of(collapse.table_of, "theory/collapse"),
     "export": _of(export.table_of, "benchmarks/export"),
+    "translation": lambda: scores.translation_table(translations()),
     "recipes": _of(recipes.table_of, "benchmarks/recipes"),
 }
 """The tables by their names in the documents."""

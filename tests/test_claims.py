@@ -391,6 +391,29 @@ def said_of_pictures():
     ]
 
 
+def said_of_translation():
+    found = table.translations()
+    minutes = {name: [round(each / 60) for each in result["seconds"]] for name, result in found.items()}
+    pairs = [each for name, of_seeds in minutes.items() if name != "cyclegan" for each in of_seeds]
+    mean = {
+        (n, s): r["task"][s]["this run"]["mean"]
+        for n, r in found.items()
+        for s in ("frechet", "rmse_mean", "rmse_best")
+    }
+    for name in ("pix2pix", "super_resolution", "colourise"):
+        assert mean[name, "frechet"] < mean[f"{name}_l1", "frechet"]
+        assert mean[name, "rmse_mean"] < found[name]["task"]["rmse_mean"]["nearest"]["mean"]
+        assert mean[name, "rmse_best"] > 0.9 * mean[name, "rmse_mean"]
+    assert mean["pix2pix", "rmse_mean"] > mean["pix2pix_l1", "rmse_mean"]
+    assert abs(mean["pix2pix", "rmse_best"] - found["pix2pix"]["task"]["rmse_best"]["k nearest"]["mean"]) < 0.003
+    assert {len(result["seeds"]) for result in found.values()} == {2}
+    return [
+        "2,000 test avatars each, 2 seeds of each config",
+        f"A run took {min(pairs)} to {max(pairs)} minutes on one core",
+        f"`cyclegan`'s {' to '.join(map(str, sorted(set(minutes['cyclegan']))))}, with",
+    ]
+
+
 SAID = {
     "docs/evaluation.md": said_of_evaluation,
     "docs/export.md": said_of_export,
@@ -403,6 +426,7 @@ SAID = {
     "docs/sweeps.md": said_of_sweeps,
     "docs/tasks.md": said_of_tasks,
     "docs/theory.md": said_of_theory,
+    "docs/translation.md": said_of_translation,
     "docs/zoo.md": said_of_zoo,
 }
 """What each document says from results/."""
