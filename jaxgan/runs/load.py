@@ -116,9 +116,8 @@ def asked_for(run: TrainedRun, condition: str | None) -> TrainedRun:
         inputs = read_inputs(run.config)
         check_same_data(run.data, inputs, run.directory.path)
     except DataError as error:
-        ways = ["give --condition"] if len(experiment.condition_shape or ()) < 2 else []
-        ways += ["give the data's place by --config.dataset.path"]
-        raise DataError(error.what, error.why, ", or ".join(ways)) from error
+        ways = "" if len(experiment.condition_shape or ()) > 1 else "--condition, or "
+        raise DataError(error.what, error.why, f"give {ways}the data's place by --config.dataset.path") from error
     count = VECTORS if experiment.task.condition_of is None else PICTURES
     return run._replace(experiment=experiment.replace(conditions=conditions_of_data(experiment, inputs, count)))
 
