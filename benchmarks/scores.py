@@ -67,7 +67,7 @@ def runs_of(path: pathlib.Path, about: Mapping[str, Any]) -> dict[int, dict]:
 
 
 def result_of(about: Mapping[str, Any], reports: Mapping[int, dict]) -> dict[str, Any]:
-    """The result of these seeds' reports, with the reports."""
+    """The result of these seeds' reports, with the reports. `machine` is that of the first; each report has its own."""
     first = next(iter(reports.values()))
     return {
         **about,
@@ -79,7 +79,7 @@ def result_of(about: Mapping[str, Any], reports: Mapping[int, dict]) -> dict[str
         "task": task_summary(list(reports.values())),
         "alarms": {str(seed): report["alarms"] for seed, report in reports.items()},
         "seconds": [report["seconds"] for report in reports.values()],  # with compiling, pictures and checkpoints
-        "machine": timing.machine("jaxgan", "jax", "jaxlib", "flax", "numpy"),
+        "machine": first["machine"],
         "runs": {str(seed): report for seed, report in reports.items()},
     }
 
@@ -226,8 +226,8 @@ def main() -> None:
     for seed in arguments.seeds:
         if seed not in reports:
             reports[seed] = one_seed(arguments.config, seed, workdir / f"{name}_{seed}", overrides, evaluation)
-        result = result_of(about, dict(sorted(reports.items())))
-        timing.write(arguments.out, result)
+            timing.write(arguments.out, result_of(about, dict(sorted(reports.items()))))
+    result = result_of(about, reports)
     print(json.dumps({name: result[name] for name in ("scores", "task")}, indent=2))
 
 

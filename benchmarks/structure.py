@@ -40,7 +40,7 @@ BOUNDS = {
     "floors": 9,
     "tables": 3,
     "field_places": 3,
-    "lines": 32_400,
+    "lines": 32_430,
     "private_names": 0,
 }
 """The project's own limits; a test checks them."""

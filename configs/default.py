@@ -178,7 +178,9 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # task=translation.
     config.translation = ConfigDict()
-    config.translation.view = "outline"  # what G is given of an example: "outline", "grey" or "small"
+    config.translation.view = (
+        "outline"  # what G is given of an example: "outline", "grey", "small" or "given", its condition
+    )
     config.translation.factor = 4  # of "small": how many times fewer pixels a side has
     config.translation.cycle = 0.0  # lambda: above 0 nothing is paired: two pairs of players and the errors of cycles
     config.translation.identity = 0.0  # weight of each generator keeping what is of its own domain already

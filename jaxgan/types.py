@@ -81,7 +81,7 @@ class Network(_NetworkFields):
         return Network(**{**self._asdict(), "apply": function, **changes})
 
     def named(self, player: str) -> "Network":
-        """A copy whose errors in `apply` say at their end which player raised them, and for which shapes."""
+        """A copy whose errors in `apply` have a note with the player that raised them, and the shapes."""
         function = self.apply.function if isinstance(self.apply, PerExample) else self.apply
 
         def apply(variables, inputs, **options):

@@ -467,7 +467,9 @@ def _conditions_in_place(config: Values) -> Iterator[Problem]:
         return
     if task == "translation" and config["translation.view"] == "given":
         if condition != "vectors":
-            yield _about("translation.view", " is the pictures that come with the examples; set condition=vectors")
+            yield _about("translation.view", "=given reads the data's conditions; set condition=vectors")
+        if config["dataset.range"] != "symmetric":
+            yield _about("dataset.range", f"={config['dataset.range']}: given views run from -1 to 1; set symmetric")
         if config["dataset.mirror"]:
             yield _about("dataset.mirror", " turns the example and not its view; leave it out")
     elif condition != "none":

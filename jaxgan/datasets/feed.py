@@ -134,8 +134,7 @@ def stream(
       device). With a condition, "condition": int32 [chunk, minibatches, rows], or float32 [..., ...].
 
     Raises:
-      UsageError: the batch does not fit the data.
-      DataError: the data cannot be read (raised at the chunk in question).
+      DataError: the batch does not fit the data; or the data cannot be read (raised at the chunk in question).
       ValueError: a condition is requested but the data has none.
     """
     split = split if isinstance(split, Split) else Split(split)

@@ -60,7 +60,7 @@ DEEPEST = 32
 _BLOCK, _TASK = 256, 32  # pictures per progress report, and pictures that a thread decodes at a time
 _WORKERS = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8)
 _OTHERS_FOLDERS = ("__MACOSX", "@eaDir")  # of copies and thumbnails that operating systems create
-_ABOUT = re.compile(r"(licen[cs]e|readme|copying|notice|attribution)[^/]*", re.I)  # files that tell of the pictures
+_ABOUT = re.compile(r"(licen[cs]es?|readme|copying|notice|attribution)(\.(txt|md|rst|html?|pdf))?", re.I)  # no data
 
 FEW = 1_000
 """With fewer pictures than this to train on, a note says so."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxgan.errors import UsageError
+from jaxgan.errors import DataError
 
 _WORD = 2**64 - 1
 
@@ -54,9 +54,9 @@ def subset(name: str, size: int, count: int | None = None) -> np.ndarray:
 
 
 def batches_per_epoch(*, size: int, batch_size: int) -> int:
-    """Number of whole batches in an epoch, ⌊size / batch_size⌋ ≥ 1. UsageError if a batch is empty or too large."""
+    """Number of whole batches in an epoch, ⌊size / batch_size⌋ ≥ 1. DataError if a batch is empty or too large."""
     if not 1 <= batch_size <= size:
-        raise UsageError(
+        raise DataError(
             "cannot form a batch",
             f"batch_size is {batch_size} and there are {size} training examples",
             "choose a batch_size from 1 to the number of training examples",
@@ -90,7 +90,7 @@ def batch_indices(
       [stop − start, minibatches, batch_size] int32 indices, 0 to size − 1.
 
     Raises:
-      UsageError: the batch does not fit the data.
+      DataError: the batch does not fit the data.
       ValueError: the steps do not form a range.
     """
     if not 0 <= start <= stop or minibatches < 1:

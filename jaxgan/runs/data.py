@@ -118,8 +118,8 @@ def read_inputs(config: Mapping[str, Any]) -> Inputs:
     """Reads the dataset of a checked config.
 
     Raises:
-      DataError: the data is missing, damaged or empty, or does not fit the generator's output.
-      UsageError: the data is smaller than a batch, lacks the condition, or does not have enough labels for the task.
+      DataError: the data is missing, damaged or empty, does not fit the generator's output, or is smaller than a batch.
+      UsageError: the data lacks the condition, or does not have enough labels for the task.
     """
     section = config["dataset"]
     limit = {"auto": feed.memory_limit(), "device": 2**62, "stream": 0}[section["placement"]]
@@ -370,13 +370,17 @@ def _condition(config: Mapping[str, Any], dataset: Dataset) -> tuple[int | None,
     name = config["condition"]
     if name == "none":
         return None, None
-    lent = lend(dataset.train, _FIELDS[name], 1 if name == "labels" else VECTORS)
+    pictures = dataset.train.conditions is not None and dataset.train.conditions.ndim > 2
+    lent = lend(dataset.train, _FIELDS[name], 1 if name == "labels" else PICTURES if pictures else VECTORS)
     if lent is None or (name == "labels" and dataset.num_classes is None):
         where = "an .npz file, or a labels file beside images," if name == "labels" else "an .npz file"
         remedy = f"set condition=none, or give {where} that has them"
         raise UsageError(
             f"condition={name} does not suit the dataset {dataset.name}", f"it has no {_FIELDS[name]}", remedy
         )
+    if config["task"] == "translation" and pictures and name == "vectors" and np.abs(lent).max() > 1:
+        why = f"its conditions run from {lent.min():g} to {lent.max():g}, and views from -1 to 1"
+        raise DataError(f"translation.view=given does not suit the dataset {dataset.name}", why, "store them as bytes")
     return (dataset.num_classes, None) if name == "labels" else (None, lent)
 
 

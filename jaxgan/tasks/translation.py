@@ -32,6 +32,7 @@ MEANING = (
     "as many of each; the same of as many training examples is real data's. accuracy: share of pictures to which the "
     "classifier gives the example's label, over all draws. Means over the examples ± standard errors."
 )
+NO_VIEW = "Left out: view rmse, because no function makes the view that is given."
 NO_FEATURES = "Left out: frechet, for which evaluation.features must be other than raw."
 
 
@@ -273,7 +274,8 @@ def sheet(
     """
     draws = min(draws, count)
     originals = examples[: max(count // draws, 1)]
-    rows, views = len(originals), _views(see, originals, conditions)
+    rows = len(originals)
+    views = _views(see, originals, None if conditions is None else conditions[:rows])
     shown = _as_shown(views, originals.shape)
 
     def arrange(made):
@@ -314,7 +316,11 @@ def measure(trained: ScoreInputs, see: View | None, draws: int, examples: int, f
         wanted = _in_parts(see, 2 * unit(tested) - 1) / 2
         apart = {k: mean_and_error(_rmse(each, wanted).mean(0)) for k, each in seen.items()}
         scores.append(compare("view rmse", apart, "lower", len(tested)))
-    notes = [MEANING.format(draws=draws), *([NO_FEATURES] if trained.features is None else [])]
+    notes = [
+        MEANING.format(draws=draws),
+        *([] if see else [NO_VIEW]),
+        *([NO_FEATURES] if trained.features is None else []),
+    ]
     if trained.features is not None:
         of_tested, others = trained.features(tested), order.subset("examples", len(trained.train), len(tested))
         first = {name: each[0] for name, each in made.items() if name != "k nearest"}
@@ -338,8 +344,10 @@ def _rmse(made: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def _views(see: View | None, images: np.ndarray, conditions: np.ndarray | None) -> np.ndarray:
     """The views of images, or those that come with them."""
-    assert see is not None or conditions is not None
-    return _in_parts(see, images) if see is not None else np.asarray(conditions)[: len(images)]
+    if see is not None:
+        return _in_parts(see, images)
+    assert conditions is not None and len(conditions) == len(images)
+    return np.asarray(conditions)
 
 
 def _as_shown(views: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxgan.datasets import Split, ValueRange, feed, order
-from jaxgan.errors import DataError, UsageError
+from jaxgan.errors import DataError
 from jaxgan.parallel import distribute
 from jaxgan.types import TrainState
 
@@ -219,7 +219,7 @@ def test_error_while_reading_reaches_the_caller(workers):
 
 
 def test_errors_before_reading():
-    with pytest.raises(UsageError, match="batch_size is 8 and there are 5"):
+    with pytest.raises(DataError, match="batch_size is 8 and there are 5"):
         feed.stream(Numbers(5), start=0, stop=1, chunk=1, **_SETTINGS)
     unlabelled = Split(np.zeros((20, 2), np.float32))
     with pytest.raises(ValueError, match="the data has none"):

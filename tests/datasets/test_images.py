@@ -387,12 +387,13 @@ def test_what_is_not_read_is_one_warning(tmp_path, place):
     ]
     files |= {"4.jpg": b"<html>", "4.png": b"", "captions.txt": b"", "notes.md": b""}
     files |= {"LICENCES.txt": b"", "README": b"", "a/License.md": b""}  # nothing is said of these
+    files |= {"license_plate.heic": b""}
     hidden = (".hidden.png", "__MACOSX/._1.png", "a/.thumbs/1.png", "@eaDir/1.png")
     data = load(write(tmp_path / place, files | {name: plain() for name in hidden}))
     assert sum(map(len, (data.train, data.validation, data.test))) == 4
     (warning,) = data.warnings
-    assert warning.startswith("5 of 12 files were not read: 3.png is damaged: ")
-    assert warning.endswith("; 4.jpg is not a picture; 4.png is not a picture; and 2 more")
+    assert warning.startswith("6 of 13 files were not read: 3.png is damaged: ")
+    assert warning.endswith("; 4.jpg is not a picture; 4.png is not a picture; and 3 more")
     assert load(tmp_path / place).warnings == data.warnings  # from the cache
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgan.datasets import order
-from jaxgan.errors import UsageError
+from jaxgan.errors import DataError
 
 
 def test_pinned_permutations():
@@ -79,7 +79,7 @@ def test_epoch_of():
 
 @pytest.mark.parametrize("batch_size", [0, 11])
 def test_batch_that_does_not_fit(batch_size):
-    with pytest.raises(UsageError, match=rf"batch_size is {batch_size} and there are 10 "):
+    with pytest.raises(DataError, match=rf"batch_size is {batch_size} and there are 10 "):
         order.batch_indices(0, 0, 1, size=10, batch_size=batch_size)
 
 

@@ -138,7 +138,10 @@ def test_the_generator_is_part_of_the_page_where_it_is_small(run, whole, monkeyp
     loaded = load_run(str(run))
     monkeypatch.setattr(report_module, "LIVE_NUMBERS", 100)
     assert '<script id="model"' not in (page := page_of(run, run=loaded))
-    assert "<code>jaxgan export DIR</code>, with this run's directory, makes a page in which the generator runs" in page
+    assert (
+        "It does not run in this page: its " in page
+        and "parameters are too many. <code>jaxgan export DIR</code>" in page
+    )
     assert "The generator itself" not in page_of(run)  # without it
 
 

@@ -368,7 +368,7 @@ def test_a_mistyped_config_file_is_answered_with_those_like_it(wrong, remedy, tm
 
 
 def test_what_does_not_fit_the_data_is_said_before_training(tmp_path):
-    with pytest.raises(UsageError, match="batch_size is 201 and there are 200"):
+    with pytest.raises(DataError, match="batch_size is 201 and there are 200"):
         train(tmp_path / "a", batch_size=201)
     assert not (tmp_path / "a").exists()
     with pytest.raises(DataError, match=r"generator\.output=sigmoid"):

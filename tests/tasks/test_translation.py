@@ -24,7 +24,8 @@ from jaxgan.networks import NETWORKS
 from jaxgan.parallel import distribute
 from jaxgan.runs import export
 from jaxgan.runs.data import conditions_of_data, read_inputs
-from jaxgan.tasks import TASKS, ScoreInputs
+from jaxgan.runs.evaluate import evaluation as evaluation_module
+from jaxgan.tasks import TASKS, ScoreInputs, Scores
 from jaxgan.tasks.base import prepared
 from jaxgan.tasks.translation import VIEWS, Unpaired, cycling, grey, measure, outline, small
 from jaxgan.training.step import init_state, make_train_step
@@ -70,8 +71,10 @@ def test_given_views_need_the_conditions_of_the_data():
     config = pix2pix.get_config()
     config.translation.view = "given"
     said = problem_texts(config)
-    assert any("translation.view is the pictures that come with the examples; set condition=vectors" in t for t in said)
-    config.condition = "vectors"
+    assert any("translation.view=given reads the data's conditions; set condition=vectors" in t for t in said)
+    config.condition, config.dataset.range = "vectors", "unit"
+    assert any("dataset.range=unit: given views run from -1 to 1" in text for text in problem_texts(config))
+    config.dataset.range = "symmetric"
     assert not problem_texts(config)
     config.dataset.mirror = True
     assert any("dataset.mirror turns the example and not its view" in text for text in problem_texts(config))
@@ -362,9 +365,37 @@ def test_a_run_resumes_is_scored_and_shown(config, view, tmp_path, monkeypatch):
     assert pages[0].shape == (12, 8, 8, 1)
     (tmp_path / "images.npz").unlink()
     jaxgan.export(tmp_path / "whole", forms="html")
-    assert pages[1] is None or not pages[1].any()
+    assert not pages[1].any() if given else pages[1] is None
     with pytest.raises(DataError, match=r"; give the data's place by --config.dataset.path$"):
         runs.run("sample", None, {}, str(tmp_path / "whole"), {})
+
+
+def test_given_views_are_those_of_the_scored_part_and_in_the_range(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (80, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "images.npz", examples=images, conditions=images[..., 0])
+    config = pix2pix.get_config()
+    fields = {"dataset.name": "npz", "dataset.path": str(tmp_path / "images.npz"), "condition": "vectors"}
+    fields |= {"translation.view": "given", "generator.widths": (3, 4), "discriminator.widths": (3, 4)}
+    fields |= {"dataset.validation_examples": 10, "translation.examples": 8, "translation.draws": 2}
+    config.update_from_flattened_dict(fields | {"evaluation.metrics": ("task",)})
+    inputs = read_inputs(config := complete(config))
+    experiment = build(config, inputs.facts)
+    monkeypatch.setattr(evaluation_module, "SPLIT_BYTES", 4 * 8 * 8 * 3 * 20)  # 20 examples of a split
+    seen = []
+    task = experiment.task._replace(measure=lambda trained: seen.append(trained) or Scores())
+    evaluation_module.Evaluation(config, inputs, experiment.replace(task=task), 0, print).run(
+        experiment.initial_state(0)
+    )
+    (trained,) = seen
+    assert len(trained.train) == 20 < len(inputs.dataset.train)
+    np.testing.assert_allclose(trained.train_conditions[..., 0], trained.train[..., 0], atol=1e-5)
+    np.testing.assert_allclose(trained.test_conditions[..., 0], trained.test[..., 0], atol=1e-5)
+    np.savez(tmp_path / "images.npz", examples=images, conditions=images[..., 0].astype(np.float32))
+    with pytest.raises(
+        DataError, match=r"its conditions run from 0 to 255, and views from -1 to 1; store them as bytes"
+    ):
+        read_inputs(config)
 
 
 # --- Without pairs

@@ -150,6 +150,7 @@ class Evaluation:
         if not len(dataset.test):
             raise DataError("cannot evaluate", "the dataset has no test examples", "choose a dataset that has some")
         self.features: Features = build_features(config, inputs, log)
+        self.chosen: dict[str, np.ndarray] = {}
         splits = {name: self._examples(name, getattr(dataset, name)) for name in ("train", "validation", "test")}
         reference = config["evaluation"]["reference_split"]
         self.data = Data(**splits, mixture=dataset.mixture, classes=inputs.facts.classes, reference_split=reference)
@@ -162,7 +163,9 @@ class Evaluation:
         )
         task_key = stream(self.key, "task_scores")
         self._make_task_scores = functools.cache(
-            lambda: task_scores.task_scorer(config, inputs, self.data, self.features, self.to_unit, task_key)
+            lambda: task_scores.task_scorer(
+                config, inputs, self.data, self.features, self.to_unit, task_key, self.chosen
+            )
         )
         self._set_run(experiment, config)
 
@@ -226,6 +229,7 @@ class Evaluation:
         most = min(len(split), most if split.in_memory else min(most, max(self.count, 10_000)))
         # A random choice, always the same, in order.
         chosen = np.sort(order.subset("examples", len(split), most)) if most < len(split) else np.arange(most)
+        self.chosen[name] = chosen
         # The whole array, without a copy.
         whole = split.examples if isinstance(split.examples, np.ndarray) and most == len(split) else None
         values = unit_values(split.take(chosen) if whole is None else whole, *self.inputs.range)

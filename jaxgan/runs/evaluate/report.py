@@ -230,15 +230,20 @@ def _live(run: TrainedRun | None) -> tuple[str, list[str]]:
     from jaxgan.runs.export import portable_of
 
     size = sum(leaf.size for leaf in jax.tree.leaves(run.state.generator.params))
-    vectors = run.experiment.conditions is not None and run.experiment.classes is None
-    try:
-        generator = None if size > LIVE_NUMBERS or vectors else plain_generator(portable_of(run))
-    except Exception:  # user-defined networks may fail in any way, but the report must still be written
-        generator = None
+    generator, why = None, ""
+    if size > LIVE_NUMBERS:
+        why = f"its {size:,} parameters are too many"
+    elif run.experiment.condition_shape:
+        why = "it needs a condition"
+    else:
+        try:
+            generator = plain_generator(portable_of(run))
+        except Exception:  # user-defined networks may fail in any way, but the report must still be written
+            why = "its layers need a library, or cannot be exported"
     if generator is None:
         sentence = (
-            f"{size:,} parameters, or what they need, are too much for this page. <code>jaxgan export DIR</code>, with "
-            "this run's directory, makes a page in which the generator runs, in any browser."
+            f"It does not run in this page: {why}. <code>jaxgan export DIR</code>, with this run's directory, makes a "
+            "page of its own for it."
         )
         return pages.section("The generator itself", f'<p class="note">{sentence}</p>', id="generator"), []
     said = (

@@ -40,15 +40,22 @@ def task_scorer(
     features: Features,
     to_unit: Callable[[np.ndarray], np.ndarray],
     key: jax.Array,
+    chosen: Mapping[str, np.ndarray],
 ) -> Callable[[Experiment, TrainState], Scores]:
-    """A function that measures a generator on the task. What does not depend on the generator is prepared only once."""
+    """A function that measures a generator on the task. What does not depend on the generator is prepared only once.
+
+    `chosen` are the places of the data's examples in their splits.
+    """
     dataset = inputs.dataset
     # Examples are in the networks' range; evaluators see images in [0, 1].
     train, test = data.train.values, data.test.values
     if dataset.train.dtype == np.uint8 or is_image(train.shape[1:]):
         train, test = inputs.range.from_unit(train), inputs.range.from_unit(test)
     train_labels, test_labels = _labels(dataset.train, len(train)), _labels(dataset.test, len(test))
-    vectors = inputs.condition == "conditions"
+    conditions = {
+        name: getattr(dataset, name).take_condition(chosen[name], "conditions")
+        for name in (("train", "test") if inputs.condition == "conditions" else ())
+    }
     other = _other(config["evaluation"]["other_run"], inputs)
 
     def made(examples: np.ndarray) -> Examples:
@@ -79,8 +86,8 @@ def task_scorer(
                 labelled=inputs.facts.labelled,
                 train_labels=train_labels,
                 own=_plain_generator(experiment, state, "this run"),
-                train_conditions=dataset.train.conditions if vectors else None,
-                test_conditions=dataset.test.conditions if vectors else None,
+                train_conditions=conditions.get("train"),
+                test_conditions=conditions.get("test"),
                 features=None if features.name == RAW.name else lambda examples: made(examples).features,
             )
         )
