@@ -63,8 +63,8 @@ def get_config(platform: str = "") -> ConfigDict:
     config.task = "none"  # "none": a plain GAN; "inpainting": one generator of all conditionals p(x_S given x_notS);
     # "inference": z from x; "semi_supervised": a discriminator that classifies, trained with few labels;
     # "translation": pictures from views of them, such as outlines
-    config.condition = "none"  # "labels": both players see an example's class; "vectors": both see a vector of an .npz
-    # file (`conditions`)
+    config.condition = "none"  # "labels": both players see an example's class; "vectors": both see a vector, or a
+    # picture, of an .npz file (`conditions`)
     config.generated_labels = "data"  # condition=labels: classes of generated examples in training: "data": those of
     # the real examples; "uniform": drawn uniformly
     config.packing = 1  # number of examples that the discriminator judges together (PacGAN)
@@ -178,9 +178,8 @@ def get_config(platform: str = "") -> ConfigDict:
 
     # task=translation.
     config.translation = ConfigDict()
-    config.translation.view = (
-        "outline"  # what G is given of an example: "outline", "grey", "small" or "given", its condition
-    )
+    config.translation.view = "outline"  # what G is given of an example: "outline", "grey", "small", or "given": its
+    # condition
     config.translation.factor = 4  # of "small": how many times fewer pixels a side has
     config.translation.cycle = 0.0  # lambda: above 0 nothing is paired: two pairs of players and the errors of cycles
     config.translation.identity = 0.0  # weight of each generator keeping what is of its own domain already

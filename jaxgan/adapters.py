@@ -109,9 +109,12 @@ def from_nnx(make: Callable[..., Any]) -> Network:
     nnx = _library("flax.nnx")
     example = "lambda rngs: Module(..., rngs=rngs)"
     _check_maker("from_nnx", make, nnx.Module, example)
-    call = functools.partial(getattr(make, "__init__"), None) if isinstance(make, type) else make  # noqa: B009
-    signature = inspect.signature(call)
-    by_name = "rngs" in signature.parameters
+    bound = make if isinstance(make, functools.partial) else functools.partial(make)
+    # The signature of an nnx class is that of its metaclass.
+    made_by = functools.partial(getattr(bound.func, "__init__"), None, *bound.args, **bound.keywords)  # noqa: B009
+    signature = inspect.signature(made_by if isinstance(bound.func, type) else make)
+    rngs = signature.parameters.get("rngs")
+    by_name = rngs is not None and rngs.kind is not rngs.POSITIONAL_ONLY
     made = (lambda rngs: make(rngs=rngs)) if by_name else make
     try:
         signature.bind(**{"rngs": None}) if by_name else signature.bind(None)

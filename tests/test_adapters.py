@@ -327,15 +327,19 @@ def test_values_that_a_module_sows_are_dropped():
 
 def test_the_class_of_an_nnx_module_that_takes_rngs_alone_is_enough():
     class ByName(nnx.Module):
-        def __init__(self, *, rngs):
-            self.layer = nnx.Linear(3, 2, rngs=rngs)
+        def __init__(self, outputs=2, *, rngs):
+            self.layer = nnx.Linear(3, outputs, rngs=rngs)
 
         def __call__(self, inputs):
             return self.layer(inputs)
 
-    network, inputs = jaxgan.from_nnx(ByName), jnp.ones((4, 3))
-    variables = network.init(jax.random.key(0), inputs)
-    assert network.apply(variables, inputs)[0].shape == (4, 2)
+    def by_place(rngs, /):
+        return ByName(5, rngs=rngs)
+
+    for make, outputs in ((ByName, 2), (functools.partial(ByName, 4), 4), (by_place, 5)):
+        network, inputs = jaxgan.from_nnx(make), jnp.ones((4, 3))
+        variables = network.init(jax.random.key(0), inputs)
+        assert network.apply(variables, inputs)[0].shape == (4, outputs)
 
 
 @pytest.mark.medium

@@ -452,6 +452,8 @@ def as_conditions(given: Any, experiment: Experiment, what: str, remedy: str) ->
         )
         if fits and (np.abs(values) <= np.finfo(np.float32).max).all():
             return values.astype(np.float32)
+        if len(shape) > 1 and given is not None:
+            why += f" of floats, and this is {values.dtype} {list(np.shape(given))}"
     raise UsageError(what, why, remedy)
 
 

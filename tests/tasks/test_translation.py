@@ -355,7 +355,9 @@ def test_a_run_resumes_is_scored_and_shown(config, view, tmp_path, monkeypatch):
     assert own.shape == (4, 8, 8, 3) and np.abs(own - gan.sample(4)).max() > 1e-3
     np.testing.assert_allclose(gan.sample(2, condition=views[1]), gan.sample(2, condition=views[[1, 1]]))
     for wrong in (0, views[..., 0], np.zeros((2, 8, 8, 1), np.uint8)):
-        with pytest.raises(UsageError, match=r"the condition is a picture \[8, 8, 1\]; give a picture, or an array"):
+        with pytest.raises(
+            UsageError, match=r"the condition is a picture \[8, 8, 1\] of floats, and this is \w+ \[.*; give a"
+        ):
             gan.sample(2, condition=wrong)
     # A page lets choose among pictures of the data, if that is there.
     pages = []
