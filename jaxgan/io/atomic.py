@@ -97,6 +97,10 @@ def atomic_write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+OUTPUT = "name another directory by --output=DIRECTORY"
+"""The remedy where a command takes --output."""
+
+
 @contextlib.contextmanager
 def reported(path: str | Path, another: str = "choose another directory") -> Iterator[None]:
     """Turns an OSError of the block into a WriteError which says that the path cannot be written.

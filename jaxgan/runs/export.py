@@ -13,7 +13,7 @@ import numpy as np
 from jaxgan import extras
 from jaxgan.config import schema
 from jaxgan.errors import DataError, UsageError
-from jaxgan.io.atomic import atomic_write, local_path, reported
+from jaxgan.io.atomic import OUTPUT, atomic_write, local_path, reported
 from jaxgan.portable import huggingface
 from jaxgan.portable.generator import NotPortable, PortableGenerator, portable
 from jaxgan.portable.graph import to_graph
@@ -54,7 +54,7 @@ class Export(NamedTuple):
     def write(self, name: str, content: bytes) -> pathlib.Path:
         """Writes a file, whole or not at all; WriteError on failure."""
         path = self.output / name
-        with reported(path, "name another directory by --output=DIRECTORY"):
+        with reported(path, OUTPUT):
             atomic_write(path, content)
         return path
 

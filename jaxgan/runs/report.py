@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from jaxgan.errors import UsageError
-from jaxgan.io.atomic import local_path, made_folder
+from jaxgan.io.atomic import OUTPUT, local_path, made_folder
 from jaxgan.runs.directory import RunDirectory
 from jaxgan.runs.evaluate.comparison import MOST, write_comparison
 from jaxgan.runs.evaluate.report import trained, write_report
@@ -29,8 +29,7 @@ def report(
         raise UsageError("--mode=report", f"it takes no --config.{name}", "a report has what the run has; leave it out")
     found = {run.path.resolve(): run for place in (workdir, *others) for run in _runs(place)}
     runs = list(found.values())
-    remedy = "name another directory by --output=DIRECTORY"
-    folder = None if output is None else made_folder(local_path(output, "--output="), remedy)
+    folder = None if output is None else made_folder(local_path(output, "--output="), OUTPUT)
     if len(runs) == 1:
         path = write_report(runs[0], folder=folder, run=trained(runs[0]))
     else:

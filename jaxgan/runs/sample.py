@@ -14,7 +14,7 @@ import numpy as np
 from jaxgan import figures
 from jaxgan.datasets.base import ValueRange
 from jaxgan.errors import PreemptedError, UsageError
-from jaxgan.io.atomic import local_path, made_folder, reported
+from jaxgan.io.atomic import OUTPUT, local_path, made_folder, reported
 from jaxgan.io.metric_writers import Progress
 from jaxgan.io.sample_files import Parts, write_arrays, write_images
 from jaxgan.runs.data import check_same_data, mixture_of, read_inputs
@@ -44,8 +44,6 @@ NAMED = 60
 
 QUIET = 5.0
 """If drawing takes fewer seconds than this, no progress is shown."""
-
-REMEDY = "name another directory by --output=DIRECTORY"
 
 
 def sample(
@@ -125,10 +123,10 @@ def sample(
     name += "" if (way := sampling_name(run.config["sampling"])) == PLAIN else f"_{way}"
     name += "" if condition is None else f"_condition_{_as_file_name(condition)}"
     name += "" if shape is None else f"_grid_{shape[0]}x{shape[1]}"
-    folder = made_folder(run.directory.samples if output is None else local_path(output, "--output="), REMEDY)
+    folder = made_folder(run.directory.samples if output is None else local_path(output, "--output="), OUTPUT)
     stem = folder / f"sample_step_{int(run.state.step):08d}_seed_{seed}{name}"
     # The samples.
-    with StopRequest("after this batch of samples") as stop, reported(stem, REMEDY):
+    with StopRequest("after this batch of samples") as stop, reported(stem, OUTPUT):
         draw = _Draw(run, jax.random.key(seed), stop)
         if video:
             draw.video(stem.with_suffix(f".{format}"), shape, Walk(**given))

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan import figures
 from jaxgan.evaluation.nearest import nearest_neighbors
-from jaxgan.io.atomic import local_path, made_folder, write_json
+from jaxgan.io.atomic import OUTPUT, local_path, made_folder, write_json
 from jaxgan.io.metric_writers import Progress
 from jaxgan.latents import linear_path, spherical_path
 from jaxgan.runs.data import check_same_data, read_inputs
@@ -60,7 +60,7 @@ def evaluate(
     """
     run = load_run(workdir, step, overrides, "evaluate", given)
     folder = run.directory.evaluation if output is None else local_path(output, "--output=")
-    made_folder(folder, "name another directory by --output=DIRECTORY")
+    made_folder(folder, OUTPUT)
     inputs = read_inputs(run.config)
     check_same_data(run.data, inputs, run.directory.path)
     if inputs.facts.vectors is not None:
